@@ -20,7 +20,7 @@ from new_books import lay_out
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Register, connect
+from services.database.unit_of_work import Database, connect
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
@@ -144,10 +144,10 @@ def _url(request: pytest.FixtureRequest, tmp_path: Path, *, migrated: bool) -> I
 
 
 @pytest.fixture
-def register(any_database_url: str) -> Iterator[Register]:
+def database(any_database_url: str) -> Iterator[Database]:
     """A database with the newest schema and nothing in it, at noon of 4 March 2031."""
     clock = FixedClock(datetime(2031, 3, 4, 12, 0, tzinfo=UTC))
-    register = open_database(any_database_url, clock, Rules(max_use_days=30))
-    lay_out(register)
-    yield register
-    register.close()
+    database = open_database(any_database_url, clock, Rules(max_use_days=30))
+    lay_out(database)
+    yield database
+    database.close()

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from services.app.web import create_app
 from services.database import schema as database_schema
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import Provider
 from services.domain.process.engine_view import EngineDesk
 from services.domain.reviews import tasks as review_tasks
@@ -46,12 +46,12 @@ NEEDED = ("video-retrieval", REVIEW)
 
 
 @dataclass
-class House:
+class Container:
     """Everything that workers and portal are given by name."""
 
     settings: Settings
     clock: Clock
-    register: Register
+    database: Database
     loan_keys: LoanKeys
     given_store: Store | None = None  # instead of the settings' own
     given_replica: Store | None = None
@@ -79,8 +79,8 @@ class House:
     @cached_property
     def seal(self) -> Seal:
         """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
-        signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.register.real.now())
-        return Seal(signer, self.time_stamper, self.register.real)
+        signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.database.real.now())
+        return Seal(signer, self.time_stamper, self.database.real)
 
     @cached_property
     def time_stamper(self) -> TimeStamper | None:
@@ -106,7 +106,7 @@ class House:
         """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
         given = {**self._for_all, "store": self.store}
         if self.settings.oidc_issuer is not None:
-            given["provider"] = Provider(self.settings, self.register.real)
+            given["provider"] = Provider(self.settings, self.database.real)
         if self.engine is not None:
             given["engine"] = self.engine
         return given
@@ -115,7 +115,7 @@ class House:
     def _for_all(self) -> dict[str, object]:
         given: dict[str, object] = {
             "settings": self.settings,
-            "register": self.register,
+            "database": self.database,
             "loan_keys": self.loan_keys,
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "own_seals": lambda: own_seals(self.settings.keys / "seal"),
@@ -141,19 +141,19 @@ class House:
         return create_app(self.for_portal)
 
 
-def open_register(settings: Settings, clock: Clock) -> Register:
+def open_register(settings: Settings, clock: Clock) -> Database:
     """The books, brought to the newest schema when they are ours alone (SQLite)."""
     if settings.database.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
-    register = open_database(
+    database = open_database(
         settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
     )
-    if register.engine.dialect.name == "sqlite":
-        database_schema.migrate(register.engine)
-    return register
+    if database.engine.dialect.name == "sqlite":
+        database_schema.migrate(database.engine)
+    return database
 
 
-def open_house(settings: Settings, *, apart: bool = False) -> House:
+def open_container(settings: Settings, *, apart: bool = False) -> Container:
     """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence.
 
     ``apart``: for a process that is one of several, which opens only the stores that its parts ask for.
@@ -162,17 +162,17 @@ def open_house(settings: Settings, *, apart: bool = False) -> House:
         _ = settings.store, settings.replica  # what is not set is told before anything is made
     use_models(settings.models_dir)
     data_folder.prepare(settings.data_dir)
-    house = House(
+    container = Container(
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
-        register=open_register(settings, clock),
+        database=open_register(settings, clock),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
     if not apart:
-        _ = house.store, house.replica_store
-    house.register.run_now(START, database_schema.check)
-    house.register.run_now(START, review_tasks.check_stages)
-    return house
+        _ = container.store, container.replica_store
+    container.database.run_now(START, database_schema.check)
+    container.database.run_now(START, review_tasks.check_stages)
+    return container
 
 
 def _opened(place: StoreSettings, clock: Clock) -> Store:
@@ -187,14 +187,14 @@ def alone(settings: Settings) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def occupied_house(settings: Settings, *, apart: bool = False) -> Iterator[House]:
+def locked_container(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
     """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
     with alone(settings):
-        house = open_house(settings, apart=apart)
+        container = open_container(settings, apart=apart)
         try:
-            yield house
+            yield container
         finally:
-            house.register.close()
+            container.database.close()
 
 
 def models(folder: Path | None = None) -> list[Path]:

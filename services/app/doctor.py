@@ -59,9 +59,9 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     ]
     for part, look in _looks(settings, portal):
         lines.append(await _line(part, look))
-    books = _there(settings) and all(line.well for line in lines if line.part == "database")
-    lines.append(_use_period(await _max_use_days(settings) if books else settings.max_use_days))
-    if books:
+    database = _there(settings) and all(line.well for line in lines if line.part == "database")
+    lines.append(_use_period(await _max_use_days(settings) if database else settings.max_use_days))
+    if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines += await _recorders(settings)
     return lines
@@ -70,12 +70,12 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
 async def _drilled(settings: Settings) -> str:
     """When masters were last opened with the escrow key; Fatal where there are some, and none was for a year."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    register = open_database(settings.database, clock, rules_of(settings))
+    database = open_database(settings.database, clock, rules_of(settings))
     try:
-        last = await register.run(ACTOR, key_events.last_drill)
-        first = await register.run(ACTOR, key_events.first_master_at)
+        last = await database.run(ACTOR, key_events.last_drill)
+        first = await database.run(ACTOR, key_events.first_master_at)
     finally:
-        register.close()
+        database.close()
     since = last or first
     told = "never" if last is None else f"on {last:%Y-%m-%d}"
     if since is not None and clock.now() - since > DRILL_EVERY:
@@ -177,11 +177,11 @@ def _use_period(days: int | None) -> Line:
 
 async def _max_use_days(settings: Settings) -> int | None:
     """As the book of rules has it."""
-    register = open_database(settings.database, SystemClock(), rules_of(settings))
+    database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
-        return await register.run(ACTOR, lambda unit: unit.rules.max_use_days)
+        return await database.run(ACTOR, lambda uow: uow.rules.max_use_days)
     finally:
-        register.close()
+        database.close()
 
 
 def _there(settings: Settings) -> bool:
@@ -193,11 +193,11 @@ def _there(settings: Settings) -> bool:
 async def _database(settings: Settings) -> str:
     if not _there(settings):
         return "not there yet; the first start makes it"
-    register = open_database(settings.database, SystemClock(), rules_of(settings))
+    database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
-        return f"{register.engine.dialect.name}, schema {await register.run(ACTOR, database_schema.check)}"
+        return f"{database.engine.dialect.name}, schema {await database.run(ACTOR, database_schema.check)}"
     finally:
-        register.close()
+        database.close()
 
 
 async def _store(place: StoreSettings) -> str:
@@ -229,12 +229,12 @@ def _in_use(settings: Settings) -> bool:
 
 
 async def _recorders(settings: Settings) -> list[Line]:
-    register = open_database(settings.database, SystemClock(), rules_of(settings))
+    database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
         query = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT)
-        rows = await register.run(ACTOR, lambda unit: list(unit.session.scalars(query)))
+        rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
     finally:
-        register.close()
+        database.close()
     places = places_of(settings)
     return [await _line(f"recorder {row.name}", partial(_recorder, row, places)) for row in rows]
 

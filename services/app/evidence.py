@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.app.container import House
+from services.app.container import Container
 from services.evidence.package import Sources
 from services.runtime.errors import Fatal
 from services.vault.keys import log_key
@@ -10,24 +10,24 @@ from services.vault.keys import signing as key_signing
 from services.vault.keys.vault_keys import VAULT_FILE, FileIdentities
 
 
-def sources_of(house: House, identity: Path | None = None) -> Sources:
+def sources_of(container: Container, identity: Path | None = None) -> Sources:
     """The house's books, store and keys; ``identity`` opens the masters instead of the vault's key.
 
     Raises Fatal where the seal key or the log key is not here: a package makes no keys.
     """
-    seal, log = house.settings.keys / "seal", house.settings.keys / log_key.FOLDER
+    seal, log = container.settings.keys / "seal", container.settings.keys / log_key.FOLDER
     for path in (seal / key_signing.KEY_FILE, log / log_key.KEY_FILE):
         if not path.exists():
             raise Fatal(
                 f"no package was made | {path} | it is not on this machine, and a package is signed with it | run this "
                 "where the keys are; the first start of footage-desk run, or of portal and workers, makes them"
             )
-    key = log_key.ensure_log_key(log, house.settings.log_origin)
+    key = log_key.ensure_log_key(log, container.settings.log_origin)
     return Sources(
-        register=house.register,
-        store=house.store,
-        seal=house.seal,
+        database=container.database,
+        store=container.store,
+        seal=container.seal,
         log_key=key,
         log_keys=tuple(log_key.public_keys(log)),
-        unwrapper=lambda: FileIdentities(identity or house.settings.keys / "vault" / VAULT_FILE),
+        unwrapper=lambda: FileIdentities(identity or container.settings.keys / "vault" / VAULT_FILE),
     )

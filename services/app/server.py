@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import anyio
 
-from services.app.container import House, models
-from services.database.unit_of_work import Actor, Register
+from services.app.container import Container, models
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications.upkeep import keep_tending
 from services.domain.audit.checkpoint_publisher import LogHead
 from services.domain.cameras.recorder_monitor import keep_asking
@@ -57,18 +57,20 @@ class Addresses:
 
 @asynccontextmanager
 async def engine_of(
-    house: House, given: EngineServer | None = None, health: Health | None = None
+    container: Container, given: EngineServer | None = None, health: Health | None = None
 ) -> AsyncIterator[str]:
     """The address of the engine: the one given or the embedded one, started here, or the cluster's.
 
     ``health`` shows the figures of one that was started here.
     """
-    settings = house.settings
+    settings = container.settings
     if given is None and not settings.embedded:
         yield settings.gateway_address
         return
     kept = timedelta(days=settings.engine_records_days)
-    server = given or EngineServer(settings.data_dir / "engine", house.clock, settings.gateway_address, retention=kept)
+    server = given or EngineServer(
+        settings.data_dir / "engine", container.clock, settings.gateway_address, retention=kept
+    )
     try:
         address = await server.start()
     except UnusableDataFile as error:
@@ -80,8 +82,8 @@ async def engine_of(
             f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
             f"or set {variable('engine_port')} to a free port"
         ) from error
-    house.on_turn.append(server.on_clock_changed)
-    house.engine = server.inspector
+    container.on_turn.append(server.on_clock_changed)
+    container.engine = server.inspector
     if health is not None:
         health.figures.append(server.metrics.exposition)
     try:
@@ -127,46 +129,50 @@ def only(job_types: Sequence[str]) -> Parts:
     return Parts(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
 
 
-async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None) -> None:
+async def run(
+    container: Container, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None
+) -> None:
     """Run the parts until cancelled, then let running jobs finish within the drain time.
 
     ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
-    settings = house.settings
+    settings = container.settings
     health = Health()
-    async with engine_of(house, engine, health) as engine_address:
+    async with engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health.checks["register"] = lambda: _register_answers(house.register)
+        health.checks["register"] = lambda: _register_answers(container.database)
         if parts.workers:
             health.checks["engine"] = lambda: _engine_answers(client)
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
-        given = house.for_workers(parts.workers)
-        log_head = _log_head(house) if parts.portal else None
-        runner = JobRunner(settings, parts.workers, given, channel, health=health, journal=StepJournal(house.register))
+        given = container.for_workers(parts.workers)
+        log_head = _log_head(container) if parts.portal else None
+        runner = JobRunner(
+            settings, parts.workers, given, channel, health=health, journal=StepJournal(container.database)
+        )
         try:
             if parts.deploy:
                 log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
             if parts.sweeper:
-                await sweep(house, all_open=settings.embedded)
+                await sweep(container, all_open=settings.embedded)
             async with anyio.create_task_group() as group:
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
-                    group.start_soon(serve, house.portal(), portal_listener)
+                    group.start_soon(serve, container.portal(), portal_listener)
                 if log_head is not None:
-                    group.start_soon(log_head.run, house.on_turn)
+                    group.start_soon(log_head.run, container.on_turn)
                 if parts.relay:
-                    relay = Relay(house.register, client)
-                    house.on_turn.append(relay.wake)
+                    relay = Relay(container.database, client)
+                    container.on_turn.append(relay.wake)
                     group.start_soon(relay.run)
-                    group.start_soon(_keep_counting, house.register)
-                    group.start_soon(keep_sending, house.register, settings, house.on_turn)
-                    group.start_soon(keep_tending, house.register, house.on_turn)
+                    group.start_soon(_keep_counting, container.database)
+                    group.start_soon(keep_sending, container.database, settings, container.on_turn)
+                    group.start_soon(keep_tending, container.database, container.on_turn)
                     every = settings.ask_recorders_every
-                    group.start_soon(keep_asking, house.register, house.recorders, every, house.on_turn)
+                    group.start_soon(keep_asking, container.database, container.recorders, every, container.on_turn)
                 if parts.sweeper:
-                    group.start_soon(_keep_sweeping, house)
+                    group.start_soon(_keep_sweeping, container)
                 group.start_soon(_work, runner, bool(parts.workers))
                 if ready is not None:
                     await ready(
@@ -183,12 +189,12 @@ async def run(house: House, parts: Parts, ready: Ready | None = None, *, engine:
             await channel.close()
 
 
-async def run_until_signalled(house: House, parts: Parts, ready: Ready | None = None) -> None:
+async def run_until_signalled(container: Container, parts: Parts, ready: Ready | None = None) -> None:
     """As ``run``, until SIGINT or SIGTERM."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    running = asyncio.create_task(run(house, parts, ready))
+    running = asyncio.create_task(run(container, parts, ready))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -198,11 +204,11 @@ async def run_until_signalled(house: House, parts: Parts, ready: Ready | None = 
         await running
 
 
-async def sweep(house: House, *, all_open: bool) -> None:
+async def sweep(container: Container, *, all_open: bool) -> None:
     """Remove what dead uploads left; a store that is away is tried again at the next turn."""
     try:
         swept = await sweep_abandoned(
-            house.register, house.store, house.replica_store, house.loan_keys, all_open=all_open
+            container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
         )
         if swept:
             log.info("swept what dead uploads had left", keys=swept)
@@ -210,30 +216,30 @@ async def sweep(house: House, *, all_open: bool) -> None:
         log.warning("could not sweep", cause=str(error))
 
 
-def _log_head(house: House) -> LogHead:
-    settings = house.settings
+def _log_head(container: Container) -> LogHead:
+    settings = container.settings
     key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
     return LogHead(
-        house.register,
+        container.database,
         key,
-        house.store,
+        container.store,
         every=settings.checkpoint_every,
         anchor_every=settings.anchor_every,
-        time_stamper=house.time_stamper,
+        time_stamper=container.time_stamper,
     )
 
 
-async def _keep_sweeping(house: House) -> None:
+async def _keep_sweeping(container: Container) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
-        await sweep(house, all_open=False)
+        await sweep(container, all_open=False)
 
 
-async def _keep_counting(register: Register) -> None:
+async def _keep_counting(database: Database) -> None:
     """Show the business in the metrics; a register that is away shows in its own check."""
     while True:
         with suppress(Retryable):
-            await register.run(Actor("system", "figures"), case_metrics.count)
+            await database.run(Actor("system", "figures"), case_metrics.count)
         await asyncio.sleep(COUNT_EVERY.total_seconds())
 
 
@@ -247,9 +253,9 @@ async def _work(runner: JobRunner, has_work: bool) -> None:
             await runner.stop()
 
 
-async def _register_answers(register: Register) -> str | None:
+async def _register_answers(database: Database) -> str | None:
     def ask() -> None:
-        with register.engine.connect() as connection:
+        with database.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
     try:

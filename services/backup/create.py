@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from services.backup import database_export, engine_data, inventory, key_archive
 from services.backup.bundle import BundleWriter, new_bundle
 from services.backup.source import ACTOR, Premises
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, variable
@@ -63,12 +63,12 @@ def back_up(place: Premises, wanted: Wanted, say: Say) -> str:
                 "engine": engine is not None,
             }
         )
-    with place.register() as register:
+    with place.database() as database:
         # At once: whatever becomes of the keys, a whole copy of the books lies there now.
-        register.run_now(ACTOR, _record, manifest)
+        database.run_now(ACTOR, _record, manifest)
         _back_up_keys(place, wanted, made_at, say)
         if wanted.keys is not None or wanted.loan_keys is not None:
-            register.run_now(ACTOR, _record_keys, manifest, wanted)
+            database.run_now(ACTOR, _record_keys, manifest, wanted)
     say(f"The backup is {wanted.target}; its manifest has the SHA-256 {manifest}.")
     return manifest
 
@@ -156,13 +156,13 @@ def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> No
         say(f"{path} still lies on this machine and is in no backup: take it offline.")
 
 
-def _record(unit: Unit, manifest: str) -> None:
-    audit_trail.record(unit, "books-backed-up", "backup", manifest)
+def _record(uow: UnitOfWork, manifest: str) -> None:
+    audit_trail.record(uow, "books-backed-up", "backup", manifest)
 
 
-def _record_keys(unit: Unit, manifest: str, wanted: Wanted) -> None:
+def _record_keys(uow: UnitOfWork, manifest: str, wanted: Wanted) -> None:
     audit_trail.record(
-        unit,
+        uow,
         "keys-backed-up",
         "backup",
         manifest,

@@ -42,9 +42,9 @@ def drill(place: Premises, identity_file: Path, master_ids: list[str]) -> list[T
     """
     identity = FileIdentity(identity_file)
     _is_the_escrow(place.settings.keys / "vault" / ESCROW_RECIPIENT_FILE, identity)
-    with place.register() as register:
-        register.run_now(ACTOR, database_schema.check)
-        chosen = register.run_now(ACTOR, key_events.masters_to_try, master_ids)
+    with place.database() as database:
+        database.run_now(ACTOR, database_schema.check)
+        chosen = database.run_now(ACTOR, key_events.masters_to_try, master_ids)
         lacking = set(master_ids) - {id_ for id_, _ in chosen}
         if lacking or not chosen:
             raise Fatal(
@@ -53,7 +53,7 @@ def drill(place: Premises, identity_file: Path, master_ids: list[str]) -> list[T
             )
         tried = [_try(place, identity, id_, sealed) for id_, sealed in chosen]
         results = {one.master_id: one.result for one in tried}
-        register.run_now(ACTOR, key_events.drilled, identity.recipient, results)
+        database.run_now(ACTOR, key_events.drilled, identity.recipient, results)
     return tried
 
 

@@ -16,7 +16,7 @@ from services.backup.key_archive import Archived
 from services.backup.source import ACTOR, Premises
 from services.database import schema as database_schema
 from services.database.tables.documents import NumberSeries
-from services.database.unit_of_work import Unit, connect
+from services.database.unit_of_work import UnitOfWork, connect
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import FOLDER as CHECKPOINTS
 from services.runtime import data_folder
@@ -96,9 +96,9 @@ def restore(place: Premises, source: Source, say: Say) -> Restored:
             engine.dispose()
         place = _with_clock(place, bundle)
         compared = compare(place, bundle, say, read_all=source.read_all)
-        with place.register() as register:
-            register.run_now(ACTOR, _count_on, place, say)
-            register.run_now(ACTOR, _record, bundle, compared, left_out)
+        with place.database() as database:
+            database.run_now(ACTOR, _count_on, place, say)
+            database.run_now(ACTOR, _record, bundle, compared, left_out)
     say("The books are restored, and at the newest schema. footage-desk doctor checks the rest; then start the house.")
     return Restored(compared, left_out)
 
@@ -220,23 +220,23 @@ def _ahead(bundle: Bundle) -> bool:
         return bool(json.load(file)["offsetMilli"])
 
 
-def _count_on(unit: Unit, place: Premises, say: Say) -> None:
+def _count_on(uow: UnitOfWork, place: Premises, say: Say) -> None:
     """Numbers that documents in the vault bear already are not given again: a filed document is never overwritten."""
     for key in place.stores["store"].list_keys("documents"):
         if (found := _NUMBERED.fullmatch(key)) is None:
             continue
-        series = unit.session.get(NumberSeries, (found["prefix"], int(found["year"])))
+        series = uow.session.get(NumberSeries, (found["prefix"], int(found["year"])))
         if series is None:
             series = NumberSeries(prefix=found["prefix"], year=int(found["year"]), last=0)
-            unit.session.add(series)
+            uow.session.add(series)
         if series.last < int(found["number"]):
             series.last = int(found["number"])
             say(f"{key.removesuffix('.json')} was given after the backup; the next number comes after it.")
 
 
-def _record(unit: Unit, bundle: Bundle, compared: inventory.Compared, left_out: dict[str, str]) -> None:
+def _record(uow: UnitOfWork, bundle: Bundle, compared: inventory.Compared, left_out: dict[str, str]) -> None:
     audit_trail.record(
-        unit,
+        uow,
         "books-restored",
         "backup",
         bundle.sha256,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.backup.inventory import Stores
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.wiring import open_database
 from services.runtime import data_folder
 from services.runtime.clock import Clock
@@ -36,9 +36,9 @@ class Premises:
         return cls(settings, clock, stores)
 
     @contextmanager
-    def register(self) -> Iterator[Register]:
-        register = open_database(self.settings.database, self.clock, rules_of(self.settings))
+    def database(self) -> Iterator[Database]:
+        database = open_database(self.settings.database, self.clock, rules_of(self.settings))
         try:
-            yield register
+            yield database
         finally:
-            register.close()
+            database.close()

@@ -7,7 +7,7 @@ from typing import Any
 from services.bench import submissions
 from services.bench.figures import Peer, timed, told
 from services.database.base import new_id
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.process import outbox
 from services.domain.process.relay import Relay
 from services.engine.server import EngineServer
@@ -29,34 +29,34 @@ async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[s
     client = PyzeebeEngineClient(channel)
     seconds, peers = [], []
     try:
-        with submissions.opened(url, folder / "recordings") as register:
-            application_id = submissions.apply(register).id
-            relay = Relay(register, client)
+        with submissions.opened(url, folder / "recordings") as database:
+            application_id = submissions.apply(database).id
+            relay = Relay(database, client)
             await _drain(relay)
             for _ in range(runs):
-                register.run_now(submissions.CLERK, _fill, application_id, messages)
+                database.run_now(submissions.CLERK, _fill, application_id, messages)
                 seconds.append(await timed(lambda: _drain(relay)))
                 peers.append(await timed(lambda: _straight(client, messages)))
-            return told("relay", seconds, Peer(_PEER, peers), **_figures(register, messages, seconds))
+            return told("relay", seconds, Peer(_PEER, peers), **_figures(database, messages, seconds))
     finally:
         await channel.close()
         await engine.stop()
 
 
-def _figures(register: Register, messages: int, seconds: list[float]) -> dict[str, Any]:
+def _figures(database: Database, messages: int, seconds: list[float]) -> dict[str, Any]:
     median = sorted(seconds)[len(seconds) // 2]
     return {
-        "database": register.engine.dialect.name,
+        "database": database.engine.dialect.name,
         "messages": messages,
         "messages_per_second": messages / median,
         "messages_per_hour": int(messages / median * HOUR),
     }
 
 
-def _fill(unit: Unit, application_id: str, messages: int) -> None:
+def _fill(uow: UnitOfWork, application_id: str, messages: int) -> None:
     for _ in range(messages):
         name = new_id()
-        outbox.publish(unit, MESSAGE, name, application_id=application_id, message_id=name, variables={"stage": "x"})
+        outbox.publish(uow, MESSAGE, name, application_id=application_id, message_id=name, variables={"stage": "x"})
 
 
 async def _drain(relay: Relay) -> None:

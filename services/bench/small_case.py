@@ -93,7 +93,7 @@ def _record(form_sha256: str) -> dict[str, Any]:
 
 
 def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, Any]:
-    books = {
+    database = {
         **label_words.of_record(record),
         "kind": "master",
         "recordNumber": RECORD,
@@ -102,12 +102,12 @@ def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, A
     }
     return {
         **record["obtained"],
-        **label_words.said(books),
+        **label_words.said(database),
         "searched": record["obtained"]["asked"],
         "cameraSignature": record["cameraSignature"],
         "outcome": "complete",
         "size": {"footage": size, "object": size},
-        "books": books,
+        "books": database,
     }
 
 

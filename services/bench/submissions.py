@@ -13,7 +13,7 @@ from services.bench.figures import Peer, timed_now, told
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
@@ -31,41 +31,39 @@ _rows = Table("bench_peer", MetaData(), Column("id", Integer, primary_key=True),
 
 
 @contextmanager
-def opened(url: str, recordings: Path) -> Iterator[Register]:
+def opened(url: str, recordings: Path) -> Iterator[Database]:
     """Books with the demo organisation, at ``url``, which has to be empty."""
-    register = open_database(url, SystemClock(), Rules(max_use_days=30))
+    database = open_database(url, SystemClock(), Rules(max_use_days=30))
     try:
-        database_schema.migrate(register.engine)
-        register.run_now(CLERK, seed_demo, recordings)
-        yield register
+        database_schema.migrate(database.engine)
+        database.run_now(CLERK, seed_demo, recordings)
+        yield database
     finally:
-        register.close()
+        database.close()
 
 
-def apply(register: Register) -> Application:
+def apply(database: Database) -> Application:
     """Draft and submit one application, as two acts of its drafter."""
-    drafted = register.run_now(DRAFTER, lambda unit: application_service.draft(unit, _form(unit)))
-    register.run_now(DRAFTER, application_service.submit, drafted.id)
+    drafted = database.run_now(DRAFTER, lambda uow: application_service.draft(uow, _form(uow)))
+    database.run_now(DRAFTER, application_service.submit, drafted.id)
     return drafted
 
 
 def measure(url: str, folder: Path, *, applications: int, runs: int) -> dict[str, Any]:
     """``applications`` in a row, ``runs`` times, each beside its peer."""
     seconds, peers = [], []
-    with opened(url, folder / "recordings") as register:
-        _rows.create(register.engine)
-        entry = (
-            register.run_now(CLERK, lambda unit: unit.session.query(AuditEvent.entry).limit(1).scalar()) or "x" * 400
-        )
+    with opened(url, folder / "recordings") as database:
+        _rows.create(database.engine)
+        entry = database.run_now(CLERK, lambda uow: uow.session.query(AuditEvent.entry).limit(1).scalar()) or "x" * 400
         for _ in range(runs):
-            seconds.append(timed_now(lambda: _repeat(applications, lambda: apply(register))))
-            peers.append(timed_now(lambda: _repeat(2 * applications, lambda: _commit(register, entry))))
+            seconds.append(timed_now(lambda: _repeat(applications, lambda: apply(database))))
+            peers.append(timed_now(lambda: _repeat(2 * applications, lambda: _commit(database, entry))))
         median = sorted(seconds)[len(seconds) // 2]
         return told(
             "register",
             seconds,
             Peer(_PEER, peers),
-            database=register.engine.dialect.name,
+            database=database.engine.dialect.name,
             applications=applications,
             applications_per_second=applications / median,
             applications_submitted_per_day=int(applications / median * DAY),
@@ -74,8 +72,8 @@ def measure(url: str, folder: Path, *, applications: int, runs: int) -> dict[str
         )
 
 
-def _form(unit: Unit) -> Form:
-    start = (unit.now - timedelta(hours=3)).replace(microsecond=0)
+def _form(uow: UnitOfWork) -> Form:
+    start = (uow.now - timedelta(hours=3)).replace(microsecond=0)
     item = ItemAsked(demo_id("cam1"), start, start + timedelta(minutes=10), "Asia/Shanghai")
     return replace(_FORM, items=(item,))
 
@@ -98,6 +96,6 @@ def _repeat(times: int, act: Any) -> None:
         act()
 
 
-def _commit(register: Register, entry: str) -> None:
-    with register.engine.begin() as connection:
+def _commit(database: Database, entry: str) -> None:
+    with database.engine.begin() as connection:
         connection.execute(_rows.insert(), {"entry": entry})

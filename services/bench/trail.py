@@ -23,7 +23,7 @@ from services.bench.figures import Peer, timed_now, told
 from services.database import schema as database_schema
 from services.database.base import new_id
 from services.database.tables.audit import AuditEvent
-from services.database.unit_of_work import Actor, Unit, connect, one_writer
+from services.database.unit_of_work import Actor, UnitOfWork, connect, one_writer
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.verification import recompute
@@ -104,12 +104,12 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
 
 def _events(count: int) -> list[AuditEvent]:
     """Events as a viewing leaves them, not appended yet."""
-    unit = SimpleNamespace(actor=Actor("person", new_id()), now=datetime.now(UTC), events=[])
+    uow = SimpleNamespace(actor=Actor("person", new_id()), now=datetime.now(UTC), events=[])
     case, copy, viewing = new_id(), new_id(), new_id()
     for number in range(count):
         detail = {"viewing": viewing, "start": number << 20, "end": (number + 1) << 20, "reads": number}
-        audit_trail.record(cast(Unit, unit), "footage-read", "copy", copy, application_id=case, **detail)
-    return cast("list[AuditEvent]", unit.events)
+        audit_trail.record(cast(UnitOfWork, uow), "footage-read", "copy", copy, application_id=case, **detail)
+    return cast("list[AuditEvent]", uow.events)
 
 
 def _append(connection: Connection, events: list[AuditEvent], width: int) -> None:

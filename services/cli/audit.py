@@ -16,7 +16,7 @@ from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.checkpoints import AuditCheckpoint
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import checkpoints, signed_heads
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.signed_heads import Heads
@@ -178,14 +178,14 @@ def _sign(settings: Settings) -> str:
     return newest.note
 
 
-def _act(settings: Settings, act: Callable[Concatenate[Unit, P], R], *arguments: P.args, **named: P.kwargs) -> R:
+def _act(settings: Settings, act: Callable[Concatenate[UnitOfWork, P], R], *arguments: P.args, **named: P.kwargs) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    register = open_database(settings.database, clock, rules_of(settings))
+    database = open_database(settings.database, clock, rules_of(settings))
     try:
-        register.run_now(ACTOR, database_schema.check)
-        return register.run_now(ACTOR, act, *arguments, **named)
+        database.run_now(ACTOR, database_schema.check)
+        return database.run_now(ACTOR, act, *arguments, **named)
     finally:
-        register.close()
+        database.close()
 
 
 def _span(start: str, minutes: int) -> Span:

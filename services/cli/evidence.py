@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from services.app.container import House, open_house
+from services.app.container import Container, open_container
 from services.app.evidence import sources_of
 from services.evidence import package as packaging
 from services.evidence.announcement import Say, announce
@@ -59,9 +59,9 @@ def add_to(
         For operators on the machine that has the keys; it may run beside the portal. That it was made is an event.
         """
         loaded = settings()
-        with sentences(), _beside(loaded) as house:
+        with sentences(), _beside(loaded) as container:
             target = out or Path(f"{file_name(number.strip())}.zip")
-            made = packaging.make(sources_of(house, identity), number, target, footage.value)
+            made = packaging.make(sources_of(container, identity), number, target, footage.value)
         announce(made, say)
 
     @app.command(cls=_EndsWithOne)
@@ -96,10 +96,10 @@ class _EndsWithOne(TyperCommand):
 
 
 @contextmanager
-def _beside(settings: Settings) -> Iterator[House]:
+def _beside(settings: Settings) -> Iterator[Container]:
     """A house beside one that may be running: the books bear a second writer for a moment, and nothing is started."""
-    house = open_house(settings, apart=True)
+    container = open_container(settings, apart=True)
     try:
-        yield house
+        yield container
     finally:
-        house.register.close()
+        container.database.close()

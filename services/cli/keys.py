@@ -12,7 +12,7 @@ from services.backup import key_archive
 from services.backup.drill import drill as try_escrow
 from services.backup.source import ACTOR, Premises
 from services.database import schema as database_schema
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.domain.audit import key_events
 from services.domain.wiring import open_database
 from services.runtime import data_folder
@@ -61,10 +61,10 @@ def commands(
     ) -> None:
         """A new seal key under the same root. What was sealed is checked as before; the old key is destroyed."""
         loaded = settings()
-        with sentences(), _books(loaded) as register:
+        with sentences(), _books(loaded) as database:
             folder = loaded.keys / SEAL
             before, after = rotate_seal(folder, root or folder / ROOT_FILE, datetime.now(UTC))
-            register.run_now(ACTOR, key_events.rotated, SEAL, before.seal_fingerprint, after.seal_fingerprint)
+            database.run_now(ACTOR, key_events.rotated, SEAL, before.seal_fingerprint, after.seal_fingerprint)
             until = after.leaf.not_valid_after_utc
             say(f"The seal key is new: sha256:{after.seal_fingerprint}, until {until:%Y-%m-%d}.")
             say(f"Its root is the same: sha256:{after.root_fingerprint}.")
@@ -73,18 +73,18 @@ def commands(
     def rotate_the_vault() -> None:
         """A new vault key. Masters that were sealed to the old one open as before; the file keeps both."""
         loaded = settings()
-        with sentences(), _books(loaded) as register:
+        with sentences(), _books(loaded) as database:
             before, after = rotate_vault(loaded.keys / VAULT)
-            register.run_now(ACTOR, key_events.rotated, VAULT, before, after)
+            database.run_now(ACTOR, key_events.rotated, VAULT, before, after)
             say(f"Masters are sealed to {after} from the next start of the workers on. Back up the keys now.")
 
     @rotate.command("log")
     def rotate_the_log() -> None:
         """A new key of the audit trail, whose name stays. What the old one has signed is checked as before."""
         loaded = settings()
-        with sentences(), _books(loaded) as register:
+        with sentences(), _books(loaded) as database:
             before, after = rotate_log(loaded.keys / LOG, loaded.log_origin)
-            register.run_now(ACTOR, key_events.rotated, LOG, before.fingerprint, after.fingerprint)
+            database.run_now(ACTOR, key_events.rotated, LOG, before.fingerprint, after.fingerprint)
             say(f"The audit trail's head is signed by {after.fingerprint} from the portal's next start on.")
 
     @app.command()
@@ -124,16 +124,16 @@ def _list(loaded: Settings, say: Say) -> None:
 
 
 @contextmanager
-def _books(loaded: Settings) -> Iterator[Register]:
+def _books(loaded: Settings) -> Iterator[Database]:
     """The books, which have to be there before a key is replaced: the audit trail tells of it."""
     clock = data_folder.clock_of(loaded.data_dir, demo=loaded.demo)
     with _alone(loaded):
-        register = open_database(loaded.database, clock, rules_of(loaded))
+        database = open_database(loaded.database, clock, rules_of(loaded))
         try:
-            register.run_now(ACTOR, database_schema.check)
-            yield register
+            database.run_now(ACTOR, database_schema.check)
+            yield database
         finally:
-            register.close()
+            database.close()
 
 
 def _alone(loaded: Settings) -> AbstractContextManager[None]:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from services.app import doctor as app_doctor
 from services.app import server
-from services.app.container import START, House, alone, check_models, occupied_house, open_register
+from services.app.container import START, Container, alone, check_models, locked_container, open_register
 from services.app.server import Addresses, Parts, Ready
 from services.cli import audit, bench, engine, evidence, keys, operations
 from services.cli import backup as keeping
@@ -66,12 +66,12 @@ def run(
     """
     loaded = _settings(quiet=True, **(organisation.settings() if demo else {}))
     _say(f"Opening books, keys and footage store in {loaded.data_dir}/ …")
-    with _opened(loaded) as house:
-        house.doctor = partial(app_doctor.examine, loaded, unknown_variables())
+    with _opened(loaded) as container:
+        container.doctor = partial(app_doctor.examine, loaded, unknown_variables())
         accounts: list[Account] = []
         if loaded.demo:
             _say("Laying out the demo organisation and its recordings of yesterday …")
-            accounts = organisation.prepare(house, situations.RECORDED if cases else (1,))
+            accounts = organisation.prepare(container, situations.RECORDED if cases else (1,))
         _say("Starting engine, workers and portal …")
 
         async def ready(addresses: Addresses) -> None:
@@ -83,17 +83,17 @@ def run(
             console.print(f"Health and metrics are at {addresses.health}", soft_wrap=True)
             console.print("Ctrl-C stops it; the next start goes on where this one stopped.\n")
             if accounts and cases:
-                await _lay_out_cases(house, addresses, accounts)
+                await _lay_out_cases(container, addresses, accounts)
 
-        _finish(server.run_until_signalled(house, server.everything(), ready))
+        _finish(server.run_until_signalled(container, server.everything(), ready))
 
 
-async def _lay_out_cases(house: House, addresses: Addresses, accounts: list[Account]) -> None:
+async def _lay_out_cases(container: Container, addresses: Addresses, accounts: list[Account]) -> None:
     """Cases are for looking at: a demo that cannot have them runs all the same, and says why."""
     passwords = {account.login: account.password for account in accounts}
     console.print("The demo's people are bringing a dozen cases to every stage; it takes about a minute.")
     try:
-        day = (house.clock.now() - timedelta(days=1)).date()
+        day = (container.clock.now() - timedelta(days=1)).date()
         if made := await situations.lay_out(addresses.portal or "", passwords, day):
             console.print(
                 f"{made} cases are there; the clock of the demo is turned {situations.AHEAD.days} days ahead.\n"
@@ -108,9 +108,9 @@ def portal() -> None:
 
     Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
     """
-    with _opened(_apart("portal"), apart=True) as house:
-        house.doctor = partial(app_doctor.examine, house.settings, unknown_variables(), portal=True)
-        _finish(server.run_until_signalled(house, Parts(portal=True, relay=True), _ready("The portal")))
+    with _opened(_apart("portal"), apart=True) as container:
+        container.doctor = partial(app_doctor.examine, container.settings, unknown_variables(), portal=True)
+        _finish(server.run_until_signalled(container, Parts(portal=True, relay=True), _ready("The portal")))
 
 
 @app.command()
@@ -129,8 +129,8 @@ def worker(
         parts = server.only(job_types)
     except WorkerError as error:
         _leave(str(error), 2)
-    with _opened(_apart("worker"), apart=True) as house:
-        _finish(server.run_until_signalled(house, parts, _ready("The worker")))
+    with _opened(_apart("worker"), apart=True) as container:
+        _finish(server.run_until_signalled(container, parts, _ready("The worker")))
 
 
 @app.command()
@@ -157,12 +157,12 @@ def migrate() -> None:
     """Bring the database to the newest schema. Running it again changes nothing."""
     loaded = _settings()
     with _sentences(), alone(loaded):
-        register = open_register(loaded, SystemClock())
+        database = open_register(loaded, SystemClock())
         try:
-            register.run_now(START, lambda unit: unit.session.connection())
-            database_schema.migrate(register.engine)
+            database.run_now(START, lambda uow: uow.session.connection())
+            database_schema.migrate(database.engine)
         finally:
-            register.close()
+            database.close()
     console.print("The database is at the newest schema.")
 
 
@@ -246,9 +246,9 @@ def _apart(command: str) -> Settings:
 
 
 @contextmanager
-def _opened(settings: Settings, *, apart: bool = False) -> Iterator[House]:
-    with _sentences(), occupied_house(settings, apart=apart) as house:
-        yield house
+def _opened(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
+    with _sentences(), locked_container(settings, apart=apart) as container:
+        yield container
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

@@ -57,15 +57,15 @@ def add_to(
         loaded = settings()
 
         async def work() -> None:
-            register = open_register(loaded, SystemClock())
+            database = open_register(loaded, SystemClock())
             try:
-                await register.run(START, database_schema.check)
-                entered = await staff.enter_first(register, START, login, name)
+                await database.run(START, database_schema.check)
+                entered = await staff.enter_first(database, START, login, name)
             except Refused as refusal:
                 typer.echo(refusal.en, err=True)
                 raise typer.Exit(1) from None
             finally:
-                register.close()
+                database.close()
             say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
 
         with sentences():

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, MetaData
 
 from services.database import tables  # noqa: F401 - importing them enters them into the metadata
 from services.database.base import Base
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
 
 
@@ -34,9 +34,9 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         connection.commit()
 
 
-def check(unit: Unit) -> str:
+def check(uow: UnitOfWork) -> str:
     """Which schema the database has; raises Fatal when it is not the newest."""
-    return check_in(unit.session.connection())
+    return check_in(uow.session.connection())
 
 
 def check_in(connection: Connection) -> str:

@@ -56,7 +56,7 @@ class Actor:
 
 
 @dataclass
-class Unit:
+class UnitOfWork:
     """What every book function is given first. ``now`` stands still for the whole unit, and so does ``real_now``.
 
     ``real_now`` is for sessions and one-time codes, which no turned clock moves. ``after_refusal`` is done in a
@@ -71,7 +71,7 @@ class Unit:
     demo: bool
     secrets: SecretBox
     after_commit: set[str] = field(default_factory=set)
-    after_refusal: list[Callable[["Unit"], None]] = field(default_factory=list)
+    after_refusal: list[Callable[["UnitOfWork"], None]] = field(default_factory=list)
     events: "list[AuditEvent]" = field(default_factory=list)  # of the audit trail, numbered when the unit commits
 
     @cached_property
@@ -93,7 +93,7 @@ class Unit:
                 del self.events[before:]
 
 
-class Register:
+class Database:
     """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
 
     def __init__(
@@ -125,18 +125,22 @@ class Register:
         """
         self._listeners.setdefault(topic, []).append(listener)
 
-    async def run(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run(
+        self, actor: Actor, act: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """``act(unit, …)`` in a thread, in one transaction that commits when it returns.
 
         Raises what ``act`` raises, after rolling back; Retryable when the database is busy or away.
         """
         return await anyio.to_thread.run_sync(partial(self.run_now, actor, act, *args, **kwargs))
 
-    def run_now(self, actor: Actor, act: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def run_now(
+        self, actor: Actor, act: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """As ``run``, in this thread."""
-        after_refusal: list[Callable[[Unit], None]] = []
+        after_refusal: list[Callable[[UnitOfWork], None]] = []
         try:
-            answer, touched = self._once(actor, lambda unit: act(unit, *args, **kwargs), after_refusal)
+            answer, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
         except Refused:
             for count in after_refusal:
                 self._once(actor, count, [])
@@ -147,7 +151,7 @@ class Register:
         return answer
 
     def _once(
-        self, actor: Actor, act: Callable[[Unit], R], after_refusal: list[Callable[[Unit], None]]
+        self, actor: Actor, act: Callable[[UnitOfWork], R], after_refusal: list[Callable[[UnitOfWork], None]]
     ) -> tuple[R, set[str]]:
         """What the act answers, and the topics that it has touched."""
         touched: set[str] = set()
@@ -155,7 +159,7 @@ class Register:
             try:
                 # Not the session's own transaction, which would leave one open whose commit has failed.
                 with self.engine.begin() as connection, self._sessions(bind=connection) as session:
-                    unit = Unit(
+                    uow = UnitOfWork(
                         session,
                         self.clock.now(),
                         self.real.now(),
@@ -166,8 +170,8 @@ class Register:
                         touched,
                         after_refusal,
                     )
-                    answer = act(unit)
-                    self._append_events(session, unit.events)
+                    answer = act(uow)
+                    self._append_events(session, uow.events)
                     session.commit()
             except OperationalError as error:
                 metrics.REGISTER_FAILURES.labels("away").inc()

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.app.container import House
+from services.app.container import Container
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Agreement, Department, Person, Post
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.passwords import hash_password
 from services.domain.audit import trail as audit_trail
@@ -111,21 +111,21 @@ def settings() -> dict[str, Any]:
     return chosen
 
 
-def prepare(house: House, days_ago: Sequence[int] = (1,)) -> list[Account]:
+def prepare(container: Container, days_ago: Sequence[int] = (1,)) -> list[Account]:
     """Seed the demo organisation and lay recordings of so many days ago under the data folder. Again changes nothing.
 
     Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
     """
-    recordings = (house.settings.data_dir / "recordings").absolute()
-    there = house.register.run_now(Actor("system", "demo"), _seed, recordings)
-    house.register.run_now(Actor("system", "demo"), seed_pictures)
+    recordings = (container.settings.data_dir / "recordings").absolute()
+    there = container.database.run_now(Actor("system", "demo"), _seed, recordings)
+    container.database.run_now(Actor("system", "demo"), seed_pictures)
     for days in days_ago:
-        redate(RECORDINGS, recordings, (house.clock.now() - timedelta(days=days)).date())
+        redate(RECORDINGS, recordings, (container.clock.now() - timedelta(days=days)).date())
     return there
 
 
-def _seed(unit: Unit, recordings: Path) -> list[Account]:
-    return seed_demo(unit, recordings, zone=ZONE)
+def _seed(uow: UnitOfWork, recordings: Path) -> list[Account]:
+    return seed_demo(uow, recordings, zone=ZONE)
 
 
 def demo_id(name: str) -> str:
@@ -142,36 +142,36 @@ def accounts() -> list[Account]:
     ]
 
 
-def seed_demo(unit: Unit, recordings: Path, *, zone: str = "UTC") -> list[Account]:
+def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[Account]:
     """Write the demo organisation; what is there already stays as it is, an agreement that has expired is renewed.
 
     ``recordings`` is the root of a folder recorder with channels cam1 and cam2; ``zone`` is that of its file names.
     Raises Fatal for books with people of their own.
     """
-    if unit.session.get(Person, demo_id("lina")) is None and unit.session.scalar(select(Person.id).limit(1)):
+    if uow.session.get(Person, demo_id("lina")) is None and uow.session.scalar(select(Person.id).limit(1)):
         raise Fatal(
             "could not enter the demo organisation | these books have people of their own, and everybody knows the "
             "demo's passwords | leave --demo out, or set FOOTAGE_DESK_DATA_DIR and FOOTAGE_DESK_DATABASE_URL elsewhere"
         )
     for department in DEPARTMENTS:
-        _department(unit, department)
+        _department(uow, department)
     for member in PEOPLE:
-        _member(unit, member)
-    _recorder(unit, recordings, zone)
+        _member(uow, member)
+    _recorder(uow, recordings, zone)
     return accounts()
 
 
-def seed_pictures(unit: Unit) -> None:
+def seed_pictures(uow: UnitOfWork) -> None:
     """Give each camera that has none its reference picture; they are sealed with the portal's key."""
     for channel, *_ in CAMERAS:
-        if unit.session.get(CameraPicture, demo_id(channel)) is None:
+        if uow.session.get(CameraPicture, demo_id(channel)) is None:
             picture = (PICTURES / f"{channel}.jpg").read_bytes()
-            reference_pictures.keep(unit, demo_id(channel), picture, demo_id("luoxin"))
+            reference_pictures.keep(uow, demo_id(channel), picture, demo_id("luoxin"))
 
 
-def _department(unit: Unit, department: _Department) -> None:
-    if unit.session.get(Department, demo_id(department.key)) is None:
-        unit.session.add(
+def _department(uow: UnitOfWork, department: _Department) -> None:
+    if uow.session.get(Department, demo_id(department.key)) is None:
+        uow.session.add(
             Department(
                 id=demo_id(department.key),
                 name_zh=department.zh,
@@ -180,13 +180,13 @@ def _department(unit: Unit, department: _Department) -> None:
                 superior_id=demo_id(department.superior) if department.superior else None,
             )
         )
-        unit.session.flush()
+        uow.session.flush()
 
 
-def _member(unit: Unit, member: _Member) -> None:
+def _member(uow: UnitOfWork, member: _Member) -> None:
     person_id, department_id = demo_id(member.login), demo_id(member.department)
-    if unit.session.get(Person, person_id) is None:
-        unit.session.add(
+    if uow.session.get(Person, person_id) is None:
+        uow.session.add(
             Person(
                 id=person_id,
                 login=member.login,
@@ -195,24 +195,24 @@ def _member(unit: Unit, member: _Member) -> None:
                 password_hash=hash_password(f"demo-{member.login}"),
             )
         )
-        unit.session.flush()
+        uow.session.flush()
         for kind in member.posts:
-            unit.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=unit.now))
-        audit_trail.record(unit, "person-entered", "person", person_id)
-    if access_queries.valid_agreement(unit, person_id) is None:
+            uow.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=uow.now))
+        audit_trail.record(uow, "person-entered", "person", person_id)
+    if access_queries.valid_agreement(uow, person_id) is None:
         agreement = Agreement(
             person_id=person_id,
-            version=unit.rules.agreement_version,
-            signed_at=unit.now,
-            expires_at=unit.now + AGREEMENT_TERM,
+            version=uow.rules.agreement_version,
+            signed_at=uow.now,
+            expires_at=uow.now + AGREEMENT_TERM,
         )
-        unit.session.add(agreement)
-        unit.session.flush()
-        audit_trail.record(unit, "agreement-signed", "agreement", agreement.id, version=agreement.version)
+        uow.session.add(agreement)
+        uow.session.flush()
+        audit_trail.record(uow, "agreement-signed", "agreement", agreement.id, version=agreement.version)
 
 
-def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
-    recorder = unit.session.get(Recorder, demo_id("recorder"))
+def _recorder(uow: UnitOfWork, recordings: Path, zone: str) -> None:
+    recorder = uow.session.get(Recorder, demo_id("recorder"))
     configuration = {"root": str(recordings), "layout": "mediamtx", "zone": zone, "identity": "demo-recorder"}
     if recorder is None:
         recorder = Recorder(
@@ -223,13 +223,13 @@ def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
             configuration=configuration,
             zone=zone,
         )
-        unit.session.add(recorder)
-        unit.session.flush()
+        uow.session.add(recorder)
+        uow.session.flush()
     recorder.configuration, recorder.zone = configuration, zone
-    known = set(unit.session.scalars(select(Camera.channel).where(Camera.recorder_id == recorder.id)))
+    known = set(uow.session.scalars(select(Camera.channel).where(Camera.recorder_id == recorder.id)))
     for channel, zh, en, place_zh, place_en, camera_class, days in CAMERAS:
         if channel not in known:
-            unit.session.add(
+            uow.session.add(
                 Camera(
                     id=demo_id(channel),
                     recorder_id=recorder.id,
@@ -242,4 +242,4 @@ def _recorder(unit: Unit, recordings: Path, zone: str) -> None:
                     retention_days=days,
                 )
             )
-    unit.session.flush()
+    uow.session.flush()

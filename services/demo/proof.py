@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from services.app.container import House
+from services.app.container import Container
 from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.vault.age import NotARecipient, Reader, Unwrapper, generate_identity
 from services.vault.age.identities import X25519Identity
@@ -46,11 +46,11 @@ class Check:
     found: str
 
 
-def issued_copies(house: House, application_id: str, recordings: Path) -> list[Issued]:
+def issued_copies(container: Container, application_id: str, recordings: Path) -> list[Issued]:
     """The copies of the application, in the order of its items."""
 
-    def read(unit: Unit) -> list[Issued]:
-        rows = unit.session.execute(
+    def read(uow: UnitOfWork) -> list[Issued]:
+        rows = uow.session.execute(
             select(Copy, Camera)
             .join(Item, Item.id == Copy.item_id)
             .join(Camera, Camera.id == Item.camera_id)
@@ -67,33 +67,33 @@ def issued_copies(house: House, application_id: str, recordings: Path) -> list[I
             for copy, camera in rows
         ]
 
-    return house.register.run_now(Actor("system", "demo"), read)
+    return container.database.run_now(Actor("system", "demo"), read)
 
 
-def while_out(house: House, copies: Sequence[Issued]) -> list[Check]:
+def while_out(container: Container, copies: Sequence[Issued]) -> list[Check]:
     """The checks while the custodian has the copies."""
-    return [check for copy in copies for check in _while_out(house, copy, copies)]
+    return [check for copy in copies for check in _while_out(container, copy, copies)]
 
 
-def after_return(house: House, copies: Sequence[Issued]) -> list[Check]:
+def after_return(container: Container, copies: Sequence[Issued]) -> list[Check]:
     """The checks after the return: the loan keys are gone, so nothing opens a copy."""
     checks = []
     for copy in copies:
-        gone = _refused(KeyGone, house.loan_keys.unwrapper, copy.copy_id)
-        shut = _refused(NotARecipient, _open, house, copy, house.vault_keys.unwrapper())
+        gone = _refused(KeyGone, container.loan_keys.unwrapper, copy.copy_id)
+        shut = _refused(NotARecipient, _open, container, copy, container.vault_keys.unwrapper())
         checks.append(Check(copy.camera, "after the return nothing opens it", gone and shut, "loan key destroyed"))
     return checks
 
 
-def _while_out(house: House, copy: Issued, copies: Sequence[Issued]) -> list[Check]:
-    own = house.loan_keys.unwrapper(copy.copy_id)
-    others = [house.loan_keys.unwrapper(other.copy_id) for other in copies if other.copy_id != copy.copy_id]
-    strangers = [*others, house.vault_keys.unwrapper(), X25519Identity(generate_identity()[0])]
-    with _open(house, copy, own) as reader:
+def _while_out(container: Container, copy: Issued, copies: Sequence[Issued]) -> list[Check]:
+    own = container.loan_keys.unwrapper(copy.copy_id)
+    others = [container.loan_keys.unwrapper(other.copy_id) for other in copies if other.copy_id != copy.copy_id]
+    strangers = [*others, container.vault_keys.unwrapper(), X25519Identity(generate_identity()[0])]
+    with _open(container, copy, own) as reader:
         plain = reader.read() or b""
-    shut = [_refused(NotARecipient, _open, house, copy, key) for key in strangers]
+    shut = [_refused(NotARecipient, _open, container, copy, key) for key in strangers]
     cipher = hashlib.sha256()
-    for chunk in house.store.get(copy.sealed.bucket, copy.sealed.key, version_id=copy.sealed.version_id):
+    for chunk in container.store.get(copy.sealed.bucket, copy.sealed.key, version_id=copy.sealed.version_id):
         cipher.update(chunk)
     name = copy.camera
     return [
@@ -150,8 +150,8 @@ def _coverage(copy: Issued) -> Check:
     )
 
 
-def _open(house: House, copy: Issued, key: Unwrapper) -> Reader:
-    return open_sealed(house.store, copy.sealed.location, key)
+def _open(container: Container, copy: Issued, key: Unwrapper) -> Reader:
+    return open_sealed(container.store, copy.sealed.location, key)
 
 
 def _refused(error: type[Exception], act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:

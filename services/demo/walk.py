@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.app import server
-from services.app.container import House, occupied_house
+from services.app.container import Container, locked_container
 from services.app.evidence import sources_of
 from services.app.server import Addresses
 from services.demo import organisation, proof
@@ -58,7 +58,7 @@ ALONE = dict.fromkeys(
 class Walk:
     """The running demonstration: on which house, for whom to read, and what was found."""
 
-    house: House
+    container: Container
     console: Console
     results: Path
     steps: list[tuple[str, str, str]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Walk:
         """One line of the commentary; a long one goes on under itself."""
         self.steps.append((step, who, what))
         line = Table.grid(padding=(0, 2, 0, 0))
-        clock = self.house.clock.now().astimezone(self.house.settings.zone_info)
+        clock = self.container.clock.now().astimezone(self.container.settings.zone_info)
         line.add_row(
             Text(clock.strftime("%m-%d %H:%M"), style="dim"),
             Text.assemble((step, "bold"), f" · {who} · {what}", overflow="fold"),
@@ -77,7 +77,7 @@ class Walk:
         self.console.print(line)
 
     def issued(self, case: Case) -> list[proof.Issued]:
-        return proof.issued_copies(self.house, case.application_id, self.house.settings.data_dir / "recordings")
+        return proof.issued_copies(self.container, case.application_id, self.container.settings.data_dir / "recordings")
 
 
 async def demonstrate(data: Path, console: Console) -> int:
@@ -97,10 +97,10 @@ async def demonstrate(data: Path, console: Console) -> int:
         )
         console.print("[bold]Footage Desk · 录像调取台[/]: one application, from the form to the archive.")
         console.print("Every decision is signed with the password over the form's hash.\n")
-        async with _running(settings) as (house, addresses):
-            accounts = {account.login: account.password for account in organisation.prepare(house)}
+        async with _running(settings) as (container, addresses):
+            accounts = {account.login: account.password for account in organisation.prepare(container)}
             async with People(addresses.portal or "", accounts) as people:
-                walk = Walk(house, console, data)
+                walk = Walk(container, console, data)
                 case = Case(people, walk.tell)
                 await _take_every_step(walk, case)
     except (Stuck, Fatal, Retryable, SettingsError) as error:
@@ -117,39 +117,39 @@ def _clear(data: Path) -> None:
 
 
 @asynccontextmanager
-async def _running(settings: Settings) -> AsyncIterator[tuple[House, Addresses]]:
-    with occupied_house(settings) as house:
+async def _running(settings: Settings) -> AsyncIterator[tuple[Container, Addresses]]:
+    with locked_container(settings) as container:
         there: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
 
         async def ready(addresses: Addresses) -> None:
             there.set_result(addresses)
 
-        running = asyncio.create_task(server.run(house, server.everything(), ready))
+        running = asyncio.create_task(server.run(container, server.everything(), ready))
         try:
             first: set[asyncio.Future[Any]] = {running, there}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 await running
-            yield house, there.result()
+            yield container, there.result()
         finally:
             running.cancel()
             await asyncio.wait({running})
 
 
 async def _take_every_step(walk: Walk, case: Case) -> None:
-    await case.apply((walk.house.clock.now() - timedelta(days=1)).date())
+    await case.apply((walk.container.clock.now() - timedelta(days=1)).date())
     await case.approve()
     await case.release()
     await _retrieve(walk, case)
     hand_over = await case.accept()
     await case.view(hand_over)
     copies = walk.issued(case)
-    walk.checks += await anyio.to_thread.run_sync(proof.while_out, walk.house, copies)
+    walk.checks += await anyio.to_thread.run_sync(proof.while_out, walk.container, copies)
     _keep_results(walk, copies)
     await _turn_to_the_reminder(walk, case, hand_over)
     await case.give_back(hand_over)
     closed = await case.close()
-    walk.checks += await anyio.to_thread.run_sync(proof.after_return, walk.house, copies)
+    walk.checks += await anyio.to_thread.run_sync(proof.after_return, walk.container, copies)
     ended = closed["stateDetail"]
     walk.checks.append(Check(case.number, "the case ended in the archive", ended == "footage-re-archived", ended))
     await _keep_documents(walk, case, closed)
@@ -197,13 +197,13 @@ def _keep_results(walk: Walk, copies: list[proof.Issued]) -> None:
     for number, copy in enumerate(copies, 1):
         for key, name in ((copy.sealed.key, "age"), (label_key(copy.sealed.key), "label.json")):
             with (folder / f"item-{number}.{name}").open("wb") as file:
-                file.writelines(walk.house.store.get(copy.sealed.bucket, key))
+                file.writelines(walk.container.store.get(copy.sealed.bucket, key))
 
 
 def _keep_package(walk: Walk, case: Case) -> None:
     """Make the evidence package and check it as a stranger would who was told the root's fingerprint."""
     target = walk.results / f"{file_name(case.number)}.zip"
-    walk.package = made = package.make(sources_of(walk.house), case.number, target)
+    walk.package = made = package.make(sources_of(walk.container), case.number, target)
     report = examine(target, [made.fingerprints["root"]])
     walk.checks += [
         Check(case.number, TITLES[line.check][1], False, f"{line.of} {line.found}") for line in report.failed

@@ -1,6 +1,6 @@
 """What the domain adds to every unit of work: the audit trail's tree and the rules that hold."""
 
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.domain.audit import tree
 from services.domain.rules.overrides import RuleBook
 from services.runtime.clock import Clock
@@ -10,8 +10,8 @@ from services.runtime.secret_box import SecretBox
 
 def open_database(
     url: str, clock: Clock, rules: Rules, *, secrets: SecretBox | None = None, real: Clock | None = None
-) -> Register:
+) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
-    return Register(
+    return Database(
         url, clock, rules, append_events=tree.append, read_rules=RuleBook().rules, secrets=secrets, real=real
     )

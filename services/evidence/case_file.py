@@ -17,7 +17,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures.signed_acts import SignedAct
 from services.domain.audit import tree as audit_tree
@@ -66,15 +66,15 @@ class CaseFile:
         return read_checkpoint(self.note)
 
 
-def find(unit: Unit, number: str) -> str:
+def find(uow: UnitOfWork, number: str) -> str:
     """The id of the application with this number; Fatal where there is none, or no filed form to rest a package on."""
-    application = unit.session.scalar(select(Application).where(Application.number == number.strip()))
+    application = uow.session.scalar(select(Application).where(Application.number == number.strip()))
     if application is None:
         raise Fatal(
             f"no package was made | application {number} | the register does not know this number | "
             "look it up among the cases of the portal; it is written as SQ-2026-000001"
         )
-    if not any(one.kind == "application-form" for one in document_service.of_application(unit, application.id)):
+    if not any(one.kind == "application-form" for one in document_service.of_application(uow, application.id)):
         raise Fatal(
             f"no package was made | application {number} | no approved form was filed, so there is nothing that a "
             "package could rest on | make it once the form is filed"
@@ -82,81 +82,79 @@ def find(unit: Unit, number: str) -> str:
     return application.id
 
 
-def read(unit: Unit, application_id: str, note: str) -> CaseFile | None:
+def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     """The case as of the signed checkpoint ``note``; None where something has happened since it was signed."""
-    application = unit.session.get_one(Application, application_id)
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
-    acts = signed_acts.of_application(unit, application_id)
-    written = document_service.of_application(unit, application_id)
+    application = uow.session.get_one(Application, application_id)
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    acts = signed_acts.of_application(uow, application_id)
+    written = document_service.of_application(uow, application_id)
     read_file = CaseFile(
         application_id=application_id,
         number=str(application.number),
-        demo=unit.demo,
-        made_at=unit.now.isoformat(),
-        sealed_at=unit.real_now.isoformat(),
-        organisation=unit.rules.organisation,
+        demo=uow.demo,
+        made_at=uow.now.isoformat(),
+        sealed_at=uow.real_now.isoformat(),
+        organisation=uow.rules.organisation,
         note=note,
-        events=_events(unit, application_id, acts),
-        masters=_footage(
-            unit, [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
-        ),
-        copies=_footage(unit, copies.of_application(unit, application_id)),
+        events=_events(uow, application_id, acts),
+        masters=_footage(uow, [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]),
+        copies=_footage(uow, copies.of_application(uow, application_id)),
         documents=written,
         acts=acts,
-        custody=custody_log.log_of(unit, hand_over.id) if hand_over is not None else [],
-        given_back=_given_back(unit, application_id, hand_over),
+        custody=custody_log.log_of(uow, hand_over.id) if hand_over is not None else [],
+        given_back=_given_back(uow, application_id, hand_over),
         anchors=[],
     )
     size = read_file.checkpoint.size
-    read_file.anchors = list(_anchors(unit, read_file.events[0].seq, size))
+    read_file.anchors = list(_anchors(uow, read_file.events[0].seq, size))
     people = {entry.person_id for entry in read_file.custody} | {act.statement.get("standsInFor") for act in acts}
     for person_id in people - {None}:
-        person = unit.session.get(Person, person_id)
+        person = uow.session.get(Person, person_id)
         read_file.names[str(person_id)] = person.name if person is not None else str(person_id)
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
-    return None if (unit.session.scalar(since) or 0) > size else read_file
+    return None if (uow.session.scalar(since) or 0) > size else read_file
 
 
-def proofs(unit: Unit, indexes: list[int], olds: list[int], size: int) -> tuple[list[Any], list[Any]]:
+def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> tuple[list[Any], list[Any]]:
     """Inclusion of the events in, and consistency of the earlier sizes with, the tree of ``size`` events."""
     return (
-        [audit_tree.inclusion(unit, index, size) for index in indexes],
-        [audit_tree.consistency(unit, old, size) for old in olds],
+        [audit_tree.inclusion(uow, index, size) for index in indexes],
+        [audit_tree.consistency(uow, old, size) for old in olds],
     )
 
 
-def _events(unit: Unit, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
+def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
     """The case's events, and those of confidentiality agreements that its hand-over rests on, which are of no case."""
-    found = list(unit.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
+    found = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
     if signed:
         beside = select(AuditEvent).where(AuditEvent.action == "agreement-signed", AuditEvent.application_id.is_(None))
         by = {act.statement["person"] for act in signed.values()}
-        for event in unit.session.scalars(beside.where(AuditEvent.actor_id.in_(by))):
+        for event in uow.session.scalars(beside.where(AuditEvent.actor_id.in_(by))):
             if json.loads(event.entry)["detail"].get("statement_sha256") in signed:
                 found.append(event)
     return sorted(found, key=lambda event: event.seq)
 
 
-def _footage(unit: Unit, rows: Sequence[Master | Copy]) -> list[Footage]:
+def _footage(uow: UnitOfWork, rows: Sequence[Master | Copy]) -> list[Footage]:
     """By the items' positions."""
     found = []
     for row in rows:
         told = Sealed.from_json(row.sealed)
         containers = {part.container for part in told.coverage.parts}
-        position = unit.session.get_one(Item, row.item_id).position
+        position = uow.session.get_one(Item, row.item_id).position
         found.append(Footage(position, told, "mov" if "mov" in containers else "mp4"))
     return sorted(found, key=lambda one: one.position)
 
 
-def _given_back(unit: Unit, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:
+def _given_back(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:
     if hand_over is None:
         return None
-    row = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    row = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     if row is None:
         return None
-    done = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
-    kept = unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
+    done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    kept = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
     return {
         "handOver": hand_over.id,
         "returnedBy": row.returned_by,
@@ -178,11 +176,11 @@ def _given_back(unit: Unit, application_id: str, hand_over: HandOver | None) -> 
     }
 
 
-def _anchors(unit: Unit, since: int, until: int) -> Iterator[dict[str, Any]]:
+def _anchors(uow: UnitOfWork, since: int, until: int) -> Iterator[dict[str, Any]]:
     """Those that hold the case's first event, or more; not one that was signed after the package's checkpoint."""
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
     within = AuditAnchor.size.between(since, until)
-    for anchor, note in unit.session.execute(rows.where(within).order_by(AuditAnchor.size)):
+    for anchor, note in uow.session.execute(rows.where(within).order_by(AuditAnchor.size)):
         yield {
             "size": anchor.size,
             "bucket": anchor.bucket,

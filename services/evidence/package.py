@@ -15,7 +15,7 @@ import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
@@ -49,7 +49,7 @@ How = Literal["clear", "sealed", "hash"]
 class Sources:
     """Where everything comes from. ``unwrapper`` opens masters; asked for only where footage goes out in clear."""
 
-    register: Register
+    database: Database
     store: Store
     seal: Seal
     log_key: LogKey
@@ -70,7 +70,7 @@ class Made:
 
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
     """Write the package of the application to ``target``; raises Fatal or Retryable with a sentence."""
-    application_id = sources.register.run_now(actor, case_file.find, number)
+    application_id = sources.database.run_now(actor, case_file.find, number)
     case, papers = _read(sources, application_id, actor)
     _require_signatures(case)
     with new_archive(target) as writer:
@@ -79,7 +79,7 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
         writer.finish()
         _check(partial_of(target), case.number)
         # Whoever reads the trail learns of every package that could have left.
-        sources.register.run_now(actor, _book, case, sha256, how)
+        sources.database.run_now(actor, _book, case, sha256, how)
     chain = sources.seal.signer.certificate_chain
     return Made(
         target,
@@ -98,17 +98,17 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile
     """The case and the PDFs of its documents, whose hashes the trail tells before its head is signed."""
     for left in reversed(range(TRIES)):
         papers = papers_of.papers(
-            sources.store, sources.register.run_now(actor, document_service.of_application, application_id)
+            sources.store, sources.database.run_now(actor, document_service.of_application, application_id)
         )
         hashes = {number: paper.sha256 for number, paper in papers.items()}
-        sources.register.run_now(actor, filed.book, hashes)
+        sources.database.run_now(actor, filed.book, hashes)
         try:
-            note = sources.register.run_now(actor, _signed_head, sources.log_key)
+            note = sources.database.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment
             if not left:
                 raise
             continue
-        case = sources.register.run_now(actor, case_file.read, application_id, note)
+        case = sources.database.run_now(actor, case_file.read, application_id, note)
         if case is not None and {one.number for one in case.documents} <= set(papers):
             return case, papers
     raise Fatal(
@@ -141,17 +141,17 @@ def _check(path: Path, number: str) -> None:
         )
 
 
-def _signed_head(unit: Unit, key: LogKey) -> str:
+def _signed_head(uow: UnitOfWork, key: LogKey) -> str:
     """The checkpoint of the trail as it stands."""
-    row = checkpoints.sign(unit, key.known, key.sign) or checkpoints.newest(unit)
+    row = checkpoints.sign(uow, key.known, key.sign) or checkpoints.newest(uow)
     if row is None:
         raise Fatal("no package was made | the audit trail | it has nothing in it | look at the database")
     return row.note
 
 
-def _book(unit: Unit, case: CaseFile, sha256: str, how: str) -> None:
+def _book(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
     audit_trail.record(
-        unit,
+        uow,
         "package-made",
         "application",
         case.application_id,
@@ -193,7 +193,7 @@ def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelo
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
     olds = sorted({one["size"] for one in (*named, *case.anchors) if one is not None})
     indexes = [event.seq - 1 for event in case.events]
-    inclusions, consistencies = sources.register.run_now(ACTOR, case_file.proofs, indexes, olds, size)
+    inclusions, consistencies = sources.database.run_now(ACTOR, case_file.proofs, indexes, olds, size)
     writer.add(layout.CHECKPOINT, case.note.encode())
     writer.add(layout.EVENTS, _lines({"index": one.seq - 1, "entry": one.entry} for one in case.events))
     writer.add(layout.PROOFS, _lines(inclusions))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
 
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.recorders.base import Recorder
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
@@ -39,8 +39,8 @@ def given(request: Request, name: str) -> Any:
     return request.app.state.dependencies[name]
 
 
-def register(request: Request) -> Register:
-    return cast("Register", given(request, "register"))
+def database(request: Request) -> Database:
+    return cast("Database", given(request, "database"))
 
 
 def settings(request: Request) -> Settings:
@@ -71,7 +71,7 @@ def turn_clock(request: Request) -> TurnClock:
     return cast("TurnClock", turn)
 
 
-Books = Annotated[Register, Depends(register)]
+GivenDatabase = Annotated[Database, Depends(database)]
 GivenSettings = Annotated[Settings, Depends(settings)]
 GivenStore = Annotated[Store, Depends(store)]
 GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
 from services.web import cookies
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import CSRF_FIELD
 from services.web.identity import ANONYMOUS, GivenIdentity, browser_of, require_csrf
 from services.web.visitor import NotSignedIn
@@ -29,13 +29,13 @@ class Bringer:
         require_csrf(self.token, fields.get(CSRF_FIELD, ""))
 
 
-async def bringer(request: Request, books: Books, accounts: GivenIdentity) -> Bringer:
+async def bringer(request: Request, database: GivenDatabase, accounts: GivenIdentity) -> Bringer:
     """NotSignedIn where nobody is; Refused where the body is no form that could bring a token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
     try:
-        actor = await books.run(ANONYMOUS, accounts.actor, token, browser_of(request))
+        actor = await database.run(ANONYMOUS, accounts.actor, token, browser_of(request))
     except Refused as refusal:
         raise NotSignedIn from refusal
     found = Bringer(actor, token)

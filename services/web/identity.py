@@ -9,11 +9,11 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request
 
 from services.database.tables.people import Department
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.web import cookies
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -40,11 +40,11 @@ class Person:
 class Identity(Protocol):
     """What the kit asks of the accounts (``domain.accounts.identity``)."""
 
-    def actor(self, unit: Unit, token: str, browser: str) -> Actor:
+    def actor(self, uow: UnitOfWork, token: str, browser: str) -> Actor:
         """Return the person of a session's token; Refused with 401 when the session is over, or half."""
         ...
 
-    def person(self, unit: Unit, token: str, browser: str, settings: Settings) -> Person:
+    def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
         """As ``actor``, with what the frame of a page shows."""
         ...
 
@@ -90,9 +90,9 @@ Browser = Annotated[str, Depends(browser_of)]
 GivenIdentity = Annotated[Identity, Depends(identity)]
 
 
-async def acting(token: Token, browser: Browser, books: Books, accounts: GivenIdentity) -> Actor:
+async def acting(token: Token, browser: Browser, database: GivenDatabase, accounts: GivenIdentity) -> Actor:
     """Return the signed-in person as actor for ``run``; Refused with 401 when the session is over, or half."""
-    return await books.run(ANONYMOUS, accounts.actor, token, browser)
+    return await database.run(ANONYMOUS, accounts.actor, token, browser)
 
 
 Acting = Annotated[Actor, Depends(acting)]

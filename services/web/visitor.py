@@ -18,7 +18,7 @@ from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web import language as languages
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import CSRF_FIELD, Typed
 from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIdentity, Person, browser_of, csrf_token
 from services.web.language import Language
@@ -135,7 +135,7 @@ def said_before(request: Request) -> tuple[str, str, str] | None:
 
 
 async def visitor(
-    request: Request, books: Books, settings: GivenSettings, form: Typed, accounts: GivenIdentity
+    request: Request, database: GivenDatabase, settings: GivenSettings, form: Typed, accounts: GivenIdentity
 ) -> Visitor:
     """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
     token = cookies.read(request, cookies.SESSION)
@@ -152,7 +152,7 @@ async def visitor(
                 status=403,
             )
     try:
-        person = await books.run(ANONYMOUS, accounts.person, token, browser_of(request), settings)
+        person = await database.run(ANONYMOUS, accounts.person, token, browser_of(request), settings)
     except Refused as refusal:
         if refusal.status == 401:
             raise NotSignedIn from refusal

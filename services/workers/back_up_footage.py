@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.vault.sealing import Sealed
@@ -29,10 +29,10 @@ class Result:
     backup_verified: bool
 
 
-async def handle(command: Command, register: Register, store: Store, replica_store: Store) -> Result:
+async def handle(command: Command, database: Database, store: Store, replica_store: Store) -> Result:
     """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
     watch = report_progress(
-        register,
+        database,
         ACTOR,
         "replica",
         application_id=command.application_id,
@@ -40,10 +40,10 @@ async def handle(command: Command, register: Register, store: Store, replica_sto
         phase="replicating",
     )
     async with watch as reporter:
-        master = await register.run(ACTOR, masters.needed, command.application_id, command.item_id)
+        master = await database.run(ACTOR, masters.needed, command.application_id, command.item_id)
         if master.replica_verified_at is None:
             await _replicate(
-                command, master, register=register, store=store, replica_store=replica_store, reporter=reporter
+                command, master, database=database, store=store, replica_store=replica_store, reporter=reporter
             )
     return Result(True)
 
@@ -52,13 +52,13 @@ async def _replicate(
     command: Command,
     master: Master,
     *,
-    register: Register,
+    database: Database,
     store: Store,
     replica_store: Store,
     reporter: ProgressReporter,
 ) -> None:
-    await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
-    attempt = await register.run(
+    await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    attempt = await database.run(
         ACTOR,
         attempts.begin,
         "replica",
@@ -91,6 +91,6 @@ async def _replicate(
         "size": replica.size,
         "sha256Cipher": replica.sha256_cipher,
     }
-    if not await register.run(ACTOR, masters.keep_replica, attempt.id, made):
-        await vault_work.clear_earlier_runs(register, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    if not await database.run(ACTOR, masters.keep_replica, attempt.id, made):
+        await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
         raise NoLongerWanted(f"no replica was kept | item {command.item_id} | the case has ended | wait")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.database.tables.copies import Copy
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import copies, issuing
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
@@ -33,11 +33,11 @@ class Result:
 
 
 async def handle(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
     watch = report_progress(
-        register,
+        database,
         ACTOR,
         "copy",
         application_id=command.application_id,
@@ -45,28 +45,28 @@ async def handle(
         phase="issuing",
     )
     async with watch as reporter:
-        copy = await register.run(ACTOR, copies.of_item, command.item_id)
+        copy = await database.run(ACTOR, copies.of_item, command.item_id)
         if copy is None or copy.application_id != command.application_id:
-            copy = await _issue(command, register, store, vault_keys, loan_keys, reporter=reporter)
+            copy = await _issue(command, database, store, vault_keys, loan_keys, reporter=reporter)
         reporter.enter("storing")
-        await labelling.label_copy(register, ACTOR, store, seal, command.item_id)
+        await labelling.label_copy(database, ACTOR, store, seal, command.item_id)
     return Result(copy.id)
 
 
 async def _issue(
     command: Command,
-    register: Register,
+    database: Database,
     store: Store,
     vault_keys: VaultKeys,
     loan_keys: LoanKeys,
     *,
     reporter: ProgressReporter,
 ) -> Copy:
-    task = await register.run(ACTOR, issuing.task, command.application_id, command.item_id)
+    task = await database.run(ACTOR, issuing.task, command.application_id, command.item_id)
     await vault_work.clear_earlier_runs(
-        register, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
+        database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )
-    attempt = await register.run(
+    attempt = await database.run(
         ACTOR,
         attempts.begin,
         "copy",
@@ -91,10 +91,10 @@ async def _issue(
         legal_hold=True,
         progress=reporter,
     )
-    copy = await register.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
+    copy = await database.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
     if copy is None:
         await vault_work.clear_earlier_runs(
-            register, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
+            database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
         )
         raise NoLongerWanted(f"no copy was kept | item {command.item_id} | the case has ended | wait")
     return copy

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import tasks as review_tasks
 
 JOB_TYPE = "escalate-review"
@@ -15,5 +15,5 @@ class Command:
     job_key: int
 
 
-async def handle(command: Command, register: Register) -> None:
-    await register.run(ACTOR, review_tasks.escalate, command.review_id, command.job_key)
+async def handle(command: Command, database: Database) -> None:
+    await database.run(ACTOR, review_tasks.escalate, command.review_id, command.job_key)

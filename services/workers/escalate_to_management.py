@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import escalation
 
 JOB_TYPE = "escalate-to-management"
@@ -21,8 +21,8 @@ class Result:
     deciders: int
 
 
-async def handle(command: Command, register: Register) -> Result:
-    deciders = await register.run(
+async def handle(command: Command, database: Database) -> Result:
+    deciders = await database.run(
         ACTOR,
         escalation.to_management,
         command.application_id,

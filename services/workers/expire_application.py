@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications import opening as application_opening
 
 JOB_TYPE = "expire-application"
@@ -21,6 +21,6 @@ class Result:
     item_ids: list[str]
 
 
-async def handle(command: Command, register: Register) -> Result:
-    expiry = await register.run(ACTOR, application_opening.expire, command.application_id, command.round)
+async def handle(command: Command, database: Database) -> Result:
+    expiry = await database.run(ACTOR, application_opening.expire, command.application_id, command.round)
     return Result(expiry.corrected_meanwhile, expiry.item_ids)

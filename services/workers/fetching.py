@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.database.tables.attempts import UploadAttempt
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras.measurements import Source
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import Purpose
@@ -65,7 +65,7 @@ class Fetching:
 
     wanted: Wanted
     recorder: Recorder
-    register: Register
+    database: Database
     actor: Actor
     store: Store
     vault_keys: VaultKeys
@@ -93,7 +93,7 @@ class Fetching:
 
     async def _pass(self, promised: list[Span]) -> Fetched:
         wanted = self.wanted
-        attempt = await self.register.run(
+        attempt = await self.database.run(
             self.actor,
             attempts.begin,
             wanted.purpose,
@@ -123,8 +123,8 @@ class Fetching:
 
     async def _drop_but(self, kept: Fetched) -> None:
         others = [one for one in self._begun if one != kept.attempt.id]
-        left = await self.register.run(self.actor, attempts.give_up, others, "another pass gave more")
-        await vault_work.sweep(self.register, self.actor, self.store, left)
+        left = await self.database.run(self.actor, attempts.give_up, others, "another pass gave more")
+        await vault_work.sweep(self.database, self.actor, self.store, left)
 
 
 def missing(coverage: Coverage) -> list[str]:

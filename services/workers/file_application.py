@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import filing
 from services.domain.reviews.filing import Classification
 
@@ -27,7 +27,7 @@ class Result:
     item_ids: list[str]
 
 
-async def handle(command: Command, register: Register) -> Result:
+async def handle(command: Command, database: Database) -> Result:
     classification = Classification(
         importance=command.importance,
         management_needed=command.management_needed,
@@ -35,5 +35,5 @@ async def handle(command: Command, register: Register) -> Result:
         backup_needed=command.backup_needed,
         max_use_days=command.max_use_days,
     )
-    filed = await register.run(ACTOR, filing.file, command.application_id, classification)
+    filed = await database.run(ACTOR, filing.file, command.application_id, classification)
     return Result(filed.form_number, filed.use_period_days, filed.item_ids)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import hand_overs
 
 JOB_TYPE = "hand-over"
@@ -25,7 +25,7 @@ class Result:
     reminder_lead: str
 
 
-async def handle(command: Command, register: Register) -> Result:
+async def handle(command: Command, database: Database) -> Result:
     """Raises Fatal, with a sentence, where a rule forbids the hand-over."""
-    offer = await register.run(ACTOR, hand_overs.offer, command.application_id, command.use_period_days)
+    offer = await database.run(ACTOR, hand_overs.offer, command.application_id, command.use_period_days)
     return Result(offer.hand_over_id, offer.take_up_period, offer.grace_period, offer.reminder_lead)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import returns
 from services.runtime import metrics
 from services.vault.store.protocol import Store, StoreMissing
@@ -24,9 +24,9 @@ class Result:
     return_findings: int
 
 
-async def handle(command: Command, register: Register, store: Store) -> Result:
+async def handle(command: Command, database: Database, store: Store) -> Result:
     """Findings are for the inspector's decision; none of them stops the process."""
-    done, held = await register.run(ACTOR, returns.to_inspect, command.application_id, command.hand_over_id)
+    done, held = await database.run(ACTOR, returns.to_inspect, command.application_id, command.hand_over_id)
     if done is not None:
         return Result(done)
     hashes = {}
@@ -37,6 +37,6 @@ async def handle(command: Command, register: Register, store: Store) -> Result:
             )
         except StoreMissing:
             hashes[copy["copyId"]] = False
-    findings = await register.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes)
+    findings = await database.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes)
     metrics.VERIFICATION_FAILURES.inc(sum(not match for match in hashes.values()))
     return Result(findings)

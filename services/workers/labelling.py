@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import label_documents, label_facts
 from services.domain.custody.label_facts import Kind, LabelFacts
 from services.domain.retrieval.records import Order
@@ -45,21 +45,21 @@ def metadata_of(order: Order) -> dict[str, str]:
     }
 
 
-async def label_master(register: Register, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_master(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
     """Write the master's label where it is not there yet."""
-    await _label(register, actor, store, seal, item_id=item_id, kind="master")
+    await _label(database, actor, store, seal, item_id=item_id, kind="master")
 
 
-async def label_copy(register: Register, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_copy(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
     """Write the copy's label where it is not there yet; it is held until the return, like the copy."""
-    await _label(register, actor, store, seal, item_id=item_id, kind="copy")
+    await _label(database, actor, store, seal, item_id=item_id, kind="copy")
 
 
-async def _label(register: Register, actor: Actor, store: Store, seal: Seal, *, item_id: str, kind: Kind) -> None:
-    facts = await register.run(actor, label_facts.facts_for, item_id, kind)
+async def _label(database: Database, actor: Actor, store: Store, seal: Seal, *, item_id: str, kind: Kind) -> None:
+    facts = await database.run(actor, label_facts.facts_for, item_id, kind)
     await run_in_thread(_write, store, seal, facts)
-    await register.run(actor, label_documents.write, item_id, facts)
-    if not await register.run(actor, label_facts.kept_still, item_id):
+    await database.run(actor, label_documents.write, item_id, facts)
+    if not await database.run(actor, label_facts.kept_still, item_id):
         await vault_work.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import escalation
 
 JOB_TYPE = "notify-storage"
@@ -20,5 +20,5 @@ class Result:
     storage_notified_at: datetime
 
 
-async def handle(command: Command, register: Register) -> Result:
-    return Result(await register.run(ACTOR, escalation.notify_storage, command.application_id))
+async def handle(command: Command, database: Database) -> Result:
+    return Result(await database.run(ACTOR, escalation.notify_storage, command.application_id))

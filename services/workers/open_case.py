@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications import opening as application_opening
 from services.runtime.rules import iso
 
@@ -24,8 +24,8 @@ class Result:
     application_number: str
 
 
-async def handle(command: Command, register: Register) -> Result:
-    opened = await register.run(
+async def handle(command: Command, database: Database) -> Result:
+    opened = await database.run(
         ACTOR, application_opening.open_case, command.application_id, command.process_instance_key
     )
     return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period), opened.application_number)

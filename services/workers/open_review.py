@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import tasks as review_tasks
 
 JOB_TYPE = "open-review"
@@ -27,8 +27,8 @@ class Result:
     application_number: str
 
 
-async def handle(command: Command, register: Register) -> Result:
-    opened = await register.run(
+async def handle(command: Command, database: Database) -> Result:
+    opened = await database.run(
         ACTOR,
         review_tasks.open_review,
         command.application_id,

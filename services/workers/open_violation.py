@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, violations
 from services.runtime.errors import Fatal
 from services.vault.keys.signer import Seal
@@ -30,7 +30,7 @@ class Result:
 
 async def handle(
     command: Command,
-    register: Register,
+    database: Database,
     store: Store,
     loan_keys: LoanKeys,
     *,
@@ -40,14 +40,14 @@ async def handle(
     """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
     application_id, hand_over_id = command.application_id, command.hand_over_id
     if command.violation_kind == "overdue":
-        violation = await register.run(ACTOR, violations.overdue, application_id, hand_over_id)
+        violation = await database.run(ACTOR, violations.overdue, application_id, hand_over_id)
         return Result(None if violation is None else violation.id)
     if command.violation_kind != "loss":
         raise Fatal(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
             "use overdue or loss in the process, then resolve the incident"
         )
-    effects = await register.run(ACTOR, closing.lose, application_id, hand_over_id)
+    effects = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
     pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
-    await register.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
+    await database.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
     return Result(effects.violation_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications import completeness
 
 JOB_TYPE = "preliminary-review"
@@ -19,6 +19,6 @@ class Result:
     application_complete: bool
 
 
-async def handle(command: Command, register: Register) -> Result:
-    complete = await register.run(ACTOR, completeness.review, command.application_id)
+async def handle(command: Command, database: Database) -> Result:
+    complete = await database.run(ACTOR, completeness.review, command.application_id)
     return Result(complete)

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks, protections
 from services.domain.retrieval import preservations
 from services.domain.retrieval.attempts import NoLongerWanted
@@ -40,13 +40,13 @@ class Result:
 
 
 async def handle(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, recorders: Recorders
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, recorders: Recorders
 ) -> Result:
     """Preserve what the present scope needs. Whatever fails is counted and told, and never stops the application."""
-    work = _Work(command, register, store, vault_keys, recorders)
-    if await register.run(ACTOR, lambda unit: unit.rules.preserve) != "never":
+    work = _Work(command, database, store, vault_keys, recorders)
+    if await database.run(ACTOR, lambda uow: uow.rules.preserve) != "never":
         await work.measure()
-    preserved, needs = await register.run(ACTOR, preservations.needs, command.application_id)
+    preserved, needs = await database.run(ACTOR, preservations.needs, command.application_id)
     failures = 0
     for need in needs:
         kept = await work.try_to_preserve(need)
@@ -59,21 +59,21 @@ async def handle(
 @dataclass(frozen=True)
 class _Work:
     command: Command
-    register: Register
+    database: Database
     store: Store
     vault_keys: VaultKeys
     recorders: Recorders
 
     async def measure(self) -> None:
         """Measure the oldest frames anew: they tell what is at risk. A recorder that is down keeps its last ones."""
-        for source in await self.register.run(ACTOR, preservations.recorders_in_scope, self.command.application_id):
+        for source in await self.database.run(ACTOR, preservations.recorders_in_scope, self.command.application_id):
             # What is wrong with a recorder is counted when an item of it is preserved.
             with suppress(RecorderDown, Fatal):
-                await probe(self.register, ACTOR, open_source(self.recorders, source), source)
+                await probe(self.database, ACTOR, open_source(self.recorders, source), source)
 
     async def try_to_preserve(self, need: Need) -> bool:
         watch = report_progress(
-            self.register,
+            self.database,
             ACTOR,
             "quarantine",
             application_id=self.command.application_id,
@@ -90,7 +90,7 @@ class _Work:
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
             metrics.PRESERVATIONS.labels("failed").inc()
             code = type(error).__name__
-            await self.register.run(
+            await self.database.run(
                 ACTOR,
                 preservations.failed,
                 self.command.application_id,
@@ -104,15 +104,15 @@ class _Work:
 
     async def ask(self) -> None:
         """Keep what each recorder says it has: at the retrieval it is seen what has gone since."""
-        for need in await self.register.run(ACTOR, preservations.not_asked, self.command.application_id):
+        for need in await self.database.run(ACTOR, preservations.not_asked, self.command.application_id):
             with suppress(RecorderDown, Fatal):
                 held = await open_source(self.recorders, need.source).coverage(need.source.channel, need.asked)
-                await self.register.run(ACTOR, preservations.promise, need.item_id, need.asked, held)
+                await self.database.run(ACTOR, preservations.promise, need.item_id, need.asked, held)
 
     async def _preserve(self, need: Need, reporter: ProgressReporter) -> bool:
         await self._clear(need)
         recorder, channel = open_source(self.recorders, need.source), need.source.channel
-        clock = await self.register.run(ACTOR, clocks.of_recorder, need.source.recorder_id)
+        clock = await self.database.run(ACTOR, clocks.of_recorder, need.source.recorder_id)
         window = clocks.searched(need.asked, clock)
         await self._protect(need, recorder, window)
         promised = await recorder.coverage(channel, window)
@@ -121,10 +121,10 @@ class _Work:
             metadata={"item": need.item_id, "application": self.command.application_id},
             legal_hold=True,
         )
-        fetching = Fetching(wanted, recorder, self.register, ACTOR, self.store, self.vault_keys, reporter)
+        fetching = Fetching(wanted, recorder, self.database, ACTOR, self.store, self.vault_keys, reporter)
         fetched = await fetching.fetch(promised)
         sealed, attempt = fetched.sealed, fetched.attempt
-        kept = await self.register.run(
+        kept = await self.database.run(
             ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
         if not kept:
@@ -134,7 +134,7 @@ class _Work:
 
     async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
         """Ask the recorder not to overwrite the span either. What comes of it is noted, and stops nothing."""
-        begun = await self.register.run(
+        begun = await self.database.run(
             ACTOR, protections.begin, self.command.application_id, need.item_id, need.source.camera_id, window
         )
         if begun is None:
@@ -142,12 +142,12 @@ class _Work:
         outcome: protections.Answer = "failed"
         with suppress(Retryable, Fatal, NothingRecorded):
             outcome = "protected" if await recorder.protect(need.source.channel, window) else "cannot"
-        await self.register.run(ACTOR, protections.answered, begun, outcome)
+        await self.database.run(ACTOR, protections.answered, begun, outcome)
 
     async def _clear(self, need: Need) -> None:
         """Remove what is not booked: an earlier run's, or what this one made in vain."""
         await vault_work.clear_earlier_runs(
-            self.register,
+            self.database,
             ACTOR,
             self.store,
             purpose="quarantine",

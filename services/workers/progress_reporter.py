@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import anyio
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.retrieval import progress
 from services.domain.retrieval.attempts import NoLongerWanted, Purpose
 from services.runtime.errors import Outcome, Retryable
@@ -56,27 +56,27 @@ class ProgressReporter:
 class _Row:
     """The reporter's row in the books."""
 
-    register: Register
+    database: Database
     actor: Actor
     item_id: str
     purpose: Purpose
 
     async def tell(self, news: Reading) -> None:
         phase, size, share = news
-        await self.register.run(
+        await self.database.run(
             self.actor, progress.tell, self.item_id, self.purpose, phase=phase, size=size, share=share
         )
 
     async def stumble(self, error: Exception) -> None:
-        await self.register.run(self.actor, progress.stumble, self.item_id, self.purpose, type(error).__name__)
+        await self.database.run(self.actor, progress.stumble, self.item_id, self.purpose, type(error).__name__)
 
     async def end(self) -> None:
-        await self.register.run(self.actor, progress.end, self.item_id, self.purpose)
+        await self.database.run(self.actor, progress.end, self.item_id, self.purpose)
 
 
 @asynccontextmanager
 async def report_progress(
-    register: Register,
+    database: Database,
     actor: Actor,
     purpose: Purpose,
     *,
@@ -89,8 +89,8 @@ async def report_progress(
 
     The row goes when the block is done, and is marked as in trouble when it fails.
     """
-    row = _Row(register, actor, item_id, purpose)
-    await register.run(actor, progress.begin, application_id, item_id, purpose, phase)
+    row = _Row(database, actor, item_id, purpose)
+    await database.run(actor, progress.begin, application_id, item_id, purpose, phase)
     reporter, done = ProgressReporter(phase), asyncio.Event()
     writer = asyncio.create_task(_keep_writing(row, reporter, done, EVERY if every is None else every), name="progress")
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
 from services.runtime.errors import Fatal
 from services.vault.keys.signer import Seal
@@ -31,7 +31,7 @@ class Result:
 
 async def handle(
     command: Command,
-    register: Register,
+    database: Database,
     store: Store,
     loan_keys: LoanKeys,
     *,
@@ -44,7 +44,7 @@ async def handle(
             f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
             "decision | let the inspector decide, then resolve the incident"
         )
-    effects = await register.run(
+    effects = await database.run(
         ACTOR,
         closing.re_archive,
         command.application_id,
@@ -52,7 +52,7 @@ async def handle(
         in_order=command.decision == "in-order",
     )
     pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
-    await register.run(
+    await database.run(
         ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
     )
     if effects.retain_until is None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
@@ -27,13 +27,13 @@ class Result:
 
 async def handle(
     command: Command,
-    register: Register,
+    database: Database,
     store: Store,
     loan_keys: LoanKeys,
     replica_store: Store | None = None,
 ) -> Result:
     """Closes the case first, so that a worker that finishes late keeps nothing."""
-    effects = await register.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
+    effects = await database.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
     await vault_work.carry_out(effects, store, replica_store, loan_keys)
-    await register.run(ACTOR, closing.released, command.application_id, effects)
+    await database.run(ACTOR, closing.released, command.application_id, effects)
     return Result(effects.items)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import hand_overs
 
 JOB_TYPE = "remind-return"
@@ -21,8 +21,8 @@ class Result:
     reminders_sent: int
 
 
-async def handle(command: Command, register: Register) -> Result:
+async def handle(command: Command, database: Database) -> Result:
     """Nothing is sent once the copies are back or lost."""
     return Result(
-        await register.run(ACTOR, hand_overs.remind, command.application_id, command.hand_over_id, command.job_key)
+        await database.run(ACTOR, hand_overs.remind, command.application_id, command.hand_over_id, command.job_key)
     )

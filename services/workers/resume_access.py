@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import hand_overs
 
 JOB_TYPE = "resume-access"
@@ -15,5 +15,5 @@ class Command:
     hand_over_id: str
 
 
-async def handle(command: Command, register: Register) -> None:
-    await register.run(ACTOR, hand_overs.resume, command.application_id, command.hand_over_id)
+async def handle(command: Command, database: Database) -> None:
+    await database.run(ACTOR, hand_overs.resume, command.application_id, command.hand_over_id)

@@ -8,7 +8,7 @@ has lost it, the quarantine object becomes the master whole: its ciphertext is c
 from dataclasses import dataclass, field, replace
 
 from services.database.tables.attempts import UploadAttempt
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.retrieval import attempts
@@ -55,11 +55,11 @@ class Result:
 
 
 async def handle(
-    command: Command, register: Register, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
     watch = report_progress(
-        register,
+        database,
         ACTOR,
         "master",
         application_id=command.application_id,
@@ -67,17 +67,17 @@ async def handle(
         phase="asking",
     )
     async with watch as reporter:
-        done = await register.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
+        done = await database.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
         if done is None:
-            order = await register.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
-            await vault_work.clear_earlier_runs(register, ACTOR, store, purpose="master", item_id=command.item_id)
-            done = await _Retrieval(command, order, register, store, vault_keys, recorders, reporter).run()
+            order = await database.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
+            await vault_work.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
+            done = await _Retrieval(command, order, database, store, vault_keys, recorders, reporter).run()
             metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         reporter.enter("storing")
-        await labelling.label_master(register, ACTOR, store, seal, command.item_id)
-        await vault_work.discard_spent(register, ACTOR, store, command.item_id)
+        await labelling.label_master(database, ACTOR, store, seal, command.item_id)
+        await vault_work.discard_spent(database, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 
 
@@ -87,7 +87,7 @@ class _Retrieval:
 
     command: Command
     order: Order
-    register: Register
+    database: Database
     store: Store
     vault_keys: VaultKeys
     recorders: Recorders
@@ -96,7 +96,7 @@ class _Retrieval:
 
     def __post_init__(self) -> None:
         self.recorder = open_source(self.recorders, self.order.source)
-        self.started = self.register.clock.now()
+        self.started = self.database.clock.now()
         self.clock = Clock()
         self.window = self.order.asked
         self.promised: list[Span] | None = None
@@ -135,10 +135,10 @@ class _Retrieval:
         """
         source = self.order.source
         try:
-            self._search_by(await probe(self.register, ACTOR, self.recorder, source))
+            self._search_by(await probe(self.database, ACTOR, self.recorder, source))
             self.promised = await self.recorder.coverage(source.channel, self.window)
         except RecorderDown:
-            self._search_by(await self.register.run(ACTOR, clocks.of_recorder, source.recorder_id))
+            self._search_by(await self.database.run(ACTOR, clocks.of_recorder, source.recorder_id))
             best = self._best()
             if best is None or best.outcome != "complete":
                 raise
@@ -168,7 +168,7 @@ class _Retrieval:
             metadata=labelling.metadata_of(order),
         )
         fetching = Fetching(
-            *(wanted, self.recorder, self.register, ACTOR, self.store, self.vault_keys, self.reporter),
+            *(wanted, self.recorder, self.database, ACTOR, self.store, self.vault_keys, self.reporter),
             told=self.difficulties,
         )
         fetched = await fetching.fetch(promised)
@@ -205,7 +205,7 @@ class _Retrieval:
         report = self._report(outcome, 0.0)
         if not self.difficulties:
             report = self._report(outcome, 0.0, "the recorder holds nothing of the granted span")
-        number = await self.register.run(ACTOR, retrieval_records.nothing, self.order, report)
+        number = await self.database.run(ACTOR, retrieval_records.nothing, self.order, report)
         await self._give_up()
         return Retrieved(outcome, 0.0, number)
 
@@ -213,7 +213,7 @@ class _Retrieval:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
-        number = await self.register.run(
+        number = await self.database.run(
             ACTOR,
             retrieval_records.keep,
             self.order,
@@ -231,7 +231,7 @@ class _Retrieval:
         return Retrieved(holding.outcome, holding.share, number)
 
     async def _begin(self) -> UploadAttempt:
-        return await self.register.run(
+        return await self.database.run(
             ACTOR,
             attempts.begin,
             "master",
@@ -242,7 +242,7 @@ class _Retrieval:
 
     async def _give_up(self) -> None:
         await vault_work.clear_earlier_runs(
-            self.register, ACTOR, self.store, purpose="master", item_id=self.order.item_id
+            self.database, ACTOR, self.store, purpose="master", item_id=self.order.item_id
         )
 
     def _report(self, outcome: str, coverage: float, *more: str) -> Report:

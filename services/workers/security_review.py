@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications import security_check
 
 JOB_TYPE = "security-review"
@@ -22,6 +22,6 @@ class Result:
     management_involved: bool
 
 
-async def handle(command: Command, register: Register) -> Result:
-    checked = await register.run(ACTOR, security_check.review, command.application_id)
+async def handle(command: Command, database: Database) -> Result:
+    checked = await database.run(ACTOR, security_check.review, command.application_id)
     return Result(checked.findings, checked.camera_class, checked.security_involved, checked.management_involved)

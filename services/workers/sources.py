@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock
 from services.domain.cameras.measurements import Source
@@ -22,18 +22,18 @@ def open_source(recorders: Recorders, source: Source) -> Recorder:
     return recorders(source.kind, {name: str(value) for name, value in source.configuration.items()})
 
 
-async def probe(register: Register, actor: Actor, recorder: Recorder, source: Source) -> Clock:
+async def probe(database: Database, actor: Actor, recorder: Recorder, source: Source) -> Clock:
     """Ask a recorder for its clock and oldest frames and book them: the clock as it is known now. Raises RecorderDown
     when it is not there."""
     try:
         facts = await recorder.probe()
     except RecorderDown:
-        await register.run(actor, storage_office.not_reached, source.recorder_id)
+        await database.run(actor, storage_office.not_reached, source.recorder_id)
         raise
     if not facts.reachable:
-        await register.run(actor, storage_office.not_reached, source.recorder_id)
+        await database.run(actor, storage_office.not_reached, source.recorder_id)
         raise RecorderDown(
             f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
             "switch it on or mend its network; the work goes on by itself"
         )
-    return await register.run(actor, measurements.measured, source.recorder_id, facts)
+    return await database.run(actor, measurements.measured, source.recorder_id, facts)

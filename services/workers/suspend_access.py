@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import hand_overs
 
 JOB_TYPE = "suspend-access"
@@ -20,6 +20,6 @@ class Result:
     access_suspended: bool
 
 
-async def handle(command: Command, register: Register) -> Result:
+async def handle(command: Command, database: Database) -> Result:
     """False where the copies are back or the due date has moved meanwhile."""
-    return Result(await register.run(ACTOR, hand_overs.suspend, command.application_id, command.hand_over_id))
+    return Result(await database.run(ACTOR, hand_overs.suspend, command.application_id, command.hand_over_id))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from services.database.tables.attempts import UploadAttempt
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody.closing import Effects, Kept
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
@@ -19,7 +19,7 @@ SWEEPER = Actor("system", "sweeper")
 
 
 async def clear_earlier_runs(
-    register: Register,
+    database: Database,
     actor: Actor,
     store: Store,
     *,
@@ -29,43 +29,43 @@ async def clear_earlier_runs(
     job_key: int | None = None,
 ) -> None:
     """Remove what earlier runs may have left for the item, by its exact keys; ``job_key`` spares later jobs' work."""
-    left = await register.run(actor, attempts.take_over, purpose, item_id, job_key)
-    await sweep(register, actor, store, left, loan_keys)
+    left = await database.run(actor, attempts.take_over, purpose, item_id, job_key)
+    await sweep(database, actor, store, left, loan_keys)
 
 
 async def sweep(
-    register: Register, actor: Actor, store: Store, left: Iterable[UploadAttempt], loan_keys: LoanKeys | None = None
+    database: Database, actor: Actor, store: Store, left: Iterable[UploadAttempt], loan_keys: LoanKeys | None = None
 ) -> None:
     """Remove every trace of these abandoned attempts: unfinished parts, the object, its label, its loan key."""
     left = list(left)
     for attempt in left:
         await run_in_thread(_sweep_one, store, attempt, loan_keys)
     if left:
-        await register.run(actor, attempts.swept, [attempt.id for attempt in left])
+        await database.run(actor, attempts.swept, [attempt.id for attempt in left])
 
 
 async def sweep_abandoned(
-    register: Register, store: Store, replica_store: Store | None, loan_keys: LoanKeys | None, *, all_open: bool
+    database: Database, store: Store, replica_store: Store | None, loan_keys: LoanKeys | None, *, all_open: bool
 ) -> int:
     """Sweep what dead uploads have left; how many keys. ``all_open`` at the start of the only process that uploads."""
-    left = await register.run(SWEEPER, attempts.give_up_dead, all_open=all_open)
+    left = await database.run(SWEEPER, attempts.give_up_dead, all_open=all_open)
     replicas = [attempt for attempt in left if attempt.purpose == "replica"]
-    await sweep(register, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
+    await sweep(database, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
     if replica_store is not None:
-        await sweep(register, SWEEPER, replica_store, replicas)
-    brought = await register.run(SWEEPER, upload_sources.give_up_dead, all_open=all_open)
+        await sweep(database, SWEEPER, replica_store, replicas)
+    brought = await database.run(SWEEPER, upload_sources.give_up_dead, all_open=all_open)
     for upload in brought:
         await discard(store, uploads.BUCKET, upload.key)
-    await register.run(SWEEPER, upload_sources.swept, [upload.id for upload in brought])
+    await database.run(SWEEPER, upload_sources.swept, [upload.id for upload in brought])
     return len(left) + len(brought)
 
 
-async def discard_spent(register: Register, actor: Actor, store: Store, item_id: str) -> None:
+async def discard_spent(database: Database, actor: Actor, store: Store, item_id: str) -> None:
     """Remove the file that a person brought, once its master is what is kept (R8, R9)."""
-    upload = await register.run(actor, upload_sources.take_spent, item_id)
+    upload = await database.run(actor, upload_sources.take_spent, item_id)
     if upload is not None:
         await discard(store, uploads.BUCKET, upload.key)
-        await register.run(actor, upload_sources.swept, [upload.id])
+        await database.run(actor, upload_sources.swept, [upload.id])
 
 
 async def discard(store: Store, bucket: str, key: str) -> None:

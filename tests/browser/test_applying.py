@@ -14,7 +14,7 @@ from served import served
 
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -50,11 +50,11 @@ class Drafter:
         expect(self.page.locator("#saved")).to_contain_text("已保存")
 
 
-def _berlin(unit: Unit) -> None:
-    unit.session.add(Recorder(id="away", name="B", site="Werk", kind="folder", configuration={}, zone="Europe/Berlin"))
-    unit.session.flush()
+def _berlin(uow: UnitOfWork) -> None:
+    uow.session.add(Recorder(id="away", name="B", site="Werk", kind="folder", configuration={}, zone="Europe/Berlin"))
+    uow.session.flush()
     names = {"name_zh": "柏林大门", "name_en": "Berlin gate", "place_zh": "门口", "place_en": "entrance"}
-    unit.session.add(Camera(id="berlin", recorder_id="away", channel="1", retention_days=3650, **names))
+    uow.session.add(Camera(id="berlin", recorder_id="away", channel="1", retention_days=3650, **names))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
     settings, bpmn = Settings(data_dir=tmp_path), BPMN
     dependencies = {
-        "register": desk.register,
+        "database": desk.database,
         "settings": settings,
         "recorders": lambda *_: Half(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),

@@ -22,7 +22,7 @@ VIEWS = [("zh", 1280, 900), ("en", 390, 844)]
 def address(tmp_path: Path) -> Iterator[str]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
     engine, _keys = with_one_stuck()
-    given = {"register": desk.register, "settings": Settings(data_dir=tmp_path), "models": MODELS, "engine": engine}
+    given = {"database": desk.database, "settings": Settings(data_dir=tmp_path), "models": MODELS, "engine": engine}
     with served(portal_over(given)) as address:
         yield address
     desk.close()

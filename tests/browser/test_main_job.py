@@ -38,7 +38,7 @@ devices = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chines
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo with its cases, as ``make run`` starts it."""
     folder = tmp_path_factory.mktemp("house")
     with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
@@ -47,9 +47,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def people(device: Device, house: Running, browser: Browser) -> Iterator[People]:
+def people(device: Device, container: Running, browser: Browser) -> Iterator[People]:
     """At the end no browser may have complained, nor asked another host for anything."""
-    people = People(browser, house.printed(r"ready at (http://\S+)\n"), device)
+    people = People(browser, container.printed(r"ready at (http://\S+)\n"), device)
     yield people
     assert people.close() == []
 
@@ -102,8 +102,10 @@ def test_every_list_is_well_made(device: Device, people: People) -> None:
 
 
 @pytest.mark.parametrize("device", [DESKTOP_ZH], ids=["Chinese at a desk"])
-def test_the_keyboard_alone_signs_in_and_comes_to_the_content(device: Device, house: Running, browser: Browser) -> None:
-    page = browser.new_page(base_url=house.printed(r"ready at (http://\S+)\n"), viewport=device.viewport)
+def test_the_keyboard_alone_signs_in_and_comes_to_the_content(
+    device: Device, container: Running, browser: Browser
+) -> None:
+    page = browser.new_page(base_url=container.printed(r"ready at (http://\S+)\n"), viewport=device.viewport)
     page.goto("/sign-in?next=/inbox")
     page.locator("[name=login]").focus()
     for keys in ("zhaoqiang", "demo-zhaoqiang"):

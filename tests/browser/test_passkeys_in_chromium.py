@@ -53,7 +53,7 @@ def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Cal
     """A person's browser, with an authenticator that knows who is before it, and the passkey that was added there."""
     bpmn = BPMN
     dependencies = {
-        "register": desk.register,
+        "database": desk.database,
         "settings": Settings(data_dir=tmp_path),
         "recorders": lambda *_: Whole(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),

@@ -37,7 +37,7 @@ class Later:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
     root = tmp_path_factory.mktemp("desk")
     desk = ReviewDesk(f"sqlite:///{root / 'register.db'}", box=KeyFileBox(root / "portal" / "secrets.key"))
-    desk.register.real = SystemClock()  # the provider has the machine's
+    desk.database.real = SystemClock()  # the provider has the machine's
     yield desk
     desk.close()
 
@@ -55,8 +55,8 @@ def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
             oidc_name="统一身份认证",
             allowed_networks=NETWORKS,
         )
-        provider = Provider(settings, desk.register.real)
-        later.app = portal_over({"register": desk.register, "settings": settings, "provider": provider})
+        provider = Provider(settings, desk.database.real)
+        later.app = portal_over({"database": desk.database, "settings": settings, "provider": provider})
         yield settings
 
 

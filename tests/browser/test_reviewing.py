@@ -47,7 +47,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
     review_id = desk.opened(application_id, "security")
     bpmn = BPMN
     dependencies = {
-        "register": desk.register,
+        "database": desk.database,
         "settings": Settings(data_dir=tmp_path),
         "recorders": lambda *_: Whole(),
         "models": models.read(sorted(bpmn.glob("*.bpmn"))),

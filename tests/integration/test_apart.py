@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
@@ -76,7 +76,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
         assert migrated.returncode == 0, migrated.stderr
         recordings = tmp_path / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
-        _register(url, lambda unit: organisation.seed_demo(unit, recordings, zone=organisation.ZONE))
+        _register(url, lambda uow: organisation.seed_demo(uow, recordings, zone=organisation.ZONE))
         deployed = once("deploy", env=env).stdout, once("deploy", env=env).stdout
         light = [one.job_type for one in discover() if one.job_type not in (*FOOTAGE, "retrieve-footage")]
         processes = {
@@ -158,14 +158,14 @@ def test_a_part_does_not_start_without_an_engine_or_with_a_demos_clock(
     assert list(tmp_path.iterdir()) == []
 
 
-def _what_is_left(unit: Unit) -> tuple[int, set[str]]:
-    return unit.session.query(Master).count(), {event.action for event in unit.session.query(AuditEvent)}
+def _what_is_left(uow: UnitOfWork) -> tuple[int, set[str]]:
+    return uow.session.query(Master).count(), {event.action for event in uow.session.query(AuditEvent)}
 
 
-def _what_was_uploaded(unit: Unit) -> tuple[int, int, set[str]]:
-    tries = unit.session.query(UploadAttempt).filter_by(purpose="master").all()
+def _what_was_uploaded(uow: UnitOfWork) -> tuple[int, int, set[str]]:
+    tries = uow.session.query(UploadAttempt).filter_by(purpose="master").all()
     unfinished = [one for one in tries if one.finished_at is None and one.swept_at is None]
-    return unit.session.query(Master).count(), len(unfinished), {one.key for one in tries if one.finished_at}
+    return uow.session.query(Master).count(), len(unfinished), {one.key for one in tries if one.finished_at}
 
 
 def _jobs(records: Path) -> list[dict[str, Any]]:
@@ -178,12 +178,12 @@ def _place(env: dict[str, str]) -> dict[str, Any]:
     return {name: env[f"FOOTAGE_DESK_{name.upper()}"] for name in names}
 
 
-def _register(url: str, act: Callable[[Unit], Any]) -> Any:
-    register = open_database(url, SystemClock(), Rules(max_use_days=30))
+def _register(url: str, act: Callable[[UnitOfWork], Any]) -> Any:
+    database = open_database(url, SystemClock(), Rules(max_use_days=30))
     try:
-        return register.run_now(CLERK, act)
+        return database.run_now(CLERK, act)
     finally:
-        register.close()
+        database.close()
 
 
 def _s3(place: Any, group: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from minio import Minio
 from typer.testing import CliRunner
 
 from services.app import doctor as app_doctor
-from services.app.container import open_house
+from services.app.container import open_container
 from services.cli import main as cli_main
 from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor
@@ -40,9 +40,9 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     assert [line for line in await app_doctor.examine(settings(tmp_path), []) if not line.well] == []
     assert not (tmp_path / "register.db").exists()
 
-    house = open_house(settings(tmp_path))
-    organisation.prepare(house)
-    house.register.close()
+    container = open_container(settings(tmp_path))
+    organisation.prepare(container)
+    container.database.close()
     lines = await app_doctor.examine(settings(tmp_path), [])
     assert [line for line in lines if not line.well] == []
     assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
@@ -133,12 +133,12 @@ async def test_an_engine_that_cannot_be_reached(tmp_path: Path) -> None:
 
 
 async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
-    house = open_house(settings(tmp_path))
+    container = open_container(settings(tmp_path))
     recorder = Recorder(
         name="仓库", site="北门", kind="folder", configuration={"root": str(tmp_path / "unmounted")}, zone="UTC"
     )
-    house.register.run_now(Actor("system", "test"), lambda unit: unit.session.add(recorder))
-    house.register.close()
+    container.database.run_now(Actor("system", "test"), lambda uow: uow.session.add(recorder))
+    container.database.close()
     assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path))
     assert "FOOTAGE_DESK_RECORDER_ROOTS" in await sentence("recorder 仓库", settings(tmp_path, recorder_roots=None))
 

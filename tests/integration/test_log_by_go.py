@@ -11,7 +11,7 @@ from sqlalchemy import select
 from trail import Trail
 
 from services.database.tables.audit import AuditEvent
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
 from services.vault.keys.log_key import LogKey
@@ -26,32 +26,32 @@ STEP = 37
 def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     trail = Trail(f"sqlite:///{tmp_path_factory.mktemp('log') / 'books.db'}", LogKey(Ed25519PrivateKey.generate()))
 
-    def grow(unit: Unit, by: int) -> None:
+    def grow(uow: UnitOfWork, by: int) -> None:
         for number in range(by):
-            audit_trail.record(unit, "tried", "test", "录像", number=number)
+            audit_trail.record(uow, "tried", "test", "录像", number=number)
 
     notes = []
     for by in GROWTH:
-        trail.register.run_now(ACTOR, grow, by)
+        trail.database.run_now(ACTOR, grow, by)
         notes.append(trail.sign())
     sizes = [sum(GROWTH[: index + 1]) for index in range(len(GROWTH))]
 
-    def told(unit: Unit) -> dict[str, Any]:
-        entries = list(unit.session.scalars(select(AuditEvent.entry).order_by(AuditEvent.seq)))
+    def told(uow: UnitOfWork) -> dict[str, Any]:
+        entries = list(uow.session.scalars(select(AuditEvent.entry).order_by(AuditEvent.seq)))
         return {
             "vkey": trail.key.public.vkey,
             "entries": entries,
             "checkpoints": notes,
             "inclusion": [
-                audit_tree.inclusion(unit, index, size) for size in sizes for index in {*range(0, size, STEP), size - 1}
+                audit_tree.inclusion(uow, index, size) for size in sizes for index in {*range(0, size, STEP), size - 1}
             ],
-            "consistency": [audit_tree.consistency(unit, old, new) for new in sizes for old in sizes if old <= new],
+            "consistency": [audit_tree.consistency(uow, old, new) for new in sizes for old in sizes if old <= new],
         }
 
     try:
-        return trail.register.run_now(ACTOR, told)
+        return trail.database.run_now(ACTOR, told)
     finally:
-        trail.register.close()
+        trail.database.close()
 
 
 def check(given: dict[str, Any]) -> subprocess.CompletedProcess[str]:

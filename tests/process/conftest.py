@@ -58,7 +58,7 @@ def made_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def places(tmp_path: Path, made_footage: Footage, made_books: Path) -> Places:
-    return Places(tmp_path, made_footage, books=made_books)
+    return Places(tmp_path, made_footage, database=made_books)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from services.app.container import models
 from services.database.tables.people import Agreement
 from services.database.tables.reviews import Review
 from services.database.tables.steps import Step
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
 from services.domain.cases import timeline
@@ -29,11 +29,11 @@ SECURITY = "wulei"
 
 
 def stands(desk: People, case: str, review: str | None = None) -> Standing:
-    def look(unit: Unit) -> Standing:
-        unit.actor = Actor("person", demo_id(SECURITY))
+    def look(uow: UnitOfWork) -> Standing:
+        uow.actor = Actor("person", demo_id(SECURITY))
         if review is not None:
-            return timeline.of_review(unit, case, review, MODELS)
-        return timeline.of_case(unit, case, MODELS)
+            return timeline.of_review(uow, case, review, MODELS)
+        return timeline.of_case(uow, case, MODELS)
 
     return desk.look(look)
 
@@ -193,16 +193,16 @@ async def test_a_declined_hand_over_and_a_loss_end_where_the_model_says(desk: Pe
 
 
 async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -> None:
-    def sign_off(unit: Unit, ended_at: datetime | None) -> None:
-        unit.session.execute(update(Agreement).values(ended_at=ended_at))
+    def sign_off(uow: UnitOfWork, ended_at: datetime | None) -> None:
+        uow.session.execute(update(Agreement).values(ended_at=ended_at))
 
-    await desk.register.run(Actor("system", "test"), sign_off, desk.register.clock.now())
+    await desk.database.run(Actor("system", "test"), sign_off, desk.database.clock.now())
     case = await desk.apply("cam1")
     incident = await desk.incident("Task_OpenReview")
-    await desk.until(lambda unit: unit.session.scalar(select(Step).where(Step.stuck_since.is_not(None))), "the stop")
+    await desk.until(lambda uow: uow.session.scalar(select(Step).where(Step.stuck_since.is_not(None))), "the stop")
     assert here(stands(desk, case)) == {"Task_OpenReview": "stuck"}
 
-    await desk.register.run(Actor("system", "test"), sign_off, None)
+    await desk.database.run(Actor("system", "test"), sign_off, None)
     await desk.resolve(incident)
     await desk.review(case, "preliminary")
     assert here(stands(desk, case)) == {"Call_DepartmentDecides": "waiting"}
@@ -250,9 +250,9 @@ async def test_the_process_of_one_review_is_marked_by_itself(desk: People) -> No
 async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: People) -> None:
     draft = await desk.as_person(DRAFTER, application_service.draft, desk.form("cam1"))
 
-    def look(unit: Unit) -> Standing:
-        unit.actor = Actor("person", demo_id(DRAFTER))
-        return timeline.of_case(unit, draft.id, MODELS)
+    def look(uow: UnitOfWork) -> Standing:
+        uow.actor = Actor("person", demo_id(DRAFTER))
+        return timeline.of_case(uow, draft.id, MODELS)
 
     assert desk.look(look).markers == ()
 
@@ -287,9 +287,9 @@ async def test_the_time_in_each_stage_is_counted_over_the_cases_that_one_sees(de
         await desk.review(case, "security")
     since, until = MADE_FOR - timedelta(days=1), MADE_FOR + timedelta(days=2)
 
-    def look(unit: Unit, login: str) -> dict[str, Any]:
-        unit.actor = Actor("person", demo_id(login))
-        return {one.stage: one for one in stage_times(unit, MODELS, since, until)}
+    def look(uow: UnitOfWork, login: str) -> dict[str, Any]:
+        uow.actor = Actor("person", demo_id(login))
+        return {one.stage: one for one in stage_times(uow, MODELS, since, until)}
 
     found = desk.look(look, SECURITY)
     assert found["preliminary"].count == 3

@@ -21,7 +21,7 @@ import pytest
 from house_process import CONFINED, PROGRAM, Running, environment, running
 from image_layout import lay_out, variables, written
 
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
@@ -168,9 +168,7 @@ async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_cu
 
     unready = {name: machine.ask(name, "/readyz").json()["unready"] for name in machine.running}
     assert {name: why for name, why in unready.items() if why} == {}
-    _in_the_books(
-        machine, lambda unit: organisation.seed_demo(unit, machine.root / "recordings", zone=organisation.ZONE)
-    )
+    _in_the_books(machine, lambda uow: organisation.seed_demo(uow, machine.root / "recordings", zone=organisation.ZONE))
     address = machine.running["portal"].printed(r"answers at (http://\S+);")
     async with People(address, {one.login: one.password for one in organisation.accounts()}) as people:
         case = Case(people, lambda *_: None)
@@ -189,9 +187,9 @@ async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_cu
     assert written(machine.app) == before
 
 
-def _in_the_books(machine: Machine, act: Callable[[Unit], Any]) -> None:
-    register = open_database(machine.env("portal")["FOOTAGE_DESK_DATABASE_URL"], SystemClock(), Rules(max_use_days=30))
+def _in_the_books(machine: Machine, act: Callable[[UnitOfWork], Any]) -> None:
+    database = open_database(machine.env("portal")["FOOTAGE_DESK_DATABASE_URL"], SystemClock(), Rules(max_use_days=30))
     try:
-        register.run_now(Actor("system", "test"), act)
+        database.run_now(Actor("system", "test"), act)
     finally:
-        register.close()
+        database.close()

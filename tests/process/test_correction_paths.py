@@ -11,7 +11,7 @@ from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form
@@ -77,12 +77,12 @@ async def test_a_correction_that_came_before_the_time_was_over_wins_though_its_m
     await desk.returned(case)
 
 
-def correct_unheard(unit: Unit, application_id: str, form: Form) -> None:
+def correct_unheard(uow: UnitOfWork, application_id: str, form: Form) -> None:
     """Correct, and the message does not get through for ten days."""
-    application_service.correct(unit, application_id, form)
-    unit.session.flush()
-    message = unit.session.query(OutboxMessage).filter_by(name=messages.APPLICATION_CORRECTED, settled_at=None).one()
-    message.next_at = unit.now + timedelta(days=10)
+    application_service.correct(uow, application_id, form)
+    uow.session.flush()
+    message = uow.session.query(OutboxMessage).filter_by(name=messages.APPLICATION_CORRECTED, settled_at=None).one()
+    message.next_at = uow.now + timedelta(days=10)
 
 
 @pytest.mark.zeebe
@@ -148,7 +148,7 @@ async def test_withdrawing_in_correction(a_desk: OpenDesk) -> None:
     async with a_desk(preservation="always") as desk:
         case = await desk.apply("cam1")
         await desk.decide(case, "preliminary", "returned")
-        await desk.until(lambda unit: unit.session.get_one(Application, case).correction_until, "the return")
+        await desk.until(lambda uow: uow.session.get_one(Application, case).correction_until, "the return")
 
         await desk.withdraw(case)
 

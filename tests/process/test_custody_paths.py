@@ -11,7 +11,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.masters import Master
 from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.custody import grants
 from services.domain.process import messages, outbox
@@ -120,12 +120,12 @@ async def test_a_changed_use_period_opens_access_again_with_timers_of_its_own(de
     assert desk.rows(Violation) == []
 
 
-def extend(unit: Unit, hand_over_id: str, days: int) -> None:
+def extend(uow: UnitOfWork, hand_over_id: str, days: int) -> None:
     """What an extension will do: a new date in the book, and the message that says so (R50)."""
-    hand_over = unit.session.get_one(HandOver, hand_over_id)
-    hand_over.due_at = unit.now + timedelta(days=days)
+    hand_over = uow.session.get_one(HandOver, hand_over_id)
+    hand_over.due_at = uow.now + timedelta(days=days)
     outbox.publish(
-        unit,
+        uow,
         messages.USE_PERIOD_CHANGED,
         hand_over_id,
         application_id=hand_over.application_id,

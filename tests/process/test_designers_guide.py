@@ -18,7 +18,7 @@ from modeler import Drawing
 from services.app.container import MODELS
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -153,9 +153,9 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
     assert texts.words_of("decided:interpreting:approved").en == "Interpreter's review: approved."
     assert desk.notices("lina", "decided:interpreting:returned")
 
-    def refused(unit: Unit) -> str:
-        facts = access_queries.facts(unit, case)
-        refusal = access_policy.duty_refusal(access_queries.directory(unit), facts, "security", demo_id("chenjing"))
+    def refused(uow: UnitOfWork) -> str:
+        facts = access_queries.facts(uow, case)
+        refusal = access_policy.duty_refusal(access_queries.directory(uow), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
     assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."

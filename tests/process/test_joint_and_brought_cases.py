@@ -47,7 +47,7 @@ async def brought(desk: People, folder: Path) -> tuple[Upload, Any]:
     async def sent() -> AsyncIterator[bytes]:
         yield data
 
-    receiver = Receiver(desk.register, desk.house.store, lambda: recipients_in(desk.settings.keys / "vault"))
+    receiver = Receiver(desk.database, desk.container.store, lambda: recipients_in(desk.settings.keys / "vault"))
     return await receiver.receive(actor, upload.id, lambda _: sent()), written
 
 
@@ -78,11 +78,11 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
     assert told["source"]["upload"]["sha256"] == hashlib.sha256(written.path.read_bytes()).hexdigest()
     assert told["obtained"]["sources"][0]["sha256"] == told["source"]["upload"]["sha256"]
     assert told["recorderClock"]["method"] == "会议纪要"
-    label = read_label(b"".join(desk.house.store.get("masters", label_key(master.sealed["key"]))))
+    label = read_label(b"".join(desk.container.store.get("masters", label_key(master.sealed["key"]))))
     assert label.statement["predicate"]["books"]["source"]["upload"]["title"] == "三月安全例会"
 
     sealed = Sealed.from_json(copy.sealed)
-    reader = open_sealed(desk.house.store, sealed.location, desk.house.loan_keys.unwrapper(copy.id))
+    reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))
     got = [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
     begin = written.start + timedelta(seconds=2)
     wanted = [one.sha256 for one in written.pictures if begin <= one.at < begin + timedelta(seconds=4)]
@@ -91,7 +91,7 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
 
     [row] = desk.rows(Upload)
     assert row.removed_because == "its masters are kept"
-    assert desk.house.store.stat("quarantine", row.key) is None
+    assert desk.container.store.stat("quarantine", row.key) is None
     await desk.returned(case)
 
 
@@ -128,12 +128,12 @@ JOINT = ("storage", "administration")  # kinds of department
 def heads(desk: People) -> dict[str, str]:
     """The departments that are named, with the login of each one's head."""
 
-    def read(unit: Any) -> dict[str, str]:
+    def read(uow: Any) -> dict[str, str]:
         found = {}
-        for department in unit.session.scalars(select(Department).where(Department.kind.in_(JOINT))):
-            post = unit.session.scalar(select(Post).where(Post.department_id == department.id, Post.kind == "head"))
+        for department in uow.session.scalars(select(Department).where(Department.kind.in_(JOINT))):
+            post = uow.session.scalar(select(Post).where(Post.department_id == department.id, Post.kind == "head"))
             if post is not None:
-                found[department.id] = unit.session.get_one(Person, post.person_id).login
+                found[department.id] = uow.session.get_one(Person, post.person_id).login
         return found
 
     return desk.look(read)
@@ -170,8 +170,8 @@ async def test_consents_that_do_not_come_lapse_by_the_clock_alone(desk: People) 
 
     await desk.turn(days=7)
 
-    def lapsed(unit: Any) -> bool:
-        return unit.session.scalar(select(Consultation.ended_because)) == "lapsed"
+    def lapsed(uow: Any) -> bool:
+        return uow.session.scalar(select(Consultation.ended_because)) == "lapsed"
 
     await desk.until(lapsed, "the end of the consultation")
     assert desk.application(case).process_instance_key is None

@@ -17,7 +17,7 @@ from chaos_driver import Run
 from chaos_house import settings
 from chaos_plan import choose, points_of
 
-from services.app.container import open_house
+from services.app.container import open_container
 from services.demo import proof
 
 pytestmark = pytest.mark.timeout(900)
@@ -39,7 +39,7 @@ async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The points of a case that nobody disturbs, which has to end well too."""
     run = Run(tmp_path_factory.mktemp("undisturbed"))
     await run.to_the_end([])
-    assert chaos_truth.archived(open_house(settings(run.folder)), run.application_id, run.answered) == []
+    assert chaos_truth.archived(open_container(settings(run.folder)), run.application_id, run.answered) == []
     return points_of(run.folder / "visits.txt")
 
 
@@ -47,7 +47,7 @@ async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 async def undisturbed_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     run = Run(tmp_path_factory.mktemp("withdrawal"), withdraw_at=withdraw_when(0))
     await run.to_the_end([])
-    assert chaos_truth.withdrawn(open_house(settings(run.folder)), run.application_id) == []
+    assert chaos_truth.withdrawn(open_container(settings(run.folder)), run.application_id) == []
     return points_of(run.folder / "visits.txt")
 
 
@@ -60,7 +60,7 @@ async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
     plan = choose(undisturbed, seed, SHARES)
     await run.to_the_end(plan)
     assert len(run.struck) >= len(plan) // 2, f"seed {seed} killed at {run.struck} only, of {plan}"
-    wrong = chaos_truth.archived(open_house(settings(tmp_path)), run.application_id, run.answered)
+    wrong = chaos_truth.archived(open_container(settings(tmp_path)), run.application_id, run.answered)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
     shutil.rmtree(tmp_path / "house")
 
@@ -74,7 +74,7 @@ async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_how
     plan = choose(undisturbed_withdrawal, seed, WITHDRAWN_SHARES)
     await run.to_the_end(plan)
     assert run.struck, f"seed {seed} killed at none of {plan}"
-    wrong = chaos_truth.withdrawn(open_house(settings(tmp_path)), run.application_id)
+    wrong = chaos_truth.withdrawn(open_container(settings(tmp_path)), run.application_id)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
     shutil.rmtree(tmp_path / "house")
 
@@ -83,11 +83,11 @@ def copies_are_the_recorders(folder: Path) -> Callable[[str], Awaitable[None]]:
     """Looks at the copies while the custodian has them: packets, keys, hashes, coverage."""
 
     async def look(application_id: str) -> None:
-        house = open_house(settings(folder))
-        copies = proof.issued_copies(house, application_id, house.settings.data_dir / "recordings")
+        container = open_container(settings(folder))
+        copies = proof.issued_copies(container, application_id, container.settings.data_dir / "recordings")
         assert len(copies) == 2
-        checks = await anyio.to_thread.run_sync(proof.while_out, house, copies)
-        house.register.close()
+        checks = await anyio.to_thread.run_sync(proof.while_out, container, copies)
+        container.database.close()
         failed = [f"{check.what}: {check.found}" for check in checks if not check.held]
         assert not failed, "\n".join(failed)
 

@@ -39,8 +39,8 @@ async def test_a_case_has_each_effect_once_however_often_its_parts_are_killed(
     run.prepare(seed, SHARES)
     await run.to_the_end([])
     assert len(run.struck) >= FEWEST, f"seed {seed} killed at {run.struck} only"
-    house = run.house()
-    run.settle(house)
-    wrong = chaos_truth.archived(house, run.application_id, run.answered, reminders=0)
-    house.register.close()
+    container = run.container()
+    run.settle(container)
+    wrong = chaos_truth.archived(container, run.application_id, run.answered, reminders=0)
+    container.database.close()
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"

@@ -7,7 +7,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from services.database.tables.applications import Application
 from services.database.tables.people import Post
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.process import messages
 
@@ -80,5 +80,5 @@ async def test_a_case_can_be_withdrawn_out_of_an_incident(desk: People) -> None:
         await desk.closed(case, "withdrawn")
 
 
-def name_manager(unit: Unit, login: str) -> None:
-    unit.session.add(Post(person_id=demo_id(login), department_id=demo_id("legal"), kind="manager", since=unit.now))
+def name_manager(uow: UnitOfWork, login: str) -> None:
+    uow.session.add(Post(person_id=demo_id(login), department_id=demo_id("legal"), kind="manager", since=uow.now))

@@ -48,7 +48,11 @@ class Drill:
         """Remember what is needed to come back; the recorder goes on, wherever the house is."""
         self.moment, self.settings = desk.clock.now(), desk.settings
         self.places = replace(
-            self.places, books=None, footage=desk.footage, store=desk.house.store, replica=desk.house.replica_store
+            self.places,
+            database=None,
+            footage=desk.footage,
+            store=desk.container.store,
+            replica=desk.container.replica_store,
         )
 
     def premises(self, **changes: Any) -> Premises:
@@ -83,7 +87,7 @@ def opened(desk: People, case: str) -> list[str]:
     """The packets of the case's copy, for whoever has its loan key."""
     [copy] = desk.look(copies.of_application, case)
     sealed = Sealed.from_json(copy.sealed)
-    reader = open_sealed(desk.house.store, sealed.location, desk.house.loan_keys.unwrapper(copy.id))
+    reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))
     return [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
 
 

@@ -10,7 +10,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 
 def outcomes(desk: People, case: str) -> list[str]:
@@ -155,7 +155,7 @@ async def test_what_is_always_preserved_is_released_when_the_copies_are_back(a_d
         case = await desk.apply("cam1", "gate")
         await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
         for preservation in desk.rows(Preservation):
-            assert desk.house.store.stat("quarantine", preservation.sealed["key"]).legal_hold
+            assert desk.container.store.stat("quarantine", preservation.sealed["key"]).legal_hold
 
         await desk.accept(case)
         assert {master.taken_from for master in desk.rows(Master)} == {"recorder"}
@@ -187,14 +187,14 @@ async def test_never_preserves_nothing(a_desk: OpenDesk) -> None:
         await desk.returned(case)
 
 
-def expect(unit: Unit, channel: str, fingerprint: str | None) -> None:
+def expect(uow: UnitOfWork, channel: str, fingerprint: str | None) -> None:
     """What the camera's footage is known by."""
-    unit.session.execute(update(Camera).where(Camera.channel == channel).values(fingerprint=fingerprint))
+    uow.session.execute(update(Camera).where(Camera.channel == channel).values(fingerprint=fingerprint))
 
 
-def soon_overwritten(unit: Unit, channel: str) -> None:
+def soon_overwritten(uow: UnitOfWork, channel: str) -> None:
     """The camera keeps its footage for a day only."""
-    unit.session.execute(update(Camera).where(Camera.channel == channel).values(retention_days=1))
+    uow.session.execute(update(Camera).where(Camera.channel == channel).values(retention_days=1))
 
 
 @pytest.mark.zeebe

@@ -124,7 +124,7 @@ async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Re
     """The review's template asks people anew, and gives their answer and no earlier one."""
     running = asyncio.create_task(bench.run("review", {"applicationId": case, "decision": "rejected"}))
     another = select(Review).where(Review.application_id == case, Review.id != waiting.id)
-    asked = await desk.until(lambda unit: unit.session.scalar(another), "the review of the template")
+    asked = await desk.until(lambda uow: uow.session.scalar(another), "the review of the template")
     assert asked is not None
     assert asked.stage == "preliminary"
     login = desk.candidates(asked)[0]
@@ -142,8 +142,8 @@ async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Re
 
 
 def _class_of(case: str) -> Callable[[Any], dict[str, Any]]:
-    def read(unit: Any) -> dict[str, Any]:
-        row = unit.session.get_one(Application, case)
+    def read(uow: Any) -> dict[str, Any]:
+        row = uow.session.get_one(Application, case)
         return {
             "importance": row.importance,
             "managementNeeded": row.management_needed,

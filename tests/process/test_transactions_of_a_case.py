@@ -5,16 +5,16 @@ from desk_people import People
 from whole_desk import Desk
 
 from services.bench.submissions import WHOLE_CASE
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 
 
 async def test_a_whole_case_is_as_many_transactions_as_the_benchmark_reckons_with(
     desk: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = {"all": 0, "looks": 0}
-    once, look = Register._once, Desk.look
+    once, look = Database._once, Desk.look
 
-    def count(self: Register, *given: object) -> object:
+    def count(self: Database, *given: object) -> object:
         counted["all"] += 1
         return once(self, *given)  # type: ignore[arg-type]
 
@@ -24,7 +24,7 @@ async def test_a_whole_case_is_as_many_transactions_as_the_benchmark_reckons_wit
         counted["looks"] += counted["all"] - before
         return answer
 
-    monkeypatch.setattr(Register, "_once", count)
+    monkeypatch.setattr(Database, "_once", count)
     monkeypatch.setattr(Desk, "look", count_look)
     case = await desk.apply("cam1")
     await desk.accept(case)

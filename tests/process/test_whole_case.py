@@ -29,7 +29,7 @@ from services.vault.store.opening import open_store
 def packets(desk: People, copy: Copy) -> list[str]:
     """The packets that a copy gives to whoever has its loan key."""
     sealed = Sealed.from_json(copy.sealed)
-    reader = open_sealed(desk.house.store, sealed.location, desk.house.loan_keys.unwrapper(copy.id))
+    reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))
     return [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
 
 

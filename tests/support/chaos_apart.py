@@ -19,9 +19,9 @@ from chaos_driver import HouseDied, Run, nothing_outlives
 from house_process import environment, once
 from sqlalchemy import select
 
-from services.app.container import House, open_house
+from services.app.container import Container, open_container
 from services.database.tables.outbox import OutboxMessage
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.people import People, Somebody, Stuck
 from services.domain.process.relay import take_due
@@ -83,9 +83,9 @@ class ApartRun(Run):
             **{name: getattr(value, "get_secret_value", lambda v=value: v)() for name, value in told.items()}
         )
 
-    def house(self) -> House:
+    def container(self) -> Container:
         """The books and stores of the parts, for a look into them when they have ended."""
-        return open_house(Settings.load(**self.given))
+        return open_container(Settings.load(**self.given))
 
     def prepare(self, seed: int, shares: int) -> None:
         """Migrate, lay out the demo organisation with its recordings of yesterday, arm the seed's points."""
@@ -95,14 +95,14 @@ class ApartRun(Run):
         recordings = self.folder / "house" / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
-        register = open_database(settings.database, SystemClock(), Rules(max_use_days=30))
+        database = open_database(settings.database, SystemClock(), Rules(max_use_days=30))
         try:
-            register.run_now(
+            database.run_now(
                 Actor("system", "test"),
-                lambda unit: organisation.seed_demo(unit, recordings, zone=organisation.ZONE),
+                lambda uow: organisation.seed_demo(uow, recordings, zone=organisation.ZONE),
             )
         finally:
-            register.close()
+            database.close()
 
     async def _round(self) -> bool:
         """One look of everybody at both portals; whether all is over."""
@@ -175,19 +175,19 @@ class ApartRun(Run):
     def _now(self) -> datetime:
         return datetime.now(UTC)
 
-    def settle(self, house: House) -> None:
+    def settle(self, container: Container) -> None:
         """What a relay would find at its next look, for which nobody waits here: a closed case needs no message.
 
         A portal may book a message as published when the process has already taken it and gone on to its end.
         """
 
-        def look(unit: Unit) -> None:
-            for message in unit.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None))):
-                message.next_at = unit.now
-            unit.session.flush()
-            assert take_due(unit) == []
+        def look(uow: UnitOfWork) -> None:
+            for message in uow.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None))):
+                message.next_at = uow.now
+            uow.session.flush()
+            assert take_due(uow) == []
 
-        house.register.run_now(Actor("system", "test"), look)
+        container.database.run_now(Actor("system", "test"), look)
 
     async def stop(self) -> bool:
         """End all parts as an operator does, the engine last."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from chaos_points import Points, install
 
 from services.app import server
-from services.app.container import open_house
+from services.app.container import open_container
 from services.app.server import Addresses
 from services.demo import organisation
 from services.runtime.logs import configure_logs
@@ -38,13 +38,13 @@ def main(folder: Path) -> None:
     loaded = settings(folder)
     configure_logs("info", "json")
     install(Points(folder))
-    house = open_house(loaded)
-    organisation.prepare(house)
+    container = open_container(loaded)
+    organisation.prepare(container)
 
     async def ready(addresses: Addresses) -> None:
         print(addresses.portal, flush=True)  # noqa: T201
 
-    asyncio.run(server.run_until_signalled(house, server.everything(), ready))
+    asyncio.run(server.run_until_signalled(container, server.everything(), ready))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from chaos_points import Points, install
 
 from services.app import server
-from services.app.container import occupied_house
+from services.app.container import locked_container
 from services.app.server import Addresses, Parts
 from services.engine import main as engine_main
 from services.runtime.jobs.worker import discover
@@ -34,8 +34,8 @@ def main(folder: Path, part: str) -> None:
     async def ready(addresses: Addresses) -> None:
         say(addresses.portal or addresses.health)
 
-    with occupied_house(Settings.load()) as house:
-        asyncio.run(server.run_until_signalled(house, parts, ready))
+    with locked_container(Settings.load()) as container:
+        asyncio.run(server.run_until_signalled(container, parts, ready))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from chaos_plan import chosen
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.engine.state import store as engine_state
 from services.vault.keys import key_files, vault_keys
 from services.vault.keys.vault_keys import LoanKeys
@@ -121,10 +121,10 @@ def install(points: Points) -> None:
 def _register(points: Points) -> None:
     """Commits that write something, called by who acts and the act; and each table of the first migration."""
     acting = threading.local()
-    run_now, commit = Register.run_now, Session.commit
+    run_now, commit = Database.run_now, Session.commit
 
     @wraps(run_now)
-    def named(self: Register, actor: Actor, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def named(self: Database, actor: Actor, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         who = "person" if actor.kind == "person" else actor.id
         called = getattr(act, "func", act)  # what a partial calls
         acting.act = f"register {who} {called.__module__.rpartition('.')[2]}.{called.__qualname__}"
@@ -149,7 +149,7 @@ def _register(points: Points) -> None:
         if statement.lstrip().startswith("CREATE TABLE"):
             points.visit(["during migration"])
 
-    Register.run_now = named  # type: ignore[method-assign]
+    Database.run_now = named  # type: ignore[method-assign]
     Session.commit = watched  # type: ignore[method-assign]
     event.listen(Session, "after_flush", wrote)
     event.listen(Session, "do_orm_execute", executed)

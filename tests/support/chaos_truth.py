@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.app.container import House
+from services.app.container import Container
 from services.database.tables.applications import Application, Item
 from services.database.tables.archive import ArchiveEntry
 from services.database.tables.attempts import UploadAttempt
@@ -23,7 +23,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import CAMERAS
 from services.domain.audit.checkpoint_publisher import FOLDER
 from services.vault.labels import label_key
@@ -46,8 +46,8 @@ STAGES = (
 class Truth:
     """Collects what does not hold; every check names itself."""
 
-    def __init__(self, house: House, application_id: str) -> None:
-        self.house = house
+    def __init__(self, container: Container, application_id: str) -> None:
+        self.container = container
         self.application_id = application_id
         self.wrong: list[str] = []
 
@@ -61,20 +61,20 @@ class Truth:
     def rows(self, table: type[Any]) -> list[Any]:
         """The application's rows of a table; everything where it has no such column."""
 
-        def read(unit: Unit) -> list[Any]:
+        def read(uow: UnitOfWork) -> list[Any]:
             query = select(table)
             if hasattr(table, "application_id"):
                 query = query.where(table.application_id == self.application_id)
-            return list(unit.session.scalars(query))
+            return list(uow.session.scalars(query))
 
-        return self.house.register.run_now(Actor("system", "test"), read)
+        return self.container.database.run_now(Actor("system", "test"), read)
 
 
 def archived(
-    house: House, application_id: str, answered: Iterable[tuple[str, str, str]], *, reminders: int = 1
+    container: Container, application_id: str, answered: Iterable[tuple[str, str, str]], *, reminders: int = 1
 ) -> list[str]:
     """What is wrong with a case that went to the archive after so many reminders; empty when all holds."""
-    truth = Truth(house, application_id)
+    truth = Truth(container, application_id)
     _closed(truth, "footage-re-archived")
     items = {item.id for item in truth.rows(Item)}
     for table in (Master, Copy):
@@ -90,10 +90,10 @@ def archived(
     _objects(truth)
     _packets(truth)
     for master in truth.rows(Master):
-        facts = house.store.stat("masters", master.sealed["key"], master.sealed["versionId"])
+        facts = container.store.stat("masters", master.sealed["key"], master.sealed["versionId"])
         truth.check(facts is not None and facts.retain_until == master.dispose_after, "a master is not retained")
         if master.replica is not None:
-            copy = house.replica_store.stat("replicas", master.replica["key"]) if house.replica_store else None
+            copy = container.replica_store.stat("replicas", master.replica["key"]) if container.replica_store else None
             truth.check(copy is not None and copy.retain_until == master.dispose_after, "a replica is not retained")
     for copy in truth.rows(Copy):
         truth.check(copy.key_destroyed_at is not None, f"the loan key of copy {copy.id} is not booked as destroyed")
@@ -102,9 +102,9 @@ def archived(
     return truth.wrong
 
 
-def withdrawn(house: House, application_id: str) -> list[str]:
+def withdrawn(container: Container, application_id: str) -> list[str]:
     """What is wrong with a case that was withdrawn; empty when nothing of it is left in the vault."""
-    truth = Truth(house, application_id)
+    truth = Truth(container, application_id)
     _closed(truth, "withdrawn")
     truth.same("hand-overs", len(truth.rows(HandOver)), 0)
     for row in (*truth.rows(Master), *truth.rows(Copy)):
@@ -170,15 +170,15 @@ def _objects(truth: Truth) -> None:
         for row in truth.rows(Master)
         if row.replica is not None and row.discarded_at is None
     }
-    house = truth.house
-    listed = _listed(house.store)
+    container = truth.container
+    listed = _listed(container.store)
     anchors = {("documents", row.key) for row in truth.rows(AuditAnchor)}
     truth.check(anchors <= set(listed), f"anchors that the store does not have: {sorted(anchors - set(listed))}")
     # A head of the trail may lie under its lock before the books say so: it is entered by the one who comes next.
     of_cases = [one for one in listed if not one[1].startswith(FOLDER)]
     truth.same("objects of the store", of_cases, sorted(wanted))
-    truth.same("objects of the replica store", _listed(house.replica_store), sorted(replicas))
-    data = house.settings.data_dir
+    truth.same("objects of the replica store", _listed(container.replica_store), sorted(replicas))
+    data = container.settings.data_dir
     for place in ("store", "replica"):
         left = [str(path.relative_to(data)) for path in (data / place).glob("*/unfinished/*")]
         truth.same(f"unfinished files in {place}", left, [])
@@ -195,11 +195,11 @@ def _packets(truth: Truth) -> None:
     channels = {row.id: row.channel for row in truth.rows(Camera)}
     cameras = {row.id: channels[row.camera_id] for row in truth.rows(Item)}
     truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in CAMERAS))
-    recordings = truth.house.settings.data_dir / "recordings"
+    recordings = truth.container.settings.data_dir / "recordings"
     for master in truth.rows(Master):
         sealed = Sealed.from_json(master.sealed)
         sources = sorted((recordings / cameras[master.item_id]).glob("*.mp4"))
-        with open_sealed(truth.house.store, sealed.location, truth.house.vault_keys.unwrapper()) as reader:
+        with open_sealed(truth.container.store, sealed.location, truth.container.vault_keys.unwrapper()) as reader:
             plain = reader.read() or b""
         for kind in ("video", "audio"):
             source = [digest for path in sources for digest in packet_hashes(str(path), kind)]
@@ -225,17 +225,17 @@ def _nothing_open(truth: Truth) -> None:
     ]
     truth.same("preservations that are not released", held, [])
     truth.same("document numbers given twice", _doubled(truth), [])
-    truth.same("what the engine still has", engine_left(truth.house.settings.data_dir / "engine"), [])
+    truth.same("what the engine still has", engine_left(truth.container.settings.data_dir / "engine"), [])
 
 
 def _doubled(truth: Truth) -> list[str]:
     """Documents with a number that another one has."""
 
-    def read(unit: Unit) -> list[str]:
+    def read(uow: UnitOfWork) -> list[str]:
         query = select(Document.number).group_by(Document.number).having(func.count() > 1)
-        return list(unit.session.scalars(query))
+        return list(uow.session.scalars(query))
 
-    return truth.house.register.run_now(Actor("system", "test"), read)
+    return truth.container.database.run_now(Actor("system", "test"), read)
 
 
 def engine_left(folder: Path) -> list[str]:

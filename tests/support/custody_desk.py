@@ -29,7 +29,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Agreement, Department, Person, Post
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import copies, hand_overs, returns
 from services.domain.custody.returns import Fate
@@ -85,10 +85,10 @@ class Desk:
         copied = self.recordings.exists()
         if not copied:
             shutil.copytree(self.footage, self.recordings)
-        self.register = open_database(
+        self.database = open_database(
             self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules
         )
-        lay_out(self.register)
+        lay_out(self.database)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
         self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)
         self.store.ensure()
@@ -115,7 +115,7 @@ class Desk:
             act: Callable[[], Coroutine[Any, Any, str]] = getattr(case, stage)
             with ThreadPoolExecutor(1) as aside:  # a test's own loop may run in this thread
                 aside.submit(asyncio.run, act()).result()
-            desk.register.close()
+            desk.database.close()
             return case.id, next(desk.keys)
 
         key = (cls, stage, footage, channels, tuple(sorted(values.items())))
@@ -124,20 +124,20 @@ class Desk:
 
     def do(self, act: Any, *arguments: Any, **named: Any) -> Any:
         """Call a book function as the test itself."""
-        return self.register.run_now(CLERK, act, *arguments, **named)
+        return self.database.run_now(CLERK, act, *arguments, **named)
 
     def as_person(self, person: str, act: Any, *arguments: Any, **named: Any) -> Any:
-        return self.register.run_now(Actor("person", person), act, *arguments, **named)
+        return self.database.run_now(Actor("person", person), act, *arguments, **named)
 
     def row(self, kind: type, key: Any) -> Any:
-        return self.do(lambda unit: unit.session.get(kind, key))
+        return self.do(lambda uow: uow.session.get(kind, key))
 
     def rows(self, kind: type) -> list[Any]:
-        return list(self.do(lambda unit: unit.session.query(kind).all()))
+        return list(self.do(lambda uow: uow.session.query(kind).all()))
 
     def change(self, kind: type, key: str, **values: Any) -> None:
-        def act(unit: Unit) -> None:
-            row = unit.session.get_one(kind, key)
+        def act(uow: UnitOfWork) -> None:
+            row = uow.session.get_one(kind, key)
             for name, value in values.items():
                 setattr(row, name, value)
 
@@ -160,23 +160,21 @@ class Desk:
         kept = [f"{bucket}:{key}" for store in stores for bucket in buckets for key in store.list_keys(bucket)]
         return kept + [path.name for path in (self.root / "loans").glob("*.key")]
 
-    def lend_on_paper(self, unit: Unit, case: "Case") -> str:
+    def lend_on_paper(self, uow: UnitOfWork, case: "Case") -> str:
         """Master, record, copy and offer of the case's first item in the books alone; nothing lies in the vault."""
         for purpose in ("master", "copy"):
-            attempt = attempts.begin(unit, purpose, application_id=case.id, item_id=case.item(), job_key=1)
+            attempt = attempts.begin(uow, purpose, application_id=case.id, item_id=case.item(), job_key=1)
             sealed = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
-            unit.session.flush()
+            uow.session.flush()
             if purpose == "master":
-                masters.keep(unit, attempt.id, sealed, taken_from="recorder")
-                number = document_service.next_number(unit, "retrieval-record")
-                document_service.write(
-                    unit, "retrieval-record", number, {}, application_id=case.id, item_id=case.item()
-                )
+                masters.keep(uow, attempt.id, sealed, taken_from="recorder")
+                number = document_service.next_number(uow, "retrieval-record")
+                document_service.write(uow, "retrieval-record", number, {}, application_id=case.id, item_id=case.item())
             else:
-                copies.keep(unit, attempt.id, sealed)
-            unit.session.flush()
-        offer = hand_overs.offer(unit, case.id, 10)
-        open_review(unit, case.id, "receipt", next(self.keys), offer.hand_over_id)
+                copies.keep(uow, attempt.id, sealed)
+            uow.session.flush()
+        offer = hand_overs.offer(uow, case.id, 10)
+        open_review(uow, case.id, "receipt", next(self.keys), offer.hand_over_id)
         return offer.hand_over_id
 
     def label_of(self, sealed: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +196,7 @@ class Desk:
     def worker(self) -> dict[str, Any]:
         """What the workers are given, by name."""
         return {
-            "register": self.register,
+            "database": self.database,
             "store": self.store,
             "replica_store": self.replica_store,
             "vault_keys": self.vault_keys,
@@ -310,9 +308,9 @@ class Case:
         return [item.id for item in self.desk.do(preservations.items_in_scope, self.id)]
 
 
-def _people(unit: Unit) -> None:
-    unit.session.add(Department(id="works", name_zh="生产部", name_en="Works", kind="business"))
-    unit.session.flush()
+def _people(uow: UnitOfWork) -> None:
+    uow.session.add(Department(id="works", name_zh="生产部", name_en="Works", kind="business"))
+    uow.session.flush()
     posts = {
         "drafter": "member",
         "custodian": "member",
@@ -322,25 +320,23 @@ def _people(unit: Unit) -> None:
         "supervisor": "supervisor",
     }
     for person in posts:
-        unit.session.add(
-            Person(id=person, login=person, name=person.title(), department_id="works", password_hash=HASH)
-        )
-    unit.session.flush()
+        uow.session.add(Person(id=person, login=person, name=person.title(), department_id="works", password_hash=HASH))
+    uow.session.flush()
     for person, kind in posts.items():
-        unit.session.add(Post(person_id=person, department_id="works", kind=kind, since=NOON - timedelta(days=9)))
-        unit.session.add(
+        uow.session.add(Post(person_id=person, department_id="works", kind=kind, since=NOON - timedelta(days=9)))
+        uow.session.add(
             Agreement(
                 id=f"agreement-{person}",
                 person_id=person,
-                version=unit.rules.agreement_version,
+                version=uow.rules.agreement_version,
                 signed_at=NOON - timedelta(days=9),
                 expires_at=NOON + timedelta(days=300),
             )
         )
 
 
-def _cameras(unit: Unit, recordings: Path) -> None:
-    unit.session.add(
+def _cameras(uow: UnitOfWork, recordings: Path) -> None:
+    uow.session.add(
         Recorder(
             id="recorder",
             name="NVR 1",
@@ -350,9 +346,9 @@ def _cameras(unit: Unit, recordings: Path) -> None:
             zone="UTC",
         )
     )
-    unit.session.flush()
+    uow.session.flush()
     for channel in ("gate", "yard", "hall", "dark"):
-        unit.session.add(
+        uow.session.add(
             Camera(
                 id=f"camera-{channel}",
                 recorder_id="recorder",
@@ -366,18 +362,18 @@ def _cameras(unit: Unit, recordings: Path) -> None:
         )
 
 
-def _application(unit: Unit, case_id: str, channels: tuple[str, ...], span: Span, values: dict[str, Any]) -> None:
-    unit.session.add(
+def _application(uow: UnitOfWork, case_id: str, channels: tuple[str, ...], span: Span, values: dict[str, Any]) -> None:
+    uow.session.add(
         Application(
             id=case_id,
             **{
                 "number": f"SQ-2031-{case_id}",
-                "policy_version": unit.rules.policy_version,
+                "policy_version": uow.rules.policy_version,
                 "drafter_id": "drafter",
                 "custodian_id": "custodian",
                 "department_id": "works",
-                "created_at": unit.now,
-                "submitted_at": unit.now,
+                "created_at": uow.now,
+                "submitted_at": uow.now,
                 "reason": "A pallet is missing.",
                 "purpose": "See who moved it.",
                 "purpose_category": "loss",
@@ -389,9 +385,9 @@ def _application(unit: Unit, case_id: str, channels: tuple[str, ...], span: Span
             },
         )
     )
-    unit.session.flush()
+    uow.session.flush()
     for position, channel in enumerate(channels, 1):
-        unit.session.add(
+        uow.session.add(
             Item(
                 id=f"{case_id}-item-{position}",
                 application_id=case_id,
@@ -402,12 +398,12 @@ def _application(unit: Unit, case_id: str, channels: tuple[str, ...], span: Span
                 asked_end=span.end,
             )
         )
-    unit.session.add(
+    uow.session.add(
         Revision(
             application_id=case_id,
             round=0,
             submitted_by="drafter",
-            submitted_at=unit.now,
+            submitted_at=uow.now,
             form={"case": case_id},
             sha256=forms_sha256(case_id),
         )
@@ -418,11 +414,11 @@ def forms_sha256(case_id: str) -> str:
     return hashlib.sha256(case_id.encode()).hexdigest()
 
 
-def _file(unit: Unit, case_id: str) -> None:
-    document_service.write(unit, "application-form", f"SQ-2031-{case_id}", {"case": case_id}, application_id=case_id)
+def _file(uow: UnitOfWork, case_id: str) -> None:
+    document_service.write(uow, "application-form", f"SQ-2031-{case_id}", {"case": case_id}, application_id=case_id)
 
 
-def open_review(unit: Unit, case_id: str, stage: str, job_key: int, hand_over_id: str | None = None) -> Review:
+def open_review(uow: UnitOfWork, case_id: str, stage: str, job_key: int, hand_over_id: str | None = None) -> Review:
     """A review as open-review would open it."""
     review = Review(
         id=f"{stage}-{job_key}",
@@ -432,18 +428,18 @@ def open_review(unit: Unit, case_id: str, stage: str, job_key: int, hand_over_id
         hand_over_id=hand_over_id,
         job_key=job_key,
         process_instance_key=1,
-        opened_at=unit.now,
-        due_at=unit.now + timedelta(days=1),
+        opened_at=uow.now,
+        due_at=uow.now + timedelta(days=1),
     )
-    unit.session.add(review)
+    uow.session.add(review)
     return review
 
 
-def _release(unit: Unit, case_id: str, job_key: int) -> None:
-    review = open_review(unit, case_id, "storage-release", job_key)
-    review.closed_at, review.closed_because = unit.now, "decided"
-    unit.session.flush()
-    unit.session.add(
+def _release(uow: UnitOfWork, case_id: str, job_key: int) -> None:
+    review = open_review(uow, case_id, "storage-release", job_key)
+    review.closed_at, review.closed_because = uow.now, "decided"
+    uow.session.flush()
+    uow.session.add(
         Decision(
             review_id=review.id,
             application_id=case_id,
@@ -451,12 +447,12 @@ def _release(unit: Unit, case_id: str, job_key: int) -> None:
             round=0,
             outcome="approved",
             decided_by="operator",
-            decided_at=unit.now,
+            decided_at=uow.now,
             answers={},
             variables={},
             form_sha256=forms_sha256(case_id),
             statement_sha256="0" * 64,
-            signature={"statement": {"granted": scopes.granted(unit, unit.session.get_one(Application, case_id))}},
+            signature={"statement": {"granted": scopes.granted(uow, uow.session.get_one(Application, case_id))}},
         )
     )
 

@@ -15,7 +15,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -49,7 +49,7 @@ class People(Desk):
     """A desk at which people sit. Applications are named by their ids."""
 
     async def as_person(self, login: str, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        return await self.register.run(Actor("person", demo_id(login)), act, *arguments, **named)
+        return await self.database.run(Actor("person", demo_id(login)), act, *arguments, **named)
 
     def form(self, *channels: str, span: Span | None = None, **changes: Any) -> Form:
         """A complete form that asks for one span of these channels."""
@@ -66,8 +66,8 @@ class People(Desk):
     async def correct(self, application_id: str, *channels: str, **changes: Any) -> None:
         """Correct a returned application, once it is to be corrected."""
 
-        def returned(unit: Unit) -> bool:
-            return unit.session.get_one(Application, application_id).correction_until is not None
+        def returned(uow: UnitOfWork) -> bool:
+            return uow.session.get_one(Application, application_id).correction_until is not None
 
         await self.until(returned, "the time to correct")
         await self.as_person(DRAFTER, application_service.correct, application_id, self.form(*channels, **changes))
@@ -78,26 +78,26 @@ class People(Desk):
     async def review(self, application_id: str, stage: str | None = None) -> Review:
         """Wait for the case's open review, of this stage."""
 
-        def open_one(unit: Unit) -> Review | None:
+        def open_one(uow: UnitOfWork) -> Review | None:
             query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
-            return unit.session.scalar(query.where(Review.stage == stage) if stage else query)
+            return uow.session.scalar(query.where(Review.stage == stage) if stage else query)
 
         return await self.until(open_one, f"the review {stage or 'of any stage'}")  # type: ignore[return-value]
 
     def candidates(self, review: Review) -> list[str]:
         """The logins of who may decide it now."""
 
-        def read(unit: Unit) -> list[str]:
+        def read(uow: UnitOfWork) -> list[str]:
             ids = access_policy.candidates(
-                access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+                access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
             )
-            return [unit.session.get_one(Person, one).login for one in ids]
+            return [uow.session.get_one(Person, one).login for one in ids]
 
         return self.look(read)
 
     def proof(self, application_id: str, login: str) -> Proof:
-        def read(unit: Unit) -> str:
-            revision = forms.current_revision(unit, application_id)
+        def read(uow: UnitOfWork) -> str:
+            revision = forms.current_revision(uow, application_id)
             assert revision is not None
             return revision.sha256
 
@@ -124,10 +124,10 @@ class People(Desk):
         """The second person's word on a release."""
         review = await self.review(application_id, "storage-release")
 
-        def fit(unit: Unit) -> list[str]:
-            facts = access_queries.facts(unit, review.application_id)
-            able = access_policy.second_people(access_queries.directory(unit), facts, review)
-            return [unit.session.get_one(Person, one).login for one in able]
+        def fit(uow: UnitOfWork) -> list[str]:
+            facts = access_queries.facts(uow, review.application_id)
+            able = access_policy.second_people(access_queries.directory(uow), facts, review)
+            return [uow.session.get_one(Person, one).login for one in able]
 
         login = self.look(fit)[0]
         decided: Decided = await self.as_person(
@@ -149,7 +149,7 @@ class People(Desk):
         return review
 
     def hand_over(self, application_id: str) -> HandOver:
-        row = self.look(lambda unit: unit.session.scalar(select(HandOver).filter_by(application_id=application_id)))
+        row = self.look(lambda uow: uow.session.scalar(select(HandOver).filter_by(application_id=application_id)))
         assert row is not None
         return row
 
@@ -160,7 +160,7 @@ class People(Desk):
             by,
             hand_overs.accept,
             self.hand_over(application_id).id,
-            conditions_version=self.register.rules.policy_version,
+            conditions_version=self.database.rules.policy_version,
             proof=self.proof(application_id, by),
         )
         await self.quiet()
@@ -208,21 +208,21 @@ class People(Desk):
     async def closed(self, application_id: str, outcome: str) -> None:
         """Wait until the case has ended so, with nothing left over in register, vault and engine."""
 
-        def over(unit: Unit) -> bool:
-            return unit.session.get_one(Application, application_id).closed_at is not None
+        def over(uow: UnitOfWork) -> bool:
+            return uow.session.get_one(Application, application_id).closed_at is not None
 
         await self.until(over, f"the end {outcome}")
         # A message whose taking nothing proves is published again for a while.
         await self.turn(minutes=2)
         found: list[str] = []
 
-        def clean(unit: Unit) -> bool:
+        def clean(uow: UnitOfWork) -> bool:
             found[:] = problems(
-                unit,
+                uow,
                 application_id,
                 outcome,
-                store=self.house.store,
-                replica=self.house.replica_store,
+                store=self.container.store,
+                replica=self.container.replica_store,
                 loan_keys=self.loan_keys(),
             )
             return not found
@@ -238,13 +238,13 @@ class People(Desk):
             assert not self.trace.incidents
 
     def application(self, application_id: str) -> Application:
-        return self.look(lambda unit: unit.session.get_one(Application, application_id))
+        return self.look(lambda uow: uow.session.get_one(Application, application_id))
 
     def items(self, application_id: str) -> Sequence[Any]:
         return self.look(items_in_scope, application_id)
 
     def rows(self, table: type, **where: Any) -> list[Any]:
-        return self.look(lambda unit: list(unit.session.scalars(select(table).filter_by(**where))))
+        return self.look(lambda uow: list(uow.session.scalars(select(table).filter_by(**where))))
 
     def events(self, action: str) -> list[AuditEvent]:
         return self.rows(AuditEvent, action=action)

@@ -11,7 +11,7 @@ from whole_footage import MADE_FOR, Footage
 from whole_house import Places
 
 from services.app.evidence import sources_of
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.checkpoint_publisher import LogHead
 from services.evidence import package
@@ -42,12 +42,12 @@ class Made:
     earlier_proofs: dict[int, dict[str, object]]
 
 
-async def made_in(folder: Path, footage: Footage, books: Path) -> Made:
+async def made_in(folder: Path, footage: Footage, database: Path) -> Made:
     """Bring two cases to the archive in a house of its own, with checkpoints signed on the way, and package them."""
-    async with open_desk(People, Places(folder, footage, books=books), moment=MADE_FOR) as desk:
+    async with open_desk(People, Places(folder, footage, database=database), moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.house.seal
-        sources = sources_of(desk.house)
+        _ = desk.container.seal
+        sources = sources_of(desk.container)
         first = await lend(desk, sources, CAMERAS)
         earlier = await sign(desk, sources)
         await desk.returned(first)
@@ -98,10 +98,10 @@ async def anchor(desk: People, sources: Sources) -> None:
 
 def _head(desk: People, sources: Sources) -> LogHead:
     hour = timedelta(hours=1)
-    return LogHead(desk.register, sources.log_key, sources.store, every=hour, anchor_every=hour)
+    return LogHead(desk.database, sources.log_key, sources.store, every=hour, anchor_every=hour)
 
 
-def proofs_for(unit: Unit, note: str) -> dict[int, dict[str, object]]:
+def proofs_for(uow: UnitOfWork, note: str) -> dict[int, dict[str, object]]:
     """Inclusion of every event that the checkpoint covers, by the event's index."""
     size = read_checkpoint(note).size
-    return {index: audit_tree.inclusion(unit, index, size) for index in range(size)}
+    return {index: audit_tree.inclusion(uow, index, size) for index in range(size)}

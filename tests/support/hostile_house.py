@@ -16,7 +16,7 @@ from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
 from services.database.tables.documents import Document
 from services.database.tables.people import Agreement
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
@@ -123,8 +123,8 @@ class HostileHouse(ReviewDesk):
     def case(self, **changes: Any) -> str:
         form = replace(self._form, **changes)
 
-        def act(unit: Unit) -> str:
-            return application_service.submit(unit, application_service.draft(unit, form).id).id
+        def act(uow: UnitOfWork) -> str:
+            return application_service.submit(uow, application_service.draft(uow, form).id).id
 
         return self.run(act, by="drafter")
 
@@ -163,8 +163,8 @@ class HostileHouse(ReviewDesk):
         return application_id, copy_id, hand_over_id
 
     def _proof(self, application_id: str) -> Proof:
-        def read(unit: Unit) -> str:
-            revision = forms.current_revision(unit, application_id)
+        def read(uow: UnitOfWork) -> str:
+            revision = forms.current_revision(uow, application_id)
             assert revision is not None
             return revision.sha256
 
@@ -230,7 +230,7 @@ class HostileHouse(ReviewDesk):
             "absence_id": "absences",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
-        numbers = self.run(lambda unit: list(unit.session.scalars(select(Document.number))))
+        numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))
         return {
             **{name: keys[:12] for name, keys in found.items()},
             "person_id": ["reviewer2"],
@@ -243,34 +243,34 @@ class HostileHouse(ReviewDesk):
         }
 
     def ids(self, table: Table) -> list[str]:
-        return self.run(lambda unit: list(unit.session.scalars(select(table.c.id).order_by(table.c.id))))
+        return self.run(lambda uow: list(uow.session.scalars(select(table.c.id).order_by(table.c.id))))
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables: what an act has changed is seen by comparing."""
 
-        def read(unit: Unit) -> dict[str, list[tuple[Any, ...]]]:
+        def read(uow: UnitOfWork) -> dict[str, list[tuple[Any, ...]]]:
             return {
-                table.name: sorted((tuple(row) for row in unit.session.execute(select(table))), key=repr)
+                table.name: sorted((tuple(row) for row in uow.session.execute(select(table))), key=repr)
                 for table in Base.metadata.sorted_tables
             }
 
         return self.run(read)
 
 
-def _sign_again(unit: Unit) -> None:
+def _sign_again(uow: UnitOfWork) -> None:
     """A new text is out, without which nobody would find anything to do."""
-    unit.session.execute(update(Agreement).values(version="2031-1"))
+    uow.session.execute(update(Agreement).values(version="2031-1"))
 
 
-def _measure_and_fail(unit: Unit) -> None:
+def _measure_and_fail(uow: UnitOfWork) -> None:
     """What a recorder and a mail server said of themselves."""
-    recorder = unit.session.get_one(Recorder, "recorder")
+    recorder = uow.session.get_one(Recorder, "recorder")
     recorder.make = recorder.model = recorder.identity = "told"
-    for delivery in unit.session.scalars(select(Delivery)):
-        delivery.given_up_at, delivery.last_error, delivery.last_detail = unit.now, "unreachable", "told"
+    for delivery in uow.session.scalars(select(Delivery)):
+        delivery.given_up_at, delivery.last_error, delivery.last_detail = uow.now, "unreachable", "told"
 
 
-def _write_over(unit: Unit) -> set[str]:
+def _write_over(uow: UnitOfWork) -> set[str]:
     """Put the hostile text into every column that people can write; which ones those are."""
     written = set()
     for table in Base.metadata.sorted_tables:
@@ -280,8 +280,8 @@ def _write_over(unit: Unit) -> set[str]:
             ours = place in CODES or (column.name in MACHINE and not named) or isinstance(column.type, JSON)
             if ours or column.primary_key or column.foreign_keys or not isinstance(column.type, String):
                 continue
-            filled = unit.session.execute(select(column).where(column.is_not(None)).limit(1)).first()
+            filled = uow.session.execute(select(column).where(column.is_not(None)).limit(1)).first()
             if filled is not None:  # what is empty stays so: it says in which state a row is
-                unit.session.execute(update(table).where(column.is_not(None)).values({column.name: hostile(place)}))
+                uow.session.execute(update(table).where(column.is_not(None)).values({column.name: hostile(place)}))
                 written.add(place)
     return written

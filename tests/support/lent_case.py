@@ -11,7 +11,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
@@ -133,8 +133,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
 
 
 def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:
-    def act(unit: Unit) -> str:
-        return application_service.submit(unit, application_service.draft(unit, form).id).id
+    def act(uow: UnitOfWork) -> str:
+        return application_service.submit(uow, application_service.draft(uow, form).id).id
 
     return desk.run(act, by=by)
 
@@ -149,32 +149,32 @@ def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand
     return {"viewing_id": sitting.viewing_id, "download_id": download.id}
 
 
-def _failed(unit: Unit) -> str:
+def _failed(uow: UnitOfWork) -> str:
     """A delivery that has failed."""
-    notification_service.tell(unit, "drafter", "application-incomplete", application_id=None, channels=("mail",))
-    delivery = unit.session.scalars(select(Delivery)).one()
-    delivery.given_up_at, delivery.last_error = unit.now, "unreachable"
+    notification_service.tell(uow, "drafter", "application-incomplete", application_id=None, channels=("mail",))
+    delivery = uow.session.scalars(select(Delivery)).one()
+    delivery.given_up_at, delivery.last_error = uow.now, "unreachable"
     return delivery.id
 
 
-def offered(unit: Unit, application_id: str, record: dict[str, Any] | None = None) -> tuple[str, str, str]:
+def offered(uow: UnitOfWork, application_id: str, record: dict[str, Any] | None = None) -> tuple[str, str, str]:
     """A master and a copy of the one item, on paper, and the copy offered: the item's, the copy's, the hand-over's id.
 
     ``record`` is what the retrieval record holds.
     """
-    [item_id] = item_ids(unit, application_id)
+    [item_id] = item_ids(uow, application_id)
     for purpose in ("master", "copy"):
-        attempt = attempts.begin(unit, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
-        unit.session.flush()
+        attempt = attempts.begin(uow, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
+        uow.session.flush()
         where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
         if purpose == "master":
-            masters.keep(unit, attempt.id, where, taken_from="recorder")
-            number = document_service.next_number(unit, "retrieval-record")
+            masters.keep(uow, attempt.id, where, taken_from="recorder")
+            number = document_service.next_number(uow, "retrieval-record")
             document_service.write(
-                unit, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id
+                uow, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id
             )
         else:
-            copies.keep(unit, attempt.id, where)
-        unit.session.flush()
-    offer = hand_overs.offer(unit, application_id, 5)
+            copies.keep(uow, attempt.id, where)
+        uow.session.flush()
+    offer = hand_overs.offer(uow, application_id, 5)
     return item_id, attempt.subject_id, offer.hand_over_id

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import inspect
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Register, connect
+from services.database.unit_of_work import Database, connect
 
 
-def lay_out(register: Register) -> None:
+def lay_out(database: Database) -> None:
     """Bring a database that nobody has opened yet up to the newest schema; it may be a copy that has it already."""
-    engine = register.engine
+    engine = database.engine
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
         Path(engine.url.database).write_bytes(_migrated())
     elif not inspect(engine).has_table("alembic_version"):

@@ -8,7 +8,7 @@ from soft_passkey import ORIGIN, RP_ID, SoftPasskey
 
 from services.database.base import new_id
 from services.database.tables.passkeys import Passkey
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.signatures import challenges as signature_challenges
 from services.domain.accounts.signatures.challenges import Asked, Place, Prepared
@@ -31,9 +31,9 @@ def preparing(form_sha256: str = "") -> Proof:
 def shown(desk: ReviewDesk, prepared: Prepared) -> Asked:
     """What the person is shown."""
 
-    def act(unit: Unit) -> Asked:
-        own = passkeys.of(unit, prepared.person_id, PLACE)
-        return signature_challenges.keep(unit, prepared, PLACE, [one.credential_id for one in own])
+    def act(uow: UnitOfWork) -> Asked:
+        own = passkeys.of(uow, prepared.person_id, PLACE)
+        return signature_challenges.keep(uow, prepared, PLACE, [one.credential_id for one in own])
 
     return desk.run(act, by=prepared.person_id)
 

@@ -45,7 +45,7 @@ class Portal:
 
     def __init__(self, desk: ReviewDesk, **dependencies: object) -> None:
         settings = Settings(public_url="https://footage.example")
-        self.app = portal_over({"register": desk.register, "settings": settings, "models": MODELS, **dependencies})
+        self.app = portal_over({"database": desk.database, "settings": settings, "models": MODELS, **dependencies})
         self._clients: list[httpx.AsyncClient] = []
 
     async def __aenter__(self) -> Self:

@@ -15,7 +15,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Absence, Agreement, Department, Person, Post
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
@@ -101,16 +101,16 @@ class ReviewDesk:
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
-        self.register = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
-        lay_out(self.register)
+        self.database = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
+        lay_out(self.database)
         self.run(_seed)
 
     def run(self, act: Callable[..., T], *args: Any, by: str | None = None, **named: Any) -> T:
         """``act(unit, …)`` by a person, or by the clerk."""
-        return self.register.run_now(Actor("person", by) if by else CLERK, act, *args, **named)
+        return self.database.run_now(Actor("person", by) if by else CLERK, act, *args, **named)
 
     def all(self, table: type[T], **where: Any) -> list[T]:
-        return self.run(lambda unit: list(unit.session.scalars(select(table).filter_by(**where))))
+        return self.run(lambda uow: list(uow.session.scalars(select(table).filter_by(**where))))
 
     def the(self, table: type[T], **where: Any) -> T:
         (row,) = self.all(table, **where)
@@ -119,9 +119,9 @@ class ReviewDesk:
     def submitted(self, by: str = "drafter", **changes: Any) -> str:
         """A submitted application's id; ``changes`` are of the form."""
 
-        def act(unit: Unit) -> str:
-            application = application_service.draft(unit, replace(FORM, **changes))
-            return application_service.submit(unit, application.id).id
+        def act(uow: UnitOfWork) -> str:
+            application = application_service.draft(uow, replace(FORM, **changes))
+            return application_service.submit(uow, application.id).id
 
         return self.run(act, by=by)
 
@@ -140,18 +140,18 @@ class ReviewDesk:
     def candidates(self, review_id: str) -> list[str]:
         """Who may decide the review now."""
 
-        def read(unit: Unit) -> list[str]:
-            review = unit.session.get_one(Review, review_id)
+        def read(uow: UnitOfWork) -> list[str]:
+            review = uow.session.get_one(Review, review_id)
             return access_policy.candidates(
-                access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+                access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
             )
 
         return self.run(read)
 
     def form_sha256(self, review_id: str) -> str:
-        def read(unit: Unit) -> str:
-            review = unit.session.get_one(Review, review_id)
-            revision = forms.current_revision(unit, review.application_id)
+        def read(uow: UnitOfWork) -> str:
+            review = uow.session.get_one(Review, review_id)
+            revision = forms.current_revision(uow, review.application_id)
             assert revision is not None
             return revision.sha256
 
@@ -184,64 +184,64 @@ class ReviewDesk:
     def offered(self, application_id: str, **values: Any) -> None:
         """A hand-over of the application's copy, which its custodian has a week to take up."""
 
-        def act(unit: Unit) -> None:
-            until = unit.now + timedelta(days=7)
-            values.update(custodian_id="keeper", offered_at=unit.now, take_up_until=until, use_days=20)
-            unit.session.add(HandOver(application_id=application_id, **values))
+        def act(uow: UnitOfWork) -> None:
+            until = uow.now + timedelta(days=7)
+            values.update(custodian_id="keeper", offered_at=uow.now, take_up_until=until, use_days=20)
+            uow.session.add(HandOver(application_id=application_id, **values))
 
         self.run(act)
 
     def classed(self, application_id: str, **values: Any) -> None:
-        def act(unit: Unit) -> None:
+        def act(uow: UnitOfWork) -> None:
             for name, value in values.items():
-                setattr(unit.session.get_one(Application, application_id), name, value)
+                setattr(uow.session.get_one(Application, application_id), name, value)
 
         self.run(act)
 
     def post(self, person_id: str, kind: str, department_id: str) -> None:
         post = Post(person_id=person_id, department_id=department_id, kind=kind, since=NOON - timedelta(days=1))
-        self.run(lambda unit: unit.session.add(post))
+        self.run(lambda uow: uow.session.add(post))
 
     def away(self, *person_ids: str) -> None:
-        def act(unit: Unit) -> None:
+        def act(uow: UnitOfWork) -> None:
             for person_id in person_ids:
                 since = NOON - timedelta(days=1)
-                unit.session.add(Absence(person_id=person_id, since=since, until=NOON + timedelta(days=60)))
+                uow.session.add(Absence(person_id=person_id, since=since, until=NOON + timedelta(days=60)))
 
         self.run(act)
 
     def close(self) -> None:
-        self.register.close()
+        self.database.close()
 
 
-def _seed(unit: Unit) -> None:
+def _seed(uow: UnitOfWork) -> None:
     for department, (kind, superior) in DEPARTMENTS.items():
-        unit.session.add(
+        uow.session.add(
             Department(id=department, name_zh=department, name_en=department, kind=kind, superior_id=superior)
         )
-        unit.session.flush()
+        uow.session.flush()
     for person_id, (department, posts) in STAFF.items():
-        unit.session.add(
+        uow.session.add(
             Person(id=person_id, login=person_id, name=person_id, department_id=department, password_hash=HASH)
         )
-        unit.session.flush()
+        uow.session.flush()
         since = NOON - timedelta(days=365)
-        unit.session.add_all(
+        uow.session.add_all(
             Post(person_id=person_id, department_id=department, kind=kind, since=since) for kind in posts
         )
-        unit.session.add(
+        uow.session.add(
             Agreement(
                 person_id=person_id,
-                version=unit.rules.agreement_version,
+                version=uow.rules.agreement_version,
                 signed_at=since,
                 expires_at=NOON + timedelta(days=365),
             )
         )
-    unit.session.add(
+    uow.session.add(
         Recorder(id="recorder", name="R", site="S", kind="folder", configuration={}, zone="UTC", clock_offset_ms=1500)
     )
-    unit.session.flush()
-    unit.session.add(
+    uow.session.flush()
+    uow.session.add(
         Camera(
             id="camera",
             recorder_id="recorder",

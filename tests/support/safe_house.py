@@ -31,7 +31,7 @@ class SafeHouse:
     """``root/var`` is the house, ``root/store`` and ``root/replica`` its stores, ``root/safe`` where backups go."""
 
     root: Path
-    books: Path  # made once and copied
+    database: Path  # made once and copied
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class SafeHouse:
         for store in self.stores.values():
             store.ensure()
         (self.root / "var").mkdir(parents=True)
-        shutil.copy(self.books, self.root / "var" / "register.db")
+        shutil.copy(self.database, self.root / "var" / "register.db")
         ensure_keys(self.root / "var" / "keys" / "vault")
         identity, self.recipient = generate_identity()
         self.identity = self.root / "identity.txt"
@@ -96,8 +96,8 @@ class SafeHouse:
             connection.execute(row, list(given.values()))
 
     def events(self, action: str, data: str = "var", **settings: Any) -> list[AuditEvent]:
-        with self.premises(data, **settings).register() as register:
-            return register.run_now(ACTOR, lambda unit: list(unit.session.query(AuditEvent).filter_by(action=action)))
+        with self.premises(data, **settings).database() as database:
+            return database.run_now(ACTOR, lambda uow: list(uow.session.query(AuditEvent).filter_by(action=action)))
 
     def told(self) -> str:
         return "\n".join(self.said)

@@ -7,7 +7,7 @@ from typing import Any
 from new_books import lay_out
 from sqlalchemy import text
 
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.wiring import open_database
@@ -26,28 +26,28 @@ class Trail:
 
     url: str
     key: LogKey
-    register: Register = field(init=False)
+    database: Database = field(init=False)
 
     def __post_init__(self) -> None:
-        self.register = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
-        lay_out(self.register)
+        self.database = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
+        lay_out(self.database)
 
     def grow(self, by: int, *, first: int = 0, action: str = "tried", case: str | None = None, **detail: Any) -> None:
-        def record(unit: Unit, number: int) -> None:
-            audit_trail.record(unit, action, "test", f"“{number}”", application_id=case, count=number, **detail)
+        def record(uow: UnitOfWork, number: int) -> None:
+            audit_trail.record(uow, action, "test", f"“{number}”", application_id=case, count=number, **detail)
 
         for number in range(first, first + by):
-            self.register.run_now(ACTOR, record, number)
+            self.database.run_now(ACTOR, record, number)
 
     def sign(self) -> str:
-        row = self.register.run_now(ACTOR, checkpoints.sign, self.key.known, self.key.sign)
+        row = self.database.run_now(ACTOR, checkpoints.sign, self.key.known, self.key.sign)
         assert row is not None
         return row.note
 
     def tamper(self, *statements: str, **values: object) -> None:
         """Take the triggers away, as whoever holds the database can, and do as one likes."""
-        postgres = self.register.engine.dialect.name == "postgresql"
-        with self.register.engine.begin() as connection:
+        postgres = self.database.engine.dialect.name == "postgresql"
+        with self.database.engine.begin() as connection:
             for table in TABLES:
                 for verb in ("only_grows",) if postgres else ("no_update", "no_delete"):
                     connection.execute(

@@ -93,7 +93,7 @@ class Visits:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Visits(), TOLD)
+    config.pluginmanager.database(Visits(), TOLD)
 
 
 def drawn() -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.custody.log import broken_at
 from services.vault.labels import label_key
 from services.vault.store.protocol import BUCKETS, Store
@@ -26,24 +26,24 @@ LENT = (*RETURNED, "copy-lost")
 
 
 def problems(
-    unit: Unit, application_id: str, closed_as: str, *, store: Store, replica: Store, loan_keys: set[str]
+    uow: UnitOfWork, application_id: str, closed_as: str, *, store: Store, replica: Store, loan_keys: set[str]
 ) -> list[str]:
     """Empty when the case is closed as it should be and nothing is left over. ``loan_keys`` are ids of copies."""
-    application = unit.session.get_one(Application, application_id)
+    application = uow.session.get_one(Application, application_id)
     found = []
     if application.closed_as != closed_as:
         found.append(f"closed as {application.closed_as}, not {closed_as}")
-    found += _open(unit, application_id)
-    found += _custody(unit, application_id, closed_as)
-    found += _copies(unit, application_id, closed_as, store, loan_keys)
-    found += _masters(unit, application, closed_as, store, replica)
-    found += list(orphans(unit, store, replica))
+    found += _open(uow, application_id)
+    found += _custody(uow, application_id, closed_as)
+    found += _copies(uow, application_id, closed_as, store, loan_keys)
+    found += _masters(uow, application, closed_as, store, replica)
+    found += list(orphans(uow, store, replica))
     return found
 
 
-def _open(unit: Unit, application_id: str) -> Iterator[str]:
+def _open(uow: UnitOfWork, application_id: str) -> Iterator[str]:
     def of_case(table: type[Review | UploadAttempt | OutboxMessage | Preservation]) -> Iterator[object]:
-        return iter(unit.session.scalars(select(table).where(table.application_id == application_id)))
+        return iter(uow.session.scalars(select(table).where(table.application_id == application_id)))
 
     for review in of_case(Review):
         if review.closed_at is None:
@@ -59,8 +59,8 @@ def _open(unit: Unit, application_id: str) -> Iterator[str]:
             yield f"the quarantine of item {preservation.item_id} was not released"
 
 
-def _custody(unit: Unit, application_id: str, closed_as: str) -> Iterator[str]:
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+def _custody(uow: UnitOfWork, application_id: str, closed_as: str) -> Iterator[str]:
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     if (hand_over is not None) != (closed_as in (*LENT, "copy-not-taken-up")):
         yield f"{'a' if hand_over else 'no'} hand-over"
     if hand_over is None:
@@ -69,18 +69,18 @@ def _custody(unit: Unit, application_id: str, closed_as: str) -> Iterator[str]:
         yield "the loan has not ended"
     if (hand_over.returned_at is not None) != (closed_as in RETURNED):
         yield "returned, or not, against its end"
-    log = unit.session.scalars(
+    log = uow.session.scalars(
         select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over.id).order_by(CustodyEntry.seq)
     )
     if (line := broken_at(list(log))) is not None:
         yield f"the custody log breaks at line {line}"
 
 
-def _copies(unit: Unit, application_id: str, closed_as: str, store: Store, loan_keys: set[str]) -> Iterator[str]:
-    for copy in unit.session.scalars(select(Copy).where(Copy.application_id == application_id)):
+def _copies(uow: UnitOfWork, application_id: str, closed_as: str, store: Store, loan_keys: set[str]) -> Iterator[str]:
+    for copy in uow.session.scalars(select(Copy).where(Copy.application_id == application_id)):
         if copy.id in loan_keys or copy.key_destroyed_at is None:
             yield f"the loan key of copy {copy.id} is there"
-        for grant in unit.session.scalars(select(Grant).where(Grant.copy_id == copy.id)):
+        for grant in uow.session.scalars(select(Grant).where(Grant.copy_id == copy.id)):
             if grant.ended_at is None:
                 yield f"the grant to {grant.action} copy {copy.id} has not ended"
         if (copy.discarded_at is None) != (closed_as in LENT):
@@ -91,8 +91,8 @@ def _copies(unit: Unit, application_id: str, closed_as: str, store: Store, loan_
                 yield f"copy {copy.id} is gone or still under a hold"
 
 
-def _masters(unit: Unit, application: Application, closed_as: str, store: Store, replica: Store) -> Iterator[str]:
-    for master in unit.session.scalars(select(Master).where(Master.application_id == application.id)):
+def _masters(uow: UnitOfWork, application: Application, closed_as: str, store: Store, replica: Store) -> Iterator[str]:
+    for master in uow.session.scalars(select(Master).where(Master.application_id == application.id)):
         if (master.discarded_at is None) != (closed_as in LENT):
             yield f"master {master.id} is kept, or discarded, against its end"
         if master.discarded_at is not None:
@@ -108,18 +108,18 @@ def _masters(unit: Unit, application: Application, closed_as: str, store: Store,
                 yield f"{key} is not retained until {master.dispose_after}: {facts}"
 
 
-def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
+def orphans(uow: UnitOfWork, store: Store, replica: Store) -> Iterator[str]:
     """Objects of which no row knows, and rows whose object is gone."""
     known = {bucket: set[str]() for bucket in BUCKETS}
     for table, bucket in ((Preservation, "quarantine"), (Master, "masters"), (Copy, "copies")):
-        for row in unit.session.scalars(select(table)):
+        for row in uow.session.scalars(select(table)):
             if row.discarded_at is None:
                 known[bucket].add(row.sealed["key"])
-    for upload in unit.session.scalars(select(Upload)):
+    for upload in uow.session.scalars(select(Upload)):
         if upload.received_at is not None and upload.removed_at is None:
             known["quarantine"].add(upload.key)
     labelled = {label_key(key) for bucket in ("masters", "copies") for key in known[bucket]}
-    for master in unit.session.scalars(select(Master)):
+    for master in uow.session.scalars(select(Master)):
         if master.replica is not None and master.discarded_at is None:
             known["replicas"].add(master.replica["key"])
     archived = select(ArchiveEntry.application_id)
@@ -129,8 +129,8 @@ def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
         | Document.subject_id.in_(agreements.where(HandOver.agreement_id.is_not(None)))
     )
     forms = ("json", "pdf", "label.json")
-    known["documents"] = {f"{number}.{form}" for number in unit.session.scalars(filed) for form in forms}
-    later = _given_after_the_backup(unit, store) if _restored(unit) else set()
+    known["documents"] = {f"{number}.{form}" for number in uow.session.scalars(filed) for form in forms}
+    later = _given_after_the_backup(uow, store) if _restored(uow) else set()
     for bucket in BUCKETS:
         there = {*store.list_keys(bucket), *replica.list_keys(bucket)}
         for key in sorted(there - known[bucket] - labelled - later):
@@ -139,12 +139,12 @@ def orphans(unit: Unit, store: Store, replica: Store) -> Iterator[str]:
             yield f"{key} is in the books and not in the vault"
 
 
-def _restored(unit: Unit) -> bool:
-    return unit.session.scalar(select(AuditEvent.seq).where(AuditEvent.action == "books-restored").limit(1)) is not None
+def _restored(uow: UnitOfWork) -> bool:
+    return uow.session.scalar(select(AuditEvent.seq).where(AuditEvent.action == "books-restored").limit(1)) is not None
 
 
-def _given_after_the_backup(unit: Unit, store: Store) -> set[str]:
+def _given_after_the_backup(uow: UnitOfWork, store: Store) -> set[str]:
     """Documents that were filed after the backup stay under their locks; restored books know nothing of them."""
-    numbers = set(unit.session.scalars(select(Document.number)))
+    numbers = set(uow.session.scalars(select(Document.number)))
     keys = set(store.list_keys("documents"))
     return {key for key in keys if key.split(".")[0] not in numbers}

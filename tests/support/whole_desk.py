@@ -22,15 +22,15 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 from sqlalchemy import select
 from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier, pass_barrier
 from whole_footage import Footage, lay_out
-from whole_house import CLERK, Places, open_house, seed
+from whole_house import CLERK, Places, open_container, seed
 
 from services.app import server
-from services.app.container import House
+from services.app.container import Container
 from services.app.server import Addresses, Parts
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import EVERY_COMMIT, Register, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Database, UnitOfWork
 from services.engine.server import EngineServer
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.jobs.worker import Worker, discover
@@ -38,14 +38,14 @@ from services.runtime.settings import Settings
 
 T = TypeVar("T")
 
-_looking: ContextVar[Unit | None] = ContextVar("_looking", default=None)
+_looking: ContextVar[UnitOfWork | None] = ContextVar("_looking", default=None)
 
 
 @dataclass
 class Desk:
     """Open one with ``open_desk``. What people do is in ``desk_people.People``."""
 
-    house: House
+    container: Container
     footage: Footage
     settings: Settings
     broker: Broker | None
@@ -61,25 +61,25 @@ class Desk:
         self.works = Works(self.changed.set)
 
     @property
-    def register(self) -> Register:
-        return self.house.register
+    def database(self) -> Database:
+        return self.container.database
 
     def look(self, what: Callable[..., T], *arguments: Any) -> T:
         """What the books say now; inside another look, what the same unit says."""
-        unit = _looking.get()
-        if unit is not None:
-            return what(unit, *arguments)
+        uow = _looking.get()
+        if uow is not None:
+            return what(uow, *arguments)
 
-        def within(unit: Unit) -> T:
-            token = _looking.set(unit)
+        def within(uow: UnitOfWork) -> T:
+            token = _looking.set(uow)
             try:
-                return what(unit, *arguments)
+                return what(uow, *arguments)
             finally:
                 _looking.reset(token)
 
-        return self.register.run_now(CLERK, within)
+        return self.database.run_now(CLERK, within)
 
-    async def until(self, what: Callable[[Unit], T], waited_for: str = "") -> T:
+    async def until(self, what: Callable[[UnitOfWork], T], waited_for: str = "") -> T:
         """Wait until ``what`` gives something true; asked again after each commit and whenever the engine moves.
 
         Fails with a picture of where things stand.
@@ -115,13 +115,13 @@ class Desk:
             raise AssertionError(f"it never becomes quiet\n{self.picture()}") from None
 
     async def _is_quiet(self, engine: EngineServer) -> bool:
-        await self.until(lambda unit: self.trace.quiet and not _due(unit), "silence")
+        await self.until(lambda uow: self.trace.quiet and not _due(uow), "silence")
         next_due = await engine.writer.read(lambda store: store.next_due())
         return self.trace.quiet and (next_due is None or next_due > self.clock.now().timestamp() * 1000)
 
     async def _seems_quiet(self) -> bool:
         """A broker does not say what it has to do; it has taken what came before the answers to these."""
-        await self.until(lambda unit: not self.works.running and not _due(unit), "silence")
+        await self.until(lambda uow: not self.works.running and not _due(uow), "silence")
         done = self.works.done
         for _ in range(BARRIERS):
             await pass_barrier(self.gateway)
@@ -136,7 +136,7 @@ class Desk:
         self.clock.turn(step)
         if self.broker is not None:
             await asyncio.to_thread(self.broker.turn, step)
-        for notice in self.house.on_turn:
+        for notice in self.container.on_turn:
             notice()
         await self.quiet()
 
@@ -186,12 +186,12 @@ class Desk:
     def picture(self) -> str:
         """Where things stand, for whoever reads a failure."""
 
-        def read(unit: Unit) -> list[str]:
-            reviews = unit.session.scalars(select(Review).where(Review.closed_at.is_(None)))
-            messages = unit.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None)))
-            events = unit.session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(12))
+        def read(uow: UnitOfWork) -> list[str]:
+            reviews = uow.session.scalars(select(Review).where(Review.closed_at.is_(None)))
+            messages = uow.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None)))
+            events = uow.session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(12))
             return [
-                f"now {unit.now.isoformat()}",
+                f"now {uow.now.isoformat()}",
                 *(f"open review: {one.stage} round {one.round}" for one in reviews),
                 *(f"message: {one.name}, published {one.attempts} times" for one in messages),
                 *(f"event: {one.at.isoformat()} {one.action} by {one.actor_id}" for one in reversed(list(events))),
@@ -204,10 +204,10 @@ class Desk:
         return "\n".join(lines)
 
 
-def _due(unit: Unit) -> bool:
+def _due(uow: UnitOfWork) -> bool:
     """Whether the relay has something to do now."""
-    query = select(OutboxMessage.id).where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= unit.now)
-    return unit.session.scalar(query.limit(1)) is not None
+    query = select(OutboxMessage.id).where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= uow.now)
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 D = TypeVar("D", bound=Desk)
@@ -244,12 +244,12 @@ async def open_desk(
     if broker is not None:
         clock = TurnedClock()
         clock.turn(max(await asyncio.to_thread(broker.turn, timedelta()) - clock.now(), timedelta()))
-    house = open_house(loaded, clock, places)
+    container = open_container(loaded, clock, places)
     recorder = places.root / "recorder"  # there already where a house is opened again
     footage = places.footage if recorder.exists() else lay_out(places.footage, recorder, clock.now())
-    house.register.run_now(CLERK, seed, footage.root)
+    container.database.run_now(CLERK, seed, footage.root)
     engine = None if broker else EngineServer(places.engine, clock, "127.0.0.1:0")
-    desk = kind(house, footage, loaded, broker, clock, engine)
+    desk = kind(container, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()
 
     def committed() -> None:
@@ -257,7 +257,7 @@ async def open_desk(
         if threading.get_ident() != looking:
             loop.call_soon_threadsafe(desk.changed.set)
 
-    house.register.on(EVERY_COMMIT, committed)
+    container.database.on(EVERY_COMMIT, committed)
     if engine is not None:
         engine.writer.add_exporter(desk.trace)
     ready = asyncio.Event()
@@ -268,7 +268,7 @@ async def open_desk(
 
     works = [desk.works.counted(one) for one in workers or discover()]
     parts = Parts(workers=works, relay=True, deploy=True)
-    desk.running = asyncio.create_task(server.run(house, parts, tell, engine=engine))
+    desk.running = asyncio.create_task(server.run(container, parts, tell, engine=engine))
     started = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({started, desk.running}, return_when=asyncio.FIRST_COMPLETED)
@@ -284,4 +284,4 @@ async def open_desk(
         desk.running.cancel()
         with suppress(asyncio.CancelledError):
             await desk.running
-        house.register.close()
+        container.database.close()

@@ -9,10 +9,10 @@ from unittest.mock import patch
 from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
-from services.app.container import House
+from services.app.container import Container
 from services.database import schema as database_schema
 from services.database.tables.cameras import Camera
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.organisation import demo_id
 from services.domain.wiring import open_database
@@ -30,11 +30,11 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 def prepare_books(path: Path, moment: datetime) -> Path:
     """An SQLite file with the schema and the demo's people, to be copied for each desk."""
-    register = open_database(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
-    database_schema.migrate(register.engine)
+    database = open_database(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
+    database_schema.migrate(database.engine)
     with patch.object(organisation, "hash_password", CHEAP.hash):
-        register.run_now(CLERK, organisation.seed_demo, path.parent)
-    register.close()
+        database.run_now(CLERK, organisation.seed_demo, path.parent)
+    database.close()
     return path
 
 
@@ -44,41 +44,41 @@ class Places:
 
     root: Path
     footage: Footage
-    books: Path | None = None
+    database: Path | None = None
     database_url: str | None = None
     store: Store | None = None
     replica: Store | None = None
     engine: Path | None = None  # where the embedded engine keeps its state; in memory without
 
 
-def open_house(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> House:
-    settings.data_dir.mkdir(parents=True, exist_ok=places.books is None)
-    if places.database_url is None and places.books is not None:
-        shutil.copy(places.books, settings.data_dir / "register.db")
+def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> Container:
+    settings.data_dir.mkdir(parents=True, exist_ok=places.database is None)
+    if places.database_url is None and places.database is not None:
+        shutil.copy(places.database, settings.data_dir / "register.db")
     store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()
     replica.ensure()
-    register = open_database(settings.database, clock, rules_of(settings))
+    database = open_database(settings.database, clock, rules_of(settings))
     if places.database_url is not None:
-        database_schema.migrate(register.engine)
-    return House(
+        database_schema.migrate(database.engine)
+    return Container(
         settings=settings,
         clock=clock,
-        register=register,
+        database=database,
         loan_keys=LoanKeys(settings.keys / "loans"),
         given_store=store,
         given_replica=replica,
     )
 
 
-def seed(unit: Unit, recordings: Path) -> None:
+def seed(uow: UnitOfWork, recordings: Path) -> None:
     """The demo's people, with passwords that are quick to check, its recorder, and the cameras of the footage."""
     with patch.object(organisation, "hash_password", CHEAP.hash):
-        organisation.seed_demo(unit, recordings)
+        organisation.seed_demo(uow, recordings)
     for channel, (camera_class, _) in CHANNELS.items():
-        if unit.session.get(Camera, demo_id(channel)) is None:
-            unit.session.add(
+        if uow.session.get(Camera, demo_id(channel)) is None:
+            uow.session.add(
                 Camera(
                     id=demo_id(channel),
                     recorder_id=demo_id("recorder"),

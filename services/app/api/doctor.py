@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from services.domain.access import administrators
 from services.runtime.errors import Refused
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer
@@ -49,7 +49,7 @@ def doctor(request: Request) -> Examine:
 
 
 @router.get("", responses=problems(401, 403, 404))
-async def examine(actor: Acting, books: Books, request: Request) -> list[LineAnswer]:
+async def examine(actor: Acting, database: GivenDatabase, request: Request) -> list[LineAnswer]:
     """Every part of the set-up, looked at now. Administrators only; nothing secret is in it."""
-    await books.run(actor, administrators.require_administrator)
+    await database.run(actor, administrators.require_administrator)
     return [LineAnswer.model_validate(line) for line in await doctor(request)()]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.agreements import queries as agreement_queries
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.notifications import delivery_queries
 from services.domain.rules import service as rule_service
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting
 
 router = APIRouter()
@@ -35,21 +35,21 @@ class Overview:
 
 
 @router.get("/admin")
-async def entrance(visitor: Visiting, books: Books) -> Response:
+async def entrance(visitor: Visiting, database: GivenDatabase) -> Response:
     """What there is to administer, and where something is to be done. Security's head and supervisors may read."""
-    told = await books.run(visitor.actor, _overview)
+    told = await database.run(visitor.actor, _overview)
     return visitor.page("app/administration.html", told=told)
 
 
-def _overview(unit: Unit) -> Overview:
-    administrators.require_reader(unit)
-    known = camera_recorders.recorders(unit)
+def _overview(uow: UnitOfWork) -> Overview:
+    administrators.require_reader(uow)
+    known = camera_recorders.recorders(uow)
     return Overview(
         recorders=len(known),
         wrong=sum(line.row.last_error is not None for line in known),
-        cameras=len(camera_service.cameras(unit)),
-        changed=sum(standing.change is not None for standing in rule_service.standings(unit)),
-        unsigned=sum(signer.state != "valid" for signer in agreement_queries.signers(unit)),
-        undelivered=delivery_queries.totals(unit)["failed"] if administrators.administers(unit) else 0,
-        use_period=unit.rules.max_use_days is not None,
+        cameras=len(camera_service.cameras(uow)),
+        changed=sum(standing.change is not None for standing in rule_service.standings(uow)),
+        unsigned=sum(signer.state != "valid" for signer in agreement_queries.signers(uow)),
+        undelivered=delivery_queries.totals(uow)["failed"] if administrators.administers(uow) else 0,
+        use_period=uow.rules.max_use_days is not None,
     )

@@ -5,16 +5,16 @@ from fastapi.responses import Response
 
 from services.app.api.doctor import doctor
 from services.domain.access import administrators
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting
 
 router = APIRouter(prefix="/admin/doctor")
 
 
 @router.get("")
-async def examine(visitor: Visiting, books: Books, request: Request) -> Response:
+async def examine(visitor: Visiting, database: GivenDatabase, request: Request) -> Response:
     """Every part of the set-up, looked at now; for administrators."""
-    await books.run(visitor.actor, administrators.require_administrator)
+    await database.run(visitor.actor, administrators.require_administrator)
     lines = await doctor(request)()
     template = "app/_doctor.html" if visitor.hurried else "app/doctor.html"
     make = visitor.part if visitor.hurried else visitor.page

@@ -2,21 +2,21 @@
 
 from sqlalchemy import text
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries
 from services.runtime.errors import Refused
 
 ONE_AT_A_TIME = 0x0F007A6E  # the advisory lock of those who change the set-up
 
 
-def administers(unit: Unit) -> bool:
+def administers(uow: UnitOfWork) -> bool:
     """Whether the acting person is an administrator now."""
-    return queries.directory(unit).holds(unit.actor.id, "administrator")
+    return queries.directory(uow).holds(uow.actor.id, "administrator")
 
 
-def require_administrator(unit: Unit) -> None:
+def require_administrator(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person is an administrator."""
-    if not administers(unit):
+    if not administers(uow):
         raise Refused(
             "administrators-only",
             "此项只有系统管理员可以办理，请联系系统管理员。",
@@ -25,9 +25,9 @@ def require_administrator(unit: Unit) -> None:
         )
 
 
-def require_reader(unit: Unit) -> None:
+def require_reader(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    me, staff = unit.actor.id, queries.directory(unit)
+    me, staff = uow.actor.id, queries.directory(uow)
     if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
@@ -37,7 +37,7 @@ def require_reader(unit: Unit) -> None:
         )
 
 
-def one_at_a_time(unit: Unit) -> None:
+def one_at_a_time(uow: UnitOfWork) -> None:
     """Hold off others who change the set-up until this unit ends; SQLite has one writer anyway."""
-    if unit.session.get_bind().dialect.name == "postgresql":
-        unit.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+    if uow.session.get_bind().dialect.name == "postgresql":
+        uow.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})

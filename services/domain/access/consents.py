@@ -12,7 +12,7 @@ import rfc8785
 from sqlalchemy import select
 
 from services.database.tables.consents import Consent, Consultation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 # What of a form is known only when it counts; departments consent to the rest.
 LATER = ("number", "round", "submittedAt", "consents")
@@ -29,16 +29,16 @@ def hash_of(form: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(subject(form))).hexdigest()
 
 
-def open_of(unit: Unit, application_id: str) -> Consultation | None:
+def open_of(uow: UnitOfWork, application_id: str) -> Consultation | None:
     """The consultation that is under way, or None."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Consultation).where(Consultation.application_id == application_id, Consultation.ended_at.is_(None))
     )
 
 
-def agreed_on(unit: Unit, application_id: str, sha256: str) -> Consultation | None:
+def agreed_on(uow: UnitOfWork, application_id: str, sha256: str) -> Consultation | None:
     """The consultation in which every department consented to exactly this form."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Consultation)
         .where(
             Consultation.application_id == application_id,
@@ -50,16 +50,16 @@ def agreed_on(unit: Unit, application_id: str, sha256: str) -> Consultation | No
     )
 
 
-def answers(unit: Unit, consultation: Consultation) -> Sequence[Consent]:
+def answers(uow: UnitOfWork, consultation: Consultation) -> Sequence[Consent]:
     """The departments' answers, those still open among them, by department."""
-    return unit.session.scalars(
+    return uow.session.scalars(
         select(Consent).where(Consent.consultation_id == consultation.id).order_by(Consent.department_id)
     ).all()
 
 
-def end_open(unit: Unit, application_id: str, because: str) -> Consultation | None:
+def end_open(uow: UnitOfWork, application_id: str, because: str) -> Consultation | None:
     """End the consultation that is under way, if there is one; what was answered in it counts no more."""
-    consultation = open_of(unit, application_id)
+    consultation = open_of(uow, application_id)
     if consultation is not None:
-        consultation.ended_at, consultation.ended_because = unit.now, because
+        consultation.ended_at, consultation.ended_because = uow.now, because
     return consultation

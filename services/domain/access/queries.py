@@ -17,7 +17,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Absence, Agreement, Department, Person, Post
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
@@ -28,65 +28,63 @@ OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
 OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
 
 
-def directory(unit: Unit) -> Directory:
+def directory(uow: UnitOfWork) -> Directory:
     """The organisation now: two statements at first, then none until a part of it is written in this unit."""
-    kept = _kept(unit)
+    kept = _kept(uow)
     if DIRECTORY not in kept:
-        kept[DIRECTORY] = _load_directory(unit)
+        kept[DIRECTORY] = _load_directory(uow)
     found: Directory = kept[DIRECTORY]
     return found
 
 
-def facts(unit: Unit, application_id: str) -> CaseFacts:
+def facts(uow: UnitOfWork, application_id: str) -> CaseFacts:
     """Who did what in one case."""
-    kept: dict[str, CaseFacts] = _kept(unit).setdefault(FACTS, {})
+    kept: dict[str, CaseFacts] = _kept(uow).setdefault(FACTS, {})
     if application_id not in kept:
-        kept.update(_load_facts(unit, [unit.session.get_one(Application, application_id)]))
+        kept.update(_load_facts(uow, [uow.session.get_one(Application, application_id)]))
     return kept[application_id]
 
 
-def facts_of_all(unit: Unit, applications: Collection[Application]) -> dict[str, CaseFacts]:
+def facts_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
     """Who did what in each of these cases, by id: two statements, however many there are; none for what is known."""
-    kept: dict[str, CaseFacts] = _kept(unit).setdefault(FACTS, {})
+    kept: dict[str, CaseFacts] = _kept(uow).setdefault(FACTS, {})
     missing = [one for one in applications if one.id not in kept]
     if missing:
-        kept.update(_load_facts(unit, missing))
+        kept.update(_load_facts(uow, missing))
     return {one.id: kept[one.id] for one in applications}
 
 
-def forget(unit: Unit) -> None:
+def forget(uow: UnitOfWork) -> None:
     """Drop what was loaded: after waiting for a lock, others may have written in the meantime."""
-    _drop(unit.session, DIRECTORY, FACTS)
+    _drop(uow.session, DIRECTORY, FACTS)
 
 
-def posts_of(unit: Unit, person_id: str) -> list[Post]:
+def posts_of(uow: UnitOfWork, person_id: str) -> list[Post]:
     """The posts that the person holds now, plain membership among them."""
-    return list(
-        unit.session.scalars(select(Post).where(Post.person_id == person_id, *held_now(unit)).order_by(Post.id))
-    )
+    return list(uow.session.scalars(select(Post).where(Post.person_id == person_id, *held_now(uow)).order_by(Post.id)))
 
 
-def absent(unit: Unit, person_id: str) -> bool:
+def absent(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the person, who may be a plain member, is entered as absent now."""
-    return unit.session.scalar(_absent(unit).where(Absence.person_id == person_id).limit(1)) is not None
+    return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
 
 
-def agreed(unit: Unit, person_ids: Collection[str] | Select[str]) -> set[str]:
+def agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> set[str]:
     """Those of the people, plain members among them, who have a valid confidentiality agreement (R59)."""
     if not isinstance(person_ids, Select) and not person_ids:
         return set()
-    return set(unit.session.scalars(_agreed(unit).where(Agreement.person_id.in_(person_ids))))
+    return set(uow.session.scalars(_agreed(uow).where(Agreement.person_id.in_(person_ids))))
 
 
-def valid_agreement(unit: Unit, person_id: str) -> Agreement | None:
+def valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
     """The person's agreement of the present version that has begun and has neither expired nor been ended."""
-    query = select(Agreement).where(Agreement.person_id == person_id, *_valid(unit))
-    return unit.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
+    query = select(Agreement).where(Agreement.person_id == person_id, *_valid(uow))
+    return uow.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
 
 
-def require_agreement(unit: Unit, person_id: str) -> Agreement:
+def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
     """As ``valid_agreement``; Refused when there is none: no key, view or hand-over without one (R46, R59)."""
-    agreement = valid_agreement(unit, person_id)
+    agreement = valid_agreement(uow, person_id)
     if agreement is None:
         raise Refused(
             "agreement-missing",
@@ -97,39 +95,39 @@ def require_agreement(unit: Unit, person_id: str) -> Agreement:
     return agreement
 
 
-def names(unit: Unit, person_ids: Iterable[str | None]) -> dict[str, str]:
+def names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
     """The names of these people by id, in one statement; whoever is unknown is left out."""
     wanted = {one for one in person_ids if one is not None}
     if not wanted:
         return {}
-    rows = unit.session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
+    rows = uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
     return {row.id: row.name for row in rows}
 
 
-def held_now(unit: Unit) -> tuple[ColumnElement[bool], ...]:
+def held_now(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     """The conditions for a post that is held now."""
-    return Post.since <= unit.now, Post.until.is_(None) | (Post.until > unit.now)
+    return Post.since <= uow.now, Post.until.is_(None) | (Post.until > uow.now)
 
 
-def _load_directory(unit: Unit) -> Directory:
+def _load_directory(uow: UnitOfWork) -> Directory:
     other = aliased(Post)
     with_post = select(other.person_id).where(
-        other.kind != "member", other.since <= unit.now, other.until.is_(None) | (other.until > unit.now)
+        other.kind != "member", other.since <= uow.now, other.until.is_(None) | (other.until > uow.now)
     )
-    posts = unit.session.execute(
+    posts = uow.session.execute(
         select(
             Person.id,
             Person.name,
             Person.department_id.label("own"),
             Post.department_id,
             Post.kind,
-            _absent(unit).where(Absence.person_id == Person.id).correlate(Person).exists().label("absent"),
-            _agreed(unit).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
+            _absent(uow).where(Absence.person_id == Person.id).correlate(Person).exists().label("absent"),
+            _agreed(uow).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
         )
         .join(Post, Post.person_id == Person.id)
-        .where(Person.active, *held_now(unit), Person.id.in_(with_post))
+        .where(Person.active, *held_now(uow), Person.id.in_(with_post))
     ).all()
-    departments = unit.session.execute(select(Department.id, Department.kind, Department.superior_id))
+    departments = uow.session.execute(select(Department.id, Department.kind, Department.superior_id))
     return Directory(
         departments={row.id: Place(row.kind, row.superior_id) for row in departments},
         people={row.id: Colleague(row.name, row.own) for row in posts},
@@ -139,13 +137,13 @@ def _load_directory(unit: Unit) -> Directory:
     )
 
 
-def _load_facts(unit: Unit, applications: Collection[Application]) -> dict[str, CaseFacts]:
+def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
     ids = [one.id for one in applications]
     done = {one: {duty: set[str]() for duty in all_duties()} for one in ids}
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
-    for case, what, detail, person_id in unit.session.execute(_doings(ids)):
+    for case, what, detail, person_id in uow.session.execute(_doings(ids)):
         if what == "decided":
             done[case].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif what == "consented":
@@ -159,7 +157,7 @@ def _load_facts(unit: Unit, applications: Collection[Application]) -> dict[str, 
     near = {
         one.id: dict.fromkeys([one.drafter_id, *one.subject_ids, *sorted(consented[one.id])]) for one in applications
     }
-    departments = _departments_of(unit, {person_id for people in near.values() for person_id in people})
+    departments = _departments_of(uow, {person_id for people in near.values() for person_id in people})
     for one in applications:
         # a head who consented that another department applies stands on the applicant's side too (R17)
         done[one.id]["applicant"].update((one.drafter_id, *consented[one.id]))
@@ -206,39 +204,39 @@ def _doings(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
     )
 
 
-def _departments_of(unit: Unit, person_ids: Collection[str]) -> dict[str, set[str]]:
+def _departments_of(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, set[str]]:
     """The departments that each belongs to now: the own one, and those of the posts, plain membership among them."""
     found: dict[str, set[str]] = defaultdict(set)
     query = (
         select(Person.id, Person.department_id, Post.department_id)
-        .outerjoin(Post, (Post.person_id == Person.id) & held_now(unit)[0] & held_now(unit)[1])
+        .outerjoin(Post, (Post.person_id == Person.id) & held_now(uow)[0] & held_now(uow)[1])
         .where(Person.id.in_(person_ids))
     )
-    for i, own, other in unit.session.execute(query):
+    for i, own, other in uow.session.execute(query):
         found[i].update({own, other} - {None})
     return found
 
 
-def _absent(unit: Unit) -> Select[str]:
-    return select(Absence.person_id).where(Absence.since <= unit.now, Absence.until > unit.now)
+def _absent(uow: UnitOfWork) -> Select[str]:
+    return select(Absence.person_id).where(Absence.since <= uow.now, Absence.until > uow.now)
 
 
-def _agreed(unit: Unit) -> Select[str]:
-    return select(Agreement.person_id).where(*_valid(unit))
+def _agreed(uow: UnitOfWork) -> Select[str]:
+    return select(Agreement.person_id).where(*_valid(uow))
 
 
-def _valid(unit: Unit) -> tuple[ColumnElement[bool], ...]:
+def _valid(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     return (
-        Agreement.version == unit.rules.agreement_version,
-        Agreement.signed_at <= unit.now,
-        Agreement.expires_at > unit.now,
+        Agreement.version == uow.rules.agreement_version,
+        Agreement.signed_at <= uow.now,
+        Agreement.expires_at > uow.now,
         Agreement.ended_at.is_(None),
     )
 
 
-def _kept(unit: Unit) -> dict[Any, Any]:
+def _kept(uow: UnitOfWork) -> dict[Any, Any]:
     """Where the unit keeps them; what it has not flushed yet is flushed first, so that nothing kept is out of date."""
-    session = unit.session
+    session = uow.session
     if WATCHED not in session.info:
         session.info[WATCHED] = True
         event.listen(session, "after_flush", _drop_written)

@@ -11,7 +11,7 @@ from services.database.tables.consents import Consent, Consultation
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Confirmation, Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
@@ -19,66 +19,66 @@ from services.runtime.errors import NotFound
 SEE_EVERYTHING = ("security-reviewer", "supervisor")
 
 
-def visible(unit: Unit, application_id: str) -> Application:
+def visible(uow: UnitOfWork, application_id: str) -> Application:
     """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
-    application = unit.session.scalar(seen(unit).where(Application.id == application_id))
-    if application is None and _is_asked(unit, application_id):
-        application = unit.session.get(Application, application_id)
+    application = uow.session.scalar(seen(uow).where(Application.id == application_id))
+    if application is None and _is_asked(uow, application_id):
+        application = uow.session.get(Application, application_id)
     if application is None:
         raise NotFound("申请", "application", application_id)
     return application
 
 
-def all_visible(unit: Unit, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
+def all_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
     """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
-    query = seen(unit).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
+    query = seen(uow).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
     if mine:
-        query = query.where(Application.drafter_id == unit.actor.id)
-    return list(unit.session.scalars(query))
+        query = query.where(Application.drafter_id == uow.actor.id)
+    return list(uow.session.scalars(query))
 
 
-def seen(unit: Unit) -> Select[Application]:
+def seen(uow: UnitOfWork) -> Select[Application]:
     """The query of all applications that the acting person may see, to be narrowed further."""
-    return select(Application).where(is_seen(unit))
+    return select(Application).where(is_seen(uow))
 
 
-def readable(unit: Unit, review: Review) -> None:
+def readable(uow: UnitOfWork, review: Review) -> None:
     """NotFound unless the acting person holds a post for the review or may see its case."""
-    application = unit.session.get_one(Application, review.application_id)
-    me = unit.actor.id
-    staff = queries.directory(unit)
+    application = uow.session.get_one(Application, review.application_id)
+    me = uow.actor.id
+    staff = queries.directory(uow)
     administrator = staff.holds(me, "administrator")
     outside = administrator or me in application.subject_ids
     if not outside:
-        groups = policy.pools(staff, queries.facts(unit, application.id), STAGES[review.stage])
+        groups = policy.pools(staff, queries.facts(uow, application.id), STAGES[review.stage])
         if any(me in group for group in groups):
             return
-    if administrator or not _sees(unit, application):
+    if administrator or not _sees(uow, application):
         raise NotFound("审核", "review", review.id)
 
 
-def _sees(unit: Unit, application: Application) -> bool:
+def _sees(uow: UnitOfWork, application: Application) -> bool:
     try:
-        visible(unit, application.id)
+        visible(uow, application.id)
     except NotFound:
         return False
     return True
 
 
-def _is_asked(unit: Unit, application_id: str) -> bool:
+def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
     query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
-    reviews = unit.session.scalars(query).all()
+    reviews = uow.session.scalars(query).all()
     if not reviews:
         return False
-    staff, facts = queries.directory(unit), queries.facts(unit, application_id)
-    return any(policy.refusal_for(staff, facts, review, unit.actor.id) is None for review in reviews)
+    staff, facts = queries.directory(uow), queries.facts(uow, application_id)
+    return any(policy.refusal_for(staff, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_seen(unit: Unit) -> ColumnElement[bool]:
+def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     """Whether the acting person may see an application, as a condition of a query on ``Application``."""
-    me = unit.actor.id
-    staff = queries.directory(unit)
+    me = uow.actor.id
+    staff = queries.directory(uow)
     posts = staff.posts_of(me)
     drafted = Application.drafter_id == me
     if staff.holds(me, "administrator"):

@@ -6,24 +6,24 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.people import Absence, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 
 
-def of(unit: Unit, person_id: str) -> list[Absence]:
+def of(uow: UnitOfWork, person_id: str) -> list[Absence]:
     """The person's absences that are not over, the next first; NotFound where the acting person may enter none."""
-    _may_enter(unit, person_id)
+    _may_enter(uow, person_id)
     query = select(Absence).where(
-        Absence.person_id == person_id, Absence.until > unit.now, Absence.until > Absence.since
+        Absence.person_id == person_id, Absence.until > uow.now, Absence.until > Absence.since
     )
-    return list(unit.session.scalars(query.order_by(Absence.since)))
+    return list(uow.session.scalars(query.order_by(Absence.since)))
 
 
-def enter(unit: Unit, person_id: str, *, since: datetime, until: datetime) -> Absence:
+def enter(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) -> Absence:
     """Have the person away from ``since`` up to ``until``."""
-    _may_enter(unit, person_id)
+    _may_enter(uow, person_id)
     if until <= since:
         raise Refused(
             "until-before-since",
@@ -32,12 +32,12 @@ def enter(unit: Unit, person_id: str, *, since: datetime, until: datetime) -> Ab
             status=422,
             field="until",
         )
-    if until <= unit.now:
+    if until <= uow.now:
         raise Refused("over", "这段时间已经过去。", "This time is over already.", status=422, field="until")
-    row = Absence(id=new_id(), person_id=person_id, since=since, until=until, entered_by=unit.actor.id)
-    unit.session.add(row)
+    row = Absence(id=new_id(), person_id=person_id, since=since, until=until, entered_by=uow.actor.id)
+    uow.session.add(row)
     audit_trail.record(
-        unit,
+        uow,
         "absence-entered",
         "person",
         person_id,
@@ -48,18 +48,18 @@ def enter(unit: Unit, person_id: str, *, since: datetime, until: datetime) -> Ab
     return row
 
 
-def end(unit: Unit, absence_id: str) -> Absence:
+def end(uow: UnitOfWork, absence_id: str) -> Absence:
     """The person is back, or stays after all: the absence ends now, or where it would have begun."""
-    row = unit.session.get(Absence, absence_id, with_for_update=True)
+    row = uow.session.get(Absence, absence_id, with_for_update=True)
     if row is None:
         raise NotFound("缺席记录", "absence", absence_id)
-    _may_enter(unit, row.person_id)
-    if row.until <= unit.now or row.until <= row.since:
+    _may_enter(uow, row.person_id)
+    if row.until <= uow.now or row.until <= row.since:
         raise Refused("over", "这段缺席已经结束。", "This absence is over already.")
     old = row.until
-    row.until = max(unit.now, row.since)
+    row.until = max(uow.now, row.since)
     audit_trail.record(
-        unit,
+        uow,
         "absence-ended",
         "person",
         row.person_id,
@@ -70,13 +70,13 @@ def end(unit: Unit, absence_id: str) -> Absence:
     return row
 
 
-def _may_enter(unit: Unit, person_id: str) -> None:
-    person = unit.session.get(Person, person_id)
-    me = unit.actor.id
+def _may_enter(uow: UnitOfWork, person_id: str) -> None:
+    person = uow.session.get(Person, person_id)
+    me = uow.actor.id
     if person is not None and (
         person_id == me
-        or access_queries.directory(unit).holds(me, "administrator")
-        or me in access_queries.directory(unit).holders(person.department_id, "head", "deputy")
+        or access_queries.directory(uow).holds(me, "administrator")
+        or me in access_queries.directory(uow).holders(person.department_id, "head", "deputy")
     ):
         return
     raise NotFound("人员", "person", person_id)

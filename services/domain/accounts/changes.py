@@ -3,22 +3,22 @@
 from typing import Any
 
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 
 
-def person(unit: Unit, person_id: str) -> Person:
+def person(uow: UnitOfWork, person_id: str) -> Person:
     """The person, locked for a change; NotFound where there is none."""
-    found = unit.session.get(Person, person_id, with_for_update=True, populate_existing=True)
+    found = uow.session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if found is None:
         raise NotFound("人员", "person", person_id)
     return found
 
 
-def department(unit: Unit, department_id: str, field: str = "departmentId") -> Department:
+def department(uow: UnitOfWork, department_id: str, field: str = "departmentId") -> Department:
     """The department; Refused, naming the field, where there is none."""
-    found = unit.session.get(Department, department_id)
+    found = uow.session.get(Department, department_id)
     if found is None:
         raise Refused(
             "no-such-department", "没有这个部门，请重新选择。", "There is no such department.", status=422, field=field
@@ -26,7 +26,7 @@ def department(unit: Unit, department_id: str, field: str = "departmentId") -> D
     return found
 
 
-def apply(unit: Unit, row: Any, kind: str, values: dict[str, Any]) -> bool:
+def apply(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
     """Set these values on the row and record which changed, from what to what; False where none did."""
     old = {name: getattr(row, name) for name in values}
     changed = {name: value for name, value in values.items() if old[name] != value}
@@ -34,11 +34,11 @@ def apply(unit: Unit, row: Any, kind: str, values: dict[str, Any]) -> bool:
         return False
     for name, value in changed.items():
         setattr(row, name, value)
-    audit_trail.record(unit, f"{kind}-changed", kind, row.id, old={name: old[name] for name in changed}, new=changed)
+    audit_trail.record(uow, f"{kind}-changed", kind, row.id, old={name: old[name] for name in changed}, new=changed)
     return True
 
 
-def not_oneself(unit: Unit, person_id: str, zh: str, en: str) -> None:
+def not_oneself(uow: UnitOfWork, person_id: str, zh: str, en: str) -> None:
     """Refused where the administrator means the own account."""
-    if person_id == unit.actor.id:
+    if person_id == uow.actor.id:
         raise Refused("not-oneself", zh, en, status=403)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Refused
 
@@ -27,63 +27,63 @@ class Vouched:
     login: str | None
 
 
-def person_of(unit: Unit, vouched: Vouched) -> Person:
+def person_of(uow: UnitOfWork, vouched: Vouched) -> Person:
     """The active person, locked: the one that the subject is bound to, else the one whom the claim finds in the books.
 
     Refused where there is none, and where the claim finds somebody who is bound to another subject.
     """
-    bound = _of_subject(unit, vouched)
+    bound = _of_subject(uow, vouched)
     if bound is not None:
-        person = unit.session.get_one(Person, bound.person_id, with_for_update=True)
+        person = uow.session.get_one(Person, bound.person_id, with_for_update=True)
         # Asked again under the lock: who waited for it while the person was unbound is bound no more.
-        if _of_subject(unit, vouched) is not None:
+        if _of_subject(uow, vouched) is not None:
             if not person.active:
                 raise _nobody()
             return person
     found = select(Person).where(Person.login == (vouched.login or ""), Person.active).with_for_update(of=Person)
-    named = unit.session.scalar(found)
+    named = uow.session.scalar(found)
     if named is None:
         raise _nobody()
-    if _of_person(unit, vouched.issuer, named.id) is not None:
+    if _of_person(uow, vouched.issuer, named.id) is not None:
         raise _other_identity()
     return named
 
 
-def bind(unit: Unit, person: Person, issuer: str, subject: str) -> None:
+def bind(uow: UnitOfWork, person: Person, issuer: str, subject: str) -> None:
     """Bind the person to the subject, once. Refused where either belongs to another by now."""
-    bound = _of_subject(unit, Vouched(issuer, subject, None))
+    bound = _of_subject(uow, Vouched(issuer, subject, None))
     if bound is not None and bound.person_id == person.id:
         return
-    if bound is not None or _of_person(unit, issuer, person.id) is not None:
+    if bound is not None or _of_person(uow, issuer, person.id) is not None:
         raise _other_identity()
-    row = Identity(id=new_id(), person_id=person.id, issuer=issuer, subject=subject, bound_at=unit.real_now)
-    unit.session.add(row)
-    audit_trail.record(unit, "identity-bound", "person", person.id, identity=row.id, issuer=issuer, subject=subject)
+    row = Identity(id=new_id(), person_id=person.id, issuer=issuer, subject=subject, bound_at=uow.real_now)
+    uow.session.add(row)
+    audit_trail.record(uow, "identity-bound", "person", person.id, identity=row.id, issuer=issuer, subject=subject)
 
 
-def of(unit: Unit, person_id: str) -> list[Identity]:
+def of(uow: UnitOfWork, person_id: str) -> list[Identity]:
     """What the person is bound to, the oldest first."""
     rows = select(Identity).where(Identity.person_id == person_id, Identity.ended_at.is_(None))
-    return list(unit.session.scalars(rows.order_by(Identity.bound_at, Identity.id)))
+    return list(uow.session.scalars(rows.order_by(Identity.bound_at, Identity.id)))
 
 
-def unbind(unit: Unit, person_id: str) -> int:
+def unbind(uow: UnitOfWork, person_id: str) -> int:
     """End every binding of the person; how many there were. The next sign-in binds anew, by the claim."""
-    rows = of(unit, person_id)
+    rows = of(uow, person_id)
     for row in rows:
-        row.ended_at, row.ended_by = unit.real_now, unit.actor.id
-        audit_trail.record(unit, "identity-unbound", "person", person_id, identity=row.id, issuer=row.issuer)
+        row.ended_at, row.ended_by = uow.real_now, uow.actor.id
+        audit_trail.record(uow, "identity-unbound", "person", person_id, identity=row.id, issuer=row.issuer)
     return len(rows)
 
 
-def _of_subject(unit: Unit, vouched: Vouched) -> Identity | None:
+def _of_subject(uow: UnitOfWork, vouched: Vouched) -> Identity | None:
     rows = select(Identity).where(Identity.issuer == vouched.issuer, Identity.subject == vouched.subject)
-    return unit.session.scalar(rows.where(Identity.ended_at.is_(None)))
+    return uow.session.scalar(rows.where(Identity.ended_at.is_(None)))
 
 
-def _of_person(unit: Unit, issuer: str, person_id: str) -> Identity | None:
+def _of_person(uow: UnitOfWork, issuer: str, person_id: str) -> Identity | None:
     rows = select(Identity).where(Identity.issuer == issuer, Identity.person_id == person_id)
-    return unit.session.scalar(rows.where(Identity.ended_at.is_(None)))
+    return uow.session.scalar(rows.where(Identity.ended_at.is_(None)))
 
 
 def _nobody() -> Refused:

@@ -3,7 +3,7 @@
 from sqlalchemy import and_, false, select
 
 from services.database.tables.people import Department, Post
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import passkeys, sessions
 from services.domain.accounts.signatures.challenges import place_of
@@ -15,25 +15,25 @@ from services.web.identity import Person
 class AccountIdentity:
     """Read sessions, posts and unread notices; see ``web.identity.Identity``."""
 
-    def actor(self, unit: Unit, token: str, browser: str) -> Actor:
+    def actor(self, uow: UnitOfWork, token: str, browser: str) -> Actor:
         """Return the person of a session's token as actor."""
-        return Actor("person", sessions.person_of(unit, token, browser).id)
+        return Actor("person", sessions.person_of(uow, token, browser).id)
 
-    def person(self, unit: Unit, token: str, browser: str, settings: Settings) -> Person:
+    def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
         """Return the person of a session's token, who acts from now on in this unit."""
-        row = sessions.person_of(unit, token, browser)
-        unit.actor = Actor("person", row.id)
+        row = sessions.person_of(uow, token, browser)
+        uow.actor = Actor("person", row.id)
         place = place_of(settings)
         # every page asks this first: one statement, with a row for each post
         signs = passkeys.query_of(row.id, place).exists() if place is not None else false()
-        frame = unit.session.execute(
+        frame = uow.session.execute(
             select(
                 Department,
                 Post.kind,
                 notification_service.unread_by(row.id).scalar_subquery().label("unread"),
                 signs.label("signs"),
             )
-            .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(unit)))
+            .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(uow)))
             .where(Department.id == row.department_id)
         ).all()
         return Person(
@@ -44,8 +44,8 @@ class AccountIdentity:
             department=frame[0].Department,
             posts=frozenset(one.kind for one in frame if one.kind is not None),
             unread=frame[0].unread,
-            now=unit.now,
-            zone=unit.rules.zone,
-            organisation=unit.rules.organisation,
+            now=uow.now,
+            zone=uow.rules.zone,
+            organisation=uow.rules.organisation,
             passkey_origin=place.origin if place is not None and frame[0].signs else "",
         )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import identities, lockout, passwords, second_factors, sessions
 from services.domain.accounts.identities import Vouched
 from services.domain.accounts.second_factors import Enrolment
@@ -38,45 +38,45 @@ class Enrolled:
     recovery_codes: list[str]
 
 
-async def sign_in(register: Register, login: str, password: str, place: Place) -> SignedIn:
+async def sign_in(database: Database, login: str, password: str, place: Place) -> SignedIn:
     """Sign a person in, wholly or up to the next step (``SignedIn.waits_for``).
 
     Refused alike for a wrong name and a wrong password; 429 when locked. The hash is computed outside the
     transaction: nobody waits for it.
     """
-    password_hash = await register.run(ACTOR, _begin, login, place)
+    password_hash = await database.run(ACTOR, _begin, login, place)
     right = await run_in_thread(passwords.verify, password_hash, password)
-    return _raised(await register.run(ACTOR, _finish, login, place, right))
+    return _raised(await database.run(ACTOR, _finish, login, place, right))
 
 
-async def sign_in_vouched(register: Register, vouched: Vouched, place: Place) -> SignedIn:
+async def sign_in_vouched(database: Database, vouched: Vouched, place: Place) -> SignedIn:
     """As ``sign_in``, on the word of a provider. Its word is no second factor: whoever has one of ours gives it.
 
     Refused for whoever is not in the books, or no longer active, and with 429 when the account is locked.
     """
-    return _raised(await register.run(ACTOR, _vouched, vouched, place))
+    return _raised(await database.run(ACTOR, _vouched, vouched, place))
 
 
-async def give_code(register: Register, token: str, browser: str, code: str) -> SignedIn:
+async def give_code(database: Database, token: str, browser: str, code: str) -> SignedIn:
     """The second step: the six digits of the app, or a recovery code. The session goes on under another token.
 
     Refused with ``code-wrong`` or ``code-used``; the fifth wrong one locks the account.
     """
-    return _raised(await register.run(ACTOR, _give_code, token, browser, code))
+    return _raised(await database.run(ACTOR, _give_code, token, browser, code))
 
 
-async def choose_password(register: Register, token: str, browser: str, password: str) -> SignedIn:
+async def choose_password(database: Database, token: str, browser: str, password: str) -> SignedIn:
     """The step that replaces a password which somebody else knows. Refused for one that will not do."""
-    login, before = await register.run(ACTOR, _login_and_hash, token, browser)
+    login, before = await database.run(ACTOR, _login_and_hash, token, browser)
     hashed = await hash_of(login, before, password)
 
-    def act(unit: Unit) -> SignedIn:
-        row = sessions.waiting(unit, token, browser, "password")
-        person = _acting(unit, row)
-        set_password(unit, person, hashed)
-        return _next(unit, row, person)
+    def act(uow: UnitOfWork) -> SignedIn:
+        row = sessions.waiting(uow, token, browser, "password")
+        person = _acting(uow, row)
+        set_password(uow, person, hashed)
+        return _next(uow, row, person)
 
-    return await register.run(ACTOR, act)
+    return await database.run(ACTOR, act)
 
 
 async def hash_of(login: str, before: str, password: str) -> str:
@@ -93,77 +93,75 @@ async def hash_of(login: str, before: str, password: str) -> str:
     return await run_in_thread(passwords.hash_password, password)
 
 
-def set_password(unit: Unit, person: Person, hashed: str) -> None:
+def set_password(uow: UnitOfWork, person: Person, hashed: str) -> None:
     """The person has chosen a password."""
-    person.password_hash, person.password_set_at, person.must_change_password = hashed, unit.real_now, False
-    audit_trail.record(unit, "password-changed", "person", person.id)
+    person.password_hash, person.password_set_at, person.must_change_password = hashed, uow.real_now, False
+    audit_trail.record(uow, "password-changed", "person", person.id)
 
 
-def enrolment(unit: Unit, token: str, browser: str) -> Enrolment:
+def enrolment(uow: UnitOfWork, token: str, browser: str) -> Enrolment:
     """The step that sets up the second factor: what is to be scanned, begun where it is not yet."""
-    row = sessions.waiting(unit, token, browser, "enrolment")
-    _acting(unit, row)
-    return second_factors.begun(unit, row.person_id) or second_factors.begin(unit, row.person_id)
+    row = sessions.waiting(uow, token, browser, "enrolment")
+    _acting(uow, row)
+    return second_factors.begun(uow, row.person_id) or second_factors.begin(uow, row.person_id)
 
 
-def enrol(unit: Unit, token: str, browser: str, code: str) -> Enrolled:
+def enrol(uow: UnitOfWork, token: str, browser: str, code: str) -> Enrolled:
     """The first code of the app ends the step."""
-    row = sessions.waiting(unit, token, browser, "enrolment")
-    person = _acting(unit, row)
-    codes = second_factors.confirm(unit, person.id, code)
-    return Enrolled(_next(unit, row, person), codes)
+    row = sessions.waiting(uow, token, browser, "enrolment")
+    person = _acting(uow, row)
+    codes = second_factors.confirm(uow, person.id, code)
+    return Enrolled(_next(uow, row, person), codes)
 
 
-def _begin(unit: Unit, login: str, place: Place) -> str:
+def _begin(uow: UnitOfWork, login: str, place: Place) -> str:
     """The hash to compare with: a made-up one for an unknown name, which takes as long."""
-    person = _person(unit, login)
-    lockout.check(unit, person, login, place.address)
+    person = _person(uow, login)
+    lockout.check(uow, person, login, place.address)
     return passwords.nobodys_hash() if person is None else person.password_hash
 
 
-def _finish(unit: Unit, login: str, place: Place, right: bool) -> SignedIn | Refused:
-    person = _person(unit, login)
+def _finish(uow: UnitOfWork, login: str, place: Place, right: bool) -> SignedIn | Refused:
+    person = _person(uow, login)
     if person is not None:
-        lockout.check(unit, person, login, place.address)
+        lockout.check(uow, person, login, place.address)
     if person is None or not right:
-        return _wrong(unit, person, login, place)
-    step = _step(unit, person, code_given=False)
-    signed_in = sessions.begin(unit, person, place.browser, place.address, step)
+        return _wrong(uow, person, login, place)
+    step = _step(uow, person, code_given=False)
+    signed_in = sessions.begin(uow, person, place.browser, place.address, step)
     if step is None:
-        _whole(unit, person, sessions.current(unit, signed_in.token))
+        _whole(uow, person, sessions.current(uow, signed_in.token))
     return signed_in
 
 
-def refused_by_provider(unit: Unit, place: Place, issuer: str, reason: str) -> None:
+def refused_by_provider(uow: UnitOfWork, place: Place, issuer: str, reason: str) -> None:
     """The provider took back its word, or what it said did not stand the checks: counted by address."""
-    lockout.count_address(unit, place.address)
-    audit_trail.record(unit, "sign-in-refused", "address", place.address, issuer=issuer, reason=reason)
+    lockout.count_address(uow, place.address)
+    audit_trail.record(uow, "sign-in-refused", "address", place.address, issuer=issuer, reason=reason)
 
 
-def _vouched(unit: Unit, vouched: Vouched, place: Place) -> SignedIn | Refused:
+def _vouched(uow: UnitOfWork, vouched: Vouched, place: Place) -> SignedIn | Refused:
     try:
-        person = identities.person_of(unit, vouched)
+        person = identities.person_of(uow, vouched)
     except Refused as refusal:
-        audit_trail.record(
-            unit, "sign-in-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code
-        )
+        audit_trail.record(uow, "sign-in-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code)
         return refusal
-    lockout.check(unit, person, person.login, place.address)
-    step = _step(unit, person, code_given=False)
+    lockout.check(uow, person, person.login, place.address)
+    step = _step(uow, person, code_given=False)
     signed_in = sessions.begin(
-        unit, person, place.browser, place.address, step, issuer=vouched.issuer, subject=vouched.subject
+        uow, person, place.browser, place.address, step, issuer=vouched.issuer, subject=vouched.subject
     )
     if step is None:
-        _whole(unit, person, sessions.current(unit, signed_in.token))
+        _whole(uow, person, sessions.current(uow, signed_in.token))
     return signed_in
 
 
-def _wrong(unit: Unit, person: Person | None, login: str, place: Place) -> Refused:
-    lockout.count_address(unit, place.address)
+def _wrong(uow: UnitOfWork, person: Person | None, login: str, place: Place) -> Refused:
+    lockout.count_address(uow, place.address)
     if person is not None:
-        is_locked = lockout.count(unit, person, "sign-in-refused", address=place.address)
+        is_locked = lockout.count(uow, person, "sign-in-refused", address=place.address)
     else:
-        is_locked = lockout.count_nobody(unit, login, place.address)
+        is_locked = lockout.count_nobody(uow, login, place.address)
     if is_locked:
         return lockout.locked()
     return Refused(
@@ -175,75 +173,75 @@ def _wrong(unit: Unit, person: Person | None, login: str, place: Place) -> Refus
     )
 
 
-def _give_code(unit: Unit, token: str, browser: str, code: str) -> SignedIn | Refused:
-    row = sessions.waiting(unit, token, browser, "code")
-    person = _acting(unit, row)
+def _give_code(uow: UnitOfWork, token: str, browser: str, code: str) -> SignedIn | Refused:
+    row = sessions.waiting(uow, token, browser, "code")
+    person = _acting(uow, row)
     address = row.address or "unknown"
-    lockout.check(unit, person, person.login, address)
+    lockout.check(uow, person, person.login, address)
     try:
-        if not second_factors.take_recovery(unit, person.id, code):
-            second_factors.take(unit, person.id, code)
+        if not second_factors.take_recovery(uow, person.id, code):
+            second_factors.take(uow, person.id, code)
     except Refused as refusal:
         if refusal.code != "code-wrong":
             raise
-        lockout.count_address(unit, address)
-        if lockout.count(unit, person, "code-refused", address=address):
-            sessions.end_all(unit, person.id)
+        lockout.count_address(uow, address)
+        if lockout.count(uow, person, "code-refused", address=address):
+            sessions.end_all(uow, person.id)
             return lockout.locked()
         return refusal
-    return _next(unit, row, person)
+    return _next(uow, row, person)
 
 
-def _next(unit: Unit, row: SignIn, person: Person) -> SignedIn:
+def _next(uow: UnitOfWork, row: SignIn, person: Person) -> SignedIn:
     """The session after a step: whole, or waiting for the next one; under another token in any case."""
-    step = _step(unit, person, code_given=True)
-    signed_in = sessions.renew(unit, row, step)
+    step = _step(uow, person, code_given=True)
+    signed_in = sessions.renew(uow, row, step)
     if step is None:
-        _whole(unit, person, sessions.current(unit, signed_in.token))
+        _whole(uow, person, sessions.current(uow, signed_in.token))
     return signed_in
 
 
-def _step(unit: Unit, person: Person, *, code_given: bool) -> str | None:
-    if not code_given and second_factors.enrolled(unit, person.id):
+def _step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str | None:
+    if not code_given and second_factors.enrolled(uow, person.id):
         return "code"
     if person.must_change_password:
         return "password"
-    if second_factors.enrolled(unit, person.id) is None and second_factors.required(unit, person.id):
+    if second_factors.enrolled(uow, person.id) is None and second_factors.required(uow, person.id):
         return "enrolment"
     return None
 
 
-def _whole(unit: Unit, person: Person, row: SignIn) -> None:
+def _whole(uow: UnitOfWork, person: Person, row: SignIn) -> None:
     """Only now the count begins anew: a right password alone must not buy further tries at the code.
 
     Only now a provider's subject is bound, too: a name alone must not keep out whom it belongs to.
     """
-    lockout.open_again(unit, person)
+    lockout.open_again(uow, person)
     by = {}
     if row.issuer is not None and row.subject is not None:
-        identities.bind(unit, person, row.issuer, row.subject)
+        identities.bind(uow, person, row.issuer, row.subject)
         by = {"issuer": row.issuer}
-    audit_trail.record(unit, "signed-in", "person", person.id, address=row.address or "unknown", **by)
+    audit_trail.record(uow, "signed-in", "person", person.id, address=row.address or "unknown", **by)
 
 
-def _acting(unit: Unit, row: SignIn) -> Person:
+def _acting(uow: UnitOfWork, row: SignIn) -> Person:
     """The person of a half session, locked, who acts from here on; Refused where the session has ended meanwhile."""
-    unit.actor = Actor("person", row.person_id)
-    person = unit.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)
+    uow.actor = Actor("person", row.person_id)
+    person = uow.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)
     # Asked again under the lock, which whoever ends all sessions of a person holds: an ended one is not renewed.
-    unit.session.refresh(row, ["ended_at"])
+    uow.session.refresh(row, ["ended_at"])
     if row.ended_at is not None:
         raise sessions.signed_out()
     return person
 
 
-def _login_and_hash(unit: Unit, token: str, browser: str) -> tuple[str, str]:
-    person = unit.session.get_one(Person, sessions.waiting(unit, token, browser, "password").person_id)
+def _login_and_hash(uow: UnitOfWork, token: str, browser: str) -> tuple[str, str]:
+    person = uow.session.get_one(Person, sessions.waiting(uow, token, browser, "password").person_id)
     return person.login, person.password_hash
 
 
-def _person(unit: Unit, login: str) -> Person | None:
-    return unit.session.scalar(select(Person).where(Person.login == login, Person.active).with_for_update(of=Person))
+def _person(uow: UnitOfWork, login: str) -> Person | None:
+    return uow.session.scalar(select(Person).where(Person.login == login, Person.active).with_for_update(of=Person))
 
 
 def _raised(answer: SignedIn | Refused) -> SignedIn:

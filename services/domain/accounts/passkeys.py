@@ -28,7 +28,7 @@ from webauthn.helpers.structs import (
 from services.database.base import new_id
 from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import challenges as signature_challenges
 from services.domain.accounts.signatures.challenges import Place
 from services.domain.audit import trail as audit_trail
@@ -50,9 +50,9 @@ class Enrolment:
     options: dict[str, Any]
 
 
-def of(unit: Unit, person_id: str, place: Place | None = None) -> list[Passkey]:
+def of(uow: UnitOfWork, person_id: str, place: Place | None = None) -> list[Passkey]:
     """The passkeys that the person has, the oldest first; with ``place`` those that answer there."""
-    return list(unit.session.scalars(query_of(person_id, place).order_by(Passkey.added_at)))
+    return list(uow.session.scalars(query_of(person_id, place).order_by(Passkey.added_at)))
 
 
 def query_of(person_id: str, place: Place | None = None) -> Select[Passkey]:
@@ -61,10 +61,10 @@ def query_of(person_id: str, place: Place | None = None) -> Select[Passkey]:
     return query if place is None else query.where(Passkey.rp_id == place.rp_id)
 
 
-def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment:
+def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enrolment:
     """Begin to add a passkey; one that is there already is not made again by the same authenticator."""
-    person = unit.session.get_one(Person, person_id)
-    there = of(unit, person_id)
+    person = uow.session.get_one(Person, person_id)
+    there = of(uow, person_id)
     if len(there) >= MOST:
         raise Refused(
             "passkeys-enough",
@@ -73,7 +73,7 @@ def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment
         )
     challenge = secrets.token_bytes(32)
     row = signature_challenges.add(
-        unit,
+        uow,
         new_id(),
         "enrolment",
         person_id=person_id,
@@ -83,7 +83,7 @@ def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment
     )
     options = generate_registration_options(
         rp_id=place.rp_id,
-        rp_name=unit.rules.organisation,
+        rp_name=uow.rules.organisation,
         user_id=person_id.encode(),
         user_name=person.login,
         user_display_name=person.name,
@@ -99,16 +99,16 @@ def begin(unit: Unit, person_id: str, place: Place, proved_by: str) -> Enrolment
         ],
         supported_pub_key_algs=ALGORITHMS,
     )
-    audit_trail.record(unit, "passkey-begun", "person", person_id)
+    audit_trail.record(uow, "passkey-begun", "person", person_id)
     return Enrolment(row.id, options_to_json_dict(options))
 
 
-def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
+def finish(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
     """The browser's new passkey becomes the person's. Refused where it is not sound.
 
     ``made``: credentialId, clientDataJSON and attestationObject, in base64url.
     """
-    challenge = signature_challenges.take(unit, enrolment_id, "enrolment")
+    challenge = signature_challenges.take(uow, enrolment_id, "enrolment")
     credential = {
         "id": made["credentialId"],
         "rawId": made["credentialId"],
@@ -137,7 +137,7 @@ def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], 
             field="passkey",
         ) from error
     credential_id = bytes_to_base64url(sound.credential_id)
-    if unit.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
+    if uow.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
         raise Refused("passkey-known", "此通行密钥已登记过。", "This passkey was added before.", field="passkey")
     passkey = Passkey(
         id=new_id(),
@@ -147,12 +147,12 @@ def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], 
         rp_id=challenge.rp_id,
         name=name,
         proved_by=challenge.proved_by or "password",
-        added_at=unit.real_now,
+        added_at=uow.real_now,
         sign_count=sound.sign_count,
     )
-    unit.session.add(passkey)
+    uow.session.add(passkey)
     audit_trail.record(
-        unit,
+        uow,
         "passkey-added",
         "passkey",
         passkey.id,
@@ -164,38 +164,38 @@ def finish(unit: Unit, person_id: str, enrolment_id: str, made: dict[str, str], 
     return passkey
 
 
-def rename(unit: Unit, passkey_id: str, name: str) -> Passkey:
+def rename(uow: UnitOfWork, passkey_id: str, name: str) -> Passkey:
     """Call one of one's own passkeys something else."""
-    passkey = _mine(unit, passkey_id)
+    passkey = _mine(uow, passkey_id)
     passkey.name = name
-    audit_trail.record(unit, "passkey-renamed", "passkey", passkey.id, person=passkey.person_id)
+    audit_trail.record(uow, "passkey-renamed", "passkey", passkey.id, person=passkey.person_id)
     return passkey
 
 
-def remove(unit: Unit, passkey_id: str) -> Passkey:
+def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
     """One of one's own passkeys signs nothing any more; what it has signed stays signed."""
-    passkey = _mine(unit, passkey_id)
-    passkey.ended_at = unit.real_now
-    audit_trail.record(unit, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
+    passkey = _mine(uow, passkey_id)
+    passkey.ended_at = uow.real_now
+    audit_trail.record(uow, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
     return passkey
 
 
-def end_all(unit: Unit, person_id: str, action: str) -> int:
+def end_all(uow: UnitOfWork, person_id: str, action: str) -> int:
     """The person's passkeys sign nothing any more; how many. ``action`` is audited for each."""
-    there = of(unit, person_id)
+    there = of(uow, person_id)
     for passkey in there:
-        passkey.ended_at = unit.real_now
-        audit_trail.record(unit, action, "passkey", passkey.id, person=person_id)
+        passkey.ended_at = uow.real_now
+        audit_trail.record(uow, action, "passkey", passkey.id, person=person_id)
     return len(there)
 
 
-def that_signed(unit: Unit, credential_id: str, rp_id: str) -> Passkey | None:
+def that_signed(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | None:
     """The acting person's passkey with this id, locked; None where there is none, or none any more."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Passkey)
         .where(
             Passkey.credential_id == credential_id,
-            Passkey.person_id == unit.actor.id,
+            Passkey.person_id == uow.actor.id,
             Passkey.rp_id == rp_id,
             Passkey.ended_at.is_(None),
         )
@@ -203,10 +203,10 @@ def that_signed(unit: Unit, credential_id: str, rp_id: str) -> Passkey | None:
     )
 
 
-def used(unit: Unit, passkey: Passkey, sign_count: int) -> None:
+def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
     """Note a use. Refused where the count has not grown: then there are two of what should be one authenticator."""
     if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
-        unit.after_refusal.append(partial(_cloned, passkey_id=passkey.id, told=sign_count, known=passkey.sign_count))
+        uow.after_refusal.append(partial(_cloned, passkey_id=passkey.id, told=sign_count, known=passkey.sign_count))
         raise Refused(
             "passkey-cloned",
             "通行密钥的使用计数倒退，可能已被复制，未签字。请移除它并告知管理员。",
@@ -215,15 +215,15 @@ def used(unit: Unit, passkey: Passkey, sign_count: int) -> None:
             status=403,
             field="passkey",
         )
-    passkey.sign_count, passkey.last_used_at = sign_count, unit.real_now
+    passkey.sign_count, passkey.last_used_at = sign_count, uow.real_now
 
 
-def _cloned(unit: Unit, passkey_id: str, told: int, known: int) -> None:
-    audit_trail.record(unit, "passkey-cloned", "passkey", passkey_id, person=unit.actor.id, told=told, known=known)
+def _cloned(uow: UnitOfWork, passkey_id: str, told: int, known: int) -> None:
+    audit_trail.record(uow, "passkey-cloned", "passkey", passkey_id, person=uow.actor.id, told=told, known=known)
 
 
-def _mine(unit: Unit, passkey_id: str) -> Passkey:
-    passkey = unit.session.get(Passkey, passkey_id, with_for_update=True)
-    if passkey is None or passkey.person_id != unit.actor.id or passkey.ended_at is not None:
+def _mine(uow: UnitOfWork, passkey_id: str) -> Passkey:
+    passkey = uow.session.get(Passkey, passkey_id, with_for_update=True)
+    if passkey is None or passkey.person_id != uow.actor.id or passkey.ended_at is not None:
         raise NotFound("通行密钥", "passkey", passkey_id)
     return passkey

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 
 from services.database.base import new_id
 from services.database.tables.people import Person, Post
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import one_at_a_time, require_administrator
 from services.domain.accounts.changes import department, person
 from services.domain.audit import trail as audit_trail
@@ -28,15 +28,15 @@ class Asked:
     until: datetime | None = None
 
 
-def give(unit: Unit, person_id: str, asked: Asked) -> Post:
+def give(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
     """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
-    one_at_a_time(unit)
-    require_administrator(unit)
+    one_at_a_time(uow)
+    require_administrator(uow)
     if asked.kind not in STAGES.posts:
         raise Refused("kind", "请选择岗位。", "Choose a post.", status=422, field="kind")
-    department(unit, asked.department_id)
-    row = person(unit, person_id)
-    if asked.until is not None and asked.until <= (asked.since or unit.now):
+    department(uow, asked.department_id)
+    row = person(uow, person_id)
+    if asked.until is not None and asked.until <= (asked.since or uow.now):
         raise Refused(
             "until-before-since",
             "终止时间须晚于开始时间。",
@@ -44,7 +44,7 @@ def give(unit: Unit, person_id: str, asked: Asked) -> Post:
             status=422,
             field="until",
         )
-    if person_id == unit.actor.id:
+    if person_id == uow.actor.id:
         raise Refused(
             "not-oneself",
             "管理员不能给自己任命岗位，请由另一位管理员办理。",
@@ -53,68 +53,68 @@ def give(unit: Unit, person_id: str, asked: Asked) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "此人已停用，请先启用。", "This person is not active: activate the account first.")
-    _check_together(unit, person_id, asked)
-    return add(unit, person_id, asked)
+    _check_together(uow, person_id, asked)
+    return add(uow, person_id, asked)
 
 
-def end(unit: Unit, post_id: str, *, at: datetime | None = None) -> Post:
+def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     """End a post now, or at a later moment. Refused for the last administrator's."""
-    one_at_a_time(unit)
-    require_administrator(unit)
-    post = unit.session.get(Post, post_id, with_for_update=True, populate_existing=True)
+    one_at_a_time(uow)
+    require_administrator(uow)
+    post = uow.session.get(Post, post_id, with_for_update=True, populate_existing=True)
     if post is None:
         raise NotFound("岗位", "post", post_id)
-    moment = max(at or unit.now, unit.now)
+    moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
         raise Refused("ended", "此岗位届时已经终止。", "This post is over by then already.")
-    if post.kind == "administrator" and not _another_administrator(unit, post, moment):
+    if post.kind == "administrator" and not _another_administrator(uow, post, moment):
         raise Refused(
             "last-administrator",
             "这是最后一位管理员，请先任命另一位。",
             "This is the last administrator: give another person the post first.",
         )
     old = post.until
-    post.until, post.ended_by = max(moment, post.since), unit.actor.id
+    post.until, post.ended_by = max(moment, post.since), uow.actor.id
     audit_trail.record(
-        unit, "post-ended", "person", post.person_id, post=post.id, kind=post.kind, old=_iso(old), new=_iso(post.until)
+        uow, "post-ended", "person", post.person_id, post=post.id, kind=post.kind, old=_iso(old), new=_iso(post.until)
     )
     return post
 
 
-def of(unit: Unit, person_id: str) -> list[Post]:
+def of(uow: UnitOfWork, person_id: str) -> list[Post]:
     """All posts of the person, past and coming ones too; the latest first."""
-    return list(unit.session.scalars(select(Post).where(Post.person_id == person_id).order_by(Post.since.desc())))
+    return list(uow.session.scalars(select(Post).where(Post.person_id == person_id).order_by(Post.since.desc())))
 
 
-def add(unit: Unit, person_id: str, asked: Asked) -> Post:
+def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
     """Write the post and its event; whether it may be given, ``give`` has found."""
     post = Post(
         id=new_id(),
         person_id=person_id,
         department_id=asked.department_id,
         kind=asked.kind,
-        since=asked.since or unit.now,
+        since=asked.since or uow.now,
         until=asked.until,
-        given_by=unit.actor.id if unit.actor.kind == "person" else None,
+        given_by=uow.actor.id if uow.actor.kind == "person" else None,
     )
-    unit.session.add(post)
-    unit.session.flush()
+    uow.session.add(post)
+    uow.session.flush()
     new = {
         "kind": post.kind,
         "department": post.department_id,
         "since": _iso(post.since),
         "until": _iso(post.until),
     }
-    audit_trail.record(unit, "post-given", "person", person_id, post=post.id, old=None, new=new)
+    audit_trail.record(uow, "post-given", "person", person_id, post=post.id, old=None, new=new)
     return post
 
 
-def _check_together(unit: Unit, person_id: str, asked: Asked) -> None:
-    kind, begin = asked.kind, asked.since or unit.now
+def _check_together(uow: UnitOfWork, person_id: str, asked: Asked) -> None:
+    kind, begin = asked.kind, asked.since or uow.now
     meanwhile = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > begin))
     if asked.until is not None:
         meanwhile = meanwhile.where(Post.since < asked.until)
-    for other in unit.session.scalars(meanwhile):
+    for other in uow.session.scalars(meanwhile):
         if other.kind == kind and other.department_id == asked.department_id:
             raise Refused(
                 "held-already", "此人在此期间已担任该岗位。", "This person holds that post already in that time."
@@ -129,7 +129,7 @@ def _check_together(unit: Unit, person_id: str, asked: Asked) -> None:
             )
 
 
-def _another_administrator(unit: Unit, post: Post, at: datetime) -> bool:
+def _another_administrator(uow: UnitOfWork, post: Post, at: datetime) -> bool:
     query = (
         select(Post.id)
         .join(Person, Person.id == Post.person_id)
@@ -142,7 +142,7 @@ def _another_administrator(unit: Unit, post: Post, at: datetime) -> bool:
             or_(Post.until.is_(None), Post.until > at),
         )
     )
-    return unit.session.scalar(query.limit(1)) is not None
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def _iso(moment: datetime | None) -> str | None:

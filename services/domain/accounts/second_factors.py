@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from services.database.base import new_id
 from services.database.tables.people import Person
 from services.database.tables.second_factors import RecoveryCode, SecondFactor
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.policy import Directory
 from services.domain.accounts import totp
@@ -43,28 +43,28 @@ class State:
     recovery_codes: int
 
 
-def enrolled(unit: Unit, person_id: str) -> SecondFactor | None:
+def enrolled(uow: UnitOfWork, person_id: str) -> SecondFactor | None:
     """The second factor that the person has, or None."""
-    return _latest(unit, person_id, confirmed=True)
+    return _latest(uow, person_id, confirmed=True)
 
 
-def required(unit: Unit, person_id: str) -> bool:
+def required(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the organisation's rule wants one of this person: of everyone, or of those who sign (``rules``)."""
-    match unit.rules.second_factor:
+    match uow.rules.second_factor:
         case "everyone":
             return True
         case "signers":
-            return signs(unit, person_id)
+            return signs(uow, person_id)
         case _:
             return False
 
 
-def signs(unit: Unit, person_id: str) -> bool:
+def signs(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the person signs for Security, decides as management, or releases footage (R25, R27, R33).
 
     So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
     """
-    staff = access_queries.directory(unit)
+    staff = access_queries.directory(uow)
     return (
         staff.holds(person_id, "storage-operator", "manager")
         or staff.holds_in(person_id, "security", "head", "deputy")
@@ -85,63 +85,63 @@ def _in_group(staff: Directory, person_id: str, group: Group) -> bool:
     return staff.holds_in(person_id, group.departments, *group.posts)
 
 
-def state(unit: Unit, person_id: str) -> State:
-    factor = enrolled(unit, person_id)
+def state(uow: UnitOfWork, person_id: str) -> State:
+    factor = enrolled(uow, person_id)
     left = 0
     if factor is not None:
         codes = select(func.count()).where(RecoveryCode.factor_id == factor.id, RecoveryCode.used_at.is_(None))
-        left = unit.session.scalar(codes) or 0
-    return State(factor.confirmed_at if factor else None, required(unit, person_id), left)
+        left = uow.session.scalar(codes) or 0
+    return State(factor.confirmed_at if factor else None, required(uow, person_id), left)
 
 
-def begin(unit: Unit, person_id: str) -> Enrolment:
+def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
     """Begin to enrol; an enrolment that was begun and not confirmed is replaced, a confirmed one stays until then."""
-    person = unit.session.get_one(Person, person_id, with_for_update=True)
-    unit.session.execute(
+    person = uow.session.get_one(Person, person_id, with_for_update=True)
+    uow.session.execute(
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
     )
     secret = totp.new_secret()
-    factor = SecondFactor(id=new_id(), person_id=person_id, sealed_secret="", begun_at=unit.real_now)
-    factor.sealed_secret = unit.secrets.seal(secret, _purpose(factor))
-    unit.session.add(factor)
-    audit_trail.record(unit, "second-factor-begun", "person", person_id)
-    return _enrolment(unit, person, secret)
+    factor = SecondFactor(id=new_id(), person_id=person_id, sealed_secret="", begun_at=uow.real_now)
+    factor.sealed_secret = uow.secrets.seal(secret, _purpose(factor))
+    uow.session.add(factor)
+    audit_trail.record(uow, "second-factor-begun", "person", person_id)
+    return _enrolment(uow, person, secret)
 
 
-def begun(unit: Unit, person_id: str) -> Enrolment | None:
+def begun(uow: UnitOfWork, person_id: str) -> Enrolment | None:
     """The enrolment that waits for its first code."""
-    factor = _latest(unit, person_id, confirmed=False)
+    factor = _latest(uow, person_id, confirmed=False)
     if factor is None:
         return None
-    secret = unit.secrets.open(factor.sealed_secret, _purpose(factor))
-    return _enrolment(unit, unit.session.get_one(Person, person_id), secret)
+    secret = uow.secrets.open(factor.sealed_secret, _purpose(factor))
+    return _enrolment(uow, uow.session.get_one(Person, person_id), secret)
 
 
-def confirm(unit: Unit, person_id: str, code: str) -> list[str]:
+def confirm(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
     """The first code of the app makes the enrolment the person's second factor; its recovery codes, told once.
 
     Refused where nothing was begun, or with ``code-wrong``.
     """
-    unit.session.get_one(Person, person_id, with_for_update=True)
-    factor = _latest(unit, person_id, confirmed=False)
+    uow.session.get_one(Person, person_id, with_for_update=True)
+    factor = _latest(uow, person_id, confirmed=False)
     if factor is None:
         raise Refused(
             "nothing-begun",
             "请先开始绑定二次验证。",
             "Begin to set up the second factor first: there is no QR code yet.",
         )
-    _take(unit, factor, code)
-    before = enrolled(unit, person_id)
+    _take(uow, factor, code)
+    before = enrolled(uow, person_id)
     if before is not None:
-        before.ended_at = unit.real_now
-    factor.confirmed_at = unit.real_now
-    audit_trail.record(unit, "second-factor-enrolled", "person", person_id)
-    return _new_codes(unit, factor)
+        before.ended_at = uow.real_now
+    factor.confirmed_at = uow.real_now
+    audit_trail.record(uow, "second-factor-enrolled", "person", person_id)
+    return _new_codes(uow, factor)
 
 
-def take(unit: Unit, person_id: str, code: str) -> None:
+def take(uow: UnitOfWork, person_id: str, code: str) -> None:
     """Take a code of the person's app, which is used up with it; Refused with ``code-wrong`` or ``code-used``."""
-    factor = enrolled(unit, person_id)
+    factor = enrolled(uow, person_id)
     if factor is None:
         raise Refused(
             "no-second-factor",
@@ -149,15 +149,15 @@ def take(unit: Unit, person_id: str, code: str) -> None:
             "You have no second factor yet: set one up in your account.",
             field="code",
         )
-    _take(unit, factor, code)
+    _take(uow, factor, code)
 
 
-def take_recovery(unit: Unit, person_id: str, code: str) -> bool:
+def take_recovery(uow: UnitOfWork, person_id: str, code: str) -> bool:
     """Take a recovery code, once; False where it is none."""
-    factor = enrolled(unit, person_id)
+    factor = enrolled(uow, person_id)
     if factor is None:
         return False
-    row = unit.session.scalar(
+    row = uow.session.scalar(
         select(RecoveryCode)
         .where(
             RecoveryCode.factor_id == factor.id,
@@ -168,30 +168,30 @@ def take_recovery(unit: Unit, person_id: str, code: str) -> bool:
     )
     if row is None:
         return False
-    row.used_at = unit.real_now
-    audit_trail.record(unit, "recovery-code-used", "person", person_id)
+    row.used_at = uow.real_now
+    audit_trail.record(uow, "recovery-code-used", "person", person_id)
     return True
 
 
-def new_recovery_codes(unit: Unit, person_id: str) -> list[str]:
+def new_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
     """Fresh recovery codes, told once; the old ones open nothing any more."""
-    factor = enrolled(unit, person_id)
+    factor = enrolled(uow, person_id)
     if factor is None:
         raise Refused("no-second-factor", "您尚未绑定二次验证。", "You have no second factor: set one up first.")
-    audit_trail.record(unit, "recovery-codes-renewed", "person", person_id)
-    return _new_codes(unit, factor)
+    audit_trail.record(uow, "recovery-codes-renewed", "person", person_id)
+    return _new_codes(uow, factor)
 
 
-def end(unit: Unit, person_id: str, action: str) -> bool:
+def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
     """The second factor is over, and what was begun is gone; False where there was none. ``action`` is audited."""
-    unit.session.execute(
+    uow.session.execute(
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
     )
-    factor = enrolled(unit, person_id)
+    factor = enrolled(uow, person_id)
     if factor is None:
         return False
-    factor.ended_at = unit.real_now
-    audit_trail.record(unit, action, "person", person_id)
+    factor.ended_at = uow.real_now
+    audit_trail.record(uow, action, "person", person_id)
     return True
 
 
@@ -205,10 +205,10 @@ def wrong_code() -> Refused:
     )
 
 
-def _take(unit: Unit, factor: SecondFactor, code: str) -> None:
-    unit.session.refresh(factor, with_for_update=True)
-    secret = unit.secrets.open(factor.sealed_secret, _purpose(factor))
-    step, used = totp.step_of(secret, code, unit.real_now, after=factor.last_step)
+def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
+    uow.session.refresh(factor, with_for_update=True)
+    secret = uow.secrets.open(factor.sealed_secret, _purpose(factor))
+    step, used = totp.step_of(secret, code, uow.real_now, after=factor.last_step)
     if used:
         raise Refused(
             "code-used",
@@ -222,17 +222,17 @@ def _take(unit: Unit, factor: SecondFactor, code: str) -> None:
     factor.last_step = step
 
 
-def _latest(unit: Unit, person_id: str, *, confirmed: bool) -> SecondFactor | None:
+def _latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFactor | None:
     there = SecondFactor.confirmed_at.is_not(None) if confirmed else SecondFactor.confirmed_at.is_(None)
     query = select(SecondFactor).where(SecondFactor.person_id == person_id, there, SecondFactor.ended_at.is_(None))
-    return unit.session.scalar(query.order_by(SecondFactor.begun_at.desc()).limit(1))
+    return uow.session.scalar(query.order_by(SecondFactor.begun_at.desc()).limit(1))
 
 
-def _new_codes(unit: Unit, factor: SecondFactor) -> list[str]:
-    unit.session.flush()
-    unit.session.execute(delete(RecoveryCode).where(RecoveryCode.factor_id == factor.id))
+def _new_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:
+    uow.session.flush()
+    uow.session.execute(delete(RecoveryCode).where(RecoveryCode.factor_id == factor.id))
     codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
-    unit.session.add_all(RecoveryCode(factor_id=factor.id, code_sha256=_hash(code)) for code in codes)
+    uow.session.add_all(RecoveryCode(factor_id=factor.id, code_sha256=_hash(code)) for code in codes)
     return codes
 
 
@@ -250,5 +250,5 @@ def _purpose(factor: SecondFactor) -> str:
     return f"second-factor {factor.id}"
 
 
-def _enrolment(unit: Unit, person: Person, secret: str) -> Enrolment:
-    return Enrolment(secret, totp.address(secret, person.login, unit.rules.organisation))
+def _enrolment(uow: UnitOfWork, person: Person, secret: str) -> Enrolment:
+    return Enrolment(secret, totp.address(secret, person.login, uow.rules.organisation))

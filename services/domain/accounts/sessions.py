@@ -14,7 +14,7 @@ from sqlalchemy import Select, select, update
 
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 
@@ -36,7 +36,7 @@ class SignedIn:
 
 
 def begin(
-    unit: Unit,
+    uow: UnitOfWork,
     person: Person,
     browser: str,
     address: str,
@@ -46,8 +46,8 @@ def begin(
     subject: str | None = None,
 ) -> SignedIn:
     """A new session with a fresh token; whole, or half where a step is left."""
-    token, now = secrets.token_urlsafe(32), unit.real_now
-    unit.session.add(
+    token, now = secrets.token_urlsafe(32), uow.real_now
+    uow.session.add(
         SignIn(
             token_sha256=_sha256(token),
             person_id=person.id,
@@ -65,9 +65,9 @@ def begin(
     return SignedIn(token, person.id, waits_for)
 
 
-def person_of(unit: Unit, token: str, browser: str) -> Person:
+def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
     """The person of a session in the browser that it was opened in; Refused with 401 when it is over or half."""
-    row, person = _live(unit, token, browser)
+    row, person = _live(uow, token, browser)
     if row.waits_for is not None:
         raise Refused(
             "sign-in-unfinished",
@@ -75,89 +75,89 @@ def person_of(unit: Unit, token: str, browser: str) -> Person:
             "You are only half signed in: take the last step.",
             status=401,
         )
-    _seen(unit, row)
+    _seen(uow, row)
     return person
 
 
-def waiting(unit: Unit, token: str, browser: str, *steps: str) -> SignIn:
+def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> SignIn:
     """The half session that waits for one of these steps; Refused with 401 otherwise."""
-    row, _ = _live(unit, token, browser)
+    row, _ = _live(uow, token, browser)
     if row.waits_for not in steps:
         raise signed_out()
-    _seen(unit, row)
+    _seen(uow, row)
     return row
 
 
-def current(unit: Unit, token: str) -> SignIn:
+def current(uow: UnitOfWork, token: str) -> SignIn:
     """The row of the session that acts."""
-    return unit.session.get_one(SignIn, _sha256(token))
+    return uow.session.get_one(SignIn, _sha256(token))
 
 
-def renew(unit: Unit, row: SignIn, waits_for: str | None) -> SignedIn:
+def renew(uow: UnitOfWork, row: SignIn, waits_for: str | None) -> SignedIn:
     """The same session under another token; the old one is over."""
-    row.ended_at = unit.real_now
-    person = unit.session.get_one(Person, row.person_id)
+    row.ended_at = uow.real_now
+    person = uow.session.get_one(Person, row.person_id)
     renewed = begin(
-        unit, person, row.browser or "", row.address or "", waits_for, issuer=row.issuer, subject=row.subject
+        uow, person, row.browser or "", row.address or "", waits_for, issuer=row.issuer, subject=row.subject
     )
     if row.waits_for is None:
-        fresh = current(unit, renewed.token)
+        fresh = current(uow, renewed.token)
         fresh.created_at, fresh.expires_at = row.created_at, row.expires_at
     return renewed
 
 
-def sign_out(unit: Unit, token: str) -> str | None:
+def sign_out(uow: UnitOfWork, token: str) -> str | None:
     """End a session, whole or half; the issuer that had vouched for it. Nothing when it is over already."""
-    row = unit.session.get(SignIn, _sha256(token))
+    row = uow.session.get(SignIn, _sha256(token))
     if row is None or row.ended_at is not None:
         return None
-    row.ended_at = unit.real_now
-    audit_trail.record(unit, "signed-out", "person", row.person_id)
+    row.ended_at = uow.real_now
+    audit_trail.record(uow, "signed-out", "person", row.person_id)
     return row.issuer
 
 
-def mine(unit: Unit) -> list[SignIn]:
+def mine(uow: UnitOfWork) -> list[SignIn]:
     """The acting person's open sessions, the one used last first."""
-    return list(unit.session.scalars(_open_of(unit, unit.actor.id).order_by(SignIn.last_seen_at.desc())))
+    return list(uow.session.scalars(_open_of(uow, uow.actor.id).order_by(SignIn.last_seen_at.desc())))
 
 
-def before(unit: Unit, token: str) -> SignIn | None:
+def before(uow: UnitOfWork, token: str) -> SignIn | None:
     """The whole session that the acting person opened before this one: the last sign-in."""
-    row = current(unit, token)
+    row = current(uow, token)
     earlier = select(SignIn).where(
         SignIn.person_id == row.person_id, SignIn.waits_for.is_(None), SignIn.created_at < row.created_at
     )
-    return unit.session.scalar(earlier.order_by(SignIn.created_at.desc()).limit(1))
+    return uow.session.scalar(earlier.order_by(SignIn.created_at.desc()).limit(1))
 
 
-def end_one(unit: Unit, sign_in_id: str) -> None:
+def end_one(uow: UnitOfWork, sign_in_id: str) -> None:
     """The acting person ends one of their own sessions; NotFound for those of others."""
-    row = unit.session.scalar(_open_of(unit, unit.actor.id).where(SignIn.id == sign_in_id))
+    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(SignIn.id == sign_in_id))
     if row is None:
         raise NotFound("登录会话", "session", sign_in_id)
-    row.ended_at = unit.real_now
-    audit_trail.record(unit, "session-ended", "person", row.person_id, session=sign_in_id)
+    row.ended_at = uow.real_now
+    audit_trail.record(uow, "session-ended", "person", row.person_id, session=sign_in_id)
 
 
-def end_all(unit: Unit, person_id: str, *, but: str | None = None) -> int:
+def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
     """End the person's sessions, but the one of this token; how many there were."""
     rows = update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None))
     if but is not None:
         rows = rows.where(SignIn.token_sha256 != _sha256(but))
-    return unit.session.execute(rows.values(ended_at=unit.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # of an UPDATE
+    return uow.session.execute(rows.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # of an UPDATE
 
 
 def signed_out() -> Refused:
     return Refused("signed-out", "您尚未登录或登录已过期，请登录。", "You are not signed in: sign in.", status=401)
 
 
-def _live(unit: Unit, token: str, browser: str) -> tuple[SignIn, Person]:
+def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[SignIn, Person]:
     query = select(SignIn, Person).join(Person, Person.id == SignIn.person_id)
-    found = unit.session.execute(query.where(SignIn.token_sha256 == _sha256(token))).one_or_none()
+    found = uow.session.execute(query.where(SignIn.token_sha256 == _sha256(token))).one_or_none()
     if found is None:
         raise signed_out()
     row, person = found
-    now = unit.real_now
+    now = uow.real_now
     if row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE:
         raise signed_out()
     if row.browser_sha256 is not None and row.browser_sha256 != _of_browser(browser):
@@ -167,18 +167,18 @@ def _live(unit: Unit, token: str, browser: str) -> tuple[SignIn, Person]:
     return row, person
 
 
-def _seen(unit: Unit, row: SignIn) -> None:
-    if unit.real_now - row.last_seen_at >= SEEN_EVERY:
-        row.last_seen_at = unit.real_now
+def _seen(uow: UnitOfWork, row: SignIn) -> None:
+    if uow.real_now - row.last_seen_at >= SEEN_EVERY:
+        row.last_seen_at = uow.real_now
 
 
-def _open_of(unit: Unit, person_id: str) -> Select[SignIn]:
+def _open_of(uow: UnitOfWork, person_id: str) -> Select[SignIn]:
     return select(SignIn).where(
         SignIn.person_id == person_id,
         SignIn.ended_at.is_(None),
         SignIn.waits_for.is_(None),
-        SignIn.expires_at > unit.real_now,
-        SignIn.last_seen_at > unit.real_now - IDLE,
+        SignIn.expires_at > uow.real_now,
+        SignIn.last_seen_at > uow.real_now - IDLE,
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import one_at_a_time, require_administrator
 from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
@@ -40,186 +40,184 @@ class Initial:
     password: str
 
 
-async def enter(register: Register, actor: Actor, login: str, details: Details) -> Initial:
+async def enter(database: Database, actor: Actor, login: str, details: Details) -> Initial:
     """Enter a new person. Refused for a login that is taken or malformed."""
     password = passwords.initial()
     hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = await register.run(actor, _enter, login, details, hashed)
+    person_id = await database.run(actor, _enter, login, details, hashed)
     return Initial(person_id, login, password)
 
 
-async def enter_first(register: Register, actor: Actor, login: str, name: str) -> Initial:
+async def enter_first(database: Database, actor: Actor, login: str, name: str) -> Initial:
     """Enter the first administrator, into books that have nobody. Refused where somebody is there already."""
     password = passwords.initial()
     hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = (await register.run(actor, first_administrator, login, name, hashed)).id
+    person_id = (await database.run(actor, first_administrator, login, name, hashed)).id
     return Initial(person_id, login, password)
 
 
-async def new_password(register: Register, actor: Actor, person_id: str) -> Initial:
+async def new_password(database: Database, actor: Actor, person_id: str) -> Initial:
     """A fresh password for a person who has lost theirs; the sessions end, and it must be changed at sign-in."""
     password = passwords.initial()
     hashed = await run_in_thread(passwords.hash_password, password)
 
-    def act(unit: Unit) -> str:
-        require_administrator(unit)
+    def act(uow: UnitOfWork) -> str:
+        require_administrator(uow)
         not_oneself(
-            unit,
+            uow,
             person_id,
             "请在“我的账户”中修改自己的密码。",
             "Change your own password in your account.",
         )
-        row = person(unit, person_id)
-        row.password_hash, row.password_set_at, row.must_change_password = hashed, unit.real_now, True
-        lockout.open_again(unit, row)
-        audit_trail.record(
-            unit, "password-reset", "person", person_id, sessions_ended=sessions.end_all(unit, person_id)
-        )
+        row = person(uow, person_id)
+        row.password_hash, row.password_set_at, row.must_change_password = hashed, uow.real_now, True
+        lockout.open_again(uow, row)
+        audit_trail.record(uow, "password-reset", "person", person_id, sessions_ended=sessions.end_all(uow, person_id))
         return row.login
 
-    return Initial(person_id, await register.run(actor, act), password)
+    return Initial(person_id, await database.run(actor, act), password)
 
 
-def change(unit: Unit, person_id: str, details: Details) -> Person:
+def change(uow: UnitOfWork, person_id: str, details: Details) -> Person:
     """Change what is known of a person."""
-    require_administrator(unit)
-    row = person(unit, person_id)
-    apply(unit, row, "person", _values(unit, details))
+    require_administrator(uow)
+    row = person(uow, person_id)
+    apply(uow, row, "person", _values(uow, details))
     return row
 
 
-def deactivate(unit: Unit, person_id: str) -> Person:
+def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
-    one_at_a_time(unit)
-    require_administrator(unit)
+    one_at_a_time(uow)
+    require_administrator(uow)
     not_oneself(
-        unit, person_id, "不能停用自己的账户，请由另一位管理员办理。", "Another administrator deactivates your account."
+        uow, person_id, "不能停用自己的账户，请由另一位管理员办理。", "Another administrator deactivates your account."
     )
-    row = person(unit, person_id)
-    if apply(unit, row, "person", {"active": False}):
-        sessions.end_all(unit, person_id)
+    row = person(uow, person_id)
+    if apply(uow, row, "person", {"active": False}):
+        sessions.end_all(uow, person_id)
     return row
 
 
-def activate(unit: Unit, person_id: str) -> Person:
+def activate(uow: UnitOfWork, person_id: str) -> Person:
     """The person is back, with the posts that the book has."""
-    require_administrator(unit)
-    row = person(unit, person_id)
-    apply(unit, row, "person", {"active": True})
+    require_administrator(uow)
+    row = person(uow, person_id)
+    apply(uow, row, "person", {"active": True})
     return row
 
 
-def unlock(unit: Unit, person_id: str) -> Person:
+def unlock(uow: UnitOfWork, person_id: str) -> Person:
     """Let a person try again whose account was locked."""
-    require_administrator(unit)
-    row = person(unit, person_id)
+    require_administrator(uow)
+    row = person(uow, person_id)
     if row.locked_until is not None or row.failed_sign_ins:
-        lockout.open_again(unit, row)
-        audit_trail.record(unit, "account-unlocked", "person", person_id)
+        lockout.open_again(uow, row)
+        audit_trail.record(uow, "account-unlocked", "person", person_id)
     return row
 
 
-def reset_second_factor(unit: Unit, person_id: str) -> Person:
+def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
     """End the second factor of a person who has lost it, and the sessions; nobody sees the secret."""
-    require_administrator(unit)
+    require_administrator(uow)
     not_oneself(
-        unit,
+        uow,
         person_id,
         "不能重置自己的二次验证，请由另一位管理员办理。",
         "Another administrator resets your second factor.",
     )
-    row = person(unit, person_id)
-    if not second_factors.end(unit, person_id, "second-factor-reset"):
+    row = person(uow, person_id)
+    if not second_factors.end(uow, person_id, "second-factor-reset"):
         raise Refused(
             "no-second-factor",
             "此人尚未绑定二次验证，无需重置。",
             "This person has no second factor: nothing to reset.",
         )
-    sessions.end_all(unit, person_id)
+    sessions.end_all(uow, person_id)
     return row
 
 
-def end_passkeys(unit: Unit, person_id: str) -> Person:
+def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
     """End all passkeys of a person who has lost what they lie in, and the sessions."""
-    require_administrator(unit)
+    require_administrator(uow)
     not_oneself(
-        unit,
+        uow,
         person_id,
         "不能停用自己的全部通行密钥，请在“我的账户”中逐个移除。",
         "Remove your own passkeys in your account.",
     )
-    row = person(unit, person_id)
-    if not passkeys.end_all(unit, person_id, "passkey-ended"):
+    row = person(uow, person_id)
+    if not passkeys.end_all(uow, person_id, "passkey-ended"):
         raise Refused("no-passkey", "此人没有通行密钥。", "This person has no passkey: nothing to end.")
-    sessions.end_all(unit, person_id)
+    sessions.end_all(uow, person_id)
     return row
 
 
-def unbind_identity(unit: Unit, person_id: str) -> Person:
+def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     """End what binds a person to an account of the provider, and the sessions; the next sign-in there binds anew."""
-    require_administrator(unit)
-    row = person(unit, person_id)
-    if not identities.unbind(unit, person_id):
+    require_administrator(uow)
+    row = person(uow, person_id)
+    if not identities.unbind(uow, person_id):
         raise Refused(
             "not-bound",
             "此人未绑定统一认证账户，无需解除。",
             "This person is bound to no account of the provider: nothing to unbind.",
         )
-    sessions.end_all(unit, person_id)
+    sessions.end_all(uow, person_id)
     return row
 
 
-def first_administrator(unit: Unit, login: str, name: str, hashed: str) -> Person:
+def first_administrator(uow: UnitOfWork, login: str, name: str, hashed: str) -> Person:
     """The person who enters all others, in books that have nobody; Refused where somebody is there already."""
-    if unit.session.scalar(select(Person.id).limit(1)) is not None:
+    if uow.session.scalar(select(Person.id).limit(1)) is not None:
         raise Refused(
             "not-empty", "登记簿中已有人员，请由管理员添加。", "The books have people: an administrator enters more."
         )
     office = Department(id=new_id(), name_zh="系统管理", name_en="Administration", kind="administration")
-    unit.session.add(office)
-    unit.session.flush()
-    row = _add(unit, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, hashed)
-    posts.add(unit, row.id, posts.Asked("administrator", office.id))
+    uow.session.add(office)
+    uow.session.flush()
+    row = _add(uow, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, hashed)
+    posts.add(uow, row.id, posts.Asked("administrator", office.id))
     return row
 
 
-def departments(unit: Unit) -> list[Department]:
-    require_administrator(unit)
-    return list(unit.session.scalars(select(Department).order_by(Department.name_zh, Department.id)))
+def departments(uow: UnitOfWork) -> list[Department]:
+    require_administrator(uow)
+    return list(uow.session.scalars(select(Department).order_by(Department.name_zh, Department.id)))
 
 
-def enter_department(unit: Unit, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
+def enter_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
     """Enter a department under the one above it."""
-    require_administrator(unit)
-    _check_department(unit, None, kind, superior_id)
+    require_administrator(uow)
+    _check_department(uow, None, kind, superior_id)
     row = Department(id=new_id(), name_zh=name_zh, name_en=name_en, kind=kind, superior_id=superior_id)
-    unit.session.add(row)
-    unit.session.flush()
+    uow.session.add(row)
+    uow.session.flush()
     new = {"nameZh": name_zh, "nameEn": name_en, "kind": kind, "superior": superior_id}
-    audit_trail.record(unit, "department-entered", "department", row.id, new=new)
+    audit_trail.record(uow, "department-entered", "department", row.id, new=new)
     return row
 
 
 def change_department(
-    unit: Unit, department_id: str, *, name_zh: str, name_en: str, kind: str, superior_id: str | None
+    uow: UnitOfWork, department_id: str, *, name_zh: str, name_en: str, kind: str, superior_id: str | None
 ) -> Department:
     """Change a department. Refused where the departments above would go round in a circle."""
-    require_administrator(unit)
-    row = unit.session.get(Department, department_id, with_for_update=True)
+    require_administrator(uow)
+    row = uow.session.get(Department, department_id, with_for_update=True)
     if row is None:
         raise NotFound("部门", "department", department_id)
-    _check_department(unit, department_id, kind, superior_id)
+    _check_department(uow, department_id, kind, superior_id)
     values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
-    apply(unit, row, "department", values)
+    apply(uow, row, "department", values)
     return row
 
 
-def _enter(unit: Unit, login: str, details: Details, hashed: str) -> str:
-    require_administrator(unit)
-    return _add(unit, login, _values(unit, details), hashed).id
+def _enter(uow: UnitOfWork, login: str, details: Details, hashed: str) -> str:
+    require_administrator(uow)
+    return _add(uow, login, _values(uow, details), hashed).id
 
 
-def _add(unit: Unit, login: str, values: dict[str, str | None], hashed: str) -> Person:
+def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str) -> Person:
     if not LOGIN.fullmatch(login):
         raise Refused(
             "login-malformed",
@@ -228,7 +226,7 @@ def _add(unit: Unit, login: str, values: dict[str, str | None], hashed: str) -> 
             status=422,
             field="login",
         )
-    if unit.session.scalar(select(Person.id).where(Person.login == login)) is not None:
+    if uow.session.scalar(select(Person.id).where(Person.login == login)) is not None:
         raise Refused(
             "login-taken",
             "此用户名已被使用（包括已停用的账户），请换一个。",
@@ -236,14 +234,14 @@ def _add(unit: Unit, login: str, values: dict[str, str | None], hashed: str) -> 
             field="login",
         )
     row = partial(Person, id=new_id(), login=login, password_hash=hashed, must_change_password=True)(**values)
-    unit.session.add(row)
-    unit.session.flush()
-    audit_trail.record(unit, "person-entered", "person", row.id, new={"login": login, **values})
+    uow.session.add(row)
+    uow.session.flush()
+    audit_trail.record(uow, "person-entered", "person", row.id, new={"login": login, **values})
     return row
 
 
-def _values(unit: Unit, details: Details) -> dict[str, str | None]:
-    department(unit, details.department_id)
+def _values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
+    department(uow, details.department_id)
     return {
         "name": details.name,
         "department_id": details.department_id,
@@ -252,13 +250,13 @@ def _values(unit: Unit, details: Details) -> dict[str, str | None]:
     }
 
 
-def _check_department(unit: Unit, own_id: str | None, kind: str, superior_id: str | None) -> None:
+def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_id: str | None) -> None:
     if kind not in DEPARTMENT_KINDS:
         raise Refused("kind", "请选择部门类别。", "Choose what kind of department it is.", status=422, field="kind")
     if superior_id is None:
         return
-    above = department(unit, superior_id, "superiorId")
-    if own_id in (above.id, *access_queries.directory(unit).superiors(above.id)):
+    above = department(uow, superior_id, "superiorId")
+    if own_id in (above.id, *access_queries.directory(uow).superiors(above.id)):
         raise Refused(
             "circle",
             "上级部门不能是本部门或其下级部门。",

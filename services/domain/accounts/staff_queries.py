@@ -12,7 +12,7 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.identities import Identity
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
 from services.domain.accounts import absences, identities, passkeys, posts, second_factors
@@ -83,23 +83,23 @@ class DepartmentLine:
     people: int
 
 
-def find(unit: Unit, wanted: Wanted, listing: Listing = EVERYTHING) -> Found:
+def find(uow: UnitOfWork, wanted: Wanted, listing: Listing = EVERYTHING) -> Found:
     """The people wanted, by name, and how many there are in all; searched in name and login."""
-    require_administrator(unit)
-    query = _wanted(unit, wanted).where(listing.mentioned(Person.name, Person.login))
-    total = unit.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    require_administrator(uow)
+    query = _wanted(uow, wanted).where(listing.mentioned(Person.name, Person.login))
+    total = uow.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     columns = {
         **{"name": Person.name, "login": Person.login, "state": Person.active},
         "department": listing.name(Department),
     }
     joined = query.join(Department, Department.id == Person.department_id)
     part = listing.part(joined, columns, Person.name, Person.id)
-    return Found([_line(unit, person) for person in unit.session.scalars(part)], total)
+    return Found([_line(uow, person) for person in uow.session.scalars(part)], total)
 
 
-def departments(unit: Unit, listing: Listing = EVERYTHING) -> list[DepartmentLine]:
+def departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[DepartmentLine]:
     """The departments by name, with the one above each."""
-    require_administrator(unit)
+    require_administrator(uow)
     count = (
         select(func.count())
         .where(Person.department_id == Department.id, Person.active)
@@ -113,58 +113,58 @@ def departments(unit: Unit, listing: Listing = EVERYTHING) -> list[DepartmentLin
     )
     name = listing.name(Department)
     columns = {"name": name, "kind": Department.kind, "above": listing.name(ABOVE), "people": count}
-    return [DepartmentLine(*row) for row in unit.session.execute(listing.part(query, columns, name, Department.id))]
+    return [DepartmentLine(*row) for row in uow.session.execute(listing.part(query, columns, name, Department.id))]
 
 
-def view(unit: Unit, person_id: str) -> View:
+def view(uow: UnitOfWork, person_id: str) -> View:
     """One person; NotFound where there is none."""
-    require_administrator(unit)
-    person = unit.session.get(Person, person_id)
+    require_administrator(uow)
+    person = uow.session.get(Person, person_id)
     if person is None:
         raise NotFound("人员", "person", person_id)
     last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id, SignIn.waits_for.is_(None))
     return View(
-        line=_line(unit, person),
-        posts=[_post_line(unit, post) for post in posts.of(unit, person_id)],
-        absences=absences.of(unit, person_id),
-        second_factor=second_factors.state(unit, person_id),
-        passkeys=len(passkeys.of(unit, person_id)),
-        identities=identities.of(unit, person_id),
-        last_sign_in=unit.session.scalar(last),
+        line=_line(uow, person),
+        posts=[_post_line(uow, post) for post in posts.of(uow, person_id)],
+        absences=absences.of(uow, person_id),
+        second_factor=second_factors.state(uow, person_id),
+        passkeys=len(passkeys.of(uow, person_id)),
+        identities=identities.of(uow, person_id),
+        last_sign_in=uow.session.scalar(last),
     )
 
 
-def _wanted(unit: Unit, wanted: Wanted) -> Select[Person]:
+def _wanted(uow: UnitOfWork, wanted: Wanted) -> Select[Person]:
     query = select(Person)
     if wanted.department_id:
         query = query.where(Person.department_id == wanted.department_id)
     if wanted.active is not None:
         query = query.where(Person.active.is_(wanted.active))
     if wanted.post:
-        holders = select(Post.person_id).where(Post.kind == wanted.post, *access_queries.held_now(unit))
+        holders = select(Post.person_id).where(Post.kind == wanted.post, *access_queries.held_now(uow))
         query = query.where(Person.active, Person.id.in_(holders))
     return query
 
 
-def _line(unit: Unit, person: Person) -> Line:
-    held = access_queries.posts_of(unit, person.id)
+def _line(uow: UnitOfWork, person: Person) -> Line:
+    held = access_queries.posts_of(uow, person.id)
     return Line(
         person=person,
-        department=unit.session.get_one(Department, person.department_id),
-        posts=[(post, unit.session.get_one(Department, post.department_id)) for post in held],
-        locked=person.locked_until is not None and person.locked_until > unit.real_now,
-        enrolled=second_factors.enrolled(unit, person.id) is not None,
-        agreement=access_queries.valid_agreement(unit, person.id) is not None,
-        absent=access_queries.absent(unit, person.id),
+        department=uow.session.get_one(Department, person.department_id),
+        posts=[(post, uow.session.get_one(Department, post.department_id)) for post in held],
+        locked=person.locked_until is not None and person.locked_until > uow.real_now,
+        enrolled=second_factors.enrolled(uow, person.id) is not None,
+        agreement=access_queries.valid_agreement(uow, person.id) is not None,
+        absent=access_queries.absent(uow, person.id),
     )
 
 
-def _post_line(unit: Unit, post: Post) -> PostLine:
+def _post_line(uow: UnitOfWork, post: Post) -> PostLine:
     def name(person_id: str | None) -> str | None:
-        return unit.session.get_one(Person, person_id).name if person_id else None
+        return uow.session.get_one(Person, person_id).name if person_id else None
 
-    now = post.since <= unit.now and (post.until is None or post.until > unit.now)
-    department = unit.session.get_one(Department, post.department_id)
+    now = post.since <= uow.now and (post.until is None or post.until > uow.now)
+    department = uow.session.get_one(Department, post.department_id)
     return PostLine(post, department, name(post.given_by), name(post.ended_by), now)
 
 
@@ -178,7 +178,7 @@ class DemoAccount:
     posts: list[str]
 
 
-def demo_accounts(unit: Unit) -> list[DemoAccount]:
+def demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
     """The active people by department; only a demo shows logins to whoever has none."""
     query = (
         select(Person, Department)
@@ -188,7 +188,7 @@ def demo_accounts(unit: Unit) -> list[DemoAccount]:
     )
     return [
         DemoAccount(
-            person.login, person.name, department, [post.kind for post in access_queries.posts_of(unit, person.id)]
+            person.login, person.name, department, [post.kind for post in access_queries.posts_of(uow, person.id)]
         )
-        for person, department in unit.session.execute(query)
+        for person, department in uow.session.execute(query)
     ]

@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.agreements import queries, texts
 from services.domain.agreements.api.administration import IssueBody, signers_csv
 from services.domain.agreements.queries import STATES, Signer
 from services.domain.agreements.texts import Text
 from services.runtime.errors import Refused
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -27,42 +27,42 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_signers(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
     state = wanted.state if wanted.state in STATES else ""
 
-    def read(unit: Unit) -> tuple[list[Signer], Text]:
-        found = queries.signers(unit, wanted.listing(visitor.language), state=state)
-        return found, texts.present_text(unit)
+    def read(uow: UnitOfWork) -> tuple[list[Signer], Text]:
+        found = queries.signers(uow, wanted.listing(visitor.language), state=state)
+        return found, texts.present_text(uow)
 
-    signers, present = await books.run(visitor.actor, read)
+    signers, present = await database.run(visitor.actor, read)
     if wanted.as_csv:
         return signers_csv(signers)
     return visitor.page("agreements/agreements.html", present=present, states=STATES, **wanted.shown(signers))
 
 
 @router.get("/texts")
-async def list_texts(visitor: Visiting, books: Books) -> Response:
+async def list_texts(visitor: Visiting, database: GivenDatabase) -> Response:
     """All versions of the text, the newest first."""
-    return visitor.page("agreements/agreement_texts.html", texts=await books.run(visitor.actor, texts.texts))
+    return visitor.page("agreements/agreement_texts.html", texts=await database.run(visitor.actor, texts.texts))
 
 
 @router.get("/issue")
-async def new_text(visitor: Visiting, books: Books) -> Response:
+async def new_text(visitor: Visiting, database: GivenDatabase) -> Response:
     """The form of a new version, begun from the present text."""
-    return await _form(visitor, books)
+    return await _form(visitor, database)
 
 
 @router.post("/issue")
-async def issue_text(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Issue it: everybody has to sign it from now on."""
     try:
         body = typed.body(IssueBody)
-        await books.run(visitor.actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
+        await database.run(visitor.actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
     except Refused as refusal:
         if refusal.status == 403:
             raise
-        return await _form(visitor, books, refusal, typed)
+        return await _form(visitor, database, refusal, typed)
     return visitor.go(
         "/admin/agreements",
         f"{body.version} 版已发布，所有人须重新签订。",
@@ -71,9 +71,9 @@ async def issue_text(visitor: Visiting, typed: Typed, books: Books) -> Response:
 
 
 async def _form(
-    visitor: Visitor, books: Register, refusal: Refused | None = None, typed: TypedForm | None = None
+    visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
 ) -> Response:
-    present = await books.run(visitor.actor, texts.to_issue)
+    present = await database.run(visitor.actor, texts.to_issue)
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.people import Agreement, Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 
 Sort = Literal["name", "department", "state", "version", "signed", "expires"]
@@ -29,12 +29,12 @@ class Signer:
     expires_at: datetime | None
 
 
-def signers(unit: Unit, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
+def signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
     """The active people by name, searched in name and department; for administrators, Security's head and
     supervisors."""
-    administrators.require_reader(unit)
+    administrators.require_reader(uow)
     latest: dict[str, Agreement] = {}
-    for agreement in unit.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
+    for agreement in uow.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
         latest[agreement.person_id] = agreement
     query = (
         select(Person, Department)
@@ -43,7 +43,7 @@ def signers(unit: Unit, listing: Listing = EVERYTHING, *, state: str = "") -> li
         .order_by(Person.name, Person.id)
     )
     found = [
-        _signer(unit, person, department, latest.get(person.id)) for person, department in unit.session.execute(query)
+        _signer(uow, person, department, latest.get(person.id)) for person, department in uow.session.execute(query)
     ]
     columns: dict[str, Callable[[Signer], Any]] = {
         "name": lambda one: one.name,
@@ -60,15 +60,15 @@ def signers(unit: Unit, listing: Listing = EVERYTHING, *, state: str = "") -> li
     )
 
 
-def _signer(unit: Unit, person: Person, department: Department, agreement: Agreement | None) -> Signer:
+def _signer(uow: UnitOfWork, person: Person, department: Department, agreement: Agreement | None) -> Signer:
     if agreement is None:
         return Signer(person.id, person.name, department, "never", None, None, None)
     state = "valid"
     if agreement.ended_at is not None:
         state = "ended"
-    elif agreement.version != unit.rules.agreement_version:
+    elif agreement.version != uow.rules.agreement_version:
         state = "outdated"
-    elif agreement.expires_at <= unit.now:
+    elif agreement.expires_at <= uow.now:
         state = "expired"
     return Signer(
         *(person.id, person.name, department, state),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.people import Agreement, Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
@@ -20,31 +20,31 @@ TERM = timedelta(days=365)
 KIND = "confidentiality-agreement"
 
 
-def mine(unit: Unit) -> list[Agreement]:
+def mine(uow: UnitOfWork) -> list[Agreement]:
     """The acting person's agreements, the newest first."""
-    query = select(Agreement).where(Agreement.person_id == unit.actor.id).order_by(Agreement.signed_at.desc())
-    return list(unit.session.scalars(query))
+    query = select(Agreement).where(Agreement.person_id == uow.actor.id).order_by(Agreement.signed_at.desc())
+    return list(uow.session.scalars(query))
 
 
-def papers(unit: Unit, signed: Sequence[Agreement]) -> dict[str, str]:
+def papers(uow: UnitOfWork, signed: Sequence[Agreement]) -> dict[str, str]:
     """The number of the document that each of these is on, by the agreement's id; older ones have none."""
-    found = (document_service.of_subject(unit, KIND, one.id) for one in signed)
+    found = (document_service.of_subject(uow, KIND, one.id) for one in signed)
     return {str(one.subject_id): one.number for one in found if one is not None}
 
 
-def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
+def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
     """The acting person signs the agreement of the present version for a year; Refused for an older version."""
-    if version != unit.rules.agreement_version:
+    if version != uow.rules.agreement_version:
         raise Refused(
             "agreement-outdated",
-            f"保密协议已更新为 {unit.rules.agreement_version} 版，请阅读后签订新版。",
-            f"The agreement is now version {unit.rules.agreement_version}: read and sign that one.",
+            f"保密协议已更新为 {uow.rules.agreement_version} 版，请阅读后签订新版。",
+            f"The agreement is now version {uow.rules.agreement_version}: read and sign that one.",
             field="version",
         )
-    signed_at = signature_signing.moment(unit, proof)
+    signed_at = signature_signing.moment(uow, proof)
     agreement = Agreement(
         id=proof.pending or new_id(),
-        person_id=unit.actor.id,
+        person_id=uow.actor.id,
         version=version,
         signed_at=signed_at,
         expires_at=signed_at + TERM,
@@ -52,26 +52,26 @@ def sign(unit: Unit, version: str, proof: Proof) -> Agreement:
     statement = {
         "kind": KIND,
         "agreement": agreement.id,
-        "person": unit.actor.id,
+        "person": uow.actor.id,
         "version": version,
         "signedAt": signed_at.isoformat(),
         "expiresAt": agreement.expires_at.isoformat(),
     }
-    signed = signature_signing.sign(unit, statement, proof)
+    signed = signature_signing.sign(uow, statement, proof)
     agreement.statement_sha256, agreement.signature = signed.sha256, signed.signature
-    unit.session.add(agreement)
+    uow.session.add(agreement)
     audit_trail.record(
-        unit, "agreement-signed", "agreement", agreement.id, version=version, statement_sha256=signed.sha256
+        uow, "agreement-signed", "agreement", agreement.id, version=version, statement_sha256=signed.sha256
     )
-    document_service.write_once(unit, KIND, agreement.id, lambda: _content(unit, agreement), application_id=None)
+    document_service.write_once(uow, KIND, agreement.id, lambda: _content(uow, agreement), application_id=None)
     return agreement
 
 
-def _content(unit: Unit, agreement: Agreement) -> dict[str, Any]:
+def _content(uow: UnitOfWork, agreement: Agreement) -> dict[str, Any]:
     """The agreement as a document: the text of its version, and who signed it."""
-    text = texts.text_of(unit, agreement.version)
-    person = unit.session.get_one(Person, agreement.person_id)
-    department = unit.session.get_one(Department, person.department_id)
+    text = texts.text_of(uow, agreement.version)
+    person = uow.session.get_one(Person, agreement.person_id)
+    department = uow.session.get_one(Department, person.department_id)
     return {
         "title": "保密协议",
         "agreement": agreement.id,

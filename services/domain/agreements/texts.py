@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from services.database.tables.agreement_texts import AgreementText
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.rules import service as rule_service
@@ -43,73 +43,73 @@ class Text:
     reason: str | None = None
 
 
-def present_text(unit: Unit) -> Text:
+def present_text(uow: UnitOfWork) -> Text:
     """The text that is to be signed now; for everybody signed in."""
-    return _text(unit, unit.rules.agreement_version)
+    return _text(uow, uow.rules.agreement_version)
 
 
-def text_of(unit: Unit, version: str) -> Text:
+def text_of(uow: UnitOfWork, version: str) -> Text:
     """A version's text, for whoever wants to read what was signed; NotFound for one that never was."""
-    known = unit.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
-    if known is None and version not in (unit.rules.agreement_version, _first_version(unit)):
+    known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if known is None and version not in (uow.rules.agreement_version, _first_version(uow)):
         raise NotFound("保密协议版本", "version of the agreement", version)
-    return _text(unit, version)
+    return _text(uow, version)
 
 
-def texts(unit: Unit) -> list[Text]:
+def texts(uow: UnitOfWork) -> list[Text]:
     """All versions, the newest first; for administrators, Security's head and supervisors."""
-    administrators.require_reader(unit)
-    versions = list(unit.session.scalars(select(AgreementText.version).order_by(AgreementText.number.desc())))
-    first = _first_version(unit)
-    return [_text(unit, version) for version in (*versions, *([first] if first not in versions else ()))]
+    administrators.require_reader(uow)
+    versions = list(uow.session.scalars(select(AgreementText.version).order_by(AgreementText.number.desc())))
+    first = _first_version(uow)
+    return [_text(uow, version) for version in (*versions, *([first] if first not in versions else ()))]
 
 
-def to_issue(unit: Unit) -> Text:
+def to_issue(uow: UnitOfWork) -> Text:
     """The present text, for an administrator to begin a new version from."""
-    administrators.require_administrator(unit)
-    return present_text(unit)
+    administrators.require_administrator(uow)
+    return present_text(uow)
 
 
-def issue(unit: Unit, version: str, text_zh: str, text_en: str, reason: str) -> Text:
+def issue(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str) -> Text:
     """Issue a new version: from the next unit of work on everybody has to sign it, and whatever was signed before is
     due again (R59)."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     rule = RULES["agreement_version"]
-    known = unit.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
-    if known is not None or version in (unit.rules.agreement_version, _first_version(unit)):
+    known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if known is not None or version in (uow.rules.agreement_version, _first_version(uow)):
         raise Refused(
             "agreement-version-used",
             f"{version} 版已经发布过，请使用新的版本号。",
             f"Version {version} has been issued already: give the new text a new number.",
             field="version",
         )
-    unit.session.add(
+    uow.session.add(
         AgreementText(
             version=version,
             text_zh=text_zh,
             text_en=text_en,
-            issued_at=unit.now,
-            issued_by=unit.actor.id,
+            issued_at=uow.now,
+            issued_by=uow.actor.id,
             reason=reason,
         )
     )
-    old = unit.rules.agreement_version
-    rule_service.write(unit, rule, version, reason, was=old)
-    audit_trail.record(unit, "agreement-issued", "agreement-text", version, old=old, new=version, reason=reason)
-    name = unit.session.get_one(Person, unit.actor.id).name
-    return Text(version, text_zh, text_en, True, unit.now, name, reason)
+    old = uow.rules.agreement_version
+    rule_service.write(uow, rule, version, reason, was=old)
+    audit_trail.record(uow, "agreement-issued", "agreement-text", version, old=old, new=version, reason=reason)
+    name = uow.session.get_one(Person, uow.actor.id).name
+    return Text(version, text_zh, text_en, True, uow.now, name, reason)
 
 
-def _first_version(unit: Unit) -> str:
+def _first_version(uow: UnitOfWork) -> str:
     """The version that the environment gave before the book said another."""
-    changed = rule_service.first_value(unit, "agreement_version")
-    return changed or unit.rules.agreement_version
+    changed = rule_service.first_value(uow, "agreement_version")
+    return changed or uow.rules.agreement_version
 
 
-def _text(unit: Unit, version: str) -> Text:
-    present = version == unit.rules.agreement_version
+def _text(uow: UnitOfWork, version: str) -> Text:
+    present = version == uow.rules.agreement_version
     query = select(AgreementText, Person.name).join(Person, Person.id == AgreementText.issued_by)
-    found = unit.session.execute(query.where(AgreementText.version == version)).one_or_none()
+    found = uow.session.execute(query.where(AgreementText.version == version)).one_or_none()
     if found is None:
         return Text(version, STANDARD_ZH, STANDARD_EN, present)
     row, by = found

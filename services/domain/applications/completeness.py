@@ -8,7 +8,7 @@ from itertools import combinations
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import findings, recipients
 from services.domain.applications.findings import Found
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
@@ -21,25 +21,25 @@ CHECK = "preliminary-review"
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
-def review(unit: Unit, application_id: str) -> bool:
+def review(uow: UnitOfWork, application_id: str) -> bool:
     """Check this round's form and keep what was found; whether it may go to the department's head.
 
     An incomplete form goes back to the drafter at once: the time to correct it begins.
     """
-    application = unit.session.get_one(Application, application_id, with_for_update=True)
-    outbox.settle(unit, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
-    found = check(unit, application, preservations.items_in_scope(unit, application_id))
-    findings.keep(unit, application_id, application.round, CHECK, found)
+    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
+    found = check(uow, application, preservations.items_in_scope(uow, application_id))
+    findings.keep(uow, application_id, application.round, CHECK, found)
     complete = not any(finding.severity == "blocks" for finding in found)
     if not complete and application.correction_until is None:
-        application.correction_until = unit.now + agreed_limits.correction_period(unit, application)
-        notification_service.tell(unit, application.drafter_id, "application-incomplete", application_id=application_id)
+        application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
+        notification_service.tell(uow, application.drafter_id, "application-incomplete", application_id=application_id)
     return complete
 
 
-def check(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[Found]:
     """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
-    return [*_texts(application), *_facts(application), *_people(unit, application), *_spans(unit, items)]
+    return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
 
 
 def _texts(application: Application) -> Iterator[Found]:
@@ -76,11 +76,11 @@ def _facts(application: Application) -> Iterator[Found]:
         )
 
 
-def _people(unit: Unit, application: Application) -> Iterator[Found]:
+def _people(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     if application.custodian_id is None:
         yield Found("custodian-missing", "blocks", "请指定录像保管人。", "Name the custodian of the footage.")
     else:
-        custodian = unit.session.get_one(Person, application.custodian_id)
+        custodian = uow.session.get_one(Person, application.custodian_id)
         if not custodian.active or custodian.department_id != application.department_id:
             yield Found(
                 "custodian-elsewhere",
@@ -88,8 +88,8 @@ def _people(unit: Unit, application: Application) -> Iterator[Found]:
                 "保管人必须是申请部门的在职人员，请重新指定。",
                 "The custodian must work in the applying department: name another.",
             )
-    yield from recipients.unfit(unit, application)
-    most = unit.rules.max_use_days
+    yield from recipients.unfit(uow, application)
+    most = uow.rules.max_use_days
     if application.requested_use_days < 1 or (most is not None and application.requested_use_days > most):
         yield Found(
             "use-period-too-long",
@@ -99,9 +99,9 @@ def _people(unit: Unit, application: Application) -> Iterator[Found]:
         )
 
 
-def _spans(unit: Unit, items: Sequence[Item]) -> Iterator[Found]:
+def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[Found]:
     for item in items:
-        yield from _span(unit, item, unit.session.get_one(Camera, item.camera_id))
+        yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
     for one, other in combinations(items, 2):
         if one.camera_id == other.camera_id and one.asked_start < other.asked_end and other.asked_start < one.asked_end:
             yield Found(
@@ -113,9 +113,9 @@ def _spans(unit: Unit, items: Sequence[Item]) -> Iterator[Found]:
             )
 
 
-def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
+def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
     n = item.position
-    if item.asked_end > unit.now:
+    if item.asked_end > uow.now:
         yield Found(
             "span-in-future",
             "blocks",
@@ -123,8 +123,8 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
             f"Item {n} ends in the future: ask for a span that has passed.",
             item.id,
         )
-    if item.asked_end - item.asked_start > unit.rules.max_span:
-        hours = unit.rules.max_span // timedelta(hours=1)
+    if item.asked_end - item.asked_start > uow.rules.max_span:
+        hours = uow.rules.max_span // timedelta(hours=1)
         yield Found(
             "span-too-long",
             "blocks",
@@ -134,8 +134,8 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
         )
     gone_at = preservations.overwrite_moment(camera, item.asked_end)
     if gone_at is None:
-        yield from _file(unit, item)
-    elif gone_at <= unit.now:
+        yield from _file(uow, item)
+    elif gone_at <= uow.now:
         yield Found(
             "span-overwritten",
             "warns",
@@ -143,7 +143,7 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
             f"The footage of item {n} is past its retention and may be gone; it is tried all the same.",
             item.id,
         )
-    elif preservations.at_risk(unit, camera, item.asked_start):
+    elif preservations.at_risk(uow, camera, item.asked_start):
         yield Found(
             "span-at-risk",
             "informs",
@@ -153,9 +153,9 @@ def _span(unit: Unit, item: Item, camera: Camera) -> Iterator[Found]:
         )
 
 
-def _file(unit: Unit, item: Item) -> Iterator[Found]:
+def _file(uow: UnitOfWork, item: Item) -> Iterator[Found]:
     """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
-    upload = upload_sources.of_camera(unit, item.camera_id)
+    upload = upload_sources.of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None:
         return
     n, held = item.position, upload.sealed["coverage"]["asked"]

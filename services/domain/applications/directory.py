@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.cameras.retention import BROUGHT
 
@@ -39,17 +39,17 @@ class CameraLine:
     brought: bool = False  # a file that a person brought: ``site`` is who recorded it
 
 
-def departments(unit: Unit) -> list[Department]:
-    return list(unit.session.scalars(select(Department).order_by(Department.name_en, Department.id)))
+def departments(uow: UnitOfWork) -> list[Department]:
+    return list(uow.session.scalars(select(Department).order_by(Department.name_en, Department.id)))
 
 
-def colleagues(unit: Unit, *, department_id: str | None = None) -> list[Colleague]:
+def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Colleague]:
     """The active people, by name; of one department where it is given."""
     query = select(Person).where(Person.active).order_by(Person.name, Person.id)
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
-    administrators = access_queries.directory(unit).administrators
-    agreed = access_queries.agreed(unit, query.with_only_columns(Person.id).order_by(None))
+    administrators = access_queries.directory(uow).administrators
+    agreed = access_queries.agreed(uow, query.with_only_columns(Person.id).order_by(None))
     return [
         Colleague(
             person.id,
@@ -58,11 +58,11 @@ def colleagues(unit: Unit, *, department_id: str | None = None) -> list[Colleagu
             person.id in agreed,
             person.id not in administrators,
         )
-        for person in unit.session.scalars(query)
+        for person in uow.session.scalars(query)
     ]
 
 
-def cameras(unit: Unit) -> list[CameraLine]:
+def cameras(uow: UnitOfWork) -> list[CameraLine]:
     """The cameras that can be asked for, by site and name: none that is retired, and no file that a person brought."""
     query = (
         select(Camera, Recorder, CameraPicture.camera_id)
@@ -84,5 +84,5 @@ def cameras(unit: Unit) -> list[CameraLine]:
             camera.retention_days,
             picture is not None,
         )
-        for camera, recorder, picture in unit.session.execute(query)
+        for camera, recorder, picture in uow.session.execute(query)
     ]

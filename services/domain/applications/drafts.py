@@ -16,7 +16,7 @@ from services.database.tables.consents import Consent, Consultation
 from services.database.tables.drafts import Draft
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import forms, previews, service
 from services.domain.applications.forms import Form
@@ -28,7 +28,7 @@ LARGEST = 200_000  # characters of one draft as JSON: 20 items and every text at
 
 
 def save(
-    unit: Unit,
+    uow: UnitOfWork,
     application_id: str,
     form: Form,
     *,
@@ -41,12 +41,12 @@ def save(
     ``version`` is the one that the typing began from; Refused (draft-changed) where a later one was saved elsewhere.
     None overwrites whatever is there.
     """
-    application = unit.session.get(Application, application_id)
+    application = uow.session.get(Application, application_id)
     if application is None:
-        application = service.draft(unit, form, previous_id=previous_id, application_id=_fresh(application_id))
+        application = service.draft(uow, form, previous_id=previous_id, application_id=_fresh(application_id))
     else:
-        application = _open(unit, application_id)
-        draft = _of_round(unit, application)
+        application = _open(uow, application_id)
+        draft = _of_round(uow, application)
         if draft is not None and typed and draft.typed == dict(typed):
             return draft
         if version is not None and version != (draft.version if draft else 0):
@@ -56,34 +56,34 @@ def save(
                 "This draft was changed and saved elsewhere: choose which of the two to keep.",
             )
         if application.submitted_at is None:
-            service.redraft(unit, application_id, form)
+            service.redraft(uow, application_id, form)
         else:
-            service.check_storable(unit, form, application)
-    return _keep(unit, application, dict(typed or {}))
+            service.check_storable(uow, form, application)
+    return _keep(uow, application, dict(typed or {}))
 
 
-def opened(unit: Unit, application_id: str) -> tuple[Application, Draft | None]:
+def opened(uow: UnitOfWork, application_id: str) -> tuple[Application, Draft | None]:
     """The application that may be typed at, and what was typed last; NotFound for others', Refused when it is over."""
-    application = _open(unit, application_id)
-    return application, _of_round(unit, application)
+    application = _open(uow, application_id)
+    return application, _of_round(uow, application)
 
 
-def hand_in(unit: Unit, application_id: str, form: Form) -> Application:
+def hand_in(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     """Submit the draft, or the correction, of a complete form (R16, R22). Again is no error."""
-    application = service.own(unit, application_id, for_change=True)
+    application = service.own(uow, application_id, for_change=True)
     if application.submitted_at is not None and application.correction_until is None and application.closed_at is None:
         return application
-    service.check_storable(unit, form, application)
-    previews.require_complete(unit, form)
+    service.check_storable(uow, form, application)
+    previews.require_complete(uow, form)
     if application.submitted_at is None:
-        service.redraft(unit, application_id, form)
-        return service.submit(unit, application_id)
-    return service.correct(unit, application_id, form)
+        service.redraft(uow, application_id, form)
+        return service.submit(uow, application_id)
+    return service.correct(uow, application_id, form)
 
 
-def discard(unit: Unit, application_id: str) -> None:
+def discard(uow: UnitOfWork, application_id: str) -> None:
     """Delete an own draft that was never submitted; the trail keeps that there was one."""
-    application = service.own(unit, application_id, for_change=True)
+    application = service.own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
@@ -91,40 +91,40 @@ def discard(unit: Unit, application_id: str) -> None:
             "The application was submitted: withdraw it instead of deleting it.",
         )
     for table in (Draft, Item, Consent, Consultation):
-        unit.session.execute(delete(table).where(table.application_id == application_id))
+        uow.session.execute(delete(table).where(table.application_id == application_id))
     # heads who were asked keep their notice; what it led to is no more
-    unit.session.execute(update(Notice).where(Notice.application_id == application_id).values(application_id=None))
-    upload_sources.release(unit, application_id)
-    unit.session.delete(application)
-    unit.session.flush()
-    audit_trail.record(unit, "draft-discarded", "application", application_id)
+    uow.session.execute(update(Notice).where(Notice.application_id == application_id).values(application_id=None))
+    upload_sources.release(uow, application_id)
+    uow.session.delete(application)
+    uow.session.flush()
+    audit_trail.record(uow, "draft-discarded", "application", application_id)
 
 
-def source(unit: Unit, application_id: str) -> tuple[Application, Form]:
+def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
     """An earlier application to copy from: an own one, or the department's where the acting person sees it."""
-    application = visibility.visible(unit, application_id)
-    person = unit.session.get_one(Person, unit.actor.id)
+    application = visibility.visible(uow, application_id)
+    person = uow.session.get_one(Person, uow.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
         raise NotFound("申请", "application", application_id)
-    form = forms.of(unit, application)
+    form = forms.of(uow, application)
     # a file belongs to one case; for another it is brought again
-    items = tuple(one for one in form.items if upload_sources.of_camera(unit, one.camera_id) is None)
+    items = tuple(one for one in form.items if upload_sources.of_camera(uow, one.camera_id) is None)
     return application, replace(form, items=items)
 
 
-def latest_form(unit: Unit) -> Form | None:
+def latest_form(uow: UnitOfWork) -> Form | None:
     """What the acting person handed in last: where a new form takes its proposals from."""
-    row = unit.session.scalar(
+    row = uow.session.scalar(
         select(Application)
-        .where(Application.drafter_id == unit.actor.id, Application.submitted_at.is_not(None))
+        .where(Application.drafter_id == uow.actor.id, Application.submitted_at.is_not(None))
         .order_by(Application.submitted_at.desc())
         .limit(1)
     )
-    return None if row is None else forms.of(unit, row)
+    return None if row is None else forms.of(uow, row)
 
 
-def _open(unit: Unit, application_id: str) -> Application:
-    application = service.own(unit, application_id, for_change=True)
+def _open(uow: UnitOfWork, application_id: str) -> Application:
+    application = service.own(uow, application_id, for_change=True)
     returned = application.correction_until is not None and application.closed_at is None
     if application.submitted_at is not None and not returned:
         raise Refused(
@@ -135,8 +135,8 @@ def _open(unit: Unit, application_id: str) -> Application:
     return application
 
 
-def _of_round(unit: Unit, application: Application) -> Draft | None:
-    draft = unit.session.get(Draft, application.id)
+def _of_round(uow: UnitOfWork, application: Application) -> Draft | None:
+    draft = uow.session.get(Draft, application.id)
     # what was typed for an earlier round has become that round's form
     return draft if draft is not None and draft.round == _round(application) else None
 
@@ -145,7 +145,7 @@ def _round(application: Application) -> int:
     return 0 if application.submitted_at is None else application.round + 1
 
 
-def _keep(unit: Unit, application: Application, typed: dict[str, Any]) -> Draft:
+def _keep(uow: UnitOfWork, application: Application, typed: dict[str, Any]) -> Draft:
     if len(json.dumps(typed, ensure_ascii=False)) > LARGEST:
         raise Refused(
             "draft-too-large",
@@ -153,13 +153,13 @@ def _keep(unit: Unit, application: Application, typed: dict[str, Any]) -> Draft:
             "There is too much text to save: shorten it.",
             status=422,
         )
-    draft = _of_round(unit, application)
+    draft = _of_round(uow, application)
     if draft is None:
-        unit.session.execute(delete(Draft).where(Draft.application_id == application.id))
+        uow.session.execute(delete(Draft).where(Draft.application_id == application.id))
         draft = Draft(application_id=application.id, round=_round(application), version=0)
-        unit.session.add(draft)
-    draft.version, draft.saved_at, draft.typed = draft.version + 1, unit.now, typed
-    unit.session.flush()
+        uow.session.add(draft)
+    draft.version, draft.saved_at, draft.typed = draft.version + 1, uow.now, typed
+    uow.session.flush()
     return draft
 
 

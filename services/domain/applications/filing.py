@@ -1,7 +1,7 @@
 """A form that counts: numbered, frozen with its consents, and told to the process (R16, R17, R22)."""
 
 from services.database.tables.applications import Application
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
@@ -9,13 +9,13 @@ from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations
 
 
-def first(unit: Unit, application: Application, by: str) -> None:
+def first(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
-    application.submitted_at = unit.now
-    application.number = document_service.next_number(unit, "application")
-    revision = forms.freeze(unit, application, by)
+    application.submitted_at = uow.now
+    application.number = document_service.next_number(uow, "application")
+    revision = forms.freeze(uow, application, by)
     audit_trail.record(
-        unit,
+        uow,
         "application-submitted",
         "application",
         application.id,
@@ -24,7 +24,7 @@ def first(unit: Unit, application: Application, by: str) -> None:
         form=revision.sha256,
     )
     outbox.publish(
-        unit,
+        uow,
         messages.APPLICATION_SUBMITTED,
         application.id,
         application_id=application.id,
@@ -33,13 +33,13 @@ def first(unit: Unit, application: Application, by: str) -> None:
     )
 
 
-def corrected(unit: Unit, application: Application, by: str) -> None:
+def corrected(uow: UnitOfWork, application: Application, by: str) -> None:
     """The correction of a returned application: a new round begins."""
     application.round += 1
     application.correction_until = None
-    revision = forms.freeze(unit, application, by)
+    revision = forms.freeze(uow, application, by)
     audit_trail.record(
-        unit,
+        uow,
         "application-corrected",
         "application",
         application.id,
@@ -49,9 +49,9 @@ def corrected(unit: Unit, application: Application, by: str) -> None:
     )
     # the process counts its rounds at the end of Approval, so it waits for the number that this correction makes
     key = f"{application.id}:{application.round}"
-    items = preservations.items_in_scope(unit, application.id)
+    items = preservations.items_in_scope(uow, application.id)
     outbox.publish(
-        unit,
+        uow,
         messages.APPLICATION_CORRECTED,
         key,
         application_id=application.id,

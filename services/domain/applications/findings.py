@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import delete, select
 
 from services.database.tables.reviews import Finding
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 
 Severity = Literal["blocks", "warns", "informs"]
@@ -24,13 +24,13 @@ class Found:
     item_id: str | None = None
 
 
-def keep(unit: Unit, application_id: str, round_: int, check: str, found: Sequence[Found]) -> None:
+def keep(uow: UnitOfWork, application_id: str, round_: int, check: str, found: Sequence[Found]) -> None:
     """Replace what this check found in this round."""
-    unit.session.execute(
+    uow.session.execute(
         delete(Finding).where(Finding.application_id == application_id, Finding.round == round_, Finding.check == check)
     )
     for finding in found:
-        unit.session.add(
+        uow.session.add(
             Finding(
                 application_id=application_id,
                 round=round_,
@@ -40,11 +40,11 @@ def keep(unit: Unit, application_id: str, round_: int, check: str, found: Sequen
                 zh=finding.zh,
                 en=finding.en,
                 item_id=finding.item_id,
-                found_at=unit.now,
+                found_at=uow.now,
             )
         )
     audit_trail.record(
-        unit,
+        uow,
         f"{check}-checked",
         "application",
         application_id,
@@ -54,12 +54,12 @@ def keep(unit: Unit, application_id: str, round_: int, check: str, found: Sequen
     )
 
 
-def of_round(unit: Unit, application_id: str, round_: int, *checks: str) -> list[Finding]:
+def of_round(uow: UnitOfWork, application_id: str, round_: int, *checks: str) -> list[Finding]:
     """The round's findings, the blocking ones first."""
     query = select(Finding).where(Finding.application_id == application_id, Finding.round == round_)
     if checks:
         query = query.where(Finding.check.in_(checks))
-    return in_order(unit.session.scalars(query))
+    return in_order(uow.session.scalars(query))
 
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:

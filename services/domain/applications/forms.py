@@ -12,7 +12,7 @@ from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Department, Person
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
 from services.domain.retrieval import preservations, upload_sources
@@ -109,9 +109,9 @@ def fill(application: Application, form: Form) -> None:
     application.joint_department_ids = list(form.joint_department_ids)
 
 
-def of(unit: Unit, application: Application) -> Form:
+def of(uow: UnitOfWork, application: Application) -> Form:
     """The form as the application has it now."""
-    items = preservations.items_in_scope(unit, application.id)
+    items = preservations.items_in_scope(uow, application.id)
     return Form(
         **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
         recipient_ids=tuple(application.recipient_ids or ()),
@@ -123,22 +123,22 @@ def of(unit: Unit, application: Application) -> Form:
 
 
 def replace_items(
-    unit: Unit, application: Application, asked: tuple[ItemAsked, ...], dropped_in: int | None = None
+    uow: UnitOfWork, application: Application, asked: tuple[ItemAsked, ...], dropped_in: int | None = None
 ) -> None:
     """Make the items those of ``asked``: equal ones stay with their id, others are added or dropped.
 
     What was never submitted was never asked for: there a dropped item is deleted. Elsewhere ``dropped_in`` is the round
     that asks for it no more, by default the application's.
     """
-    current = preservations.items_in_scope(unit, application.id)
+    current = preservations.items_in_scope(uow, application.id)
     kept: set[str] = set()
     for position, wanted in enumerate(asked, start=1):
         same = next((item for item in current if item.id not in kept and _equal(item, wanted)), None)
         if same is None:
             same = Item(application_id=application.id, camera_id=wanted.camera_id, zone=wanted.zone, position=position)
             same.asked_start, same.asked_end = wanted.start, wanted.end
-            unit.session.add(same)
-            unit.session.flush()
+            uow.session.add(same)
+            uow.session.flush()
         same.position = position
         same.granted_start = same.granted_end = None
         kept.add(same.id)
@@ -146,53 +146,53 @@ def replace_items(
         if item.id in kept:
             continue
         if application.submitted_at is None:
-            unit.session.delete(item)
+            uow.session.delete(item)
         else:
             item.dropped_in_round = application.round if dropped_in is None else dropped_in
-    unit.session.flush()
-    upload_sources.bind(unit, application)
+    uow.session.flush()
+    upload_sources.bind(uow, application)
 
 
 def _equal(item: Item, wanted: ItemAsked) -> bool:
     return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
 
 
-def freeze(unit: Unit, application: Application, by: str) -> Revision:
+def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
     """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25).
 
     ``by`` is who submitted it: of a joint application not the head whose consent came last.
     """
-    content = contents(unit, application)
-    content["consents"] = _consents(unit, application, content)
+    content = contents(uow, application)
+    content["consents"] = _consents(uow, application, content)
     revision = Revision(
         application_id=application.id,
         round=application.round,
         submitted_by=by,
-        submitted_at=unit.now,
+        submitted_at=uow.now,
         form=content,
         sha256=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
     )
-    unit.session.add(revision)
-    unit.session.flush()
+    uow.session.add(revision)
+    uow.session.flush()
     return revision
 
 
-def current_revision(unit: Unit, application_id: str) -> Revision | None:
+def current_revision(uow: UnitOfWork, application_id: str) -> Revision | None:
     """The newest submitted form; None for a draft."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Revision).where(Revision.application_id == application_id).order_by(Revision.round.desc()).limit(1)
     )
 
 
-def contents(unit: Unit, application: Application) -> dict[str, Any]:
+def contents(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
-    departments = {one.id: _department(one) for one in unit.session.scalars(named)}
+    departments = {one.id: _department(one) for one in uow.session.scalars(named)}
     people = [application.drafter_id, *application.recipients, *application.subject_ids]
     if application.custodian_id is not None:
         people.append(application.custodian_id)
-    persons = {one: {"id": one, "name": name} for one, name in access_queries.names(unit, people).items()}
+    persons = {one: {"id": one, "name": name} for one, name in access_queries.names(uow, people).items()}
     items = (
         select(Item, Camera, Upload)
         .join(Camera, Camera.id == Item.camera_id)
@@ -204,14 +204,14 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "title": TITLE,
         "number": application.number,
         "policyVersion": application.policy_version,
-        "organisation": unit.rules.organisation,
+        "organisation": uow.rules.organisation,
         "round": application.round,
-        "submittedAt": unit.now.isoformat(),
+        "submittedAt": uow.now.isoformat(),
         "department": departments[application.department_id],
         "drafter": persons[application.drafter_id],
         "custodian": persons[application.custodian_id] if application.custodian_id is not None else None,
         "recipients": [persons[person_id] for person_id in application.recipients],
-        "previousApplication": _number_of(unit, application.previous_id),
+        "previousApplication": _number_of(uow, application.previous_id),
         "reason": application.reason,
         "purpose": application.purpose,
         "purposeCategory": application.purpose_category,
@@ -228,25 +228,25 @@ def contents(unit: Unit, application: Application) -> dict[str, Any]:
         "sensitivities": list(application.sensitivities or ()),
         "jointDepartments": [departments[one] for one in joint],
         "consents": [],
-        "items": [_item(*row) for row in unit.session.execute(items)],
+        "items": [_item(*row) for row in uow.session.execute(items)],
     }
 
 
-def _consents(unit: Unit, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
+def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
     """The departments' signed consents to this very form; empty where none were needed."""
-    consultation = consents.agreed_on(unit, application.id, consents.hash_of(form))
+    consultation = consents.agreed_on(uow, application.id, consents.hash_of(form))
     if not application.joint_department_ids or consultation is None:
         return []
     return [
         {
-            "department": _department(unit.session.get_one(Department, one.department_id)),
-            "by": _person(unit, one.person_id),
+            "department": _department(uow.session.get_one(Department, one.department_id)),
+            "by": _person(uow, one.person_id),
             "at": None if one.answered_at is None else one.answered_at.isoformat(),
             "form": consultation.sha256,
             "statement": one.statement_sha256,
             "signature": one.signature,
         }
-        for one in consents.answers(unit, consultation)
+        for one in consents.answers(uow, consultation)
     ]
 
 
@@ -267,11 +267,11 @@ def _item(item: Item, camera: Camera, upload: Upload | None) -> dict[str, Any]:
     }
 
 
-def _person(unit: Unit, person_id: str | None) -> dict[str, str] | None:
+def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
     if person_id is None:
         return None
-    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+    return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}
 
 
-def _number_of(unit: Unit, application_id: str | None) -> str | None:
-    return None if application_id is None else unit.session.get_one(Application, application_id).number
+def _number_of(uow: UnitOfWork, application_id: str | None) -> str | None:
+    return None if application_id is None else uow.session.get_one(Application, application_id).number

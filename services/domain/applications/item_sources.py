@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.database.tables.cameras import Camera
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, service
 from services.domain.applications.directory import CameraLine
 from services.domain.retrieval import upload_sources, uploads
@@ -28,33 +28,33 @@ class File:
         return self.upload.start, self.upload.start + timedelta(milliseconds=self.upload.duration_ms)
 
 
-def files(unit: Unit, application_id: str | None = None) -> list[File]:
+def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
     """The acting person's files that no submitted application names, and those that this application names already.
 
     An ``application_id`` of one that is not there yet, or not the person's own, adds nothing.
     """
-    own = _own(unit, application_id)
-    named = [] if own is None else upload_sources.of_case(unit, own)
-    rows = {upload.id: upload for upload in (*named, *uploads.unused(unit))}
+    own = _own(uow, application_id)
+    named = [] if own is None else upload_sources.of_case(uow, own)
+    rows = {upload.id: upload for upload in (*named, *uploads.unused(uow))}
     mine = [row for row in rows.values() if row.application_id in (None, own)]
-    return [File(row, _camera(unit, row)) for row in mine]
+    return [File(row, _camera(uow, row)) for row in mine]
 
 
-def cameras(unit: Unit, application_id: str | None = None) -> list[CameraLine]:
+def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraLine]:
     """What the items of this form may name: every camera, and the files."""
-    brought = [file.camera for file in files(unit, application_id) if file.camera is not None]
-    return [*directory.cameras(unit), *brought]
+    brought = [file.camera for file in files(uow, application_id) if file.camera is not None]
+    return [*directory.cameras(uow), *brought]
 
 
-def _own(unit: Unit, application_id: str | None) -> str | None:
+def _own(uow: UnitOfWork, application_id: str | None) -> str | None:
     """The application, where there is one that the acting person may type at; pages name one before it is there."""
     with suppress(NotFound):
-        return None if application_id is None else service.own(unit, application_id).id
+        return None if application_id is None else service.own(uow, application_id).id
     return None
 
 
-def _camera(unit: Unit, upload: Upload) -> CameraLine | None:
-    camera = unit.session.get(Camera, upload.id)
+def _camera(uow: UnitOfWork, upload: Upload) -> CameraLine | None:
+    camera = uow.session.get(Camera, upload.id)
     if camera is None or upload.state != "received":
         return None
     return CameraLine(

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signing as signature_signing
@@ -25,39 +25,39 @@ from services.runtime.errors import NotFound, Refused
 REMIND_BEFORE = timedelta(days=1)
 
 
-def ask(unit: Unit, application: Application, round_: int) -> bool:
+def ask(uow: UnitOfWork, application: Application, round_: int) -> bool:
     """Ask the departments whose consent the form still needs; whether it has to wait for them.
 
     The same form is not asked for twice, and a form that all have consented to waits for nobody.
     """
     if not application.joint_department_ids:
-        consents.end_open(unit, application.id, "changed")
+        consents.end_open(uow, application.id, "changed")
         return False
-    form = consents.subject(forms.contents(unit, application))
+    form = consents.subject(forms.contents(uow, application))
     sha256 = consents.hash_of(form)
-    running = consents.open_of(unit, application.id)
+    running = consents.open_of(uow, application.id)
     if running is not None and running.sha256 == sha256:
         return True
-    _end(unit, application, "changed")
-    if consents.agreed_on(unit, application.id, sha256) is not None:
+    _end(uow, application, "changed")
+    if consents.agreed_on(uow, application.id, sha256) is not None:
         return False
-    asked = {department_id: for_whom(unit, application, department_id) for department_id in _named(application)}
-    due_at = unit.now + unit.rules.correction_period
+    asked = {department_id: for_whom(uow, application, department_id) for department_id in _named(application)}
+    due_at = uow.now + uow.rules.correction_period
     if application.correction_until is not None:
         due_at = min(due_at, application.correction_until)
     consultation = Consultation(
         application_id=application.id,
         round=round_,
-        asked_by=unit.actor.id,
-        asked_at=unit.now,
+        asked_by=uow.actor.id,
+        asked_at=uow.now,
         due_at=due_at,
         form=form,
         sha256=sha256,
     )
-    unit.session.add(consultation)
-    unit.session.flush()
+    uow.session.add(consultation)
+    uow.session.flush()
     audit_trail.record(
-        unit,
+        uow,
         "consents-asked",
         "consultation",
         consultation.id,
@@ -67,74 +67,74 @@ def ask(unit: Unit, application: Application, round_: int) -> bool:
     )
     for department_id, who in asked.items():
         consent = Consent(consultation_id=consultation.id, application_id=application.id, department_id=department_id)
-        unit.session.add(consent)
-        unit.session.flush()
-        _tell(unit, application, who, "consent-asked", consent.id)
+        uow.session.add(consent)
+        uow.session.flush()
+        _tell(uow, application, who, "consent-asked", consent.id)
     return True
 
 
-def changed(unit: Unit, application: Application) -> None:
+def changed(uow: UnitOfWork, application: Application) -> None:
     """End a consultation whose form is not the application's any more: earlier consents are void."""
-    running = consents.open_of(unit, application.id)
-    if running is not None and running.sha256 != consents.hash_of(forms.contents(unit, application)):
-        _end(unit, application, "changed")
+    running = consents.open_of(uow, application.id)
+    if running is not None and running.sha256 != consents.hash_of(forms.contents(uow, application)):
+        _end(uow, application, "changed")
 
 
-def take_back(unit: Unit, application: Application) -> bool:
+def take_back(uow: UnitOfWork, application: Application) -> bool:
     """The drafter stops the consultation; whether there was one."""
-    return _end(unit, application, "withdrawn") is not None
+    return _end(uow, application, "withdrawn") is not None
 
 
-def consent(unit: Unit, consent_id: str, proof: Proof) -> Consent:
+def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
     """The department agrees that the form's department is the applicant; signed. The last one hands the form in."""
-    row, consultation, application = _answerable(unit, consent_id, proof.form_sha256)
-    _sign(unit, row, consultation, "consented", proof)
-    if all(one.answer == "consented" for one in consents.answers(unit, consultation)):
-        consultation.ended_at, consultation.ended_because = unit.now, "consented"
+    row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
+    _sign(uow, row, consultation, "consented", proof)
+    if all(one.answer == "consented" for one in consents.answers(uow, consultation)):
+        consultation.ended_at, consultation.ended_because = uow.now, "consented"
         if application.submitted_at is None:
-            filing.first(unit, application, consultation.asked_by)
+            filing.first(uow, application, consultation.asked_by)
         else:
-            filing.corrected(unit, application, consultation.asked_by)
-        notification_service.tell(unit, application.drafter_id, "consents-complete", application_id=application.id)
+            filing.corrected(uow, application, consultation.asked_by)
+        notification_service.tell(uow, application.drafter_id, "consents-complete", application_id=application.id)
     return row
 
 
-def refuse(unit: Unit, consent_id: str, reason: str, proof: Proof) -> Consent:
+def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Consent:
     """The department does not agree; signed, with a reason. The form goes back to the drafter."""
     if not reason.strip():
         raise Refused("reason-missing", "请写明不同意的理由。", "Say why you refuse.", status=422, field="reason")
-    row, consultation, application = _answerable(unit, consent_id, proof.form_sha256)
-    _sign(unit, row, consultation, "refused", proof, reason=reason.strip())
-    _end(unit, application, "refused")
-    notification_service.tell(unit, application.drafter_id, "consent-refused", application_id=application.id)
+    row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
+    _sign(uow, row, consultation, "refused", proof, reason=reason.strip())
+    _end(uow, application, "refused")
+    notification_service.tell(uow, application.drafter_id, "consent-refused", application_id=application.id)
     return row
 
 
-def tend(unit: Unit) -> None:
+def tend(uow: UnitOfWork) -> None:
     """Remind of consents a day before they lapse, and let lapse what was not given in time."""
     running = select(Consultation).where(Consultation.ended_at.is_(None)).with_for_update()
-    for consultation in unit.session.scalars(running).all():
-        application = unit.session.get_one(Application, consultation.application_id)
-        if unit.now >= consultation.due_at:
-            _end(unit, application, "lapsed")
-            notification_service.tell(unit, application.drafter_id, "consents-lapsed", application_id=application.id)
-        elif consultation.reminded_at is None and unit.now >= _reminder(consultation):
-            consultation.reminded_at = unit.now
-            for one in consents.answers(unit, consultation):
+    for consultation in uow.session.scalars(running).all():
+        application = uow.session.get_one(Application, consultation.application_id)
+        if uow.now >= consultation.due_at:
+            _end(uow, application, "lapsed")
+            notification_service.tell(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
+        elif consultation.reminded_at is None and uow.now >= _reminder(consultation):
+            consultation.reminded_at = uow.now
+            for one in consents.answers(uow, consultation):
                 if one.answer is None:
-                    who = answerers(unit, application, one.department_id)
-                    _tell(unit, application, who, "consent-reminder", one.id)
+                    who = answerers(uow, application, one.department_id)
+                    _tell(uow, application, who, "consent-reminder", one.id)
 
 
 def _named(application: Application) -> list[str]:
     return list(application.joint_department_ids or ())
 
 
-def _end(unit: Unit, application: Application, because: str) -> Consultation | None:
-    ended = consents.end_open(unit, application.id, because)
+def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
+    ended = consents.end_open(uow, application.id, because)
     if ended is not None:
         audit_trail.record(
-            unit,
+            uow,
             "consultation-ended",
             "consultation",
             ended.id,
@@ -144,25 +144,25 @@ def _end(unit: Unit, application: Application, because: str) -> Consultation | N
     return ended
 
 
-def found(unit: Unit, consent_id: str) -> tuple[Consent, Consultation, Application]:
+def found(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Application]:
     """The consent for those who may give it, or gave it; NotFound for everybody else."""
-    consent = unit.session.get(Consent, consent_id)
+    consent = uow.session.get(Consent, consent_id)
     if consent is not None:
-        application = unit.session.get_one(Application, consent.application_id)
-        running = unit.session.get_one(Consultation, consent.consultation_id)
-        asked = running.ended_at is None and unit.actor.id in answerers(unit, application, consent.department_id)
-        if asked or unit.actor.id == consent.person_id:
+        application = uow.session.get_one(Application, consent.application_id)
+        running = uow.session.get_one(Consultation, consent.consultation_id)
+        asked = running.ended_at is None and uow.actor.id in answerers(uow, application, consent.department_id)
+        if asked or uow.actor.id == consent.person_id:
             return consent, running, application
     raise NotFound("同意书", "consent", consent_id)
 
 
-def _answerable(unit: Unit, consent_id: str, form_sha256: str) -> tuple[Consent, Consultation, Application]:
-    consent, consultation, application = found(unit, consent_id)
+def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Consent, Consultation, Application]:
+    consent, consultation, application = found(uow, consent_id)
     # the case first, as everybody locks it: a redraft at the same moment waits or is waited for
-    unit.session.refresh(application, with_for_update=True)
-    unit.session.refresh(consultation, with_for_update=True)
-    unit.session.refresh(consent, with_for_update=True)
-    refusal = why_not(unit, consent, consultation, application)
+    uow.session.refresh(application, with_for_update=True)
+    uow.session.refresh(consultation, with_for_update=True)
+    uow.session.refresh(consent, with_for_update=True)
+    refusal = why_not(uow, consent, consultation, application)
     if refusal is not None:
         raise refusal
     if form_sha256 != consultation.sha256:
@@ -175,11 +175,11 @@ def _answerable(unit: Unit, consent_id: str, form_sha256: str) -> tuple[Consent,
     return consent, consultation, application
 
 
-def why_not(unit: Unit, consent: Consent, consultation: Consultation, application: Application) -> Refused | None:
+def why_not(uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application) -> Refused | None:
     """Why the acting person may not answer now, or None."""
     if consent.answer is not None:
         return Refused("answered", "本部门已经答复，无需再办理。", "Your department has answered already.")
-    if consultation.ended_at is not None or unit.now >= consultation.due_at:
+    if consultation.ended_at is not None or uow.now >= consultation.due_at:
         return Refused(
             "consultation-over",
             "此次协商已经结束（已修改、被他人拒绝或超过期限），无需再办理。",
@@ -187,13 +187,13 @@ def why_not(unit: Unit, consent: Consent, consultation: Consultation, applicatio
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         return Refused("withdrawn", "申请已撤回或已结束。", "The application was withdrawn or has ended.")
-    if unit.actor.id not in answerers(unit, application, consent.department_id):
+    if uow.actor.id not in answerers(uow, application, consent.department_id):
         return Refused("not-yours", "此项同意不属于您的职责。", "This consent is not yours to give.", status=403)
     return None
 
 
 def _sign(
-    unit: Unit, row: Consent, consultation: Consultation, answer: str, proof: Proof, *, reason: str | None = None
+    uow: UnitOfWork, row: Consent, consultation: Consultation, answer: str, proof: Proof, *, reason: str | None = None
 ) -> None:
     statement = {
         "kind": "consent",
@@ -204,14 +204,14 @@ def _sign(
         "applicant": consultation.form["department"]["id"],
         "answer": answer,
         "reason": reason,
-        "person": unit.actor.id,
-        "decidedAt": signature_signing.moment(unit, proof).isoformat(),
+        "person": uow.actor.id,
+        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(unit, statement, proof)
-    row.answer, row.person_id, row.answered_at, row.reason = answer, unit.actor.id, unit.now, reason
+    signed = signature_signing.sign(uow, statement, proof)
+    row.answer, row.person_id, row.answered_at, row.reason = answer, uow.actor.id, uow.now, reason
     row.statement_sha256, row.signature = signed.sha256, signed.signature
     audit_trail.record(
-        unit,
+        uow,
         f"consent-{answer}",
         "consent",
         row.id,
@@ -226,6 +226,6 @@ def _reminder(consultation: Consultation) -> datetime:
     return consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
 
 
-def _tell(unit: Unit, application: Application, who: list[str], code: str, consent_id: str) -> None:
-    for person_id in access_queries.directory(unit).present(who) or who:
-        notification_service.tell(unit, person_id, code, application_id=application.id, subject_id=consent_id)
+def _tell(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
+    for person_id in access_queries.directory(uow).present(who) or who:
+        notification_service.tell(uow, person_id, code, application_id=application.id, subject_id=consent_id)

@@ -2,7 +2,7 @@
 
 from services.database.tables.applications import Application
 from services.database.tables.people import Department
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.policy import consent_givers
 from services.runtime.errors import Refused
@@ -10,7 +10,7 @@ from services.runtime.errors import Refused
 MOST = 10  # departments of one application beside the applicant's own
 
 
-def check(unit: Unit, department_ids: tuple[str, ...], own_department_id: str) -> None:
+def check(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
     """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
     if len(department_ids) > MOST:
         raise wrong(
@@ -19,7 +19,7 @@ def check(unit: Unit, department_ids: tuple[str, ...], own_department_id: str) -
             f"A joint application names at most {MOST} departments: leave some out.",
         )
     for department_id in department_ids:
-        if unit.session.get(Department, department_id) is None:
+        if uow.session.get(Department, department_id) is None:
             raise wrong(
                 "unknown",
                 f"没有这个部门：{department_id}，请从列表中选择。",
@@ -35,17 +35,17 @@ def check(unit: Unit, department_ids: tuple[str, ...], own_department_id: str) -
         raise wrong("department-twice", "同一部门列了两次，请删去一个。", "A department is named twice: remove one.")
 
 
-def answerers(unit: Unit, application: Application, department_id: str) -> list[str]:
+def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
     outside = {application.drafter_id, *application.subject_ids}
-    return consent_givers(access_queries.directory(unit), department_id, outside)
+    return consent_givers(access_queries.directory(uow), department_id, outside)
 
 
-def for_whom(unit: Unit, application: Application, department_id: str) -> list[str]:
+def for_whom(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """As ``answerers``; Refused where nobody could answer for the department."""
-    who = answerers(unit, application, department_id)
+    who = answerers(uow, application, department_id)
     if not who:
-        department = unit.session.get_one(Department, department_id)
+        department = uow.session.get_one(Department, department_id)
         raise wrong(
             "nobody-consents",
             f"{department.name_zh}目前没有可以表示同意的负责人或代理人，请先联系管理员指定。",

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, findings, previews
 from services.domain.applications.findings import Found
 from services.domain.stages.catalogue import STAGES, Question
@@ -40,9 +40,9 @@ class Criticism:
     fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
-def of(unit: Unit, application: Application) -> Criticism | None:
+def of(uow: UnitOfWork, application: Application) -> Criticism | None:
     """What was criticised in the round that came back; None where nothing came back."""
-    decision = unit.session.scalar(
+    decision = uow.session.scalar(
         select(Decision)
         .where(
             Decision.application_id == application.id,
@@ -52,14 +52,14 @@ def of(unit: Unit, application: Application) -> Criticism | None:
         .order_by(Decision.decided_at.desc())
         .limit(1)
     )
-    rows = findings.of_round(unit, application.id, application.round, completeness.CHECK)
+    rows = findings.of_round(uow, application.id, application.round, completeness.CHECK)
     found = tuple(Found(row.code, "blocks", row.zh, row.en, row.item_id) for row in rows if row.severity == "blocks")
     if decision is None:
         at = rows[0].found_at if rows else application.submitted_at or application.created_at
         return Criticism(None, None, at, None, (), found, _by_field((), found)) if found else None
     asked = STAGES[decision.stage].questions
     denied = tuple(one for one in asked if one.yes_to_approve and not decision.answers.get(one.code, True))
-    by = unit.session.get_one(Person, decision.decided_by).name
+    by = uow.session.get_one(Person, decision.decided_by).name
     return Criticism(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.database.tables.applications import Application
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import service
 from services.domain.audit import trail as audit_trail
 from services.domain.process import messages, outbox
@@ -20,30 +20,30 @@ class Opened:
     application_number: str  # what people call the case; Operate shows it from here on
 
 
-def open_case(unit: Unit, application_id: str, process_instance_key: int) -> Opened:
+def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -> Opened:
     """Bind the application to the process instance that runs it; any other instance is a duplicate and ends.
 
     Raises Fatal for an application that was not submitted or has no items: such a case cannot run.
     """
-    application = unit.session.get(Application, application_id, with_for_update=True)
-    items = service.item_ids(unit, application_id)
+    application = uow.session.get(Application, application_id, with_for_update=True)
+    items = service.item_ids(uow, application_id)
     if application is None or application.submitted_at is None or not items:
         cause = "there is no submitted application of this id" if application is None else "it has no items"
         raise Fatal(f"could not open the case | application {application_id} | {cause} | cancel this process instance")
     if application.process_instance_key is None:
         application.process_instance_key = process_instance_key
-        application.correction_seconds = unit.rules.correction_period // timedelta(seconds=1)
+        application.correction_seconds = uow.rules.correction_period // timedelta(seconds=1)
         audit_trail.record(
-            unit,
+            uow,
             "case-opened",
             "application",
             application_id,
             application_id=application_id,
             process_instance=str(process_instance_key),
         )
-    outbox.settle(unit, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
+    outbox.settle(uow, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
     duplicate = application.process_instance_key != process_instance_key
-    return Opened(duplicate, items, agreed_limits.correction_period(unit, application), application.number or "")
+    return Opened(duplicate, items, agreed_limits.correction_period(uow, application), application.number or "")
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,20 @@ class Expiry:
     item_ids: list[str]
 
 
-def expire(unit: Unit, application_id: str, round_: int) -> Expiry:
+def expire(uow: UnitOfWork, application_id: str, round_: int) -> Expiry:
     """The time to correct is over. A correction that came before this moment wins; later ones are refused.
 
     ``round_`` is the process's count: the number that the awaited correction makes.
     """
-    application = unit.session.get_one(Application, application_id, with_for_update=True)
+    application = uow.session.get_one(Application, application_id, with_for_update=True)
     corrected = application.round >= round_
     if corrected:
         outbox.settle(
-            unit, application_id, "the process found the correction in the book", messages.APPLICATION_CORRECTED
+            uow, application_id, "the process found the correction in the book", messages.APPLICATION_CORRECTED
         )
     else:
         application.correction_until = None
         audit_trail.record(
-            unit, "correction-expired", "application", application_id, application_id=application_id, round=round_
+            uow, "correction-expired", "application", application_id, application_id=application_id, round=round_
         )
-    return Expiry(corrected, service.item_ids(unit, application_id))
+    return Expiry(corrected, service.item_ids(uow, application_id))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, forms, security_check
 from services.domain.applications.findings import Found
 from services.domain.applications.forms import Form
@@ -41,16 +41,16 @@ FIELDS = {
 }
 
 
-def preview(unit: Unit, form: Form, positions: Sequence[int] | None = None) -> list[Found]:
+def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[Found]:
     """What the checks would find of this form, the blocking ones first; nothing is written.
 
     The acting person is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
     some of the items that are typed cannot be read yet.
     """
-    person = unit.session.get_one(Person, unit.actor.id)
+    person = uow.session.get_one(Person, uow.actor.id)
     application = Application(drafter_id=person.id, department_id=person.department_id)
     forms.fill(application, form)
-    if form.custodian_id is not None and unit.session.get(Person, form.custodian_id) is None:
+    if form.custodian_id is not None and uow.session.get(Person, form.custodian_id) is None:
         application.custodian_id = None
     places = range(1, len(form.items) + 1) if positions is None else positions
     items = [
@@ -64,30 +64,30 @@ def preview(unit: Unit, form: Form, positions: Sequence[int] | None = None) -> l
         )
         for place, asked in zip(places, form.items, strict=True)
     ]
-    found = completeness.check(unit, application, items) + security_check.for_applicant(unit, application, items)
+    found = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
         found.append(Found("items-missing", "blocks", "请至少选择一个摄像头和时间段。", "Choose a camera and a span."))
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda one: order.index(one.severity))
 
 
-def require_complete(unit: Unit, form: Form) -> None:
+def require_complete(uow: UnitOfWork, form: Form) -> None:
     """Refused where the preliminary review would send the form back at once; with the first thing that is missing."""
-    missing = [one for one in preview(unit, form) if one.severity == "blocks"]
+    missing = [one for one in preview(uow, form) if one.severity == "blocks"]
     if missing:
         first = missing[0]
         raise Refused("incomplete", first.zh, first.en, status=422, field=FIELDS.get(first.code, "items"))
 
 
-def is_preserved(unit: Unit, application_id: str, camera_id: str, span: Span) -> bool:
+def is_preserved(uow: UnitOfWork, application_id: str, camera_id: str, span: Span) -> bool:
     """Whether an own application holds the footage in quarantine already; False too where there is no such one."""
-    application = unit.session.get(Application, application_id)
-    if application is None or application.drafter_id != unit.actor.id:
+    application = uow.session.get(Application, application_id)
+    if application is None or application.drafter_id != uow.actor.id:
         return False
     held = (
         row
-        for item in preservations.items_in_scope(unit, application_id)
+        for item in preservations.items_in_scope(uow, application_id)
         if item.camera_id == camera_id
-        for row in preservations.held(unit, item.id)
+        for row in preservations.held(uow, item.id)
     )
     return any(row.asked_start <= span.start and span.end <= row.asked_end for row in held)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications.findings import Found
 
@@ -24,22 +24,22 @@ class Recipient:
     agreement: bool
 
 
-def of(unit: Unit, application: Application) -> list[Recipient]:
+def of(uow: UnitOfWork, application: Application) -> list[Recipient]:
     """Whom the application names, as things are now: no more those who have left since."""
-    active = [person for person in _named(unit, application) if person.active]
-    agreed = access_queries.agreed(unit, [person.id for person in active])
+    active = [person for person in _named(uow, application) if person.active]
+    agreed = access_queries.agreed(uow, [person.id for person in active])
     return [Recipient(person.id, person.name, person.id in agreed) for person in active]
 
 
-def names(unit: Unit, application: Application) -> tuple[str, ...]:
+def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
     """The names on the list as it was handed in, whoever has left since."""
-    return tuple(person.name for person in _named(unit, application))
+    return tuple(person.name for person in _named(uow, application))
 
 
-def unfit(unit: Unit, application: Application) -> Iterator[Found]:
+def unfit(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
-    named = _named(unit, application)
-    administrators = access_queries.directory(unit).administrators
+    named = _named(uow, application)
+    administrators = access_queries.directory(uow).administrators
     kinds = (
         ("left", "已离职", "has left", [one for one in named if not one.active]),
         (
@@ -65,9 +65,9 @@ def unfit(unit: Unit, application: Application) -> Iterator[Found]:
             )
 
 
-def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
+def without_agreement(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     """Who has to sign the confidentiality agreement first (R59)."""
-    missing = [one.name for one in of(unit, application) if not one.agreement]
+    missing = [one.name for one in of(uow, application) if not one.agreement]
     if missing:
         yield Found(
             "recipient-agreement-missing",
@@ -77,14 +77,14 @@ def without_agreement(unit: Unit, application: Application) -> Iterator[Found]:
         )
 
 
-def known(unit: Unit, person_ids: Iterable[str]) -> list[Person]:
+def known(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
     """The people of these identifiers, whoever has left among them; what is no person is left out."""
     wanted = list(person_ids)
     if not wanted:
         return []
-    found = {person.id: person for person in unit.session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    found = {person.id: person for person in uow.session.scalars(select(Person).where(Person.id.in_(wanted)))}
     return [found[person_id] for person_id in wanted if person_id in found]
 
 
-def _named(unit: Unit, application: Application) -> list[Person]:
-    return known(unit, application.recipients)
+def _named(uow: UnitOfWork, application: Application) -> list[Person]:
+    return known(uow, application.recipients)

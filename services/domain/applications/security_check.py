@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Agreement
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
@@ -33,39 +33,39 @@ class Checked:
     management_involved: bool
 
 
-def review(unit: Unit, application_id: str) -> Checked:
+def review(uow: UnitOfWork, application_id: str) -> Checked:
     """Check the case against the rules and keep what was found for the security reviewer."""
-    application = unit.session.get_one(Application, application_id, with_for_update=True)
-    outbox.settle(unit, application_id, "the security review has begun", REVIEW_DECIDED)
-    items = preservations.items_in_scope(unit, application_id)
-    cameras = _cameras(unit, items)
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, application_id)
+    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
+    items = preservations.items_in_scope(uow, application_id)
+    cameras = _cameras(uow, items)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
     security = bool(access_policy.concerns(staff, facts, "security"))
     management = bool(access_policy.concerns(staff, facts, "management"))
     found = [
         *_conflicts(security=security, management=management),
-        *_operators(unit),
-        *_clocks(unit, items, cameras),
-        *for_applicant(unit, application, items),
+        *_operators(uow),
+        *_clocks(uow, items, cameras),
+        *for_applicant(uow, application, items),
     ]
-    findings.keep(unit, application_id, application.round, CHECK, found)
+    findings.keep(uow, application_id, application.round, CHECK, found)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
     return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
 
 
-def for_applicant(unit: Unit, application: Application, items: Sequence[Item]) -> list[Found]:
+def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[Found]:
     """What the applicant can mend or should know beforehand; the rows need not be in the book."""
     return [
         *_subjects(application),
-        *_agreements(unit, application),
-        *recipients.without_agreement(unit, application),
-        *_scope(items, _cameras(unit, items)),
+        *_agreements(uow, application),
+        *recipients.without_agreement(uow, application),
+        *_scope(items, _cameras(uow, items)),
         *_use(application),
     ]
 
 
-def _cameras(unit: Unit, items: Sequence[Item]) -> dict[str, Camera]:
-    return {item.id: unit.session.get_one(Camera, item.camera_id) for item in items}
+def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
+    return {item.id: uow.session.get_one(Camera, item.camera_id) for item in items}
 
 
 def _subjects(application: Application) -> Iterator[Found]:
@@ -102,21 +102,21 @@ def _conflicts(*, security: bool, management: bool) -> Iterator[Found]:
         )
 
 
-def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
+def _agreements(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     if application.custodian_id is None:
         return
-    until = unit.now + timedelta(days=application.requested_use_days)
-    agreement = unit.session.scalar(
+    until = uow.now + timedelta(days=application.requested_use_days)
+    agreement = uow.session.scalar(
         select(Agreement)
         .where(
             Agreement.person_id == application.custodian_id,
-            Agreement.signed_at <= unit.now,
+            Agreement.signed_at <= uow.now,
             Agreement.ended_at.is_(None),
         )
         .order_by(Agreement.expires_at.desc())
         .limit(1)
     )
-    if agreement is None or agreement.expires_at <= unit.now:
+    if agreement is None or agreement.expires_at <= uow.now:
         yield Found(
             "custodian-agreement-missing",
             "warns",
@@ -132,8 +132,8 @@ def _agreements(unit: Unit, application: Application) -> Iterator[Found]:
         )
 
 
-def _operators(unit: Unit) -> Iterator[Found]:
-    staff = access_queries.directory(unit)
+def _operators(uow: UnitOfWork) -> Iterator[Found]:
+    staff = access_queries.directory(uow)
     if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
         yield Found(
             "operator-agreement-missing",
@@ -164,10 +164,10 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]
             )
 
 
-def _clocks(unit: Unit, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
     """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
     for item in items:
-        clock = clocks.of_recorder(unit, cameras[item.id].recorder_id)
+        clock = clocks.of_recorder(uow, cameras[item.id].recorder_id)
         if clock.too_far:
             seconds = f"{clock.offset.total_seconds():+.0f} ± {clock.uncertainty.total_seconds():.0f}"
             yield Found(

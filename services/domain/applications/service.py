@@ -12,7 +12,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import filing, forms, joint, joint_departments
 from services.domain.applications.forms import SENSITIVITIES, Form
@@ -25,111 +25,113 @@ from services.runtime.errors import NotFound, Refused
 LONGEST_TEXT = 4000
 
 
-def draft(unit: Unit, form: Form, *, previous_id: str | None = None, application_id: str | None = None) -> Application:
+def draft(
+    uow: UnitOfWork, form: Form, *, previous_id: str | None = None, application_id: str | None = None
+) -> Application:
     """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
-    person = _me(unit)
-    if previous_id is not None and own(unit, previous_id).submitted_at is None:
+    person = _me(uow)
+    if previous_id is not None and own(uow, previous_id).submitted_at is None:
         raise NotFound("申请", "application", previous_id)
     application = Application(
         id=application_id or new_id(),
-        policy_version=unit.rules.policy_version,
+        policy_version=uow.rules.policy_version,
         drafter_id=person.id,
         department_id=person.department_id,
         previous_id=previous_id,
-        created_at=unit.now,
+        created_at=uow.now,
         round=0,
     )
-    check_storable(unit, form)
+    check_storable(uow, form)
     forms.fill(application, form)
-    unit.session.add(application)
-    unit.session.flush()
-    forms.replace_items(unit, application, form.items)
-    audit_trail.record(unit, "application-drafted", "application", application.id, application_id=application.id)
+    uow.session.add(application)
+    uow.session.flush()
+    forms.replace_items(uow, application, form.items)
+    audit_trail.record(uow, "application-drafted", "application", application.id, application_id=application.id)
     return application
 
 
-def redraft(unit: Unit, application_id: str, form: Form) -> Application:
+def redraft(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     """Change a draft; refused once it was submitted."""
-    application = own(unit, application_id, for_change=True)  # or the form could be frozen before this and change after
+    application = own(uow, application_id, for_change=True)  # or the form could be frozen before this and change after
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
             "申请已提交，不能再改草稿；被退回后可以补正。",
             "The application was submitted: correct it when it is returned.",
         )
-    check_storable(unit, form, application)
+    check_storable(uow, form, application)
     forms.fill(application, form)
-    forms.replace_items(unit, application, form.items)
-    joint.changed(unit, application)
+    forms.replace_items(uow, application, form.items)
+    joint.changed(uow, application)
     return application
 
 
-def submit(unit: Unit, application_id: str) -> Application:
+def submit(uow: UnitOfWork, application_id: str) -> Application:
     """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error.
 
     Of a joint application the departments are asked first (R17): it stays a draft until all have consented.
     """
-    application = own(unit, application_id, for_change=True)
+    application = own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         return application
-    if not preservations.items_in_scope(unit, application_id):
+    if not preservations.items_in_scope(uow, application_id):
         raise Refused(
             "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
         )
-    if not joint.ask(unit, application, 0):
-        filing.first(unit, application, unit.actor.id)
+    if not joint.ask(uow, application, 0):
+        filing.first(uow, application, uow.actor.id)
     return application
 
 
-def correct(unit: Unit, application_id: str, form: Form) -> Application:
+def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     """Correct a returned application: a new round begins, every decision is asked for anew (R22).
 
     Where joint departments have to consent to the changed form, the round begins with the last consent.
     """
-    application = own(unit, application_id, for_change=True)
+    application = own(uow, application_id, for_change=True)
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
             "not-returned",
             "申请未被退回，或补正期限已过，不能补正。",
             "The application was not returned, or the time to correct it is over.",
         )
-    if unit.now >= application.correction_until:
+    if uow.now >= application.correction_until:
         raise Refused(
             "correction-over",
             "补正期限已过；如仍需要，请重新申请并注明原申请编号。",
             "The time to correct it is over: apply anew and name this application.",
         )
-    check_storable(unit, form, application)
+    check_storable(uow, form, application)
     if not form.items:
         raise Refused(
             "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
         )
     forms.fill(application, form)
-    forms.replace_items(unit, application, form.items, application.round + 1)
-    if not joint.ask(unit, application, application.round + 1):
-        filing.corrected(unit, application, unit.actor.id)
+    forms.replace_items(uow, application, form.items, application.round + 1)
+    if not joint.ask(uow, application, application.round + 1):
+        filing.corrected(uow, application, uow.actor.id)
     return application
 
 
-def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
+def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     """Withdraw before anything was handed over; afterwards somebody holds a copy and has to return it."""
-    application = own(unit, application_id, for_change=True)
+    application = own(uow, application_id, for_change=True)
     if application.withdrawn_at is not None:
         return application
-    stopped = joint.take_back(unit, application)
+    stopped = joint.take_back(uow, application)
     if stopped and application.submitted_at is None:
         return application  # a draft again
-    handed_over = unit.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
+    handed_over = uow.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
     of_case = select(Copy.item_id).where(Copy.application_id == application.id, Copy.discarded_at.is_(None))
-    copied = set(unit.session.scalars(of_case))
-    ready = copies_ready(preservations.items_in_scope(unit, application.id), copied)
+    copied = set(uow.session.scalars(of_case))
+    ready = copies_ready(preservations.items_in_scope(uow, application.id), copied)
     refusal = no_withdrawal(application, handed_over=handed_over, copies_ready=ready)
     if refusal is not None:
         raise refusal
-    application.withdrawn_at = unit.now
+    application.withdrawn_at = uow.now
     application.correction_until = None
     audit_trail.record(
-        unit,
+        uow,
         "application-withdrawn",
         "application",
         application_id,
@@ -137,7 +139,7 @@ def withdraw(unit: Unit, application_id: str, reason: str) -> Application:
         reason=reason,
     )
     outbox.publish(
-        unit,
+        uow,
         messages.APPLICATION_WITHDRAWN,
         application_id,
         application_id=application_id,
@@ -168,29 +170,29 @@ def no_withdrawal(application: Application, *, handed_over: bool, copies_ready: 
     return None
 
 
-def own(unit: Unit, application_id: str, *, for_change: bool = False) -> Application:
+def own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -> Application:
     """The application, if the acting person drafted it or heads its department; NotFound for everybody else.
 
     A head whom the case concerns does not act for the department in it (T8).
     """
     query = select(Application).where(Application.id == application_id)
-    application = unit.session.scalar(query.with_for_update() if for_change else query)
-    if application is None or not is_of_applicant(unit, application):
+    application = uow.session.scalar(query.with_for_update() if for_change else query)
+    if application is None or not is_of_applicant(uow, application):
         raise NotFound("申请", "application", application_id)
     return application
 
 
-def item_ids(unit: Unit, application_id: str) -> list[str]:
-    return [item.id for item in preservations.items_in_scope(unit, application_id)]
+def item_ids(uow: UnitOfWork, application_id: str) -> list[str]:
+    return [item.id for item in preservations.items_in_scope(uow, application_id)]
 
 
-def check_storable(unit: Unit, form: Form, application: Application | None = None) -> None:
+def check_storable(uow: UnitOfWork, form: Form, application: Application | None = None) -> None:
     """What no draft may break: known cameras and people, spans that run forward, texts of a sane length.
 
     ``application`` is the one that the form is for, where there is one already.
     """
-    own_department = application.department_id if application else _me(unit).department_id
-    joint_departments.check(unit, form.joint_department_ids, own_department)
+    own_department = application.department_id if application else _me(uow).department_id
+    joint_departments.check(uow, form.joint_department_ids, own_department)
     for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because"):
         text = getattr(form, name)
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
@@ -206,16 +208,16 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
     for code in form.sensitivities:
         if code not in SENSITIVITIES:
             raise _unknown("sensitivities", "敏感内容", "kind of sensitive content", code)
-    if len(form.items) > unit.rules.max_items:
+    if len(form.items) > uow.rules.max_items:
         raise Refused(
             "too-many-items",
-            f"一份申请最多 {unit.rules.max_items} 项，请分开申请。",
-            f"One application holds at most {unit.rules.max_items} items: apply for the rest separately.",
+            f"一份申请最多 {uow.rules.max_items} 项，请分开申请。",
+            f"One application holds at most {uow.rules.max_items} items: apply for the rest separately.",
             status=422,
             field="items",
         )
     for asked in form.items:
-        _camera_in_use(unit, asked.camera_id)
+        _camera_in_use(uow, asked.camera_id)
         if asked.zone not in _zones():
             raise _unknown("items", "时区", "time zone", asked.zone)
         if asked.end <= asked.start:
@@ -226,7 +228,7 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
                 status=422,
                 field="items",
             )
-    upload_sources.check(unit, {asked.camera_id for asked in form.items}, application)
+    upload_sources.check(uow, {asked.camera_id for asked in form.items}, application)
     named = {
         "custodian_id": [form.custodian_id] if form.custodian_id is not None else [],
         "recipient_ids": form.recipient_ids,
@@ -234,15 +236,15 @@ def check_storable(unit: Unit, form: Form, application: Application | None = Non
     }
     for name, person_ids in named.items():
         for person_id in person_ids:
-            if unit.session.get(Person, person_id) is None:
+            if uow.session.get(Person, person_id) is None:
                 raise _unknown(name, "人员", "person", person_id)
 
 
-def _camera_in_use(unit: Unit, camera_id: str) -> None:
-    camera = unit.session.get(Camera, camera_id)
+def _camera_in_use(uow: UnitOfWork, camera_id: str) -> None:
+    camera = uow.session.get(Camera, camera_id)
     if camera is None:
         raise _unknown("items", "摄像头", "camera", camera_id)
-    recorder = unit.session.get_one(Recorder, camera.recorder_id)
+    recorder = uow.session.get_one(Recorder, camera.recorder_id)
     if not camera.active or not (recorder.active or recorder.kind == BROUGHT):
         raise Refused(
             "camera-retired",
@@ -253,8 +255,8 @@ def _camera_in_use(unit: Unit, camera_id: str) -> None:
         )
 
 
-def _me(unit: Unit) -> Person:
-    return unit.session.get_one(Person, unit.actor.id)
+def _me(uow: UnitOfWork) -> Person:
+    return uow.session.get_one(Person, uow.actor.id)
 
 
 def copies_ready(items: Collection[Item], copied: Collection[str]) -> bool:
@@ -266,13 +268,13 @@ def copies_ready(items: Collection[Item], copied: Collection[str]) -> bool:
     return bool(found) and found <= set(copied) and all(item.outcome is not None for item in items)
 
 
-def is_of_applicant(unit: Unit, application: Application) -> bool:
+def is_of_applicant(uow: UnitOfWork, application: Application) -> bool:
     """Whether the acting person drafted the application, or heads its department and is no subject of it."""
-    if application.drafter_id == unit.actor.id:
+    if application.drafter_id == uow.actor.id:
         return True
-    if application.submitted_at is None or unit.actor.id in application.subject_ids:
+    if application.submitted_at is None or uow.actor.id in application.subject_ids:
         return False
-    return unit.actor.id in access_queries.directory(unit).holders(application.department_id, "head", "deputy")
+    return uow.actor.id in access_queries.directory(uow).holders(application.department_id, "head", "deputy")
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.applications import joint
 from services.runtime.errors import Retryable
 from services.runtime.waiting import set_within
@@ -14,7 +14,7 @@ ACTOR = Actor("system", "upkeep")
 EVERY = timedelta(minutes=1)
 
 
-async def keep_tending(register: Register, on_turn: list[Callable[[], None]]) -> None:
+async def keep_tending(database: Database, on_turn: list[Callable[[], None]]) -> None:
     """Tend the books every minute, and at once when the clock is turned, until cancelled.
 
     Several processes that do so disturb each other as little as several relays: what is done is done once.
@@ -24,5 +24,5 @@ async def keep_tending(register: Register, on_turn: list[Callable[[], None]]) ->
     while True:
         turned.clear()
         with suppress(Retryable):
-            await register.run(ACTOR, joint.tend)
+            await database.run(ACTOR, joint.tend)
         await set_within(turned, EVERY.total_seconds())

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from services.database.tables.checkpoints import AuditCheckpoint
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit.checkpoints import Due
 from services.runtime.errors import Fatal, Retryable
@@ -32,7 +32,7 @@ class LogHead:
 
     def __init__(
         self,
-        register: Register,
+        database: Database,
         key: LogKey,
         store: Store,
         *,
@@ -40,7 +40,7 @@ class LogHead:
         anchor_every: timedelta,
         time_stamper: TimeStamper | None = None,
     ) -> None:
-        self._register = register
+        self._register = database
         self._key = key
         self._store = store
         self._every = every

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import tree
 from services.domain.audit.tree import STANDS_STILL
 from services.runtime.errors import Fatal
@@ -22,30 +22,30 @@ Sign = Callable[[Checkpoint], str]
 LATE = "checkpoint-late"
 
 
-def newest(unit: Unit) -> AuditCheckpoint | None:
-    return unit.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
+def newest(uow: UnitOfWork) -> AuditCheckpoint | None:
+    return uow.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
 
 
-def of_size(unit: Unit, size: int) -> AuditCheckpoint | None:
-    return unit.session.get(AuditCheckpoint, size)
+def of_size(uow: UnitOfWork, size: int) -> AuditCheckpoint | None:
+    return uow.session.get(AuditCheckpoint, size)
 
 
-def told(unit: Unit) -> dict[str, Any] | None:
+def told(uow: UnitOfWork) -> dict[str, Any] | None:
     """The newest as labels, documents and decisions name it; None where none was signed yet."""
-    row = newest(unit)
+    row = newest(uow)
     return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
 
 
-def lag(unit: Unit) -> timedelta:
+def lag(uow: UnitOfWork) -> timedelta:
     """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
-    row = newest(unit)
+    row = newest(uow)
     # By its moment, not its number: where the clock was set back, the first event is of later than now.
     first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
-    at = unit.session.scalar(first)
-    return max(unit.now - at, timedelta()) if at is not None else timedelta()
+    at = uow.session.scalar(first)
+    return max(uow.now - at, timedelta()) if at is not None else timedelta()
 
 
-def sign(unit: Unit, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint | None:
+def sign(uow: UnitOfWork, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint | None:
     """Sign the tree as it stands; None when it is signed already or has nothing in it.
 
     ``known``: the keys that have signed for this log, first the one that ``by`` signs with, whose name is the origin.
@@ -53,18 +53,16 @@ def sign(unit: Unit, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint 
     none of the keys has signed that one: the keys' folder was lost, and nobody could check across the gap.
     """
     origin = known[0].name
-    size = tree.size(unit)
-    before = newest(unit)
+    size = tree.size(uow)
+    before = newest(uow)
     if before is not None:
         _check_known(before, known)
-        _check_goes_on(unit, before, size)
+        _check_goes_on(uow, before, size)
     if size == (before.size if before is not None else 0):
         return None
-    checkpoint = Checkpoint(origin, size, tree.root(unit, size))
-    row = AuditCheckpoint(
-        size=size, origin=origin, root=checkpoint.root_base64, note=by(checkpoint), signed_at=unit.now
-    )
-    unit.session.add(row)
+    checkpoint = Checkpoint(origin, size, tree.root(uow, size))
+    row = AuditCheckpoint(size=size, origin=origin, root=checkpoint.root_base64, note=by(checkpoint), signed_at=uow.now)
+    uow.session.add(row)
     return row
 
 
@@ -81,43 +79,43 @@ class Due:
         return hashlib.sha256(self.note.encode()).hexdigest()
 
 
-def to_anchor(unit: Unit, every: timedelta) -> Due | None:
+def to_anchor(uow: UnitOfWork, every: timedelta) -> Due | None:
     """The newest checkpoint, when it lies nowhere yet and none was put under a lock for ``every``."""
-    row = newest(unit)
-    if row is None or unit.session.get(AuditAnchor, row.size) is not None:
+    row = newest(uow)
+    if row is None or uow.session.get(AuditAnchor, row.size) is not None:
         return None
-    last = unit.session.scalar(select(AuditAnchor.anchored_at).order_by(AuditAnchor.size.desc()).limit(1))
-    if last is not None and unit.now - every < last <= unit.now:  # one of later than now: the clock was set back
+    last = uow.session.scalar(select(AuditAnchor.anchored_at).order_by(AuditAnchor.size.desc()).limit(1))
+    if last is not None and uow.now - every < last <= uow.now:  # one of later than now: the clock was set back
         return None
-    return Due(row.size, row.note, unit.now + unit.rules.important_retention)
+    return Due(row.size, row.note, uow.now + uow.rules.important_retention)
 
 
-def unanchored(unit: Unit) -> list[int]:
+def unanchored(uow: UnitOfWork) -> list[int]:
     """The sizes of the checkpoints since the last that was put under a lock; one may have been half put."""
-    last = unit.session.scalar(select(func.max(AuditAnchor.size))) or 0
-    return list(unit.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
+    last = uow.session.scalar(select(func.max(AuditAnchor.size))) or 0
+    return list(uow.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
 
 
-def anchored(unit: Unit, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
+def anchored(uow: UnitOfWork, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
     """Enter where a checkpoint lies; another portal may have been first."""
-    if unit.session.get(AuditAnchor, due.size) is None:
-        unit.session.add(
+    if uow.session.get(AuditAnchor, due.size) is None:
+        uow.session.add(
             AuditAnchor(
                 size=due.size,
                 bucket=bucket,
                 key=key,
                 version_id=version_id,
                 sha256=due.sha256,
-                anchored_at=unit.now,
+                anchored_at=uow.now,
                 retain_until=due.retain_until,
                 token=token,
             )
         )
 
 
-def anchors(unit: Unit) -> list[AuditAnchor]:
+def anchors(uow: UnitOfWork) -> list[AuditAnchor]:
     """All of them, the smallest first."""
-    return list(unit.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
+    return list(uow.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
 
 
 def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:
@@ -131,8 +129,8 @@ def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:
         ) from error
 
 
-def _check_goes_on(unit: Unit, before: AuditCheckpoint, size: int) -> None:
-    if size < before.size or tree.root(unit, before.size) != base64.b64decode(before.root):
+def _check_goes_on(uow: UnitOfWork, before: AuditCheckpoint, size: int) -> None:
+    if size < before.size or tree.root(uow, before.size) != base64.b64decode(before.root):
         raise Fatal(
             f"no checkpoint was signed | the audit trail | it has {size} events and does not go on from the "
             f"{before.size} that were signed at {before.signed_at.isoformat()} | leave the database as it is, and run "

@@ -9,45 +9,45 @@ from sqlalchemy import select
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail
 
 ROTATED, DRILLED = "key-rotated", "escrow-drilled"
 
 
-def rotated(unit: Unit, which: str, before: str, after: str) -> None:
+def rotated(uow: UnitOfWork, which: str, before: str, after: str) -> None:
     """``which``: seal, vault or log; ``before`` and ``after`` are public: fingerprints, a recipient."""
-    trail.record(unit, ROTATED, "key", which, before=before, after=after)
+    trail.record(uow, ROTATED, "key", which, before=before, after=after)
 
 
-def drilled(unit: Unit, recipient: str, results: Mapping[str, str]) -> None:
+def drilled(uow: UnitOfWork, recipient: str, results: Mapping[str, str]) -> None:
     """The escrow key behind ``recipient`` was tried on these masters: what held, by the master's id."""
     failed = sorted(name for name, result in results.items() if result != "held")
-    trail.record(unit, DRILLED, "key", "escrow", recipient=recipient, masters=dict(results), failed=failed)
+    trail.record(uow, DRILLED, "key", "escrow", recipient=recipient, masters=dict(results), failed=failed)
 
 
-def last_drill(unit: Unit) -> datetime | None:
+def last_drill(uow: UnitOfWork) -> datetime | None:
     """When the escrow key last opened all that it was tried on."""
-    drills = unit.session.scalars(
+    drills = uow.session.scalars(
         select(AuditEvent).where(AuditEvent.action == DRILLED).order_by(AuditEvent.seq.desc()).limit(100)
     )
     return next((one.at for one in drills if not json.loads(one.entry)["detail"]["failed"]), None)
 
 
-def masters_to_try(unit: Unit, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
+def masters_to_try(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
     """Id and sealed facts of those named, or of the oldest and the newest; those that were discarded are none."""
     query = select(Master).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at, Master.id)
     if ids:
-        rows = list(unit.session.scalars(query.where(Master.id.in_(ids))))
+        rows = list(uow.session.scalars(query.where(Master.id.in_(ids))))
     else:
-        oldest = unit.session.scalar(query.limit(1))
-        newest = unit.session.scalar(query.order_by(None).order_by(Master.retrieved_at.desc(), Master.id).limit(1))
+        oldest = uow.session.scalar(query.limit(1))
+        newest = uow.session.scalar(query.order_by(None).order_by(Master.retrieved_at.desc(), Master.id).limit(1))
         rows = [one for one in (oldest, newest) if one is not None]
     return [(id_, sealed) for id_, sealed in {row.id: dict(row.sealed) for row in rows}.items()]
 
 
-def first_master_at(unit: Unit) -> datetime | None:
+def first_master_at(uow: UnitOfWork) -> datetime | None:
     """When the oldest master that is kept was retrieved."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Master.retrieved_at).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at).limit(1)
     )

@@ -1,18 +1,16 @@
 """The audit trail: one event in the same transaction as each act, readings and viewings too (F29, R47, R52)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rfc8785
 
 from services.database.tables.audit import AuditEvent
+from services.database.unit_of_work import UnitOfWork
 from services.verifier.merkle import leaf_hash
-
-if TYPE_CHECKING:
-    from services.database.unit_of_work import Unit
 
 
 def record(
-    unit: "Unit",
+    uow: UnitOfWork,
     action: str,
     subject_kind: str,
     subject_id: str,
@@ -27,17 +25,17 @@ def record(
     entry = rfc8785.dumps(
         {
             "action": action,
-            "actor": {"id": unit.actor.id, "kind": unit.actor.kind},
+            "actor": {"id": uow.actor.id, "kind": uow.actor.kind},
             "application": application_id,
-            "at": unit.now.isoformat(),
+            "at": uow.now.isoformat(),
             "detail": detail,
             "subject": {"id": subject_id, "kind": subject_kind},
         }
     )
     event = AuditEvent(
-        at=unit.now,
-        actor_kind=unit.actor.kind,
-        actor_id=unit.actor.id,
+        at=uow.now,
+        actor_kind=uow.actor.kind,
+        actor_id=uow.actor.id,
         action=action,
         subject_kind=subject_kind,
         subject_id=subject_id,
@@ -45,5 +43,5 @@ def record(
         entry=entry.decode(),
         leaf_sha256=leaf_hash(entry).hex(),
     )
-    unit.events.append(event)
+    uow.events.append(event)
     return event

@@ -6,18 +6,16 @@ numbers have no holes, a unit that fails leaves none, and no unit waits for the 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from services.database.driver import Driver, driver_of
+from services.database.tables.audit import AuditEvent
+from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
-
-if TYPE_CHECKING:
-    from services.database.tables.audit import AuditEvent
-    from services.database.unit_of_work import Unit
 
 STANDS_STILL = "audit-stands-still"
 READ = "read the audit tree"
@@ -32,7 +30,7 @@ INSERT_EVENT = (
 INSERT_NODE = "INSERT INTO audit_nodes (level, position, sha256) VALUES (?, ?, ?)"
 
 
-def append(session: Session, events: "Sequence[AuditEvent]") -> None:
+def append(session: Session, events: Sequence[AuditEvent]) -> None:
     """Number the events, and write them and their nodes. The caller commits next and does nothing else before."""
     if not events:
         return
@@ -40,7 +38,7 @@ def append(session: Session, events: "Sequence[AuditEvent]") -> None:
     append_in(session.connection(), events)
 
 
-def append_in(connection: Connection, events: "Sequence[AuditEvent]") -> None:
+def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
     """As ``append``, where nothing is left to flush."""
     with driver_of(connection, "append to the audit trail") as driver:
         if driver.postgres:
@@ -68,25 +66,25 @@ def grown(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list
     return nodes
 
 
-def size(unit: "Unit") -> int:
+def size(uow: UnitOfWork) -> int:
     """How many events the trail has."""
-    return size_in(unit.session.connection())
+    return size_in(uow.session.connection())
 
 
-def root(unit: "Unit", of: int) -> bytes:
+def root(uow: UnitOfWork, of: int) -> bytes:
     """The root over the first ``of`` events."""
-    return root_in(unit.session.connection(), of)
+    return root_in(uow.session.connection(), of)
 
 
-def inclusion(unit: "Unit", index: int, of: int) -> dict[str, Any]:
+def inclusion(uow: UnitOfWork, index: int, of: int) -> dict[str, Any]:
     """The proof that the event ``index`` (its ``seq`` less one) is among the first ``of``; hashes in hex."""
-    hashes = inclusion_in(unit.session.connection(), index, of)
+    hashes = inclusion_in(uow.session.connection(), index, of)
     return {"index": index, "size": of, "hashes": [one.hex() for one in hashes]}
 
 
-def consistency(unit: "Unit", old: int, new: int) -> dict[str, Any]:
+def consistency(uow: UnitOfWork, old: int, new: int) -> dict[str, Any]:
     """The proof that the first ``new`` events begin with the first ``old``; hashes in hex."""
-    hashes = consistency_in(unit.session.connection(), old, new)
+    hashes = consistency_in(uow.session.connection(), old, new)
     return {"old": old, "new": new, "hashes": [one.hex() for one in hashes]}
 
 

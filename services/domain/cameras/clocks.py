@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import BROUGHT
@@ -75,34 +75,34 @@ def searched(granted: Span, clock: Clock) -> Span:
     return Span(start, end).widen(clock.uncertainty)
 
 
-def of_recorder(unit: Unit, recorder_id: str) -> Clock:
+def of_recorder(uow: UnitOfWork, recorder_id: str) -> Clock:
     """What is known of a recorder's clock now."""
-    return of(unit.session.get_one(Recorder, recorder_id))
+    return of(uow.session.get_one(Recorder, recorder_id))
 
 
 def of(row: Recorder) -> Clock:
     return Clock(row.clock_offset_ms, row.clock_method or "unknown", row.clock_uncertainty_ms, row.clock_measured_at)
 
 
-def keep(unit: Unit, row: Recorder, measured: Clock) -> None:
+def keep(uow: UnitOfWork, row: Recorder, measured: Clock) -> None:
     """Write down what was measured now. What a person read off a picture stands until the recorder itself is asked."""
     if row.clock_method == PICTURE and measured.method in ("configured", "unknown"):
         return
     row.clock_offset_ms, row.clock_method = measured.offset_ms, measured.method
     row.clock_uncertainty_ms = measured.uncertainty_ms
-    row.clock_measured_at = None if measured.offset_ms is None else unit.now
+    row.clock_measured_at = None if measured.offset_ms is None else uow.now
 
 
-def to_compare(unit: Unit, recorder_id: str) -> Recorder:
+def to_compare(uow: UnitOfWork, recorder_id: str) -> Recorder:
     """A recorder whose clock an operator compares; Refused with 403 for others."""
-    if not access_queries.directory(unit).holds(unit.actor.id, "storage-operator"):
+    if not access_queries.directory(uow).holds(uow.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
             "只有存储管理员可以核对录像机时钟。",
             "Recorders' clocks are compared by storage operators.",
             status=403,
         )
-    row = unit.session.get(Recorder, recorder_id, with_for_update=True)
+    row = uow.session.get(Recorder, recorder_id, with_for_update=True)
     if row is None or row.kind == BROUGHT:
         raise NotFound("录像机", "recorder", recorder_id)
     return row
@@ -123,17 +123,17 @@ def read_off(text: str, zone: str, near: datetime) -> datetime:
         raise _wrong() from error
 
 
-def compare(unit: Unit, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta) -> Recorder:
+def compare(uow: UnitOfWork, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta) -> Recorder:
     """Keep what the clock in a picture showed at a true time, and how surely both were read; for operators alone."""
-    row = to_compare(unit, recorder_id)
+    row = to_compare(uow, recorder_id)
     offset = shown - true
-    if true > unit.now + AHEAD or abs(offset) > LONGEST_OFFSET or not SUREST <= uncertainty <= FARTHEST:
+    if true > uow.now + AHEAD or abs(offset) > LONGEST_OFFSET or not SUREST <= uncertainty <= FARTHEST:
         raise _wrong()
     old = of(row).told()
     row.clock_offset_ms, row.clock_method = round(offset / timedelta(milliseconds=1)), PICTURE
     row.clock_uncertainty_ms = round(uncertainty / timedelta(milliseconds=1))
-    row.clock_measured_at = unit.now
-    audit_trail.record(unit, "recorder-clock-compared", "recorder", recorder_id, old=old, new=of(row).told())
+    row.clock_measured_at = uow.now
+    audit_trail.record(uow, "recorder-clock-compared", "recorder", recorder_id, old=old, new=of(row).told())
     return row
 
 

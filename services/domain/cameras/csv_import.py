@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from services.database.tables.cameras import Camera, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
 from services.runtime.errors import Refused
@@ -39,15 +39,15 @@ class Tried:
     done: bool = False
 
 
-def take(unit: Unit, content: bytes, *, dry_run: bool) -> Tried:
+def take(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> Tried:
     """Read the list; a camera is known by its recorder's name and its channel. Nothing is entered in a dry run, or
     while any line is wrong. Raises Refused where the file is no such list."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     tally = {"new": 0, "changed": 0, "same": 0}
     wrong: list[Wrong] = []
     seen: set[tuple[str, str]] = set()
-    recorders = {row.name: row for row in unit.session.scalars(select(Recorder).where(Recorder.active))}
-    with unit.savepoint() as nested:
+    recorders = {row.name: row for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
+    with uow.savepoint() as nested:
         for line, cells in _rows(content):
             try:
                 entry = _entry(cells, recorders)
@@ -56,7 +56,7 @@ def take(unit: Unit, content: bytes, *, dry_run: bool) -> Tried:
                         f"通道 {entry.channel} 在文件中重复。", f"channel {entry.channel} is in the file twice"
                     )
                 seen.add((entry.recorder_id, entry.channel))
-                tally[_enter(unit, entry)] += 1
+                tally[_enter(uow, entry)] += 1
             except Refused as refusal:
                 wrong.append(Wrong(line, refusal.zh, refusal.en))
         if dry_run or wrong:
@@ -64,17 +64,17 @@ def take(unit: Unit, content: bytes, *, dry_run: bool) -> Tried:
     return Tried(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
 
 
-def _enter(unit: Unit, entry: service.Entry) -> str:
+def _enter(uow: UnitOfWork, entry: service.Entry) -> str:
     query = select(Camera).where(
         Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
     )
-    row = unit.session.scalar(query)
+    row = uow.session.scalar(query)
     if row is None:
-        service.enter(unit, entry)
+        service.enter(uow, entry)
         return "new"
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
         return "same"
-    service.change(unit, row.id, entry)
+    service.change(uow, row.id, entry)
     return "changed"
 
 

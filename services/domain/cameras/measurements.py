@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person, Post
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, reaches
 from services.domain.cameras.clocks import Clock
@@ -60,12 +60,12 @@ class Source:
         return self.kind == BROUGHT
 
 
-def source_of(unit: Unit, item: Item) -> Source:
-    return of_camera(unit, unit.session.get_one(Camera, item.camera_id))
+def source_of(uow: UnitOfWork, item: Item) -> Source:
+    return of_camera(uow, uow.session.get_one(Camera, item.camera_id))
 
 
-def of_camera(unit: Unit, camera: Camera) -> Source:
-    return source(camera, unit.session.get_one(Recorder, camera.recorder_id))
+def of_camera(uow: UnitOfWork, camera: Camera) -> Source:
+    return source(camera, uow.session.get_one(Recorder, camera.recorder_id))
 
 
 def source(camera: Camera, recorder: Recorder) -> Source:
@@ -84,21 +84,21 @@ def source(camera: Camera, recorder: Recorder) -> Source:
     )
 
 
-def measured(unit: Unit, recorder_id: str, facts: Measured) -> Clock:
+def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock:
     """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame.
 
     The clock as it is known now: a probe that measures none leaves what a person read off a picture.
     """
-    recorder = unit.session.get_one(Recorder, recorder_id)
+    recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
-    clocks.keep(unit, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
-    recorder.last_seen_at = recorder.asked_at = unit.now
+    clocks.keep(uow, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
+    recorder.last_seen_at = recorder.asked_at = uow.now
     if silent(recorder):
         recorder.last_error = None
-    for camera in unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
+    for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
-            reaches.measured(unit, camera, oldest)
+            reaches.measured(uow, camera, oldest)
     return clocks.of(recorder)
 
 
@@ -109,13 +109,13 @@ def silent(recorder: Recorder) -> bool:
     return code.startswith("recorder-") or code in NOT_TO_BE_ASKED
 
 
-def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, application_id: str) -> None:
+def learn_fingerprint(uow: UnitOfWork, camera_id: str, fingerprint: str | None, application_id: str) -> None:
     """Keep the first confirmed fingerprint of a camera; later footage must match it (docs/failures.md F7)."""
-    camera = unit.session.get_one(Camera, camera_id)
+    camera = uow.session.get_one(Camera, camera_id)
     if camera.fingerprint is None and fingerprint:
         camera.fingerprint = fingerprint
         audit_trail.record(
-            unit,
+            uow,
             "camera-fingerprint-learned",
             "camera",
             camera_id,
@@ -124,16 +124,16 @@ def learn_fingerprint(unit: Unit, camera_id: str, fingerprint: str | None, appli
         )
 
 
-def holders(unit: Unit, *kinds: str) -> list[str]:
+def holders(uow: UnitOfWork, *kinds: str) -> list[str]:
     """The active people who hold one of these posts now, by id."""
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Person.id)
             .join(Post, Post.person_id == Person.id)
             .where(
                 Post.kind.in_(kinds),
-                Post.since <= unit.now,
-                or_(Post.until.is_(None), Post.until > unit.now),
+                Post.since <= uow.now,
+                or_(Post.until.is_(None), Post.until > uow.now),
                 Person.active,
             )
             .distinct()
@@ -142,7 +142,7 @@ def holders(unit: Unit, *kinds: str) -> list[str]:
     )
 
 
-def tell_storage(unit: Unit, code: str, *, application_id: str, subject_id: str | None = None) -> None:
+def tell_storage(uow: UnitOfWork, code: str, *, application_id: str, subject_id: str | None = None) -> None:
     """A notice to everyone who operates the storage."""
-    for person_id in holders(unit, "storage-operator"):
-        notification_service.tell(unit, person_id, code, application_id=application_id, subject_id=subject_id)
+    for person_id in holders(uow, "storage-operator"):
+        notification_service.tell(uow, person_id, code, application_id=application_id, subject_id=subject_id)

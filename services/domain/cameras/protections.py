@@ -16,7 +16,7 @@ from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera
 from services.database.tables.protections import Protection
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
@@ -37,9 +37,9 @@ class Due:
     outcome: str | None  # as it was known when it fell due
 
 
-def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
+def begin(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
     """A protection to ask the recorder for; None where it has answered for this span already, or the case has ended."""
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
             f"could not protect footage | application {application_id} | the register does not know it | "
@@ -47,14 +47,14 @@ def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: S
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         return None
-    camera = unit.session.get_one(Camera, camera_id)
+    camera = uow.session.get_one(Camera, camera_id)
     known = select(Protection).where(
         Protection.item_id == item_id,
         Protection.recorder_id == camera.recorder_id,
         Protection.channel == camera.channel,
         Protection.ended_at.is_(None),
     )
-    for row in unit.session.scalars(known):
+    for row in uow.session.scalars(known):
         if row.span_start <= span.start and span.end <= row.span_end:
             return None if row.outcome in ("protected", "cannot") else row.id
     row = Protection(
@@ -65,20 +65,20 @@ def begin(unit: Unit, application_id: str, item_id: str, camera_id: str, span: S
         channel=camera.channel,
         span_start=span.start,
         span_end=span.end,
-        asked_at=unit.now,
+        asked_at=uow.now,
     )
-    unit.session.add(row)
+    uow.session.add(row)
     return row.id
 
 
-def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
+def answered(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
     """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
-    row = unit.session.get_one(Protection, protection_id, with_for_update=True)
+    row = uow.session.get_one(Protection, protection_id, with_for_update=True)
     row.outcome = outcome
     if outcome != "cannot":
         row.released_at = None  # what was released while the recorder was still being asked, it has locked since
     audit_trail.record(
-        unit,
+        uow,
         "recorder-protection",
         "item",
         row.item_id,
@@ -89,15 +89,15 @@ def answered(unit: Unit, protection_id: str, outcome: Answer) -> None:
     )
 
 
-def end(unit: Unit, application_id: str) -> None:
+def end(uow: UnitOfWork, application_id: str) -> None:
     """The case has ended: its recorders are to let its footage go."""
-    for row in unit.session.scalars(
+    for row in uow.session.scalars(
         select(Protection).where(Protection.application_id == application_id, Protection.ended_at.is_(None))
     ):
-        row.ended_at = unit.now
+        row.ended_at = uow.now
 
 
-def due(unit: Unit, recorder_id: str) -> list[Due]:
+def due(uow: UnitOfWork, recorder_id: str) -> list[Due]:
     """What a recorder is to let go; a span that another case still protects stays."""
     ended = (
         select(Protection)
@@ -106,8 +106,8 @@ def due(unit: Unit, recorder_id: str) -> list[Due]:
     )
     return [
         Due(row.id, row.channel, Span(row.span_start, row.span_end), row.outcome)
-        for row in unit.session.scalars(ended)
-        if not _shared(unit, row)
+        for row in uow.session.scalars(ended)
+        if not _shared(uow, row)
     ]
 
 
@@ -116,21 +116,21 @@ def recorders_due() -> Select[str]:
     return select(Protection.recorder_id).where(_unreleased())
 
 
-def released(unit: Unit, those: Sequence[Due]) -> None:
+def released(uow: UnitOfWork, those: Sequence[Due]) -> None:
     """The recorder has let them go. One that it answered for meanwhile stays due: it may have locked it after that."""
     for one in those:
-        row = unit.session.get_one(Protection, one.protection_id, with_for_update=True)
+        row = uow.session.get_one(Protection, one.protection_id, with_for_update=True)
         if row.released_at is None and row.outcome == one.outcome:
-            row.released_at = unit.now
+            row.released_at = uow.now
             audit_trail.record(
-                unit, "recorder-protection-released", "item", row.item_id, application_id=row.application_id
+                uow, "recorder-protection-released", "item", row.item_id, application_id=row.application_id
             )
 
 
-def of_item(unit: Unit, item_id: str) -> list[Protection]:
+def of_item(uow: UnitOfWork, item_id: str) -> list[Protection]:
     """The item's protections, the newest last."""
     query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.asked_at, Protection.id)
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
 def _unreleased() -> ColumnElement[bool]:
@@ -141,7 +141,7 @@ def _may_be_locked() -> ColumnElement[bool]:
     return or_(Protection.outcome.is_(None), Protection.outcome != "cannot")
 
 
-def _shared(unit: Unit, row: Protection) -> bool:
+def _shared(uow: UnitOfWork, row: Protection) -> bool:
     query = select(Protection.id).where(
         Protection.recorder_id == row.recorder_id,
         Protection.channel == row.channel,
@@ -150,4 +150,4 @@ def _shared(unit: Unit, row: Protection) -> bool:
         Protection.span_end > row.span_start - LONGEST_EVENT,
         _may_be_locked(),
     )
-    return unit.session.scalar(query.limit(1)) is not None
+    return uow.session.scalar(query.limit(1)) is not None

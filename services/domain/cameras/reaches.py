@@ -6,37 +6,37 @@ from sqlalchemy import delete, select
 
 from services.database.tables.cameras import Camera
 from services.database.tables.reaches import Reach
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 KEPT = timedelta(days=60)
 # What the reach of now is held against: a week ago, or the last measurement of the two days before.
 AGO, AT_MOST = timedelta(days=7), timedelta(days=9)
 
 
-def measured(unit: Unit, camera: Camera, oldest: datetime) -> None:
+def measured(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
     """Write down a camera's oldest picture as it was found now."""
-    camera.oldest_frame_at, camera.oldest_measured_at = oldest, unit.now
-    day = unit.now.date().isoformat()
-    row = unit.session.get(Reach, (camera.id, day))
+    camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
+    day = uow.now.date().isoformat()
+    row = uow.session.get(Reach, (camera.id, day))
     if row is None:
-        unit.session.add(Reach(camera_id=camera.id, day=day, measured_at=unit.now, oldest_frame_at=oldest))
-        past = (unit.now - KEPT).date().isoformat()
-        unit.session.execute(delete(Reach).where(Reach.camera_id == camera.id, Reach.day < past))
+        uow.session.add(Reach(camera_id=camera.id, day=day, measured_at=uow.now, oldest_frame_at=oldest))
+        past = (uow.now - KEPT).date().isoformat()
+        uow.session.execute(delete(Reach).where(Reach.camera_id == camera.id, Reach.day < past))
     else:
-        row.measured_at, row.oldest_frame_at = unit.now, oldest
+        row.measured_at, row.oldest_frame_at = uow.now, oldest
 
 
-def forget(unit: Unit, camera_id: str) -> None:
+def forget(uow: UnitOfWork, camera_id: str) -> None:
     """The camera shows other footage from now on: how far back the former one reached tells nothing of it."""
-    unit.session.execute(delete(Reach).where(Reach.camera_id == camera_id))
+    uow.session.execute(delete(Reach).where(Reach.camera_id == camera_id))
 
 
-def change(unit: Unit, camera: Camera) -> timedelta | None:
+def change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
     """How much further back the camera can be seen than a week ago; negative: less. None where that is not known."""
     if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
         return None
     first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (AT_MOST, AGO))
-    before = unit.session.scalar(
+    before = uow.session.scalar(
         select(Reach)
         .where(Reach.camera_id == camera.id, Reach.day.between(first, last))
         .order_by(Reach.day.desc())

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import protections, rounds
 from services.domain.cameras.protections import Due
 from services.domain.cameras.recorder_probe import AWAY, PATIENCE, Tested, look
@@ -36,9 +36,9 @@ class Round:
     """
 
     def __init__(
-        self, register: Register, recorders: OpenRecorder, every: timedelta, patience: float = PATIENCE
+        self, database: Database, recorders: OpenRecorder, every: timedelta, patience: float = PATIENCE
     ) -> None:
-        self._register = register
+        self._register = database
         self._recorders = recorders
         self._every = every
         self._patience = patience
@@ -140,9 +140,9 @@ def _telling(row: Recorder) -> Iterator[None]:
 
 
 async def keep_asking(
-    register: Register, recorders: OpenRecorder, every: timedelta, on_turn: list[Callable[[], None]]
+    database: Database, recorders: OpenRecorder, every: timedelta, on_turn: list[Callable[[], None]]
 ) -> None:
     """Ask the recorders in turn until cancelled."""
-    round_of_all = Round(register, recorders, every)
+    round_of_all = Round(database, recorders, every)
     on_turn.append(round_of_all.wake)
     await round_of_all.run()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from anyio import fail_after
 
 from services.database.tables.cameras import Camera, Recorder
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import Found
 from services.recorders.base import (
@@ -99,12 +99,12 @@ class Tested:
         return all(one.well for one in self.found)
 
 
-async def test(books: Register, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> Tested:
+async def test(database: Database, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> Tested:
     """Test a recorder for an administrator and write down what was found."""
-    row, cameras = await books.run(actor, camera_recorders.to_test, recorder_id)
-    tested = await look(recorders, row, cameras, books.clock.now())
+    row, cameras = await database.run(actor, camera_recorders.to_test, recorder_id)
+    tested = await look(recorders, row, cameras, database.clock.now())
     facts = tested.facts if tested.facts is not None and tested.facts.reachable else None
-    await books.run(actor, camera_recorders.tested, recorder_id, facts, tested.found)
+    await database.run(actor, camera_recorders.tested, recorder_id, facts, tested.found)
     return tested
 
 

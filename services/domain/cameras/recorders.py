@@ -11,7 +11,7 @@ from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -77,12 +77,12 @@ class Health:
     error: Mapping[str, Any] | None = field(default=None)
 
 
-def recorders(unit: Unit, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
+def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
     """The recorders in use, or those that are not any more, by name; searched in name and site.
 
     Read by those who may read the set-up.
     """
-    administrators.require_reader(unit)
+    administrators.require_reader(uow)
     count = (
         select(func.count())
         .where(Camera.recorder_id == Recorder.id, Camera.active)
@@ -99,40 +99,40 @@ def recorders(unit: Unit, listing: Listing = EVERYTHING, *, retired: bool = Fals
         **{"clock": func.abs(Recorder.clock_offset_ms), "seen": Recorder.last_seen_at},
     }
     part = listing.part(query, columns, Recorder.name, Recorder.id)
-    return [RecorderLine(row, cameras) for row, cameras in unit.session.execute(part)]
+    return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(part)]
 
 
-def line(unit: Unit, recorder_id: str) -> RecorderLine:
+def line(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
     """One recorder; NotFound where there is none."""
-    administrators.require_reader(unit)
-    row = _known(unit, recorder_id)
+    administrators.require_reader(uow)
+    row = _known(uow, recorder_id)
     query = select(func.count()).where(Camera.recorder_id == recorder_id, Camera.active)
-    return RecorderLine(row, unit.session.scalar(query) or 0)
+    return RecorderLine(row, uow.session.scalar(query) or 0)
 
 
-def may_change(unit: Unit) -> None:
+def may_change(uow: UnitOfWork) -> None:
     """Refused with 403 for whoever is no administrator: asked before anything typed is looked at."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
 
 
-def to_change(unit: Unit, recorder_id: str) -> RecorderLine:
+def to_change(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
     """A recorder that an administrator changes."""
-    may_change(unit)
-    return line(unit, recorder_id)
+    may_change(uow)
+    return line(uow, recorder_id)
 
 
-def to_test(unit: Unit, recorder_id: str) -> tuple[Recorder, list[Camera]]:
+def to_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Camera]]:
     """A recorder that an administrator tests, and its cameras in use."""
-    administrators.require_administrator(unit)
-    row = _known(unit, recorder_id)
+    administrators.require_administrator(uow)
+    row = _known(uow, recorder_id)
     query = select(Camera).where(Camera.recorder_id == recorder_id, Camera.active).order_by(Camera.channel)
-    return row, list(unit.session.scalars(query))
+    return row, list(uow.session.scalars(query))
 
 
-def enter(unit: Unit, entry: Entry) -> Recorder:
+def enter(uow: UnitOfWork, entry: Entry) -> Recorder:
     """A new recorder."""
-    administrators.require_administrator(unit)
-    _name_is_free(unit, entry.name, None)
+    administrators.require_administrator(uow)
+    _name_is_free(uow, entry.name, None)
     row = Recorder(
         id=new_id(),
         name=entry.name,
@@ -141,16 +141,16 @@ def enter(unit: Unit, entry: Entry) -> Recorder:
         zone=entry.zone,
         configuration=dict(entry.configuration),
     )
-    unit.session.add(row)
-    unit.session.flush()
-    audit_trail.record(unit, "recorder-entered", "recorder", row.id, new=told(row, entry.secrets))
+    uow.session.add(row)
+    uow.session.flush()
+    audit_trail.record(uow, "recorder-entered", "recorder", row.id, new=told(row, entry.secrets))
     return row
 
 
-def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
+def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
     """Change a recorder from now on; the kind stays, another kind is another recorder."""
-    administrators.require_administrator(unit)
-    row = _known(unit, recorder_id)
+    administrators.require_administrator(uow)
+    row = _known(uow, recorder_id)
     if entry.kind != row.kind:
         raise Refused(
             "kind-fixed",
@@ -158,7 +158,7 @@ def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
             "A recorder's kind stays: retire this one and enter another.",
             field="kind",
         )
-    _name_is_free(unit, entry.name, recorder_id)
+    _name_is_free(uow, entry.name, recorder_id)
     old, before = told(row, entry.secrets), row.configuration
     moved = any(str(before.get(name, "")) != entry.configuration.get(name, "") for name in entry.places)
     stay = {name: before[name] for name in entry.kept if name in before}
@@ -177,7 +177,7 @@ def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
         # What is entered now is newer than what was read off a picture.
         row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
     audit_trail.record(
-        unit,
+        uow,
         "recorder-changed",
         "recorder",
         recorder_id,
@@ -188,17 +188,17 @@ def change(unit: Unit, recorder_id: str, entry: Entry) -> Recorder:
     return row
 
 
-def set_active(unit: Unit, recorder_id: str, active: bool) -> Recorder:
+def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     """Retire a recorder, or take it back: its cameras can be asked for no more, and cases keep what points to it."""
-    administrators.require_administrator(unit)
-    row = _known(unit, recorder_id)
+    administrators.require_administrator(uow)
+    row = _known(uow, recorder_id)
     if row.active == active:
         return row
     if not active:
-        nothing_waits(unit, Camera.recorder_id == recorder_id)
+        nothing_waits(uow, Camera.recorder_id == recorder_id)
     row.active = active
     audit_trail.record(
-        unit,
+        uow,
         "recorder-taken-back" if active else "recorder-retired",
         "recorder",
         recorder_id,
@@ -208,26 +208,26 @@ def set_active(unit: Unit, recorder_id: str, active: bool) -> Recorder:
     return row
 
 
-def tested(unit: Unit, recorder_id: str, facts: Measured | None, found: list[Found]) -> None:
+def tested(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: list[Found]) -> None:
     """Write down what a test measured and what it found wrong."""
-    administrators.require_administrator(unit)
-    row = _known(unit, recorder_id)
+    administrators.require_administrator(uow)
+    row = _known(uow, recorder_id)
     if facts is not None:
-        measurements.measured(unit, recorder_id, facts)
-    note(unit, row, next((one for one in found if not one.well), None))
-    audit_trail.record(unit, "recorder-tested", "recorder", recorder_id, found=[one.code for one in found])
+        measurements.measured(uow, recorder_id, facts)
+    note(uow, row, next((one for one in found if not one.well), None))
+    audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, found=[one.code for one in found])
 
 
-def note(unit: Unit, row: Recorder, wrong: Found | None) -> None:
+def note(uow: UnitOfWork, row: Recorder, wrong: Found | None) -> None:
     """Keep what was wrong when the recorder was asked last; None: nothing was."""
-    row.asked_at = unit.now
+    row.asked_at = uow.now
     row.last_error = None if wrong is None else {"code": wrong.code, "zh": wrong.zh, "en": wrong.en}
 
 
-def recorder_health(unit: Unit) -> list[Health]:
+def recorder_health(uow: UnitOfWork) -> list[Health]:
     """What is known of every recorder in use, by name. Who may see it is the caller's to check."""
     oldest = dict(
-        unit.session.execute(
+        uow.session.execute(
             select(Camera.recorder_id, func.min(Camera.oldest_frame_at))
             .where(Camera.active)
             .group_by(Camera.recorder_id)
@@ -240,7 +240,7 @@ def recorder_health(unit: Unit) -> list[Health]:
             oldest.get(row.id),
             row.last_error,
         )
-        for row in unit.session.scalars(select(Recorder).where(Recorder.active).order_by(Recorder.name))
+        for row in uow.session.scalars(select(Recorder).where(Recorder.active).order_by(Recorder.name))
     ]
 
 
@@ -250,15 +250,15 @@ def told(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
     return {"name": row.name, "site": row.site, "kind": row.kind, "zone": row.zone, "configuration": configuration}
 
 
-def _known(unit: Unit, recorder_id: str) -> Recorder:
-    row = unit.session.get(Recorder, recorder_id, with_for_update=True)
+def _known(uow: UnitOfWork, recorder_id: str) -> Recorder:
+    row = uow.session.get(Recorder, recorder_id, with_for_update=True)
     if row is None or row.kind == BROUGHT:
         raise NotFound("录像机", "recorder", recorder_id)
     return row
 
 
-def _name_is_free(unit: Unit, name: str, own_id: str | None) -> None:
-    taken = unit.session.scalar(
+def _name_is_free(uow: UnitOfWork, name: str, own_id: str | None) -> None:
+    taken = uow.session.scalar(
         select(Recorder.id).where(Recorder.name == name, Recorder.active, Recorder.id != (own_id or ""))
     )
     if taken is not None:
@@ -270,7 +270,7 @@ def _name_is_free(unit: Unit, name: str, own_id: str | None) -> None:
         )
 
 
-def nothing_waits(unit: Unit, *which: Any) -> None:
+def nothing_waits(uow: UnitOfWork, *which: Any) -> None:
     """Refused while an open case still has to fetch footage of these cameras."""
     query = (
         select(func.count(Application.id.distinct()))
@@ -284,7 +284,7 @@ def nothing_waits(unit: Unit, *which: Any) -> None:
             Item.outcome.is_(None),
         )
     )
-    waiting = unit.session.scalar(query)
+    waiting = uow.session.scalar(query)
     if waiting:
         raise Refused(
             "case-waits",

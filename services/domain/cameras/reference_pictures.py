@@ -8,7 +8,7 @@ import base64
 import hashlib
 
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import service
@@ -16,10 +16,10 @@ from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
 
 
-def may_bring(unit: Unit, camera_id: str) -> None:
+def may_bring(uow: UnitOfWork, camera_id: str) -> None:
     """Asked before a photograph is taken in: Refused or NotFound for whoever may not, or where it would not be seen."""
-    administrators.require_administrator(unit)
-    line = service.camera(unit, camera_id)
+    administrators.require_administrator(uow)
+    line = service.camera(uow, camera_id)
     if not (line.row.active and line.recorder.active):
         raise Refused(
             "camera-retired",
@@ -28,50 +28,50 @@ def may_bring(unit: Unit, camera_id: str) -> None:
         )
 
 
-def bring(unit: Unit, camera_id: str, jpeg: bytes) -> None:
+def bring(uow: UnitOfWork, camera_id: str, jpeg: bytes) -> None:
     """Keep this photograph, in the place of the one before; ``jpeg`` is what the portal made of it."""
-    may_bring(unit, camera_id)
-    keep(unit, camera_id, jpeg, unit.actor.id)
+    may_bring(uow, camera_id)
+    keep(uow, camera_id, jpeg, uow.actor.id)
 
 
-def keep(unit: Unit, camera_id: str, jpeg: bytes, person_id: str) -> None:
+def keep(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
     """As ``bring``, for whoever may: a demo enters its own."""
-    row = unit.session.get(CameraPicture, camera_id, with_for_update=True)
+    row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
     old = row.sha256 if row else None
     if row is None:
         row = CameraPicture(camera_id=camera_id)
-        unit.session.add(row)
-    row.sealed = unit.secrets.seal(base64.b64encode(jpeg).decode(), _purpose(camera_id))
+        uow.session.add(row)
+    row.sealed = uow.secrets.seal(base64.b64encode(jpeg).decode(), _purpose(camera_id))
     row.sha256 = hashlib.sha256(jpeg).hexdigest()
-    row.entered_by, row.entered_at = person_id, unit.now
-    audit_trail.record(unit, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
+    row.entered_by, row.entered_at = person_id, uow.now
+    audit_trail.record(uow, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
 
 
-def remove(unit: Unit, camera_id: str) -> None:
+def remove(uow: UnitOfWork, camera_id: str) -> None:
     """Delete the photograph; NotFound where there is none. A retired camera's may go as well."""
-    administrators.require_administrator(unit)
-    service.camera(unit, camera_id)
-    row = unit.session.get(CameraPicture, camera_id, with_for_update=True)
+    administrators.require_administrator(uow)
+    service.camera(uow, camera_id)
+    row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
     if row is None:
         raise _none(camera_id)
-    unit.session.delete(row)
-    audit_trail.record(unit, "camera-picture-removed", "camera", camera_id, old=row.sha256, new=None)
+    uow.session.delete(row)
+    audit_trail.record(uow, "camera-picture-removed", "camera", camera_id, old=row.sha256, new=None)
 
 
-def read(unit: Unit, camera_id: str) -> bytes:
+def read(uow: UnitOfWork, camera_id: str) -> bytes:
     """The photograph as JPEG, for everybody signed in; NotFound where there is none, or the camera is retired."""
-    row = unit.session.get(CameraPicture, camera_id)
-    if row is None or not shown(unit, camera_id):
+    row = uow.session.get(CameraPicture, camera_id)
+    if row is None or not shown(uow, camera_id):
         raise _none(camera_id)
-    return base64.b64decode(unit.secrets.open(row.sealed, _purpose(camera_id)))
+    return base64.b64decode(uow.secrets.open(row.sealed, _purpose(camera_id)))
 
 
-def shown(unit: Unit, camera_id: str) -> bool:
+def shown(uow: UnitOfWork, camera_id: str) -> bool:
     """Whether ``read`` finds one."""
-    camera = unit.session.get(Camera, camera_id)
-    if camera is None or unit.session.get(CameraPicture, camera_id) is None:
+    camera = uow.session.get(Camera, camera_id)
+    if camera is None or uow.session.get(CameraPicture, camera_id) is None:
         return False
-    return shows(camera, unit.session.get_one(Recorder, camera.recorder_id))
+    return shows(camera, uow.session.get_one(Recorder, camera.recorder_id))
 
 
 def shows(camera: Camera, recorder: Recorder) -> bool:

@@ -8,14 +8,14 @@ from datetime import timedelta
 from sqlalchemy import or_, select
 
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements, protections, recorders
 from services.domain.cameras.measurements import Measured
 from services.domain.cameras.recorders import Found
 from services.domain.cameras.retention import BROUGHT
 
 
-def take(unit: Unit, every: timedelta) -> Recorder | None:
+def take(uow: UnitOfWork, every: timedelta) -> Recorder | None:
     """The recorder in use that nobody has asked for longest, leased to the caller; None when none is due.
 
     One that was retired is asked as long as it still locks footage for a case that has ended.
@@ -25,23 +25,23 @@ def take(unit: Unit, every: timedelta) -> Recorder | None:
         .where(
             or_(Recorder.active, Recorder.id.in_(protections.recorders_due())),
             Recorder.kind != BROUGHT,
-            or_(Recorder.asked_at.is_(None), Recorder.asked_at <= unit.now - every),
+            or_(Recorder.asked_at.is_(None), Recorder.asked_at <= uow.now - every),
         )
         .order_by(Recorder.asked_at.asc().nulls_first(), Recorder.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    row = unit.session.scalar(query)
+    row = uow.session.scalar(query)
     if row is not None:
-        row.asked_at = unit.now
+        row.asked_at = uow.now
     return row
 
 
-def answered(unit: Unit, recorder_id: str, facts: Measured) -> None:
+def answered(uow: UnitOfWork, recorder_id: str, facts: Measured) -> None:
     """The recorder answered. What a person's test found of its cameras stays: nobody looked at them now."""
-    measurements.measured(unit, recorder_id, facts)
+    measurements.measured(uow, recorder_id, facts)
 
 
-def silent(unit: Unit, recorder_id: str, wrong: Found) -> None:
+def silent(uow: UnitOfWork, recorder_id: str, wrong: Found) -> None:
     """The recorder gave no answer, or could not be asked."""
-    recorders.note(unit, unit.session.get_one(Recorder, recorder_id), wrong)
+    recorders.note(uow, uow.session.get_one(Recorder, recorder_id), wrong)

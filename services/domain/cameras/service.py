@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reaches, recorders
@@ -42,10 +42,10 @@ class Line:
 
 
 def cameras(
-    unit: Unit, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
+    uow: UnitOfWork, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
 ) -> list[Line]:
     """Cameras by site and name; searched in names, places, channel and recorder."""
-    administrators.require_reader(unit)
+    administrators.require_reader(uow)
     query = _lines().where(
         (Camera.active & Recorder.active) != retired,
         listing.mentioned(
@@ -61,63 +61,63 @@ def cameras(
         **{"days": Camera.retention_days, "oldest": Camera.oldest_frame_at},
     }
     part = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
-    return [Line(*row) for row in unit.session.execute(part)]
+    return [Line(*row) for row in uow.session.execute(part)]
 
 
-def camera(unit: Unit, camera_id: str) -> Line:
+def camera(uow: UnitOfWork, camera_id: str) -> Line:
     """One camera; NotFound where there is none."""
-    administrators.require_reader(unit)
-    found = unit.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
+    administrators.require_reader(uow)
+    found = uow.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
     if found is None:
         raise NotFound("摄像头", "camera", camera_id)
     return Line(*found)
 
 
-def enter(unit: Unit, entry: Entry) -> Camera:
+def enter(uow: UnitOfWork, entry: Entry) -> Camera:
     """A new camera."""
-    administrators.require_administrator(unit)
-    _check(unit, entry)
-    if unit.session.scalar(_same_channel(entry)) is not None:
+    administrators.require_administrator(uow)
+    _check(uow, entry)
+    if uow.session.scalar(_same_channel(entry)) is not None:
         raise channel_taken(entry.channel)
     row = Camera(id=new_id(), **asdict(entry))
-    unit.session.add(row)
-    unit.session.flush()
-    audit_trail.record(unit, "camera-entered", "camera", row.id, new=asdict(entry))
+    uow.session.add(row)
+    uow.session.flush()
+    audit_trail.record(uow, "camera-entered", "camera", row.id, new=asdict(entry))
     return row
 
 
-def change(unit: Unit, camera_id: str, entry: Entry) -> Camera:
+def change(uow: UnitOfWork, camera_id: str, entry: Entry) -> Camera:
     """Change a camera from now on. Another recorder or channel is other footage: Refused while open cases wait."""
-    administrators.require_administrator(unit)
-    row = _known(unit, camera_id)
-    _check(unit, entry)
+    administrators.require_administrator(uow)
+    row = _known(uow, camera_id)
+    _check(uow, entry)
     old = asdict(_entry_of(row))
     if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
-        if unit.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
+        if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
             raise channel_taken(entry.channel)
-        recorders.nothing_waits(unit, Camera.id == camera_id)
+        recorders.nothing_waits(uow, Camera.id == camera_id)
         # What was learned of the other footage tells nothing of this one.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
-        reaches.forget(unit, camera_id)
+        reaches.forget(uow, camera_id)
     for name, value in asdict(entry).items():
         setattr(row, name, value)
-    audit_trail.record(unit, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))
+    audit_trail.record(uow, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))
     return row
 
 
-def set_active(unit: Unit, camera_id: str, active: bool) -> Camera:
+def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
     """Retire a camera, or take it back: it can be asked for no more, and cases keep what points to it."""
-    administrators.require_administrator(unit)
-    row = _known(unit, camera_id)
+    administrators.require_administrator(uow)
+    row = _known(uow, camera_id)
     if row.active == active:
         return row
-    if active and unit.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
+    if active and uow.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
         raise channel_taken(row.channel)
     if not active:
-        recorders.nothing_waits(unit, Camera.id == camera_id)
+        recorders.nothing_waits(uow, Camera.id == camera_id)
     row.active = active
     action = "camera-taken-back" if active else "camera-retired"
-    audit_trail.record(unit, action, "camera", camera_id, old=not active, new=active)
+    audit_trail.record(uow, action, "camera", camera_id, old=not active, new=active)
     return row
 
 
@@ -130,8 +130,8 @@ def channel_taken(channel: str) -> Refused:
     )
 
 
-def _check(unit: Unit, entry: Entry) -> None:
-    recorder = unit.session.get(Recorder, entry.recorder_id)
+def _check(uow: UnitOfWork, entry: Entry) -> None:
+    recorder = uow.session.get(Recorder, entry.recorder_id)
     if recorder is None or not recorder.active:
         raise Refused(
             "recorder-unknown",
@@ -178,9 +178,9 @@ def _same_channel(entry: Entry) -> Select[str]:
     )
 
 
-def _known(unit: Unit, camera_id: str) -> Camera:
-    row = unit.session.get(Camera, camera_id, with_for_update=True)
-    if row is None or unit.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
+def _known(uow: UnitOfWork, camera_id: str) -> Camera:
+    row = uow.session.get(Camera, camera_id, with_for_update=True)
+    if row is None or uow.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
         raise NotFound("摄像头", "camera", camera_id)
     return row
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -24,28 +24,28 @@ class Sight:
     at: datetime
 
 
-def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) -> Sight:
+def sight(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = None) -> Sight:
     """Where the picture of an item is, for those who may release it or confirm the release; the look is on the trail.
 
     ``at`` lies inside the approved span, by default at its start. Refused outside it, and to everybody else.
     """
-    review = unit.session.get(Review, review_id)
+    review = uow.session.get(Review, review_id)
     if review is None or review.stage != "storage-release":
         raise NotFound("放行审核", "release", review_id)
-    visibility.readable(unit, review)
+    visibility.readable(uow, review)
     if review.closed_at is not None:
         raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
-    second = review_service.open_proposal(unit, review) is not None
+    second = review_service.open_proposal(uow, review) is not None
     refusal = access_policy.refusal_for(
-        access_queries.directory(unit),
-        access_queries.facts(unit, review.application_id),
+        access_queries.directory(uow),
+        access_queries.facts(uow, review.application_id),
         review,
-        unit.actor.id,
+        uow.actor.id,
         second=second,
     )
     if refusal is not None:
         raise refusal
-    items = preservations.items_in_scope(unit, review.application_id)
+    items = preservations.items_in_scope(uow, review.application_id)
     item = next((item for item in items if item.id == item_id), None)
     if item is None:
         raise NotFound("申请项", "item", item_id)
@@ -53,7 +53,7 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
     at = at or start
     require_inside(Span(start, end), at)
     audit_trail.record(
-        unit,
+        uow,
         "picture-read",
         "item",
         item_id,
@@ -61,7 +61,7 @@ def sight(unit: Unit, review_id: str, item_id: str, at: datetime | None = None) 
         review=review_id,
         moment=at.isoformat(),
     )
-    return Sight(measurements.source_of(unit, item), at)
+    return Sight(measurements.source_of(uow, item), at)
 
 
 def require_inside(granted: Span, at: datetime) -> None:

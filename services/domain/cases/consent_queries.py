@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.applications import joint
 from services.domain.applications.joint_departments import answerers
@@ -47,22 +47,22 @@ class View:
     why_not: Refused | None
 
 
-def waiting_for(unit: Unit) -> list[Waiting]:
+def waiting_for(uow: UnitOfWork) -> list[Waiting]:
     """The consents that the acting person may give now, the most pressing first."""
     query = (
         select(Consent, Consultation, Application, Department)
         .join(Department, Department.id == Consent.department_id)
         .join(Consultation, Consultation.id == Consent.consultation_id)
         .join(Application, Application.id == Consent.application_id)
-        .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > unit.now)
+        .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > uow.now)
         .order_by(Consultation.due_at, Consent.id)
     )
     mine = [
         (consent, consultation, application, department)
-        for consent, consultation, application, department in unit.session.execute(query)
-        if unit.actor.id in answerers(unit, application, department.id)
+        for consent, consultation, application, department in uow.session.execute(query)
+        if uow.actor.id in answerers(uow, application, department.id)
     ]
-    footage = queries.footage(unit, [application for _, _, application, _ in mine])
+    footage = queries.footage(uow, [application for _, _, application, _ in mine])
     lines = [
         Waiting(consent, consultation, department, footage[application.id].overwrite_at)
         for consent, consultation, application, department in mine
@@ -70,21 +70,21 @@ def waiting_for(unit: Unit) -> list[Waiting]:
     return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.consultation.due_at))
 
 
-def view(unit: Unit, consent_id: str) -> View:
+def view(uow: UnitOfWork, consent_id: str) -> View:
     """The consent for those who may give it, or gave it; NotFound for everybody else. The look is on the trail."""
-    consent, consultation, application = joint.found(unit, consent_id)
-    audit_trail.record(unit, "consent-read", "consent", consent.id, application_id=application.id)
-    others = [named(unit, one) for one in consents.answers(unit, consultation) if one.id != consent.id]
-    why_not = joint.why_not(unit, consent, consultation, application)
-    return View(_line(unit, consent, consultation, application), others, why_not)
+    consent, consultation, application = joint.found(uow, consent_id)
+    audit_trail.record(uow, "consent-read", "consent", consent.id, application_id=application.id)
+    others = [named(uow, one) for one in consents.answers(uow, consultation) if one.id != consent.id]
+    why_not = joint.why_not(uow, consent, consultation, application)
+    return View(_line(uow, consent, consultation, application), others, why_not)
 
 
-def named(unit: Unit, consent: Consent) -> tuple[Department, Consent, str | None]:
+def named(uow: UnitOfWork, consent: Consent) -> tuple[Department, Consent, str | None]:
     """A consent with its department, and the name of whoever answered."""
-    by = None if consent.person_id is None else unit.session.get_one(Person, consent.person_id).name
-    return unit.session.get_one(Department, consent.department_id), consent, by
+    by = None if consent.person_id is None else uow.session.get_one(Person, consent.person_id).name
+    return uow.session.get_one(Department, consent.department_id), consent, by
 
 
-def _line(unit: Unit, consent: Consent, consultation: Consultation, application: Application) -> Waiting:
-    department = unit.session.get_one(Department, consent.department_id)
-    return Waiting(consent, consultation, department, queries.nearest_overwrite(unit, application))
+def _line(uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application) -> Waiting:
+    department = uow.session.get_one(Department, consent.department_id)
+    return Waiting(consent, consultation, department, queries.nearest_overwrite(uow, application))

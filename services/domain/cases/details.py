@@ -117,9 +117,9 @@ class CaseDetails:
 
 def read(rows: CaseRows) -> CaseDetails:
     """The whole case for one who may see it; the look is on the trail."""
-    unit, application, head = rows.unit, rows.application, rows.head
-    audit_trail.record(unit, "case-read", "application", application.id, application_id=application.id)
-    names = access_queries.names(unit, _people(rows))
+    uow, application, head = rows.uow, rows.application, rows.head
+    audit_trail.record(uow, "case-read", "application", application.id, application_id=application.id)
+    names = access_queries.names(uow, _people(rows))
     return CaseDetails(
         application=application,
         state=queries.state_of(rows),
@@ -146,7 +146,7 @@ def read(rows: CaseRows) -> CaseDetails:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=head.archive,
         violations=rows.violations,
-        time_line=queries.time_line(unit, application.id),
+        time_line=queries.time_line(uow, application.id),
         names=names,
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Decision, Finding, Proposal, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -83,21 +83,21 @@ class View:
     most_days: int
 
 
-def mine(unit: Unit) -> list[Waiting]:
+def mine(uow: UnitOfWork) -> list[Waiting]:
     """The open reviews that the acting person may decide or confirm now; what is overwritten first comes first."""
-    return mine_and_barred(unit)[0]
+    return mine_and_barred(uow)[0]
 
 
-def barred(unit: Unit) -> list[Barred]:
+def barred(uow: UnitOfWork) -> list[Barred]:
     """The open reviews that a conflict keeps from the acting person; none that the person may not even see (T8)."""
-    return mine_and_barred(unit)[1]
+    return mine_and_barred(uow)[1]
 
 
-def mine_and_barred(unit: Unit) -> tuple[list[Waiting], list[Barred]]:
+def mine_and_barred(uow: UnitOfWork) -> tuple[list[Waiting], list[Barred]]:
     """Both, each in the order of what is overwritten first; the same number of statements for any number of reviews."""
-    me, staff = unit.actor.id, access_queries.directory(unit)
+    me, staff = uow.actor.id, access_queries.directory(uow)
     decidable, conflicts = [], []
-    for one in _open(unit):
+    for one in _open(uow):
         refusal = access_policy.refusal_for(staff, one.facts, one.review, me, second=one.second)
         if refusal is None:
             decidable.append(one)
@@ -105,11 +105,11 @@ def mine_and_barred(unit: Unit) -> tuple[list[Waiting], list[Barred]]:
             # so the person is neither an administrator nor a subject, and may read what the post brings
             conflicts.append((one, refusal))
     shown = [*decidable, *(one for one, _ in conflicts)]
-    footage = queries.footage(unit, [one.application for one in shown])
+    footage = queries.footage(uow, [one.application for one in shown])
     able = {one.review.id: _able(staff, one.facts, one.review, second=one.second) for one, _ in conflicts}
     claimed = [one.review.claimed_by for one in shown]
     names = access_queries.names(
-        unit, [*claimed, *(one.first for one in shown), *(i for ids in able.values() for i in ids)]
+        uow, [*claimed, *(one.first for one in shown), *(i for ids in able.values() for i in ids)]
     )
 
     def line(one: _Open) -> Waiting:
@@ -151,12 +151,10 @@ def chosen(
     return sorted(found, key=ORDERS[sort], reverse=descending)
 
 
-def who_can(unit: Unit, review: Review, *, second: bool = False) -> list[str]:
+def who_can(uow: UnitOfWork, review: Review, *, second: bool = False) -> list[str]:
     """The names of those who may decide the review, or confirm it, now."""
-    able = _able(
-        access_queries.directory(unit), access_queries.facts(unit, review.application_id), review, second=second
-    )
-    names = access_queries.names(unit, able)
+    able = _able(access_queries.directory(uow), access_queries.facts(uow, review.application_id), review, second=second)
+    names = access_queries.names(uow, able)
     return [names[person_id] for person_id in able]
 
 
@@ -178,9 +176,9 @@ class _Open:
     first: str | None
 
 
-def _open(unit: Unit) -> list[_Open]:
+def _open(uow: UnitOfWork) -> list[_Open]:
     """The open reviews that the acting person's posts, or an offered copy, have to do with."""
-    me, staff = unit.actor.id, access_queries.directory(unit)
+    me, staff = uow.actor.id, access_queries.directory(uow)
     receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     query = (
@@ -194,8 +192,8 @@ def _open(unit: Unit) -> list[_Open]:
         )
         .order_by(Review.due_at)
     )
-    rows = unit.session.execute(query).all()
-    facts = access_queries.facts_of_all(unit, [application for _, application, _, _ in rows])
+    rows = uow.session.execute(query).all()
+    facts = access_queries.facts_of_all(uow, [application for _, application, _, _ in rows])
     found = []
     for review, application, department, second in rows:
         groups = access_policy.pools(staff, facts[application.id], STAGES[review.stage])
@@ -221,23 +219,23 @@ ORDERS: dict[Sort, Callable[[Waiting], Any]] = {
 }
 
 
-def view(unit: Unit, review_id: str) -> View:
+def view(uow: UnitOfWork, review_id: str) -> View:
     """The review, for those who hold a post for it and those who may see the case; the look is on the trail (F20)."""
-    review = unit.session.get(Review, review_id)
+    review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound("审核", "review", review_id)
-    visibility.readable(unit, review)
-    application = unit.session.get_one(Application, review.application_id)
-    revision = unit.session.scalar(
+    visibility.readable(uow, review)
+    application = uow.session.get_one(Application, review.application_id)
+    revision = uow.session.scalar(
         select(Revision).where(Revision.application_id == application.id, Revision.round == review.round)
     )
     if revision is None:
         raise NotFound("申请表", "form", application.id)
-    audit_trail.record(unit, "review-read", "review", review.id, application_id=application.id)
-    proposal = review_service.open_proposal(unit, review)
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, application.id)
-    no = _why_not(unit, review, second=proposal is not None)
-    stands_in_for = access_policy.stands_in_for(staff, facts, review, unit.actor.id) if no is None else None
+    audit_trail.record(uow, "review-read", "review", review.id, application_id=application.id)
+    proposal = review_service.open_proposal(uow, review)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application.id)
+    no = _why_not(uow, review, second=proposal is not None)
+    stands_in_for = access_policy.stands_in_for(staff, facts, review, uow.actor.id) if no is None else None
     earlier = (
         select(Decision, Person.name)
         .join(Person, Person.id == Decision.decided_by)
@@ -249,34 +247,34 @@ def view(unit: Unit, review_id: str) -> View:
         stage=STAGES[review.stage],
         number=application.number,
         revision=revision,
-        findings=findings.of_round(unit, application.id, review.round),
-        granted=scopes.granted(unit, application),
+        findings=findings.of_round(uow, application.id, review.round),
+        granted=scopes.granted(uow, application),
         marks={mark: bool(getattr(application, mark)) for mark in scopes.MARKS},
-        use_days=application.granted_use_days or scopes.use_days(unit, application, None),
+        use_days=application.granted_use_days or scopes.use_days(uow, application, None),
         way_of_use=application.granted_way_of_use or application.way_of_use,
-        earlier=[(decision, name) for decision, name in unit.session.execute(earlier)],
+        earlier=[(decision, name) for decision, name in uow.session.execute(earlier)],
         proposal=proposal,
         second_person=review_service.needs_second_person(application, review),
-        claimed_by=name_of(unit, review.claimed_by) if review.claimed_by else None,
-        decision=unit.session.scalar(select(Decision).where(Decision.review_id == review.id)),
+        claimed_by=name_of(uow, review.claimed_by) if review.claimed_by else None,
+        decision=uow.session.scalar(select(Decision).where(Decision.review_id == review.id)),
         why_not=no,
-        signature_methods=signature_signing.methods(unit, STAGES[review.stage].level),
-        stands_in_for=name_of(unit, stands_in_for) if stands_in_for else None,
-        who_can=who_can(unit, review, second=proposal is not None) if review.closed_at is None else [],
-        most_days=scopes.use_days(unit, application, None),
+        signature_methods=signature_signing.methods(uow, STAGES[review.stage].level),
+        stands_in_for=name_of(uow, stands_in_for) if stands_in_for else None,
+        who_can=who_can(uow, review, second=proposal is not None) if review.closed_at is None else [],
+        most_days=scopes.use_days(uow, application, None),
     )
 
 
-def name_of(unit: Unit, person_id: str) -> str:
-    return unit.session.get_one(Person, person_id).name
+def name_of(uow: UnitOfWork, person_id: str) -> str:
+    return uow.session.get_one(Person, person_id).name
 
 
-def _why_not(unit: Unit, review: Review, *, second: bool) -> Refused | None:
+def _why_not(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
         return Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
     if review.stage == "receipt":
         return Refused(
             "receipt-elsewhere", "请在移交页面签收或拒收副本。", "Accept or decline on the hand-over's page."
         )
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, review.application_id)
-    return access_policy.refusal_for(staff, facts, review, unit.actor.id, second=second)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    return access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)

@@ -12,7 +12,7 @@ from services.database.tables.deliveries import Delivery
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
 from services.domain.cameras.retention import BROUGHT
@@ -33,13 +33,13 @@ STATES = (
 )
 
 
-def count(unit: Unit) -> None:
+def count(uow: UnitOfWork) -> None:
     """Set every gauge that the books know of. Its cost grows with the cases that are under way, not with all."""
-    _states(unit)
-    _reviews(unit)
-    _custody(unit)
+    _states(uow)
+    _reviews(uow)
+    _custody(uow)
     preserved = select(func.count(Preservation.item_id.distinct())).where(Preservation.released_at.is_(None))
-    metrics.ITEMS_PRESERVED.set(unit.session.scalar(preserved) or 0)
+    metrics.ITEMS_PRESERVED.set(uow.session.scalar(preserved) or 0)
     at_risk = (
         select(Camera, func.min(Item.asked_start))
         .join(Item, Item.camera_id == Camera.id)
@@ -47,57 +47,57 @@ def count(unit: Unit) -> None:
         .where(Application.closed_at.is_(None), Item.dropped_in_round.is_(None), ~queries.is_safe())
         .group_by(Camera.id)
     )
-    earliest = [overwrite_moment(camera, start) for camera, start in unit.session.execute(at_risk)]
+    earliest = [overwrite_moment(camera, start) for camera, start in uow.session.execute(at_risk)]
     moments = [moment for moment in earliest if moment is not None]
-    metrics.NEAREST_OVERWRITE.set((min(moments) - unit.now).total_seconds() if moments else float("inf"))
-    oldest = unit.session.scalar(
+    metrics.NEAREST_OVERWRITE.set((min(moments) - uow.now).total_seconds() if moments else float("inf"))
+    oldest = uow.session.scalar(
         select(func.min(OutboxMessage.created_at)).where(
             OutboxMessage.published_at.is_(None), OutboxMessage.settled_at.is_(None)
         )
     )
-    metrics.OUTBOX_LAG.set((unit.now - oldest).total_seconds() if oldest else 0)
-    _notices(unit)
-    metrics.AUDIT_SIZE.set(unit.session.scalar(select(func.max(AuditEvent.seq))) or 0)
-    metrics.CHECKPOINT_LAG.set(checkpoints.lag(unit).total_seconds())
-    _recorders(unit)
+    metrics.OUTBOX_LAG.set((uow.now - oldest).total_seconds() if oldest else 0)
+    _notices(uow)
+    metrics.AUDIT_SIZE.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
+    metrics.CHECKPOINT_LAG.set(checkpoints.lag(uow).total_seconds())
+    _recorders(uow)
     metrics.BOOKS_COUNTED.set_to_current_time()
 
 
-def _states(unit: Unit) -> None:
-    open_ones = select(states.code(unit.now).label("state")).where(Application.closed_at.is_(None)).subquery()
-    counted = unit.session.execute(select(open_ones.c.state, func.count()).group_by(open_ones.c.state))
+def _states(uow: UnitOfWork) -> None:
+    open_ones = select(states.code(uow.now).label("state")).where(Application.closed_at.is_(None)).subquery()
+    counted = uow.session.execute(select(open_ones.c.state, func.count()).group_by(open_ones.c.state))
     by_state = Counter({str(code): int(number) for code, number in counted})
     closed = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
-    by_state["closed"] = unit.session.scalar(closed) or 0
+    by_state["closed"] = uow.session.scalar(closed) or 0
     for state in STATES:
         metrics.APPLICATIONS.labels(state).set(by_state[state])
 
 
-def _notices(unit: Unit) -> None:
+def _notices(uow: UnitOfWork) -> None:
     waiting = Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)
     query = select(Delivery.channel, func.count()).where(*waiting).group_by(Delivery.channel)
     metrics.NOTICES_WAITING.clear()
-    for channel, number in unit.session.execute(query):
+    for channel, number in uow.session.execute(query):
         metrics.NOTICES_WAITING.labels(channel).set(number)
 
 
-def _reviews(unit: Unit) -> None:
-    past = func.sum(case((Review.due_at <= unit.now, 1), else_=0))
+def _reviews(uow: UnitOfWork) -> None:
+    past = func.sum(case((Review.due_at <= uow.now, 1), else_=0))
     query = select(Review.stage, func.min(Review.opened_at), func.count(), past)
     # Read first: a scrape that comes between clearing and setting would miss the series.
-    rows = unit.session.execute(query.where(Review.closed_at.is_(None)).group_by(Review.stage)).all()
+    rows = uow.session.execute(query.where(Review.closed_at.is_(None)).group_by(Review.stage)).all()
     metrics.REVIEW_AGE.clear()
     metrics.REVIEWS_OPEN.clear()
     metrics.REVIEWS_OVERDUE.clear()
     for stage, opened_at, number, overdue in rows:
-        metrics.REVIEW_AGE.labels(stage).set((unit.now - opened_at).total_seconds())
+        metrics.REVIEW_AGE.labels(stage).set((uow.now - opened_at).total_seconds())
         metrics.REVIEWS_OPEN.labels(stage).set(number)
         metrics.REVIEWS_OVERDUE.labels(stage).set(overdue)
 
 
-def _recorders(unit: Unit) -> None:
+def _recorders(uow: UnitOfWork) -> None:
     """Those in use; one that was renamed or put out of use leaves no series behind."""
-    rows = unit.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)).all()
+    rows = uow.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)).all()
     metrics.RECORDER_CLOCK_OFFSET.clear()
     metrics.RECORDER_LAST_SEEN.clear()
     metrics.RECORDER_ANSWERS.clear()
@@ -110,9 +110,9 @@ def _recorders(unit: Unit) -> None:
             metrics.RECORDER_ANSWERS.labels(recorder.name).set(not measurements.silent(recorder))
 
 
-def _custody(unit: Unit) -> None:
+def _custody(uow: UnitOfWork) -> None:
     out = select(func.count()).where(
         HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None), HandOver.ended_at.is_(None)
     )
-    metrics.COPIES_OUT.set(unit.session.scalar(out) or 0)
-    metrics.COPIES_OVERDUE.set(unit.session.scalar(out.where(HandOver.due_at <= unit.now)) or 0)
+    metrics.COPIES_OUT.set(uow.session.scalar(out) or 0)
+    metrics.COPIES_OVERDUE.set(uow.session.scalar(out.where(HandOver.due_at <= uow.now)) or 0)

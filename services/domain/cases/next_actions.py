@@ -60,35 +60,35 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
 
 def _is_own(rows: CaseRows) -> bool:
     """Whether the acting person is on the applicant's side, and may correct and withdraw."""
-    return application_service.is_of_applicant(rows.unit, rows.application)
+    return application_service.is_of_applicant(rows.uow, rows.application)
 
 
 def _consents(rows: CaseRows) -> list[NextAct]:
-    unit = rows.unit
+    uow = rows.uow
     return [
         NextAct("consent", consent.id, due_at=consultation.due_at)
         for consultation, consent, department in rows.consents
-        if consultation.ended_at is None and consultation.due_at > unit.now and consent.answer is None
-        if unit.actor.id in joint_departments.answerers(unit, rows.application, department.id)
+        if consultation.ended_at is None and consultation.due_at > uow.now and consent.answer is None
+        if uow.actor.id in joint_departments.answerers(uow, rows.application, department.id)
     ]
 
 
 def _reviews(rows: CaseRows) -> list[NextAct]:
-    unit = rows.unit
+    uow = rows.uow
     waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
     if not waiting:
         return []
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, rows.application.id)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, rows.application.id)
     return [
         NextAct("confirm" if row.proposed else "decide", row.review.id, row.review.stage, row.review.due_at)
         for row in waiting
-        if access_policy.refusal_for(staff, facts, row.review, unit.actor.id, second=row.proposed) is None
+        if access_policy.refusal_for(staff, facts, row.review, uow.actor.id, second=row.proposed) is None
     ]
 
 
 def _as_custodian(rows: CaseRows) -> list[NextAct]:
     hand_over = rows.head.hand_over
-    if hand_over is None or hand_over.custodian_id != rows.unit.actor.id or hand_over.ended_at is not None:
+    if hand_over is None or hand_over.custodian_id != rows.uow.actor.id or hand_over.ended_at is not None:
         return []
     if hand_over.accepted_at is None:
         offered = hand_over.declined_at is None

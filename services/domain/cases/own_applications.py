@@ -11,7 +11,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
 from services.database.tables.drafts import Draft
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.cases import queries, states
 from services.domain.cases.states import STATES
@@ -62,7 +62,7 @@ SORTS: dict[str, Callable[[Line], Any]] = {
 
 
 def lines(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     department: bool = False,
     state: str | None = None,
@@ -74,30 +74,30 @@ def lines(
 
     ``search`` looks in number, reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
-    rows = _rows(unit, department, state)
-    cameras = _cameras(unit, rows)
+    rows = _rows(uow, department, state)
+    cameras = _cameras(uow, rows)
     wanted = search.strip().casefold()
     if wanted:
         rows = [row for row in rows if wanted in _text(row, cameras[row.id]).casefold()]
-    return sorted(_lines(unit, rows, cameras), key=SORTS[sort], reverse=descending)
+    return sorted(_lines(uow, rows, cameras), key=SORTS[sort], reverse=descending)
 
 
-def may_see_department(unit: Unit) -> bool:
+def may_see_department(uow: UnitOfWork) -> bool:
     """Whether the acting person heads a department, or stands in for its head."""
-    return access_queries.directory(unit).holds(unit.actor.id, "head", "deputy")
+    return access_queries.directory(uow).holds(uow.actor.id, "head", "deputy")
 
 
-def _rows(unit: Unit, department: bool, state: str | None) -> list[Application]:
+def _rows(uow: UnitOfWork, department: bool, state: str | None) -> list[Application]:
     query = select(Application).order_by(Application.created_at.desc(), Application.id)
     if state is not None:
-        query = query.where(states.is_under_way() if state == "open" else states.code(unit.now) == state)
-    me = unit.actor.id
+        query = query.where(states.is_under_way() if state == "open" else states.code(uow.now) == state)
+    me = uow.actor.id
     if department:
-        headed = {post.department_id for post in access_queries.posts_of(unit, me) if post.kind in ("head", "deputy")}
+        headed = {post.department_id for post in access_queries.posts_of(uow, me) if post.kind in ("head", "deputy")}
         query = query.where(Application.department_id.in_(headed), Application.submitted_at.is_not(None))
     else:
         query = query.where(Application.drafter_id == me)
-    return [row for row in unit.session.scalars(query) if row.drafter_id == me or me not in row.subject_ids]
+    return [row for row in uow.session.scalars(query) if row.drafter_id == me or me not in row.subject_ids]
 
 
 def _text(row: Application, cameras: Cameras) -> str:
@@ -105,12 +105,12 @@ def _text(row: Application, cameras: Cameras) -> str:
     return "\n".join([*(text or "" for text in told), *(name for pair in cameras for name in pair)])
 
 
-def _lines(unit: Unit, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[Line]:
+def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[Line]:
     ids = [row.id for row in rows]
-    states_of, footage = queries.states(unit, rows), queries.footage(unit, rows)
-    names = access_queries.names(unit, [row.drafter_id for row in rows])
-    saved = {one.application_id: one.saved_at for one in unit.session.scalars(_of(Draft, ids))}
-    lent = {one.application_id: one.due_at for one in unit.session.scalars(_of(HandOver, ids))}
+    states_of, footage = queries.states(uow, rows), queries.footage(uow, rows)
+    names = access_queries.names(uow, [row.drafter_id for row in rows])
+    saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
+    lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}
     for row in rows:
         stands = states_of[row.id]
         drafted = saved.get(row.id) if stands.code in EDITABLE else None
@@ -121,7 +121,7 @@ def _lines(unit: Unit, rows: Sequence[Application], cameras: Mapping[str, Camera
             state=stands.code,
             detail=stands.detail,
             drafter=names[row.drafter_id],
-            own=row.drafter_id == unit.actor.id,
+            own=row.drafter_id == uow.actor.id,
             reason=row.reason,
             cameras=cameras[row.id],
             way_of_use=row.granted_way_of_use or row.way_of_use,
@@ -136,7 +136,7 @@ def _of(table: type[OfCase], ids: Sequence[str]) -> Select[OfCase]:
     return select(table).where(table.application_id.in_(ids))
 
 
-def _cameras(unit: Unit, rows: Sequence[Application]) -> dict[str, Cameras]:
+def _cameras(uow: UnitOfWork, rows: Sequence[Application]) -> dict[str, Cameras]:
     """The names of the cameras that each application asks for, by position."""
     query = (
         select(Item.application_id, Camera.name_zh, Camera.name_en)
@@ -145,6 +145,6 @@ def _cameras(unit: Unit, rows: Sequence[Application]) -> dict[str, Cameras]:
         .order_by(Item.position)
     )
     found: dict[str, dict[tuple[str, str], None]] = {row.id: {} for row in rows}
-    for application_id, zh, en in unit.session.execute(query):
+    for application_id, zh, en in uow.session.execute(query):
         found[application_id][zh, en] = None
     return {application_id: tuple(names) for application_id, names in found.items()}

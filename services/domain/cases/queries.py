@@ -19,7 +19,7 @@ from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, forms
 from services.domain.audit import trail as audit_trail
@@ -53,26 +53,26 @@ class Footage:
     overwrite_at: datetime | None = None
 
 
-def state(unit: Unit, application: Application) -> State:
+def state(uow: UnitOfWork, application: Application) -> State:
     """Where the case stands."""
-    return states(unit, [application])[application.id]
+    return states(uow, [application])[application.id]
 
 
-def states(unit: Unit, applications: Collection[Application]) -> dict[str, State]:
+def states(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
     """Where the cases stand, by id; one statement, however many there are.
 
     ``case_states.code`` says the same in SQL, without the detail.
     """
-    known = {row.id: row for row in unit.session.execute(_standing([one.id for one in applications]))}
+    known = {row.id: row for row in uow.session.execute(_standing([one.id for one in applications]))}
     found = {}
     for one in applications:
         row = known[one.id]
-        found[one.id] = _state(unit, one, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
+        found[one.id] = _state(uow, one, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
     return found
 
 
 def _state(
-    unit: Unit,
+    uow: UnitOfWork,
     application: Application,
     hand_over: HandOver | None,
     *,
@@ -87,7 +87,7 @@ def _state(
         code = "draft" if application.submitted_at is None else "correction"
         return State(code, "consents" if asked else None)
     if hand_over is not None:
-        return State(_custody(unit, hand_over))
+        return State(_custody(uow, hand_over))
     if stage in STAGES.of_phase("approval") or not filed:
         return State("approval", stage)
     return State("retrieval", stage)
@@ -120,24 +120,24 @@ def _standing(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _custody(unit: Unit, hand_over: HandOver) -> str:
+def _custody(uow: UnitOfWork, hand_over: HandOver) -> str:
     if hand_over.returned_at is not None:
         return "return-inspection"
     if hand_over.accepted_at is None:
         return "awaiting-receipt"
-    overdue = hand_over.due_at is not None and hand_over.due_at <= unit.now
+    overdue = hand_over.due_at is not None and hand_over.due_at <= uow.now
     return "overdue" if overdue else "in-use"
 
 
-def summary(unit: Unit, application: Application) -> dict[str, Any]:
+def summary(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """One line of a list."""
-    return summaries(unit, [application])[0]
+    return summaries(uow, [application])[0]
 
 
-def summaries(unit: Unit, applications: Sequence[Application]) -> list[dict[str, Any]]:
+def summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[dict[str, Any]]:
     """The lines of a list, in the given order; three statements, however many there are."""
-    stands, asked = states(unit, applications), footage(unit, applications)
-    names = access_queries.names(unit, [one.drafter_id for one in applications])
+    stands, asked = states(uow, applications), footage(uow, applications)
+    names = access_queries.names(uow, [one.drafter_id for one in applications])
     return [
         {
             "id": one.id,
@@ -153,12 +153,12 @@ def summaries(unit: Unit, applications: Sequence[Application]) -> list[dict[str,
     ]
 
 
-def nearest_overwrite(unit: Unit, application: Application) -> datetime | None:
+def nearest_overwrite(uow: UnitOfWork, application: Application) -> datetime | None:
     """The first moment at which footage that is asked for and not yet in the vault may be overwritten."""
-    return footage(unit, [application])[application.id].overwrite_at
+    return footage(uow, [application])[application.id].overwrite_at
 
 
-def footage(unit: Unit, applications: Collection[Application]) -> dict[str, Footage]:
+def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Footage]:
     """What the cases ask for, by id; one statement, however many there are."""
     if not applications:
         return {}
@@ -169,7 +169,7 @@ def footage(unit: Unit, applications: Collection[Application]) -> dict[str, Foot
     )
     count: Counter[str] = Counter()
     moments: dict[str, list[datetime]] = defaultdict(list)
-    for application_id, start, camera, safe in unit.session.execute(query):
+    for application_id, start, camera, safe in uow.session.execute(query):
         count[application_id] += 1
         moment = preservations.overwrite_moment(camera, start)
         if moment is not None and not safe:
@@ -190,7 +190,7 @@ def state_of(rows: CaseRows) -> State:
     """As ``state``, of rows that are read."""
     open_stages = [row.review.stage for row in rows.reviews if row.review.closed_at is None]
     return _state(
-        rows.unit,
+        rows.uow,
         rows.application,
         rows.head.hand_over,
         asked=any(consultation.ended_at is None for consultation, _, _ in rows.consents),
@@ -211,16 +211,16 @@ def overwrite_of(rows: CaseRows) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def case(unit: Unit, application_id: str) -> dict[str, Any]:
+def case(uow: UnitOfWork, application_id: str) -> dict[str, Any]:
     """The whole case for one who may see it; reading it is an event (F20)."""
-    rows = case_rows.of_case(unit, application_id)
+    rows = case_rows.of_case(uow, application_id)
     application = rows.application
-    audit_trail.record(unit, "case-read", "application", application_id, application_id=application_id)
+    audit_trail.record(uow, "case-read", "application", application_id, application_id=application_id)
     stands = state_of(rows)
     revision = rows.revisions[-1] if rows.revisions else None
     decided_by = [row.decision.decided_by for row in rows.reviews if row.decision is not None]
     hand_over = rows.head.hand_over
-    names = access_queries.names(unit, [*decided_by, hand_over.custodian_id if hand_over is not None else None])
+    names = access_queries.names(uow, [*decided_by, hand_over.custodian_id if hand_over is not None else None])
     return {
         "id": application.id,
         "number": application.number,
@@ -231,7 +231,7 @@ def case(unit: Unit, application_id: str) -> dict[str, Any]:
         "overwriteAt": _iso(overwrite_of(rows)),
         "wayOfUse": application.granted_way_of_use or application.way_of_use,
         "round": application.round,
-        "form": revision.form if revision else forms.contents(unit, application),
+        "form": revision.form if revision else forms.contents(uow, application),
         "formSha256": revision.sha256 if revision else None,
         "correctionUntil": _iso(application.correction_until),
         "importance": application.importance,
@@ -249,12 +249,12 @@ def case(unit: Unit, application_id: str) -> dict[str, Any]:
         ],
         "handOver": _hand_over(hand_over, names) if hand_over is not None else None,
         "violations": [{"kind": v.kind, "openedAt": v.opened_at.isoformat()} for v in rows.violations],
-        "timeLine": time_line(unit, application_id),
+        "timeLine": time_line(uow, application_id),
         "consultation": consultation(rows),
     }
 
 
-def time_line(unit: Unit, application_id: str) -> list[dict[str, Any]]:
+def time_line(uow: UnitOfWork, application_id: str) -> list[dict[str, Any]]:
     """What happened, oldest first, from the audit trail; readings, and where things lie in the vault, are left out."""
     query = (
         select(AuditEvent, Person.name)
@@ -273,7 +273,7 @@ def time_line(unit: Unit, application_id: str) -> list[dict[str, Any]]:
                 key: value for key, value in json.loads(event.entry)["detail"].items() if key not in VAULT_ADDRESS
             },
         }
-        for event, name in unit.session.execute(query)
+        for event, name in uow.session.execute(query)
     ]
 
 
@@ -328,7 +328,7 @@ def consultation(rows: CaseRows) -> dict[str, Any] | None:
     """How the newest consultation stands or ended; None where nobody was asked."""
     if not rows.newest_consents:
         return None
-    names = access_queries.names(rows.unit, [consent.person_id for _, consent, _ in rows.newest_consents])
+    names = access_queries.names(rows.uow, [consent.person_id for _, consent, _ in rows.newest_consents])
     newest = rows.newest_consents[0][0]
     return {
         "askedAt": newest.asked_at.isoformat(),

@@ -15,7 +15,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries, states
@@ -93,30 +93,30 @@ class AtRisk:
     overwrite_at: datetime
 
 
-def search(unit: Unit, wanted: Search, *, limit: int, offset: int = 0) -> list[Line]:
+def search(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> list[Line]:
     """The cases that match, in the order that is wished."""
-    state = states.code(unit.now).label("state")
-    query = _matching(unit, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
-    audit_trail.record(unit, "register-read", "register", "cases", state=wanted.state, offset=offset)
-    rows = unit.session.execute(query).all()
-    footage = queries.footage(unit, [row[0] for row in rows])
+    state = states.code(uow.now).label("state")
+    query = _matching(uow, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
+    audit_trail.record(uow, "register-read", "register", "cases", state=wanted.state, offset=offset)
+    rows = uow.session.execute(query).all()
+    footage = queries.footage(uow, [row[0] for row in rows])
     return [_line(row, footage[row[0].id]) for row in rows]
 
 
-def count_by_state(unit: Unit) -> dict[str, int]:
+def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     """How many cases stand where, of those that the acting person may see; drafts are their drafters' own."""
-    state = states.code(unit.now).label("state")
-    seen = visibility.seen(unit).with_only_columns(state).order_by(None).subquery()
-    counted = unit.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
+    state = states.code(uow.now).label("state")
+    seen = visibility.seen(uow).with_only_columns(state).order_by(None).subquery()
+    counted = uow.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
     found: dict[str, int] = {str(code): int(number) for code, number in counted}
     return {code: found.get(code, 0) for code in states.STATES}
 
 
 def copies_out(
-    unit: Unit, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
+    uow: UnitOfWork, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
 ) -> list[Out]:
     """Who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
-    seen = visibility.seen(unit).with_only_columns(Application.id)
+    seen = visibility.seen(uow).with_only_columns(Application.id)
     number, name = cast(Application.number, String), Person.name
     query = (
         select(HandOver, Application, Person, Department)
@@ -132,7 +132,7 @@ def copies_out(
         )
     )
     if overdue:
-        query = query.where(HandOver.due_at <= unit.now)
+        query = query.where(HandOver.due_at <= uow.now)
     if department_id:
         query = query.where(Application.department_id == department_id)
     columns = {
@@ -150,19 +150,19 @@ def copies_out(
             accepted_at=hand_over.accepted_at,
             due_at=hand_over.due_at,
             suspended_at=hand_over.suspended_at,
-            overdue=hand_over.due_at is not None and hand_over.due_at <= unit.now,
+            overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
         )
-        for hand_over, application, custodian, department in unit.session.execute(
+        for hand_over, application, custodian, department in uow.session.execute(
             listing.part(query, columns, HandOver.due_at, HandOver.id)
         )
     ]
 
 
-def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
+def next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[AtRisk]:
     """What lies on recorders alone, the first to be overwritten first (T4). Costs by the cases that are under way."""
-    state = states.code(unit.now).label("state")
+    state = states.code(uow.now).label("state")
     query = (
-        visibility.seen(unit)
+        visibility.seen(uow)
         .join(Item, Item.application_id == Application.id)
         .join(Camera, Camera.id == Item.camera_id)
         .where(states.is_under_way(), Item.dropped_in_round.is_(None), ~queries.is_safe())
@@ -179,7 +179,7 @@ def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
             zone=item.zone,
             overwrite_at=moment,
         )
-        for application, item, camera, stands in unit.session.execute(query)
+        for application, item, camera, stands in uow.session.execute(query)
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
     ]
     return listing.of(
@@ -198,9 +198,9 @@ def next_overwritten(unit: Unit, listing: Listing = EVERYTHING) -> list[AtRisk]:
     )
 
 
-def _matching(unit: Unit, wanted: Search, state: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+def _matching(uow: UnitOfWork, wanted: Search, state: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = (
-        visibility.seen(unit)
+        visibility.seen(uow)
         .join(Department, Department.id == Application.department_id)
         .join(Person, Person.id == Application.drafter_id)
         .outerjoin(KEEPER, KEEPER.id == Application.custodian_id)

@@ -15,7 +15,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cameras import clocks, measurements, reference_pictures
 from services.domain.cameras.retention import BROUGHT
@@ -124,45 +124,45 @@ class ReturnSheet:
     findings: list[dict[str, Any]]
 
 
-def items_of(unit: Unit, application_id: str) -> list[SheetItem]:
+def items_of(uow: UnitOfWork, application_id: str) -> list[SheetItem]:
     """The items in scope, by position. For those who were let in by ``inbox.view`` or its like."""
-    return [_item(*row) for row in unit.session.execute(_in_scope(application_id))]
+    return [_item(*row) for row in uow.session.execute(_in_scope(application_id))]
 
 
-def places(unit: Unit, review_id: str) -> list[Place]:
+def places(uow: UnitOfWork, review_id: str) -> list[Place]:
     """Where to measure what exists of each item, for those who may read the review; NotFound for others."""
-    review = unit.session.get(Review, review_id)
+    review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound("审核", "review", review_id)
-    visibility.readable(unit, review)
-    rows = unit.session.execute(_in_scope(review.application_id)).all()
+    visibility.readable(uow, review)
+    rows = uow.session.execute(_in_scope(review.application_id)).all()
     items = [row[0].id for row in rows]
     recorded = select(Document).where(Document.item_id.in_(items), Document.kind == "retrieval-record")
-    records = {one.item_id: one for one in unit.session.scalars(recorded)}
-    sealed = unit.session.scalars(select(Master).where(Master.item_id.in_(items)))
+    records = {one.item_id: one for one in uow.session.scalars(recorded)}
+    sealed = uow.session.scalars(select(Master).where(Master.item_id.in_(items)))
     found = {one.item_id: one for one in sealed}
     return [_place(_item(*row), row[0], records.get(row[0].id), found.get(row[0].id)) for row in rows]
 
 
-def return_of(unit: Unit, review_id: str) -> ReturnSheet:
+def return_of(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     """What an inspector decides on, for those who may read the review; NotFound for others."""
-    review = unit.session.get(Review, review_id)
+    review = uow.session.get(Review, review_id)
     if review is None or review.stage != "return-inspection":
         raise NotFound("归还检查", "return inspection", review_id)
-    visibility.readable(unit, review)
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
+    visibility.readable(uow, review)
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
     if hand_over is None:
         raise NotFound("交接", "hand-over", review.application_id)
-    back = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
-    inspection = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     hashes = inspection.hashes if inspection else {}
     fates = back.attestation["downloads"] if back else {}
     lent = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
-    held = unit.session.scalars(lent).all()
+    held = uow.session.scalars(lent).all()
     items = _items().where(Item.id.in_([copy.item_id for copy in held]))
-    shown = {row[0].id: _item(*row) for row in unit.session.execute(items)}
+    shown = {row[0].id: _item(*row) for row in uow.session.execute(items)}
     return ReturnSheet(
-        custodian=unit.session.get_one(Person, hand_over.custodian_id).name,
+        custodian=uow.session.get_one(Person, hand_over.custodian_id).name,
         accepted_at=hand_over.accepted_at,
         due_at=hand_over.due_at,
         returned_at=back.returned_at if back else None,
@@ -188,7 +188,7 @@ def return_of(unit: Unit, review_id: str) -> ReturnSheet:
                 fate=fates.get(row.id, {}).get("fate"),
                 note=fates.get(row.id, {}).get("note", ""),
             )
-            for row in copies.downloads_of(unit, hand_over.id)
+            for row in copies.downloads_of(uow, hand_over.id)
         ],
         inspected_at=inspection.inspected_at if inspection else None,
         findings=list(inspection.findings) if inspection else [],

@@ -23,7 +23,7 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
 from services.database.tables.steps import Step
 from services.database.tables.violations import Violation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -71,14 +71,14 @@ class ReviewRow:
 class CaseRows:
     """One case, for those who were let in; ``of_case`` lets in."""
 
-    def __init__(self, unit: Unit, application: Application, head: Head | None = None) -> None:
-        self.unit = unit
+    def __init__(self, uow: UnitOfWork, application: Application, head: Head | None = None) -> None:
+        self.uow = uow
         self.application = application
         self._head = head
 
     @cached_property
     def head(self) -> Head:
-        return self._head or _head_of(self.unit.session.execute(_head(self.application.id)).one())
+        return self._head or _head_of(self.uow.session.execute(_head(self.application.id)).one())
 
     @cached_property
     def items(self) -> list[ItemRow]:
@@ -93,7 +93,7 @@ class CaseRows:
             .where(Item.application_id == self.application.id, Item.dropped_in_round.is_(None))
             .order_by(Item.position)
         )
-        return [ItemRow(*row) for row in self.unit.session.execute(query)]
+        return [ItemRow(*row) for row in self.uow.session.execute(query)]
 
     @cached_property
     def reviews(self) -> list[ReviewRow]:
@@ -108,7 +108,7 @@ class CaseRows:
         )
         found: dict[str, ReviewRow] = {}
         confirmations: dict[str, list[Confirmation]] = {}
-        for review, decision, confirmation, waits in self.unit.session.execute(query):
+        for review, decision, confirmation, waits in self.uow.session.execute(query):
             confirmed = confirmations.setdefault(review.id, [])
             if confirmation is not None:
                 confirmed.append(confirmation)
@@ -118,18 +118,18 @@ class CaseRows:
     @cached_property
     def documents(self) -> list[Document]:
         query = select(Document).where(Document.application_id == self.application.id)
-        return list(self.unit.session.scalars(query.order_by(Document.made_at, Document.number)))
+        return list(self.uow.session.scalars(query.order_by(Document.made_at, Document.number)))
 
     @cached_property
     def revisions(self) -> list[Revision]:
         """The submitted forms, the first round first."""
         query = select(Revision).where(Revision.application_id == self.application.id).order_by(Revision.round)
-        return list(self.unit.session.scalars(query))
+        return list(self.uow.session.scalars(query))
 
     @cached_property
     def findings(self) -> list[Finding]:
         """Of all rounds."""
-        return list(self.unit.session.scalars(select(Finding).where(Finding.application_id == self.application.id)))
+        return list(self.uow.session.scalars(select(Finding).where(Finding.application_id == self.application.id)))
 
     @cached_property
     def consents(self) -> list[tuple[Consultation, Consent, Department]]:
@@ -141,7 +141,7 @@ class CaseRows:
             .where(Consultation.application_id == self.application.id)
             .order_by(Consultation.ended_at.is_(None).desc(), Consultation.asked_at.desc(), Consent.department_id)
         )
-        return [(row[0], row[1], row[2]) for row in self.unit.session.execute(query)]
+        return [(row[0], row[1], row[2]) for row in self.uow.session.execute(query)]
 
     @property
     def newest_consents(self) -> list[tuple[Consultation, Consent, Department]]:
@@ -151,7 +151,7 @@ class CaseRows:
     def steps(self) -> list[Step]:
         """Of every process instance that worked for the case, oldest first."""
         query = select(Step).where(Step.application_id == self.application.id)
-        return list(self.unit.session.scalars(query.order_by(Step.began_at, Step.element_instance_key)))
+        return list(self.uow.session.scalars(query.order_by(Step.began_at, Step.element_instance_key)))
 
     @property
     def own_steps(self) -> list[Step]:
@@ -165,19 +165,19 @@ class CaseRows:
         if self.head.hand_over is None:
             return []
         query = select(CustodyEntry).where(CustodyEntry.hand_over_id == self.head.hand_over.id)
-        return list(self.unit.session.scalars(query.order_by(CustodyEntry.seq)))
+        return list(self.uow.session.scalars(query.order_by(CustodyEntry.seq)))
 
     @cached_property
     def violations(self) -> list[Violation]:
-        return list(self.unit.session.scalars(select(Violation).where(Violation.application_id == self.application.id)))
+        return list(self.uow.session.scalars(select(Violation).where(Violation.application_id == self.application.id)))
 
 
-def of_case(unit: Unit, application_id: str) -> CaseRows:
+def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
     """The case, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
-    query = _head(application_id).add_columns(visibility.is_seen(unit).label("seen"))
-    row = unit.session.execute(query).one_or_none()
+    query = _head(application_id).add_columns(visibility.is_seen(uow).label("seen"))
+    row = uow.session.execute(query).one_or_none()
     if row is not None:
-        rows = CaseRows(unit, row.Application, _head_of(row))
+        rows = CaseRows(uow, row.Application, _head_of(row))
         if row.seen or _is_asked(rows):
             return rows
     raise NotFound("申请", "application", application_id)
@@ -185,11 +185,11 @@ def of_case(unit: Unit, application_id: str) -> CaseRows:
 
 def _is_asked(rows: CaseRows) -> bool:
     """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
-    unit = rows.unit
+    uow = rows.uow
     open_ones = [row.review for row in rows.reviews if row.review.closed_at is None]
     return bool(open_ones) and any(
         access_policy.refusal_for(
-            access_queries.directory(unit), access_queries.facts(unit, rows.application.id), review, unit.actor.id
+            access_queries.directory(uow), access_queries.facts(uow, rows.application.id), review, uow.actor.id
         )
         is None
         for review in open_ones

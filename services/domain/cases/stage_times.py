@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from services.database.tables.applications import Application
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
 from services.domain.cases.rows import CaseRows
@@ -36,16 +36,16 @@ class StageTime:
 
 
 def stage_times(
-    unit: Unit, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
+    uow: UnitOfWork, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
 ) -> list[StageTime]:
     """For each stage that began from ``since`` up to ``until`` in a case the acting person may see, in their order."""
-    query = visibility.seen(unit).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
+    query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
     if department_id is not None:
         query = query.where(Application.department_id == department_id)
     took: dict[str, list[timedelta]] = {}
     lasting: dict[str, int] = {}
-    for application in unit.session.scalars(query):
-        for stage, stay in _stages(CaseRows(unit, application), models[timeline.MAIN]):
+    for application in uow.session.scalars(query):
+        for stage, stay in _stages(CaseRows(uow, application), models[timeline.MAIN]):
             if not since <= stay.since < until:
                 continue
             took.setdefault(stage, [])

@@ -19,7 +19,7 @@ from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.progress import Progress
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements, reaches
@@ -104,25 +104,25 @@ class Office:
     may_measure: bool
 
 
-def overview(unit: Unit, kept: Listing) -> Office:
+def overview(uow: UnitOfWork, kept: Listing) -> Office:
     """Everything that the storage office looks at, of the quarantine the part that is wanted; Refused with 403 for
     people outside the office."""
-    _require_reader(unit)
-    work = [_work(unit, row) for row in progress.under_way(unit)]
+    _require_reader(uow)
+    work = [_work(uow, row) for row in progress.under_way(uow)]
     return Office(
-        releases=_releases(unit),
+        releases=_releases(uow),
         work=work,
-        recorders=recorders(unit),
-        kept=preserved(unit, kept),
-        figures=_figures(unit, work),
-        may_measure=may_measure(unit),
+        recorders=recorders(uow),
+        kept=preserved(uow, kept),
+        figures=_figures(uow, work),
+        may_measure=may_measure(uow),
     )
 
 
-def preserved(unit: Unit, listing: Listing = EVERYTHING) -> list[Kept]:
+def preserved(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Kept]:
     """The quarantine, the newest first, searched in numbers, cameras and places; Refused with 403 for people outside
     the office."""
-    _require_reader(unit)
+    _require_reader(uow)
     query = (
         select(Preservation, Application.number, Item.position, Camera)
         .join(Item, Item.id == Preservation.item_id)
@@ -143,14 +143,14 @@ def preserved(unit: Unit, listing: Listing = EVERYTHING) -> list[Kept]:
             *(row, number, position, camera, str(row.sealed.get("outcome", ""))),
             overwrite_moment(camera, row.asked_start),
         )
-        for row, number, position, camera in unit.session.execute(part)
+        for row, number, position, camera in uow.session.execute(part)
     ]
 
 
-def recorders(unit: Unit, listing: Listing = EVERYTHING) -> list[Watched]:
+def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watched]:
     """The recorders in use by name, searched in name, site and cameras; Refused with 403 for people outside the
     office."""
-    _require_reader(unit)
+    _require_reader(uow)
     seen_by = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
     query = select(Recorder).where(
         Recorder.active,
@@ -162,65 +162,65 @@ def recorders(unit: Unit, listing: Listing = EVERYTHING) -> list[Watched]:
         "clock": func.abs(Recorder.clock_offset_ms),
     }
     part = listing.part(query, columns, Recorder.name, Recorder.id)
-    return [_watched(unit, row) for row in unit.session.scalars(part)]
+    return [_watched(uow, row) for row in uow.session.scalars(part)]
 
 
-def may_measure(unit: Unit) -> bool:
+def may_measure(uow: UnitOfWork) -> bool:
     """Whether the acting person measures recorders."""
-    return access_queries.directory(unit).holds(unit.actor.id, *OPERATES)
+    return access_queries.directory(uow).holds(uow.actor.id, *OPERATES)
 
 
-def work_under_way(unit: Unit) -> tuple[list[Work], Figures]:
+def work_under_way(uow: UnitOfWork) -> tuple[list[Work], Figures]:
     """What is being fetched and sealed, alone: what the page asks for every few seconds."""
-    _require_reader(unit)
-    work = [_work(unit, row) for row in progress.under_way(unit)]
-    return work, _figures(unit, work)
+    _require_reader(uow)
+    work = [_work(uow, row) for row in progress.under_way(uow)]
+    return work, _figures(uow, work)
 
 
-def to_measure(unit: Unit, recorder_id: str) -> Source:
+def to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
     """A recorder that an operator wants to be asked now; Refused with 403 for others."""
-    if not may_measure(unit):
+    if not may_measure(uow):
         raise Refused(
             "not-operator",
             "只有存储管理员可以测量录像机。",
             "Recorders are measured by storage operators.",
             status=403,
         )
-    camera = unit.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
+    camera = uow.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
     if camera is None:
         raise NotFound("录像机", "recorder", recorder_id)
-    return measurements.of_camera(unit, camera)
+    return measurements.of_camera(uow, camera)
 
 
-def measured(unit: Unit, recorder_id: str, facts: Measured) -> Watched:
+def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Watched:
     """Write down what the recorder answered to an operator."""
-    measurements.measured(unit, recorder_id, facts)
-    recorder = unit.session.get_one(Recorder, recorder_id)
-    recorder.asked_at, recorder.last_error = unit.now, None
-    audit_trail.record(unit, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
-    return _watched(unit, recorder)
+    measurements.measured(uow, recorder_id, facts)
+    recorder = uow.session.get_one(Recorder, recorder_id)
+    recorder.asked_at, recorder.last_error = uow.now, None
+    audit_trail.record(uow, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
+    return _watched(uow, recorder)
 
 
-def watched(unit: Unit, recorder_id: str) -> Watched:
+def watched(uow: UnitOfWork, recorder_id: str) -> Watched:
     """A recorder as the office sees it; for those who were let in."""
-    return _watched(unit, unit.session.get_one(Recorder, recorder_id))
+    return _watched(uow, uow.session.get_one(Recorder, recorder_id))
 
 
-def not_reached(unit: Unit, recorder_id: str) -> Refused:
+def not_reached(uow: UnitOfWork, recorder_id: str) -> Refused:
     """Write down that the recorder gave no answer; the refusal says what to do."""
-    recorder = unit.session.get_one(Recorder, recorder_id)
+    recorder = uow.session.get_one(Recorder, recorder_id)
     refusal = Refused(
         "recorder-down",
         f"录像机“{recorder.name}”没有应答：请检查电源和网络，然后再测。",
         f"The recorder “{recorder.name}” does not answer: check its power and network, then measure again.",
     )
-    recorder.asked_at = unit.now
+    recorder.asked_at = uow.now
     recorder.last_error = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
     return refusal
 
 
-def _require_reader(unit: Unit) -> None:
-    me, staff = unit.actor.id, access_queries.directory(unit)
+def _require_reader(uow: UnitOfWork) -> None:
+    me, staff = uow.actor.id, access_queries.directory(uow)
     if staff.holds(me, "supervisor", *OPERATES) or staff.holds_in(me, "storage", *HEADS):
         return
     raise Refused(
@@ -231,7 +231,7 @@ def _require_reader(unit: Unit) -> None:
     )
 
 
-def _releases(unit: Unit) -> list[Release]:
+def _releases(uow: UnitOfWork) -> list[Release]:
     query = (
         select(Review)
         .join(Application, Application.id == Review.application_id)
@@ -244,44 +244,44 @@ def _releases(unit: Unit) -> list[Release]:
         .order_by(Review.due_at)
     )
     found = []
-    for review in unit.session.scalars(query):
-        proposal = review_service.open_proposal(unit, review)
+    for review in uow.session.scalars(query):
+        proposal = review_service.open_proposal(uow, review)
         found.append(
             Release(
                 review,
-                _number(unit, review.application_id),
-                _name(unit, review.claimed_by),
-                _name(unit, proposal.person_id) if proposal else None,
+                _number(uow, review.application_id),
+                _name(uow, review.claimed_by),
+                _name(uow, proposal.person_id) if proposal else None,
             )
         )
     return found
 
 
-def _work(unit: Unit, row: Progress) -> Work:
-    item = unit.session.get_one(Item, row.item_id)
-    camera = unit.session.get_one(Camera, item.camera_id)
+def _work(uow: UnitOfWork, row: Progress) -> Work:
+    item = uow.session.get_one(Item, row.item_id)
+    camera = uow.session.get_one(Camera, item.camera_id)
     return Work(
         row=row,
-        number=_number(unit, row.application_id),
+        number=_number(uow, row.application_id),
         position=item.position,
         camera=camera,
-        recorder=unit.session.get_one(Recorder, camera.recorder_id).name,
-        silent=progress.silent(unit, row),
+        recorder=uow.session.get_one(Recorder, camera.recorder_id).name,
+        silent=progress.silent(uow, row),
         trouble=progress.trouble_of(row),
     )
 
 
-def _watched(unit: Unit, recorder: Recorder) -> Watched:
+def _watched(uow: UnitOfWork, recorder: Recorder) -> Watched:
     cameras = list(
-        unit.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
+        uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
     )
     known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
-    changes = {camera.id: change for camera in cameras if (change := reaches.change(unit, camera)) is not None}
+    changes = {camera.id: change for camera in cameras if (change := reaches.change(uow, camera)) is not None}
     return Watched(recorder, cameras, min(known, default=None), changes)
 
 
-def _figures(unit: Unit, work: list[Work]) -> Figures:
-    midnight = unit.now.astimezone(ZoneInfo(unit.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+def _figures(uow: UnitOfWork, work: list[Work]) -> Figures:
+    midnight = uow.now.astimezone(ZoneInfo(uow.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     fetched = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
     released = select(Decision.application_id).where(
         Decision.stage == "storage-release", Decision.outcome == "approved"
@@ -310,15 +310,15 @@ def _figures(unit: Unit, work: list[Work]) -> Figures:
     )
     in_trouble = sum(one.trouble is not None for one in work)
     return Figures(
-        fetched=unit.session.scalar(fetched) or 0,
-        waiting=unit.session.scalar(waiting) or 0,
-        failed=(unit.session.scalar(without) or 0) + in_trouble,
+        fetched=uow.session.scalar(fetched) or 0,
+        waiting=uow.session.scalar(waiting) or 0,
+        failed=(uow.session.scalar(without) or 0) + in_trouble,
     )
 
 
-def _number(unit: Unit, application_id: str) -> str | None:
-    return unit.session.get_one(Application, application_id).number
+def _number(uow: UnitOfWork, application_id: str) -> str | None:
+    return uow.session.get_one(Application, application_id).number
 
 
-def _name(unit: Unit, person_id: str | None) -> str | None:
-    return unit.session.get_one(Person, person_id).name if person_id else None
+def _name(uow: UnitOfWork, person_id: str | None) -> str | None:
+    return uow.session.get_one(Person, person_id).name if person_id else None

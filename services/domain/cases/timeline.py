@@ -11,7 +11,7 @@ from typing import Literal
 
 from services.database.tables.applications import Application
 from services.database.tables.steps import Step
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
 from services.domain.process import steps
@@ -86,14 +86,14 @@ class Standing:
         return [marker for marker in self.markers if marker.here and marker.element.kind != "subProcess"]
 
 
-def of_case(unit: Unit, application_id: str, models: Mapping[str, Model]) -> Standing:
+def of_case(uow: UnitOfWork, application_id: str, models: Mapping[str, Model]) -> Standing:
     """Where the case stands, for one who may see it."""
-    return of_rows(case_rows.of_case(unit, application_id), models)
+    return of_rows(case_rows.of_case(uow, application_id), models)
 
 
 def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Standing:
     """As ``of_case``, of rows that are read."""
-    application, now = rows.application, rows.unit.now
+    application, now = rows.application, rows.uow.now
     stays = main_stays(rows, models[MAIN])
     waiting = application.closed_at is None and rows.head.in_transit
     # the engine classifies by itself, and the book has it once something rests on it
@@ -110,12 +110,12 @@ def _unopened(rows: CaseRows, model: Model) -> tuple[Marker, ...]:
         for step in rows.steps
         if step.process_id == model.process_id and step.element_id == OPENING and step.stuck_since is not None
     ]
-    return tuple(marker for marker in _markers(model, stopped, rows.unit.now) if marker.here)
+    return tuple(marker for marker in _markers(model, stopped, rows.uow.now) if marker.here)
 
 
-def of_review(unit: Unit, application_id: str, review_id: str, models: Mapping[str, Model]) -> Standing:
+def of_review(uow: UnitOfWork, application_id: str, review_id: str, models: Mapping[str, Model]) -> Standing:
     """Where one review of the case stands in the process that it is."""
-    return review_of_rows(case_rows.of_case(unit, application_id), review_id, models)
+    return review_of_rows(case_rows.of_case(uow, application_id), review_id, models)
 
 
 def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) -> Standing:
@@ -132,7 +132,7 @@ def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) 
     stays.append(Stay(ANSWER, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id))
     if decided and review.closed_at is not None:
         stays.append(Stay(ANSWERED, review.closed_at, review.closed_at))
-    return Standing(models[REVIEW], _markers(models[REVIEW], stays, rows.unit.now))
+    return Standing(models[REVIEW], _markers(models[REVIEW], stays, rows.uow.now))
 
 
 def main_stays(rows: CaseRows, model: Model) -> list[Stay]:

@@ -16,7 +16,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.spans import Span
 
@@ -34,31 +34,31 @@ class Sighting:
     address: str | None
 
 
-def of(unit: Unit, camera_id: str, span: Span) -> list[Sighting]:
+def of(uow: UnitOfWork, camera_id: str, span: Span) -> list[Sighting]:
     """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
     audit_trail.record(
-        unit, "sightings-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat()
+        uow, "sightings-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat()
     )
-    found = [*_of_copies(unit, camera_id, span), *_pictures(unit, camera_id, span)]
+    found = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
     return sorted(found, key=lambda one: one.at)
 
 
-def _of_copies(unit: Unit, camera_id: str, span: Span) -> Iterator[Sighting]:
+def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting]:
     query = (
         select(Copy, Application)
         .join(Item, Item.id == Copy.item_id)
         .join(Application, Application.id == Copy.application_id)
         .where(Item.camera_id == camera_id)
     )
-    for copy, application in unit.session.execute(query):
+    for copy, application in uow.session.execute(query):
         wanted = _bytes(copy.sealed, span)
         if wanted is None:
             continue
-        for row in unit.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
+        for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
             if any(start < wanted[1] and end > wanted[0] for start, end in row.ranges):
-                yield _sighting(unit, "viewing", row.opened_at, row.person_id, application, row.address)
-        for left in unit.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
-            yield _sighting(unit, "download", left.asked_at, left.person_id, application, left.address)
+                yield _sighting(uow, "viewing", row.opened_at, row.person_id, application, row.address)
+        for left in uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
+            yield _sighting(uow, "download", left.asked_at, left.person_id, application, left.address)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
@@ -79,27 +79,27 @@ def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
     return (held[0][0], held[-1][1]) if held else None
 
 
-def _pictures(unit: Unit, camera_id: str, span: Span) -> Iterator[Sighting]:
+def _pictures(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting]:
     query = (
         select(AuditEvent, Application)
         .join(Item, Item.id == AuditEvent.subject_id)
         .join(Application, Application.id == AuditEvent.application_id)
         .where(AuditEvent.action == "picture-read", Item.camera_id == camera_id)
     )
-    for event, application in unit.session.execute(query):
+    for event, application in uow.session.execute(query):
         if span.start <= datetime.fromisoformat(json.loads(event.entry)["detail"]["moment"]) < span.end:
-            yield _sighting(unit, "picture", event.at, event.actor_id, application, None)
+            yield _sighting(uow, "picture", event.at, event.actor_id, application, None)
 
 
 def _sighting(  # noqa: PLR0917 - one value for each field
-    unit: Unit,
+    uow: UnitOfWork,
     how: Literal["viewing", "download", "picture"],
     at: datetime,
     person_id: str,
     application: Application,
     address: str | None,
 ) -> Sighting:
-    person = unit.session.get(Person, person_id)
+    person = uow.session.get(Person, person_id)
     return Sighting(
         how,
         at,

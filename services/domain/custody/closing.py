@@ -20,7 +20,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
@@ -83,38 +83,38 @@ def _brought(rows: Iterable[Upload]) -> tuple[Kept, ...]:
     return tuple(kept(row.sealed) for row in rows if row.sealed is not None)
 
 
-def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
+def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Effects:
     """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
-    application = _locked(unit, application_id)
+    application = _locked(uow, application_id)
     if closing_outcome not in CLOSED_AS:
         raise Fatal(
             f"could not close the case | application {application_id} | {closing_outcome!r} is no way to end it | "
             f"use one of {', '.join(CLOSED_AS)} in the process, then resolve the incident"
         )
-    _close(unit, application, CLOSED_AS[closing_outcome])
+    _close(uow, application, CLOSED_AS[closing_outcome])
     because = application.closed_as or closing_outcome
-    hand_over = _hand_over(unit, application_id)
+    hand_over = _hand_over(uow, application_id)
     if hand_over is not None and hand_over.ended_at is None:
-        hand_over.ended_at = unit.now
-        grants.end(unit, hand_over, because)
-        log.append(unit, hand_over, "ended", because=because)
+        hand_over.ended_at = uow.now
+        grants.end(uow, hand_over, because)
+        log.append(uow, hand_over, "ended", because=because)
         if hand_over.declined_at is None:
             notification_service.tell(
-                unit, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
+                uow, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
             )
-    attempts.abandon_all(unit, application_id, f"the application is closed as {because}")
-    progress.forget(unit, application_id)
-    protections.end(unit, application_id)
-    quarantine = preservations.release(unit, application_id, because)
-    brought = upload_sources.of_case(unit, application_id)
-    to_discard = [row for row in masters.of_application(unit, application_id) if row.discarded_at is None]
-    loans = copies.of_application(unit, application_id)
+    attempts.abandon_all(uow, application_id, f"the application is closed as {because}")
+    progress.forget(uow, application_id)
+    protections.end(uow, application_id)
+    quarantine = preservations.release(uow, application_id, because)
+    brought = upload_sources.of_case(uow, application_id)
+    to_discard = [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]
+    loans = copies.of_application(uow, application_id)
     return Effects(
         discard=(*_kept(quarantine), *_kept(to_discard), *_kept(loans), *_brought(brought)),
         discard_replicas=tuple(kept(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
-        sweep=tuple(attempts.unswept(unit, application_id=application_id)),
-        items=_items_touched(unit, application_id),
+        sweep=tuple(attempts.unswept(uow, application_id=application_id)),
+        items=_items_touched(uow, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
             "uploads": [row.id for row in brought],
@@ -124,28 +124,28 @@ def release(unit: Unit, application_id: str, closing_outcome: str) -> Effects:
     )
 
 
-def released(unit: Unit, application_id: str, effects: Effects) -> None:
+def released(uow: UnitOfWork, application_id: str, effects: Effects) -> None:
     """The vault has done it: book what is gone."""
-    because = _locked(unit, application_id).closed_as
+    because = _locked(uow, application_id).closed_as
     for preservation_id in effects.marks.get("preservations", ()):
-        _gone(unit, unit.session.get_one(Preservation, preservation_id), "quarantine-discarded")
+        _gone(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
-        copies.key_destroyed(unit, copy_id)
-        copy = unit.session.get_one(Copy, copy_id)
+        copies.key_destroyed(uow, copy_id)
+        copy = uow.session.get_one(Copy, copy_id)
         copy.discarded_because = because
-        _gone(unit, copy, "copy-discarded")
+        _gone(uow, copy, "copy-discarded")
     for master_id in effects.marks.get("masters", ()):
-        master = unit.session.get_one(Master, master_id)
+        master = uow.session.get_one(Master, master_id)
         master.discarded_because = because
-        _gone(unit, master, "master-discarded")
-    upload_sources.gone(unit, effects.marks.get("uploads", ()), because or "closed")
-    attempts.swept(unit, [attempt.id for attempt in effects.sweep])
+        _gone(uow, master, "master-discarded")
+    upload_sources.gone(uow, effects.marks.get("uploads", ()), because or "closed")
+    attempts.swept(uow, [attempt.id for attempt in effects.sweep])
 
 
-def re_archive(unit: Unit, application_id: str, hand_over_id: str, *, in_order: bool) -> Effects:
+def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> Effects:
     """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13)."""
-    application = _locked(unit, application_id)
-    hand_over = log.for_work(unit, hand_over_id, application_id)
+    application = _locked(uow, application_id)
+    hand_over = log.for_work(uow, hand_over_id, application_id)
     if hand_over.returned_at is None:
         raise Fatal(
             f"could not re-archive | hand-over {hand_over_id} | the copies were not returned | "
@@ -153,22 +153,22 @@ def re_archive(unit: Unit, application_id: str, hand_over_id: str, *, in_order: 
         )
     violation_id = None
     if not in_order:
-        violation_id = violations.open_once(unit, hand_over, "discrepancy", {"custodian": hand_over.custodian_id}).id
-    return _end_loan(unit, application, hand_over, in_order=in_order, because="re-archived", violation_id=violation_id)
+        violation_id = violations.open_once(uow, hand_over, "discrepancy", {"custodian": hand_over.custodian_id}).id
+    return _end_loan(uow, application, hand_over, in_order=in_order, because="re-archived", violation_id=violation_id)
 
 
-def lose(unit: Unit, application_id: str, hand_over_id: str) -> Effects:
+def lose(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Effects:
     """End the loan of a lost copy: a violation, the loan keys destroyed, the masters kept by their class (R48)."""
-    application = _locked(unit, application_id)
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    outbox.settle(unit, application_id, "open-violation", "copy-lost")
+    application = _locked(uow, application_id)
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    outbox.settle(uow, application_id, "open-violation", "copy-lost")
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
-    violation = violations.open_once(unit, hand_over, "loss", facts)
-    return _end_loan(unit, application, hand_over, in_order=False, because="lost", violation_id=violation.id)
+    violation = violations.open_once(uow, hand_over, "loss", facts)
+    return _end_loan(uow, application, hand_over, in_order=False, because="lost", violation_id=violation.id)
 
 
 def _end_loan(
-    unit: Unit,
+    uow: UnitOfWork,
     application: Application,
     hand_over: HandOver,
     *,
@@ -176,32 +176,32 @@ def _end_loan(
     because: str,
     violation_id: str | None,
 ) -> Effects:
-    entry = unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application.id))
-    archived = [row for row in masters.of_application(unit, application.id) if row.discarded_at is None]
+    entry = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application.id))
+    archived = [row for row in masters.of_application(uow, application.id) if row.discarded_at is None]
     if entry is None:
-        entry = _archive(unit, application, archived, in_order=in_order)
+        entry = _archive(uow, application, archived, in_order=in_order)
     if hand_over.ended_at is None:
-        hand_over.ended_at = unit.now
-        grants.end(unit, hand_over, because)
-        log.append(unit, hand_over, "ended", because=because)
-    loan_documents.write_at_end(unit, hand_over)
-    attempts.abandon_all(unit, application.id, f"the loan has ended: {because}")
-    progress.forget(unit, application.id)
-    protections.end(unit, application.id)
-    quarantine = preservations.release(unit, application.id, because)
-    brought = upload_sources.of_case(unit, application.id)
-    loans = copies.of_application(unit, application.id)
+        hand_over.ended_at = uow.now
+        grants.end(uow, hand_over, because)
+        log.append(uow, hand_over, "ended", because=because)
+    loan_documents.write_at_end(uow, hand_over)
+    attempts.abandon_all(uow, application.id, f"the loan has ended: {because}")
+    progress.forget(uow, application.id)
+    protections.end(uow, application.id)
+    quarantine = preservations.release(uow, application.id, because)
+    brought = upload_sources.of_case(uow, application.id)
+    loans = copies.of_application(uow, application.id)
     return Effects(
         discard=(*_kept(quarantine), *_brought(brought)),
         destroy_keys=tuple(row.id for row in loans),
-        sweep=tuple(attempts.unswept(unit, application_id=application.id)),
+        sweep=tuple(attempts.unswept(uow, application_id=application.id)),
         lift_holds=_kept(loans),
         retain=_kept(archived),
         retain_replicas=tuple(kept(row.replica) for row in archived if row.replica is not None),
         retain_until=entry.dispose_after,
-        file=tuple(loan_documents.filed_with(unit, application.id)),
+        file=tuple(loan_documents.filed_with(uow, application.id)),
         application_number=application.number,
-        checkpoint=checkpoints.told(unit),
+        checkpoint=checkpoints.told(uow),
         items=len(archived),
         violation_id=violation_id,
         marks={
@@ -212,36 +212,38 @@ def _end_loan(
     )
 
 
-def loan_ended(unit: Unit, application_id: str, effects: Effects, *, closed_as: str, pdfs: Mapping[str, str]) -> None:
+def loan_ended(
+    uow: UnitOfWork, application_id: str, effects: Effects, *, closed_as: str, pdfs: Mapping[str, str]
+) -> None:
     """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
-    application = _locked(unit, application_id)
+    application = _locked(uow, application_id)
     for preservation_id in effects.marks.get("preservations", ()):
-        _gone(unit, unit.session.get_one(Preservation, preservation_id), "quarantine-discarded")
+        _gone(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
-        copies.key_destroyed(unit, copy_id)
-    filed.book(unit, pdfs)
-    upload_sources.gone(unit, effects.marks.get("uploads", ()), closed_as)
-    attempts.swept(unit, [attempt.id for attempt in effects.sweep])
-    _close(unit, application, closed_as)
+        copies.key_destroyed(uow, copy_id)
+    filed.book(uow, pdfs)
+    upload_sources.gone(uow, effects.marks.get("uploads", ()), closed_as)
+    attempts.swept(uow, [attempt.id for attempt in effects.sweep])
+    _close(uow, application, closed_as)
 
 
-def _archive(unit: Unit, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:
+def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:
     important = application.importance == "important"
-    kept_for = unit.rules.important_retention if important else unit.rules.ordinary_retention
+    kept_for = uow.rules.important_retention if important else uow.rules.ordinary_retention
     # whole seconds, as every object store keeps them
-    dispose_after = (unit.now + kept_for).replace(microsecond=0)
+    dispose_after = (uow.now + kept_for).replace(microsecond=0)
     entry = ArchiveEntry(
         application_id=application.id,
-        archived_at=unit.now,
+        archived_at=uow.now,
         in_order=in_order,
         dispose_after=dispose_after,
         location="masters",
     )
-    unit.session.add(entry)
+    uow.session.add(entry)
     for master in archived:
-        master.archived_at, master.dispose_after = unit.now, dispose_after
+        master.archived_at, master.dispose_after = uow.now, dispose_after
         audit_trail.record(
-            unit,
+            uow,
             "master-archived",
             "master",
             master.id,
@@ -252,25 +254,25 @@ def _archive(unit: Unit, application: Application, archived: Sequence[Master], *
     return entry
 
 
-def _close(unit: Unit, application: Application, closed_as: str) -> None:
+def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     """Close the case once, with its reviews; the first outcome stays."""
     if application.closed_at is not None:
         return
-    application.closed_at, application.closed_as = unit.now, closed_as
-    review_tasks.close_open(unit, application.id, f"case-closed:{closed_as}")
-    consents.end_open(unit, application.id, "closed")
-    outbox.settle(unit, application.id, f"case-closed:{closed_as}")
+    application.closed_at, application.closed_as = uow.now, closed_as
+    review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
+    consents.end_open(uow, application.id, "closed")
+    outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(
-        unit, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as
+        uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as
     )
-    notification_service.tell(unit, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
+    notification_service.tell(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
 
 
-def _gone(unit: Unit, row: Preservation | Copy | Master, action: str) -> None:
+def _gone(uow: UnitOfWork, row: Preservation | Copy | Master, action: str) -> None:
     if row.discarded_at is None:
-        row.discarded_at = unit.now
+        row.discarded_at = uow.now
         audit_trail.record(
-            unit,
+            uow,
             action,
             "object",
             row.sealed["key"],
@@ -279,16 +281,16 @@ def _gone(unit: Unit, row: Preservation | Copy | Master, action: str) -> None:
         )
 
 
-def _items_touched(unit: Unit, application_id: str) -> int:
+def _items_touched(uow: UnitOfWork, application_id: str) -> int:
     """How many items anything was preserved or retrieved of; the same in every run."""
     touched = select(Preservation.item_id).where(Preservation.application_id == application_id)
     mastered = select(Master.item_id).where(Master.application_id == application_id)
     either = Item.id.in_(touched) | Item.id.in_(mastered)
-    return unit.session.scalar(select(func.count()).select_from(Item).where(either)) or 0
+    return uow.session.scalar(select(func.count()).select_from(Item).where(either)) or 0
 
 
-def _locked(unit: Unit, application_id: str) -> Application:
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+def _locked(uow: UnitOfWork, application_id: str) -> Application:
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
             f"could not close the case | application {application_id} | the register does not know it | "
@@ -297,5 +299,5 @@ def _locked(unit: Unit, application_id: str) -> Application:
     return application
 
 
-def _hand_over(unit: Unit, application_id: str) -> HandOver | None:
-    return unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())
+def _hand_over(uow: UnitOfWork, application_id: str) -> HandOver | None:
+    return uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())

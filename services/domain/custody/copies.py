@@ -5,19 +5,19 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.tables.copies import Copy, Download
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import attempts, masters
 
 
-def of_item(unit: Unit, item_id: str) -> Copy | None:
-    return unit.session.scalar(select(Copy).where(Copy.item_id == item_id))
+def of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
+    return uow.session.scalar(select(Copy).where(Copy.item_id == item_id))
 
 
-def of_application(unit: Unit, application_id: str) -> list[Copy]:
+def of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
     """The case's copies that were not discarded, oldest first."""
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Copy)
             .where(Copy.application_id == application_id, Copy.discarded_at.is_(None))
             .order_by(Copy.made_at, Copy.id)
@@ -25,26 +25,26 @@ def of_application(unit: Unit, application_id: str) -> list[Copy]:
     )
 
 
-def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
+def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
     """Book an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
-    if not attempts.finish(unit, attempt_id, sealed["versionId"]):
+    if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
-    attempt = attempts.get(unit, attempt_id)
-    copy = of_item(unit, attempt.item_id)
+    attempt = attempts.get(uow, attempt_id)
+    copy = of_item(uow, attempt.item_id)
     if copy is None:
-        master = masters.needed(unit, attempt.application_id, attempt.item_id)
+        master = masters.needed(uow, attempt.application_id, attempt.item_id)
         copy = Copy(
             id=attempt.subject_id,
             application_id=attempt.application_id,
             item_id=attempt.item_id,
             master_id=master.id,
             attempt_id=attempt_id,
-            made_at=unit.now,
+            made_at=uow.now,
             sealed=sealed,
         )
-        unit.session.add(copy)
+        uow.session.add(copy)
         audit_trail.record(
-            unit,
+            uow,
             "copy-made",
             "copy",
             copy.id,
@@ -57,17 +57,17 @@ def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
     return copy
 
 
-def key_destroyed(unit: Unit, copy_id: str) -> None:
+def key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
     """The copy's loan key is gone: nobody can open it any more (T2)."""
-    copy = unit.session.get(Copy, copy_id)
+    copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.key_destroyed_at is None:
-        copy.key_destroyed_at = unit.now
-        audit_trail.record(unit, "loan-key-destroyed", "copy", copy_id, application_id=copy.application_id)
+        copy.key_destroyed_at = uow.now
+        audit_trail.record(uow, "loan-key-destroyed", "copy", copy_id, application_id=copy.application_id)
 
 
-def downloads_of(unit: Unit, hand_over_id: str) -> list[Download]:
+def downloads_of(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Download).where(Download.hand_over_id == hand_over_id).order_by(Download.asked_at, Download.id)
         )
     )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
@@ -56,7 +56,7 @@ class Opened:
     sealed: dict[str, Any]
 
 
-def give(unit: Unit, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
+def give(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
     """Grant the custodian these actions from now up to the due date."""
     if hand_over.due_at is None:
         raise ValueError("a grant needs an end: the hand-over has no due date")
@@ -66,12 +66,12 @@ def give(unit: Unit, hand_over: HandOver, copies: list[Copy], actions: tuple[Act
                 copy_id=copy.id,
                 person_id=hand_over.custodian_id,
                 action=action,
-                since=unit.now,
+                since=uow.now,
                 until=hand_over.due_at,
             )
-            unit.session.add(grant)
+            uow.session.add(grant)
             audit_trail.record(
-                unit,
+                uow,
                 "grant-given",
                 "copy",
                 copy.id,
@@ -82,9 +82,9 @@ def give(unit: Unit, hand_over: HandOver, copies: list[Copy], actions: tuple[Act
             )
 
 
-def of_hand_over(unit: Unit, hand_over_id: str) -> list[Grant]:
+def of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Grant)
             .join(Copy, Copy.id == Grant.copy_id)
             .where(Copy.hand_over_id == hand_over_id)
@@ -93,78 +93,78 @@ def of_hand_over(unit: Unit, hand_over_id: str) -> list[Grant]:
     )
 
 
-def check(unit: Unit, copy_id: str, action: Action) -> Opened:
+def check(uow: UnitOfWork, copy_id: str, action: Action) -> Opened:
     """The copy, when the acting person may do this with it now. Refused with the reason, NotFound for strangers.
 
     A refusal leaves no trace here, because its unit is rolled back: callers book it with ``denied``.
     """
-    copy = unit.session.get(Copy, copy_id)
-    hand_over = unit.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
-    stranger = unit.actor.kind != "person" or hand_over is None or hand_over.custodian_id != unit.actor.id
+    copy = uow.session.get(Copy, copy_id)
+    hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
+    stranger = uow.actor.kind != "person" or hand_over is None or hand_over.custodian_id != uow.actor.id
     if copy is None or hand_over is None or stranger:
         raise NotFound("副本", "copy", copy_id)
-    grant = unit.session.scalar(
+    grant = uow.session.scalar(
         select(Grant)
-        .where(Grant.copy_id == copy_id, Grant.person_id == unit.actor.id, Grant.action == action)
+        .where(Grant.copy_id == copy_id, Grant.person_id == uow.actor.id, Grant.action == action)
         .order_by(Grant.since.desc())
         .limit(1)
     )
-    if access_queries.directory(unit).holds(unit.actor.id, "administrator"):
+    if access_queries.directory(uow).holds(uow.actor.id, "administrator"):
         raise _no(*ADMINISTRATOR)
-    access_queries.require_agreement(unit, unit.actor.id)
-    refusal = _refusal(unit, copy, hand_over, grant, action)
+    access_queries.require_agreement(uow, uow.actor.id)
+    refusal = _refusal(uow, copy, hand_over, grant, action)
     if refusal is not None:
         raise refusal
-    application = unit.session.get_one(Application, copy.application_id)
+    application = uow.session.get_one(Application, copy.application_id)
     return Opened(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
 
 
-def denied(unit: Unit, copy_id: str, action: Action, code: str) -> None:
+def denied(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
     """Book that somebody was refused (R41: access outside the terms is denied and seen)."""
-    copy = unit.session.get(Copy, copy_id)
+    copy = uow.session.get(Copy, copy_id)
     if copy is not None:
         audit_trail.record(
-            unit, "access-denied", "copy", copy_id, application_id=copy.application_id, asked=action, code=code
+            uow, "access-denied", "copy", copy_id, application_id=copy.application_id, asked=action, code=code
         )
 
 
-def suspend(unit: Unit, hand_over: HandOver, because: str) -> bool:
+def suspend(uow: UnitOfWork, hand_over: HandOver, because: str) -> bool:
     """Stop every access until it is resumed; whether anything was open."""
     changed = False
-    for grant in of_hand_over(unit, hand_over.id):
+    for grant in of_hand_over(uow, hand_over.id):
         if grant.ended_at is None and grant.suspended_at is None:
-            grant.suspended_at, changed = unit.now, True
-            _audit(unit, hand_over, grant, "grant-suspended", because)
+            grant.suspended_at, changed = uow.now, True
+            _audit(uow, hand_over, grant, "grant-suspended", because)
     if hand_over.suspended_at is None:
-        hand_over.suspended_at, changed = unit.now, True
+        hand_over.suspended_at, changed = uow.now, True
     return changed
 
 
-def resume(unit: Unit, hand_over: HandOver) -> bool:
+def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
     """Open access again, up to the due date as it now stands; whether anything changed."""
     if hand_over.due_at is None:
         return False
     changed = False
-    for grant in of_hand_over(unit, hand_over.id):
+    for grant in of_hand_over(uow, hand_over.id):
         if grant.ended_at is None and (grant.suspended_at is not None or grant.until != hand_over.due_at):
             grant.suspended_at, grant.until, changed = None, hand_over.due_at, True
-            _audit(unit, hand_over, grant, "grant-resumed", "use-period-changed")
+            _audit(uow, hand_over, grant, "grant-resumed", "use-period-changed")
     if hand_over.suspended_at is not None:
         hand_over.suspended_at, changed = None, True
     return changed
 
 
-def end(unit: Unit, hand_over: HandOver, because: str) -> None:
+def end(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
     """End every grant for good."""
-    for grant in of_hand_over(unit, hand_over.id):
+    for grant in of_hand_over(uow, hand_over.id):
         if grant.ended_at is None:
-            grant.ended_at, grant.ended_because = unit.now, because
-            _audit(unit, hand_over, grant, "grant-ended", because)
+            grant.ended_at, grant.ended_because = uow.now, because
+            _audit(uow, hand_over, grant, "grant-ended", because)
 
 
-def _audit(unit: Unit, hand_over: HandOver, grant: Grant, action: str, because: str) -> None:
+def _audit(uow: UnitOfWork, hand_over: HandOver, grant: Grant, action: str, because: str) -> None:
     audit_trail.record(
-        unit,
+        uow,
         action,
         "copy",
         grant.copy_id,
@@ -175,16 +175,16 @@ def _audit(unit: Unit, hand_over: HandOver, grant: Grant, action: str, because: 
     )
 
 
-def _refusal(unit: Unit, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action) -> Refused | None:
+def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action) -> Refused | None:
     """Why not, the strongest reason first."""
     over = _loan_refusal(copy, hand_over, accepted=grant is not None)
     if over is not None or grant is None:
         return over or _no(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))
     reasons = (
         (grant.ended_at is not None, ENDED),
-        (unit.now >= grant.until, USE_PERIOD_OVER),
+        (uow.now >= grant.until, USE_PERIOD_OVER),
         (grant.suspended_at is not None, SUSPENDED),
-        (unit.now < grant.since, NOT_BEGUN),
+        (uow.now < grant.since, NOT_BEGUN),
     )
     return next((_no(*words) for holds, words in reasons if holds), None)
 

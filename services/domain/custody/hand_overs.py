@@ -10,7 +10,7 @@ from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Reminder, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access.queries import require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
@@ -41,20 +41,20 @@ class Offer:
     reminder_lead: str
 
 
-def offer(unit: Unit, application_id: str, use_period_days: int) -> Offer:
+def offer(uow: UnitOfWork, application_id: str, use_period_days: int) -> Offer:
     """Offer the copies to the named custodian. Fatal where a rule forbids it (R14, R35, R46, R50)."""
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise _fatal(application_id, "the register does not know it", "check the variables of the job")
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     if hand_over is None:
-        hand_over = _offer(unit, application, use_period_days)
+        hand_over = _offer(uow, application, use_period_days)
     take_up = hand_over.take_up_until - hand_over.offered_at
-    return Offer(hand_over.id, iso(take_up), iso(agreed_limits.grace(unit, hand_over)), iso(unit.rules.reminder_lead))
+    return Offer(hand_over.id, iso(take_up), iso(agreed_limits.grace(uow, hand_over)), iso(uow.rules.reminder_lead))
 
 
-def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOver:
-    if unit.rules.max_use_days is None:
+def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> HandOver:
+    if uow.rules.max_use_days is None:
         raise _fatal(
             application.id,
             "the longest use period is not set, and nothing is handed out without one (T3, R50)",
@@ -64,21 +64,21 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
         raise _fatal(application.id, "the case was withdrawn or is closed", "cancel this process instance")
     if application.custodian_id is None:
         raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
-    offered = copies.of_application(unit, application.id)
+    offered = copies.of_application(uow, application.id)
     if not offered:
         raise _fatal(application.id, "there is no copy to hand over", "look at the case's retrieval records")
     for copy in offered:
-        if record_of(unit, copy.item_id) is None:
+        if record_of(uow, copy.item_id) is None:
             raise _fatal(application.id, f"item {copy.item_id} has no retrieval record (R35)", "retrieve it again")
-        master = masters.needed(unit, application.id, copy.item_id)
-        if application.backup_needed and unit.rules.replica_required and master.replica_verified_at is None:
+        master = masters.needed(uow, application.id, copy.item_id)
+        if application.backup_needed and uow.rules.replica_required and master.replica_verified_at is None:
             raise _fatal(
                 application.id,
                 f"the backup of item {copy.item_id} is not verified, and the footage is important (R14)",
                 "run its back-up again",
             )
     # what was granted stays granted: a rule that has changed since the filing does not shorten it
-    most = unit.rules.max_use_days if application.granted_use_days is None else None
+    most = uow.rules.max_use_days if application.granted_use_days is None else None
     limits = (use_period_days, application.granted_use_days, application.max_use_days, most)
     days = min(limit for limit in limits if limit is not None)
     if days < 1:
@@ -87,46 +87,46 @@ def _offer(unit: Unit, application: Application, use_period_days: int) -> HandOv
         id=new_id(),
         application_id=application.id,
         custodian_id=application.custodian_id,
-        offered_at=unit.now,
-        take_up_until=unit.now + unit.rules.take_up_period,
+        offered_at=uow.now,
+        take_up_until=uow.now + uow.rules.take_up_period,
         use_days=days,
-        grace_seconds=unit.rules.grace_period // timedelta(seconds=1),
+        grace_seconds=uow.rules.grace_period // timedelta(seconds=1),
     )
-    unit.session.add(hand_over)
+    uow.session.add(hand_over)
     for copy in offered:
         copy.hand_over_id = hand_over.id
-    log.append(unit, hand_over, "offered", copies={copy.id: copy.sealed["sha256Cipher"] for copy in offered})
+    log.append(uow, hand_over, "offered", copies={copy.id: copy.sealed["sha256Cipher"] for copy in offered})
     notification_service.tell(
-        unit, hand_over.custodian_id, "copy-offered", application_id=application.id, subject_id=hand_over.id
+        uow, hand_over.custodian_id, "copy-offered", application_id=application.id, subject_id=hand_over.id
     )
     return hand_over
 
 
-def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Proof) -> HandOver:
+def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof: Proof) -> HandOver:
     """The custodian takes the copies, with a valid agreement and a signature, up to the due date (R45, R46, R59)."""
-    hand_over = log.mine(unit, hand_over_id)
+    hand_over = log.mine(uow, hand_over_id)
     if hand_over.accepted_at is not None:
         return hand_over
-    review = _open_receipt(unit, hand_over)
-    agreement = require_agreement(unit, unit.actor.id)
-    if conditions_version != unit.rules.policy_version:
+    review = _open_receipt(uow, hand_over)
+    agreement = require_agreement(uow, uow.actor.id)
+    if conditions_version != uow.rules.policy_version:
         raise Refused(
             "conditions-outdated",
-            f"使用条件已更新为 {unit.rules.policy_version} 版，请阅读后再签收。",
-            f"The conditions are now version {unit.rules.policy_version}: read them, then accept.",
+            f"使用条件已更新为 {uow.rules.policy_version} 版，请阅读后再签收。",
+            f"The conditions are now version {uow.rules.policy_version}: read them, then accept.",
             field="conditionsVersion",
         )
-    hand_over.accepted_at, hand_over.agreement_id = unit.now, agreement.id
+    hand_over.accepted_at, hand_over.agreement_id = uow.now, agreement.id
     hand_over.conditions_version = conditions_version
     # whole seconds: the process counts with the same moment as the grants
-    since = signature_signing.moment(unit, proof)
+    since = signature_signing.moment(uow, proof)
     hand_over.due_at = (since + timedelta(days=hand_over.use_days)).replace(microsecond=0)
-    offered = copies.of_application(unit, hand_over.application_id)
-    application = unit.session.get_one(Application, hand_over.application_id)
+    offered = copies.of_application(uow, hand_over.application_id)
+    application = uow.session.get_one(Application, hand_over.application_id)
     ways: tuple[grants.Action, ...] = (
         ("view", "download") if application.granted_way_of_use == "download" else ("view",)
     )
-    grants.give(unit, hand_over, offered, ways)
+    grants.give(uow, hand_over, offered, ways)
     receipt: dict[str, Any] = {
         "agreementVersion": agreement.version,
         "conditionsVersion": conditions_version,
@@ -134,35 +134,35 @@ def accept(unit: Unit, hand_over_id: str, *, conditions_version: str, proof: Pro
         "dueAt": hand_over.due_at.isoformat(),
         "handOver": hand_over.id,
     }
-    log.append(unit, hand_over, "received", person_id=unit.actor.id, **receipt)
-    _decide(unit, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
-    loan_documents.write_receipt(unit, hand_over, review)
+    log.append(uow, hand_over, "received", person_id=uow.actor.id, **receipt)
+    _decide(uow, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
+    loan_documents.write_receipt(uow, hand_over, review)
     return hand_over
 
 
-def decline(unit: Unit, hand_over_id: str, *, reason: str, proof: Proof) -> HandOver:
+def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) -> HandOver:
     """The custodian does not take the copies; the case ends without a hand-over."""
-    hand_over = log.mine(unit, hand_over_id)
+    hand_over = log.mine(uow, hand_over_id)
     if hand_over.declined_at is not None:
         return hand_over
-    review = _open_receipt(unit, hand_over)
-    hand_over.declined_at = unit.now
-    log.append(unit, hand_over, "declined", person_id=unit.actor.id)
+    review = _open_receipt(uow, hand_over)
+    hand_over.declined_at = uow.now
+    log.append(uow, hand_over, "declined", person_id=uow.actor.id)
     _decide(
-        unit,
+        uow,
         review,
         "declined",
         {"handOver": hand_over.id},
         proof,
         reason=reason,
-        due_at=_moment(signature_signing.moment(unit, proof)),
+        due_at=_moment(signature_signing.moment(uow, proof)),
     )
     return hand_over
 
 
-def report_loss(unit: Unit, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
+def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
     """The custodian reports a loss, damage or leak (R48): access stops at once, the process is told."""
-    hand_over = log.mine(unit, hand_over_id)
+    hand_over = log.mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
         return hand_over
     _require_held(hand_over)
@@ -172,11 +172,11 @@ def report_loss(unit: Unit, hand_over_id: str, *, kind: str, what_happened: str)
         )
     if not what_happened.strip():
         raise Refused("loss-facts", "请写明经过。", "Say what happened.", status=422, field="whatHappened")
-    hand_over.lost_at, hand_over.loss = unit.now, {"kind": kind, "whatHappened": what_happened.strip()}
-    grants.suspend(unit, hand_over, "lost")
-    log.append(unit, hand_over, "lost", person_id=unit.actor.id, kind=kind)
+    hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
+    grants.suspend(uow, hand_over, "lost")
+    log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
     outbox.publish(
-        unit,
+        uow,
         COPY_LOST,
         hand_over.id,
         application_id=hand_over.application_id,
@@ -186,43 +186,43 @@ def report_loss(unit: Unit, hand_over_id: str, *, kind: str, what_happened: str)
     return hand_over
 
 
-def remind(unit: Unit, application_id: str, hand_over_id: str, job_key: int) -> int:
+def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int) -> int:
     """Remind the custodian of the return, once for each job; how many reminders were sent so far (R51)."""
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    if unit.session.get(Reminder, job_key) is None and not _over(hand_over):
-        unit.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=unit.now))
-        log.append(unit, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
-        late = hand_over.due_at is not None and unit.now >= hand_over.due_at
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    if uow.session.get(Reminder, job_key) is None and not _over(hand_over):
+        uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
+        log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
+        late = hand_over.due_at is not None and uow.now >= hand_over.due_at
         code = "return-overdue" if late else "return-due-soon"
         notification_service.tell(
-            unit, hand_over.custodian_id, code, application_id=application_id, subject_id=hand_over_id
+            uow, hand_over.custodian_id, code, application_id=application_id, subject_id=hand_over_id
         )
-    unit.session.flush()
+    uow.session.flush()
     count = select(func.count()).where(Reminder.subject_id == hand_over_id, Reminder.kind == "return")
-    return unit.session.scalar(count) or 0
+    return uow.session.scalar(count) or 0
 
 
-def suspend(unit: Unit, application_id: str, hand_over_id: str) -> bool:
+def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51)."""
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    moved = hand_over.due_at is not None and hand_over.due_at - unit.now > CLOCKS_APART
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    moved = hand_over.due_at is not None and hand_over.due_at - uow.now > CLOCKS_APART
     if hand_over.suspended_at is None and not _over(hand_over) and not moved:
-        grants.suspend(unit, hand_over, "use-period-over")
-        log.append(unit, hand_over, "suspended")
+        grants.suspend(uow, hand_over, "use-period-over")
+        log.append(uow, hand_over, "suspended")
         notification_service.tell(
-            unit, hand_over.custodian_id, "access-suspended", application_id=application_id, subject_id=hand_over_id
+            uow, hand_over.custodian_id, "access-suspended", application_id=application_id, subject_id=hand_over_id
         )
     return hand_over.suspended_at is not None
 
 
-def resume(unit: Unit, application_id: str, hand_over_id: str) -> None:
+def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too."""
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    outbox.settle(unit, application_id, "resume-access", "use-period-changed")
-    if _over(hand_over) or hand_over.due_at is None or hand_over.due_at <= unit.now:
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    outbox.settle(uow, application_id, "resume-access", "use-period-changed")
+    if _over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
         return
-    if grants.resume(unit, hand_over):
-        log.append(unit, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
+    if grants.resume(uow, hand_over):
+        log.append(uow, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
 
 
 def _over(hand_over: HandOver) -> bool:
@@ -249,16 +249,16 @@ def _require_held(hand_over: HandOver) -> None:
 require_held = _require_held
 
 
-def _open_receipt(unit: Unit, hand_over: HandOver) -> Review:
+def _open_receipt(uow: UnitOfWork, hand_over: HandOver) -> Review:
     if hand_over.accepted_at is not None or hand_over.declined_at is not None or hand_over.ended_at is not None:
         raise Refused("receipt-closed", "该副本已签收、拒收或已收回。", "The copy was accepted, declined or withdrawn.")
-    if unit.now >= hand_over.take_up_until:
+    if uow.now >= hand_over.take_up_until:
         raise Refused(
             "take-up-over",
             "签收期限已过，如仍需使用请重新申请。",
             "The time to take the copy up is over; apply anew if you still need it.",
         )
-    review = unit.session.scalar(
+    review = uow.session.scalar(
         select(Review).where(Review.hand_over_id == hand_over.id, Review.stage == "receipt", Review.closed_at.is_(None))
     )
     if review is None:
@@ -269,7 +269,7 @@ def _open_receipt(unit: Unit, hand_over: HandOver) -> Review:
 
 
 def _decide(
-    unit: Unit,
+    uow: UnitOfWork,
     review: Review,
     outcome: Literal["accepted", "declined"],
     answers: dict[str, Any],
@@ -279,7 +279,7 @@ def _decide(
     reason: str | None = None,
 ) -> None:
     review_service.decide(
-        unit,
+        uow,
         review.id,
         outcome=outcome,
         answers=answers,
@@ -288,7 +288,7 @@ def _decide(
         extra_variables={"dueAt": due_at},
     )
     audit_trail.record(
-        unit, f"receipt-{outcome}", "hand-over", str(review.hand_over_id), application_id=review.application_id
+        uow, f"receipt-{outcome}", "hand-over", str(review.hand_over_id), application_id=review.application_id
     )
 
 

@@ -15,7 +15,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.archive import ArchiveEntry
 from services.database.tables.custody import HandOver
 from services.database.tables.integrity import IntegrityCheck
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
@@ -52,22 +52,22 @@ class Due:
     text: str | None = None
 
 
-def begin(unit: Unit, application_id: str) -> tuple[IntegrityCheck, list[Due]]:
+def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Due]]:
     """Begin a check of a case that the acting person may see; Refused while another one runs."""
-    visibility.visible(unit, application_id)
-    for running in unit.session.scalars(
+    visibility.visible(uow, application_id)
+    for running in uow.session.scalars(
         select(IntegrityCheck)
         .where(IntegrityCheck.application_id == application_id, IntegrityCheck.ended_at.is_(None))
         .with_for_update()
     ):
-        if unit.now - running.heard_at < SILENCE:
+        if uow.now - running.heard_at < SILENCE:
             raise Refused(
                 "check-runs",
                 "本案的完整性核验正在进行，请等它结束后再发起。",
                 "A check of this case is running: wait for its end.",
             )
-        running.ended_at, running.outcome = unit.now, UNFINISHED
-    due = expected(unit, application_id)
+        running.ended_at, running.outcome = uow.now, UNFINISHED
+    due = expected(uow, application_id)
     if not due:
         raise Refused(
             "nothing-to-check",
@@ -77,39 +77,39 @@ def begin(unit: Unit, application_id: str) -> tuple[IntegrityCheck, list[Due]]:
     check = IntegrityCheck(
         id=new_id(),
         application_id=application_id,
-        asked_by=unit.actor.id,
-        began_at=unit.now,
-        heard_at=unit.now,
+        asked_by=uow.actor.id,
+        began_at=uow.now,
+        heard_at=uow.now,
         bytes_total=sum(one.size for one in due),
         bytes_read=0,
         objects=[],
     )
-    unit.session.add(check)
+    uow.session.add(check)
     audit_trail.record(
-        unit, "integrity-check-begun", "integrity-check", check.id, application_id=application_id, objects=len(due)
+        uow, "integrity-check-begun", "integrity-check", check.id, application_id=application_id, objects=len(due)
     )
     return check, due
 
 
-def expected(unit: Unit, application_id: str) -> list[Due]:
+def expected(uow: UnitOfWork, application_id: str) -> list[Due]:
     """Everything that must be in vault and books for the case now."""
     positions = {
         item.id: str(item.position)
-        for item in unit.session.scalars(select(Item).where(Item.application_id == application_id))
+        for item in uow.session.scalars(select(Item).where(Item.application_id == application_id))
     }
-    hand_over = unit.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     on_loan = hand_over is None or hand_over.ended_at is None
     due = [
         _object("master", row.id, positions[row.item_id], row.sealed, retain_until=row.dispose_after)
-        for row in masters.of_application(unit, application_id)
+        for row in masters.of_application(uow, application_id)
         if row.discarded_at is None
     ]
     due += [
         _object("copy", row.id, positions[row.item_id], row.sealed, hold=on_loan)
-        for row in copies.of_application(unit, application_id)
+        for row in copies.of_application(uow, application_id)
     ]
-    archived = unit.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
-    for document in loan_documents.filed_with(unit, application_id):
+    archived = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
+    for document in loan_documents.filed_with(uow, application_id):
         written = Due(
             "record",
             document.id,
@@ -125,27 +125,29 @@ def expected(unit: Unit, application_id: str) -> list[Due]:
     return due
 
 
-def hear(unit: Unit, check_id: str, bytes_read: int, objects: list[dict[str, Any]]) -> None:
+def hear(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[str, Any]]) -> None:
     """How far a running check is."""
-    check = unit.session.get_one(IntegrityCheck, check_id, with_for_update=True)
+    check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is None:
-        check.bytes_read, check.objects, check.heard_at = bytes_read, list(objects), unit.now
+        check.bytes_read, check.objects, check.heard_at = bytes_read, list(objects), uow.now
 
 
-def finish(unit: Unit, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False) -> IntegrityCheck:
+def finish(
+    uow: UnitOfWork, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False
+) -> IntegrityCheck:
     """Keep what a check has found, and tell Security of each damaged object once."""
-    check = unit.session.get_one(IntegrityCheck, check_id, with_for_update=True)
+    check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is not None:
         return check
     damaged = [one for one in objects if one["faults"]]
-    told = _told_before(unit, check)
-    check.ended_at = check.heard_at = unit.now
+    told = _told_before(uow, check)
+    check.ended_at = check.heard_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
     if not unfinished:
         check.bytes_read = check.bytes_total
     audit_trail.record(
-        unit,
+        uow,
         "integrity-checked",
         "integrity-check",
         check.id,
@@ -155,28 +157,28 @@ def finish(unit: Unit, check_id: str, objects: list[dict[str, Any]], *, unfinish
         damaged=[{"kind": one["kind"], "id": one["id"], "faults": one["faults"]} for one in damaged],
     )
     if {(one["kind"], one["id"]) for one in damaged} - told:
-        for person_id in _security(unit, check.application_id):
+        for person_id in _security(uow, check.application_id):
             notification_service.tell(
-                unit, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
+                uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
             )
     return check
 
 
-def newest(unit: Unit, application_id: str) -> IntegrityCheck | None:
+def newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
     """The case's last check, running or ended."""
     query = select(IntegrityCheck).where(IntegrityCheck.application_id == application_id)
-    return unit.session.scalar(query.order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id).limit(1))
+    return uow.session.scalar(query.order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id).limit(1))
 
 
-def read(unit: Unit, application_id: str) -> IntegrityCheck | None:
+def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
     """As ``newest``, for one who may see the case."""
-    visibility.visible(unit, application_id)
-    return newest(unit, application_id)
+    visibility.visible(uow, application_id)
+    return newest(uow, application_id)
 
 
-def runs(unit: Unit, check: IntegrityCheck | None) -> bool:
+def runs(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
     """Whether the check is under way, and not merely left behind by a process that died."""
-    return check is not None and check.ended_at is None and unit.now - check.heard_at < SILENCE
+    return check is not None and check.ended_at is None and uow.now - check.heard_at < SILENCE
 
 
 def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: Any) -> Due:
@@ -194,8 +196,8 @@ def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: An
     )
 
 
-def _told_before(unit: Unit, check: IntegrityCheck) -> set[tuple[str, str]]:
-    earlier = unit.session.scalars(
+def _told_before(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]]:
+    earlier = uow.session.scalars(
         select(IntegrityCheck).where(
             IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED
         )
@@ -203,9 +205,9 @@ def _told_before(unit: Unit, check: IntegrityCheck) -> set[tuple[str, str]]:
     return {(one["kind"], one["id"]) for row in earlier for one in row.objects if one["faults"]}
 
 
-def _security(unit: Unit, application_id: str) -> list[str]:
+def _security(uow: UnitOfWork, application_id: str) -> list[str]:
     """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
-    concerned = unit.session.get_one(Application, application_id).subject_ids
-    staff = access_queries.directory(unit)
+    concerned = uow.session.get_one(Application, application_id).subject_ids
+    staff = access_queries.directory(uow)
     security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]
     return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

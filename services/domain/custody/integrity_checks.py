@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from services.database.tables.integrity import IntegrityCheck
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import integrity
 from services.domain.custody.integrity import Due
 from services.runtime import metrics
@@ -41,8 +41,8 @@ class Verifier:
     ``seals`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
     """
 
-    def __init__(self, register: Register, store: Store, seals: Callable[[], OwnSeals] | None = None) -> None:
-        self._register = register
+    def __init__(self, database: Database, store: Store, seals: Callable[[], OwnSeals] | None = None) -> None:
+        self._register = database
         self._store = store
         self._seals = seals
         self._places = asyncio.Semaphore(AT_ONCE)

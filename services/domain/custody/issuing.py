@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.database.tables.applications import Application, Item
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import granted_span, record_of, release_of, searched_span
@@ -28,29 +28,29 @@ class Task:
     record_number: str
 
 
-def task(unit: Unit, application_id: str, item_id: str) -> Task:
+def task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
     """Fatal where there is no master, or no retrieval record for it (R35)."""
-    master = masters.needed(unit, application_id, item_id)
-    record = record_of(unit, item_id)
-    application = unit.session.get_one(Application, application_id)
+    master = masters.needed(uow, application_id, item_id)
+    record = record_of(uow, item_id)
+    application = uow.session.get_one(Application, application_id)
     if record is None or application.number is None:
         raise Fatal(
             f"could not issue a copy | item {item_id} of application {application_id} | its master has no retrieval "
             "record (R35) | retrieve it again, then resolve the incident"
         )
-    item = unit.session.get_one(Item, item_id)
+    item = uow.session.get_one(Item, item_id)
     return Task(
         dict(master.sealed),
-        _bounded(unit, item, searched_span(item, record)),
-        measurements.source_of(unit, item).channel,
+        _bounded(uow, item, searched_span(item, record)),
+        measurements.source_of(uow, item).channel,
         application.number,
         record.number,
     )
 
 
-def _bounded(unit: Unit, item: Item, searched: Span) -> Span:
+def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
     """What of the searched span the release said would be searched; the granted one where it said nothing (R4, R34)."""
-    granted, release = granted_span(item), release_of(unit, item.application_id)
+    granted, release = granted_span(item), release_of(uow, item.application_id)
     for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
         if line["item"] == item.id and "searched" in line and _span(line) == granted:
             return searched.intersect(_span(line["searched"])) or granted

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.database.tables.documents import Document
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import copies
 from services.domain.custody.label_facts import LabelFacts
 from services.domain.documents import service as document_service
@@ -13,16 +13,16 @@ from services.runtime.errors import Fatal
 TITLES = {"master": "视频录像主档标签", "copy": "视频录像副本标签"}
 
 
-def write(unit: Unit, item_id: str, labelled: LabelFacts) -> Document:
+def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
     """Write it where it is not there yet; what it says is what the label beside the object says."""
-    row = masters.of_item(unit, item_id) if labelled.kind == "master" else copies.of_item(unit, item_id)
+    row = masters.of_item(uow, item_id) if labelled.kind == "master" else copies.of_item(uow, item_id)
     if row is None:
         raise Fatal(
             f"could not write a label | item {item_id} | the register has no {labelled.kind} of it any more | "
             "retrieve it again, then resolve the incident"
         )
     return document_service.write_once(
-        unit,
+        uow,
         "label",
         row.id,
         lambda: _content(labelled),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.custody import copies
 from services.domain.retrieval import masters
@@ -27,18 +27,18 @@ class LabelFacts:
     checkpoint: dict[str, Any] | None = None
 
 
-def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
+def facts_for(uow: UnitOfWork, item_id: str, kind: Kind) -> LabelFacts:
     """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
-    record = record_of(unit, item_id)
-    row = masters.of_item(unit, item_id) if kind == "master" else copies.of_item(unit, item_id)
+    record = record_of(uow, item_id)
+    row = masters.of_item(uow, item_id) if kind == "master" else copies.of_item(uow, item_id)
     if record is None or row is None:
         raise Fatal(
             f"could not label a {kind} | item {item_id} | the register has no {kind} or no retrieval record of it | "
             "retrieve it again, then resolve the incident"
         )
     content = json.loads(record.content)
-    application = unit.session.get_one(Application, row.application_id)
-    item = unit.session.get_one(Item, item_id)
+    application = uow.session.get_one(Application, row.application_id)
+    item = uow.session.get_one(Item, item_id)
     made_at = row.retrieved_at if isinstance(row, Master) else row.made_at
     facts: dict[str, Any] = {
         "kind": kind,
@@ -67,10 +67,10 @@ def facts_for(unit: Unit, item_id: str, kind: Kind) -> LabelFacts:
     }
     if isinstance(row, Copy):
         facts["copy"] = row.id
-    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(unit))
+    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(uow))
 
 
-def kept_still(unit: Unit, item_id: str) -> bool:
+def kept_still(uow: UnitOfWork, item_id: str) -> bool:
     """Whether the case is open: a label that is written after its end belongs to nothing."""
-    item = unit.session.get_one(Item, item_id)
-    return unit.session.get_one(Application, item.application_id).closed_at is None
+    item = uow.session.get_one(Item, item_id)
+    return uow.session.get_one(Application, item.application_id).closed_at is None

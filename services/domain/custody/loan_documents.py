@@ -15,7 +15,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import recipients
 from services.domain.custody import copies, log
 from services.domain.documents import service as document_service
@@ -35,88 +35,88 @@ CONDITIONS = (
 UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这些副本负保管责任。"
 
 
-def write_receipt(unit: Unit, hand_over: HandOver, review: Review) -> Document:
+def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Document:
     """The receipt that the custodian has signed with the decision of ``review``."""
-    decision = unit.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
+    decision = uow.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
 
     def content() -> dict[str, Any]:
-        application = unit.session.get_one(Application, hand_over.application_id)
-        released = release_of(unit, application.id)
-        agreement = unit.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
+        application = uow.session.get_one(Application, hand_over.application_id)
+        released = release_of(uow, application.id)
+        agreement = uow.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
         return {
-            **_loan(unit, hand_over, application),
+            **_loan(uow, hand_over, application),
             "title": "视频录像移交签收单",
             "form": decision.form_sha256,
-            "releasedBy": None if released is None else _person(unit, released.decided_by),
+            "releasedBy": None if released is None else _person(uow, released.decided_by),
             "purpose": application.purpose,
             "wayOfUse": application.granted_way_of_use or application.way_of_use,
             "placeOfUse": application.place_of_use,
-            "recipients": [{"name": name} for name in recipients.names(unit, application)],
+            "recipients": [{"name": name} for name in recipients.names(uow, application)],
             "conditionsVersion": hand_over.conditions_version,
             "conditions": list(CONDITIONS),
             "undertaking": UNDERTAKING,
-            "agreement": None if agreement is None else _agreement(unit, agreement),
-            "by": _person(unit, decision.decided_by),
+            "agreement": None if agreement is None else _agreement(uow, agreement),
+            "by": _person(uow, decision.decided_by),
             "statement": decision.statement_sha256,
             "signature": decision.signature,
         }
 
     return document_service.write_once(
-        unit, "hand-over-receipt", hand_over.id, content, application_id=hand_over.application_id
+        uow, "hand-over-receipt", hand_over.id, content, application_id=hand_over.application_id
     )
 
 
-def write_at_end(unit: Unit, hand_over: HandOver) -> None:
+def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
     """The return inspection, where there was one, and the custody log as it stands at the end of the loan."""
-    application = unit.session.get_one(Application, hand_over.application_id)
-    inspection = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
-    given_back = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    application = uow.session.get_one(Application, hand_over.application_id)
+    inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    given_back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     if inspection is not None and given_back is not None:
         document_service.write_once(
-            unit,
+            uow,
             "return-inspection",
             hand_over.id,
-            lambda: _inspection(unit, hand_over, application, inspection, given_back),
+            lambda: _inspection(uow, hand_over, application, inspection, given_back),
             application_id=application.id,
         )
     document_service.write_once(
-        unit, "custody-log", hand_over.id, lambda: _log(unit, hand_over, application), application_id=application.id
+        uow, "custody-log", hand_over.id, lambda: _log(uow, hand_over, application), application_id=application.id
     )
 
 
-def filed_with(unit: Unit, application_id: str) -> list[Document]:
+def filed_with(uow: UnitOfWork, application_id: str) -> list[Document]:
     """What goes into the vault when the loan ends: the case's documents, and the agreement that the custodian signed.
 
     An agreement that was signed before there were such documents has none.
     """
-    signed = unit.session.scalars(select(HandOver.agreement_id).where(HandOver.application_id == application_id))
+    signed = uow.session.scalars(select(HandOver.agreement_id).where(HandOver.application_id == application_id))
     agreements = (
-        document_service.of_subject(unit, "confidentiality-agreement", one) for one in signed if one is not None
+        document_service.of_subject(uow, "confidentiality-agreement", one) for one in signed if one is not None
     )
-    return [*document_service.of_application(unit, application_id), *(one for one in agreements if one is not None)]
+    return [*document_service.of_application(uow, application_id), *(one for one in agreements if one is not None)]
 
 
-def _loan(unit: Unit, hand_over: HandOver, application: Application) -> dict[str, Any]:
+def _loan(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict[str, Any]:
     moments = ("offered", "accepted", "due", "returned", "lost", "ended")
     told = {f"{name}At": getattr(hand_over, f"{name}_at") for name in moments}
     return {
         "application": application.number,
         "handOver": hand_over.id,
-        "custodian": _person(unit, hand_over.custodian_id),
+        "custodian": _person(uow, hand_over.custodian_id),
         "useDays": hand_over.use_days,
         **{name: moment.isoformat() if moment else None for name, moment in told.items()},
-        "copies": [_copy(unit, copy) for copy in _copies(unit, hand_over)],
+        "copies": [_copy(uow, copy) for copy in _copies(uow, hand_over)],
     }
 
 
-def _copies(unit: Unit, hand_over: HandOver) -> list[Copy]:
-    return [copy for copy in copies.of_application(unit, hand_over.application_id) if copy.hand_over_id == hand_over.id]
+def _copies(uow: UnitOfWork, hand_over: HandOver) -> list[Copy]:
+    return [copy for copy in copies.of_application(uow, hand_over.application_id) if copy.hand_over_id == hand_over.id]
 
 
-def _copy(unit: Unit, copy: Copy) -> dict[str, Any]:
-    item = unit.session.get_one(Item, copy.item_id)
-    camera = unit.session.get_one(Camera, item.camera_id)
-    record = record_of(unit, item.id)
+def _copy(uow: UnitOfWork, copy: Copy) -> dict[str, Any]:
+    item = uow.session.get_one(Item, copy.item_id)
+    camera = uow.session.get_one(Camera, item.camera_id)
+    record = record_of(uow, item.id)
     return {
         "id": copy.id,
         "position": item.position,
@@ -129,8 +129,8 @@ def _copy(unit: Unit, copy: Copy) -> dict[str, Any]:
     }
 
 
-def _log(unit: Unit, hand_over: HandOver, application: Application) -> dict[str, Any]:
-    loan = _loan(unit, hand_over, application)
+def _log(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict[str, Any]:
+    loan = _loan(uow, hand_over, application)
     positions = {copy["id"]: copy["position"] for copy in loan["copies"]}
     return {
         **loan,
@@ -141,24 +141,24 @@ def _log(unit: Unit, hand_over: HandOver, application: Application) -> dict[str,
                 "seq": entry.seq,
                 "at": entry.at.isoformat(),
                 "event": entry.event,
-                "person": _person(unit, entry.person_id),
+                "person": _person(uow, entry.person_id),
                 "copy": entry.copy_id,
                 "position": positions.get(entry.copy_id or ""),
                 "detail": entry.detail,
                 "previous": entry.previous_sha256,
                 "sha256": entry.sha256,
             }
-            for entry in log.log_of(unit, hand_over.id)
+            for entry in log.log_of(uow, hand_over.id)
         ],
     }
 
 
 def _inspection(
-    unit: Unit, hand_over: HandOver, application: Application, inspection: Inspection, given_back: Return
+    uow: UnitOfWork, hand_over: HandOver, application: Application, inspection: Inspection, given_back: Return
 ) -> dict[str, Any]:
-    loan = _loan(unit, hand_over, application)
+    loan = _loan(uow, hand_over, application)
     fates = given_back.attestation.get("downloads", {})
-    decision = unit.session.scalar(
+    decision = uow.session.scalar(
         select(Decision)
         .join(Review, Review.id == Decision.review_id)
         .where(Review.hand_over_id == hand_over.id, Decision.stage == "return-inspection")
@@ -170,29 +170,29 @@ def _inspection(
         "title": "视频录像归还检查表",
         "copies": [{**copy, "matches": inspection.hashes.get(copy["id"])} for copy in loan["copies"]],
         "returnTo": given_back.return_to,
-        "returnedBy": _person(unit, given_back.returned_by),
+        "returnedBy": _person(uow, given_back.returned_by),
         "noOtherCopies": given_back.attestation.get("noOtherCopies"),
         "downloads": [
             {"id": one.id, "askedAt": one.asked_at.isoformat(), "medium": one.medium, **fates.get(one.id, {})}
-            for one in copies.downloads_of(unit, hand_over.id)
+            for one in copies.downloads_of(uow, hand_over.id)
         ],
         "inspectedAt": inspection.inspected_at.isoformat(),
         "findings": inspection.findings,
         "return": {
-            "by": _person(unit, given_back.returned_by),
+            "by": _person(uow, given_back.returned_by),
             "at": given_back.returned_at.isoformat(),
             "statement": given_back.statement_sha256,
             "signature": given_back.signature,
         },
-        "decision": None if decision is None else _decision(unit, decision),
+        "decision": None if decision is None else _decision(uow, decision),
     }
 
 
-def _decision(unit: Unit, decision: Decision) -> dict[str, Any]:
+def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
     questions = {one.code: one.zh for one in STAGES[decision.stage].questions}
     return {
         "outcome": decision.outcome,
-        "by": _person(unit, decision.decided_by),
+        "by": _person(uow, decision.decided_by),
         "standsInFor": decision.stands_in_for,
         "at": decision.decided_at.isoformat(),
         "questions": [
@@ -206,8 +206,8 @@ def _decision(unit: Unit, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _agreement(unit: Unit, agreement: Agreement) -> dict[str, Any]:
-    written = document_service.of_subject(unit, "confidentiality-agreement", agreement.id)
+def _agreement(uow: UnitOfWork, agreement: Agreement) -> dict[str, Any]:
+    written = document_service.of_subject(uow, "confidentiality-agreement", agreement.id)
     return {
         "id": agreement.id,
         "version": agreement.version,
@@ -216,7 +216,7 @@ def _agreement(unit: Unit, agreement: Agreement) -> dict[str, Any]:
     }
 
 
-def _person(unit: Unit, person_id: str | None) -> dict[str, str] | None:
+def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
     if person_id is None:
         return None
-    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+    return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}

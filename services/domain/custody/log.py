@@ -8,16 +8,16 @@ import rfc8785
 from sqlalchemy import select
 
 from services.database.tables.custody import CustodyEntry, HandOver
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, NotFound
 
 NOTHING_BEFORE = "0" * 64
 
 
-def for_work(unit: Unit, hand_over_id: str, application_id: str) -> HandOver:
+def for_work(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
     """A hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
-    hand_over = unit.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
+    hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or hand_over.application_id != application_id:
         raise Fatal(
             f"could not find the hand-over | {hand_over_id} of application {application_id} | "
@@ -26,25 +26,25 @@ def for_work(unit: Unit, hand_over_id: str, application_id: str) -> HandOver:
     return hand_over
 
 
-def mine(unit: Unit, hand_over_id: str) -> HandOver:
+def mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
     """A hand-over that the acting person is custodian of, locked; NotFound for everybody else."""
-    hand_over = unit.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
-    if hand_over is None or unit.actor.kind != "person" or hand_over.custodian_id != unit.actor.id:
+    hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
+    if hand_over is None or uow.actor.kind != "person" or hand_over.custodian_id != uow.actor.id:
         raise NotFound("交接", "hand-over", hand_over_id)
     return hand_over
 
 
-def all_mine(unit: Unit) -> list[HandOver]:
+def all_mine(uow: UnitOfWork) -> list[HandOver]:
     """The acting person's hand-overs, the newest first."""
     return list(
-        unit.session.scalars(
-            select(HandOver).where(HandOver.custodian_id == unit.actor.id).order_by(HandOver.offered_at.desc())
+        uow.session.scalars(
+            select(HandOver).where(HandOver.custodian_id == uow.actor.id).order_by(HandOver.offered_at.desc())
         )
     )
 
 
 def append(
-    unit: Unit,
+    uow: UnitOfWork,
     hand_over: HandOver,
     event: str,
     *,
@@ -53,14 +53,14 @@ def append(
     **detail: Any,
 ) -> CustodyEntry:
     """Add a line to the custody log and an event to the audit trail (R47). Lock the hand-over before."""
-    unit.session.flush()
-    last = unit.session.scalar(
+    uow.session.flush()
+    last = uow.session.scalar(
         select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over.id).order_by(CustodyEntry.seq.desc()).limit(1)
     )
     entry = CustodyEntry(
         hand_over_id=hand_over.id,
         seq=last.seq + 1 if last else 1,
-        at=unit.now,
+        at=uow.now,
         event=event,
         person_id=person_id,
         copy_id=copy_id,
@@ -68,9 +68,9 @@ def append(
         previous_sha256=last.sha256 if last else NOTHING_BEFORE,
     )
     entry.sha256 = _hash(entry)
-    unit.session.add(entry)
+    uow.session.add(entry)
     audit_trail.record(
-        unit,
+        uow,
         f"custody-{event}",
         "hand-over",
         hand_over.id,
@@ -82,10 +82,10 @@ def append(
     return entry
 
 
-def log_of(unit: Unit, hand_over_id: str) -> list[CustodyEntry]:
+def log_of(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
     """The custody log, in order."""
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over_id).order_by(CustodyEntry.seq)
         )
     )

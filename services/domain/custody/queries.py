@@ -15,7 +15,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy, Download
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
@@ -121,9 +121,9 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def mine(unit: Unit, listing: Listing = EVERYTHING) -> list[HandOverView]:
+def mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[HandOverView]:
     """The acting person's hand-overs, the most urgent first; searched in number and purpose."""
-    views = in_order(_view(unit, row) for row in custody_log.all_mine(unit))
+    views = in_order(_view(uow, row) for row in custody_log.all_mine(uow))
     rank = {view.hand_over.id: place for place, view in enumerate(views)}
     columns: dict[str, Callable[[HandOverView], Any]] = {
         "urgency": lambda view: rank[view.hand_over.id],
@@ -134,15 +134,15 @@ def mine(unit: Unit, listing: Listing = EVERYTHING) -> list[HandOverView]:
     return listing.of(views, columns, lambda view: (view.number, view.purpose))
 
 
-def open_loans(unit: Unit) -> list[Loan]:
+def open_loans(uow: UnitOfWork) -> list[Loan]:
     """The acting person's hand-overs of which something is still asked, the nearest end first; one statement."""
     query = (
         select(HandOver, Application.number)
         .join(Application, Application.id == HandOver.application_id)
-        .where(HandOver.custodian_id == unit.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
+        .where(HandOver.custodian_id == uow.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
         .order_by(HandOver.offered_at.desc())
     )
-    loans = [Loan(row, number or "", state_of(row, unit.now)) for row, number in unit.session.execute(query)]
+    loans = [Loan(row, number or "", state_of(row, uow.now)) for row, number in uow.session.execute(query)]
     return sorted(
         (loan for loan in loans if loan.state in OPEN),
         key=lambda loan: loan.hand_over.due_at or loan.hand_over.take_up_until,
@@ -158,72 +158,72 @@ def in_order(views: Iterable[HandOverView]) -> list[HandOverView]:
     return asked + [view for view in seen if view.state not in OPEN]
 
 
-def one(unit: Unit, hand_over_id: str) -> HandOverView:
+def one(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """One of the acting person's hand-overs; NotFound for everybody else."""
-    hand_over = custody_log.mine(unit, hand_over_id)
-    audit_trail.record(unit, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    return _view(unit, hand_over)
+    hand_over = custody_log.mine(uow, hand_over_id)
+    audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
+    return _view(uow, hand_over)
 
 
-def of_copy(unit: Unit, copy_id: str) -> tuple[HandOverView, CopyView]:
+def of_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, CopyView]:
     """A copy that the acting person is custodian of, with its hand-over; NotFound for everybody else."""
-    copy = unit.session.get(Copy, copy_id)
-    hand_over = unit.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
-    if hand_over is None or hand_over.custodian_id != unit.actor.id:
+    copy = uow.session.get(Copy, copy_id)
+    hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
+    if hand_over is None or hand_over.custodian_id != uow.actor.id:
         raise NotFound("副本", "copy", copy_id)
-    view = one(unit, hand_over.id)
+    view = one(uow, hand_over.id)
     return view, next(shown for shown in view.copies if shown.id == copy_id)
 
 
-def log(unit: Unit, hand_over_id: str) -> LogView:
+def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     """The custody log for everyone who may see the case."""
-    hand_over = unit.session.get(HandOver, hand_over_id)
+    hand_over = uow.session.get(HandOver, hand_over_id)
     if hand_over is None:
         raise NotFound("交接", "hand-over", hand_over_id)
-    if hand_over.custodian_id != unit.actor.id:
-        visibility.visible(unit, hand_over.application_id)
-    audit_trail.record(unit, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    entries = custody_log.log_of(unit, hand_over_id)
+    if hand_over.custodian_id != uow.actor.id:
+        visibility.visible(uow, hand_over.application_id)
+    audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
+    entries = custody_log.log_of(uow, hand_over_id)
     people = {entry.person_id for entry in entries}
     return LogView(
-        number=unit.session.get_one(Application, hand_over.application_id).number or "",
+        number=uow.session.get_one(Application, hand_over.application_id).number or "",
         entries=entries,
-        names={row.id: row.name for row in unit.session.scalars(select(Person).where(Person.id.in_(people)))},
+        names={row.id: row.name for row in uow.session.scalars(select(Person).where(Person.id.in_(people)))},
         broken_at=custody_log.broken_at(entries),
     )
 
 
-def _view(unit: Unit, hand_over: HandOver) -> HandOverView:
-    application = unit.session.get_one(Application, hand_over.application_id)
-    revision = forms.current_revision(unit, application.id)
-    grants = of_hand_over(unit, hand_over.id)
-    held = unit.session.scalars(select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id))
+def _view(uow: UnitOfWork, hand_over: HandOver) -> HandOverView:
+    application = uow.session.get_one(Application, hand_over.application_id)
+    revision = forms.current_revision(uow, application.id)
+    grants = of_hand_over(uow, hand_over.id)
+    held = uow.session.scalars(select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id))
     return HandOverView(
         hand_over=hand_over,
         number=application.number or "",
-        state=state_of(hand_over, unit.now),
+        state=state_of(hand_over, uow.now),
         purpose=application.purpose,
         way_of_use=application.granted_way_of_use or "view",
         place_of_use=application.place_of_use or "",
-        recipients=recipients.of(unit, application),
+        recipients=recipients.of(uow, application),
         form_sha256=revision.sha256 if revision else "",
-        conditions_version=hand_over.conditions_version or unit.rules.policy_version,
-        agreed=access_queries.valid_agreement(unit, hand_over.custodian_id) is not None,
-        signs_with=signature_signing.methods(unit, STAGES["receipt"].level),
+        conditions_version=hand_over.conditions_version or uow.rules.policy_version,
+        agreed=access_queries.valid_agreement(uow, hand_over.custodian_id) is not None,
+        signs_with=signature_signing.methods(uow, STAGES["receipt"].level),
         copies=[
-            _copy(unit, copy, [grant.action for grant in grants if grant.copy_id == copy.id and grant.ended_at is None])
+            _copy(uow, copy, [grant.action for grant in grants if grant.copy_id == copy.id and grant.ended_at is None])
             for copy in held
         ],
-        downloads=copies.downloads_of(unit, hand_over.id),
-        given_back=unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id)),
+        downloads=copies.downloads_of(uow, hand_over.id),
+        given_back=uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id)),
     )
 
 
-def _copy(unit: Unit, copy: Copy, actions: list[str]) -> CopyView:
-    item = unit.session.get_one(Item, copy.item_id)
-    camera = unit.session.get_one(Camera, item.camera_id)
-    recorder = unit.session.get_one(Recorder, camera.recorder_id)
-    record = record_of(unit, item.id)
+def _copy(uow: UnitOfWork, copy: Copy, actions: list[str]) -> CopyView:
+    item = uow.session.get_one(Item, copy.item_id)
+    camera = uow.session.get_one(Camera, item.camera_id)
+    recorder = uow.session.get_one(Recorder, camera.recorder_id)
+    record = record_of(uow, item.id)
     coverage = copy.sealed["coverage"]
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.archive import Inspection, Return
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
@@ -36,7 +36,7 @@ class Fate:
 
 
 def give_back(
-    unit: Unit,
+    uow: UnitOfWork,
     hand_over_id: str,
     *,
     return_to: str,
@@ -48,8 +48,8 @@ def give_back(
 
     Access ends with it, and the process is told.
     """
-    hand_over = log.mine(unit, hand_over_id)
-    known = unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
+    hand_over = log.mine(uow, hand_over_id)
+    known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
     if known is not None:
         return known
     hand_overs.require_held(hand_over)
@@ -61,52 +61,50 @@ def give_back(
             status=422,
             field="returnTo",
         )
-    _check_fates(unit, hand_over_id, fates, no_other_copies)
+    _check_fates(uow, hand_over_id, fates, no_other_copies)
     attestation = {
         "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
         "noOtherCopies": True,
     }
-    held = copies.of_application(unit, hand_over.application_id)
+    held = copies.of_application(uow, hand_over.application_id)
     statement = {
         "attestation": attestation,
         "copies": {copy.id: copy.sealed["sha256Cipher"] for copy in held},
         "handOver": hand_over_id,
         "kind": "return",
-        "person": unit.actor.id,
+        "person": uow.actor.id,
         "returnTo": return_to,
-        "returnedAt": signature_signing.moment(unit, proof).isoformat(),
+        "returnedAt": signature_signing.moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(unit, statement, proof)
+    signed = signature_signing.sign(uow, statement, proof)
     given_back = Return(
         id=new_id(),
         hand_over_id=hand_over_id,
-        returned_by=unit.actor.id,
-        returned_at=unit.now,
+        returned_by=uow.actor.id,
+        returned_at=uow.now,
         return_to=return_to,
         attestation=attestation,
         statement_sha256=signed.sha256,
         signature=signed.signature,
     )
-    unit.session.add(given_back)
-    hand_over.returned_at = unit.now
-    grants.end(unit, hand_over, "returned")
-    log.append(
-        unit, hand_over, "returned", person_id=unit.actor.id, return_to=return_to, statement_sha256=signed.sha256
-    )
+    uow.session.add(given_back)
+    hand_over.returned_at = uow.now
+    grants.end(uow, hand_over, "returned")
+    log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
     audit_trail.record(
-        unit,
+        uow,
         "return-signed",
         "hand-over",
         hand_over_id,
         application_id=hand_over.application_id,
         statement_sha256=signed.sha256,
     )
-    for person_id in measurements.holders(unit, *OFFICES[return_to]):
+    for person_id in measurements.holders(uow, *OFFICES[return_to]):
         notification_service.tell(
-            unit, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over_id
+            uow, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over_id
         )
     outbox.publish(
-        unit,
+        uow,
         COPY_RETURNED,
         hand_over_id,
         application_id=hand_over.application_id,
@@ -116,8 +114,8 @@ def give_back(
     return given_back
 
 
-def _check_fates(unit: Unit, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
-    asked = {download.id for download in copies.downloads_of(unit, hand_over_id)}
+def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
+    asked = {download.id for download in copies.downloads_of(uow, hand_over_id)}
     told = [fate.download_id for fate in fates]
     if set(told) != asked or len(told) != len(asked):
         raise Refused(
@@ -145,47 +143,45 @@ def _check_fates(unit: Unit, hand_over_id: str, fates: Sequence[Fate], no_other_
         )
 
 
-def to_inspect(unit: Unit, application_id: str, hand_over_id: str) -> tuple[int | None, list[dict[str, Any]]]:
+def to_inspect(uow: UnitOfWork, application_id: str, hand_over_id: str) -> tuple[int | None, list[dict[str, Any]]]:
     """The number of findings where the inspection is done, and the copies as they were sealed, with their ids."""
-    log.for_work(unit, hand_over_id, application_id)
-    outbox.settle(unit, application_id, "inspect-return", COPY_RETURNED)
-    done = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
-    if _return_of(unit, hand_over_id) is None:
+    log.for_work(uow, hand_over_id, application_id)
+    outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
+    done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
+    if _return_of(uow, hand_over_id) is None:
         raise Fatal(
             f"could not inspect the return | hand-over {hand_over_id} | the register knows of no return | "
             "let the custodian return the copies, then resolve the incident"
         )
-    held = copies.of_application(unit, application_id)
+    held = copies.of_application(uow, application_id)
     return (
         None if done is None else len(done.findings),
         [{"copyId": copy.id, **copy.sealed} for copy in held if copy.hand_over_id == hand_over_id],
     )
 
 
-def inspected(unit: Unit, application_id: str, hand_over_id: str, hashes: Mapping[str, bool]) -> int:
+def inspected(uow: UnitOfWork, application_id: str, hand_over_id: str, hashes: Mapping[str, bool]) -> int:
     """Write what the inspection found: hashes, downloads against the attestation, lateness (R39); how many findings."""
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    done = unit.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if done is not None:
         return len(done.findings)
-    given_back = _return_of(unit, hand_over_id)
+    given_back = _return_of(uow, hand_over_id)
     findings: list[dict[str, Any]] = [
         {"code": "hash-differs", "copy": copy_id} for copy_id, matches in sorted(hashes.items()) if not matches
     ]
     attested = given_back.attestation["downloads"] if given_back else {}
     findings += [
         {"code": "download-not-attested", "download": download.id}
-        for download in copies.downloads_of(unit, hand_over_id)
+        for download in copies.downloads_of(uow, hand_over_id)
         if download.id not in attested
     ]
     if given_back is not None and hand_over.due_at is not None and given_back.returned_at > hand_over.due_at:
         findings.append({"code": "returned-late", "days": (given_back.returned_at - hand_over.due_at).days})
-    unit.session.add(
-        Inspection(hand_over_id=hand_over_id, inspected_at=unit.now, hashes=dict(hashes), findings=findings)
-    )
-    log.append(unit, hand_over, "inspected", hashes=dict(hashes), findings=len(findings))
+    uow.session.add(Inspection(hand_over_id=hand_over_id, inspected_at=uow.now, hashes=dict(hashes), findings=findings))
+    log.append(uow, hand_over, "inspected", hashes=dict(hashes), findings=len(findings))
     return len(findings)
 
 
-def _return_of(unit: Unit, hand_over_id: str) -> Return | None:
-    return unit.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
+def _return_of(uow: UnitOfWork, hand_over_id: str) -> Return | None:
+    return uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))

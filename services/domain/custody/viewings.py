@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, grants, log
 from services.runtime.errors import NotFound, Refused
@@ -27,10 +27,10 @@ class Sitting:
     size: int
 
 
-def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: str) -> Sitting:
+def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> Sitting:
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
-    _lock_loan(unit, copy_id)
-    opened = grants.check(unit, copy_id, "view")
+    _lock_loan(uow, copy_id)
+    opened = grants.check(uow, copy_id, "view")
     if not purpose_confirmed:
         raise Refused(
             "purpose-not-confirmed",
@@ -42,41 +42,41 @@ def open_viewing(unit: Unit, copy_id: str, *, purpose_confirmed: bool, address: 
     viewing = Viewing(
         id=new_id(),
         copy_id=copy_id,
-        person_id=unit.actor.id,
-        opened_at=unit.now,
+        person_id=uow.actor.id,
+        opened_at=uow.now,
         address=address,
         reads=0,
         bytes_read=0,
         ranges=[],
     )
-    unit.session.add(viewing)
-    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
-    log.append(unit, hand_over, "viewed", person_id=unit.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
+    uow.session.add(viewing)
+    hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
+    log.append(uow, hand_over, "viewed", person_id=uow.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
     return Sitting(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
 
 
-def of_mine(unit: Unit, copy_id: str, viewing_id: str) -> Viewing:
+def of_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
     """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
-    viewing = unit.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
-    if viewing is None or viewing.copy_id != copy_id or viewing.person_id != unit.actor.id:
+    viewing = uow.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
+    if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
         raise NotFound("查看", "viewing", viewing_id)
     return viewing
 
 
-def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
+def read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
-    opened = grants.check(unit, copy_id, "view")
-    viewing = of_mine(unit, copy_id, viewing_id)
+    opened = grants.check(uow, copy_id, "view")
+    viewing = of_mine(uow, copy_id, viewing_id)
     before = _length(viewing.ranges)
     viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES
-    pause = viewing.last_read_at is None or unit.now - viewing.last_read_at >= AUDIT_STEP_TIME
+    pause = viewing.last_read_at is None or uow.now - viewing.last_read_at >= AUDIT_STEP_TIME
     viewing.reads += 1
     viewing.bytes_read += length
-    viewing.last_read_at = unit.now
+    viewing.last_read_at = uow.now
     if new_ground or pause:
         audit_trail.record(
-            unit,
+            uow,
             "footage-read",
             "copy",
             copy_id,
@@ -90,10 +90,10 @@ def read(unit: Unit, copy_id: str, viewing_id: str, offset: int, length: int) ->
     return opened
 
 
-def ask_download(unit: Unit, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
+def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57)."""
-    _lock_loan(unit, copy_id)
-    opened = grants.check(unit, copy_id, "download")
+    _lock_loan(uow, copy_id)
+    opened = grants.check(uow, copy_id, "download")
     if not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH:
         raise Refused(
             "recipient-wrong",
@@ -114,27 +114,27 @@ def ask_download(unit: Unit, copy_id: str, *, recipient: str, medium: str, addre
         id=new_id(),
         copy_id=copy_id,
         hand_over_id=opened.hand_over_id,
-        person_id=unit.actor.id,
+        person_id=uow.actor.id,
         recipient=recipient,
         medium=medium.strip(),
         address=address,
-        asked_at=unit.now,
+        asked_at=uow.now,
         reads=0,
     )
-    unit.session.add(download)
-    hand_over = unit.session.get_one(HandOver, opened.hand_over_id)
+    uow.session.add(download)
+    hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     log.append(
-        unit, hand_over, "downloaded", person_id=unit.actor.id, copy_id=copy_id, download=download.id, address=address
+        uow, hand_over, "downloaded", person_id=uow.actor.id, copy_id=copy_id, download=download.id, address=address
     )
     return download
 
 
-def begin_download(unit: Unit, download_id: str) -> tuple[Download, grants.Opened]:
+def begin_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opened]:
     """Check the grant before a download is sent, and count the sending."""
-    download, opened = _download(unit, download_id)
+    download, opened = _download(uow, download_id)
     download.reads += 1
     audit_trail.record(
-        unit,
+        uow,
         "download-sent",
         "copy",
         download.copy_id,
@@ -145,31 +145,31 @@ def begin_download(unit: Unit, download_id: str) -> tuple[Download, grants.Opene
     return download, opened
 
 
-def continue_download(unit: Unit, download_id: str, *, last: bool) -> None:
+def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
     """Check the grant again while a download runs, before each stretch; Refused when it ended meanwhile."""
-    download, _ = _download(unit, download_id)
+    download, _ = _download(uow, download_id)
     if last and download.finished_at is None:
-        download.finished_at = unit.now
+        download.finished_at = uow.now
 
 
-def downloads(unit: Unit, hand_over_id: str) -> list[Download]:
+def downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
     """What the custodian must account for at the return (T2)."""
-    log.mine(unit, hand_over_id)
-    return copies.downloads_of(unit, hand_over_id)
+    log.mine(uow, hand_over_id)
+    return copies.downloads_of(uow, hand_over_id)
 
 
-def _lock_loan(unit: Unit, copy_id: str) -> None:
+def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:
     """Lock the loan before its grant is checked: a return at the same moment comes first or has this to attest for."""
-    copy = unit.session.get(Copy, copy_id)
+    copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.hand_over_id is not None:
-        unit.session.get(HandOver, copy.hand_over_id, with_for_update=True, populate_existing=True)
+        uow.session.get(HandOver, copy.hand_over_id, with_for_update=True, populate_existing=True)
 
 
-def _download(unit: Unit, download_id: str) -> tuple[Download, grants.Opened]:
-    download = unit.session.get(Download, download_id)
-    if download is None or download.person_id != unit.actor.id:
+def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opened]:
+    download = uow.session.get(Download, download_id)
+    if download is None or download.person_id != uow.actor.id:
         raise NotFound("下载", "download", download_id)
-    return download, grants.check(unit, download.copy_id, "download")
+    return download, grants.check(uow, download.copy_id, "download")
 
 
 def _merge(ranges: list[list[int]]) -> list[list[int]]:

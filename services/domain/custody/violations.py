@@ -7,7 +7,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.custody import HandOver
 from services.database.tables.violations import Violation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.custody import grants, log
@@ -17,10 +17,10 @@ from services.domain.rules import agreed_limits
 KINDS = ("overdue", "loss", "discrepancy")
 
 
-def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | None:
+def overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
     """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
-    hand_over = log.for_work(unit, hand_over_id, application_id)
-    late_from = hand_over.due_at + agreed_limits.grace(unit, hand_over) if hand_over.due_at else unit.now
+    hand_over = log.for_work(uow, hand_over_id, application_id)
+    late_from = hand_over.due_at + agreed_limits.grace(uow, hand_over) if hand_over.due_at else uow.now
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
         return None
     facts = {
@@ -28,12 +28,12 @@ def overdue(unit: Unit, application_id: str, hand_over_id: str) -> Violation | N
         "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
         "graceOverAt": late_from.isoformat(),
     }
-    return open_once(unit, hand_over, "overdue", facts)
+    return open_once(uow, hand_over, "overdue", facts)
 
 
-def open_once(unit: Unit, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
+def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
     """One violation of a kind for each hand-over; access is suspended, Security and supervision are told."""
-    known = unit.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
+    known = uow.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
     if known is not None:
         return known
     violation = Violation(
@@ -41,19 +41,19 @@ def open_once(unit: Unit, hand_over: HandOver, kind: str, facts: dict[str, Any])
         application_id=hand_over.application_id,
         hand_over_id=hand_over.id,
         kind=kind,
-        opened_at=unit.now,
+        opened_at=uow.now,
         facts=facts,
     )
-    unit.session.add(violation)
-    grants.suspend(unit, hand_over, kind)
-    log.append(unit, hand_over, "violation", kind=kind, violation=violation.id)
+    uow.session.add(violation)
+    grants.suspend(uow, hand_over, kind)
+    log.append(uow, hand_over, "violation", kind=kind, violation=violation.id)
     audit_trail.record(
-        unit, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
+        uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
-    people = {hand_over.custodian_id, *measurements.holders(unit, "security-reviewer", "supervisor")}
+    people = {hand_over.custodian_id, *measurements.holders(uow, "security-reviewer", "supervisor")}
     for person_id in sorted(people):
         notification_service.tell(
-            unit,
+            uow,
             person_id,
             f"violation-{kind}",
             application_id=hand_over.application_id,

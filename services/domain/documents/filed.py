@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from services.database.tables.audit import AuditEvent
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service
 
 FILED = "document-filed"
 
 
-def book(unit: Unit, pdfs: Mapping[str, str]) -> None:
+def book(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
     """Each document's PDF by its SHA-256, under the document's number; what the trail tells already is not repeated."""
     for number, pdf_sha256 in pdfs.items():
-        if pdf_sha256 in _told(unit, number):
+        if pdf_sha256 in _told(uow, number):
             continue
-        document = service.by_number(unit, number)
+        document = service.by_number(uow, number)
         if document is None:
             raise LookupError(f"no document has the number {number}")
         audit_trail.record(
-            unit,
+            uow,
             FILED,
             "document",
             number,
@@ -32,6 +32,6 @@ def book(unit: Unit, pdfs: Mapping[str, str]) -> None:
         )
 
 
-def _told(unit: Unit, number: str) -> set[str]:
+def _told(uow: UnitOfWork, number: str) -> set[str]:
     rows = select(AuditEvent.entry).where(AuditEvent.action == FILED, AuditEvent.subject_id == number)
-    return {json.loads(entry)["detail"]["pdf_sha256"] for entry in unit.session.scalars(rows)}
+    return {json.loads(entry)["detail"]["pdf_sha256"] for entry in uow.session.scalars(rows)}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from services.database.tables.documents import Document, NumberSeries
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 
 # An application's form has the application's number; each of the others is numbered in a series of its kind.
@@ -26,23 +26,23 @@ SERIES = {
 }
 
 
-def next_number(unit: Unit, kind: str) -> str:
+def next_number(uow: UnitOfWork, kind: str) -> str:
     """The next number of a series, such as ``SQ-2026-000123``; a unit that fails gives it back."""
     prefix = SERIES[kind]
-    year = unit.now.astimezone(ZoneInfo(unit.rules.zone)).year
-    series = unit.session.get(NumberSeries, (prefix, year), with_for_update=True)
+    year = uow.now.astimezone(ZoneInfo(uow.rules.zone)).year
+    series = uow.session.get(NumberSeries, (prefix, year), with_for_update=True)
     if series is None:
         # two units that open a year at the same moment: one inserts, the other waits for it and counts on
-        with suppress(IntegrityError), unit.savepoint():
-            unit.session.add(NumberSeries(prefix=prefix, year=year, last=0))
-        series = unit.session.get_one(NumberSeries, (prefix, year), with_for_update=True, populate_existing=True)
+        with suppress(IntegrityError), uow.savepoint():
+            uow.session.add(NumberSeries(prefix=prefix, year=year, last=0))
+        series = uow.session.get_one(NumberSeries, (prefix, year), with_for_update=True, populate_existing=True)
     series.last += 1
-    unit.session.flush()
+    uow.session.flush()
     return f"{prefix}-{year}-{series.last:06d}"
 
 
 def write(
-    unit: Unit,
+    uow: UnitOfWork,
     kind: str,
     number: str,
     content: dict[str, Any],
@@ -52,7 +52,7 @@ def write(
     subject_id: str | None = None,
 ) -> Document:
     """Write a document once and for all; its bytes are canonical JSON (RFC 8785)."""
-    data = rfc8785.dumps({**content, "demo": unit.demo})
+    data = rfc8785.dumps({**content, "demo": uow.demo})
     document = Document(
         number=number,
         kind=kind,
@@ -61,19 +61,19 @@ def write(
         subject_id=subject_id,
         content=data.decode(),
         sha256=hashlib.sha256(data).hexdigest(),
-        made_at=unit.now,
-        demo=unit.demo,
+        made_at=uow.now,
+        demo=uow.demo,
     )
-    unit.session.add(document)
-    unit.session.flush()
+    uow.session.add(document)
+    uow.session.flush()
     audit_trail.record(
-        unit, f"{kind}-written", "document", number, application_id=application_id, sha256=document.sha256
+        uow, f"{kind}-written", "document", number, application_id=application_id, sha256=document.sha256
     )
     return document
 
 
 def write_once(
-    unit: Unit,
+    uow: UnitOfWork,
     kind: str,
     subject_id: str,
     content: Callable[[], dict[str, Any]],
@@ -82,31 +82,31 @@ def write_once(
     item_id: str | None = None,
 ) -> Document:
     """The document of this kind about the subject: the one that is there, or a new one with the next number."""
-    known = of_subject(unit, kind, subject_id)
+    known = of_subject(uow, kind, subject_id)
     if known is not None:
         return known
-    number = next_number(unit, kind)
+    number = next_number(uow, kind)
     told = {
         "number": number,
-        "organisation": unit.rules.organisation,
-        "policyVersion": unit.rules.policy_version,
-        "zone": unit.rules.zone,
+        "organisation": uow.rules.organisation,
+        "policyVersion": uow.rules.policy_version,
+        "zone": uow.rules.zone,
         **content(),
     }
-    return write(unit, kind, number, told, application_id=application_id, item_id=item_id, subject_id=subject_id)
+    return write(uow, kind, number, told, application_id=application_id, item_id=item_id, subject_id=subject_id)
 
 
-def of_subject(unit: Unit, kind: str, subject_id: str) -> Document | None:
-    return unit.session.scalar(select(Document).where(Document.kind == kind, Document.subject_id == subject_id))
+def of_subject(uow: UnitOfWork, kind: str, subject_id: str) -> Document | None:
+    return uow.session.scalar(select(Document).where(Document.kind == kind, Document.subject_id == subject_id))
 
 
-def of_application(unit: Unit, application_id: str) -> list[Document]:
+def of_application(uow: UnitOfWork, application_id: str) -> list[Document]:
     """A case's documents, oldest first."""
     query = (
         select(Document).where(Document.application_id == application_id).order_by(Document.made_at, Document.number)
     )
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
-def by_number(unit: Unit, number: str) -> Document | None:
-    return unit.session.scalar(select(Document).where(Document.number == number))
+def by_number(uow: UnitOfWork, number: str) -> Document | None:
+    return uow.session.scalar(select(Document).where(Document.number == number))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from services.database.tables.deliveries import Delivery
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from services.database.tables.notices import Notice
@@ -19,21 +19,21 @@ MAIL, WEBHOOK = "mail", "webhook"
 TOPIC = "deliveries"  # touched by every commit that leaves something to send
 
 
-def enter(unit: Unit, notice: "Notice", channels: Iterable[str]) -> None:
+def enter(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
     """Leave the notice for the sender, once for each channel; the webhook hears once of what several people are told.
 
     The notice is in the unit's session already.
     """
     for channel in channels:
-        if channel == WEBHOOK and _heard(unit, notice):
+        if channel == WEBHOOK and _heard(uow, notice):
             continue
-        unit.session.add(
+        uow.session.add(
             Delivery(notice_id=notice.id, channel=channel, created_at=notice.created_at, next_at=notice.created_at)
         )
-        unit.after_commit.add(TOPIC)
+        uow.after_commit.add(TOPIC)
 
 
-def _heard(unit: Unit, notice: "Notice") -> bool:
+def _heard(uow: UnitOfWork, notice: "Notice") -> bool:
     of = type(notice)
     query = (
         select(Delivery.id)
@@ -46,4 +46,4 @@ def _heard(unit: Unit, notice: "Notice") -> bool:
             of.subject_id == notice.subject_id,
         )
     )
-    return unit.session.scalar(query.limit(1)) is not None
+    return uow.session.scalar(query.limit(1)) is not None

@@ -11,7 +11,7 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import require_administrator
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
@@ -54,12 +54,12 @@ class DeliveryLine:
     last_detail: str | None
 
 
-def listed(unit: Unit, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryLine]:
+def listed(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryLine]:
     """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only.
 
     Searched in the notices' words, the recipients, and what the other side said.
     """
-    require_administrator(unit)
+    require_administrator(uow)
     query = (
         select(Delivery, Notice, Person)
         .join(Notice, Notice.id == Delivery.notice_id)
@@ -73,22 +73,22 @@ def listed(unit: Unit, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHIN
     )
     columns = {"created": Delivery.created_at, "person": Person.name, "attempts": Delivery.attempts}
     part = listing.part(query, columns, Delivery.created_at.desc(), Delivery.id)
-    return [_line(row, notice, person) for row, notice, person in unit.session.execute(part)]
+    return [_line(row, notice, person) for row, notice, person in uow.session.execute(part)]
 
 
-def totals(unit: Unit) -> dict[str, int]:
+def totals(uow: UnitOfWork) -> dict[str, int]:
     """How many deliveries are in each state. Administrators only."""
-    require_administrator(unit)
+    require_administrator(uow)
     return {
-        state: unit.session.scalar(select(func.count()).select_from(Delivery).where(where)) or 0
+        state: uow.session.scalar(select(func.count()).select_from(Delivery).where(where)) or 0
         for state, where in STATES.items()
     }
 
 
-def retry(unit: Unit, delivery_id: str) -> DeliveryLine:
+def retry(uow: UnitOfWork, delivery_id: str) -> DeliveryLine:
     """Send it anew, now, with all its tries. Refused where it has arrived; administrators only."""
-    require_administrator(unit)
-    row = unit.session.get(Delivery, delivery_id, with_for_update=True)
+    require_administrator(uow)
+    row = uow.session.get(Delivery, delivery_id, with_for_update=True)
     if row is None:
         raise NotFound("投递", "delivery", delivery_id)
     if row.state not in ("waiting", "failed"):
@@ -97,51 +97,51 @@ def retry(unit: Unit, delivery_id: str) -> DeliveryLine:
             "此通知已经送达或已阅读，无需重发。",
             "This notice has arrived or was read: nothing is to be sent again.",
         )
-    _again(unit, Delivery.id == delivery_id)
-    audit_trail.record(unit, "delivery-retried", "delivery", delivery_id)
-    unit.session.refresh(row)
-    notice = unit.session.get_one(Notice, row.notice_id)
-    return _line(row, notice, unit.session.get_one(Person, notice.person_id))
+    _again(uow, Delivery.id == delivery_id)
+    audit_trail.record(uow, "delivery-retried", "delivery", delivery_id)
+    uow.session.refresh(row)
+    notice = uow.session.get_one(Notice, row.notice_id)
+    return _line(row, notice, uow.session.get_one(Person, notice.person_id))
 
 
-def retry_failed(unit: Unit) -> int:
+def retry_failed(uow: UnitOfWork) -> int:
     """Send all anew that were given up; how many. Administrators only."""
-    require_administrator(unit)
-    count = totals(unit)["failed"]
+    require_administrator(uow)
+    count = totals(uow)["failed"]
     if count:
-        _again(unit, _FAILED)
-        audit_trail.record(unit, "deliveries-retried", "delivery", "all", count=count)
+        _again(uow, _FAILED)
+        audit_trail.record(uow, "deliveries-retried", "delivery", "all", count=count)
     return count
 
 
-def try_out(unit: Unit, channel: str) -> Notice:
+def try_out(uow: UnitOfWork, channel: str) -> Notice:
     """Leave a notice to oneself that goes out by this channel, as every other would. Administrators only."""
-    require_administrator(unit)
-    if channel not in unit.rules.notice_channels:
+    require_administrator(uow)
+    if channel not in uow.rules.notice_channels:
         raise Refused(
             "channel-not-set",
             "此渠道没有设置，请先在环境变量中设置邮件服务器或回调地址。",
             "This channel is not set: set the mail server or the webhook in the environment first.",
         )
-    if channel == MAIL and not unit.session.get_one(Person, unit.actor.id).email:
+    if channel == MAIL and not uow.session.get_one(Person, uow.actor.id).email:
         raise Refused(
             "no-address",
             "您没有邮箱地址，请先在人员资料中填写。",
             "You have no mail address: enter it in the book of people first.",
         )
-    notice = service.tell(unit, unit.actor.id, TEST, application_id=None, channels=(channel,))
-    audit_trail.record(unit, "test-notice", "notice", notice.id, channel=channel)
+    notice = service.tell(uow, uow.actor.id, TEST, application_id=None, channels=(channel,))
+    audit_trail.record(uow, "test-notice", "notice", notice.id, channel=channel)
     return notice
 
 
-def _again(unit: Unit, which: ColumnElement[bool]) -> None:
-    unit.session.execute(
+def _again(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
+    uow.session.execute(
         update(Delivery)
         .where(which)
-        .values(attempts=0, next_at=unit.now, given_up_at=None, last_error=None, last_detail=None)
+        .values(attempts=0, next_at=uow.now, given_up_at=None, last_error=None, last_detail=None)
         .execution_options(synchronize_session=False)
     )
-    unit.after_commit.add(deliveries.TOPIC)
+    uow.after_commit.add(deliveries.TOPIC)
 
 
 def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryLine:

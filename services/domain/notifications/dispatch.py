@@ -13,7 +13,7 @@ from services.database.tables.applications import Application
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service
@@ -42,7 +42,7 @@ class Parcel:
     address: str | None
 
 
-def take(unit: Unit, channel: str) -> Parcel | None:
+def take(uow: UnitOfWork, channel: str) -> Parcel | None:
     """The delivery that has been due longest, leased to the caller; None when nothing is due."""
     while True:
         query = (
@@ -51,55 +51,55 @@ def take(unit: Unit, channel: str) -> Parcel | None:
                 Delivery.channel == channel,
                 Delivery.delivered_at.is_(None),
                 Delivery.given_up_at.is_(None),
-                Delivery.next_at <= unit.now,
+                Delivery.next_at <= uow.now,
             )
             .order_by(Delivery.next_at, Delivery.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        row = unit.session.scalar(query)
+        row = uow.session.scalar(query)
         if row is None:
             return None
-        notice = unit.session.get_one(Notice, row.notice_id)
-        person = unit.session.get_one(Person, notice.person_id)
+        notice = uow.session.get_one(Notice, row.notice_id)
+        person = uow.session.get_one(Person, notice.person_id)
         pointless = _pointless(channel, notice, person)
         if pointless is None:
             row.attempts += 1
-            row.next_at = unit.now + LEASE
-            return _parcel(unit, row, notice, person)
-        _give_up(unit, row, notice, pointless)
-        unit.session.flush()
+            row.next_at = uow.now + LEASE
+            return _parcel(uow, row, notice, person)
+        _give_up(uow, row, notice, pointless)
+        uow.session.flush()
 
 
-def delivered(unit: Unit, delivery_id: str) -> None:
+def delivered(uow: UnitOfWork, delivery_id: str) -> None:
     """The channel has taken the notice, in whichever of the tries."""
-    unit.session.execute(
+    uow.session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.delivered_at.is_(None))
-        .values(delivered_at=unit.now, given_up_at=None, last_error=None, last_detail=None)
+        .values(delivered_at=uow.now, given_up_at=None, last_error=None, last_detail=None)
     )
 
 
-def failed(unit: Unit, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
+def failed(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
     """Book a failed try; whether it was the last. A try that somebody else has taken over changes nothing."""
-    row = unit.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+    row = uow.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if row.state != "waiting" or row.attempts != attempt:
         return False
-    notice = unit.session.get_one(Notice, row.notice_id)
+    notice = uow.session.get_one(Notice, row.notice_id)
     row.last_detail = "".join(sign if sign.isprintable() else " " for sign in detail)[:LONGEST_DETAIL] or None
     if for_good or attempt > len(AGAIN_AFTER):
-        _give_up(unit, row, notice, error)
+        _give_up(uow, row, notice, error)
         return True
-    row.last_error, row.next_at = error, unit.now + AGAIN_AFTER[attempt - 1]
-    if unit.now - row.created_at >= unit.rules.notify_limit:
-        _escalate(unit, row, notice)
+    row.last_error, row.next_at = error, uow.now + AGAIN_AFTER[attempt - 1]
+    if uow.now - row.created_at >= uow.rules.notify_limit:
+        _escalate(uow, row, notice)
     return False
 
 
-def _parcel(unit: Unit, row: Delivery, notice: Notice, person: Person) -> Parcel:
+def _parcel(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) -> Parcel:
     number = None
     if notice.application_id is not None:
-        number = unit.session.get_one(Application, notice.application_id).number
+        number = uow.session.get_one(Application, notice.application_id).number
     return Parcel(
         delivery_id=row.id,
         attempt=row.attempts,
@@ -125,11 +125,11 @@ def _pointless(channel: str, notice: Notice, person: Person) -> str | None:
     return None if person.email else "no-address"
 
 
-def _give_up(unit: Unit, row: Delivery, notice: Notice, error: str) -> None:
-    row.last_error, row.given_up_at = error, unit.now
+def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None:
+    row.last_error, row.given_up_at = error, uow.now
     if error != "read":
         audit_trail.record(
-            unit,
+            uow,
             "delivery-given-up",
             "delivery",
             row.id,
@@ -139,24 +139,24 @@ def _give_up(unit: Unit, row: Delivery, notice: Notice, error: str) -> None:
             error=error,
             attempts=row.attempts,
         )
-        _escalate(unit, row, notice)
+        _escalate(uow, row, notice)
 
 
-def _escalate(unit: Unit, row: Delivery, notice: Notice) -> None:
+def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
     """Once for each delivery; the department only hears of a mail whose notice nobody has read in the portal."""
     if row.escalated_at is not None or notice.code in (UNDELIVERED, FAILING, TEST):
         return
-    row.escalated_at = unit.now
+    row.escalated_at = uow.now
     in_place: list[str] = []
     if row.channel == MAIL and notice.read_at is None:
-        in_place = service.stand_ins(unit, notice.person_id, notice.application_id)
+        in_place = service.stand_ins(uow, notice.person_id, notice.application_id)
         for person_id in in_place:
-            _tell_once(unit, person_id, UNDELIVERED, notice.application_id)
-    administrators = access_queries.directory(unit).holders(None, "administrator")
+            _tell_once(uow, person_id, UNDELIVERED, notice.application_id)
+    administrators = access_queries.directory(uow).holders(None, "administrator")
     for person_id in administrators:
-        _tell_once(unit, person_id, FAILING, None)
+        _tell_once(uow, person_id, FAILING, None)
     audit_trail.record(
-        unit,
+        uow,
         "delivery-escalated",
         "delivery",
         row.id,
@@ -166,7 +166,7 @@ def _escalate(unit: Unit, row: Delivery, notice: Notice) -> None:
     )
 
 
-def _tell_once(unit: Unit, person_id: str, code: str, application_id: str | None) -> None:
+def _tell_once(uow: UnitOfWork, person_id: str, code: str, application_id: str | None) -> None:
     """Not again while the same is unread: a mail server that is down for a day says so once."""
     unread = select(Notice.id).where(
         Notice.person_id == person_id,
@@ -174,5 +174,5 @@ def _tell_once(unit: Unit, person_id: str, code: str, application_id: str | None
         Notice.application_id == application_id,
         Notice.read_at.is_(None),
     )
-    if unit.session.scalar(unread.limit(1)) is None:
-        service.tell(unit, person_id, code, application_id=application_id)
+    if uow.session.scalar(unread.limit(1)) is None:
+        service.tell(uow, person_id, code, application_id=application_id)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.notices import Notice
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import service
 from services.domain.notifications.texts import link, words_of
 
@@ -29,19 +29,19 @@ class NoticeLine:
     read_at: datetime | None
 
 
-def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
+def mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
     """The acting person's notices, the newest first."""
-    return _lines(unit, service.mine(unit, listing, unread_only=unread_only))
+    return _lines(uow, service.mine(uow, listing, unread_only=unread_only))
 
 
-def read(unit: Unit, notice_id: str) -> NoticeLine:
+def read(uow: UnitOfWork, notice_id: str) -> NoticeLine:
     """Mark one as read; NotFound for those of others."""
-    [line] = _lines(unit, [service.read(unit, notice_id)])
+    [line] = _lines(uow, [service.read(uow, notice_id)])
     return line
 
 
-def _lines(unit: Unit, rows: list[Notice]) -> list[NoticeLine]:
-    numbers = service.numbers(unit, {row.application_id for row in rows if row.application_id is not None})
+def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
+    numbers = service.numbers(uow, {row.application_id for row in rows if row.application_id is not None})
     return [
         NoticeLine(
             id=row.id,

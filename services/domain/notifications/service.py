@@ -9,7 +9,7 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.notifications import deliveries, texts
@@ -17,7 +17,7 @@ from services.runtime.errors import NotFound
 
 
 def tell(
-    unit: Unit,
+    uow: UnitOfWork,
     person_id: str,
     code: str,
     *,
@@ -32,8 +32,8 @@ def tell(
     """
     texts.words_of(code)
     recipients = [person_id]
-    if not unit.session.get_one(Person, person_id).active or access_queries.absent(unit, person_id):
-        recipients += stand_ins(unit, person_id, application_id)
+    if not uow.session.get_one(Person, person_id).active or access_queries.absent(uow, person_id):
+        recipients += stand_ins(uow, person_id, application_id)
     told = [
         Notice(
             id=new_id(),
@@ -41,45 +41,45 @@ def tell(
             application_id=application_id,
             code=code,
             subject_id=subject_id,
-            created_at=unit.now,
+            created_at=uow.now,
         )
         for recipient in recipients
     ]
-    unit.session.add_all(told)
-    unit.session.flush()  # the deliveries' keys point at them
+    uow.session.add_all(told)
+    uow.session.flush()  # the deliveries' keys point at them
     for notice in told:
-        deliveries.enter(unit, notice, unit.rules.notice_channels if channels is None else channels)
+        deliveries.enter(uow, notice, uow.rules.notice_channels if channels is None else channels)
     return told[0]
 
 
-def stand_ins(unit: Unit, person_id: str, application_id: str | None) -> list[str]:
+def stand_ins(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
     """Who is notified in somebody's place: the head of the department, else the deputy."""
     passed_over = {person_id}
     if application_id is not None:
-        passed_over |= set(unit.session.get_one(Application, application_id).subject_ids)
-    own = unit.session.get_one(Person, person_id).department_id
-    return access_policy.stand_ins(access_queries.directory(unit), own, passed_over)
+        passed_over |= set(uow.session.get_one(Application, application_id).subject_ids)
+    own = uow.session.get_one(Person, person_id).department_id
+    return access_policy.stand_ins(access_queries.directory(uow), own, passed_over)
 
 
-def mine(unit: Unit, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
+def mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
     """The acting person's notices, the newest first; searched in their words and the applications' numbers."""
     query = (
         select(Notice)
         .outerjoin(Application, Application.id == Notice.application_id)
         .where(
-            Notice.person_id == unit.actor.id,
+            Notice.person_id == uow.actor.id,
             listing.mentioned(Application.number, also=Notice.code.in_(texts.codes_saying(listing.text))),
         )
     )
     if unread_only:
         query = query.where(Notice.read_at.is_(None))
     columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
-    return list(unit.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
+    return list(uow.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
 
-def unread_count(unit: Unit) -> int:
+def unread_count(uow: UnitOfWork) -> int:
     """How many notices the acting person has not read."""
-    return unit.session.scalar(unread_by(unit.actor.id)) or 0
+    return uow.session.scalar(unread_by(uow.actor.id)) or 0
 
 
 def unread_by(person_id: str) -> Select[int]:
@@ -87,9 +87,9 @@ def unread_by(person_id: str) -> Select[int]:
     return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
 
 
-def numbers(unit: Unit, application_ids: Iterable[str]) -> dict[str, str]:
+def numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
     """The numbers of these applications, by id; those that have none yet are left out."""
-    rows = unit.session.execute(
+    rows = uow.session.execute(
         select(Application.id, Application.number).where(
             Application.id.in_(list(application_ids)), Application.number.is_not(None)
         )
@@ -97,18 +97,18 @@ def numbers(unit: Unit, application_ids: Iterable[str]) -> dict[str, str]:
     return {application_id: str(number) for application_id, number in rows}
 
 
-def read_all(unit: Unit) -> int:
+def read_all(uow: UnitOfWork) -> int:
     """Mark all of the acting person's notices as read; how many were not."""
-    unread = Notice.person_id == unit.actor.id, Notice.read_at.is_(None)
-    count = unread_count(unit)
-    unit.session.execute(update(Notice).where(*unread).values(read_at=unit.now))
+    unread = Notice.person_id == uow.actor.id, Notice.read_at.is_(None)
+    count = unread_count(uow)
+    uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))
     return count
 
 
-def read(unit: Unit, notice_id: str) -> Notice:
+def read(uow: UnitOfWork, notice_id: str) -> Notice:
     """Mark one of the acting person's notices as read; NotFound for those of others."""
-    notice = unit.session.get(Notice, notice_id)
-    if notice is None or notice.person_id != unit.actor.id:
+    notice = uow.session.get(Notice, notice_id)
+    if notice is None or notice.person_id != uow.actor.id:
         raise NotFound("通知", "notice", notice_id)
-    notice.read_at = notice.read_at or unit.now
+    notice.read_at = notice.read_at or uow.now
     return notice

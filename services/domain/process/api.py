@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.access import administrators
 from services.domain.process import engine_view
 from services.domain.process.engine_view import (
@@ -21,7 +21,7 @@ from services.domain.process.engine_view import (
 )
 from services.runtime.errors import Refused
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Body, Code, Identifier
@@ -46,15 +46,15 @@ def engine(request: Request) -> EngineDesk:
     return cast("EngineDesk", found)
 
 
-async def administrators_engine(request: Request, actor: Acting, books: Books) -> EngineDesk:
+async def administrators_engine(request: Request, actor: Acting, database: GivenDatabase) -> EngineDesk:
     """The engine, for an administrator; Refused for everybody else, whether there is one or not."""
-    await allow(books, actor)
+    await allow(database, actor)
     return engine(request)
 
 
-async def allow(books: Register, actor: Actor) -> None:
+async def allow(database: Database, actor: Actor) -> None:
     """Refused with 403 unless an administrator acts."""
-    await books.run(actor, administrators.require_administrator)
+    await database.run(actor, administrators.require_administrator)
 
 
 GivenEngine = Annotated[EngineDesk, Depends(administrators_engine)]
@@ -133,11 +133,11 @@ async def read_instance(instance_key: Identifier, engine: GivenEngine) -> Instan
 
 @router.get("/instances/{instance_key}/variables", responses=problems(401, 403, 404))
 async def read_variables(
-    instance_key: Identifier, actor: Acting, books: Books, engine: GivenEngine
+    instance_key: Identifier, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> list[VariableAnswer]:
     """The variables of one process instance: ids and classes. The audit trail tells who read them."""
     key = engine_view.key_of(instance_key, "流程实例", "process instance")
-    return await engine_view.variables(books, actor, engine, key)
+    return await engine_view.variables(database, actor, engine, key)
 
 
 @router.get("/incidents", responses=problems(401, 403, 404))
@@ -148,11 +148,11 @@ async def list_incidents(question: Annotated[IncidentsQuestion, Query()], engine
 
 @router.post("/incidents/{incident_key}/retry", responses=problems(*USUAL))
 async def retry_incident(
-    incident_key: Identifier, body: RetriesBody, actor: Acting, books: Books, engine: GivenEngine
+    incident_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> IncidentAnswer:
     """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
     key = engine_view.key_of(incident_key, "流程故障", "incident")
-    return await engine_view.retry(books, actor, engine, key, body.retries)
+    return await engine_view.retry(database, actor, engine, key, body.retries)
 
 
 @router.get("/jobs", responses=problems(401, 403, 404))
@@ -163,8 +163,8 @@ async def list_jobs(question: Annotated[JobsQuestion, Query()], engine: GivenEng
 
 @router.post("/jobs/{job_key}/retries", responses=problems(*USUAL))
 async def set_job_retries(
-    job_key: Identifier, body: RetriesBody, actor: Acting, books: Books, engine: GivenEngine
+    job_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> JobAnswer:
     """Let a job be tried so many times. Answers with it as it was."""
     key = engine_view.key_of(job_key, "任务", "job")
-    return await engine_view.set_retries(books, actor, engine, key, body.retries)
+    return await engine_view.set_retries(database, actor, engine, key, body.retries)

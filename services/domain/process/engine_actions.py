@@ -3,51 +3,51 @@
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 
 
-def variables_read(unit: Unit, instance_key: int, root_key: int) -> None:
+def variables_read(uow: UnitOfWork, instance_key: int, root_key: int) -> None:
     """The variables of a process instance are about to be shown. ``root_key``: the instance that began it all."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     audit_trail.record(
-        unit,
+        uow,
         "process-variables-read",
         "process-instance",
         str(instance_key),
-        application_id=_case_of(unit, root_key),
+        application_id=_case_of(uow, root_key),
     )
 
 
-def incident_retry_ordered(unit: Unit, incident_key: int, root_key: int, *, element: str, retries: int) -> None:
+def incident_retry_ordered(uow: UnitOfWork, incident_key: int, root_key: int, *, element: str, retries: int) -> None:
     """An incident is about to be resolved."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     audit_trail.record(
-        unit,
+        uow,
         "incident-retry-ordered",
         "incident",
         str(incident_key),
-        application_id=_case_of(unit, root_key),
+        application_id=_case_of(uow, root_key),
         element=element,
         retries=retries,
     )
 
 
-def job_retries_set(unit: Unit, job_key: int, root_key: int, *, element: str, retries: int) -> None:
+def job_retries_set(uow: UnitOfWork, job_key: int, root_key: int, *, element: str, retries: int) -> None:
     """A job is about to be given so many tries."""
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     audit_trail.record(
-        unit,
+        uow,
         "job-retries-set",
         "job",
         str(job_key),
-        application_id=_case_of(unit, root_key),
+        application_id=_case_of(uow, root_key),
         element=element,
         retries=retries,
     )
 
 
-def _case_of(unit: Unit, root_key: int) -> str | None:
+def _case_of(uow: UnitOfWork, root_key: int) -> str | None:
     """The application whose process it is; a process of nobody's case has none."""
-    return unit.session.scalar(select(Application.id).where(Application.process_instance_key == root_key))
+    return uow.session.scalar(select(Application.id).where(Application.process_instance_key == root_key))

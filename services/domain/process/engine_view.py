@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.process import engine_actions
 from services.runtime import models
 from services.runtime.errors import NotFound, Refused
@@ -173,21 +173,21 @@ async def instance_of(desk: EngineDesk, instance_key: int) -> InstanceAnswer:
     return InstanceAnswer.model_validate(found)
 
 
-async def variables(books: Register, actor: Actor, desk: EngineDesk, instance_key: int) -> list[VariableAnswer]:
+async def variables(database: Database, actor: Actor, desk: EngineDesk, instance_key: int) -> list[VariableAnswer]:
     """The variables of one instance; whoever reads them is in the trail first."""
     line = (await instance_of(desk, instance_key)).line
-    await books.run(actor, engine_actions.variables_read, instance_key, await _root_of(desk, line))
+    await database.run(actor, engine_actions.variables_read, instance_key, await _root_of(desk, line))
     return [VariableAnswer.model_validate(one) for one in await desk.variables(instance_key)]
 
 
-async def retry(books: Register, actor: Actor, desk: EngineDesk, incident_key: int, retries: int) -> IncidentAnswer:
+async def retry(database: Database, actor: Actor, desk: EngineDesk, incident_key: int, retries: int) -> IncidentAnswer:
     """Resolve an incident, its job with so many tries; returns it as it was."""
     known = [IncidentAnswer.model_validate(one) for one in await desk.incidents(text=str(incident_key))]
     incident = next((one for one in known if one.key == incident_key), None)
     if incident is None:
         raise NotFound("流程故障", "incident", str(incident_key))
     root_key = await _root_of(desk, (await instance_of(desk, incident.instance_key)).line)
-    await books.run(
+    await database.run(
         actor,
         engine_actions.incident_retry_ordered,
         incident_key,
@@ -199,14 +199,16 @@ async def retry(books: Register, actor: Actor, desk: EngineDesk, incident_key: i
     return incident
 
 
-async def set_retries(books: Register, actor: Actor, desk: EngineDesk, job_key: int, retries: int) -> JobAnswer:
+async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_key: int, retries: int) -> JobAnswer:
     """Let a job be tried so many times; returns it as it was."""
     known = [JobAnswer.model_validate(one) for one in await desk.jobs(text=str(job_key))]
     job = next((one for one in known if one.key == job_key), None)
     if job is None:
         raise NotFound("任务", "job", str(job_key))
     root_key = await _root_of(desk, (await instance_of(desk, job.instance_key)).line)
-    await books.run(actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries)
+    await database.run(
+        actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries
+    )
     _done(await desk.set_retries(job_key, retries))
     return job
 

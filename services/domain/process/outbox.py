@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import select, update
 
 from services.database.tables.outbox import OutboxMessage
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 TIME_TO_LIVE = timedelta(hours=1)
 
 
 def publish(
-    unit: Unit,
+    uow: UnitOfWork,
     name: str,
     correlation_key: str,
     *,
@@ -31,42 +31,42 @@ def publish(
         correlation_key=correlation_key,
         message_id=message_id,
         variables=variables,
-        created_at=unit.now,
-        next_at=unit.now,
+        created_at=uow.now,
+        next_at=uow.now,
     )
-    unit.session.add(message)
-    unit.after_commit.add("outbox")
+    uow.session.add(message)
+    uow.after_commit.add("outbox")
     return message
 
 
-def due(unit: Unit, *, limit: int = 50) -> list[OutboxMessage]:
+def due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     """Open messages whose turn has come, oldest first."""
     query = (
         select(OutboxMessage)
-        .where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= unit.now)
+        .where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= uow.now)
         .order_by(OutboxMessage.created_at)
         .limit(limit)
     )
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
-def published(unit: Unit, message_id: str, *, again_after: timedelta) -> None:
+def published(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
     """The engine has the message; look again after ``again_after`` whether the process has taken it."""
-    unit.session.execute(
+    uow.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.message_id == message_id)
-        .values(published_at=unit.now, attempts=OutboxMessage.attempts + 1, next_at=unit.now + again_after)
+        .values(published_at=uow.now, attempts=OutboxMessage.attempts + 1, next_at=uow.now + again_after)
     )
 
 
-def refused(unit: Unit, message_id: str, *, again_after: timedelta) -> None:
+def refused(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
     """The engine would not have the message: it is not published, and tried again after ``again_after``."""
-    unit.session.execute(
-        update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=unit.now + again_after)
+    uow.session.execute(
+        update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=uow.now + again_after)
     )
 
 
-def settle(unit: Unit, application_id: str, because: str, *names: str) -> None:
+def settle(uow: UnitOfWork, application_id: str, because: str, *names: str) -> None:
     """The process needs this application's messages of these names no more; without names, none of its messages.
 
     One that the relay has in hand at this moment is settled too: that it went out is booked, and changes nothing.
@@ -77,4 +77,4 @@ def settle(unit: Unit, application_id: str, because: str, *names: str) -> None:
     )
     if names:
         statement = statement.where(OutboxMessage.name.in_(names))
-    unit.session.execute(statement.values(settled_at=unit.now, settled_because=because))
+    uow.session.execute(statement.values(settled_at=uow.now, settled_because=because))

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
 from services.runtime.engine_client import EngineClient, NotLetIn
@@ -43,8 +43,8 @@ class Letter:
 class Relay:
     """One for each process; several relays publish the same message, which the engine keeps once."""
 
-    def __init__(self, register: Register, client: EngineClient) -> None:
-        self._register = register
+    def __init__(self, database: Database, client: EngineClient) -> None:
+        self._register = database
         self._client = client
         self._wake = asyncio.Event()
 
@@ -98,13 +98,13 @@ class Relay:
         return len(letters)
 
 
-def take_due(unit: Unit) -> list[Letter]:
+def take_due(uow: UnitOfWork) -> list[Letter]:
     """What is to be published now; what nobody waits for any more is settled on the way."""
     letters = []
-    for message in outbox.due(unit):
-        reason = _pointless(unit, message)
+    for message in outbox.due(uow):
+        reason = _pointless(uow, message)
         if reason is not None:
-            message.settled_at, message.settled_because = unit.now, reason
+            message.settled_at, message.settled_because = uow.now, reason
             continue
         letters.append(
             Letter(
@@ -119,8 +119,8 @@ def take_due(unit: Unit) -> list[Letter]:
     return letters
 
 
-def _pointless(unit: Unit, message: OutboxMessage) -> str | None:
-    if unit.session.get_one(Application, message.application_id).closed_at is not None:
+def _pointless(uow: UnitOfWork, message: OutboxMessage) -> str | None:
+    if uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"
     if message.name == REVIEW_DECIDED and message.attempts >= TRIES_OF_A_DECISION:
         return f"published {message.attempts} times"

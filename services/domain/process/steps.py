@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Review
 from services.database.tables.steps import Step
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime.jobs.journal import JournalledJob
 
 COMPLETED, CANCELLED = "completed", "cancelled"
@@ -28,16 +28,16 @@ class Work:
     item_id: str | None = None
 
 
-def begin(unit: Unit, work: Work) -> None:
+def begin(uow: UnitOfWork, work: Work) -> None:
     """A job's handler is about to run: its first beginning stays. A job of no case of ours is left out."""
-    step = _locked(unit, work)
+    step = _locked(uow, work)
     if step is not None:
         step.attempts += 1
         step.ended_at = step.outcome = step.stuck_since = None
         return
-    application_id = _case_of(unit, work)
+    application_id = _case_of(uow, work)
     if application_id is not None:
-        unit.session.add(
+        uow.session.add(
             Step(
                 element_instance_key=work.element_instance_key,
                 application_id=application_id,
@@ -45,31 +45,31 @@ def begin(unit: Unit, work: Work) -> None:
                 process_instance_key=work.process_instance_key,
                 element_id=work.element_id,
                 item_id=work.item_id,
-                began_at=unit.now,
+                began_at=uow.now,
                 attempts=1,
             )
         )
 
 
-def end(unit: Unit, work: Work, outcome: str) -> None:
+def end(uow: UnitOfWork, work: Work, outcome: str) -> None:
     """A job is done; the first ending of a run stays."""
-    step = _locked(unit, work)
+    step = _locked(uow, work)
     if step is not None and step.ended_at is None:
-        step.ended_at, step.outcome, step.stuck_since = unit.now, outcome, None
+        step.ended_at, step.outcome, step.stuck_since = uow.now, outcome, None
 
 
-def stick(unit: Unit, work: Work) -> None:
+def stick(uow: UnitOfWork, work: Work) -> None:
     """A job has become an incident."""
-    step = _locked(unit, work)
+    step = _locked(uow, work)
     if step is not None and step.ended_at is None and step.stuck_since is None:
-        step.stuck_since = unit.now
+        step.stuck_since = uow.now
 
 
 class StepJournal:
     """The runner's journal (``runtime.journal.Journal``), kept in the register."""
 
-    def __init__(self, register: Register) -> None:
-        self._register = register
+    def __init__(self, database: Database) -> None:
+        self._register = database
 
     async def began(self, job: JournalledJob, /) -> None:
         await self._register.run(JOURNAL, begin, _work(job))
@@ -98,13 +98,13 @@ def _text(job: JournalledJob, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _locked(unit: Unit, work: Work) -> Step | None:
-    return unit.session.get(Step, work.element_instance_key, with_for_update=True)
+def _locked(uow: UnitOfWork, work: Work) -> Step | None:
+    return uow.session.get(Step, work.element_instance_key, with_for_update=True)
 
 
-def _case_of(unit: Unit, work: Work) -> str | None:
+def _case_of(uow: UnitOfWork, work: Work) -> str | None:
     if work.application_id is not None:
-        application = unit.session.get(Application, work.application_id)
+        application = uow.session.get(Application, work.application_id)
         return application.id if application is not None else None
-    review = unit.session.get(Review, work.review_id) if work.review_id is not None else None
+    review = uow.session.get(Review, work.review_id) if work.review_id is not None else None
     return review.application_id if review is not None else None

@@ -13,7 +13,7 @@ from sqlalchemy import or_, select, true
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
 from services.database.tables.attempts import UploadAttempt
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, Retryable
 
@@ -31,13 +31,13 @@ class NoLongerWanted(Retryable):
     """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
 
 
-def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
+def begin(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
     """Open an attempt with a fresh key ``<bucket>/<item or copy>/<attempt>``; commit before the first byte is sent.
 
     Raises NoLongerWanted when the case has ended, the item was dropped, or a later job works on it.
     """
-    reason = unwanted_because(unit, application_id, item_id)
-    if reason is None and later_job_at_work(unit, purpose, item_id, job_key):
+    reason = unwanted_because(uow, application_id, item_id)
+    if reason is None and later_job_at_work(uow, purpose, item_id, job_key):
         reason = "a later job works on it"
     if reason is not None:
         raise NoLongerWanted(
@@ -55,33 +55,33 @@ def begin(unit: Unit, purpose: Purpose, *, application_id: str, item_id: str, jo
         job_key=job_key,
         bucket=bucket,
         key=f"{bucket}/{subject_id}/{attempt_id}",
-        started_at=unit.now,
+        started_at=uow.now,
     )
-    unit.session.add(attempt)
+    uow.session.add(attempt)
     audit_trail.record(
-        unit, "upload-begun", "upload-attempt", attempt_id, application_id=application_id, key=attempt.key
+        uow, "upload-begun", "upload-attempt", attempt_id, application_id=application_id, key=attempt.key
     )
     return attempt
 
 
-def finish(unit: Unit, attempt_id: str, version_id: str) -> bool:
+def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
     """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``swept``.
 
     Call it in the transaction that writes the master, copy, replica or preservation.
     """
-    attempt = get(unit, attempt_id)
+    attempt = get(uow, attempt_id)
     if attempt.finished_at is not None:
         return attempt.version_id == version_id
-    reason = attempt.abandoned_because or unwanted_because(unit, attempt.application_id, attempt.item_id)
-    if reason is None and attempt.purpose != "quarantine" and _another(unit, attempt):
+    reason = attempt.abandoned_because or unwanted_because(uow, attempt.application_id, attempt.item_id)
+    if reason is None and attempt.purpose != "quarantine" and _another(uow, attempt):
         reason = "another attempt has finished first"
     attempt.version_id = version_id
     if reason is not None:
-        abandon(unit, attempt, reason)
+        abandon(uow, attempt, reason)
         return False
-    attempt.finished_at = unit.now
+    attempt.finished_at = uow.now
     audit_trail.record(
-        unit,
+        uow,
         "upload-finished",
         "upload-attempt",
         attempt.id,
@@ -92,10 +92,10 @@ def finish(unit: Unit, attempt_id: str, version_id: str) -> bool:
     return True
 
 
-def unwanted_because(unit: Unit, application_id: str, item_id: str) -> str | None:
+def unwanted_because(uow: UnitOfWork, application_id: str, item_id: str) -> str | None:
     """Why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
-    item = unit.session.get(Item, item_id)
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:
         raise Fatal(
             f"could not find what to work on | application {application_id}, item {item_id} | "
@@ -110,13 +110,13 @@ def unwanted_because(unit: Unit, application_id: str, item_id: str) -> str | Non
     return None
 
 
-def abandon(unit: Unit, attempt: UploadAttempt, reason: str) -> None:
+def abandon(uow: UnitOfWork, attempt: UploadAttempt, reason: str) -> None:
     """Give an open attempt up; its key is to be swept."""
     if attempt.abandoned_at is not None or attempt.finished_at is not None:
         return
-    attempt.abandoned_at, attempt.abandoned_because = unit.now, reason
+    attempt.abandoned_at, attempt.abandoned_because = uow.now, reason
     audit_trail.record(
-        unit,
+        uow,
         "upload-abandoned",
         "upload-attempt",
         attempt.id,
@@ -126,7 +126,7 @@ def abandon(unit: Unit, attempt: UploadAttempt, reason: str) -> None:
     )
 
 
-def take_over(unit: Unit, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
+def take_over(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
     """Abandon what earlier runs left open for the item, and list what is still to be swept.
 
     With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
@@ -140,21 +140,21 @@ def take_over(unit: Unit, purpose: Purpose, item_id: str, job_key: int | None = 
     )
     if job_key is not None:
         query = query.where(UploadAttempt.job_key <= job_key)
-    for attempt in unit.session.scalars(query):
-        abandon(unit, attempt, "a later run of the job took over")
-    unit.session.flush()
-    return unswept(unit, purpose=purpose, item_id=item_id)
+    for attempt in uow.session.scalars(query):
+        abandon(uow, attempt, "a later run of the job took over")
+    uow.session.flush()
+    return unswept(uow, purpose=purpose, item_id=item_id)
 
 
-def give_up(unit: Unit, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
+def give_up(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
     """Abandon these attempts, which their own worker needs no more, and list them: they are to be swept."""
-    given_up = [get(unit, attempt_id) for attempt_id in attempt_ids]
+    given_up = [get(uow, attempt_id) for attempt_id in attempt_ids]
     for attempt in given_up:
-        abandon(unit, attempt, reason)
+        abandon(uow, attempt, reason)
     return given_up
 
 
-def later_job_at_work(unit: Unit, purpose: Purpose, item_id: str, job_key: int) -> bool:
+def later_job_at_work(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int) -> bool:
     """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
     query = select(UploadAttempt.id).where(
         UploadAttempt.purpose == purpose,
@@ -162,23 +162,23 @@ def later_job_at_work(unit: Unit, purpose: Purpose, item_id: str, job_key: int) 
         UploadAttempt.job_key > job_key,
         UploadAttempt.abandoned_at.is_(None),
     )
-    return unit.session.scalar(query.limit(1)) is not None
+    return uow.session.scalar(query.limit(1)) is not None
 
 
-def abandon_all(unit: Unit, application_id: str, reason: str) -> None:
+def abandon_all(uow: UnitOfWork, application_id: str, reason: str) -> None:
     """Give up every open attempt of a case that has ended."""
-    for attempt in unit.session.scalars(
+    for attempt in uow.session.scalars(
         select(UploadAttempt).where(
             UploadAttempt.application_id == application_id,
             UploadAttempt.finished_at.is_(None),
             UploadAttempt.abandoned_at.is_(None),
         )
     ):
-        abandon(unit, attempt, reason)
-    unit.session.flush()
+        abandon(uow, attempt, reason)
+    uow.session.flush()
 
 
-def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
+def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
     """Abandon the open attempts that nobody works on, and list everything to be swept.
 
     ``all_open`` is for the start of the only process that uploads: no writer lives, so every key is swept that its
@@ -191,16 +191,16 @@ def give_up_dead(unit: Unit, *, all_open: bool) -> list[UploadAttempt]:
     )
     if not all_open:
         query = query.where(
-            or_(Application.closed_at.is_not(None), UploadAttempt.started_at < unit.now - LONGEST),
+            or_(Application.closed_at.is_not(None), UploadAttempt.started_at < uow.now - LONGEST),
         )
-    for attempt in unit.session.scalars(query):
-        abandon(unit, attempt, "the process that began it has ended")
-    unit.session.flush()
-    return unswept(unit, ended=all_open)
+    for attempt in uow.session.scalars(query):
+        abandon(uow, attempt, "the process that began it has ended")
+    uow.session.flush()
+    return unswept(uow, ended=all_open)
 
 
 def unswept(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     purpose: Purpose | None = None,
     item_id: str | None = None,
@@ -214,7 +214,7 @@ def unswept(
             UploadAttempt.swept_at.is_(None),
             # Equal moments mark a sweep that came so soon that it is repeated, see ``swept``.
             (UploadAttempt.swept_at == UploadAttempt.abandoned_at)
-            & (true() if ended else UploadAttempt.abandoned_at < unit.now - LINGER),
+            & (true() if ended else UploadAttempt.abandoned_at < uow.now - LINGER),
         ),
     )
     if purpose is not None:
@@ -223,21 +223,21 @@ def unswept(
         query = query.where(UploadAttempt.item_id == item_id)
     if application_id is not None:
         query = query.where(UploadAttempt.application_id == application_id)
-    return list(unit.session.scalars(query.order_by(UploadAttempt.started_at)))
+    return list(uow.session.scalars(query.order_by(UploadAttempt.started_at)))
 
 
-def swept(unit: Unit, attempt_ids: Sequence[str]) -> None:
+def swept(uow: UnitOfWork, attempt_ids: Sequence[str]) -> None:
     """Nothing lies under these keys any more. A sweep soon after the abandoning is repeated once, later."""
     for attempt_id in attempt_ids:
-        attempt = get(unit, attempt_id)
+        attempt = get(uow, attempt_id)
         if attempt.abandoned_at is None:
             continue
-        soon = unit.now < attempt.abandoned_at + LINGER
-        attempt.swept_at = attempt.abandoned_at if soon else unit.now
+        soon = uow.now < attempt.abandoned_at + LINGER
+        attempt.swept_at = attempt.abandoned_at if soon else uow.now
 
 
-def get(unit: Unit, attempt_id: str) -> UploadAttempt:
-    attempt = unit.session.get(UploadAttempt, attempt_id)
+def get(uow: UnitOfWork, attempt_id: str) -> UploadAttempt:
+    attempt = uow.session.get(UploadAttempt, attempt_id)
     if attempt is None:
         raise Fatal(
             f"could not finish an upload | attempt {attempt_id} | the register does not know it | "
@@ -246,9 +246,9 @@ def get(unit: Unit, attempt_id: str) -> UploadAttempt:
     return attempt
 
 
-def _another(unit: Unit, attempt: UploadAttempt) -> bool:
+def _another(uow: UnitOfWork, attempt: UploadAttempt) -> bool:
     return (
-        unit.session.scalar(
+        uow.session.scalar(
             select(UploadAttempt.id).where(
                 UploadAttempt.purpose == attempt.purpose,
                 UploadAttempt.item_id == attempt.item_id,

@@ -6,27 +6,27 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import attempts
 from services.runtime.errors import Fatal
 
 
-def of_item(unit: Unit, item_id: str) -> Master | None:
-    return unit.session.scalar(select(Master).where(Master.item_id == item_id))
+def of_item(uow: UnitOfWork, item_id: str) -> Master | None:
+    return uow.session.scalar(select(Master).where(Master.item_id == item_id))
 
 
-def of_application(unit: Unit, application_id: str) -> list[Master]:
+def of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Master).where(Master.application_id == application_id).order_by(Master.retrieved_at, Master.id)
         )
     )
 
 
-def needed(unit: Unit, application_id: str, item_id: str) -> Master:
+def needed(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
     """The item's master; Fatal when there is none, or none that may be used any more."""
-    master = of_item(unit, item_id)
+    master = of_item(uow, item_id)
     if master is None or master.application_id != application_id or master.discarded_at is not None:
         raise Fatal(
             f"there is no master to work from | item {item_id} of application {application_id} | "
@@ -36,12 +36,12 @@ def needed(unit: Unit, application_id: str, item_id: str) -> Master:
     return master
 
 
-def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any], *, taken_from: str) -> Master | None:
+def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, taken_from: str) -> Master | None:
     """Book a master; None when it is no longer wanted and its object is to be deleted."""
-    if not attempts.finish(unit, attempt_id, sealed["versionId"]):
+    if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
-    attempt = attempts.get(unit, attempt_id)
-    master = of_item(unit, attempt.item_id)
+    attempt = attempts.get(uow, attempt_id)
+    master = of_item(uow, attempt.item_id)
     if master is None:
         master = Master(
             id=new_id(),
@@ -49,12 +49,12 @@ def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any], *, taken_from: str
             item_id=attempt.item_id,
             attempt_id=attempt_id,
             taken_from=taken_from,
-            retrieved_at=unit.now,
+            retrieved_at=uow.now,
             sealed=sealed,
         )
-        unit.session.add(master)
+        uow.session.add(master)
         audit_trail.record(
-            unit,
+            uow,
             "footage-retrieved",
             "master",
             master.id,
@@ -69,16 +69,16 @@ def keep(unit: Unit, attempt_id: str, sealed: dict[str, Any], *, taken_from: str
     return master
 
 
-def keep_replica(unit: Unit, attempt_id: str, replica: dict[str, Any]) -> bool:
+def keep_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bool:
     """Book a replica whose hash was read back from the other place (R14, R15); False when it is no longer wanted."""
-    if not attempts.finish(unit, attempt_id, replica["versionId"]):
+    if not attempts.finish(uow, attempt_id, replica["versionId"]):
         return False
-    attempt = attempts.get(unit, attempt_id)
-    master = needed(unit, attempt.application_id, attempt.item_id)
+    attempt = attempts.get(uow, attempt_id)
+    master = needed(uow, attempt.application_id, attempt.item_id)
     if master.replica_verified_at is None:
-        master.replica, master.replica_verified_at = replica, unit.now
+        master.replica, master.replica_verified_at = replica, uow.now
         audit_trail.record(
-            unit,
+            uow,
             "master-backed-up",
             "master",
             master.id,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera
 from services.database.tables.preservations import Preservation
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.retrieval import attempts
@@ -27,10 +27,10 @@ class Need:
     source: measurements.Source
 
 
-def items_in_scope(unit: Unit, application_id: str) -> list[Item]:
+def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
     """The items that the application asks for in its present round, by position."""
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Item)
             .where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
             .order_by(Item.position)
@@ -51,50 +51,48 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
     return min(moments)
 
 
-def at_risk(unit: Unit, camera: Camera, start: datetime) -> bool:
+def at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
     """Whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
-    return moment is not None and moment <= unit.now + approval_limit(unit.rules)
+    return moment is not None and moment <= uow.now + approval_limit(uow.rules)
 
 
-def needs(unit: Unit, application_id: str) -> tuple[int, list[Need]]:
+def needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
     """How many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
-    for item in items_in_scope(unit, application_id):
-        camera = unit.session.get_one(Camera, item.camera_id)
+    for item in items_in_scope(uow, application_id):
+        camera = uow.session.get_one(Camera, item.camera_id)
         asked = Span(item.asked_start, item.asked_end)
-        if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in held(unit, item.id)):
+        if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in held(uow, item.id)):
             preserved += 1
         elif not camera.overwritten:
             continue  # it lies in the quarantine since it was brought
-        elif unit.rules.preserve == "always" or (
-            unit.rules.preserve == "at-risk" and at_risk(unit, camera, asked.start)
-        ):
-            open_needs.append(Need(item.id, asked, measurements.source_of(unit, item)))
+        elif uow.rules.preserve == "always" or (uow.rules.preserve == "at-risk" and at_risk(uow, camera, asked.start)):
+            open_needs.append(Need(item.id, asked, measurements.source_of(uow, item)))
     return preserved, open_needs
 
 
-def not_asked(unit: Unit, application_id: str) -> list[Need]:
+def not_asked(uow: UnitOfWork, application_id: str) -> list[Need]:
     """The items whose recorder has not said yet what it has of them as they are asked for now."""
     return [
-        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source_of(unit, item))
-        for item in items_in_scope(unit, application_id)
-        if item.promised is None and unit.session.get_one(Camera, item.camera_id).overwritten
+        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source_of(uow, item))
+        for item in items_in_scope(uow, application_id)
+        if item.promised is None and uow.session.get_one(Camera, item.camera_id).overwritten
     ]
 
 
-def promise(unit: Unit, item_id: str, asked: Span, held: Sequence[Span]) -> None:
+def promise(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) -> None:
     """Keep what a recorder says it has of an item; nothing where the item was changed meanwhile."""
-    item = unit.session.get_one(Item, item_id)
+    item = uow.session.get_one(Item, item_id)
     if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.promised is None:
         covered = [{"start": span.start.isoformat(), "end": span.end.isoformat()} for span in held]
-        item.promised = {"at": unit.now.isoformat(), "covered": covered}
+        item.promised = {"at": uow.now.isoformat(), "covered": covered}
 
 
-def held(unit: Unit, item_id: str) -> list[Preservation]:
+def held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
     """The item's quarantine objects that are there, oldest first."""
     return list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Preservation)
             .where(Preservation.item_id == item_id, Preservation.released_at.is_(None))
             .order_by(Preservation.preserved_at)
@@ -102,25 +100,25 @@ def held(unit: Unit, item_id: str) -> list[Preservation]:
     )
 
 
-def keep(unit: Unit, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
+def keep(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
     """Book a quarantine object; False when it is no longer wanted and is to be deleted."""
-    if not attempts.finish(unit, attempt_id, version_id):
+    if not attempts.finish(uow, attempt_id, version_id):
         return False
-    attempt = attempts.get(unit, attempt_id)
-    known = unit.session.scalar(select(Preservation.id).where(Preservation.attempt_id == attempt_id))
+    attempt = attempts.get(uow, attempt_id)
+    known = uow.session.scalar(select(Preservation.id).where(Preservation.attempt_id == attempt_id))
     if known is None:
         preservation = Preservation(
             application_id=attempt.application_id,
             item_id=attempt.item_id,
             attempt_id=attempt_id,
-            preserved_at=unit.now,
+            preserved_at=uow.now,
             asked_start=asked.start,
             asked_end=asked.end,
             sealed=sealed,
         )
-        unit.session.add(preservation)
+        uow.session.add(preservation)
         audit_trail.record(
-            unit,
+            uow,
             "footage-preserved",
             "item",
             attempt.item_id,
@@ -132,21 +130,21 @@ def keep(unit: Unit, attempt_id: str, version_id: str, asked: Span, sealed: dict
     return True
 
 
-def failed(unit: Unit, application_id: str, item_id: str, code: str, job_key: int) -> None:
+def failed(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
     """Footage that is at risk could not be preserved; the storage office is told, the application goes on.
 
     Nothing has failed where a later job works on the item: it has taken the work over.
     """
-    if attempts.later_job_at_work(unit, "quarantine", item_id, job_key):
+    if attempts.later_job_at_work(uow, "quarantine", item_id, job_key):
         return
-    audit_trail.record(unit, "preservation-failed", "item", item_id, application_id=application_id, code=code)
-    measurements.tell_storage(unit, "preservation-failed", application_id=application_id, subject_id=item_id)
+    audit_trail.record(uow, "preservation-failed", "item", item_id, application_id=application_id, code=code)
+    measurements.tell_storage(uow, "preservation-failed", application_id=application_id, subject_id=item_id)
 
 
-def release(unit: Unit, application_id: str, because: str) -> list[Preservation]:
+def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
     """End every hold of the case's quarantine; lists the objects that are still to be discarded."""
     rows = list(
-        unit.session.scalars(
+        uow.session.scalars(
             select(Preservation).where(
                 Preservation.application_id == application_id, Preservation.discarded_at.is_(None)
             )
@@ -154,14 +152,14 @@ def release(unit: Unit, application_id: str, because: str) -> list[Preservation]
     )
     for row in rows:
         if row.released_at is None:
-            row.released_at, row.released_because = unit.now, because
+            row.released_at, row.released_because = uow.now, because
             audit_trail.record(
-                unit, "preservation-released", "item", row.item_id, application_id=application_id, because=because
+                uow, "preservation-released", "item", row.item_id, application_id=application_id, because=because
             )
     return rows
 
 
-def recorders_in_scope(unit: Unit, application_id: str) -> list[measurements.Source]:
+def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurements.Source]:
     """One camera of each recorder that the application's items are on."""
-    sources = (measurements.source_of(unit, item) for item in items_in_scope(unit, application_id))
+    sources = (measurements.source_of(uow, item) for item in items_in_scope(uow, application_id))
     return list({source.recorder_id: source for source in sources if not source.brought}.values())

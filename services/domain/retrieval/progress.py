@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.progress import Progress
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval.attempts import Purpose
 
 # Whoever works writes every second; after this silence the process is taken to be gone, and its job comes again.
@@ -95,41 +95,41 @@ class Trouble:
     en: str
 
 
-def begin(unit: Unit, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
+def begin(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
     """A try begins; the trouble of the one before stays to be read until there is progress."""
-    if unit.session.get(Item, item_id) is None:
+    if uow.session.get(Item, item_id) is None:
         return  # whose work it is says so itself
-    row = unit.session.get(Progress, (item_id, purpose))
+    row = uow.session.get(Progress, (item_id, purpose))
     if row is None:
-        row = Progress(item_id=item_id, purpose=purpose, application_id=application_id, tries=0, since=unit.now)
-        unit.session.add(row)
+        row = Progress(item_id=item_id, purpose=purpose, application_id=application_id, tries=0, since=uow.now)
+        uow.session.add(row)
     row.tries += 1
-    row.phase, row.size, row.share, row.heard_at = phase, 0, 0.0, unit.now
+    row.phase, row.size, row.share, row.heard_at = phase, 0, 0.0, uow.now
 
 
-def tell(unit: Unit, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
+def tell(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
     """Where the work stands now; nothing where its row is gone."""
-    row = unit.session.get(Progress, (item_id, purpose))
+    row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
-        row.phase, row.size, row.share, row.heard_at = phase, size, min(max(share, 0.0), 1.0), unit.now
+        row.phase, row.size, row.share, row.heard_at = phase, size, min(max(share, 0.0), 1.0), uow.now
         if size:
             row.trouble = row.trouble_at = None
 
 
-def stumble(unit: Unit, item_id: str, purpose: Purpose, code: str) -> None:
+def stumble(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> None:
     """The try failed with this error; another one follows, or somebody has to help."""
-    row = unit.session.get(Progress, (item_id, purpose))
+    row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
-        row.trouble, row.trouble_at, row.heard_at = code, unit.now, unit.now
+        row.trouble, row.trouble_at, row.heard_at = code, uow.now, uow.now
 
 
-def end(unit: Unit, item_id: str, purpose: Purpose) -> None:
+def end(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
     """The work is done, or not wanted any more. A master makes the quarantine's troubles a thing of the past."""
     over = (purpose, "quarantine") if purpose == "master" else (purpose,)
-    unit.session.execute(delete(Progress).where(Progress.item_id == item_id, Progress.purpose.in_(over)))
+    uow.session.execute(delete(Progress).where(Progress.item_id == item_id, Progress.purpose.in_(over)))
 
 
-def under_way(unit: Unit) -> list[Progress]:
+def under_way(uow: UnitOfWork) -> list[Progress]:
     """The work on all cases that are open, the oldest first."""
     query = (
         select(Progress)
@@ -137,12 +137,12 @@ def under_way(unit: Unit) -> list[Progress]:
         .where(Application.closed_at.is_(None), Application.withdrawn_at.is_(None))
         .order_by(Progress.since, Progress.item_id, Progress.purpose)
     )
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
-def silent(unit: Unit, row: Progress) -> bool:
+def silent(uow: UnitOfWork, row: Progress) -> bool:
     """Whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
-    return unit.now - row.heard_at > SILENCE
+    return uow.now - row.heard_at > SILENCE
 
 
 def trouble_of(row: Progress) -> Trouble | None:
@@ -152,6 +152,6 @@ def trouble_of(row: Progress) -> Trouble | None:
     return Trouble(row.trouble, *TROUBLES.get(row.trouble, OTHER_TROUBLE))
 
 
-def forget(unit: Unit, application_id: str) -> None:
+def forget(uow: UnitOfWork, application_id: str) -> None:
     """The case has ended: nobody works on it any more."""
-    unit.session.execute(delete(Progress).where(Progress.application_id == application_id))
+    uow.session.execute(delete(Progress).where(Progress.application_id == application_id))

@@ -7,7 +7,7 @@ from datetime import datetime
 from anyio.lowlevel import RunVar
 
 from services.database.tables.cameras import Camera
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Source
 from services.domain.retrieval import preservations
@@ -40,17 +40,17 @@ class Place:
     overwrite_at: datetime | None
 
 
-def place(unit: Unit, camera_id: str, start: datetime) -> Place:
+def place(uow: UnitOfWork, camera_id: str, start: datetime) -> Place:
     """Raises NotFound where there is no such camera."""
-    camera = unit.session.get(Camera, camera_id)
+    camera = uow.session.get(Camera, camera_id)
     if camera is None:
         raise NotFound("摄像头", "camera", camera_id)
-    return Place(measurements.of_camera(unit, camera), preservations.overwrite_moment(camera, start))
+    return Place(measurements.of_camera(uow, camera), preservations.overwrite_moment(camera, start))
 
 
-async def look(books: Register, actor: Actor, recorders: OpenRecorder, camera_id: str, asked: Span) -> Held:
+async def look(database: Database, actor: Actor, recorders: OpenRecorder, camera_id: str, asked: Span) -> Held:
     """Ask the camera's recorder. Raises NotFound, and RecorderDown also where it does not answer in time."""
-    where = await books.run(actor, place, camera_id, asked.start)
+    where = await database.run(actor, place, camera_id, asked.start)
     return await look_at(where, recorders, asked)
 
 

@@ -13,7 +13,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, protections
 from services.domain.cameras.clocks import Clock
@@ -85,22 +85,22 @@ def searched_span(item: Item, record: Document) -> Span:
     return _span(content["searched"])
 
 
-def order(unit: Unit, application_id: str, item_id: str) -> Order:
+def order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
     """Check that the retrieval stands on a filed form and a release (R29, R33); Fatal when it does not."""
-    application = unit.session.get(Application, application_id)
-    item = unit.session.get(Item, item_id)
+    application = uow.session.get(Application, application_id)
+    item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:
         raise Fatal(
             f"could not retrieve | item {item_id} of application {application_id} | the register does not know it | "
             "check the variables of the job, then resolve the incident"
         )
-    form = _filed_form(unit, application_id)
+    form = _filed_form(uow, application_id)
     if form is None or application.number is None:
         raise Fatal(
             f"could not retrieve | item {item_id} of application {application_id} | there is no filed approved form, "
             "and nothing is retrieved without one (R29) | file the application first, then resolve the incident"
         )
-    release = release_of(unit, application_id)
+    release = release_of(uow, application_id)
     if release is None:
         raise Fatal(
             f"could not retrieve | item {item_id} of application {application.number} | no operator has released it, "
@@ -108,7 +108,7 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
             "then resolve the incident"
         )
     audit_trail.record(
-        unit,
+        uow,
         "retrieval-ordered",
         "item",
         item_id,
@@ -123,10 +123,10 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
         form_sha256=form.sha256,
         asked=granted_span(item),
         zone=item.zone,
-        source=measurements.source_of(unit, item),
+        source=measurements.source_of(uow, item),
         operator_id=release.decided_by,
         second_person_ids=tuple(
-            unit.session.scalars(
+            uow.session.scalars(
                 select(Confirmation.person_id)
                 .where(Confirmation.review_id == release.review_id)
                 .order_by(Confirmation.confirmed_at)
@@ -134,58 +134,58 @@ def order(unit: Unit, application_id: str, item_id: str) -> Order:
         ),
         importance=application.importance or "ordinary",
         preserved=(
-            *(dict(row.sealed) for row in preservations.held(unit, item_id)),
-            *upload_sources.sealed_of(unit, item),
+            *(dict(row.sealed) for row in preservations.held(uow, item_id)),
+            *upload_sources.sealed_of(uow, item),
         ),
         promised=promised_spans(item),
     )
 
 
-def retrieved(unit: Unit, application_id: str, item_id: str) -> Retrieved | None:
+def retrieved(uow: UnitOfWork, application_id: str, item_id: str) -> Retrieved | None:
     """What an earlier run of the retrieval has written, or None."""
-    item = unit.session.get(Item, item_id)
-    record = record_of(unit, item_id)
+    item = uow.session.get(Item, item_id)
+    record = record_of(uow, item_id)
     if item is None or item.application_id != application_id or item.outcome is None or record is None:
         return None
     return Retrieved(item.outcome, item.coverage or 0.0, record.number)
 
 
-def record_of(unit: Unit, item_id: str) -> Document | None:
-    return unit.session.scalar(select(Document).where(Document.item_id == item_id, Document.kind == "retrieval-record"))
+def record_of(uow: UnitOfWork, item_id: str) -> Document | None:
+    return uow.session.scalar(select(Document).where(Document.item_id == item_id, Document.kind == "retrieval-record"))
 
 
 def keep(
-    unit: Unit, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, taken_from: str
+    uow: UnitOfWork, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, taken_from: str
 ) -> str | None:
     """Write master, record and outcome together; the record's number, or None when they are no longer wanted."""
-    master = masters.keep(unit, attempt_id, sealed, taken_from=taken_from)
+    master = masters.keep(uow, attempt_id, sealed, taken_from=taken_from)
     if master is None:
         return None
     if taken_from == "recorder":
         measurements.learn_fingerprint(
-            unit, order.source.camera_id, sealed["coverage"].get("fingerprint"), order.application_id
+            uow, order.source.camera_id, sealed["coverage"].get("fingerprint"), order.application_id
         )
-    return _write(unit, order, report, sealed, taken_from)
+    return _write(uow, order, report, sealed, taken_from)
 
 
-def nothing(unit: Unit, order: Order, report: Report) -> str:
+def nothing(uow: UnitOfWork, order: Order, report: Report) -> str:
     """Write that an item's footage is missing or unreadable, with a record of its own."""
-    reason = attempts.unwanted_because(unit, order.application_id, order.item_id)
+    reason = attempts.unwanted_because(uow, order.application_id, order.item_id)
     if reason is not None:
         raise attempts.NoLongerWanted(f"nothing was recorded | item {order.item_id} | {reason} | wait")
-    return _write(unit, order, report, None, "recorder")
+    return _write(uow, order, report, None, "recorder")
 
 
-def _write(unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | None, taken_from: str) -> str:
-    known = record_of(unit, order.item_id)
+def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, taken_from: str) -> str:
+    known = record_of(uow, order.item_id)
     if known is not None:
         return known.number
-    item = unit.session.get_one(Item, order.item_id)
+    item = uow.session.get_one(Item, order.item_id)
     item.outcome, item.coverage = report.outcome, report.coverage
-    number = document_service.next_number(unit, "retrieval-record")
-    content = _content(unit, order, report, sealed, taken_from=taken_from, number=number)
+    number = document_service.next_number(uow, "retrieval-record")
+    content = _content(uow, order, report, sealed, taken_from=taken_from, number=number)
     document = document_service.write(
-        unit,
+        uow,
         "retrieval-record",
         number,
         application_id=order.application_id,
@@ -193,7 +193,7 @@ def _write(unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | No
         content=content,
     )
     audit_trail.record(
-        unit,
+        uow,
         "retrieval-recorded",
         "document",
         document.id,
@@ -206,22 +206,22 @@ def _write(unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | No
 
 
 def _content(
-    unit: Unit, order: Order, report: Report, sealed: dict[str, Any] | None, *, taken_from: str, number: str
+    uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, *, taken_from: str, number: str
 ) -> dict[str, Any]:
     source = order.source
-    recorder = unit.session.get_one(Recorder, source.recorder_id)
-    camera = unit.session.get_one(Camera, source.camera_id)
-    upload = upload_sources.of_camera(unit, source.camera_id)
+    recorder = uow.session.get_one(Recorder, source.recorder_id)
+    camera = uow.session.get_one(Camera, source.camera_id)
+    upload = upload_sources.of_camera(uow, source.camera_id)
     clock = report.clock or clocks.of(recorder)
     return {
         "title": "视频录像调取记录",
         "number": number,
         "form": {"number": order.number, "sha256": order.form_sha256},
         "item": order.item_id,
-        "policyVersion": unit.rules.policy_version,
-        "organisation": unit.rules.organisation,
-        "operator": _person(unit, order.operator_id),
-        "secondPersons": [_person(unit, person_id) for person_id in order.second_person_ids],
+        "policyVersion": uow.rules.policy_version,
+        "organisation": uow.rules.organisation,
+        "operator": _person(uow, order.operator_id),
+        "secondPersons": [_person(uow, person_id) for person_id in order.second_person_ids],
         "source": {
             "site": source.site,
             "recorder": {
@@ -239,10 +239,10 @@ def _content(
         "asked": {**_told(order.asked), "zone": order.zone},
         "searched": _told(report.searched or order.asked),
         "promised": {
-            "handedIn": unit.session.get_one(Item, order.item_id).promised,
+            "handedIn": uow.session.get_one(Item, order.item_id).promised,
             "retrieved": None if report.promised is None else [_told(span) for span in report.promised],
         },
-        "recorderProtection": [row.outcome for row in protections.of_item(unit, order.item_id)],
+        "recorderProtection": [row.outcome for row in protections.of_item(uow, order.item_id)],
         "outcome": report.outcome,
         "coverage": report.coverage,
         "obtained": sealed["coverage"] if sealed else None,
@@ -252,7 +252,7 @@ def _content(
         "cameraSignature": sealed.get("cameraSignature", "not examined") if sealed else "not examined",
         "tools": dict(report.tools),
         "startedAt": report.started_at.isoformat(),
-        "finishedAt": unit.now.isoformat(),
+        "finishedAt": uow.now.isoformat(),
         "difficulties": list(report.difficulties),
     }
 
@@ -294,12 +294,12 @@ def _files(sealed: dict[str, Any] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _person(unit: Unit, person_id: str) -> dict[str, str]:
-    return {"id": person_id, "name": unit.session.get_one(Person, person_id).name}
+def _person(uow: UnitOfWork, person_id: str) -> dict[str, str]:
+    return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}
 
 
-def _filed_form(unit: Unit, application_id: str) -> Document | None:
-    return unit.session.scalar(
+def _filed_form(uow: UnitOfWork, application_id: str) -> Document | None:
+    return uow.session.scalar(
         select(Document)
         .where(Document.application_id == application_id, Document.kind == "application-form")
         .order_by(Document.made_at.desc(), func.length(Document.number).desc(), Document.number.desc())
@@ -307,9 +307,9 @@ def _filed_form(unit: Unit, application_id: str) -> Document | None:
     )
 
 
-def release_of(unit: Unit, application_id: str) -> Decision | None:
+def release_of(uow: UnitOfWork, application_id: str) -> Decision | None:
     """The storage office's latest decision on the case, where it is a release."""
-    latest = unit.session.scalar(
+    latest = uow.session.scalar(
         select(Decision)
         .where(Decision.application_id == application_id, Decision.stage == "storage-release")
         .order_by(Decision.round.desc(), Decision.decided_at.desc())

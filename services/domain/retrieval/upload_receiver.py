@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.retrieval import upload_sources, uploads
 from services.domain.retrieval.uploads import Measured
 from services.runtime.errors import Refused
@@ -31,7 +31,7 @@ MOST_AT_ONCE = 4  # files that one process receives at a time: each has a proces
 class Receiver:
     """Where files go, and to whom they are encrypted: the vault's public recipients, never its key."""
 
-    books: Register
+    database: Database
     store: Store
     recipients: Callable[[], Sequence[str]]
 
@@ -42,7 +42,7 @@ class Receiver:
         """
         recipients = await run_in_thread(self.recipients)
         with _place(upload_id):
-            upload = await self.books.run(actor, uploads.begin, upload_id)
+            upload = await self.database.run(actor, uploads.begin, upload_id)
             try:
                 came = await brought.receive(
                     chunks(upload),
@@ -52,7 +52,7 @@ class Receiver:
                     bucket=uploads.BUCKET,
                     key=upload.key,
                 )
-                kept = await self.books.run(actor, uploads.received, upload_id, _measured(came), place)
+                kept = await self.database.run(actor, uploads.received, upload_id, _measured(came), place)
             except BaseException as error:
                 await self._give_up(actor, upload_id, error)
                 refusal = refusal_of(error)
@@ -62,18 +62,18 @@ class Receiver:
         if not kept:
             await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
             raise Refused("upload-gone", "此上传已被取消。", "This upload was cancelled meanwhile.")
-        return await self.books.run(actor, uploads.own, upload_id)
+        return await self.database.run(actor, uploads.own, upload_id)
 
     async def discard(self, actor: Actor, upload: Upload) -> None:
         """Remove what an upload has left in the vault."""
         await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
-        await self.books.run(actor, upload_sources.swept, [upload.id])
+        await self.database.run(actor, upload_sources.swept, [upload.id])
 
     async def _give_up(self, actor: Actor, upload_id: str, error: BaseException) -> None:
         reason = error.code if isinstance(error, Refused) else type(error).__name__
         log.info("upload given up", upload=upload_id, cause=reason)
         with anyio.CancelScope(shield=True):
-            await self.books.run(actor, uploads.abandon, upload_id, reason)
+            await self.database.run(actor, uploads.abandon, upload_id, reason)
 
 
 def place(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:

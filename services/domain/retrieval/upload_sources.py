@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import preservations, uploads
 from services.runtime.errors import Refused
@@ -18,18 +18,18 @@ KEPT_UNUSED = timedelta(days=7)  # from the last change of an upload that no app
 LONGEST = timedelta(days=1)
 
 
-def of_camera(unit: Unit, camera_id: str) -> Upload | None:
+def of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
     """The upload that is this camera; None for a camera that is one."""
-    return unit.session.get(Upload, camera_id)
+    return uow.session.get(Upload, camera_id)
 
 
-def check(unit: Unit, camera_ids: Iterable[str], application: Application | None) -> None:
+def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application | None) -> None:
     """Refused where an item names an upload that is not the applicant's, not ready, gone, or another case's."""
     for camera_id in camera_ids:
-        upload = of_camera(unit, camera_id)
+        upload = of_camera(uow, camera_id)
         if upload is None:
             continue
-        owners = {unit.actor.id} if application is None else {unit.actor.id, application.drafter_id}
+        owners = {uow.actor.id} if application is None else {uow.actor.id, application.drafter_id}
         if upload.person_id not in owners:
             raise _wrong("unknown", "没有这个摄像头或文件，请从列表中选择。", "There is no such camera or file.")
         if upload.state != "received" or upload.start is None:
@@ -46,66 +46,66 @@ def check(unit: Unit, camera_ids: Iterable[str], application: Application | None
             )
 
 
-def bind(unit: Unit, application: Application) -> None:
+def bind(uow: UnitOfWork, application: Application) -> None:
     """Book which uploads the application names; those that its draft names no more are free again."""
-    named = {item.camera_id for item in preservations.items_in_scope(unit, application.id)}
-    unit.session.execute(
+    named = {item.camera_id for item in preservations.items_in_scope(uow, application.id)}
+    uow.session.execute(
         update(Upload)
         .where(Upload.id.in_(named), Upload.application_id.is_(None))
-        .values(application_id=application.id, changed_at=unit.now)
+        .values(application_id=application.id, changed_at=uow.now)
     )
     if application.submitted_at is None:
-        unit.session.execute(
+        uow.session.execute(
             update(Upload)
             .where(Upload.application_id == application.id, Upload.id.not_in(named))
-            .values(application_id=None, changed_at=unit.now)
+            .values(application_id=None, changed_at=uow.now)
         )
 
 
-def release(unit: Unit, application_id: str) -> None:
+def release(uow: UnitOfWork, application_id: str) -> None:
     """Free the uploads of a draft that is deleted."""
-    unit.session.execute(update(Upload).where(Upload.application_id == application_id).values(application_id=None))
+    uow.session.execute(update(Upload).where(Upload.application_id == application_id).values(application_id=None))
 
 
-def sealed_of(unit: Unit, item: Item) -> tuple[dict[str, Any], ...]:
+def sealed_of(uow: UnitOfWork, item: Item) -> tuple[dict[str, Any], ...]:
     """The item's file as it was sealed on receipt; empty for a camera's item, and once it is gone."""
-    upload = of_camera(unit, item.camera_id)
+    upload = of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None or upload.removed_at is not None:
         return ()
     return (dict(upload.sealed),)
 
 
-def take_spent(unit: Unit, item_id: str) -> Upload | None:
+def take_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
 
     Whoever gets it removes its object; items that end at the same moment do not both.
     """
-    item = unit.session.get_one(Item, item_id)
-    upload = unit.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
+    item = uow.session.get_one(Item, item_id)
+    upload = uow.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.removed_at is not None:
         return None
-    naming = preservations.items_in_scope(unit, item.application_id)
+    naming = preservations.items_in_scope(uow, item.application_id)
     open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
     if open_ones:
         return None
-    uploads.take_out(unit, upload, "its masters are kept")
+    uploads.take_out(uow, upload, "its masters are kept")
     return upload
 
 
-def of_case(unit: Unit, application_id: str) -> list[Upload]:
+def of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
     """The uploads of a case that are still there."""
     query = select(Upload).where(Upload.application_id == application_id, Upload.removed_at.is_(None))
-    return list(unit.session.scalars(query.order_by(Upload.id)))
+    return list(uow.session.scalars(query.order_by(Upload.id)))
 
 
-def gone(unit: Unit, upload_ids: Iterable[str], because: str) -> None:
+def gone(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
     """The objects are gone from the vault: book it."""
     for upload_id in upload_ids:
-        uploads.take_out(unit, unit.session.get_one(Upload, upload_id), because)
-        swept(unit, [upload_id])
+        uploads.take_out(uow, uow.session.get_one(Upload, upload_id), because)
+        swept(uow, [upload_id])
 
 
-def give_up_dead(unit: Unit, *, all_open: bool) -> list[Upload]:
+def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:
     """Abandon what nobody sends any more and remove what no application came to name; lists what is to be swept.
 
     ``all_open`` is for the start of the only process that receives uploads.
@@ -114,35 +114,35 @@ def give_up_dead(unit: Unit, *, all_open: bool) -> list[Upload]:
         Upload.received_at.is_(None), Upload.abandoned_at.is_(None), Upload.removed_at.is_(None)
     )
     if not all_open:
-        open_ones = open_ones.where(Upload.announced_at < unit.now - LONGEST)
-    for upload in unit.session.scalars(open_ones).all():
-        if upload.begun_at is not None or upload.announced_at < unit.now - LONGEST:
-            uploads.abandon(unit, upload.id, "nobody sends it any more")
+        open_ones = open_ones.where(Upload.announced_at < uow.now - LONGEST)
+    for upload in uow.session.scalars(open_ones).all():
+        if upload.begun_at is not None or upload.announced_at < uow.now - LONGEST:
+            uploads.abandon(uow, upload.id, "nobody sends it any more")
     forgotten = (
         select(Upload)
         .outerjoin(Application, Application.id == Upload.application_id)
         .where(
             Upload.received_at.is_not(None),
             Upload.removed_at.is_(None),
-            Upload.changed_at < unit.now - KEPT_UNUSED,
+            Upload.changed_at < uow.now - KEPT_UNUSED,
             Application.submitted_at.is_(None),
         )
     )
-    for upload in unit.session.scalars(forgotten).all():
-        uploads.take_out(unit, upload, "no application named it")
-    unit.session.flush()
+    for upload in uow.session.scalars(forgotten).all():
+        uploads.take_out(uow, upload, "no application named it")
+    uow.session.flush()
     gone = or_(Upload.abandoned_at.is_not(None), Upload.removed_at.is_not(None))
-    return list(unit.session.scalars(select(Upload).where(gone, Upload.swept_at.is_(None))))
+    return list(uow.session.scalars(select(Upload).where(gone, Upload.swept_at.is_(None))))
 
 
-def swept(unit: Unit, upload_ids: list[str]) -> None:
+def swept(uow: UnitOfWork, upload_ids: list[str]) -> None:
     """Nothing lies under these uploads' keys any more."""
     for upload_id in upload_ids:
-        upload = unit.session.get_one(Upload, upload_id)
+        upload = uow.session.get_one(Upload, upload_id)
         if upload.swept_at is None:
-            upload.swept_at = unit.now
+            upload.swept_at = uow.now
             audit_trail.record(
-                unit, "upload-swept", "object", upload.key, application_id=upload.application_id, upload=upload_id
+                uow, "upload-swept", "object", upload.key, application_id=upload.application_id, upload=upload_id
             )
 
 

@@ -19,7 +19,7 @@ from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import BROUGHT
@@ -61,113 +61,113 @@ class Measured:
 Place = Callable[[dict[str, Any], datetime], dict[str, Any]]
 
 
-def announce(unit: Unit, facts: Facts, size: int | None) -> Upload:
+def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
     """A new upload of the acting person; Refused when too many of theirs are open."""
-    unit.session.get_one(Person, unit.actor.id, with_for_update=True)  # or two at once would both be the last allowed
-    if len(unused(unit)) >= MOST_OPEN:
+    uow.session.get_one(Person, uow.actor.id, with_for_update=True)  # or two at once would both be the last allowed
+    if len(unused(uow)) >= MOST_OPEN:
         raise Refused(
             "too-many-uploads",
             f"您已有 {MOST_OPEN} 个未用于申请的上传文件，请先提交申请或删除不需要的。",
             f"{MOST_OPEN} of your uploads are in no application yet: hand one in, or delete what you do not need.",
         )
-    _check(unit, facts)
+    _check(uow, facts)
     upload_id = new_id()
-    upload = Upload(id=upload_id, person_id=unit.actor.id, key=f"{BUCKET}/uploads/{upload_id}", announced_at=unit.now)
+    upload = Upload(id=upload_id, person_id=uow.actor.id, key=f"{BUCKET}/uploads/{upload_id}", announced_at=uow.now)
     upload.announced_size = size
-    _describe(unit, upload, facts)
-    unit.session.add(upload)
-    audit_trail.record(unit, "upload-announced", "upload", upload_id, source=facts.source)
+    _describe(uow, upload, facts)
+    uow.session.add(upload)
+    audit_trail.record(uow, "upload-announced", "upload", upload_id, source=facts.source)
     return upload
 
 
-def begin(unit: Unit, upload_id: str) -> Upload:
+def begin(uow: UnitOfWork, upload_id: str) -> Upload:
     """The first byte is about to come; commit before it. An upload is sent once: Refused for a second try."""
-    upload = own(unit, upload_id, for_change=True)
+    upload = own(uow, upload_id, for_change=True)
     if upload.state != "announced":
         raise Refused(
             "upload-begun",
             "此上传已经开始或已结束；如需重传，请新建上传。",
             "This upload has begun or is over: announce another one to send the file again.",
         )
-    upload.begun_at = unit.now
+    upload.begun_at = uow.now
     return upload
 
 
-def received(unit: Unit, upload_id: str, measured: Measured, place: Place) -> bool:
+def received(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:
     """Book what came; False where it is no longer wanted and its object is to be deleted."""
-    upload = unit.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
+    upload = uow.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.abandoned_at is not None or upload.removed_at is not None:
         return False
-    upload.received_at = upload.changed_at = unit.now
+    upload.received_at = upload.changed_at = uow.now
     upload.sha256, upload.size = measured.sha256, measured.size
     upload.duration_ms = measured.duration // timedelta(milliseconds=1)
     upload.codecs, upload.file_start, upload.sealed = list(measured.codecs), measured.created, measured.sealed
-    audit_trail.record(unit, "upload-received", "upload", upload_id, sha256=measured.sha256, size=measured.size)
-    _place(unit, upload, place)
+    audit_trail.record(uow, "upload-received", "upload", upload_id, sha256=measured.sha256, size=measured.size)
+    _place(uow, upload, place)
     return True
 
 
-def change(unit: Unit, upload_id: str, facts: Facts, place: Place) -> Upload:
+def change(uow: UnitOfWork, upload_id: str, facts: Facts, place: Place) -> Upload:
     """Say something else of a recording, for as long as no submitted application names it."""
-    upload = own(unit, upload_id, for_change=True)
-    _must_be_free(unit, upload)
-    _check(unit, facts)
-    _describe(unit, upload, facts)
-    audit_trail.record(unit, "upload-described", "upload", upload_id, source=facts.source)
-    _place(unit, upload, place)
+    upload = own(uow, upload_id, for_change=True)
+    _must_be_free(uow, upload)
+    _check(uow, facts)
+    _describe(uow, upload, facts)
+    audit_trail.record(uow, "upload-described", "upload", upload_id, source=facts.source)
+    _place(uow, upload, place)
     return upload
 
 
-def abandon(unit: Unit, upload_id: str, because: str) -> None:
+def abandon(uow: UnitOfWork, upload_id: str, because: str) -> None:
     """Give up an upload that came to nothing; its key is to be swept."""
-    upload = unit.session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+    upload = uow.session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
     if upload.received_at is None and upload.abandoned_at is None:
-        upload.abandoned_at, upload.abandoned_because = unit.now, because
-        audit_trail.record(unit, "upload-abandoned", "upload", upload_id, reason=because)
+        upload.abandoned_at, upload.abandoned_because = uow.now, because
+        audit_trail.record(uow, "upload-abandoned", "upload", upload_id, reason=because)
 
 
-def remove(unit: Unit, upload_id: str) -> Upload:
+def remove(uow: UnitOfWork, upload_id: str) -> Upload:
     """Delete an own upload that no submitted application names; its object is to be discarded."""
-    upload = own(unit, upload_id, for_change=True)
+    upload = own(uow, upload_id, for_change=True)
     if upload.state in ("failed", "removed"):
         return upload
-    _must_be_free(unit, upload)
+    _must_be_free(uow, upload)
     if upload.state == "receiving":
         raise Refused(
             "upload-receiving",
             "文件正在上传，请先停止上传再删除。",
             "The file is being received: stop the upload first.",
         )
-    take_out(unit, upload, "deleted")
+    take_out(uow, upload, "deleted")
     return upload
 
 
-def own(unit: Unit, upload_id: str, *, for_change: bool = False) -> Upload:
+def own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
     """The acting person's upload; NotFound for others'."""
-    query = select(Upload).where(Upload.id == upload_id, Upload.person_id == unit.actor.id)
-    upload = unit.session.scalar(query.with_for_update() if for_change else query)
+    query = select(Upload).where(Upload.id == upload_id, Upload.person_id == uow.actor.id)
+    upload = uow.session.scalar(query.with_for_update() if for_change else query)
     if upload is None:
         raise NotFound("上传文件", "upload", upload_id)
     return upload
 
 
-def unused(unit: Unit) -> list[Upload]:
+def unused(uow: UnitOfWork) -> list[Upload]:
     """The acting person's uploads that no submitted application names, the newest first."""
     query = (
         select(Upload)
         .outerjoin(Application, Application.id == Upload.application_id)
         .where(
-            Upload.person_id == unit.actor.id,
+            Upload.person_id == uow.actor.id,
             Upload.abandoned_at.is_(None),
             Upload.removed_at.is_(None),
             Application.submitted_at.is_(None),
         )
         .order_by(Upload.announced_at.desc(), Upload.id)
     )
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
-def _check(unit: Unit, facts: Facts) -> None:
+def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.source not in SOURCES:
         raise Refused(
             "unknown",
@@ -192,7 +192,7 @@ def _check(unit: Unit, facts: Facts) -> None:
             status=422,
             field="zone",
         )
-    if facts.start is not None and facts.start > unit.now:
+    if facts.start is not None and facts.start > uow.now:
         raise Refused(
             "start-in-future",
             "录像的开始时间不能晚于现在，请改正。",
@@ -210,32 +210,32 @@ def _check(unit: Unit, facts: Facts) -> None:
         )
 
 
-def _describe(unit: Unit, upload: Upload, facts: Facts) -> None:
+def _describe(uow: UnitOfWork, upload: Upload, facts: Facts) -> None:
     values = asdict(facts)
     upload.stated_start = values.pop("start")
     for name, value in values.items():
         setattr(upload, name, value)
-    upload.changed_at = unit.now
+    upload.changed_at = uow.now
 
 
-def _place(unit: Unit, upload: Upload, place: Place) -> None:
+def _place(uow: UnitOfWork, upload: Upload, place: Place) -> None:
     """Make the upload a camera, once its start is known: what asks for a camera's facts finds the upload's."""
     if upload.sealed is None or upload.start is None:
         return
     upload.sealed = place(upload.sealed, upload.start)
-    recorder = unit.session.get(Recorder, upload.id) or Recorder(id=upload.id, kind=BROUGHT, active=False)
+    recorder = uow.session.get(Recorder, upload.id) or Recorder(id=upload.id, kind=BROUGHT, active=False)
     recorder.name, recorder.site, recorder.zone = upload.recorded_by, upload.place, upload.zone
     recorder.make, recorder.model, recorder.identity = BROUGHT, upload.source, f"sha256:{upload.sha256}"
     recorder.clock_offset_ms, recorder.clock_method = None, upload.known_by
     recorder.configuration = _configuration(upload, upload.sealed)
-    unit.session.add(recorder)
-    unit.session.flush()
-    camera = unit.session.get(Camera, upload.id) or Camera(id=upload.id, recorder_id=upload.id, channel=upload.id)
+    uow.session.add(recorder)
+    uow.session.flush()
+    camera = uow.session.get(Camera, upload.id) or Camera(id=upload.id, recorder_id=upload.id, channel=upload.id)
     camera.name_zh = camera.name_en = upload.title
     camera.place_zh = camera.place_en = upload.place
     camera.retention_days, camera.overwritten = 0, False
-    unit.session.add(camera)
-    unit.session.flush()
+    uow.session.add(camera)
+    uow.session.flush()
 
 
 def _configuration(upload: Upload, sealed: Mapping[str, Any]) -> dict[str, str]:
@@ -249,8 +249,8 @@ def _configuration(upload: Upload, sealed: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _must_be_free(unit: Unit, upload: Upload) -> None:
-    application = None if upload.application_id is None else unit.session.get(Application, upload.application_id)
+def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
+    application = None if upload.application_id is None else uow.session.get(Application, upload.application_id)
     if upload.removed_at is not None or upload.abandoned_at is not None:
         raise Refused(
             "upload-over",
@@ -258,7 +258,7 @@ def _must_be_free(unit: Unit, upload: Upload) -> None:
             "This upload has failed or was deleted: announce another one.",
         )
     # what the departments are being asked about stands still as well (R17)
-    asked = application is not None and consents.open_of(unit, application.id) is not None
+    asked = application is not None and consents.open_of(uow, application.id) is not None
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(
             "upload-used",
@@ -267,10 +267,10 @@ def _must_be_free(unit: Unit, upload: Upload) -> None:
         )
 
 
-def take_out(unit: Unit, upload: Upload, because: str) -> None:
+def take_out(uow: UnitOfWork, upload: Upload, because: str) -> None:
     """The upload is wanted no more: its object is to be discarded, and swept then."""
     if upload.removed_at is None:
-        upload.removed_at, upload.removed_because = unit.now, because
+        upload.removed_at, upload.removed_because = uow.now, because
         audit_trail.record(
-            unit, "upload-removed", "upload", upload.id, application_id=upload.application_id, because=because
+            uow, "upload-removed", "upload", upload.id, application_id=upload.application_id, because=because
         )

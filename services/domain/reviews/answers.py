@@ -5,15 +5,15 @@ from typing import Any
 
 from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused
 
 
-def require_form(unit: Unit, review: Review, form_sha256: str) -> None:
+def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
     """Refused unless the person has read the form that the review is about (R25)."""
-    revision = forms.current_revision(unit, review.application_id)
+    revision = forms.current_revision(uow, review.application_id)
     if revision is None or revision.round != review.round or revision.sha256 != form_sha256:
         raise Refused(
             "form-changed",
@@ -39,10 +39,10 @@ def check_words(stage: Stage, outcome: str, reason: str | None, opinion: str | N
         raise missing("opinion", "请签署审批意见。", "Write your opinion: management decides with one.")
 
 
-def check_answers(unit: Unit, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
+def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
     """Refused unless every question is answered for itself, and a favourable outcome has no answer against it (R22)."""
     if stage.code == "receipt":
-        _check_receipt(unit, review, outcome)
+        _check_receipt(uow, review, outcome)
         return
     for code in answers:
         if code not in {question.code for question in stage.questions}:
@@ -61,9 +61,9 @@ def check_answers(unit: Unit, review: Review, stage: Stage, outcome: str, answer
             )
 
 
-def _check_receipt(unit: Unit, review: Review, outcome: str) -> None:
+def _check_receipt(uow: UnitOfWork, review: Review, outcome: str) -> None:
     """The receipt is decided where the copies are accepted: with agreement, conditions and due date (R46)."""
-    hand_over = unit.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
+    hand_over = uow.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
     done = hand_over is not None and (hand_over.accepted_at if outcome == "accepted" else hand_over.declined_at)
     if not done:
         raise Refused(

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Reminder, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
@@ -17,19 +17,19 @@ from services.runtime.errors import Fatal
 DECIDED_BY = ("management", "management-other")
 
 
-def to_management(unit: Unit, application_id: str, decided_by: str, job_key: int) -> list[str]:
+def to_management(uow: UnitOfWork, application_id: str, decided_by: str, job_key: int) -> list[str]:
     """Name who decides: any manager, or another one than those whom the case concerns. Tells them once for each job.
 
     Raises Fatal when no manager is left.
     """
-    application = _locked(unit, application_id)
+    application = _locked(uow, application_id)
     if decided_by not in DECIDED_BY:
         raise Fatal(
             f"could not escalate | application {application_id} | decidedBy is neither of {', '.join(DECIDED_BY)} | "
             "correct the decision table, then resolve the incident"
         )
     application.decided_by = decided_by
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, application_id)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
     deciders = access_policy.candidates(staff, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
         raise Fatal(
@@ -37,10 +37,10 @@ def to_management(unit: Unit, application_id: str, decided_by: str, job_key: int
             "agreement | name another manager in the register, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    if unit.session.get(Reminder, job_key) is None:
-        unit.session.add(Reminder(job_key=job_key, kind="management", subject_id=application_id, sent_at=unit.now))
+    if uow.session.get(Reminder, job_key) is None:
+        uow.session.add(Reminder(job_key=job_key, kind="management", subject_id=application_id, sent_at=uow.now))
         audit_trail.record(
-            unit,
+            uow,
             "escalated-to-management",
             "application",
             application_id,
@@ -49,14 +49,14 @@ def to_management(unit: Unit, application_id: str, decided_by: str, job_key: int
             deciders=deciders,
         )
         for person_id in deciders:
-            notification_service.tell(unit, person_id, "management-decides", application_id=application_id)
+            notification_service.tell(uow, person_id, "management-decides", application_id=application_id)
     return deciders
 
 
-def notify_storage(unit: Unit, application_id: str) -> datetime:
+def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     """Tell the storage office once for each filed form; the moment. The time since the approval is in the trail."""
-    application = _locked(unit, application_id)
-    filed_at = unit.session.scalar(
+    application = _locked(uow, application_id)
+    filed_at = uow.session.scalar(
         select(func.max(Document.made_at)).where(
             Document.application_id == application_id, Document.kind == "application-form"
         )
@@ -69,37 +69,37 @@ def notify_storage(unit: Unit, application_id: str) -> datetime:
     notified = application.storage_notified_at
     if notified is not None and notified >= filed_at:
         return notified
-    operators = access_queries.directory(unit).holders_in("storage", "storage-operator", "head", "deputy")
+    operators = access_queries.directory(uow).holders_in("storage", "storage-operator", "head", "deputy")
     if not operators:
         raise Fatal(
             f"could not notify the storage office | application {application_id} | nobody holds a post there | "
             "name a storage operator in the register, then resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    approved_at = unit.session.scalar(
+    approved_at = uow.session.scalar(
         select(func.max(Decision.decided_at)).where(
             Decision.application_id == application_id, Decision.round == application.round
         )
     )
-    waited = unit.now - (approved_at or filed_at)
-    application.storage_notified_at = unit.now
+    waited = uow.now - (approved_at or filed_at)
+    application.storage_notified_at = uow.now
     audit_trail.record(
-        unit,
+        uow,
         "storage-notified",
         "application",
         application_id,
         application_id=application_id,
         notified=operators,
         seconds_after_approval=int(waited.total_seconds()),
-        in_time=waited <= unit.rules.notify_limit,
+        in_time=waited <= uow.rules.notify_limit,
     )
     for person_id in operators:
-        notification_service.tell(unit, person_id, "storage-prepare", application_id=application_id)
-    return unit.now
+        notification_service.tell(uow, person_id, "storage-prepare", application_id=application_id)
+    return uow.now
 
 
-def _locked(unit: Unit, application_id: str) -> Application:
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+def _locked(uow: UnitOfWork, application_id: str) -> Application:
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
             f"could not hand the case on | application {application_id} | the register does not know it | "

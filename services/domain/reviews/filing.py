@@ -8,7 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision, Finding
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
@@ -41,29 +41,29 @@ class Filed:
     item_ids: list[str]
 
 
-def file(unit: Unit, application_id: str, classification: Classification) -> Filed:
+def file(uow: UnitOfWork, application_id: str, classification: Classification) -> Filed:
     """File the approved form of this round; filing it again finds what was filed.
 
     Raises Fatal when a decision of the round's chain is missing: no approval, no basis for a retrieval (R29).
     """
-    application = unit.session.get_one(Application, application_id, with_for_update=True)
-    revision = forms.current_revision(unit, application_id)
+    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    revision = forms.current_revision(uow, application_id)
     if revision is None or application.number is None:
         raise _fatal(application_id, "it was never submitted")
-    chain = decisions_of_round(unit, application_id, application.round)
+    chain = decisions_of_round(uow, application_id, application.round)
     _require_chain(application, chain, revision.sha256, management=classification.management_needed)
-    outbox.settle(unit, application_id, "the form is filed", REVIEW_DECIDED)
+    outbox.settle(uow, application_id, "the form is filed", REVIEW_DECIDED)
     _raise_class(application, classification)
     granted = application.granted_use_days or application.requested_use_days
-    limits = (granted, classification.max_use_days, unit.rules.max_use_days)
+    limits = (granted, classification.max_use_days, uow.rules.max_use_days)
     days = application.granted_use_days = min(limit for limit in limits if limit is not None)
     number = application.number if application.round == 0 else f"{application.number}/{application.round}"
-    document = document_service.by_number(unit, number)
+    document = document_service.by_number(uow, number)
     if document is None:
-        content = _content(unit, application, revision.form, chain)
-        document = document_service.write(unit, "application-form", number, content, application_id=application_id)
+        content = _content(uow, application, revision.form, chain)
+        document = document_service.write(uow, "application-form", number, content, application_id=application_id)
         audit_trail.record(
-            unit,
+            uow,
             "application-filed",
             "application",
             application_id,
@@ -71,18 +71,18 @@ def file(unit: Unit, application_id: str, classification: Classification) -> Fil
             number=number,
             importance=classification.importance,
         )
-    items = preservations.items_in_scope(unit, application_id)
+    items = preservations.items_in_scope(uow, application_id)
     return Filed(document.number, days, [item.id for item in items])
 
 
-def decisions_of_round(unit: Unit, application_id: str, round_: int) -> list[Decision]:
+def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> list[Decision]:
     """The round's decisions, oldest first; of one stage asked twice, both."""
     query = (
         select(Decision)
         .where(Decision.application_id == application_id, Decision.round == round_)
         .order_by(Decision.decided_at)
     )
-    return list(unit.session.scalars(query))
+    return list(uow.session.scalars(query))
 
 
 def _require_chain(application: Application, chain: list[Decision], form_sha256: str, *, management: bool) -> None:
@@ -111,13 +111,13 @@ def _raise_class(application: Application, found: Classification) -> None:
     application.max_use_days = found.max_use_days
 
 
-def _content(unit: Unit, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:
-    findings = unit.session.scalars(
+def _content(uow: UnitOfWork, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:
+    findings = uow.session.scalars(
         select(Finding).where(Finding.application_id == application.id, Finding.round == application.round)
     )
     return {
         **form,
-        "filedAt": unit.now.isoformat(),
+        "filedAt": uow.now.isoformat(),
         "importance": application.importance,
         "managementNeeded": application.management_needed,
         "secondPerson": application.second_person,
@@ -131,20 +131,20 @@ def _content(unit: Unit, application: Application, form: dict[str, Any], chain: 
                     "from": (item.granted_start or item.asked_start).isoformat(),
                     "to": (item.granted_end or item.asked_end).isoformat(),
                 }
-                for item in preservations.items_in_scope(unit, application.id)
+                for item in preservations.items_in_scope(uow, application.id)
             ],
         },
         "findings": [{"check": f.check, "code": f.code, "severity": f.severity, "zh": f.zh} for f in findings],
-        "decisions": [_decision(unit, decision) for decision in chain],
+        "decisions": [_decision(uow, decision) for decision in chain],
     }
 
 
-def _decision(unit: Unit, decision: Decision) -> dict[str, Any]:
-    seconds = unit.session.scalars(select(Confirmation).where(Confirmation.review_id == decision.review_id))
+def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+    seconds = uow.session.scalars(select(Confirmation).where(Confirmation.review_id == decision.review_id))
     return {
         "stage": decision.stage,
         "outcome": decision.outcome,
-        "by": {"id": decision.decided_by, "name": unit.session.get_one(Person, decision.decided_by).name},
+        "by": {"id": decision.decided_by, "name": uow.session.get_one(Person, decision.decided_by).name},
         "standsInFor": decision.stands_in_for,
         "at": decision.decided_at.isoformat(),
         "answers": decision.answers,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
 from services.database.tables.cameras import Camera, Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.retention import BROUGHT
@@ -85,10 +85,12 @@ def classify(application: Application, stage: Stage, chosen: Classification, rea
     return lowered
 
 
-def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed], removed: Sequence[str] = ()) -> None:
+def narrow(
+    uow: UnitOfWork, application: Application, narrowed: Sequence[Narrowed], removed: Sequence[str] = ()
+) -> None:
     """Grant what was asked for, but these items' spans only as given, and the ``removed`` items not at all (R4)."""
-    items = {item.id: item for item in preservations.items_in_scope(unit, application.id)}
-    _remove(unit, application, items, removed)
+    items = {item.id: item for item in preservations.items_in_scope(uow, application.id)}
+    _remove(uow, application, items, removed)
     for item in items.values():
         item.granted_start, item.granted_end = item.asked_start, item.asked_end
     for span in narrowed:
@@ -103,15 +105,13 @@ def narrow(unit: Unit, application: Application, narrowed: Sequence[Narrowed], r
         item.granted_start, item.granted_end = span.start, span.end
 
 
-def _remove(unit: Unit, application: Application, items: dict[str, Item], removed: Sequence[str]) -> None:
+def _remove(uow: UnitOfWork, application: Application, items: dict[str, Item], removed: Sequence[str]) -> None:
     for item_id in dict.fromkeys(removed):
         item = items.pop(item_id, None)
         if item is None:
             raise _scope(f"申请中没有此项：{item_id}。", f"The application has no item {item_id}.")
         item.dropped_in_round = application.round
-        audit_trail.record(
-            unit, "item-removed", "item", item_id, application_id=application.id, round=application.round
-        )
+        audit_trail.record(uow, "item-removed", "item", item_id, application_id=application.id, round=application.round)
     if not items:
         raise _scope(
             "至少要批准一项；一项都不批准时，请退回或不同意。",
@@ -119,9 +119,9 @@ def _remove(unit: Unit, application: Application, items: dict[str, Item], remove
         )
 
 
-def use_days(unit: Unit, application: Application, wanted: int | None) -> int:
+def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> int:
     """The use period to grant: as wanted, by default as asked for, never above that or the maximum (R49, R50)."""
-    limits = (application.requested_use_days, unit.rules.max_use_days)
+    limits = (application.requested_use_days, uow.rules.max_use_days)
     most = min(limit for limit in limits if limit is not None)
     if wanted is None:
         return most
@@ -150,7 +150,7 @@ def way_of_use(application: Application, wanted: str | None) -> str:
     return wanted
 
 
-def granted(unit: Unit, application: Application) -> list[dict[str, Any]]:
+def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
     """Camera, span and clock of each item as they stand now: what a decision is signed over (R34).
 
     ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
@@ -163,7 +163,7 @@ def granted(unit: Unit, application: Application) -> list[dict[str, Any]]:
         .order_by(Item.position)
     )
     lines = []
-    for item, camera, recorder in unit.session.execute(query):
+    for item, camera, recorder in uow.session.execute(query):
         span = Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
         searched = span if recorder.kind == BROUGHT else clocks.searched(span, clocks.of(recorder))
         lines.append(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.policy import second_people, stands_in_for
 from services.domain.accounts.signatures import signing as signature_signing
@@ -37,7 +37,7 @@ class Decided:
 
 
 def decide(
-    unit: Unit,
+    uow: UnitOfWork,
     review_id: str,
     *,
     outcome: str,
@@ -54,19 +54,19 @@ def decide(
     ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
     decides. A favourable release that needs a second person is kept until ``confirm``.
     """
-    review = tasks.open_for_change(unit, review_id)
+    review = tasks.open_for_change(uow, review_id)
     stage = STAGES[review.stage]
-    application = unit.session.get_one(Application, review.application_id)
-    _require_no_proposal(unit, review)
-    tasks.require_may_decide(unit, review)
-    review_answers.require_form(unit, review, proof.form_sha256)
+    application = uow.session.get_one(Application, review.application_id)
+    _require_no_proposal(uow, review)
+    tasks.require_may_decide(uow, review)
+    review_answers.require_form(uow, review, proof.form_sha256)
     reason, opinion = _text(reason), _text(opinion)
     review_answers.check_words(stage, outcome, reason, opinion)
-    review_answers.check_answers(unit, review, stage, outcome, answers)
+    review_answers.check_answers(uow, review, stage, outcome, answers)
     lowered = scopes.classify(application, stage, classification, reason)
     variables = {
         "decision": outcome,
-        **_stage_variables(unit, application, stage, outcome, granting),
+        **_stage_variables(uow, application, stage, outcome, granting),
         **(extra_variables or {}),
     }
     statement = {
@@ -82,33 +82,33 @@ def decide(
         "reason": reason,
         "opinion": opinion,
         "lowered": lowered,
-        "granted": scopes.granted(unit, application),
+        "granted": scopes.granted(uow, application),
         "variables": variables,
-        "person": unit.actor.id,
+        "person": uow.actor.id,
         "standsInFor": stands_in_for(
-            access_queries.directory(unit), access_queries.facts(unit, application.id), review, unit.actor.id
+            access_queries.directory(uow), access_queries.facts(uow, application.id), review, uow.actor.id
         ),
-        "decidedAt": signature_signing.moment(unit, proof).isoformat(),
+        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(unit, statement, proof, level=stage.level)
+    signed = signature_signing.sign(uow, statement, proof, level=stage.level)
     if needs_second_person(application, review) and outcome == stage.favourable:
-        return _propose(unit, review, signed)
-    _write(unit, review, signed)
+        return _propose(uow, review, signed)
+    _write(uow, review, signed)
     return Decided(review.id, outcome, True)
 
 
-def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
+def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
     """The second person confirms a release, which makes it the decision; or disagrees, and it is decided anew (R34)."""
-    review = tasks.open_for_change(unit, review_id)
-    proposal = open_proposal(unit, review)
+    review = tasks.open_for_change(uow, review_id)
+    proposal = open_proposal(uow, review)
     if proposal is None:
         raise Refused(
             "nothing-to-confirm",
             "目前没有待复核的结论。",
             "There is nothing to confirm: the review is to be decided first.",
         )
-    tasks.require_may_decide(unit, review, second=True)
-    review_answers.require_form(unit, review, proof.form_sha256)
+    tasks.require_may_decide(uow, review, second=True)
+    review_answers.require_form(uow, review, proof.form_sha256)
     reason = _text(reason)
     if not agrees and reason is None:
         raise review_answers.missing("reason", "请写明不同意的理由。", "Say why you disagree.")
@@ -119,17 +119,17 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
         "confirms": proposal.statement_sha256,
         "agrees": agrees,
         "reason": reason,
-        "person": unit.actor.id,
-        "decidedAt": signature_signing.moment(unit, proof).isoformat(),
+        "person": uow.actor.id,
+        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(unit, statement, proof, level=STAGES[review.stage].level)
+    signed = signature_signing.sign(uow, statement, proof, level=STAGES[review.stage].level)
     outcome = str(proposal.statement["outcome"])
     if not agrees:
-        proposal.refused_by, proposal.refused_at, proposal.refused_because = unit.actor.id, unit.now, reason
+        proposal.refused_by, proposal.refused_at, proposal.refused_because = uow.actor.id, uow.now, reason
         proposal.refusal_sha256, proposal.refusal_signature = signed.sha256, signed.signature
         review.claimed_by = review.claimed_at = None
         audit_trail.record(
-            unit,
+            uow,
             "release-not-confirmed",
             "review",
             review.id,
@@ -137,31 +137,31 @@ def confirm(unit: Unit, review_id: str, *, agrees: bool, proof: Proof, reason: s
             statement_sha256=signed.sha256,
         )
         notification_service.tell(
-            unit,
+            uow,
             proposal.person_id,
             "release-not-confirmed",
             application_id=review.application_id,
             subject_id=review.id,
         )
         return Decided(review.id, outcome, False)
-    unit.session.add(
+    uow.session.add(
         Confirmation(
             review_id=review.id,
-            person_id=unit.actor.id,
-            confirmed_at=unit.now,
+            person_id=uow.actor.id,
+            confirmed_at=uow.now,
             statement_sha256=signed.sha256,
             signature=signed.signature,
         )
     )
     audit_trail.record(
-        unit,
+        uow,
         "release-confirmed",
         "review",
         review.id,
         application_id=review.application_id,
         statement_sha256=signed.sha256,
     )
-    _write(unit, review, Signed(proposal.statement_sha256, proposal.statement, proposal.signature))
+    _write(uow, review, Signed(proposal.statement_sha256, proposal.statement, proposal.signature))
     return Decided(review.id, outcome, True)
 
 
@@ -169,27 +169,27 @@ def needs_second_person(application: Application, review: Review) -> bool:
     return review.stage == "storage-release" and bool(application.second_person)
 
 
-def open_proposal(unit: Unit, review: Review) -> Proposal | None:
+def open_proposal(uow: UnitOfWork, review: Review) -> Proposal | None:
     """The signed release that waits for its second person."""
-    return unit.session.scalar(
+    return uow.session.scalar(
         select(Proposal).where(Proposal.review_id == review.id, Proposal.refused_by.is_(None)).limit(1)
     )
 
 
-def _propose(unit: Unit, review: Review, signed: Signed) -> Decided:
-    unit.session.add(
+def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:
+    uow.session.add(
         Proposal(
             review_id=review.id,
-            person_id=unit.actor.id,
-            proposed_at=unit.now,
+            person_id=uow.actor.id,
+            proposed_at=uow.now,
             statement=signed.statement,
             statement_sha256=signed.sha256,
             signature=signed.signature,
         )
     )
-    unit.session.flush()
+    uow.session.flush()
     audit_trail.record(
-        unit,
+        uow,
         "release-proposed",
         "review",
         review.id,
@@ -198,18 +198,18 @@ def _propose(unit: Unit, review: Review, signed: Signed) -> Decided:
     )
     # the actor has just become the one who released it, and is nobody's second person
     for person_id in second_people(
-        access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+        access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
     ):
         notification_service.tell(
-            unit, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
+            uow, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
         )
     return Decided(review.id, str(signed.statement["outcome"]), False)
 
 
-def _write(unit: Unit, review: Review, signed: Signed) -> None:
+def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
     """Write the decision, close the review, tell process and drafter."""
     statement = signed.statement
-    application = unit.session.get_one(Application, review.application_id)
+    application = uow.session.get_one(Application, review.application_id)
     outcome, stage = str(statement["outcome"]), STAGES[review.stage]
     decision = Decision(
         id=new_id(),
@@ -220,7 +220,7 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
         outcome=outcome,
         decided_by=statement["person"],
         stands_in_for=statement["standsInFor"],
-        decided_at=unit.now,
+        decided_at=uow.now,
         answers=statement["answers"],
         reason=statement["reason"],
         opinion=statement["opinion"],
@@ -229,12 +229,12 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
         statement_sha256=signed.sha256,
         signature=signed.signature,
     )
-    unit.session.add(decision)
-    review.closed_at, review.closed_because = unit.now, "decided"
+    uow.session.add(decision)
+    review.closed_at, review.closed_because = uow.now, "decided"
     if stage.code == "preliminary" and outcome == stage.favourable:
         # T1: from here on the department is the applicant, in the person of its head (R16)
         audit_trail.record(
-            unit,
+            uow,
             "department-became-applicant",
             "department",
             application.department_id,
@@ -242,9 +242,9 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
             decision=decision.id,
         )
     if outcome == "returned":
-        application.correction_until = unit.now + agreed_limits.correction_period(unit, application)
+        application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
     audit_trail.record(
-        unit,
+        uow,
         "review-decided",
         "review",
         review.id,
@@ -258,7 +258,7 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
         stands_in_for=decision.stands_in_for,
     )
     outbox.publish(
-        unit,
+        uow,
         REVIEW_DECIDED,
         review.id,
         application_id=application.id,
@@ -267,7 +267,7 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
     )
     if review.stage != "receipt":
         notification_service.tell(
-            unit,
+            uow,
             application.drafter_id,
             f"decided:{stage.code}:{outcome}",
             application_id=application.id,
@@ -276,7 +276,7 @@ def _write(unit: Unit, review: Review, signed: Signed) -> None:
 
 
 def _stage_variables(
-    unit: Unit, application: Application, stage: Stage, outcome: str, granting: Granting
+    uow: UnitOfWork, application: Application, stage: Stage, outcome: str, granting: Granting
 ) -> dict[str, Any]:
     """What the process is told besides the outcome, never null; writes what Security grants."""
     approves = outcome == stage.favourable
@@ -295,17 +295,17 @@ def _stage_variables(
     }
     variables |= {name: value for name, value in marks.items() if name in stage.returns}
     if stage.code == "security":
-        days = scopes.use_days(unit, application, granting.use_period_days)
+        days = scopes.use_days(uow, application, granting.use_period_days)
         way = scopes.way_of_use(application, granting.way_of_use)
         if approves:
-            scopes.narrow(unit, application, granting.scope, granting.removed)
+            scopes.narrow(uow, application, granting.scope, granting.removed)
             application.granted_use_days, application.granted_way_of_use = days, way
         variables |= {"usePeriodDays": days, "wayOfUse": way}
     return variables
 
 
-def _require_no_proposal(unit: Unit, review: Review) -> None:
-    if open_proposal(unit, review) is not None:
+def _require_no_proposal(uow: UnitOfWork, review: Review) -> None:
+    if open_proposal(uow, review) is not None:
         raise Refused(
             "second-person-needed",
             "结论已作出，正在等待第二人复核。",

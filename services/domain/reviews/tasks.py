@@ -9,7 +9,7 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.tables.reviews import Reminder, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -31,7 +31,7 @@ class Opened:
 
 
 def open_review(
-    unit: Unit,
+    uow: UnitOfWork,
     application_id: str,
     stage: str,
     *,
@@ -43,14 +43,14 @@ def open_review(
 
     Raises Fatal where nobody may decide: somebody has to be named in the register.
     """
-    application = unit.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None or stage not in STAGES:
         raise Fatal(
             f"could not open the review | stage {stage} of application {application_id} | "
             f"{'there is no such application' if application is None else 'there is no such stage'} | "
             "correct the variables of the job, then resolve the incident"
         )
-    review = unit.session.scalar(select(Review).where(Review.job_key == job_key))
+    review = uow.session.scalar(select(Review).where(Review.job_key == job_key))
     if review is None:
         review = Review(
             application_id=application_id,
@@ -59,16 +59,16 @@ def open_review(
             hand_over_id=hand_over_id,
             job_key=job_key,
             process_instance_key=process_instance_key,
-            opened_at=unit.now,
-            due_at=unit.now + STAGES[stage].limit(unit.rules),
+            opened_at=uow.now,
+            due_at=uow.now + STAGES[stage].limit(uow.rules),
         )
-        _open(unit, application, review)
+        _open(uow, application, review)
     limit = review.due_at - review.opened_at
-    reminder = review.opened_at + min(unit.rules.first_reminder_after, limit / 2)
+    reminder = review.opened_at + min(uow.rules.first_reminder_after, limit / 2)
     return Opened(review.id, reminder, limit, application.number or "")
 
 
-def _open(unit: Unit, application: Application, review: Review) -> None:
+def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
     if application.closed_at is not None:
         raise Fatal(
             f"could not open the review | stage {review.stage} of application {application.id} | the case is closed | "
@@ -76,7 +76,7 @@ def _open(unit: Unit, application: Application, review: Review) -> None:
         )
     # this job proves that the process has taken what was decided before
     outbox.settle(
-        unit,
+        uow,
         application.id,
         f"the review {review.stage} is open",
         messages.APPLICATION_SUBMITTED,
@@ -84,19 +84,19 @@ def _open(unit: Unit, application: Application, review: Review) -> None:
         messages.REVIEW_DECIDED,
     )
     if review.stage == "receipt":
-        hand_over = unit.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
+        hand_over = uow.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
         if hand_over is None or hand_over.application_id != application.id:
             raise Fatal(
                 f"could not open the receipt | application {application.id} | "
                 f"hand-over {review.hand_over_id} is not its own | "
                 "correct handOverId, then resolve the incident"
             )
-        review.due_at = max(hand_over.take_up_until, unit.now)
-    unit.session.add(review)
-    unit.session.flush()
-    who = _somebody(unit, review)
+        review.due_at = max(hand_over.take_up_until, uow.now)
+    uow.session.add(review)
+    uow.session.flush()
+    who = _somebody(uow, review)
     audit_trail.record(
-        unit,
+        uow,
         "review-opened",
         "review",
         review.id,
@@ -106,61 +106,61 @@ def _open(unit: Unit, application: Application, review: Review) -> None:
         due_at=review.due_at.isoformat(),
         candidates=who,
     )
-    _tell(unit, review, who, "review-opened")
+    _tell(uow, review, who, "review-opened")
 
 
-def remind(unit: Unit, review_id: str, job_key: int) -> None:
+def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     """Remind the one who has claimed the review, else all who may decide it; once for each job."""
-    review = _for_work(unit, review_id)
-    if review.closed_at is not None or unit.session.get(Reminder, job_key) is not None:
+    review = _for_work(uow, review_id)
+    if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
-    unit.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=unit.now))
-    who = [review.claimed_by] if review.claimed_by else _candidates(unit, review)
-    audit_trail.record(unit, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
-    _tell(unit, review, who, "review-reminder")
+    uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
+    who = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
+    audit_trail.record(uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
+    _tell(uow, review, who, "review-reminder")
 
 
-def escalate(unit: Unit, review_id: str, job_key: int) -> None:
+def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     """The limit is reached: the substitutes may decide as well, and a claim no longer holds them off."""
-    review = _for_work(unit, review_id)
-    if review.closed_at is not None or unit.session.get(Reminder, job_key) is not None:
+    review = _for_work(uow, review_id)
+    if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
-    unit.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=unit.now))
-    review.escalated_at, review.claimed_by, review.claimed_at = unit.now, None, None
-    who = _somebody(unit, review)
+    uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
+    review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
+    who = _somebody(uow, review)
     audit_trail.record(
-        unit, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
+        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
     )
-    _tell(unit, review, who, "review-escalated")
+    _tell(uow, review, who, "review-escalated")
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
-        department = unit.session.get_one(Person, who[0]).department_id
-        _tell(unit, review, access_queries.directory(unit).holders(department, "head"), "receipt-overdue")
+        department = uow.session.get_one(Person, who[0]).department_id
+        _tell(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
 
 
-def claim(unit: Unit, review_id: str) -> Review:
+def claim(uow: UnitOfWork, review_id: str) -> Review:
     """The acting person takes the review on, so that nobody else works on it; Refused with the reason."""
-    review = open_for_change(unit, review_id)
-    require_may_decide(unit, review)
-    if review.claimed_by != unit.actor.id:
-        review.claimed_by, review.claimed_at = unit.actor.id, unit.now
-        audit_trail.record(unit, "review-claimed", "review", review_id, application_id=review.application_id)
+    review = open_for_change(uow, review_id)
+    require_may_decide(uow, review)
+    if review.claimed_by != uow.actor.id:
+        review.claimed_by, review.claimed_at = uow.actor.id, uow.now
+        audit_trail.record(uow, "review-claimed", "review", review_id, application_id=review.application_id)
     return review
 
 
-def put_back(unit: Unit, review_id: str) -> Review:
+def put_back(uow: UnitOfWork, review_id: str) -> Review:
     """The acting person gives the review back to all who may decide it."""
-    review = open_for_change(unit, review_id)
-    if review.claimed_by != unit.actor.id:
+    review = open_for_change(uow, review_id)
+    if review.claimed_by != uow.actor.id:
         raise Refused("not-claimed", "您没有领取此项审核。", "You have not claimed this review.")
     review.claimed_by = review.claimed_at = None
-    audit_trail.record(unit, "review-put-back", "review", review_id, application_id=review.application_id)
+    audit_trail.record(uow, "review-put-back", "review", review_id, application_id=review.application_id)
     return review
 
 
-def check_stages(unit: Unit) -> None:
+def check_stages(uow: UnitOfWork) -> None:
     """Fatal where cases have had a stage that the file of stages has no more: its words and its duty belong to them."""
-    gone = sorted(set(unit.session.scalars(select(Review.stage).distinct())) - set(STAGES))
+    gone = sorted(set(uow.session.scalars(select(Review.stage).distinct())) - set(STAGES))
     if gone:
         raise Fatal(
             f"could not read the review stages | {', '.join(gone)} | cases have had it and the file has it no more | "
@@ -168,27 +168,27 @@ def check_stages(unit: Unit) -> None:
         )
 
 
-def close_open(unit: Unit, application_id: str, because: str) -> int:
+def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
     """Close every open review of the case, because nobody needs to answer any more; how many."""
-    rows = unit.session.scalars(
+    rows = uow.session.scalars(
         select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None)).with_for_update()
     ).all()
     for review in rows:
-        review.closed_at, review.closed_because = unit.now, because
-        audit_trail.record(unit, "review-closed", "review", review.id, application_id=application_id, because=because)
+        review.closed_at, review.closed_because = uow.now, because
+        audit_trail.record(uow, "review-closed", "review", review.id, application_id=application_id, because=because)
     return len(rows)
 
 
-def open_for_change(unit: Unit, review_id: str) -> Review:
+def open_for_change(uow: UnitOfWork, review_id: str) -> Review:
     """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
-    application_id = unit.session.scalar(select(Review.application_id).where(Review.id == review_id))
+    application_id = uow.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
         raise NotFound("审核", "review", review_id)
-    application = unit.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
-    review = unit.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
-    access_queries.forget(unit)  # others may have acted while this unit waited for the locks
-    if unit.actor.kind == "person":
-        visibility.readable(unit, review)
+    application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
+    review = uow.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
+    access_queries.forget(uow)  # others may have acted while this unit waited for the locks
+    if uow.actor.kind == "person":
+        visibility.readable(uow, review)
     if review.closed_at is not None or application.closed_at is not None:
         raise Refused(
             "review-closed",
@@ -202,16 +202,16 @@ def open_for_change(unit: Unit, review_id: str) -> Review:
     return review
 
 
-def require_may_decide(unit: Unit, review: Review, *, second: bool = False) -> None:
+def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:
     """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
-    if unit.actor.kind != "person":
+    if uow.actor.kind != "person":
         raise Refused("not-a-person", "审核须由人员办理。", "A review is decided by a person.", status=403)
-    staff, facts = access_queries.directory(unit), access_queries.facts(unit, review.application_id)
-    refusal = access_policy.refusal_for(staff, facts, review, unit.actor.id, second=second)
+    staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    refusal = access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
     if refusal is not None:
         raise refusal
     claimed = review.claimed_by
-    if not second and claimed not in (None, unit.actor.id) and not access_queries.absent(unit, str(claimed)):
+    if not second and claimed not in (None, uow.actor.id) and not access_queries.absent(uow, str(claimed)):
         raise Refused(
             "claimed",
             "他人已领取此项审核；如需接手，请对方退回。",
@@ -219,14 +219,14 @@ def require_may_decide(unit: Unit, review: Review, *, second: bool = False) -> N
         )
 
 
-def _candidates(unit: Unit, review: Review) -> list[str]:
+def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
     return access_policy.candidates(
-        access_queries.directory(unit), access_queries.facts(unit, review.application_id), review
+        access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
     )
 
 
-def _somebody(unit: Unit, review: Review) -> list[str]:
-    who = _candidates(unit, review)
+def _somebody(uow: UnitOfWork, review: Review) -> list[str]:
+    who = _candidates(uow, review)
     if not who:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
@@ -237,13 +237,13 @@ def _somebody(unit: Unit, review: Review) -> list[str]:
     return who
 
 
-def _tell(unit: Unit, review: Review, who: list[str], code: str) -> None:
+def _tell(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
     for person_id in who:
-        notification_service.tell(unit, person_id, code, application_id=review.application_id, subject_id=review.id)
+        notification_service.tell(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
 
 
-def _for_work(unit: Unit, review_id: str) -> Review:
-    review = unit.session.get(Review, review_id, with_for_update=True, populate_existing=True)
+def _for_work(uow: UnitOfWork, review_id: str) -> Review:
+    review = uow.session.get(Review, review_id, with_for_update=True, populate_existing=True)
     if review is None:
         raise Fatal(
             f"could not find the review | {review_id} | the register does not know it | "

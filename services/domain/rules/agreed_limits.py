@@ -4,16 +4,16 @@ from datetime import timedelta
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 
-def correction_period(unit: Unit, application: Application) -> timedelta:
+def correction_period(uow: UnitOfWork, application: Application) -> timedelta:
     """How long the case has for a correction: as its process was told when it began."""
     promised = application.correction_seconds
-    return unit.rules.correction_period if promised is None else timedelta(seconds=promised)
+    return uow.rules.correction_period if promised is None else timedelta(seconds=promised)
 
 
-def grace(unit: Unit, hand_over: HandOver) -> timedelta:
+def grace(uow: UnitOfWork, hand_over: HandOver) -> timedelta:
     """How long after the due date a copy is overdue: as it was when the copies were offered."""
     promised = hand_over.grace_seconds
-    return unit.rules.grace_period if promised is None else timedelta(seconds=promised)
+    return uow.rules.grace_period if promised is None else timedelta(seconds=promised)

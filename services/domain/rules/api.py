@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.rules import service
 from services.domain.rules.service import Change, Standing
 from services.runtime.settings import Settings, variable
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment
@@ -95,29 +95,29 @@ def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
 
 
 @router.get("", responses=problems(401, 403))
-async def list_rules(actor: Acting, books: Books, settings: GivenSettings) -> list[RuleAnswer]:
+async def list_rules(actor: Acting, database: GivenDatabase, settings: GivenSettings) -> list[RuleAnswer]:
     """Every rule as it stands. For administrators, Security's head and the supervision group."""
-    standings = await books.run(actor, service.standings)
+    standings = await database.run(actor, service.standings)
     return [rule_answer(standing, settings) for standing in standings]
 
 
 @router.get("/history", responses=problems(401, 403, 404))
 async def rule_history(
-    question: Annotated[HistoryQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[HistoryQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[ChangeAnswer]:
     """The changes of all rules or of one, the newest first."""
-    changes = await books.run(actor, service.history, question.rule, question.listing())
+    changes = await database.run(actor, service.history, question.rule, question.listing())
     return [change_answer(change) for change in changes]
 
 
 @router.put("/{rule_name}", responses=problems(401, 403, 404, 409))
 async def change_rule(
-    rule_name: str, body: RuleBody, actor: Acting, books: Books, settings: GivenSettings
+    rule_name: str, body: RuleBody, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> RuleAnswer:
     """Change one rule from now on; cases that run keep what they were promised. Administrators only."""
-    await books.run(actor, service.change, rule_name, body.value, body.reason, was=body.was)
+    await database.run(actor, service.change, rule_name, body.value, body.reason, was=body.was)
 
-    def read(unit: Unit) -> Standing:
-        return service.standing(unit, rule_name)
+    def read(uow: UnitOfWork) -> Standing:
+        return service.standing(uow, rule_name)
 
-    return rule_answer(await books.run(actor, read), settings)
+    return rule_answer(await database.run(actor, read), settings)

@@ -101,9 +101,9 @@ def written(value: timedelta) -> str:
 
 def said_duration(value: timedelta) -> tuple[str, str]:
     """A duration in its largest whole unit."""
-    for unit, zh, en in ((DAY, "天", "days"), (HOUR, "小时", "hours")):
-        if value >= unit and value % unit == timedelta():
-            number = value // unit
+    for uow, zh, en in ((DAY, "天", "days"), (HOUR, "小时", "hours")):
+        if value >= uow and value % uow == timedelta():
+            number = value // uow
             return f"{number} {zh}", f"{number} {en if number != 1 else en.removesuffix('s')}"
     number = value // MINUTE
     return f"{number} 分钟", f"{number} minutes" if number != 1 else "1 minute"

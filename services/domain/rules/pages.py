@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.domain.rules import service
 from services.domain.rules.api import RuleBody
 from services.domain.rules.catalogue import RULES
@@ -15,7 +15,7 @@ from services.runtime.errors import Refused
 from services.runtime.settings import Settings, variable
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -29,7 +29,7 @@ class Amount:
     """A duration as the form shows it: a number and its unit, D, H or M."""
 
     number: str
-    unit: str
+    uow: str
 
 
 class Wanted(lists.Wanted):
@@ -38,16 +38,16 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_rules(visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
+async def list_rules(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """Every rule with its meaning, its value, and where that comes from."""
-    standings = await books.run(visitor.actor, service.standings)
+    standings = await database.run(visitor.actor, service.standings)
     return visitor.page("rules/rules.html", standings=standings, source=_source(settings), variable=variable)
 
 
 @router.get("/history")
-async def history(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await books.run(visitor.actor, service.history, None, wanted.listing(visitor.language))
+    changes = await database.run(visitor.actor, service.history, None, wanted.listing(visitor.language))
     if wanted.as_csv:
         rows = [
             (one.row.at.isoformat(), one.row.rule, one.row.old, one.row.new, one.by, one.row.reason) for one in changes
@@ -57,21 +57,23 @@ async def history(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Que
 
 
 @router.get("/{name}")
-async def one_rule(name: str, visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
+async def one_rule(name: str, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """One rule, the form to change it, and its history."""
-    return await _page(name, visitor, books, settings)
+    return await _page(name, visitor, database, settings)
 
 
 @router.post("/{name}")
-async def change_rule(name: str, visitor: Visiting, typed: Typed, books: Books, settings: GivenSettings) -> Response:
+async def change_rule(
+    name: str, visitor: Visiting, typed: Typed, database: GivenDatabase, settings: GivenSettings
+) -> Response:
     """Change the rule, or take it back to the environment's value."""
     try:
         body = typed.body(_Form, **_value(typed, name))
-        await books.run(visitor.actor, service.change, name, body.value, body.reason, was=body.was)
+        await database.run(visitor.actor, service.change, name, body.value, body.reason, was=body.was)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _page(name, visitor, books, settings, refusal=refusal, typed=typed)
+        return await _page(name, visitor, database, settings, refusal=refusal, typed=typed)
     rule = RULES[name]
     return visitor.go(f"/admin/rules/{name}", f"{rule.zh}已更改，即刻生效。", f"The {rule.en} is changed from now on.")
 
@@ -80,7 +82,7 @@ class _Form(RuleBody):
     """The form also has the parts of a duration, and the button that was pressed."""
 
     amount: str = ""
-    unit: str = ""
+    uow: str = ""
     back: str = ""
 
 
@@ -100,16 +102,16 @@ def _value(typed: TypedForm, name: str) -> dict[str, Any]:
 async def _page(
     name: str,
     visitor: Visitor,
-    books: Register,
+    database: Database,
     settings: Settings,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(unit: Any) -> tuple[Standing, list[Change]]:
-        return service.standing(unit, name), service.history(unit, name)
+    def read(uow: Any) -> tuple[Standing, list[Change]]:
+        return service.standing(uow, name), service.history(uow, name)
 
-    standing, changes = await books.run(visitor.actor, read)
+    standing, changes = await database.run(visitor.actor, read)
     return visitor.page(
         "rules/rule.html",
         refusal.status if refusal else 200,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.people import Person
 from services.database.tables.rule_book import RuleChange
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.rules.catalogue import RULES, Rule
@@ -38,23 +38,23 @@ class Standing:
     changes: int
 
 
-def standings(unit: Unit) -> list[Standing]:
+def standings(uow: UnitOfWork) -> list[Standing]:
     """Every rule with its value and where it comes from; for administrators, Security's head and supervisors."""
-    administrators.require_reader(unit)
-    told = history(unit)
-    return [_standing(unit.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
+    administrators.require_reader(uow)
+    told = history(uow)
+    return [_standing(uow.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
 
 
-def standing(unit: Unit, name: str) -> Standing:
+def standing(uow: UnitOfWork, name: str) -> Standing:
     """One rule; NotFound where there is no such rule."""
-    administrators.require_reader(unit)
+    administrators.require_reader(uow)
     rule = _rule(name)
-    return _standing(unit.rules, rule, history(unit, name))
+    return _standing(uow.rules, rule, history(uow, name))
 
 
-def history(unit: Unit, name: str | None = None, listing: Listing = EVERYTHING) -> list[Change]:
+def history(uow: UnitOfWork, name: str | None = None, listing: Listing = EVERYTHING) -> list[Change]:
     """The changes of all rules or of one, the newest first; searched in the rule's name, reason and people."""
-    administrators.require_reader(unit)
+    administrators.require_reader(uow)
     text = listing.text.strip().casefold()
     named = [rule.name for rule in RULES.values() if text in f"{rule.name}\n{rule.zh}\n{rule.en}".casefold()]
     query = (
@@ -68,16 +68,16 @@ def history(unit: Unit, name: str | None = None, listing: Listing = EVERYTHING) 
     if name is not None:
         query = query.where(RuleChange.rule == name)
     columns = {"at": RuleChange.seq, "rule": RuleChange.rule, "person": Person.name}
-    rows = unit.session.execute(listing.part(query, columns, RuleChange.seq.desc()))
+    rows = uow.session.execute(listing.part(query, columns, RuleChange.seq.desc()))
     return [Change(row, RULES[row.rule], by) for row, by in rows]
 
 
-def change(unit: Unit, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+def change(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
     """Set a rule from the next unit of work on; ``value`` None takes it back to the environment's.
 
     ``was`` is the value that the administrator saw: Refused when somebody else has changed it since.
     """
-    administrators.require_administrator(unit)
+    administrators.require_administrator(uow)
     rule = _rule(name)
     if not rule.by_itself:
         raise Refused(
@@ -86,13 +86,13 @@ def change(unit: Unit, name: str, value: str | None, reason: str, *, was: str | 
             "This rule changes with the agreement: issue a new version of the agreement instead.",
             field="value",
         )
-    return write(unit, rule, value, reason, was=was)
+    return write(uow, rule, value, reason, was=was)
 
 
-def write(unit: Unit, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+def write(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
     """As ``change``, for whoever has checked that it may be done."""
-    administrators.one_at_a_time(unit)  # before the rules are read, so that they are the latest
-    old = rule.text(unit.rules)
+    administrators.one_at_a_time(uow)  # before the rules are read, so that they are the latest
+    old = rule.text(uow.rules)
     if (None if was is None else rule.normal(was)) != old:
         raise Refused(
             "rule-changed",
@@ -101,16 +101,16 @@ def write(unit: Unit, rule: Rule, value: str | None, reason: str, *, was: str | 
             field="value",
         )
     new = None if value is None else rule.normal(value)
-    if new == old or (new is None and not history(unit, rule.name)):
+    if new == old or (new is None and not history(uow, rule.name)):
         raise Refused(
             "rule-same", "新值与现值相同，无需更改。", "This is the value already: nothing to change.", field="value"
         )
     if new is not None:
-        _agree(rule.apply(unit.rules, new))
-    row = RuleChange(at=unit.now, changed_by=unit.actor.id, rule=rule.name, old=old, new=new, reason=reason)
-    unit.session.add(row)
-    unit.session.flush()
-    audit_trail.record(unit, "rule-changed", "rule", rule.name, old=old, new=new, reason=reason, change=row.seq)
+        _agree(rule.apply(uow.rules, new))
+    row = RuleChange(at=uow.now, changed_by=uow.actor.id, rule=rule.name, old=old, new=new, reason=reason)
+    uow.session.add(row)
+    uow.session.flush()
+    audit_trail.record(uow, "rule-changed", "rule", rule.name, old=old, new=new, reason=reason, change=row.seq)
     return row
 
 
@@ -136,7 +136,7 @@ def _agree(rules: Rules) -> None:
         )
 
 
-def first_value(unit: Unit, name: str) -> str | None:
+def first_value(uow: UnitOfWork, name: str) -> str | None:
     """What the rule was before its first change; None where it was never changed."""
     query = select(RuleChange.old).where(RuleChange.rule == name).order_by(RuleChange.seq)
-    return unit.session.scalar(query.limit(1))
+    return uow.session.scalar(query.limit(1))

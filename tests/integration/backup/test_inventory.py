@@ -31,30 +31,30 @@ S3 = pytest.param("s3", marks=pytest.mark.s3)
 class Kept:
     """A house with a store and a replica of their own, whichever they are made of."""
 
-    house: SafeHouse
+    container: SafeHouse
     prefix: str
 
     @property
     def store(self) -> Store:
-        return self.house.stores["store"]
+        return self.container.stores["store"]
 
     def put(self, key: str, content: bytes = b"sealed", *, place: str = "store", hold: bool = False) -> Stored:
         bucket = key.partition("/")[0]
-        return self.house.stores[place].put(bucket, key, io.BytesIO(content), metadata={}, legal_hold=hold)
+        return self.container.stores[place].put(bucket, key, io.BytesIO(content), metadata={}, legal_hold=hold)
 
     def named(self, stored: Stored, sha256: str | None = None) -> None:
         """A row that names this object, as the books name a brought file."""
         sealed = {"bucket": stored.bucket, "key": stored.key, "versionId": stored.version_id, "size": stored.size}
-        self.house.enter("uploads", id=secrets.token_hex(4), sealed=json.dumps({**sealed, "sha256Cipher": sha256}))
+        self.container.enter("uploads", id=secrets.token_hex(4), sealed=json.dumps({**sealed, "sha256Cipher": sha256}))
 
     def back_up(self) -> Path:
-        return self.house.back_up("backup.zip")
+        return self.container.back_up("backup.zip")
 
     def entries(self, backup: Path) -> dict[str, Entry]:
         return {entry.name: entry for entry in inventory.read(Bundle(backup))}
 
     def compare(self, backup: Path, *, read_all: bool = True) -> Compared:
-        return inventory.compare(inventory.read(Bundle(backup)), self.house.stores, read_all=read_all)
+        return inventory.compare(inventory.read(Bundle(backup)), self.container.stores, read_all=read_all)
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,14 @@ def small_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["folder", S3])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, small_books: Path) -> Kept:
     prefix = f"kept-{secrets.token_hex(4)}"
-    house = SafeHouse(tmp_path, small_books)
+    container = SafeHouse(tmp_path, small_books)
     for name in ("store", "replica"):
         place: StoreSettings = FolderStore(tmp_path / name / prefix, prefix)
         if request.param == "s3":
             place = request.getfixturevalue("s3_server").place(f"{prefix}-{name}")
-        house.stores[name] = open_store(place)
-        house.stores[name].ensure()
-    return Kept(house, prefix)
+        container.stores[name] = open_store(place)
+        container.stores[name].ensure()
+    return Kept(container, prefix)
 
 
 def test_stores_that_nobody_touched_are_as_they_were(kept: Kept) -> None:
@@ -98,7 +98,7 @@ def test_each_object_that_is_missing_is_named_with_its_store(kept: Kept) -> None
     kept.put("masters/stays/1")
     backup = kept.back_up()
     assert kept.store.delete("masters", gone.key, gone.version_id)
-    assert kept.house.stores["replica"].delete("replicas", far.key, far.version_id)
+    assert kept.container.stores["replica"].delete("replicas", far.key, far.version_id)
 
     found = kept.compare(backup)
 
@@ -148,7 +148,7 @@ def test_what_the_books_name_and_the_store_never_had_is_said_at_once(kept: Kept)
 
     backup = kept.back_up()
 
-    assert "quarantine/lost/1 is in the books and not in its store." in kept.house.said
+    assert "quarantine/lost/1 is in the books and not in its store." in kept.container.said
     assert kept.entries(backup)["quarantine/lost/1"].absent
     assert kept.compare(backup).faults == []
 

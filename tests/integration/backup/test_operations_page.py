@@ -19,25 +19,25 @@ PLACES = ("/backup/", "/loan-keys/", "/keys-apart/", "/drill")
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SafeHouse:
-    house = SafeHouse(tmp_path, prepare_books(tmp_path / "books.db", MADE_FOR))
+def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SafeHouse:
+    container = SafeHouse(tmp_path, prepare_books(tmp_path / "books.db", MADE_FOR))
     for name in ("store", "replica"):  # as the settings make them, under their own prefixes
         monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}_FOLDER", str(tmp_path / name))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
-    return house
+    return container
 
 
-def typed(house: SafeHouse, line: str) -> int:
+def typed(container: SafeHouse, line: str) -> int:
     """The code with which a line of the page ends; its places are folders of the test."""
-    line = line.replace("/safe/identity.txt", str(house.identity)).replace("RECIPIENT", house.recipient)
+    line = line.replace("/safe/identity.txt", str(container.identity)).replace("RECIPIENT", container.recipient)
     for place in PLACES:
-        line = line.replace(place, f"{house.root}{place}")
+        line = line.replace(place, f"{container.root}{place}")
     words = shlex.split(line)
     given = dict(word.split("=", 1) for word in words if re.match(r"FOOTAGE_DESK_\w+=", word))
     ended = CliRunner().invoke(cli_main.app, words[len(given) + 1 :], env=given)
-    house.said.append(ended.output)
+    container.said.append(ended.output)
     return ended.exit_code
 
 
@@ -50,20 +50,20 @@ def lines(heading: str) -> list[str]:
     return [line for line in re.findall(rf"(?:^ +|`)({calls})", section, re.MULTILINE) if "/tmp/" not in line]  # noqa: S108
 
 
-def test_the_page_is_followed_from_a_backup_to_the_drill(house: SafeHouse) -> None:
+def test_the_page_is_followed_from_a_backup_to_the_drill(container: SafeHouse) -> None:
     backing_up, restoring, drill = lines("## Backup"), lines("## Restore"), lines("### The drill")
     assert [len(found) for found in (backing_up, restoring, drill)] == [4, 2, 1]
-    house.loan_keys.create("nobody-knows-it")
+    container.loan_keys.create("nobody-knows-it")
 
     for line in backing_up:
-        assert typed(house, line) == 0, house.told()
-    assert typed(house, drill[0]) == 0, house.told()
-    shutil.rmtree(house.root / "var")
+        assert typed(container, line) == 0, container.told()
+    assert typed(container, drill[0]) == 0, container.told()
+    shutil.rmtree(container.root / "var")
     for line in restoring:
-        assert typed(house, line) == 0, house.told()
+        assert typed(container, line) == 0, container.told()
 
-    assert (house.root / "var" / "keys" / "vault" / "vault-identity.txt").exists()
-    assert (house.root / "drill" / "register.db").exists()
-    assert not (house.root / "drill" / "keys" / "loans").exists()
+    assert (container.root / "var" / "keys" / "vault" / "vault-identity.txt").exists()
+    assert (container.root / "drill" / "register.db").exists()
+    assert not (container.root / "drill" / "keys" / "loans").exists()
     read = [line for line in (*backing_up, *drill, *restoring) if "footage-desk restore" in line]
-    assert house.told().count("as they were written") == len(read)
+    assert container.told().count("as they were written") == len(read)

@@ -18,7 +18,7 @@ from whole_house import Places
 from services.app.evidence import sources_of
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.signatures import challenges as signature_challenges
@@ -37,16 +37,16 @@ from services.verifier.report import Report
 
 @pytest.fixture
 async def desk(tmp_path: Path, case_footage: Footage, case_books: Path) -> AsyncIterator[People]:
-    async with open_desk(People, Places(tmp_path, case_footage, books=case_books), moment=MADE_FOR) as opened:
+    async with open_desk(People, Places(tmp_path, case_footage, database=case_books), moment=MADE_FOR) as opened:
         ensure_log_key(opened.settings.keys / FOLDER)
-        _ = opened.house.seal
+        _ = opened.container.seal
         yield opened
 
 
 async def packaged(desk: People, case: str, path: Path) -> Report:
     """The report on the case's package, which has to be sound."""
     number = str(desk.application(case).number)
-    made = await run_in_thread(package.make, sources_of(desk.house), number, path)
+    made = await run_in_thread(package.make, sources_of(desk.container), number, path)
     report = examine(path, [made.fingerprints["root"]])
     assert (report.failed, report.exit_code) == ([], 0)
     return report
@@ -124,13 +124,13 @@ async def test_a_passkeys_signature_is_checked_by_whoever_has_the_package(desk: 
         text = told["signature"]["passkey"][change]
         told["signature"]["passkey"][change] = ("A" if text[0] != "A" else "B") + text[1:]
         changed = {**contents, line.of: rfc8785.dumps(told)}
-        tampering.write(tmp_path / "changed.zip", tampering.resealed(changed, desk.house.seal))
+        tampering.write(tmp_path / "changed.zip", tampering.resealed(changed, desk.container.seal))
         first = examine(tmp_path / "changed.zip").failed[0]
         assert (first.check, first.of) == ("decision", line.of)
 
 
 async def closed(desk: People, case: str) -> None:
-    await desk.until(lambda unit: unit.session.get_one(Application, case).closed_at is not None, "the case's end")
+    await desk.until(lambda uow: uow.session.get_one(Application, case).closed_at is not None, "the case's end")
     await desk.quiet()
 
 
@@ -147,9 +147,9 @@ async def decided_by_passkey(desk: People, case: str, stage: str) -> None:
     with pytest.raises(Prepared) as caught:
         await desk.decide(case, stage, by=login, proof=preparing(form_sha256))
 
-    def keep(unit: Unit) -> Any:
-        own = [one.credential_id for one in passkeys.of(unit, person, PLACE)]
-        return signature_challenges.keep(unit, caught.value, PLACE, own)
+    def keep(uow: UnitOfWork) -> Any:
+        own = [one.credential_id for one in passkeys.of(uow, person, PLACE)]
+        return signature_challenges.keep(uow, caught.value, PLACE, own)
 
     shown = await desk.as_person(login, keep)
     answer = Assertion(shown.pending, passkey.assertion(shown.options["challenge"]))

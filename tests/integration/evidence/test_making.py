@@ -27,12 +27,12 @@ from services.verifier.examination import examine
 async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
     tmp_path: Path, case_footage: Footage, case_books: Path
 ) -> None:
-    async with open_desk(People, Places(tmp_path, case_footage, books=case_books), moment=MADE_FOR) as desk:
+    async with open_desk(People, Places(tmp_path, case_footage, database=case_books), moment=MADE_FOR) as desk:
         with pytest.raises(Fatal, match="not on this machine"):
-            sources_of(desk.house)
+            sources_of(desk.container)
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.house.seal
-        sources = sources_of(desk.house)
+        _ = desk.container.seal
+        sources = sources_of(desk.container)
         case = await desk.apply("cam1")
         number = str(desk.application(case).number)
         target = tmp_path / "made" / "case.zip"
@@ -69,8 +69,8 @@ async def test_a_package_is_made_from_books_on_postgresql(
     places = Places(tmp_path, case_footage, database_url=postgres_database())
     async with open_desk(People, places, moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.house.seal
-        sources = sources_of(desk.house)
+        _ = desk.container.seal
+        sources = sources_of(desk.container)
         case = await lend(desk, sources, ("cam1",))
         await anchor(desk, sources)
         await desk.apply("cam1")  # so that the package has a newer checkpoint, and nothing else names the anchored one

@@ -42,10 +42,10 @@ class UnsignedLabels:
 async def test_a_package_that_would_not_hold_is_not_made(
     tmp_path: Path, case_footage: Footage, case_books: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_desk(People, Places(tmp_path, case_footage, books=case_books), moment=MADE_FOR) as desk:
+    async with open_desk(People, Places(tmp_path, case_footage, database=case_books), moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.house.seal
-        sources = sources_of(desk.house)
+        _ = desk.container.seal
+        sources = sources_of(desk.container)
         number = str(desk.application(await lend(desk, sources, ("cam1",))).number)
         target = tmp_path / "made" / "case.zip"
 
@@ -58,7 +58,7 @@ async def test_a_package_that_would_not_hold_is_not_made(
         await refused("it was sealed before labels were signed", store=UnsignedLabels(sources.store))
         kept = signed_acts.of_application
         with monkeypatch.context() as patched:
-            patched.setattr(signed_acts, "of_application", lambda unit, id_: kept(unit, id_)[1:])
+            patched.setattr(signed_acts, "of_application", lambda uow, id_: kept(uow, id_)[1:])
             await refused("was not kept whole")
         with monkeypatch.context() as patched:
             patched.setattr(Paper, "sha256", "0" * 64)

@@ -287,8 +287,8 @@ def a_label_that_says(name: str, value: Any, of: str = MASTER) -> Change:
 
 def a_label_whose_books_say(name: str, value: Any, of: str = MASTER) -> Change:
     def change(contents: Contents, made: Made) -> Contents:
-        books = {**open_envelope(contents[of]).predicate["books"], name: value}
-        return {**contents, of: relabelled(contents[of], made.seal, books=books)}
+        database = {**open_envelope(contents[of]).predicate["books"], name: value}
+        return {**contents, of: relabelled(contents[of], made.seal, database=database)}
 
     return change
 

@@ -66,11 +66,11 @@ def as_csv(_context: Any, value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class House:
+class Container:
     """An organisation with a case at every stage; ``known`` are identifiers, ``signed_in`` is each role's session."""
 
     app: FastAPI
-    books: Path
+    database: Path
     known: Mapping[str, str]
     fields: Mapping[str, str]
     signed_in: Mapping[str, Mapping[str, Any]]
@@ -92,10 +92,10 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     folder = tmp_path_factory.mktemp("house")
-    books = folder / "register.db"
-    desk = ReviewDesk(f"sqlite:///{books}")
+    database = folder / "register.db"
+    desk = ReviewDesk(f"sqlite:///{database}")
     engine, keys = with_one_stuck()
     known = {**lend(desk), **besides(desk), **keys}
     fields = {
@@ -110,7 +110,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     store.ensure()
     app = portal_over(
         {
-            "register": desk.register,
+            "database": desk.database,
             "settings": Settings(data_dir=folder, public_url=ADDRESS, recorder_roots=ROOTS),
             "store": store,
             "loan_keys": LoanKeys(folder / "loans"),
@@ -124,7 +124,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     )
     signed_in = {role: sign_in(app, role) for role in ROLES}
     desk.close()
-    return House(app, books, known, fields, signed_in)
+    return Container(app, database, known, fields, signed_in)
 
 
 async def nothing_wrong() -> list[Any]:
@@ -143,26 +143,28 @@ def camel(name: str) -> str:
 
 
 @pytest.fixture
-def fresh(house: House, tmp_path: Path) -> Iterator[House]:
+def fresh(container: Container, tmp_path: Path) -> Iterator[Container]:
     """The house as it was, whatever the calls before have done."""
-    shutil.copy(house.books, tmp_path / "register.db")
-    register = open_database(
+    shutil.copy(container.database, tmp_path / "register.db")
+    database = open_database(
         f"sqlite:///{tmp_path / 'register.db'}",
         FixedClock(NOON),
         Rules(max_use_days=30),
         secrets=Box(),
         real=FixedClock(REAL),
     )
-    dependencies = house.app.state.dependencies
-    dependencies["register"] = register
-    house.app.state.verifier = Verifier(register, dependencies["store"])  # it keeps the register that it was made with
-    yield house
-    register.close()
+    dependencies = container.app.state.dependencies
+    dependencies["database"] = database
+    container.app.state.verifier = Verifier(
+        database, dependencies["store"]
+    )  # it keeps the register that it was made with
+    yield container
+    database.close()
 
 
 @pytest.fixture(scope="module")
-def described(house: House) -> Any:
-    return schemathesis.openapi.from_asgi("/api/openapi.json", house.app)
+def described(container: Container) -> Any:
+    return schemathesis.openapi.from_asgi("/api/openapi.json", container.app)
 
 
 CALLS = sorted(
@@ -181,7 +183,7 @@ def filled(body: Any, fields: Mapping[str, str]) -> Any:
 
 
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
-def test_every_answer_is_one_that_the_description_has(path: str, method: str, described: Any, fresh: House) -> None:
+def test_every_answer_is_one_that_the_description_has(path: str, method: str, described: Any, fresh: Container) -> None:
     route, operation = f"{method} {path}", described[path][method]
     anything = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
@@ -209,7 +211,7 @@ def but_for_one(ordinary: dict[str, Any] | None, anything: Any, place: int) -> A
 
 
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
-def test_an_ordinary_call_is_answered_as_described(path: str, method: str, described: Any, fresh: House) -> None:
+def test_an_ordinary_call_is_answered_as_described(path: str, method: str, described: Any, fresh: Container) -> None:
     route = f"{method} {path}"
     names = {name: value for name, value in fresh.known.items() if f"{{{name}}}" in path}
     body = fresh.body(route)

@@ -14,7 +14,7 @@ from review_desk import NOON, ReviewDesk
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.drafts import Draft
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval import attempts, preservations, recorder_coverage, uploads
 from services.domain.retrieval.uploads import Facts, Measured
 from services.recorders.base import RecorderDown
@@ -44,11 +44,11 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-def _berlin(unit: Unit) -> None:
-    unit.session.add(Recorder(id="away", name="B", site="Werk", kind="folder", configuration={}, zone="Europe/Berlin"))
-    unit.session.flush()
+def _berlin(uow: UnitOfWork) -> None:
+    uow.session.add(Recorder(id="away", name="B", site="Werk", kind="folder", configuration={}, zone="Europe/Berlin"))
+    uow.session.flush()
     names = {"name_zh": "柏林大门", "name_en": "Berlin gate", "place_zh": "门口", "place_en": "entrance"}
-    unit.session.add(Camera(id="berlin", recorder_id="away", channel="1", retention_days=3650, **names))
+    uow.session.add(Camera(id="berlin", recorder_id="away", channel="1", retention_days=3650, **names))
 
 
 @pytest.fixture
@@ -478,10 +478,10 @@ async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: 
     asked = Span(NOON - timedelta(hours=3), NOON)
     item = desk.the(Item)
 
-    def keep(unit: Unit) -> None:
-        attempt = attempts.begin(unit, "quarantine", application_id=application_id, item_id=item.id, job_key=1)
-        unit.session.flush()
-        preservations.keep(unit, attempt.id, "v1", asked, {"outcome": "complete", "versionId": "v1"})
+    def keep(uow: UnitOfWork) -> None:
+        attempt = attempts.begin(uow, "quarantine", application_id=application_id, item_id=item.id, job_key=1)
+        uow.session.flush()
+        preservations.keep(uow, attempt.id, "v1", asked, {"outcome": "complete", "versionId": "v1"})
 
     desk.run(keep)
     form = {name: value for name, value in filled().items() if name.startswith("items-")}
@@ -500,14 +500,14 @@ async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: 
 
 @pytest.mark.requirement("R8", "R9")
 async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: ReviewDesk, portal: Portal) -> None:
-    def bring(unit: Unit) -> str:
+    def bring(uow: UnitOfWork) -> str:
         facts = Facts("meeting", "安全例会", "", "会议室", "王芳", "", "Asia/Shanghai", NOON - HOUR, "会议纪要")
-        upload = uploads.announce(unit, facts, None)
+        upload = uploads.announce(uow, facts, None)
         asked = [(NOON - HOUR).isoformat(), (NOON - HOUR / 2).isoformat()]
         sealed = {"coverage": {"asked": asked, "covered": [asked], "gaps": []}, "outcome": "complete"}
         measured = Measured("a" * 64, 9, HOUR / 2, ("h264",), None, sealed)
-        unit.session.flush()
-        assert uploads.received(unit, upload.id, measured, lambda sealed, _start: sealed)
+        uow.session.flush()
+        assert uploads.received(uow, upload.id, measured, lambda sealed, _start: sealed)
         return upload.id
 
     upload_id = desk.run(bring, by="drafter")

@@ -342,17 +342,17 @@ async def test_what_a_dead_process_or_a_forgotten_draft_has_left_is_swept(
     desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
     dead = await announced(drafter)
-    desk.register.run_now(Actor("person", "drafter"), uploads.begin, dead)
+    desk.database.run_now(Actor("person", "drafter"), uploads.begin, dead)
     forgotten = await announced(drafter)
     await sent(drafter, forgotten, film)
     desk.clock.turn(upload_sources.KEPT_UNUSED + timedelta(hours=1))
 
-    await sweep_abandoned(desk.register, store, None, None, all_open=False)
+    await sweep_abandoned(desk.database, store, None, None, all_open=False)
 
     assert left(store) == []
     states = {one.id: one.state for one in desk.all(Upload)}
     assert states == {dead: "failed", forgotten: "removed"}
-    assert await sweep_abandoned(desk.register, store, None, None, all_open=True) == 0
+    assert await sweep_abandoned(desk.database, store, None, None, all_open=True) == 0
 
 
 async def test_what_was_said_of_a_file_that_did_not_come_need_not_be_typed_again(

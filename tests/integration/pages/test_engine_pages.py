@@ -64,7 +64,7 @@ async def test_who_reads_variables_is_in_the_trail_of_the_case(
 ) -> None:
     browser, keys = await portal.signed_in("admin"), engine[1]
     application_id = desk.submitted()
-    desk.run(lambda unit: _began(unit, application_id, int(keys["instance_key"])))
+    desk.run(lambda uow: _began(uow, application_id, int(keys["instance_key"])))
     path = f"/admin/engine/instances/{keys['instance_key']}/variables"
 
     part = await browser.get(path, headers={"HX-Request": "true"})
@@ -139,5 +139,5 @@ async def test_a_key_of_nothing_finds_nothing(portal: Portal, key: str) -> None:
         assert (await browser.post("/api/admin/engine/" + path.format(key), json={})).status_code == 404
 
 
-def _began(unit: Any, application_id: str, instance_key: int) -> None:
-    unit.session.get_one(Application, application_id).process_instance_key = instance_key
+def _began(uow: Any, application_id: str, instance_key: int) -> None:
+    uow.session.get_one(Application, application_id).process_instance_key = instance_key

@@ -66,12 +66,12 @@ class Office:
     """Everybody of the demo organisation at a browser of their own, and the engine's hand on the workers."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.register = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
-        database_schema.migrate(self.register.engine)
-        self.register.run_now(Actor("system", "test"), seed_demo, folder)
+        self.database = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
+        database_schema.migrate(self.database.engine)
+        self.database.run_now(Actor("system", "test"), seed_demo, folder)
         self.app = portal_over(
             {
-                "register": self.register,
+                "database": self.database,
                 "settings": Settings.load(data_dir=folder),
                 "recorders": lambda _kind, _configuration: Recorder(),
             }
@@ -102,8 +102,8 @@ class Office:
         wanted = {field.name for field in fields(worker.command)}
         given = {"job_key": next(self.job_keys), "process_instance_key": 4711, **variables}
         command = worker.command(**{name: value for name, value in given.items() if name in wanted})
-        first = await worker.handle(command, register=self.register)
-        assert await worker.handle(command, register=self.register) == first
+        first = await worker.handle(command, database=self.database)
+        assert await worker.handle(command, database=self.database) == first
         return first
 
     async def review(self, application_id: str, stage: str) -> str:
@@ -124,10 +124,10 @@ class Office:
         return await self.post(login, f"/api/reviews/{review_id}/decide", body)
 
     def messages(self) -> list[OutboxMessage]:
-        def read(unit: Any) -> list[OutboxMessage]:
-            return list(unit.session.scalars(select(OutboxMessage).order_by(OutboxMessage.created_at)))
+        def read(uow: Any) -> list[OutboxMessage]:
+            return list(uow.session.scalars(select(OutboxMessage).order_by(OutboxMessage.created_at)))
 
-        return self.register.run_now(Actor("system", "test"), read)
+        return self.database.run_now(Actor("system", "test"), read)
 
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -140,7 +140,7 @@ async def office(any_database_url: str, tmp_path: Path, monkeypatch: pytest.Monk
     yield office
     for browser in office.browsers.values():
         await browser.aclose()
-    office.register.close()
+    office.database.close()
 
 
 def form(**changes: Any) -> dict[str, Any]:
@@ -249,11 +249,11 @@ async def test_a_release_shows_the_picture_and_takes_a_second_person(office: Off
     assert second.json()["published"] is True
     assert office.messages()[-1].variables == {"decision": "approved"}
 
-    def pictures_seen(unit: Any) -> int:
-        return len(list(unit.session.scalars(select(AuditEvent).where(AuditEvent.action == "picture-read"))))
+    def pictures_seen(uow: Any) -> int:
+        return len(list(uow.session.scalars(select(AuditEvent).where(AuditEvent.action == "picture-read"))))
 
     # the look outside recorded footage was a look as well; the refused ones were none
-    assert office.register.run_now(Actor("system", "test"), pictures_seen) == 2
+    assert office.database.run_now(Actor("system", "test"), pictures_seen) == 2
 
 
 @pytest.mark.requirement("R22", "R24")

@@ -36,10 +36,10 @@ READS_ARE_BOOKED = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileHouse]:
-    house = HostileHouse(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'register.db'}")
-    yield house
-    house.close()
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileHouse]:
+    container = HostileHouse(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'register.db'}")
+    yield container
+    container.close()
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +49,8 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def portal(house: HostileHouse) -> AsyncIterator[Portal]:
-    async with house.portal() as portal:
+async def portal(container: HostileHouse) -> AsyncIterator[Portal]:
+    async with container.portal() as portal:
         yield portal
 
 
@@ -65,12 +65,12 @@ def bare(route: Route) -> str:
 
 @pytest.mark.requirement("R52")
 async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
-    house: HostileHouse, portal: Portal
+    container: HostileHouse, portal: Portal
 ) -> None:
     victim, attacker = await portal.signed_in("admin"), await portal.signed_in("admin")
     foreign = attacker.headers["X-CSRF-Token"]
     own = victim.headers.pop("X-CSRF-Token")
-    before = house.everything()
+    before = container.everything()
 
     wrong = []
     for route in routes(acts=True):
@@ -89,21 +89,21 @@ async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
             half = route.path.startswith("/sign-in/") and answer.status_code == 303  # there is no half session
             if not (refused or half):
                 wrong.append((route.name, header, body, answer.status_code))
-    after = house.everything()
+    after = container.everything()
     assert not wrong, "\n".join(map(str, wrong))
     assert {name for name in after if after[name] != before[name]} <= {"sign_ins"}  # when somebody was last seen
 
 
 @pytest.mark.requirement("R52")
-async def test_no_address_that_is_only_read_changes_anything(house: HostileHouse, portal: Portal) -> None:
-    known = {name: values[-1:] for name, values in house.known().items()}
+async def test_no_address_that_is_only_read_changes_anything(container: HostileHouse, portal: Portal) -> None:
+    known = {name: values[-1:] for name, values in container.known().items()}
     for role in ("drafter", "keeper", "head", "operator", "supervisor", "admin"):
         browser = await portal.signed_in(role)
-        before = house.everything()
+        before = container.everything()
         for route in routes(acts=False):
             for address in route.addresses(known):
                 await browser.get(address)
-        after = house.everything()
+        after = container.everything()
         assert {name for name in after if after[name] != before[name]} <= READS_ARE_BOOKED, role
 
 

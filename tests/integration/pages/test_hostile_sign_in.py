@@ -12,7 +12,7 @@ from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 SESSION, DOOR = "__Host-footage_desk_session", "__Host-footage_desk_door"
 ELSEWHERE = (
@@ -229,8 +229,8 @@ async def test_the_pages_of_the_door_are_not_kept_and_show_no_accounts(desk: Rev
 
 
 async def test_a_first_password_is_replaced_on_the_page(desk: ReviewDesk, portal: Portal) -> None:
-    def act(unit: Unit) -> None:
-        unit.session.get_one(Person, "head").must_change_password = True
+    def act(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "head").must_change_password = True
 
     desk.run(act)
     browser = portal.anonymous()
@@ -247,7 +247,7 @@ async def test_a_first_password_is_replaced_on_the_page(desk: ReviewDesk, portal
 
 @pytest.mark.requirement("R25", "R52")
 async def test_a_second_factor_is_set_up_at_the_door_where_it_must_be(desk: ReviewDesk, portal: Portal) -> None:
-    object.__setattr__(desk.register.rules, "second_factor", "signers")
+    object.__setattr__(desk.database.rules, "second_factor", "signers")
     browser = portal.anonymous()
     answer = await sign_in(browser, "security-head", next="/account")
     assert answer.headers["location"] == "/sign-in/enrolment?next=%2Faccount"

@@ -40,7 +40,7 @@ def desk(any_database_url: str, tmp_path: Path) -> Iterator[Desk]:
     (tmp_path / "nothing").mkdir()
     desk = Desk(tmp_path, tmp_path / "nothing", database_url=any_database_url)
     yield desk
-    desk.register.close()
+    desk.database.close()
 
 
 def at_once(*acts: Any) -> list[Any]:
@@ -95,7 +95,7 @@ def test_a_draft_that_changes_while_it_is_handed_in_is_what_was_frozen(reviews: 
 @pytest.mark.parametrize("module", [retrieve_footage, encrypt_copy])
 async def test_a_job_that_names_the_item_of_another_case_gets_nothing(desk: Desk, module: ModuleType) -> None:
     own, other = desk.case("gate").approve(), desk.case("yard").approve()
-    desk.do(lambda unit: desk.lend_on_paper(unit, other))
+    desk.do(lambda uow: desk.lend_on_paper(uow, other))
     before = len(desk.rows(Copy))
 
     with pytest.raises(Fatal):
@@ -109,21 +109,21 @@ async def test_a_job_that_names_the_item_of_another_case_gets_nothing(desk: Desk
 @pytest.mark.parametrize("ended", ["withdrawn_at", "closed_at"])
 async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: str) -> None:
     case = desk.case("gate").approve()
-    desk.do(lambda unit: desk.lend_on_paper(unit, case))
+    desk.do(lambda uow: desk.lend_on_paper(uow, case))
     [offered] = desk.rows(HandOver)
     other = desk.case("yard").approve()
     with pytest.raises(Fatal, match="the register does not know it"):
         await desk.work(suspend_access, application_id=other.id, hand_over_id=offered.id)
 
-    def take_back(unit: Any) -> None:
-        for review in unit.session.query(hand_overs.Review).filter_by(stage="receipt").all():
-            unit.session.delete(review)
-        for copy in unit.session.query(Copy).all():
+    def take_back(uow: Any) -> None:
+        for review in uow.session.query(hand_overs.Review).filter_by(stage="receipt").all():
+            uow.session.delete(review)
+        for copy in uow.session.query(Copy).all():
             copy.hand_over_id = None
-        for entry in unit.session.query(hand_overs.custody.CustodyEntry).all():
-            unit.session.delete(entry)
-        unit.session.flush()
-        unit.session.delete(unit.session.get_one(HandOver, offered.id))
+        for entry in uow.session.query(hand_overs.custody.CustodyEntry).all():
+            uow.session.delete(entry)
+        uow.session.flush()
+        uow.session.delete(uow.session.get_one(HandOver, offered.id))
 
     desk.do(take_back)
     desk.change(Application, case.id, **{ended: desk.clock.now()})
@@ -137,7 +137,7 @@ async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: st
 @pytest.mark.requirement("R38", "R46")
 def test_a_download_that_is_asked_for_during_the_return_is_attested_for_or_refused(desk: Desk) -> None:
     case = desk.case("gate").approve(granted_way_of_use="download")
-    hand_over_id = desk.do(lambda unit: desk.lend_on_paper(unit, case))
+    hand_over_id = desk.do(lambda uow: desk.lend_on_paper(uow, case))
     both = at_once(lambda: case.accept(hand_over_id), lambda: case.accept(hand_over_id))
     assert not [answer for answer in both if isinstance(answer, (Refused, Fatal))]
     assert sorted(grant.action for grant in desk.rows(Grant)) == ["download", "view"]
@@ -160,12 +160,12 @@ def test_a_download_that_is_asked_for_during_the_return_is_attested_for_or_refus
 @pytest.mark.requirement("R2", "R55")
 def test_an_administrator_opens_no_copy_even_as_its_custodian(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    hand_over_id = desk.do(lambda unit: desk.lend_on_paper(unit, case))
+    hand_over_id = desk.do(lambda uow: desk.lend_on_paper(uow, case))
     case.accept(hand_over_id)
     [copy] = desk.rows(Copy)
     since = desk.clock.now() - timedelta(days=1)
     post = Post(person_id="custodian", department_id="works", kind="administrator", since=since)
-    desk.do(lambda unit: unit.session.add(post))
+    desk.do(lambda uow: uow.session.add(post))
 
     with pytest.raises(Refused) as refused:
         desk.as_person("custodian", viewings.open_viewing, copy.id, purpose_confirmed=True, address="x")

@@ -142,15 +142,15 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[HostileHouse]:
-    house = HostileHouse(f"sqlite:///{tmp_path / 'register.db'}")
-    yield house
-    house.close()
+def container(tmp_path: Path) -> Iterator[HostileHouse]:
+    container = HostileHouse(f"sqlite:///{tmp_path / 'register.db'}")
+    yield container
+    container.close()
 
 
 @pytest.fixture
-async def portal(house: HostileHouse) -> AsyncIterator[Portal]:
-    async with house.portal() as portal:
+async def portal(container: HostileHouse) -> AsyncIterator[Portal]:
+    async with container.portal() as portal:
         yield portal
 
 
@@ -256,10 +256,10 @@ def to_read() -> list[Route]:
 
 @pytest.mark.requirement("R52")
 async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
-    house: HostileHouse, portal: Portal
+    container: HostileHouse, portal: Portal
 ) -> None:
     opened, shown, wrong, walks = Counter[str](), set[str](), list[tuple[str, str, str]](), list[Walk]()
-    sent, names, known = set[str](), set[str](), house.known()
+    sent, names, known = set[str](), set[str](), container.known()
     with capture_logs():
         for role, browser in (await browsers_of(portal)).items():
             walks.append(Walk(role, browser, to_read()))
@@ -276,7 +276,7 @@ async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
             wrong += walk.wrong
             sent |= {form.action for form in walk.forms.values()}
     assert not wrong, "\n".join(map(str, wrong[:20]))
-    assert house.written - shown <= SHOWN_TO_NOBODY
+    assert container.written - shown <= SHOWN_TO_NOBODY
     acts = [route for route in every_route() if route.method == "POST" and not route.for_programs]
     unwritten = {route.path for route in acts if not any(route.pattern.fullmatch(action) for action in sent)}
     assert unwritten <= NOT_REACHED, unwritten - NOT_REACHED

@@ -12,7 +12,7 @@ from review_pages import Lens, decision, text_of
 
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Decision
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.forms import ItemAsked
 
 
@@ -86,7 +86,7 @@ async def test_what_a_conflict_bars_stands_apart_with_the_reason_and_who_can(
     if stage == "security-signature":  # T8: where Security is concerned Administration signs, here the drafter
         desk.post("office-head", "security-reviewer", "security")
         can = "office-deputy"
-        desk.run(lambda unit: unit.session.add(_deputy(unit)))
+        desk.run(lambda uow: uow.session.add(_deputy(uow)))
     application_id = desk.submitted(by=person)
     review_id = desk.opened(application_id, stage)
     browser = await portal.signed_in(person)
@@ -106,19 +106,19 @@ async def test_what_a_conflict_bars_stands_apart_with_the_reason_and_who_can(
     assert desk.all(Decision) == []
 
 
-def _deputy(unit: Unit) -> Any:
+def _deputy(uow: UnitOfWork) -> Any:
     from services.database.tables.people import Agreement, Person, Post  # noqa: PLC0415
 
-    like = unit.session.get_one(Person, "office-head")
+    like = uow.session.get_one(Person, "office-head")
     person = Person(
         id="office-deputy", login="office-deputy", name="office-deputy", department_id="office",
         password_hash=like.password_hash,
     )  # fmt: skip
-    unit.session.add(person)
-    unit.session.flush()
+    uow.session.add(person)
+    uow.session.flush()
     since, until = NOON - timedelta(days=9), NOON + timedelta(days=99)
-    unit.session.add(Post(person_id=person.id, department_id="office", kind="deputy", since=since))
-    return Agreement(person_id=person.id, version=unit.rules.agreement_version, signed_at=since, expires_at=until)
+    uow.session.add(Post(person_id=person.id, department_id="office", kind="deputy", since=since))
+    return Agreement(person_id=person.id, version=uow.rules.agreement_version, signed_at=since, expires_at=until)
 
 
 async def test_nobody_learns_from_the_inbox_of_a_case_that_concerns_them(desk: ReviewDesk, portal: Portal) -> None:

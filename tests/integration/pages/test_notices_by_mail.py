@@ -12,7 +12,7 @@ from review_desk import ReviewDesk
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.channels.check import check_mail
 from services.domain.notifications.channels.sender import Sender, channels_of
@@ -32,8 +32,8 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     rules = Rules(max_use_days=30, notice_channels=(MAIL,))
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", rules)
 
-    def address(unit: Unit) -> None:
-        unit.session.get_one(Person, "drafter").email = "drafter@works.example"
+    def address(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "drafter").email = "drafter@works.example"
 
     desk.run(address)
     yield desk
@@ -58,7 +58,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.register, channels_of(set_up)).send_due(MAIL)
+    return await Sender(desk.database, channels_of(set_up)).send_due(MAIL)
 
 
 def delivery(desk: ReviewDesk) -> Delivery:
@@ -75,7 +75,7 @@ async def test_a_mail_holds_a_sentence_a_number_and_a_link_in_the_recipients_lan
         assert await send(desk, settings(port)) == 0
 
     [mail] = post.mails
-    number = desk.run(lambda unit: notification_service.numbers(unit, [application_id]))[application_id]
+    number = desk.run(lambda uow: notification_service.numbers(uow, [application_id]))[application_id]
     assert mail["To"] == "drafter@works.example"
     assert mail["From"] == SENDER
     assert mail["Message-ID"] == f"<{delivery(desk).id}@footage.example>"
@@ -87,8 +87,8 @@ async def test_a_mail_holds_a_sentence_a_number_and_a_link_in_the_recipients_lan
 
 
 async def test_who_reads_english_is_written_to_in_english(desk: ReviewDesk) -> None:
-    def speak(unit: Unit) -> None:
-        unit.session.get_one(Person, "drafter").locale = "en"
+    def speak(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "drafter").locale = "en"
 
     desk.run(speak)
     post, _ = Post(), told(desk)
@@ -228,8 +228,8 @@ async def test_what_a_server_missed_while_it_was_down_arrives_when_it_is_back(de
 async def test_an_address_that_would_write_into_the_headers_gets_no_mail(desk: ReviewDesk, address: str) -> None:
     post = Post()
 
-    def spoil(unit: Unit) -> None:
-        unit.session.get_one(Person, "drafter").email = address
+    def spoil(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "drafter").email = address
 
     desk.run(spoil)
     told(desk)

@@ -59,7 +59,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.register, channels_of(set_up)).send_due(WEBHOOK)
+    return await Sender(desk.database, channels_of(set_up)).send_due(WEBHOOK)
 
 
 def delivery(desk: ReviewDesk) -> Delivery:
@@ -79,7 +79,7 @@ async def test_the_webhook_is_told_a_code_a_number_and_a_link_under_a_signature(
     assert json.loads(call.body) == {
         "id": row.id,
         "code": "copy-offered",
-        "number": desk.run(lambda unit: notification_service.numbers(unit, [application_id]))[application_id],
+        "number": desk.run(lambda uow: notification_service.numbers(uow, [application_id]))[application_id],
         "link": "https://footage.example/hand-overs/loan-1",
         "title_zh": "有一份副本待您签收。",
         "title_en": "A copy waits for your receipt.",

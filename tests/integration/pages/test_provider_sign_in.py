@@ -33,7 +33,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff
 from services.domain.accounts.single_sign_on.check import check_provider
 from services.domain.accounts.single_sign_on.http_client import Wire
@@ -117,8 +117,8 @@ def events(desk: ReviewDesk, action: str) -> list[AuditEvent]:
 
 
 def change(desk: ReviewDesk, person_id: str, **values: Any) -> None:
-    def act(unit: Unit) -> None:
-        person = unit.session.get_one(Person, person_id)
+    def act(uow: UnitOfWork) -> None:
+        person = uow.session.get_one(Person, person_id)
         for name, value in values.items():
             setattr(person, name, value)
 

@@ -68,7 +68,7 @@ async def test_a_copy_names_the_same_people_and_lets_who_has_left_be_taken_off(
     desk: ReviewDesk, portal: Portal
 ) -> None:
     earlier = desk.submitted(recipient_ids=("deputy", "head"))
-    desk.run(lambda unit: setattr(unit.session.get_one(Person, "head"), "active", False))
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "head"), "active", False))
     browser = await portal.signed_in("drafter")
 
     copied = (await browser.get(f"/apply?from={earlier}")).text

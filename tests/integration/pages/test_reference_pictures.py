@@ -18,7 +18,7 @@ from sqlalchemy import select
 from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import CameraPicture
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.domain.applications import directory
 from services.domain.cameras import photographs, reference_pictures
@@ -260,21 +260,21 @@ async def test_a_picture_with_a_file_behind_it_is_kept_without_the_file(admin: h
 
 
 def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
-    register = open_database(
+    database = open_database(
         f"sqlite:///{tmp_path / 'demo.db'}", FixedClock(NOON), Rules(max_use_days=30), secrets=Box()
     )
-    database_schema.migrate(register.engine)
+    database_schema.migrate(database.engine)
     clerk = Actor("system", "demo")
     with patch.object(organisation, "hash_password", lambda password: HASH):
-        register.run_now(clerk, organisation.seed_demo, tmp_path)
+        database.run_now(clerk, organisation.seed_demo, tmp_path)
     for _ in range(2):  # again changes nothing
-        register.run_now(clerk, organisation.seed_pictures)
+        database.run_now(clerk, organisation.seed_pictures)
 
-    def read(unit: Unit) -> list[tuple[int, int]]:
-        cameras = [line for line in directory.cameras(unit) if line.reference_picture]
-        return [colours(reference_pictures.read(unit, line.id))[:2] for line in cameras]
+    def read(uow: UnitOfWork) -> list[tuple[int, int]]:
+        cameras = [line for line in directory.cameras(uow) if line.reference_picture]
+        return [colours(reference_pictures.read(uow, line.id))[:2] for line in cameras]
 
-    assert register.run_now(clerk, read) == [(640, 360), (640, 360)]
-    events = register.run_now(clerk, lambda unit: unit.session.scalars(select(AuditEvent.action)).all())
+    assert database.run_now(clerk, read) == [(640, 360), (640, 360)]
+    events = database.run_now(clerk, lambda uow: uow.session.scalars(select(AuditEvent.action)).all())
     assert events.count("camera-picture-brought") == 2
-    register.close()
+    database.close()

@@ -58,8 +58,8 @@ async def test_what_people_write_is_shown_as_they_wrote_it_and_never_run(
     review_id = desk.opened(application_id, "preliminary")
     browser = await portal.signed_in("head")
     browser.cookies.set("footage_desk_language", language)
-    desk.run(lambda unit: setattr(unit.session.get_one(Camera, "camera"), "name_zh", HOSTILE))
-    desk.run(lambda unit: setattr(unit.session.get_one(Camera, "camera"), "name_en", HOSTILE))
+    desk.run(lambda uow: setattr(uow.session.get_one(Camera, "camera"), "name_zh", HOSTILE))
+    desk.run(lambda uow: setattr(uow.session.get_one(Camera, "camera"), "name_en", HOSTILE))
     refused = {**decision(desk, review_id, "rejected"), "password": "wrong", "reason": HOSTILE}
 
     pages = [
@@ -302,7 +302,7 @@ async def test_a_reviewer_sees_where_the_clock_leads_the_search_and_when_it_does
     head = await portal.signed_in("head")
 
     async def look(offset_ms: int | None) -> tuple[str, dict[str, Any]]:
-        desk.run(lambda unit: setattr(unit.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
+        desk.run(lambda uow: setattr(uow.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
         page = text_of(await head.get(f"/reviews/{review_id}/coverage", headers={"HX-Request": "true"}))
         return page, (await head.get(f"/api/reviews/{review_id}/coverage")).json()[0]
 

@@ -13,7 +13,7 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import reaches
 from services.domain.retrieval import attempts, preservations, progress
 from services.runtime.spans import Span
@@ -97,7 +97,7 @@ async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(
 
 async def test_the_inbox_leads_to_the_office_those_alone_whom_it_lets_in(desk: ReviewDesk, portal: Portal) -> None:
     desk.post("manager", "return-inspector", "storage")
-    desk.run(lambda unit: setattr(unit.session.get_one(Person, "manager"), "department_id", "storage"))
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "manager"), "department_id", "storage"))
 
     assert 'href="/storage"' in (await (await portal.signed_in("operator")).get("/inbox")).text
     assert 'href="/storage"' not in (await (await portal.signed_in("manager")).get("/inbox")).text
@@ -145,16 +145,14 @@ async def test_the_quarantine_is_shown_page_by_page_and_as_a_table(
     assert (await (await portal.signed_in("head")).get("/storage/preserved.csv")).status_code == 403
 
 
-def _preserved(unit: Unit, item_id: str, count: int) -> None:
-    item = unit.session.get_one(Item, item_id)
+def _preserved(uow: UnitOfWork, item_id: str, count: int) -> None:
+    item = uow.session.get_one(Item, item_id)
     for number in range(count):
-        attempt = attempts.begin(
-            unit, "quarantine", application_id=item.application_id, item_id=item_id, job_key=number
-        )
-        unit.session.flush()
+        attempt = attempts.begin(uow, "quarantine", application_id=item.application_id, item_id=item_id, job_key=number)
+        uow.session.flush()
         asked = Span(item.asked_start, item.asked_end)
-        preservations.keep(unit, attempt.id, "v1", asked, {"outcome": "complete"})
-        unit.session.flush()
+        preservations.keep(uow, attempt.id, "v1", asked, {"outcome": "complete"})
+        uow.session.flush()
 
 
 @pytest.mark.requirement("R34")
@@ -193,7 +191,7 @@ async def test_an_operator_compares_the_clock_in_a_picture(desk: ReviewDesk, por
 async def test_the_clock_in_a_picture_is_compared_where_the_recorder_tells_no_time(
     desk: ReviewDesk, portal: Portal, method: str | None, offered: bool
 ) -> None:
-    desk.run(lambda unit: [setattr(row, "clock_method", method) for row in unit.session.query(Recorder)])
+    desk.run(lambda uow: [setattr(row, "clock_method", method) for row in uow.session.query(Recorder)])
     operator = await portal.signed_in("operator")
 
     for page in [(await operator.get(path)).text for path in ("/storage", "/storage/recorders")]:
@@ -219,8 +217,8 @@ async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, por
     operator = await portal.signed_in("operator")
 
     def measured(days: int) -> None:
-        def act(unit: Unit) -> None:
-            reaches.measured(unit, unit.session.get_one(Camera, "camera"), unit.now - timedelta(days=days))
+        def act(uow: UnitOfWork) -> None:
+            reaches.measured(uow, uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))
 
         desk.run(act)
 

@@ -24,7 +24,7 @@ def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_server: S3Serv
     desk.store = open_store(s3_server.place(f"custody-{secrets.token_hex(4)}"))
     desk.store.ensure()
     yield desk
-    desk.register.close()
+    desk.database.close()
 
 
 @pytest.mark.requirement("R36", "R40")

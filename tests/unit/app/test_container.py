@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from services.app import server
-from services.app.container import House, open_house
+from services.app.container import Container, open_container
 from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return open_house(Settings.load(data_dir=tmp_path), apart=True)
+def container(tmp_path: Path) -> Container:
+    return open_container(Settings.load(data_dir=tmp_path), apart=True)
 
 
-def opened(house: House) -> set[str]:
-    folder = house.settings.data_dir
+def opened(container: Container) -> set[str]:
+    folder = container.settings.data_dir
     keys = folder / "keys"
     places = {"store": folder / "store", "replica": folder / "replica", "vault": keys / "vault", "seal": keys / "seal"}
     return {name for name, place in places.items() if place.exists()}
@@ -32,23 +32,25 @@ def opened(house: House) -> set[str]:
         ("re-archive", {"store", "replica", "seal"}),
     ],
 )
-def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(house: House, job_type: str, asked_for: set[str]) -> None:
-    given = house.for_workers(server.only([job_type]).workers)
+def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(
+    container: Container, job_type: str, asked_for: set[str]
+) -> None:
+    given = container.for_workers(server.only([job_type]).workers)
 
-    assert opened(house) == asked_for
+    assert opened(container) == asked_for
     assert {"register", "loan_keys"} <= set(given)
 
 
-def test_the_portal_opens_neither_the_replica_nor_the_vaults_keys(house: House) -> None:
-    _ = house.for_portal
+def test_the_portal_opens_neither_the_replica_nor_the_vaults_keys(container: Container) -> None:
+    _ = container.for_portal
 
-    assert opened(house) == {"store"}
+    assert opened(container) == {"store"}
 
 
 def test_everything_in_one_process_opens_both_stores_before_it_starts(tmp_path: Path) -> None:
-    house = open_house(Settings.load(data_dir=tmp_path))
+    container = open_container(Settings.load(data_dir=tmp_path))
 
-    assert opened(house) == {"store", "replica"}
+    assert opened(container) == {"store", "replica"}
 
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:

@@ -14,5 +14,5 @@ def small_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(tmp_path: Path, small_books: Path) -> SafeHouse:
+def container(tmp_path: Path, small_books: Path) -> SafeHouse:
     return SafeHouse(tmp_path, small_books)

@@ -149,8 +149,8 @@ def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Pa
 
 
 def test_books_that_somebody_uses_are_not_filled(tmp_path: Path) -> None:
-    books = prepare_books(tmp_path / "register.db", MADE_FOR)
+    database = prepare_books(tmp_path / "register.db", MADE_FOR)
 
-    ended = CliRunner().invoke(cli_main.app, ["bench", "register", "--database-url", f"sqlite:///{books}"])
+    ended = CliRunner().invoke(cli_main.app, ["bench", "register", "--database-url", f"sqlite:///{database}"])
     assert ended.exit_code == 1
     assert "they are not empty" in ended.stderr

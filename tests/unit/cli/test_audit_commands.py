@@ -45,7 +45,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
     desk = Desk(tmp_path / "var")
     yield desk
-    desk.trail.register.close()
+    desk.trail.database.close()
 
 
 @pytest.mark.requirement("R52")

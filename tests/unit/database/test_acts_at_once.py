@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from services.backup.database_export import snapshot
 from services.database import unit_of_work
 from services.database.tables.people import Department
-from services.database.unit_of_work import EVERY_COMMIT, Actor, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.verification import recompute
 from services.domain.wiring import open_database
@@ -31,7 +31,7 @@ ACTOR = Actor("system", "test")
 PATIENCE = 30.0  # seconds until a test that hangs fails
 DEPARTMENT = "INSERT {} INTO departments (id, name_zh, name_en, kind) VALUES ('{}', '生产部', 'Production', 'business')"
 
-Act = Callable[[Unit], Any]
+Act = Callable[[UnitOfWork], Any]
 
 
 class Company:
@@ -39,25 +39,25 @@ class Company:
 
     def __init__(self, file: Path) -> None:
         self.file, self.url = file, f"sqlite:///{file}"
-        self.register = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
-        lay_out(self.register)
+        self.database = open_database(self.url, FixedClock(NOON), Rules(max_use_days=30))
+        lay_out(self.database)
 
     def together(self, *acts: Act) -> list[Any]:
         """What each answers or raises: the first is at work until the threads of all others have begun."""
         begun, others = threading.Event(), threading.Semaphore(0)
 
-        def first(unit: Unit) -> Any:
+        def first(uow: UnitOfWork) -> Any:
             begun.set()
             for _ in acts[1:]:
                 assert others.acquire(timeout=PATIENCE)
-            return acts[0](unit)
+            return acts[0](uow)
 
         def other(act: Act) -> Any:
             others.release()
-            return self.register.run_now(ACTOR, act)
+            return self.database.run_now(ACTOR, act)
 
         with ThreadPoolExecutor(len(acts)) as pool:
-            ended: list[Future[Any]] = [pool.submit(self.register.run_now, ACTOR, first)]
+            ended: list[Future[Any]] = [pool.submit(self.database.run_now, ACTOR, first)]
             assert begun.wait(PATIENCE)
             ended += [pool.submit(other, act) for act in acts[1:]]
             return [one.exception(PATIENCE) or one.result() for one in ended]
@@ -80,40 +80,40 @@ class Company:
 def company(tmp_path: Path) -> Iterator[Company]:
     company = Company(tmp_path / "register.db")
     yield company
-    company.register.close()
+    company.database.close()
 
 
 def enter(key: str, then: Act | None = None) -> Act:
     """Enter a department with its event; answers which there are."""
 
-    def act(unit: Unit) -> list[str]:
-        unit.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-        audit_trail.record(unit, "department-entered", "department", key)
-        unit.session.flush()
+    def act(uow: UnitOfWork) -> list[str]:
+        uow.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
+        audit_trail.record(uow, "department-entered", "department", key)
+        uow.session.flush()
         if then is not None:
-            then(unit)
-        return sorted(unit.session.scalars(select(Department.id)))
+            then(uow)
+        return sorted(uow.session.scalars(select(Department.id)))
 
     return act
 
 
 def fail(error: BaseException) -> Act:
-    def act(_unit: Unit) -> None:
+    def act(_unit: UnitOfWork) -> None:
         raise error
 
     return act
 
 
-def break_at_commit(unit: Unit) -> None:
-    unit.session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    unit.session.execute(
+def break_at_commit(uow: UnitOfWork) -> None:
+    uow.session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    uow.session.execute(
         text("INSERT INTO rule_changes (at, changed_by, rule, reason) VALUES ('2031-03-04', 'nobody', 'x', 'y')")
     )
 
 
 def test_an_act_sees_what_was_done_before_and_is_on_the_disk_when_it_is_heard_of(company: Company) -> None:
     heard: dict[int, list[str]] = {}
-    company.register.on(EVERY_COMMIT, lambda: heard.setdefault(threading.get_ident(), company.on_disk()))
+    company.database.on(EVERY_COMMIT, lambda: heard.setdefault(threading.get_ident(), company.on_disk()))
 
     answers = company.together(enter("a"), enter("b"), enter("c"))
 
@@ -139,8 +139,8 @@ def test_an_act_that_fails_leaves_nothing_and_its_neighbours_stay(
 
 
 def test_what_is_counted_after_a_refusal_has_a_transaction_of_its_own(company: Company) -> None:
-    def refused(unit: Unit) -> None:
-        unit.after_refusal.append(enter("counted"))
+    def refused(uow: UnitOfWork) -> None:
+        uow.after_refusal.append(enter("counted"))
         raise Refused("no", "不", "No")
 
     company.together(enter("a"), enter("b", refused), enter("c"))
@@ -149,9 +149,9 @@ def test_what_is_counted_after_a_refusal_has_a_transaction_of_its_own(company: C
 
 
 def test_a_part_and_a_conflict_are_undone_alone(company: Company) -> None:
-    def conflicts(unit: Unit) -> None:
-        with suppress(IntegrityError), unit.savepoint():
-            enter("a")(unit)
+    def conflicts(uow: UnitOfWork) -> None:
+        with suppress(IntegrityError), uow.savepoint():
+            enter("a")(uow)
 
     answers = company.together(enter("a"), enter("b", conflicts), enter("a"), enter("c"))
 
@@ -162,7 +162,7 @@ def test_a_part_and_a_conflict_are_undone_alone(company: Company) -> None:
 
 def test_a_commit_that_fails_fails_alone_and_the_next_works(company: Company) -> None:
     heard: list[str] = []
-    company.register.on(EVERY_COMMIT, lambda: heard.append("commit"))
+    company.database.on(EVERY_COMMIT, lambda: heard.append("commit"))
 
     answers = company.together(enter("a"), enter("b", break_at_commit), enter("c"))
 
@@ -175,16 +175,16 @@ def test_a_commit_that_fails_fails_alone_and_the_next_works(company: Company) ->
 def test_where_sqlite_ends_the_transaction_nobody_is_told_of_success(
     company: Company, place: int, goes_on: str
 ) -> None:
-    company.register.run_now(ACTOR, enter("before"))
+    company.database.run_now(ACTOR, enter("before"))
 
-    def lose(unit: Unit) -> None:
+    def lose(uow: UnitOfWork) -> None:
         try:
-            unit.session.execute(text(DEPARTMENT.format("OR ROLLBACK", "before")))
+            uow.session.execute(text(DEPARTMENT.format("OR ROLLBACK", "before")))
         except IntegrityError:
             if goes_on == "with the error":
                 raise
             if goes_on == "with another act":
-                unit.session.execute(text(DEPARTMENT.format("", "on its own")))
+                uow.session.execute(text(DEPARTMENT.format("", "on its own")))
 
     acts: list[Act] = [enter("a"), enter("b"), enter("c")]
     acts[place] = lose
@@ -203,10 +203,10 @@ def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(
         other.execute("BEGIN IMMEDIATE")
         for key in "ab":
             with pytest.raises(Retryable, match="did not answer"):
-                company.register.run_now(ACTOR, enter(key))
+                company.database.run_now(ACTOR, enter(key))
         other.execute("ROLLBACK")
 
-    company.register.run_now(ACTOR, enter("c"))
+    company.database.run_now(ACTOR, enter("c"))
     assert company.kept() == ["c"]
 
 
@@ -220,8 +220,8 @@ def test_who_waits_for_another_process_asks_again_and_again(company: Company) ->
             if asked.count(unit_of_work.BEGIN) == 3:
                 other.execute("ROLLBACK")
 
-        event.listen(company.register.engine, "checkout", lambda raw, *_: raw.set_trace_callback(end_at_last))
-        company.register.run_now(ACTOR, enter("a"))
+        event.listen(company.database.engine, "checkout", lambda raw, *_: raw.set_trace_callback(end_at_last))
+        company.database.run_now(ACTOR, enter("a"))
 
     assert company.kept() == ["a"]
 
@@ -235,8 +235,8 @@ def test_others_write_on_the_same_engine_beside_the_units(company: Company) -> N
             assert connection.execute(select(Department.id).where(Department.id == key)).first() is None
 
     with ThreadPoolExecutor(3) as pool:
-        units = [pool.submit(company.register.run_now, ACTOR, enter(f"{number}")) for number in range(20)]
-        others = [pool.submit(directly, company.register.engine, "none") for _ in range(5)]
+        units = [pool.submit(company.database.run_now, ACTOR, enter(f"{number}")) for number in range(20)]
+        others = [pool.submit(directly, company.database.engine, "none") for _ in range(5)]
         for one in (*units, *others):
             one.result(PATIENCE)
     assert len(company.kept()) == 20
@@ -251,7 +251,7 @@ def test_whatever_many_threads_do_the_books_are_what_was_answered(company: Compa
         for turn in range(12):
             key, error = f"{chosen.choice([number, 'shared'])}-{turn}", chosen.choice(errors)
             with suppress(Refused, RuntimeError, KeyboardInterrupt, Retryable):
-                company.register.run_now(ACTOR, enter(key, fail(error) if error else None))
+                company.database.run_now(ACTOR, enter(key, fail(error) if error else None))
                 done.append(key)
         return done
 

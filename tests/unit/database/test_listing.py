@@ -7,7 +7,7 @@ import pytest
 from review_desk import ReviewDesk
 
 from services.database.listing import Listing
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
@@ -19,7 +19,7 @@ from services.domain.rules import service as rule_service
 
 pytestmark = pytest.mark.both_databases
 
-Read = Callable[[Unit, Listing], object]
+Read = Callable[[UnitOfWork, Listing], object]
 BOOKS: dict[str, tuple[str, Any, Read]] = {
     "copies out": ("reviewer", case_register.OutSort, case_register.copies_out),
     "at risk": ("reviewer", case_register.RiskSort, case_register.next_overwritten),
@@ -27,15 +27,15 @@ BOOKS: dict[str, tuple[str, Any, Read]] = {
     "deliveries": (
         "admin",
         delivery_queries.Sort,
-        lambda unit, listing: delivery_queries.listed(unit, "open", listing),
+        lambda uow, listing: delivery_queries.listed(uow, "open", listing),
     ),
     "recorders": ("admin", camera_recorders.Sort, camera_recorders.recorders),
     "cameras": ("admin", camera_service.Sort, camera_service.cameras),
-    "changes of rules": ("admin", rule_service.Sort, lambda unit, listing: rule_service.history(unit, None, listing)),
+    "changes of rules": ("admin", rule_service.Sort, lambda uow, listing: rule_service.history(uow, None, listing)),
     "people": (
         "admin",
         staff_queries.Sort,
-        lambda unit, listing: staff_queries.find(unit, staff_queries.Wanted(), listing).lines,
+        lambda uow, listing: staff_queries.find(uow, staff_queries.Wanted(), listing).lines,
     ),
     "departments": ("admin", staff_queries.DepartmentSort, staff_queries.departments),
     "preserved": ("operator", storage_office.KeptSort, storage_office.preserved),

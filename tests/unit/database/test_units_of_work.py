@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
-from services.database.unit_of_work import EVERY_COMMIT, Actor, Register, Unit
+from services.database.unit_of_work import EVERY_COMMIT, Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Retryable
 
@@ -22,80 +22,80 @@ NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 
 
-def department(unit: Unit, key: str) -> None:
-    unit.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-    audit_trail.record(unit, "department-entered", "department", key)
+def department(uow: UnitOfWork, key: str) -> None:
+    uow.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
+    audit_trail.record(uow, "department-entered", "department", key)
 
 
-def test_the_migrations_lead_to_what_the_tables_say(register: Register) -> None:
-    with register.engine.connect() as connection:
+def test_the_migrations_lead_to_what_the_tables_say(database: Database) -> None:
+    with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), database_schema.metadata()) == []
 
 
 @pytest.mark.requirement("R52")
-def test_an_act_and_its_audit_event_are_kept_together_or_not_at_all(register: Register) -> None:
-    def fail(unit: Unit) -> None:
-        department(unit, "one")
-        unit.session.flush()
+def test_an_act_and_its_audit_event_are_kept_together_or_not_at_all(database: Database) -> None:
+    def fail(uow: UnitOfWork) -> None:
+        department(uow, "one")
+        uow.session.flush()
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="middle"):
-        register.run_now(ACTOR, fail)
-    register.run_now(ACTOR, department, "two")
+        database.run_now(ACTOR, fail)
+    database.run_now(ACTOR, department, "two")
 
-    events = register.run_now(ACTOR, lambda unit: list(unit.session.scalars(select(AuditEvent.subject_id))))
+    events = database.run_now(ACTOR, lambda uow: list(uow.session.scalars(select(AuditEvent.subject_id))))
     assert events == ["two"]
 
 
 @pytest.mark.requirement("R52")
 @pytest.mark.parametrize("by", ["rollback", "error", "flush"])
-def test_a_part_of_an_act_that_is_undone_leaves_no_event(register: Register, by: str) -> None:
-    def act(unit: Unit) -> None:
-        department(unit, "before")
-        with suppress(RuntimeError, IntegrityError), unit.savepoint() as nested:
-            department(unit, "undone" if by != "flush" else "before")
+def test_a_part_of_an_act_that_is_undone_leaves_no_event(database: Database, by: str) -> None:
+    def act(uow: UnitOfWork) -> None:
+        department(uow, "before")
+        with suppress(RuntimeError, IntegrityError), uow.savepoint() as nested:
+            department(uow, "undone" if by != "flush" else "before")
             if by == "rollback":
                 nested.rollback()
             elif by == "error":
                 raise RuntimeError("in the middle")
-        with unit.savepoint():
-            department(unit, "after")
+        with uow.savepoint():
+            department(uow, "after")
 
-    register.run_now(ACTOR, act)
+    database.run_now(ACTOR, act)
 
     in_order = select(AuditEvent.subject_id).order_by(AuditEvent.seq)
-    events = register.run_now(ACTOR, lambda unit: list(unit.session.scalars(in_order)))
+    events = database.run_now(ACTOR, lambda uow: list(uow.session.scalars(in_order)))
     assert events == ["before", "after"]
-    assert register.run_now(ACTOR, lambda unit: set(unit.session.scalars(select(Department.id)))) == set(events)
+    assert database.run_now(ACTOR, lambda uow: set(uow.session.scalars(select(Department.id)))) == set(events)
 
 
-def test_whoever_comes_second_is_told_to_try_again(register: Register) -> None:
-    register.run_now(ACTOR, department, "one")
+def test_whoever_comes_second_is_told_to_try_again(database: Database) -> None:
+    database.run_now(ACTOR, department, "one")
 
     with pytest.raises(Retryable, match="came first"):
-        register.run_now(ACTOR, department, "one")
+        database.run_now(ACTOR, department, "one")
 
-    assert register.run_now(ACTOR, lambda unit: unit.session.scalar(select(func.count()).select_from(Department))) == 1
+    assert database.run_now(ACTOR, lambda uow: uow.session.scalar(select(func.count()).select_from(Department))) == 1
 
 
-def test_a_moment_without_a_zone_is_refused_and_others_come_back_in_utc(register: Register) -> None:
-    register.run_now(ACTOR, department, "one")
-    assert register.run_now(ACTOR, lambda unit: unit.session.scalars(select(AuditEvent.at)).one()) == NOON
+def test_a_moment_without_a_zone_is_refused_and_others_come_back_in_utc(database: Database) -> None:
+    database.run_now(ACTOR, department, "one")
+    assert database.run_now(ACTOR, lambda uow: uow.session.scalars(select(AuditEvent.at)).one()) == NOON
 
-    def naive(unit: Unit) -> None:
-        unit.session.scalars(select(AuditEvent).where(AuditEvent.at == NOON.replace(tzinfo=None)))
+    def naive(uow: UnitOfWork) -> None:
+        uow.session.scalars(select(AuditEvent).where(AuditEvent.at == NOON.replace(tzinfo=None)))
 
     with pytest.raises(StatementError, match="aware"):
-        register.run_now(ACTOR, naive)
+        database.run_now(ACTOR, naive)
 
 
-def test_listeners_hear_of_commits_and_of_nothing_else(register: Register) -> None:
+def test_listeners_hear_of_commits_and_of_nothing_else(database: Database) -> None:
     heard: list[str] = []
-    register.on(EVERY_COMMIT, lambda: heard.append("commit"))
+    database.on(EVERY_COMMIT, lambda: heard.append("commit"))
 
     with pytest.raises(ZeroDivisionError):
-        register.run_now(ACTOR, lambda unit: 1 // 0)
+        database.run_now(ACTOR, lambda uow: 1 // 0)
     assert heard == []
 
-    register.run_now(ACTOR, department, "one")
+    database.run_now(ACTOR, department, "one")
     assert heard == ["commit"]

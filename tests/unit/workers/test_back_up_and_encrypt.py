@@ -131,10 +131,10 @@ async def test_a_crash_after_the_loan_key_leaves_no_key_behind(desk: Desk, case:
 async def test_a_case_withdrawn_while_its_copy_is_made_keeps_no_copy_and_no_key(desk: Desk, case: Case) -> None:
     keep = copies.keep
 
-    def withdrawn_meanwhile(unit, *arguments):  # type: ignore[no-untyped-def]
-        unit.session.get_one(Application, case.id).withdrawn_at = unit.now
-        unit.session.flush()
-        return keep(unit, *arguments)
+    def withdrawn_meanwhile(uow, *arguments):  # type: ignore[no-untyped-def]
+        uow.session.get_one(Application, case.id).withdrawn_at = uow.now
+        uow.session.flush()
+        return keep(uow, *arguments)
 
     with patch.object(copies, "keep", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
         await encrypt(desk, case)

@@ -54,13 +54,13 @@ async def test_the_copies_are_offered_to_the_named_custodian_once(desk: Desk, ca
 
 @pytest.mark.requirement("R50")
 async def test_nothing_is_handed_over_while_the_longest_use_period_is_not_set(desk: Desk, case: Case) -> None:
-    desk.register.rules = replace(desk.rules, max_use_days=None)
+    desk.database.rules = replace(desk.rules, max_use_days=None)
 
     with pytest.raises(Fatal, match="longest use period is not set"):
         await offer(desk, case)
     assert desk.rows(HandOver) == []
 
-    desk.register.rules = desk.rules
+    desk.database.rules = desk.rules
     await offer(desk, case)
 
 
@@ -73,7 +73,7 @@ async def test_the_use_period_is_the_least_of_every_limit(  # type: ignore[no-un
     desk: Desk, case: Case, *, asked, granted, of_class, hardest, days
 ) -> None:
     # a rule that was made harder after the grant does not shorten it
-    desk.register.rules = replace(desk.rules, max_use_days=hardest)
+    desk.database.rules = replace(desk.rules, max_use_days=hardest)
     desk.change(Application, case.id, granted_use_days=granted, max_use_days=of_class)
 
     await offer(desk, case, asked)
@@ -91,7 +91,7 @@ async def test_nothing_is_handed_over_without_a_custodian(desk: Desk, case: Case
 
 @pytest.mark.requirement("R35")
 async def test_nothing_is_handed_over_without_its_retrieval_record(desk: Desk, case: Case) -> None:
-    desk.do(lambda unit: unit.session.execute(delete(Document).where(Document.kind == "retrieval-record")))
+    desk.do(lambda uow: uow.session.execute(delete(Document).where(Document.kind == "retrieval-record")))
 
     with pytest.raises(Fatal, match="no retrieval record"):
         await offer(desk, case)

@@ -18,7 +18,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Department, Post
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreement_service
 from services.domain.custody.integrity import expected
@@ -58,10 +58,10 @@ async def returned(desk: Desk) -> tuple[Case, dict[str, str]]:
     return case, ids
 
 
-def _inspector(unit: Unit) -> None:
-    unit.session.add(Department(id="guard", name_zh="保卫部", name_en="Guard", kind="security"))
-    unit.session.flush()
-    unit.session.add(Post(person_id="stranger", department_id="guard", kind="return-inspector", since=unit.now))
+def _inspector(uow: UnitOfWork) -> None:
+    uow.session.add(Department(id="guard", name_zh="保卫部", name_en="Guard", kind="security"))
+    uow.session.flush()
+    uow.session.add(Post(person_id="stranger", department_id="guard", kind="return-inspector", since=uow.now))
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +134,11 @@ def test_the_printed_label_says_what_the_sealed_label_says(closed: Desk) -> None
     [copy] = closed.rows(Copy)
     [printed] = [json.loads(row.content) for row in closed.rows(Document) if row.subject_id == copy.id]
     label = read_label(b"".join(closed.store.get(copy.sealed["bucket"], label_key(copy.sealed["key"]))))
-    books = label.statement["predicate"]["books"]
+    database = label.statement["predicate"]["books"]
     assert printed["object"]["sha256Plain"] == copy.sealed["sha256Plain"]
-    assert printed["record"]["number"] == books["recordNumber"]
-    assert printed["source"] == books["source"]
-    assert printed["retrievedAt"] == books["retrievedAt"]
+    assert printed["record"]["number"] == database["recordNumber"]
+    assert printed["source"] == database["source"]
+    assert printed["retrievedAt"] == database["retrievedAt"]
     assert printed["copy"] == copy.id
 
 

@@ -282,7 +282,7 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
     await case.retrieve()
     dead = desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=404)
     desk.loan_keys.create(dead.subject_id)
-    arguments = (desk.register, desk.store, desk.replica_store, desk.loan_keys)
+    arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
 
     assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "somebody may be working on it"
     assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1
@@ -299,7 +299,7 @@ async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk
     late = desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
     await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
     desk.store.put(late.bucket, late.key, io.BytesIO(b"x"), metadata={}, content_type="application/octet-stream")
-    arguments = (desk.register, desk.store, desk.replica_store, desk.loan_keys)
+    arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
 
     assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "its writer may end in order"
     assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "it has died and cannot"
@@ -311,7 +311,7 @@ async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
     desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
     desk.clock.turn(timedelta(hours=25))
 
-    swept = await vault_work.sweep_abandoned(desk.register, desk.store, None, desk.loan_keys, all_open=False)
+    swept = await vault_work.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)
 
     assert swept == 1
 

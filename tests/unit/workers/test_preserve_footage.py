@@ -24,7 +24,7 @@ from services.workers.preserve_footage import Result
 
 
 def under(desk: Desk, **values: object) -> None:
-    desk.register.rules = replace(desk.register.rules, **values)  # type: ignore[arg-type]
+    desk.database.rules = replace(desk.database.rules, **values)  # type: ignore[arg-type]
 
 
 async def preserve(desk: Desk, case: Case) -> Result:
@@ -130,10 +130,10 @@ async def test_a_case_withdrawn_while_it_is_preserved_keeps_nothing(desk: Desk) 
     case = desk.case("gate")
     keep = preservations.keep
 
-    def withdrawn_meanwhile(unit, *arguments):  # type: ignore[no-untyped-def]
-        unit.session.get_one(Application, case.id).withdrawn_at = unit.now
-        unit.session.flush()
-        return keep(unit, *arguments)
+    def withdrawn_meanwhile(uow, *arguments):  # type: ignore[no-untyped-def]
+        uow.session.get_one(Application, case.id).withdrawn_at = uow.now
+        uow.session.flush()
+        return keep(uow, *arguments)
 
     with patch.object(preservations, "keep", withdrawn_meanwhile):
         assert await preserve(desk, case) == Result(0, 1)

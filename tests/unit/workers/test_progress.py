@@ -22,14 +22,14 @@ async def retrieve(desk: Desk, case: Case, job_key: int = 77) -> Any:
 
 def watch(desk: Desk, case: Case, **more: Any) -> Any:
     named = {"application_id": case.id, "item_id": case.item(), "phase": "asking", "every": 0.0, **more}
-    return progress_reporter.report_progress(desk.register, ACTOR, "master", **named)
+    return progress_reporter.report_progress(desk.database, ACTOR, "master", **named)
 
 
 async def told(desk: Desk, wanted: Any) -> Progress:
     """The first row that ``wanted`` accepts; looked at after each commit."""
     news = asyncio.Event()
     loop = asyncio.get_running_loop()
-    desk.register.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(news.set))
+    desk.database.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(news.set))
     while True:
         rows = [row for row in desk.rows(Progress) if wanted(row)]
         if rows:

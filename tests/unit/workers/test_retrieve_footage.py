@@ -63,7 +63,7 @@ async def test_nothing_is_retrieved_without_a_filed_form(desk: Desk) -> None:
 @pytest.mark.requirement("R33")
 async def test_nothing_is_retrieved_before_an_operator_has_released_it(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    desk.do(lambda unit: unit.session.execute(__import__("sqlalchemy").text("DELETE FROM decisions")))
+    desk.do(lambda uow: uow.session.execute(__import__("sqlalchemy").text("DELETE FROM decisions")))
 
     with pytest.raises(Fatal, match="no operator has released it"):
         await retrieve(desk, case)
@@ -230,10 +230,10 @@ async def test_a_case_withdrawn_while_it_is_fetched_keeps_nothing(desk: Desk) ->
     case = desk.case("gate").approve()
     keep = retrieval_records.keep
 
-    def withdrawn_meanwhile(unit, *arguments, **named):  # type: ignore[no-untyped-def]
-        unit.session.get_one(Application, case.id).withdrawn_at = unit.now
-        unit.session.flush()
-        return keep(unit, *arguments, **named)
+    def withdrawn_meanwhile(uow, *arguments, **named):  # type: ignore[no-untyped-def]
+        uow.session.get_one(Application, case.id).withdrawn_at = uow.now
+        uow.session.flush()
+        return keep(uow, *arguments, **named)
 
     with patch.object(retrieval_records, "keep", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
         await retrieve(desk, case)
@@ -264,8 +264,8 @@ async def test_of_two_runs_at_once_one_master_stays(desk: Desk) -> None:
             await retrieve(desk, case, job_key=77)
         return await run(actor, act, *arguments, **named)
 
-    run = desk.register.run
-    with patch.object(desk.register, "run", overtaken), pytest.raises(NoLongerWanted):
+    run = desk.database.run
+    with patch.object(desk.database, "run", overtaken), pytest.raises(NoLongerWanted):
         await retrieve(desk, case, job_key=77)
 
     assert desk.objects("masters") == [desk.do(masters.of_item, case.item()).sealed["key"]]

@@ -261,7 +261,7 @@ async def test_a_recorder_that_goes_down_meanwhile_leaves_what_it_gave(desk: Des
 async def test_what_was_promised_when_it_was_handed_in_is_held_against_what_is_there(desk: Desk) -> None:
     Asked.of(desk)
     case = desk.case("gate", span=INNER).approve()
-    desk.register.rules = type(desk.register.rules)(max_use_days=30, preserve="never")
+    desk.database.rules = type(desk.database.rules)(max_use_days=30, preserve="never")
     await desk.work(preserve_footage, application_id=case.id)
     await desk.work(preserve_footage, application_id=case.id)
     handed_in = desk.row(Item, case.item()).promised
@@ -290,7 +290,7 @@ async def test_what_a_reviewer_took_from_the_span_is_not_told_as_gone(desk: Desk
 
 
 def under(desk: Desk, rule: str) -> None:
-    desk.register.rules = type(desk.register.rules)(max_use_days=30, preserve=rule)  # type: ignore[arg-type]
+    desk.database.rules = type(desk.database.rules)(max_use_days=30, preserve=rule)  # type: ignore[arg-type]
 
 
 async def preserve(desk: Desk, case: Case) -> tuple[int, int]:

@@ -38,7 +38,7 @@ class Counts:
 
 @pytest.fixture
 def always(desk: Desk) -> Desk:
-    desk.register.rules = replace(desk.register.rules, preserve="always")
+    desk.database.rules = replace(desk.database.rules, preserve="always")
     return desk
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.accounts import login as account_login
 from services.domain.accounts.api.session import Me, place_of, read_me
 from services.domain.accounts.sessions import SignedIn
 from services.web import cookies
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Token, browser_of, csrf_token
 from services.web.schemas import Answer, Body, Code, Line
@@ -76,45 +76,45 @@ STEPS: dict[int | str, dict[str, Any]] = {202: {"model": Step, "description": "H
 
 
 @router.post("", responses={**problems(401, 429), **STEPS})
-async def sign_in(credentials: Credentials, request: Request, response: Response, books: Books) -> Me | Step:
+async def sign_in(credentials: Credentials, request: Request, response: Response, database: GivenDatabase) -> Me | Step:
     """Sign in. Sets the session cookie; 202 where a step is left."""
-    signed_in = await account_login.sign_in(books, credentials.login, credentials.password, place_of(request))
-    return await _told(request, response, books, signed_in)
+    signed_in = await account_login.sign_in(database, credentials.login, credentials.password, place_of(request))
+    return await _told(request, response, database, signed_in)
 
 
 @router.post("/code", responses={**problems(401, 403, 429), **STEPS})
-async def give_code(body: CodeBody, waiting: Waiting, books: Books) -> Me | Step:
+async def give_code(body: CodeBody, waiting: Waiting, database: GivenDatabase) -> Me | Step:
     """The second step. The session goes on under another token."""
-    signed_in = await account_login.give_code(books, waiting.token, waiting.browser, body.code)
-    return await _told(waiting.request, waiting.response, books, signed_in)
+    signed_in = await account_login.give_code(database, waiting.token, waiting.browser, body.code)
+    return await _told(waiting.request, waiting.response, database, signed_in)
 
 
 @router.post("/password", responses={**problems(401, 403), **STEPS})
-async def choose_password(body: NewPassword, waiting: Waiting, books: Books) -> Me | Step:
+async def choose_password(body: NewPassword, waiting: Waiting, database: GivenDatabase) -> Me | Step:
     """Replace the password that an administrator gave."""
-    signed_in = await account_login.choose_password(books, waiting.token, waiting.browser, body.new_password)
-    return await _told(waiting.request, waiting.response, books, signed_in)
+    signed_in = await account_login.choose_password(database, waiting.token, waiting.browser, body.new_password)
+    return await _told(waiting.request, waiting.response, database, signed_in)
 
 
 @router.post("/enrolment", responses=problems(401, 403))
-async def begin_enrolment(waiting: Waiting, books: Books) -> FactorEnrolmentAnswer:
+async def begin_enrolment(waiting: Waiting, database: GivenDatabase) -> FactorEnrolmentAnswer:
     """What is to be scanned, where the person's post must have a second factor."""
-    begun = await books.run(account_login.ACTOR, account_login.enrolment, waiting.token, waiting.browser)
+    begun = await database.run(account_login.ACTOR, account_login.enrolment, waiting.token, waiting.browser)
     return FactorEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("/enrolment/confirm", responses=problems(401, 403, 409))
-async def confirm_enrolment(body: CodeBody, waiting: Waiting, books: Books) -> EnrolledAnswer:
+async def confirm_enrolment(body: CodeBody, waiting: Waiting, database: GivenDatabase) -> EnrolledAnswer:
     """The app's first code sets the second factor up and ends the sign-in."""
-    enrolled = await books.run(account_login.ACTOR, account_login.enrol, waiting.token, waiting.browser, body.code)
-    told = await _told(waiting.request, waiting.response, books, enrolled.signed_in)
+    enrolled = await database.run(account_login.ACTOR, account_login.enrol, waiting.token, waiting.browser, body.code)
+    told = await _told(waiting.request, waiting.response, database, enrolled.signed_in)
     assert isinstance(told, Me)  # noqa: S101  it is the last step
     return EnrolledAnswer(recovery_codes=enrolled.recovery_codes, me=told)
 
 
-async def _told(request: Request, response: Response, books: Register, signed_in: SignedIn) -> Me | Step:
+async def _told(request: Request, response: Response, database: Database, signed_in: SignedIn) -> Me | Step:
     cookies.write(request, response, cookies.SESSION, signed_in.token)
     if signed_in.waits_for is None:
-        return await books.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
+        return await database.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
     response.status_code = 202
     return Step.model_validate({"step": signed_in.waits_for, "csrf_token": csrf_token(signed_in.token)})

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, second_factors
 from services.domain.accounts import sessions as account_sessions
 from services.domain.accounts.api.login import CodeBody, FactorEnrolmentAnswer, Password
 from services.domain.accounts.api.session import Me, read_me
 from services.web import cookies
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting, Token
 from services.web.schemas import Answer, Body, Code, Done, Moment
@@ -68,93 +68,93 @@ class RecoveryCodes(Answer):
 
 
 @router.get("", responses=problems(401))
-async def read_account(token: Token, actor: Acting, books: Books) -> AccountAnswer:
+async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> AccountAnswer:
     """When I signed in before, my second factor, my open sessions."""
 
-    def read(unit: Unit) -> AccountAnswer:
-        before, current = account_sessions.before(unit, token), account_sessions.current(unit, token)
+    def read(uow: UnitOfWork) -> AccountAnswer:
+        before, current = account_sessions.before(uow, token), account_sessions.current(uow, token)
         return AccountAnswer(
             login_before=before.created_at if before else None,
-            second_factor=SecondFactorAnswer.model_validate(second_factors.state(unit, unit.actor.id)),
-            sessions=[_session(row, current) for row in account_sessions.mine(unit)],
+            second_factor=SecondFactorAnswer.model_validate(second_factors.state(uow, uow.actor.id)),
+            sessions=[_session(row, current) for row in account_sessions.mine(uow)],
         )
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.post("/password", responses=problems(*USUAL, 429))
 async def change_password(
-    body: PasswordChange, token: Token, actor: Acting, *, request: Request, response: Response, books: Books
+    body: PasswordChange, token: Token, actor: Acting, *, request: Request, response: Response, database: GivenDatabase
 ) -> Me:
     """Change the password. The other sessions end, and this one goes on under another token."""
-    signed_in = await own_account.change_password(books, actor, token, body.password, body.new_password)
+    signed_in = await own_account.change_password(database, actor, token, body.password, body.new_password)
     cookies.write(request, response, cookies.SESSION, signed_in.token)
-    return await books.run(actor, read_me, signed_in.token)
+    return await database.run(actor, read_me, signed_in.token)
 
 
 @router.post("/language", responses=problems(401, 403))
-async def change_language(body: Language, token: Token, actor: Acting, books: Books) -> Me:
+async def change_language(body: Language, token: Token, actor: Acting, database: GivenDatabase) -> Me:
     """The language of pages and notices."""
 
-    def act(unit: Unit) -> Me:
-        own_account.change_language(unit, body.language)
-        return read_me(unit, token)
+    def act(uow: UnitOfWork) -> Me:
+        own_account.change_language(uow, body.language)
+        return read_me(uow, token)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/second-factor", responses=problems(*USUAL, 429))
-async def begin_second_factor(body: Confirmed, actor: Acting, books: Books) -> FactorEnrolmentAnswer:
+async def begin_second_factor(body: Confirmed, actor: Acting, database: GivenDatabase) -> FactorEnrolmentAnswer:
     """Begin to set up a second factor, or another one in its place."""
-    begun = await books.run(actor, own_account.begin_second_factor, body.password, body.code)
+    begun = await database.run(actor, own_account.begin_second_factor, body.password, body.code)
     return FactorEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("/second-factor/confirm", responses=problems(*USUAL))
-async def confirm_second_factor(body: CodeBody, token: Token, actor: Acting, books: Books) -> RecoveryCodes:
+async def confirm_second_factor(body: CodeBody, token: Token, actor: Acting, database: GivenDatabase) -> RecoveryCodes:
     """The app's first code sets the second factor up; my other sessions end."""
-    codes = await books.run(actor, own_account.confirm_second_factor, token, body.code)
+    codes = await database.run(actor, own_account.confirm_second_factor, token, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
 
 @router.post("/second-factor/remove", responses=problems(*USUAL, 429))
-async def remove_second_factor(body: Confirmed, actor: Acting, books: Books) -> SecondFactorAnswer:
+async def remove_second_factor(body: Confirmed, actor: Acting, database: GivenDatabase) -> SecondFactorAnswer:
     """Do without a second factor, where my posts allow it."""
 
-    def act(unit: Unit) -> SecondFactorAnswer:
-        own_account.end_second_factor(unit, body.password, body.code)
-        return SecondFactorAnswer.model_validate(second_factors.state(unit, unit.actor.id))
+    def act(uow: UnitOfWork) -> SecondFactorAnswer:
+        own_account.end_second_factor(uow, body.password, body.code)
+        return SecondFactorAnswer.model_validate(second_factors.state(uow, uow.actor.id))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/recovery-codes", responses=problems(*USUAL, 429))
-async def renew_recovery_codes(body: Confirmed, actor: Acting, books: Books) -> RecoveryCodes:
+async def renew_recovery_codes(body: Confirmed, actor: Acting, database: GivenDatabase) -> RecoveryCodes:
     """Fresh recovery codes in the place of the old ones."""
-    codes = await books.run(actor, own_account.renew_recovery_codes, body.password, body.code)
+    codes = await database.run(actor, own_account.renew_recovery_codes, body.password, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
 
 @router.post("/sessions/end-others", responses=problems(401, 403))
-async def end_other_sessions(token: Token, actor: Acting, books: Books) -> Done:
+async def end_other_sessions(token: Token, actor: Acting, database: GivenDatabase) -> Done:
     """End all my sessions but this one."""
 
-    def act(unit: Unit) -> Done:
-        own_account.end_other_sessions(unit, token)
-        return Done(at=unit.now)
+    def act(uow: UnitOfWork) -> Done:
+        own_account.end_other_sessions(uow, token)
+        return Done(at=uow.now)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/sessions/{session_id}/end", responses=problems(401, 403, 404))
-async def end_session(session_id: str, actor: Acting, books: Books) -> Done:
+async def end_session(session_id: str, actor: Acting, database: GivenDatabase) -> Done:
     """End one of my sessions."""
 
-    def act(unit: Unit) -> Done:
-        own_account.end_session(unit, session_id)
-        return Done(at=unit.now)
+    def act(uow: UnitOfWork) -> Done:
+        own_account.end_session(uow, session_id)
+        return Done(at=uow.now)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 def _session(row: SignIn, current: SignIn) -> SessionAnswer:

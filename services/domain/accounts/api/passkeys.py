@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.api.own_account import Confirmed
 from services.domain.accounts.signatures.challenges import needed_place
 from services.domain.accounts.signatures.http import Base64url
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Done, Identifier, Line, Moment
@@ -50,42 +50,42 @@ class PasskeyAnswer(Answer):
 
 
 @router.get("", responses=problems(401))
-async def my_passkeys(actor: Acting, books: Books) -> list[PasskeyAnswer]:
+async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAnswer]:
     """The passkeys that sign for me."""
-    rows = await books.run(actor, lambda unit: passkeys.of(unit, unit.actor.id))
+    rows = await database.run(actor, lambda uow: passkeys.of(uow, uow.actor.id))
     return [PasskeyAnswer.model_validate(row) for row in rows]
 
 
 @router.post("/begin", responses=problems(*USUAL, 429))
 async def begin_passkey(
-    body: Confirmed, actor: Acting, books: Books, settings: GivenSettings
+    body: Confirmed, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> PasskeyEnrolmentAnswer:
     """Begin to add a passkey; proved with the password again, and a code where there is a second factor."""
-    begun = await books.run(actor, own_account.begin_passkey, needed_place(settings), body.password, body.code)
+    begun = await database.run(actor, own_account.begin_passkey, needed_place(settings), body.password, body.code)
     return PasskeyEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
-async def add_passkey(body: Made, actor: Acting, books: Books) -> PasskeyAnswer:
+async def add_passkey(body: Made, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
     """Add the passkey that the browser has made."""
     made = body.model_dump(by_alias=True, exclude={"id", "name"})
     return PasskeyAnswer.model_validate(
-        await books.run(actor, lambda unit: passkeys.finish(unit, unit.actor.id, body.id, made, body.name))
+        await database.run(actor, lambda uow: passkeys.finish(uow, uow.actor.id, body.id, made, body.name))
     )
 
 
 @router.post("/{passkey_id}/rename", responses=problems(*USUAL))
-async def rename_passkey(passkey_id: Identifier, body: Name, actor: Acting, books: Books) -> PasskeyAnswer:
+async def rename_passkey(passkey_id: Identifier, body: Name, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
     """Call one of my passkeys something else."""
-    return PasskeyAnswer.model_validate(await books.run(actor, passkeys.rename, passkey_id, body.name))
+    return PasskeyAnswer.model_validate(await database.run(actor, passkeys.rename, passkey_id, body.name))
 
 
 @router.post("/{passkey_id}/remove", responses=problems(*USUAL))
-async def remove_passkey(passkey_id: Identifier, actor: Acting, books: Books) -> Done:
+async def remove_passkey(passkey_id: Identifier, actor: Acting, database: GivenDatabase) -> Done:
     """Have one of my passkeys sign nothing any more."""
 
-    def act(unit: Unit) -> Done:
-        passkeys.remove(unit, passkey_id)
-        return Done(at=unit.now)
+    def act(uow: UnitOfWork) -> Done:
+        passkeys.remove(uow, passkey_id)
+        return Done(at=uow.now)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.posts import Asked
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.accounts.staff import Details
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment
@@ -163,8 +163,8 @@ def line(found: staff_queries.Line) -> PersonLine:
     )
 
 
-def told(unit: Unit, person_id: str) -> PersonAnswer:
-    view = staff_queries.view(unit, person_id)
+def told(uow: UnitOfWork, person_id: str) -> PersonAnswer:
+    view = staff_queries.view(uow, person_id)
     return PersonAnswer(
         person=line(view.line),
         posts=[
@@ -179,135 +179,141 @@ def told(unit: Unit, person_id: str) -> PersonAnswer:
     )
 
 
-def _after(unit: Unit, act: Callable[[Unit, str], object], person_id: str) -> PersonAnswer:
-    act(unit, person_id)
-    return told(unit, person_id)
+def _after(uow: UnitOfWork, act: Callable[[UnitOfWork, str], object], person_id: str) -> PersonAnswer:
+    act(uow, person_id)
+    return told(uow, person_id)
 
 
 @router.get("/people", responses=problems(401, 403))
-async def list_people(question: Annotated[PeopleQuestion, Query()], actor: Acting, books: Books) -> PeopleAnswer:
+async def list_people(
+    question: Annotated[PeopleQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> PeopleAnswer:
     """The people, by name."""
     wanted = staff_queries.Wanted(question.department_id, question.post, question.active)
-    found = await books.run(actor, staff_queries.find, wanted, question.listing())
+    found = await database.run(actor, staff_queries.find, wanted, question.listing())
     return PeopleAnswer(people=[line(one) for one in found.lines], total=found.total)
 
 
 @router.post("/people", status_code=201, responses=problems(*USUAL))
-async def enter_person(body: NewPerson, actor: Acting, books: Books) -> InitialAnswer:
+async def enter_person(body: NewPerson, actor: Acting, database: GivenDatabase) -> InitialAnswer:
     """Enter a person; the answer tells the first password, this once."""
-    return InitialAnswer.model_validate(await staff.enter(books, actor, body.login, body.details()))
+    return InitialAnswer.model_validate(await staff.enter(database, actor, body.login, body.details()))
 
 
 @router.get("/people/{person_id}", responses=problems(401, 403, 404))
-async def read_person(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def read_person(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """One person with posts, absences and the state of the account."""
-    return await books.run(actor, told, person_id)
+    return await database.run(actor, told, person_id)
 
 
 @router.put("/people/{person_id}", responses=problems(*USUAL))
-async def change_person(person_id: Identifier, body: PersonBody, actor: Acting, books: Books) -> PersonAnswer:
+async def change_person(
+    person_id: Identifier, body: PersonBody, actor: Acting, database: GivenDatabase
+) -> PersonAnswer:
     """Change what is known of a person."""
 
-    def act(unit: Unit) -> PersonAnswer:
-        staff.change(unit, person_id, body.details())
-        return told(unit, person_id)
+    def act(uow: UnitOfWork) -> PersonAnswer:
+        staff.change(uow, person_id, body.details())
+        return told(uow, person_id)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/people/{person_id}/deactivate", responses=problems(*USUAL))
-async def deactivate(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def deactivate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """The person leaves: no sign-in, no task, every session ends. Nothing is deleted."""
-    return await books.run(actor, _after, staff.deactivate, person_id)
+    return await database.run(actor, _after, staff.deactivate, person_id)
 
 
 @router.post("/people/{person_id}/activate", responses=problems(*USUAL))
-async def activate(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def activate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """The person is back, with the posts that the book has."""
-    return await books.run(actor, _after, staff.activate, person_id)
+    return await database.run(actor, _after, staff.activate, person_id)
 
 
 @router.post("/people/{person_id}/unlock", responses=problems(*USUAL))
-async def unlock(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def unlock(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Let a person try again whose account was locked."""
-    return await books.run(actor, _after, staff.unlock, person_id)
+    return await database.run(actor, _after, staff.unlock, person_id)
 
 
 @router.post("/people/{person_id}/reset-second-factor", responses=problems(*USUAL))
-async def reset_second_factor(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def reset_second_factor(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """End the second factor of a person who has lost it."""
-    return await books.run(actor, _after, staff.reset_second_factor, person_id)
+    return await database.run(actor, _after, staff.reset_second_factor, person_id)
 
 
 @router.post("/people/{person_id}/end-passkeys", responses=problems(*USUAL))
-async def end_passkeys(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def end_passkeys(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """End all passkeys of a person who has lost what they lie in."""
-    return await books.run(actor, _after, staff.end_passkeys, person_id)
+    return await database.run(actor, _after, staff.end_passkeys, person_id)
 
 
 @router.post("/people/{person_id}/unbind-identity", responses=problems(*USUAL))
-async def unbind_identity(person_id: Identifier, actor: Acting, books: Books) -> PersonAnswer:
+async def unbind_identity(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Unbind a person from their account of the provider; their sessions end, and the next sign-in binds anew."""
-    return await books.run(actor, _after, staff.unbind_identity, person_id)
+    return await database.run(actor, _after, staff.unbind_identity, person_id)
 
 
 @router.post("/people/{person_id}/initial-password", responses=problems(*USUAL))
-async def new_password(person_id: Identifier, actor: Acting, books: Books) -> InitialAnswer:
+async def new_password(person_id: Identifier, actor: Acting, database: GivenDatabase) -> InitialAnswer:
     """A fresh first password for somebody who has lost theirs; their sessions end."""
-    return InitialAnswer.model_validate(await staff.new_password(books, actor, person_id))
+    return InitialAnswer.model_validate(await staff.new_password(database, actor, person_id))
 
 
 @router.post("/people/{person_id}/posts", status_code=201, responses=problems(*USUAL))
-async def give_post(person_id: Identifier, body: PostBody, actor: Acting, books: Books) -> PostAnswer:
+async def give_post(person_id: Identifier, body: PostBody, actor: Acting, database: GivenDatabase) -> PostAnswer:
     """Give a post. Nobody holds the administrator's together with one that sees footage."""
-    return PostAnswer.model_validate(await books.run(actor, posts.give, person_id, body.asked()))
+    return PostAnswer.model_validate(await database.run(actor, posts.give, person_id, body.asked()))
 
 
 @router.post("/posts/{post_id}/end", responses=problems(*USUAL))
-async def end_post(post_id: Identifier, body: PostEnd, actor: Acting, books: Books) -> PostAnswer:
+async def end_post(post_id: Identifier, body: PostEnd, actor: Acting, database: GivenDatabase) -> PostAnswer:
     """End a post now, or at a later moment."""
-    return PostAnswer.model_validate(await books.run(actor, posts.end, post_id, at=body.at))
+    return PostAnswer.model_validate(await database.run(actor, posts.end, post_id, at=body.at))
 
 
 @router.get("/people/{person_id}/absences", responses=problems(401, 404))
-async def list_absences(person_id: Identifier, actor: Acting, books: Books) -> list[AbsenceAnswer]:
+async def list_absences(person_id: Identifier, actor: Acting, database: GivenDatabase) -> list[AbsenceAnswer]:
     """The absences that are not over: my own, those of my department as its head, or anybody's as administrator."""
-    return [AbsenceAnswer.model_validate(row) for row in await books.run(actor, absences.of, person_id)]
+    return [AbsenceAnswer.model_validate(row) for row in await database.run(actor, absences.of, person_id)]
 
 
 @router.post("/people/{person_id}/absences", status_code=201, responses=problems(*USUAL))
-async def enter_absence(person_id: Identifier, body: AbsenceBody, actor: Acting, books: Books) -> AbsenceAnswer:
+async def enter_absence(
+    person_id: Identifier, body: AbsenceBody, actor: Acting, database: GivenDatabase
+) -> AbsenceAnswer:
     """Have the person away; others stand in meanwhile."""
-    row = await books.run(actor, absences.enter, person_id, since=body.since, until=body.until)
+    row = await database.run(actor, absences.enter, person_id, since=body.since, until=body.until)
     return AbsenceAnswer.model_validate(row)
 
 
 @router.post("/absences/{absence_id}/end", responses=problems(*USUAL))
-async def end_absence(absence_id: Identifier, actor: Acting, books: Books) -> AbsenceAnswer:
+async def end_absence(absence_id: Identifier, actor: Acting, database: GivenDatabase) -> AbsenceAnswer:
     """The person is back."""
-    return AbsenceAnswer.model_validate(await books.run(actor, absences.end, absence_id))
+    return AbsenceAnswer.model_validate(await database.run(actor, absences.end, absence_id))
 
 
 @router.get("/departments", responses=problems(401, 403))
 async def list_departments(
-    question: Annotated[DepartmentsQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[DepartmentsQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[DepartmentAnswer]:
     """The departments, by name."""
-    found = await books.run(actor, staff_queries.departments, question.listing())
+    found = await database.run(actor, staff_queries.departments, question.listing())
     return [DepartmentAnswer.model_validate(one.row) for one in found]
 
 
 @router.post("/departments", status_code=201, responses=problems(*USUAL))
-async def enter_department(body: DepartmentBody, actor: Acting, books: Books) -> DepartmentAnswer:
+async def enter_department(body: DepartmentBody, actor: Acting, database: GivenDatabase) -> DepartmentAnswer:
     """Enter a department."""
-    row = await books.run(actor, staff.enter_department, **body.model_dump())
+    row = await database.run(actor, staff.enter_department, **body.model_dump())
     return DepartmentAnswer.model_validate(row)
 
 
 @router.put("/departments/{department_id}", responses=problems(*USUAL))
 async def change_department(
-    department_id: Identifier, body: DepartmentBody, actor: Acting, books: Books
+    department_id: Identifier, body: DepartmentBody, actor: Acting, database: GivenDatabase
 ) -> DepartmentAnswer:
     """Change a department."""
-    row = await books.run(actor, staff.change_department, department_id, **body.model_dump())
+    row = await database.run(actor, staff.change_department, department_id, **body.model_dump())
     return DepartmentAnswer.model_validate(row)

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request, Response
 
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import sessions
 from services.domain.accounts.login import Place
 from services.web import cookies
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting, Token, browser_of, csrf_token
 from services.web.schemas import Answer
@@ -39,22 +39,22 @@ def place_of(request: Request) -> Place:
 
 
 @router.post("/sign-out", status_code=204, responses=problems(401, 403))
-async def sign_out(token: Token, actor: Acting, request: Request, response: Response, books: Books) -> None:
+async def sign_out(token: Token, actor: Acting, request: Request, response: Response, database: GivenDatabase) -> None:
     """End the session."""
-    await books.run(actor, sessions.sign_out, token)
+    await database.run(actor, sessions.sign_out, token)
     cookies.remove(request, response, cookies.SESSION)
 
 
 @router.get("/me", responses=problems(401))
-async def me(token: Token, actor: Acting, books: Books) -> Me:
+async def me(token: Token, actor: Acting, database: GivenDatabase) -> Me:
     """Who is signed in, the posts held now, and the CSRF token."""
-    return await books.run(actor, read_me, token)
+    return await database.run(actor, read_me, token)
 
 
-def read_me(unit: Unit, token: str) -> Me:
+def read_me(uow: UnitOfWork, token: str) -> Me:
     """The acting person, with the CSRF token of the session."""
-    person = unit.session.get_one(Person, unit.actor.id)
-    department = unit.session.get_one(Department, person.department_id)
+    person = uow.session.get_one(Person, uow.actor.id)
+    department = uow.session.get_one(Department, person.department_id)
     return Me(
         id=person.id,
         name=person.name,
@@ -62,6 +62,6 @@ def read_me(unit: Unit, token: str) -> Me:
         department_id=department.id,
         department_zh=department.name_zh,
         department_en=department.name_en,
-        posts=[PostHeld.model_validate(post) for post in access_queries.posts_of(unit, person.id)],
+        posts=[PostHeld.model_validate(post) for post in access_queries.posts_of(uow, person.id)],
         csrf_token=csrf_token(token),
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.tables.people import Department
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import staff, staff_queries
 from services.domain.accounts.api.people import DepartmentBody
 from services.domain.accounts.staff import DEPARTMENT_KINDS
@@ -16,7 +16,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -29,44 +29,46 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_departments(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_departments(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
     if wanted.as_csv:
-        return _csv(visitor, await books.run(visitor.actor, staff_queries.departments, wanted.whole(visitor.language)))
-    return await _page(visitor, books, wanted=wanted)
+        return _csv(
+            visitor, await database.run(visitor.actor, staff_queries.departments, wanted.whole(visitor.language))
+        )
+    return await _page(visitor, database, wanted=wanted)
 
 
 @router.post("")
-async def enter_department(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Enter a department."""
     try:
         body = typed.body(DepartmentBody)
-        await books.run(visitor.actor, staff.enter_department, **body.model_dump())
+        await database.run(visitor.actor, staff.enter_department, **body.model_dump())
     except Refused as refusal:
-        return await _page(visitor, books, typed, refusal)
+        return await _page(visitor, database, typed, refusal)
     return visitor.go("/admin/departments", "部门已添加。", "The department is entered.")
 
 
 @router.get("/{department_id}")
-async def read_department(department_id: str, visitor: Visiting, books: Books) -> Response:
+async def read_department(department_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """One department to change."""
-    return await _one(visitor, books, department_id)
+    return await _one(visitor, database, department_id)
 
 
 @router.post("/{department_id}")
-async def change_department(department_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def change_department(department_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change a department."""
     try:
         body = typed.body(DepartmentBody)
-        await books.run(visitor.actor, staff.change_department, department_id, **body.model_dump())
+        await database.run(visitor.actor, staff.change_department, department_id, **body.model_dump())
     except Refused as refusal:
-        return await _one(visitor, books, department_id, typed, refusal)
+        return await _one(visitor, database, department_id, typed, refusal)
     return visitor.go("/admin/departments", "已保存。", "Saved.")
 
 
 async def _page(
     visitor: Visitor,
-    books: Register,
+    database: Database,
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
     *,
@@ -74,10 +76,10 @@ async def _page(
 ) -> Response:
     asked = wanted or Wanted()
 
-    def read(unit: Unit) -> tuple[list[DepartmentLine], list[Department]]:
-        return staff_queries.departments(unit, asked.listing(visitor.language)), staff.departments(unit)
+    def read(uow: UnitOfWork) -> tuple[list[DepartmentLine], list[Department]]:
+        return staff_queries.departments(uow, asked.listing(visitor.language)), staff.departments(uow)
 
-    lines, known = await books.run(visitor.actor, read)
+    lines, known = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
     context = {**_context(known), **asked.shown(lines)}
     return visitor.page("accounts/departments.html", status=status, typed=typed, refusal=refusal, **context)
@@ -100,12 +102,12 @@ def _csv(visitor: Visitor, lines: Sequence[DepartmentLine]) -> Response:
 
 async def _one(
     visitor: Visitor,
-    books: Register,
+    database: Database,
     department_id: str,
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    context = _context(await books.run(visitor.actor, staff.departments))
+    context = _context(await database.run(visitor.actor, staff.departments))
     department = context["by_id"].get(department_id)
     if department is None:
         raise NotFound("部门", "department", department_id)

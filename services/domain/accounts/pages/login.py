@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import second_factors, sessions
 from services.domain.accounts.api.session import place_of
@@ -13,7 +13,7 @@ from services.domain.accounts.passwords import SHORTEST
 from services.domain.accounts.single_sign_on.dependency import GivenProvider
 from services.runtime.errors import Refused
 from services.web import cookies, qr
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.identity import ANONYMOUS
 from services.web.visitor import Visiting
 
@@ -21,90 +21,92 @@ router = APIRouter()
 
 
 @router.get("/sign-in")
-async def ask(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
+async def ask(door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider) -> Response:
     """The page that asks who it is; whoever is signed in goes on."""
-    signed_in: bool = await books.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
+    signed_in: bool = await database.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
     if signed_in:
         return RedirectResponse(door.back, 303)
-    return await first_page(door, books, settings, provider)
+    return await first_page(door, database, settings, provider)
 
 
 @router.post("/sign-in")
-async def sign_in(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
+async def sign_in(
+    door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+) -> Response:
     """Sign in, and go on to the next step or to the page that was asked for."""
     try:
         door.require_own_form()
         login, password = door.typed.text("login"), door.typed.text("password")
-        return door.go_on(await account_login.sign_in(books, login, password, place_of(door.request)))
+        return door.go_on(await account_login.sign_in(database, login, password, place_of(door.request)))
     except Refused as refusal:
-        return await first_page(door, books, settings, provider, refusal)
+        return await first_page(door, database, settings, provider, refusal)
 
 
 @router.get("/sign-in/code")
-async def ask_code(door: AtTheDoor, books: Books) -> Response:
+async def ask_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that asks for the one-time code."""
-    return await _step(door, books, "code")
+    return await _step(door, database, "code")
 
 
 @router.post("/sign-in/code")
-async def give_code(door: AtTheDoor, books: Books) -> Response:
+async def give_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The one-time code, or a recovery code."""
     try:
         token = door.require_own_step()
-        return door.go_on(await account_login.give_code(books, token, door.browser, door.typed.text("code")))
+        return door.go_on(await account_login.give_code(database, token, door.browser, door.typed.text("code")))
     except Refused as refusal:
-        return await _step(door, books, "code", refusal)
+        return await _step(door, database, "code", refusal)
 
 
 @router.get("/sign-in/password")
-async def ask_password(door: AtTheDoor, books: Books) -> Response:
+async def ask_password(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that asks for a password of one's own."""
-    return await _step(door, books, "password")
+    return await _step(door, database, "password")
 
 
 @router.post("/sign-in/password")
-async def choose_password(door: AtTheDoor, books: Books) -> Response:
+async def choose_password(door: AtTheDoor, database: GivenDatabase) -> Response:
     """Replace the password that an administrator gave."""
     try:
         token, password = door.require_own_step(), door.typed.text("newPassword")
         require_same(password, door.typed.text("again"))
-        return door.go_on(await account_login.choose_password(books, token, door.browser, password))
+        return door.go_on(await account_login.choose_password(database, token, door.browser, password))
     except Refused as refusal:
-        return await _step(door, books, "password", refusal)
+        return await _step(door, database, "password", refusal)
 
 
 @router.get("/sign-in/enrolment")
-async def ask_enrolment(door: AtTheDoor, books: Books) -> Response:
+async def ask_enrolment(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that sets up the second factor."""
-    return await _step(door, books, "enrolment")
+    return await _step(door, database, "enrolment")
 
 
 @router.get("/sign-in/enrolment/qr.svg")
-async def qr_code(door: AtTheDoor, books: Books) -> Response:
+async def qr_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """What the authenticator app scans."""
-    begun = await books.run(account_login.ACTOR, account_login.enrolment, door.session, door.browser)
+    begun = await database.run(account_login.ACTOR, account_login.enrolment, door.session, door.browser)
     return qr.image(begun.address)
 
 
 @router.post("/sign-in/enrolment")
-async def enrol(door: AtTheDoor, books: Books) -> Response:
+async def enrol(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The app's first code; shows the recovery codes, once."""
     try:
         token = door.require_own_step()
-        enrolled = await books.run(
+        enrolled = await database.run(
             account_login.ACTOR, account_login.enrol, token, door.browser, door.typed.text("code")
         )
     except Refused as refusal:
-        return await _step(door, books, "enrolment", refusal)
+        return await _step(door, database, "enrolment", refusal)
     answer = door.page("recovery_codes.html", codes=enrolled.recovery_codes)
     cookies.write(door.request, answer, cookies.SESSION, enrolled.signed_in.token)
     return answer
 
 
 @router.post("/sign-out")
-async def sign_out(door: AtTheDoor, visitor: Visiting, books: Books, provider: GivenProvider) -> Response:
+async def sign_out(door: AtTheDoor, visitor: Visiting, database: GivenDatabase, provider: GivenProvider) -> Response:
     """End the session; whoever came by the provider is led there to end that one too."""
-    issuer = await books.run(visitor.actor, sessions.sign_out, door.session)
+    issuer = await database.run(visitor.actor, sessions.sign_out, door.session)
     leave = await provider.goodbye() if provider is not None and issuer == provider.issuer else None
     # A page leads there and no redirect, which browsers hold the form's form-action against.
     answer = visitor.go("/sign-in") if leave is None else door.page("signed_out.html", address=leave, here="/sign-in")
@@ -124,35 +126,35 @@ def require_same(password: str, again: str) -> None:
         )
 
 
-async def _step(door: Door, books: Register, step: str, refusal: Refused | None = None) -> Response:
+async def _step(door: Door, database: Database, step: str, refusal: Refused | None = None) -> Response:
     """The page of a step; back to the first one where the half session is over or waits for another step."""
     try:
-        context = await books.run(ANONYMOUS, _waiting, door.session, door.browser, step)
+        context = await database.run(ANONYMOUS, _waiting, door.session, door.browser, step)
     except Refused as over:
         if over.status != 401:
             raise
         if refusal is not None and refusal.code == "account-locked":
             return door.page("locked.html", refusal=refusal)
-        if await books.run(ANONYMOUS, _is_signed_in, door.session, door.browser):
+        if await database.run(ANONYMOUS, _is_signed_in, door.session, door.browser):
             return RedirectResponse(door.back, 303)  # or a link from elsewhere would sign somebody out
         return door.start_again()
     return door.page(f"{step}.html", refusal=refusal, step=step, shortest=SHORTEST, **context)
 
 
-def _waiting(unit: Unit, token: str, browser: str, step: str) -> dict[str, object]:
-    row = sessions.waiting(unit, token, browser, step)
+def _waiting(uow: UnitOfWork, token: str, browser: str, step: str) -> dict[str, object]:
+    row = sessions.waiting(uow, token, browser, step)
     vouched: dict[str, object] = {"vouched": row.issuer is not None}
     if step != "enrolment":
         return vouched
     return {
         **vouched,
-        "begun": second_factors.begun(unit, row.person_id) or account_login.enrolment(unit, token, browser),
+        "begun": second_factors.begun(uow, row.person_id) or account_login.enrolment(uow, token, browser),
     }
 
 
-def _is_signed_in(unit: Unit, token: str, browser: str) -> bool:
+def _is_signed_in(uow: UnitOfWork, token: str, browser: str) -> bool:
     try:
-        sessions.person_of(unit, token, browser)
+        sessions.person_of(uow, token, browser)
     except Refused:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.domain.accounts import identities, staff_queries
 from services.domain.accounts.pages.login_visitor import Door
 from services.domain.accounts.single_sign_on.provider import Provider
@@ -13,11 +13,11 @@ from services.web.identity import ANONYMOUS
 
 
 async def first_page(
-    door: Door, books: Register, settings: Settings, provider: Provider | None, refusal: Refused | None = None
+    door: Door, database: Database, settings: Settings, provider: Provider | None, refusal: Refused | None = None
 ) -> Response:
     accounts: list[DemoAccount] = []
     if settings.demo:
-        accounts = await books.run(ANONYMOUS, staff_queries.demo_accounts)
+        accounts = await database.run(ANONYMOUS, staff_queries.demo_accounts)
     chosen = door.request.query_params.get("as", "")
     picked = next((one for one in accounts if one.login == chosen), None)
     there = door.to("/sign-in/provider")
@@ -32,5 +32,5 @@ async def first_page(
         picked=picked,
         provider=provider,
         provider_path=there,
-        organisation=books.rules.organisation,
+        organisation=database.rules.organisation,
     )

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.database.tables.people import Department, Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
 from services.domain.accounts.pages.browser_names import browser_name
@@ -20,7 +20,7 @@ from services.domain.agreements.schemas import AgreementBody
 from services.runtime.errors import NotFound, Refused
 from services.web import cookies, days, qr
 from services.web import language as languages
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -43,16 +43,16 @@ class Session:
 
 
 @router.get("")
-async def read_account(visitor: Visiting, books: Books) -> Response:
+async def read_account(visitor: Visiting, database: GivenDatabase) -> Response:
     """Everything of the account."""
-    return await _page(visitor, books)
+    return await _page(visitor, database)
 
 
 @router.post("/language")
-async def change_language(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def change_language(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """The language of pages and notices, kept with the account and for this browser."""
     language = "en" if typed.text("language") == "en" else "zh"
-    await books.run(visitor.actor, own_account.change_language, language)
+    await database.run(visitor.actor, own_account.change_language, language)
     answer = visitor.go("/account", "语言已更改。", "The language is changed.")
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
     return answer
@@ -65,13 +65,13 @@ async def ask_password(visitor: Visiting) -> Response:
 
 
 @router.post("/password")
-async def change_password(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def change_password(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change the password; the other sessions end."""
     new = typed.text("newPassword")
     try:
         require_same(new, typed.text("again"))
         signed_in = await own_account.change_password(
-            books, visitor.actor, _token(visitor), typed.text("password"), new
+            database, visitor.actor, _token(visitor), typed.text("password"), new
         )
     except Refused as refusal:
         return visitor.page(
@@ -85,122 +85,124 @@ async def change_password(visitor: Visiting, typed: Typed, books: Books) -> Resp
 
 
 @router.get("/second-factor")
-async def read_second_factor(visitor: Visiting, books: Books) -> Response:
+async def read_second_factor(visitor: Visiting, database: GivenDatabase) -> Response:
     """The page of the second factor: set up, in another's place, recovery codes, without."""
-    return await _second_factor(visitor, books)
+    return await _second_factor(visitor, database)
 
 
 @router.post("/second-factor")
-async def begin_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def begin_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Begin to set up: the page shows what to scan."""
     try:
-        await books.run(
+        await database.run(
             visitor.actor, own_account.begin_second_factor, typed.text("password"), typed.text("code") or None
         )
     except Refused as refusal:
-        return await _second_factor(visitor, books, typed, refusal)
+        return await _second_factor(visitor, database, typed, refusal)
     return visitor.go("/account/second-factor/set-up")
 
 
 @router.get("/second-factor/set-up")
-async def set_up(visitor: Visiting, books: Books) -> Response:
+async def set_up(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is to be scanned."""
-    return await _set_up(visitor, books)
+    return await _set_up(visitor, database)
 
 
 @router.get("/second-factor/qr.svg")
-async def qr_code(visitor: Visiting, books: Books) -> Response:
+async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
     """What the authenticator app scans, while it waits for its first code."""
-    begun = await books.run(visitor.actor, second_factors.begun, visitor.person_id)
+    begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
     if begun is None:
         raise NotFound("二维码", "QR code", "")
     return qr.image(begun.address)
 
 
 @router.post("/second-factor/set-up")
-async def confirm_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def confirm_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """The app's first code; shows the recovery codes, once."""
     try:
-        codes = await books.run(visitor.actor, own_account.confirm_second_factor, _token(visitor), typed.text("code"))
+        codes = await database.run(
+            visitor.actor, own_account.confirm_second_factor, _token(visitor), typed.text("code")
+        )
     except Refused as refusal:
-        return await _set_up(visitor, books, refusal)
+        return await _set_up(visitor, database, refusal)
     return _codes(visitor, codes)
 
 
 @router.post("/second-factor/remove")
-async def remove_second_factor(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Do without a second factor."""
     try:
-        await books.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
+        await database.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
     except Refused as refusal:
-        return await _second_factor(visitor, books, typed, refusal)
+        return await _second_factor(visitor, database, typed, refusal)
     return visitor.go("/account", "二次验证已解除。", "The second factor is removed.")
 
 
 @router.post("/second-factor/recovery-codes")
-async def renew_recovery_codes(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def renew_recovery_codes(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Fresh recovery codes, shown once."""
     try:
-        codes = await books.run(
+        codes = await database.run(
             visitor.actor, own_account.renew_recovery_codes, typed.text("password"), typed.text("code")
         )
     except Refused as refusal:
-        return await _second_factor(visitor, books, typed, refusal)
+        return await _second_factor(visitor, database, typed, refusal)
     return _codes(visitor, codes)
 
 
 @router.post("/sessions/end-others")
-async def end_other_sessions(visitor: Visiting, books: Books) -> Response:
+async def end_other_sessions(visitor: Visiting, database: GivenDatabase) -> Response:
     """End all sessions but this one."""
-    await books.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
+    await database.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
     return visitor.go("/account", "其他登录已全部退出。", "All other sessions are ended.")
 
 
 @router.post("/sessions/{session_id}/end")
-async def end_session(session_id: str, visitor: Visiting, books: Books) -> Response:
+async def end_session(session_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End one session."""
-    await books.run(visitor.actor, own_account.end_session, session_id)
+    await database.run(visitor.actor, own_account.end_session, session_id)
     return visitor.go("/account", "该登录已退出。", "The session is ended.")
 
 
 @router.post("/absences")
-async def enter_absence(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Be away for some days; others stand in."""
     try:
         since, until = days.span(typed.text("since"), typed.text("until"), visitor.zone)
-        await books.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
+        await database.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
     except Refused as refusal:
-        return await _page(visitor, books, typed, refusal)
+        return await _page(visitor, database, typed, refusal)
     return visitor.go("/account", "缺席已登记。", "The absence is entered.")
 
 
 @router.post("/absences/{absence_id}/end")
-async def end_absence(absence_id: str, visitor: Visiting, books: Books) -> Response:
+async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Be back."""
     try:
-        await books.run(visitor.actor, absences.end, absence_id)
+        await database.run(visitor.actor, absences.end, absence_id)
     except NotFound:
         raise
     except Refused as refusal:
-        return await _page(visitor, books, None, refusal)
+        return await _page(visitor, database, None, refusal)
     return visitor.go("/account", "缺席已结束。", "The absence is ended.")
 
 
 @router.get("/agreement")
-async def read_agreement(visitor: Visiting, books: Books) -> Response:
+async def read_agreement(visitor: Visiting, database: GivenDatabase) -> Response:
     """The confidentiality agreement, to read and to sign."""
-    return await _agreement(visitor, books)
+    return await _agreement(visitor, database)
 
 
 @router.post("/agreement")
-async def sign_agreement(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def sign_agreement(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Sign the agreement for a year."""
     try:
         _require_read(typed)
         body = typed.body(SignedAgreement)
-        await books.run(visitor.actor, agreement_service.sign, body.version, body.proof())
+        await database.run(visitor.actor, agreement_service.sign, body.version, body.proof())
     except Refused as refusal:
-        return await _agreement(visitor, books, typed, refusal)
+        return await _agreement(visitor, database, typed, refusal)
     return visitor.go("/account", "保密协议已签订。", "The confidentiality agreement is signed.")
 
 
@@ -220,45 +222,44 @@ def _token(visitor: Visitor) -> str:
 
 
 async def _page(
-    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    facts = await books.run(visitor.actor, _facts, _token(visitor), visitor.language)
+    facts = await database.run(visitor.actor, _facts, _token(visitor), visitor.language)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/own_account.html", status=status, refusal=refusal, typed=typed, **facts)
 
 
-def _facts(unit: Unit, token: str, language: languages.Language) -> dict[str, Any]:
-    me = unit.session.get_one(Person, unit.actor.id)
-    before, current = sessions.before(unit, token), sessions.current(unit, token)
-    valid = access_queries.valid_agreement(unit, me.id)
+def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[str, Any]:
+    me = uow.session.get_one(Person, uow.actor.id)
+    before, current = sessions.before(uow, token), sessions.current(uow, token)
+    valid = access_queries.valid_agreement(uow, me.id)
     return {
         "me": me,
         "posts": [
-            (post, unit.session.get_one(Department, post.department_id))
-            for post in access_queries.posts_of(unit, me.id)
+            (post, uow.session.get_one(Department, post.department_id)) for post in access_queries.posts_of(uow, me.id)
         ],
         "before": before,
         "before_browser": browser_name(before.browser, language) if before else "",
-        "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sessions.mine(unit)],
-        "second_factor": second_factors.state(unit, me.id),
-        "passkeys": passkeys.of(unit, me.id),
-        "absences": absences.of(unit, me.id),
+        "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sessions.mine(uow)],
+        "second_factor": second_factors.state(uow, me.id),
+        "passkeys": passkeys.of(uow, me.id),
+        "absences": absences.of(uow, me.id),
         "agreement": valid,
-        "agreement_version": unit.rules.agreement_version,
-        "real_now": unit.real_now,
+        "agreement_version": uow.rules.agreement_version,
+        "real_now": uow.real_now,
     }
 
 
 async def _second_factor(
-    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    state = await books.run(visitor.actor, second_factors.state, visitor.person_id)
+    state = await database.run(visitor.actor, second_factors.state, visitor.person_id)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/second_factor.html", status=status, state=state, refusal=refusal, typed=typed)
 
 
-async def _set_up(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
-    begun = await books.run(visitor.actor, second_factors.begun, visitor.person_id)
+async def _set_up(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
+    begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
     if begun is None:
         return visitor.go("/account/second-factor")
     status, kept = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
@@ -270,17 +271,17 @@ def _codes(visitor: Visitor, codes: list[str]) -> Response:
 
 
 async def _agreement(
-    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    def read(unit: Unit) -> dict[str, Any]:
-        signed = agreement_service.mine(unit)
+    def read(uow: UnitOfWork) -> dict[str, Any]:
+        signed = agreement_service.mine(uow)
         return {
-            "text": texts.present_text(unit),
-            "valid": access_queries.valid_agreement(unit, unit.actor.id),
+            "text": texts.present_text(uow),
+            "valid": access_queries.valid_agreement(uow, uow.actor.id),
             "signed": signed,
-            "papers": agreement_service.papers(unit, signed),
+            "papers": agreement_service.papers(uow, signed),
         }
 
-    facts = await books.run(visitor.actor, read)
+    facts = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/agreement.html", status=status, refusal=refusal, typed=typed, **facts)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import staff, staff_queries
 from services.domain.accounts.api.people import NewPerson
 from services.domain.accounts.pages import person as page_person
@@ -17,7 +17,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -47,50 +47,50 @@ Asked = Annotated[Wanted, Query()]
 
 
 @router.get("/people")
-async def list_people(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+async def list_people(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The people, to search and to page through."""
 
-    def read(unit: Unit) -> tuple[Found, dict[str, Any]]:
-        found = staff_queries.find(unit, wanted.question(), wanted.listing(visitor.language))
-        return found, {"departments": directory.departments(unit)}
+    def read(uow: UnitOfWork) -> tuple[Found, dict[str, Any]]:
+        found = staff_queries.find(uow, wanted.question(), wanted.listing(visitor.language))
+        return found, {"departments": directory.departments(uow)}
 
-    found, more = await books.run(visitor.actor, read)
+    found, more = await database.run(visitor.actor, read)
     return visitor.page(
         "accounts/people.html", total=found.total, kinds=STAGES.posts, **wanted.shown(found.lines), **more
     )
 
 
 @router.get("/people.csv")
-async def people_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+async def people_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The same people as a table for a spreadsheet."""
-    found = await books.run(visitor.actor, staff_queries.find, wanted.question(), wanted.whole(visitor.language))
+    found = await database.run(visitor.actor, staff_queries.find, wanted.question(), wanted.whole(visitor.language))
     header = [visitor.translated(text) for text in HEADER]
     return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
 
 
 @router.get("/people/new")
-async def ask_person(visitor: Visiting, books: Books) -> Response:
+async def ask_person(visitor: Visiting, database: GivenDatabase) -> Response:
     """The form for a new person."""
-    return await _new(visitor, books)
+    return await _new(visitor, database)
 
 
 @router.post("/people/new")
-async def enter_person(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def enter_person(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Enter a person; shows the first password, once."""
     try:
         body = typed.body(NewPerson)
-        entered = await staff.enter(books, visitor.actor, body.login, body.details())
+        entered = await staff.enter(database, visitor.actor, body.login, body.details())
     except Refused as refusal:
         if refusal.code == "administrators-only":
             raise
-        return await _new(visitor, books, typed, refusal)
+        return await _new(visitor, database, typed, refusal)
     return page_person.first_password(visitor, entered, new=True)
 
 
 async def _new(
-    visitor: Visitor, books: Register, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    known = await books.run(visitor.actor, staff.departments)
+    known = await database.run(visitor.actor, staff.departments)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/person_new.html", status=status, departments=known, typed=typed, refusal=refusal)
 

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.api.people import PersonBody
 from services.domain.accounts.posts import Asked
@@ -13,7 +13,7 @@ from services.domain.accounts.staff import Initial
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.web import days
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -46,33 +46,33 @@ ACTS = {
 
 
 @router.get("")
-async def read_person(person_id: str, visitor: Visiting, books: Books) -> Response:
+async def read_person(person_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Everything of one person's account."""
-    return await _page(visitor, books, person_id)
+    return await _page(visitor, database, person_id)
 
 
 @router.post("")
-async def change_person(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def change_person(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change what is known of a person."""
     try:
-        await books.run(visitor.actor, staff.change, person_id, typed.body(PersonBody).details())
+        await database.run(visitor.actor, staff.change, person_id, typed.body(PersonBody).details())
     except Refused as refusal:
-        return await _page(visitor, books, person_id, typed, refusal)
+        return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, "已保存。", "Saved.")
 
 
 @router.post("/initial-password")
-async def new_password(person_id: str, visitor: Visiting, books: Books) -> Response:
+async def new_password(person_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """A fresh first password, shown once."""
     try:
-        initial = await staff.new_password(books, visitor.actor, person_id)
+        initial = await staff.new_password(database, visitor.actor, person_id)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, None, refusal)
+        return await _page(visitor, database, person_id, None, refusal)
     return first_password(visitor, initial, new=False)
 
 
 @router.post("/posts")
-async def give_post(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def give_post(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Give a post, from the first day to the last."""
     try:
         asked = Asked(
@@ -81,53 +81,53 @@ async def give_post(person_id: str, visitor: Visiting, typed: Typed, books: Book
             days.optional(typed.text("since"), visitor.zone, "since"),
             days.optional(typed.text("until"), visitor.zone, "until", last=True),
         )
-        await books.run(visitor.actor, posts.give, person_id, asked)
+        await database.run(visitor.actor, posts.give, person_id, asked)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, typed, refusal)
+        return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, "岗位已任命。", "The post is given.")
 
 
 @router.post("/posts/{post_id}/end")
-async def end_post(person_id: str, post_id: str, visitor: Visiting, books: Books) -> Response:
+async def end_post(person_id: str, post_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End a post now."""
     try:
-        await books.run(visitor.actor, posts.end, post_id)
+        await database.run(visitor.actor, posts.end, post_id)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, None, refusal)
+        return await _page(visitor, database, person_id, None, refusal)
     return _back(visitor, person_id, "岗位已终止。", "The post is ended.")
 
 
 @router.post("/absences")
-async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Have the person away for some days."""
     try:
         since, until = days.span(typed.text("away-since"), typed.text("away-until"), visitor.zone)
-        await books.run(visitor.actor, absences.enter, person_id, since=since, until=until)
+        await database.run(visitor.actor, absences.enter, person_id, since=since, until=until)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, typed, refusal)
+        return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, "缺席已登记。", "The absence is entered.")
 
 
 @router.post("/absences/{absence_id}/end")
-async def end_absence(person_id: str, absence_id: str, visitor: Visiting, books: Books) -> Response:
+async def end_absence(person_id: str, absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """The person is back."""
     try:
-        await books.run(visitor.actor, absences.end, absence_id)
+        await database.run(visitor.actor, absences.end, absence_id)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, None, refusal)
+        return await _page(visitor, database, person_id, None, refusal)
     return _back(visitor, person_id, "缺席已结束。", "The absence is ended.")
 
 
 @router.post("/{act}")
-async def act_on_account(person_id: str, act: str, visitor: Visiting, books: Books) -> Response:
+async def act_on_account(person_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Deactivate, activate, unlock, reset the second factor, end the passkeys, or unbind the provider's account."""
     if act not in ACTS:
         raise NotFound("操作", "act", act)
     do, zh, en = ACTS[act]
     try:
-        await books.run(visitor.actor, do, person_id)
+        await database.run(visitor.actor, do, person_id)
     except Refused as refusal:
-        return await _page(visitor, books, person_id, None, refusal)
+        return await _page(visitor, database, person_id, None, refusal)
     return _back(visitor, person_id, zh, en)
 
 
@@ -143,17 +143,17 @@ def _back(visitor: Visitor, person_id: str, zh: str, en: str) -> Response:
 
 async def _page(
     visitor: Visitor,
-    books: Register,
+    database: Database,
     person_id: str,
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
     """The person's page. Whoever may not read it is refused here, whatever was refused before."""
 
-    def read(unit: Unit) -> dict[str, Any]:
-        return {"view": staff_queries.view(unit, person_id), "departments": staff.departments(unit)}
+    def read(uow: UnitOfWork) -> dict[str, Any]:
+        return {"view": staff_queries.view(uow, person_id), "departments": staff.departments(uow)}
 
-    facts = await books.run(visitor.actor, read)
+    facts = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page(
         "accounts/person.html", status=status, kinds=STAGES.posts, typed=typed, refusal=refusal, **facts

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from services.database.unit_of_work import Register
+from services.database.unit_of_work import Database
 from services.domain.accounts import lockout, login
 from services.domain.accounts.api.session import place_of
 from services.domain.accounts.identities import Vouched
@@ -27,7 +27,7 @@ from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.web import cookies
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.identity import ANONYMOUS
 from services.web.visitor import own_path
 
@@ -51,14 +51,16 @@ class Answer(BaseModel):
 
 
 @router.get("")
-async def lead_there(door: AtTheDoor, books: Books, settings: GivenSettings, provider: GivenProvider) -> Response:
+async def lead_there(
+    door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+) -> Response:
     """To the provider, which leads the browser back to ``come_back``."""
     try:
         address, trip = await _set(provider).begin(door.back, anew="anew" in door.request.query_params)
-        sealed = await run_in_thread(trip.sealed, books.secrets)
+        sealed = await run_in_thread(trip.sealed, database.secrets)
     except Refused as refusal:
         _tell(refusal)
-        return await first_page(door, books, settings, provider, refusal)
+        return await first_page(door, database, settings, provider, refusal)
     answer = RedirectResponse(address, 303)
     cookies.write(door.request, answer, cookies.ROUND_TRIP, sealed, seconds=int(round_trip.LONGEST.total_seconds()))
     return answer
@@ -67,7 +69,7 @@ async def lead_there(door: AtTheDoor, books: Books, settings: GivenSettings, pro
 @router.get("/answer")
 async def come_back(
     door: AtTheDoor,
-    books: Books,
+    database: GivenDatabase,
     settings: GivenSettings,
     provider: GivenProvider,
     told: Annotated[Answer, Query()],
@@ -75,26 +77,26 @@ async def come_back(
     """Back from the provider: to the next step, or to the page that was asked for. The way can be taken once."""
     try:
         sealed = cookies.read(door.request, cookies.ROUND_TRIP)
-        trip = await run_in_thread(round_trip.opened, books.secrets, sealed, books.real.now())
+        trip = await run_in_thread(round_trip.opened, database.secrets, sealed, database.real.now())
         door = replace(door, back=own_path(trip.back))
         place = place_of(door.request)
-        vouched = await _finish(books, _set(provider), trip, told.came_back(), place)
-        answer = door.go_on(await login.sign_in_vouched(books, vouched, place))
+        vouched = await _finish(database, _set(provider), trip, told.came_back(), place)
+        answer = door.go_on(await login.sign_in_vouched(database, vouched, place))
     except Refused as refusal:
         _tell(refusal)
-        answer = await first_page(door, books, settings, provider, refusal)
+        answer = await first_page(door, database, settings, provider, refusal)
     cookies.remove(door.request, answer, cookies.ROUND_TRIP)
     return answer
 
 
-async def _finish(books: Register, provider: Provider, trip: RoundTrip, came: CameBack, place: Place) -> Vouched:
+async def _finish(database: Database, provider: Provider, trip: RoundTrip, came: CameBack, place: Place) -> Vouched:
     """As ``Provider.finish``; whoever tries codes is counted, and stopped before the provider is asked again."""
-    await books.run(ANONYMOUS, lockout.check_address, place.address)
+    await database.run(ANONYMOUS, lockout.check_address, place.address)
     try:
         return await provider.finish(trip, came)
     except ProviderRefused as refusal:
         if refusal.code in COUNTED:
-            await books.run(login.ACTOR, login.refused_by_provider, place, provider.issuer, refusal.code)
+            await database.run(login.ACTOR, login.refused_by_provider, place, provider.issuer, refusal.code)
         raise
 
 

@@ -19,7 +19,7 @@ from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_
 from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
 
 from services.database.tables.signing_challenges import PasskeyChallenge
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 
@@ -57,12 +57,12 @@ class Asked:
     options: dict[str, Any]
 
 
-def keep(unit: Unit, prepared: Prepared, place: Place, credential_ids: Sequence[str]) -> Asked:
+def keep(uow: UnitOfWork, prepared: Prepared, place: Place, credential_ids: Sequence[str]) -> Asked:
     """Keep the prepared statement until it is signed with one of the passkeys, or its time is over."""
     statement = rfc8785.dumps(prepared.statement)
     digest = hashlib.sha256(statement).digest()
     challenge = add(
-        unit,
+        uow,
         prepared.pending,
         "signature",
         person_id=prepared.person_id,
@@ -82,12 +82,12 @@ def keep(unit: Unit, prepared: Prepared, place: Place, credential_ids: Sequence[
 
 
 def add(
-    unit: Unit, challenge_id: str, kind: Kind, *, person_id: str, place: Place, challenge: str, **more: Any
+    uow: UnitOfWork, challenge_id: str, kind: Kind, *, person_id: str, place: Place, challenge: str, **more: Any
 ) -> PasskeyChallenge:
     """Write a challenge; what the person was asked before and did not answer in time is forgotten."""
-    unit.session.execute(
+    uow.session.execute(
         delete(PasskeyChallenge).where(
-            PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= unit.real_now - LIFE
+            PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= uow.real_now - LIFE
         )
     )
     row = PasskeyChallenge(
@@ -97,25 +97,25 @@ def add(
         challenge=challenge,
         rp_id=place.rp_id,
         origin=place.origin,
-        made_at=unit.real_now,
+        made_at=uow.real_now,
         **more,
     )
-    unit.session.add(row)
-    unit.session.flush()
+    uow.session.add(row)
+    uow.session.flush()
     return row
 
 
-def find(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge | None:
+def find(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge | None:
     """The acting person's challenge, locked, while it can still be answered."""
-    row = unit.session.get(PasskeyChallenge, challenge_id, with_for_update=True)
-    if row is None or row.kind != kind or row.person_id != unit.actor.id or row.used_at is not None:
+    row = uow.session.get(PasskeyChallenge, challenge_id, with_for_update=True)
+    if row is None or row.kind != kind or row.person_id != uow.actor.id or row.used_at is not None:
         return None
-    return row if unit.real_now < row.made_at + LIFE else None
+    return row if uow.real_now < row.made_at + LIFE else None
 
 
-def take(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge:
+def take(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
     """As ``find``, and used up with it when the unit commits. Refused where there is none to be answered."""
-    row = find(unit, challenge_id, kind)
+    row = find(uow, challenge_id, kind)
     if row is None:
         raise Refused(
             "challenge-over",
@@ -123,7 +123,7 @@ def take(unit: Unit, challenge_id: str, kind: Kind) -> PasskeyChallenge:
             "What the passkey was asked is out of time or was used already: do it again.",
             field="passkey",
         )
-    row.used_at = unit.real_now
+    row.used_at = uow.real_now
     return row
 
 

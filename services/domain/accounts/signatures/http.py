@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, SecretStr
 
 from services.database.base import new_id
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import passkeys
 from services.domain.accounts.signatures import challenges, statements
 from services.domain.accounts.signatures.challenges import Place, Prepared, needed_place
@@ -113,10 +113,10 @@ def install(app: FastAPI) -> None:
 
 async def _prepared(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Prepared)  # noqa: S101  registered for this class alone
-    books: Register = given(request, "register")
+    database: Database = given(request, "database")
     try:
         place = needed_place(given(request, "settings"))
-        told = await books.run(Actor("person", error.person_id), _keep, error, place)
+        told = await database.run(Actor("person", error.person_id), _keep, error, place)
     except Refused as refusal:
         return answer(refusal.code, refusal.zh, refusal.en, refusal.status, refusal.field)
     except Retryable:
@@ -126,8 +126,8 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(told.model_dump(by_alias=True), 202)
 
 
-def _keep(unit: Unit, prepared: Prepared, place: Place) -> PreparedAnswer:
-    own = passkeys.of(unit, prepared.person_id, place)
+def _keep(uow: UnitOfWork, prepared: Prepared, place: Place) -> PreparedAnswer:
+    own = passkeys.of(uow, prepared.person_id, place)
     if not own:
         raise Refused(
             "no-passkey",
@@ -135,10 +135,10 @@ def _keep(unit: Unit, prepared: Prepared, place: Place) -> PreparedAnswer:
             "You have no passkey here: add one in your account, or sign with your password.",
             field="passkey",
         )
-    asked = challenges.keep(unit, prepared, place, [one.credential_id for one in own])
+    asked = challenges.keep(uow, prepared, place, [one.credential_id for one in own])
     return PreparedAnswer(
         pending=asked.pending,
-        words=[WordsAnswer.model_validate(line) for line in statements.of(unit, prepared.statement)],
+        words=[WordsAnswer.model_validate(line) for line in statements.of(uow, prepared.statement)],
         statement=asked.statement,
         sha256=asked.sha256,
         options=asked.options,

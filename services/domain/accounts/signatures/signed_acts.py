@@ -12,7 +12,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,39 @@ class SignedAct:
     person: str
 
 
-def of_application(unit: Unit, application_id: str) -> list[SignedAct]:
+def of_application(uow: UnitOfWork, application_id: str) -> list[SignedAct]:
     """The signed acts of the case in the order in which they were done.
 
     What was signed before statements were kept whole is left out: consents, returns and agreements of older books.
     """
-    acts = (*_reviews(unit, application_id), *_others(unit, application_id))
+    acts = (*_reviews(uow, application_id), *_others(uow, application_id))
     return sorted(acts, key=lambda act: act.at)
 
 
-def _reviews(unit: Unit, application_id: str) -> Iterator[SignedAct]:
-    names = Names(unit)
-    for one in unit.session.scalars(select(Decision).where(Decision.application_id == application_id)):
+def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    names = Names(uow)
+    for one in uow.session.scalars(select(Decision).where(Decision.application_id == application_id)):
         yield from names.act("decision", one.signature, one.decided_at, one.decided_by, stage=one.stage)
     confirmations = select(Confirmation, Review.stage).join(Review, Review.id == Confirmation.review_id)
-    for two, stage in unit.session.execute(confirmations.where(Review.application_id == application_id)):
+    for two, stage in uow.session.execute(confirmations.where(Review.application_id == application_id)):
         yield from names.act("confirmation", two.signature, two.confirmed_at, two.person_id, stage=stage)
     refused = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
     refused = refused.where(Review.application_id == application_id, Proposal.refused_by.is_not(None))
-    for row, stage in unit.session.execute(refused):
+    for row, stage in uow.session.execute(refused):
         yield from names.act("proposal", row.signature, row.proposed_at, row.person_id, stage=stage)
         yield from names.act("confirmation", row.refusal_signature, row.refused_at, row.refused_by, stage=stage)
 
 
-def _others(unit: Unit, application_id: str) -> Iterator[SignedAct]:
-    names = Names(unit)
-    for consent in unit.session.scalars(select(Consent).where(Consent.application_id == application_id)):
+def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    names = Names(uow)
+    for consent in uow.session.scalars(select(Consent).where(Consent.application_id == application_id)):
         yield from names.act("consent", consent.signature, consent.answered_at, consent.person_id)
     hand_overs = select(HandOver).where(HandOver.application_id == application_id)
-    for hand_over in unit.session.scalars(hand_overs).all():
-        signed = unit.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
+    for hand_over in uow.session.scalars(hand_overs).all():
+        signed = uow.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
         if signed is not None:
             yield from names.act("confidentiality-agreement", signed.signature, signed.signed_at, signed.person_id)
-        for back in unit.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
+        for back in uow.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
             yield from names.act("return", back.signature, back.returned_at, back.returned_by)
 
 
@@ -71,7 +71,7 @@ def _others(unit: Unit, application_id: str) -> Iterator[SignedAct]:
 class Names:
     """Makes acts with the names of those who signed."""
 
-    unit: Unit
+    uow: UnitOfWork
 
     def act(
         self,
@@ -86,5 +86,5 @@ class Names:
         if not kept or "statement" not in kept or at is None or person_id is None:
             return
         signature = {name: value for name, value in kept.items() if name != "statement"}
-        person = self.unit.session.get_one(Person, person_id).name
+        person = self.uow.session.get_one(Person, person_id).name
         yield SignedAct(kind, stage, kept["statement"], signature, at, person)

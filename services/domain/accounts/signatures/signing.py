@@ -11,7 +11,7 @@ from typing import Any
 import rfc8785
 
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import lockout, passkeys, passwords, second_factors, sessions
 from services.domain.accounts.signatures import challenges
 from services.domain.accounts.signatures.challenges import Prepared
@@ -35,46 +35,46 @@ class Signed:
     signature: dict[str, Any]
 
 
-def methods(unit: Unit, level: Level) -> tuple[str, ...]:
+def methods(uow: UnitOfWork, level: Level) -> tuple[str, ...]:
     """What the acting person gives to sign at this level: ``("password",)`` or ``("password", "totp")``.
 
     A code is wanted of those who have a second factor, or must have one.
     """
     if level == "password+totp" and (
-        second_factors.enrolled(unit, unit.actor.id) or second_factors.required(unit, unit.actor.id)
+        second_factors.enrolled(uow, uow.actor.id) or second_factors.required(uow, uow.actor.id)
     ):
         return METHODS["password+totp"]
     return METHODS["password"]
 
 
-def moment(unit: Unit, proof: Proof) -> datetime:
+def moment(uow: UnitOfWork, proof: Proof) -> datetime:
     """The moment that a statement names: now, or with a passkey when it was shown, so that it can be built anew."""
     if proof.passkey is not None:
-        shown = challenges.find(unit, proof.passkey.pending, "signature")
+        shown = challenges.find(uow, proof.passkey.pending, "signature")
         if shown is not None and shown.stated_at is not None:
             return shown.stated_at
-    return unit.now
+    return uow.now
 
 
-def sign(unit: Unit, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
+def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
     """The acting person signs the statement, with the latest checkpoint of the audit trail in it.
 
     Refused when the passkey's answer, the password or the code is wrong, or the code is missing. Raises Prepared where
     the statement is to be shown only. The signature's ``method`` names what was given.
     """
-    whole = {**statement, "auditCheckpoint": checkpoints.told(unit)}
+    whole = {**statement, "auditCheckpoint": checkpoints.told(uow)}
     if proof.preparing:
         nonce = secrets.token_hex(16)
-        raise Prepared(proof.preparing, unit.actor.id, {**whole, "nonce": nonce}, unit.now)
+        raise Prepared(proof.preparing, uow.actor.id, {**whole, "nonce": nonce}, uow.now)
     if proof.passkey is not None:
-        return _by_passkey(unit, statement, proof.passkey, level)
-    given = prove(unit, proof.password, proof.code, level=level)
-    return _signed(unit, whole, "+".join(given))
+        return _by_passkey(uow, statement, proof.passkey, level)
+    given = prove(uow, proof.password, proof.code, level=level)
+    return _signed(uow, whole, "+".join(given))
 
 
-def _by_passkey(unit: Unit, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
+def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
     """The statement, built anew, has to be the one that was shown; the passkey the acting person's own."""
-    shown = challenges.take(unit, assertion.pending, "signature")
+    shown = challenges.take(uow, assertion.pending, "signature")
     text = shown.statement or "{}"
     whole: dict[str, Any] = json.loads(text)
     if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED}}).decode() != text:
@@ -86,15 +86,15 @@ def _by_passkey(unit: Unit, statement: dict[str, Any], assertion: Assertion, lev
             field="passkey",
         )
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    passkey = passkeys.that_signed(unit, str(assertion.answer.get("credentialId")), shown.rp_id)
+    passkey = passkeys.that_signed(uow, str(assertion.answer.get("credentialId")), shown.rp_id)
     if passkey is None:
-        raise _wrong_passkey(unit)
+        raise _wrong_passkey(uow)
     kept = {**assertion.answer, "publicKey": passkey.public_key, "rpId": shown.rp_id, "origin": shown.origin}
     try:
         sound = check_assertion(kept, sha256)
     except Invalid as error:
-        raise _wrong_passkey(unit) from error
-    if "totp" in methods(unit, level) and passkey.proved_by == "password":
+        raise _wrong_passkey(uow) from error
+    if "totp" in methods(uow, level) and passkey.proved_by == "password":
         raise Refused(
             "passkey-weak",
             "此通行密钥添加时只验证了密码，不能用于此项签字：请绑定二次验证后移除并重新添加。",
@@ -103,18 +103,18 @@ def _by_passkey(unit: Unit, statement: dict[str, Any], assertion: Assertion, lev
             status=403,
             field="passkey",
         )
-    passkeys.used(unit, passkey, sound.sign_count)
-    return _signed(unit, whole, "passkey", passkey=kept)
+    passkeys.used(uow, passkey, sound.sign_count)
+    return _signed(uow, whole, "passkey", passkey=kept)
 
 
-def _signed(unit: Unit, statement: dict[str, Any], method: str, **more: Any) -> Signed:
+def _signed(uow: UnitOfWork, statement: dict[str, Any], method: str, **more: Any) -> Signed:
     sha256 = hashlib.sha256(rfc8785.dumps(statement)).hexdigest()
-    how = {"method": method, "person": unit.actor.id, "sha256": sha256, "signedAt": unit.now.isoformat(), **more}
+    how = {"method": method, "person": uow.actor.id, "sha256": sha256, "signedAt": uow.now.isoformat(), **more}
     return Signed(sha256, statement, {**how, "statement": statement})
 
 
-def _wrong_passkey(unit: Unit) -> Refused:
-    unit.after_refusal.append(partial(_count, person_id=unit.actor.id))
+def _wrong_passkey(uow: UnitOfWork) -> Refused:
+    uow.after_refusal.append(partial(_count, person_id=uow.actor.id))
     return Refused(
         "passkey-wrong",
         "通行密钥的签名无效，或不是您登记的通行密钥，未签字。",
@@ -124,16 +124,16 @@ def _wrong_passkey(unit: Unit) -> Refused:
     )
 
 
-def prove(unit: Unit, password: str, code: str | None = None, *, level: Level = "password") -> tuple[str, ...]:
+def prove(uow: UnitOfWork, password: str, code: str | None = None, *, level: Level = "password") -> tuple[str, ...]:
     """The acting person proves to be the one; what was given for it, as ``methods``. Refused as in ``sign``.
 
     Whatever is wrong is counted like a wrong sign-in, in a transaction of its own: whoever took over a session must
     not find password or code by trying.
     """
-    person = unit.session.get_one(Person, unit.actor.id)
-    wanted = methods(unit, level)
+    person = uow.session.get_one(Person, uow.actor.id)
+    wanted = methods(uow, level)
     if not passwords.verify(person.password_hash, password):
-        unit.after_refusal.append(partial(_count, person_id=person.id))
+        uow.after_refusal.append(partial(_count, person_id=person.id))
         raise Refused(
             "password-wrong",
             "密码不正确，未签字，请重新输入。",
@@ -143,19 +143,19 @@ def prove(unit: Unit, password: str, code: str | None = None, *, level: Level = 
         )
     if not code:
         if "totp" in wanted:
-            raise _code_missing(unit)
+            raise _code_missing(uow)
         return METHODS["password"]
     try:
-        second_factors.take(unit, person.id, code)
+        second_factors.take(uow, person.id, code)
     except Refused as refusal:
         if refusal.code == "code-wrong":
-            unit.after_refusal.append(partial(_count, person_id=person.id))
+            uow.after_refusal.append(partial(_count, person_id=person.id))
         raise
     return METHODS["password+totp"]
 
 
-def _code_missing(unit: Unit) -> Refused:
-    if second_factors.enrolled(unit, unit.actor.id) is None:
+def _code_missing(uow: UnitOfWork) -> Refused:
+    if second_factors.enrolled(uow, uow.actor.id) is None:
         return Refused(
             "second-factor-missing",
             "您的岗位签字须用二次验证，请先在“我的账户”中绑定。",
@@ -172,7 +172,7 @@ def _code_missing(unit: Unit) -> Refused:
     )
 
 
-def _count(unit: Unit, person_id: str) -> None:
-    person = unit.session.get_one(Person, person_id, with_for_update=True)
-    if lockout.count(unit, person, "signature-refused"):
-        sessions.end_all(unit, person_id)
+def _count(uow: UnitOfWork, person_id: str) -> None:
+    person = uow.session.get_one(Person, person_id, with_for_update=True)
+    if lockout.count(uow, person, "signature-refused"):
+        sessions.end_all(uow, person_id)

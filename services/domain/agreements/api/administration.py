@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.agreements import queries, texts
 from services.domain.agreements.queries import Signer
 from services.web import csv as web_csv
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment, no_control
@@ -93,43 +93,43 @@ def signers_csv(signers: list[Signer]) -> Response:
 
 
 @router.get("/agreements/text", responses=problems(401))
-async def read_text(actor: Acting, books: Books) -> TextAnswer:
+async def read_text(actor: Acting, database: GivenDatabase) -> TextAnswer:
     """The text that is to be signed now."""
-    return TextAnswer.model_validate(await books.run(actor, texts.present_text))
+    return TextAnswer.model_validate(await database.run(actor, texts.present_text))
 
 
 @router.get("/agreements/texts/{version}", responses=problems(401, 404))
-async def read_old_text(version: str, actor: Acting, books: Books) -> TextAnswer:
+async def read_old_text(version: str, actor: Acting, database: GivenDatabase) -> TextAnswer:
     """The text of a version, such as the one that was signed."""
-    return TextAnswer.model_validate(await books.run(actor, texts.text_of, version))
+    return TextAnswer.model_validate(await database.run(actor, texts.text_of, version))
 
 
 @router.get("/admin/agreements/texts", responses=problems(401, 403))
-async def list_texts(actor: Acting, books: Books) -> list[TextAnswer]:
+async def list_texts(actor: Acting, database: GivenDatabase) -> list[TextAnswer]:
     """All versions, the newest first."""
-    return [TextAnswer.model_validate(text) for text in await books.run(actor, texts.texts)]
+    return [TextAnswer.model_validate(text) for text in await database.run(actor, texts.texts)]
 
 
 @router.post("/admin/agreements/texts", status_code=201, responses=problems(401, 403, 409))
-async def issue_text(body: IssueBody, actor: Acting, books: Books) -> TextAnswer:
+async def issue_text(body: IssueBody, actor: Acting, database: GivenDatabase) -> TextAnswer:
     """Issue a new version: from now on everybody has to sign it. Administrators only."""
-    text = await books.run(actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
+    text = await database.run(actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
     return TextAnswer.model_validate(text)
 
 
 @router.get("/admin/agreements/signers", responses=problems(401, 403))
 async def list_signers(
-    question: Annotated[SignersQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[SignersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[SignerAnswer]:
     """Who has signed which version when, and who has not."""
 
-    def read(unit: Unit) -> list[SignerAnswer]:
-        return [signer_answer(one) for one in queries.signers(unit, question.listing(), state=question.state)]
+    def read(uow: UnitOfWork) -> list[SignerAnswer]:
+        return [signer_answer(one) for one in queries.signers(uow, question.listing(), state=question.state)]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/admin/agreements/signers.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
-async def export_signers(actor: Acting, books: Books) -> Response:
+async def export_signers(actor: Acting, database: GivenDatabase) -> Response:
     """The same as CSV."""
-    return signers_csv(await books.run(actor, queries.signers))
+    return signers_csv(await database.run(actor, queries.signers))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from services.database.tables.people import Agreement
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.http import signed
 from services.domain.agreements import service
 from services.domain.agreements.schemas import AgreementBody
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
@@ -38,30 +38,30 @@ class AgreementsAnswer(Answer):
 
 
 @router.get("", responses=problems(401))
-async def my_agreements(actor: Acting, books: Books) -> AgreementsAnswer:
+async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAnswer:
     """What I have signed, and what is to be signed."""
 
-    def read(unit: Unit) -> AgreementsAnswer:
+    def read(uow: UnitOfWork) -> AgreementsAnswer:
         return AgreementsAnswer(
-            version=unit.rules.agreement_version,
-            valid=access_queries.valid_agreement(unit, unit.actor.id) is not None,
-            signed=_answers(unit, service.mine(unit)),
+            version=uow.rules.agreement_version,
+            valid=access_queries.valid_agreement(uow, uow.actor.id) is not None,
+            signed=_answers(uow, service.mine(uow)),
         )
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.post("", status_code=201, responses=signed(401, 403, 409))
-async def sign_agreement(agreement: AgreementBody, actor: Acting, books: Books) -> AgreementAnswer:
+async def sign_agreement(agreement: AgreementBody, actor: Acting, database: GivenDatabase) -> AgreementAnswer:
     """Sign the present agreement for a year."""
 
-    def act(unit: Unit) -> AgreementAnswer:
-        [answer] = _answers(unit, [service.sign(unit, agreement.version, agreement.proof())])
+    def act(uow: UnitOfWork) -> AgreementAnswer:
+        [answer] = _answers(uow, [service.sign(uow, agreement.version, agreement.proof())])
         return answer
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
-def _answers(unit: Unit, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
-    papers = service.papers(unit, signed)
+def _answers(uow: UnitOfWork, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
+    papers = service.papers(uow, signed)
     return [AgreementAnswer.model_validate(one).model_copy(update={"document": papers.get(one.id)}) for one in signed]

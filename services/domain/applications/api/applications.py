@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
 from services.domain.applications.findings import Found
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
@@ -132,14 +132,14 @@ async def choices(_actor: Acting) -> Choices:
 
 
 @router.post("/applications/check", responses=problems(401, 403, 404))
-async def check(form: Form, actor: Acting, books: Books) -> Checked:
+async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
     """What the automatic review would find of this form; nothing is kept."""
 
-    def read(unit: Unit) -> list[Found]:
-        service.check_storable(unit, form.to_form())
-        return previews.preview(unit, form.to_form())
+    def read(uow: UnitOfWork) -> list[Found]:
+        service.check_storable(uow, form.to_form())
+        return previews.preview(uow, form.to_form())
 
-    found = await books.run(actor, read)
+    found = await database.run(actor, read)
     return Checked(
         complete=not any(one.severity == "blocks" for one in found),
         findings=[
@@ -159,27 +159,27 @@ async def check(form: Form, actor: Acting, books: Books) -> Checked:
 @router.get("/applications", responses=problems(401))
 async def list_applications(
     actor: Acting,
-    books: Books,
+    database: GivenDatabase,
     mine: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
 ) -> list[Summary]:
     """The applications that the signed-in person may see, newest first."""
 
-    def read(unit: Unit) -> list[Summary]:
-        rows = visibility.all_visible(unit, limit=limit, offset=offset, mine=mine)
-        return [Summary.model_validate(line) for line in case_queries.summaries(unit, rows)]
+    def read(uow: UnitOfWork) -> list[Summary]:
+        rows = visibility.all_visible(uow, limit=limit, offset=offset, mine=mine)
+        return [Summary.model_validate(line) for line in case_queries.summaries(uow, rows)]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/applications/own", responses=problems(401))
-async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, books: Books) -> list[OwnAnswer]:
+async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase) -> list[OwnAnswer]:
     """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
 
-    def read(unit: Unit) -> list[OwnAnswer]:
+    def read(uow: UnitOfWork) -> list[OwnAnswer]:
         lines = own_applications.lines(
-            unit,
+            uow,
             department=asked.department,
             state=asked.state,
             search=asked.search,
@@ -188,89 +188,89 @@ async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, books:
         )
         return [OwnAnswer.model_validate(line) for line in lines[asked.offset : asked.offset + asked.limit]]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
-async def apply(application: NewApplication, actor: Acting, books: Books) -> Summary:
+async def apply(application: NewApplication, actor: Acting, database: GivenDatabase) -> Summary:
     """Draft an application, or hand it in at once."""
     form = application.to_form()
 
-    def act(unit: Unit) -> Summary:
-        row = service.draft(unit, form, previous_id=application.previous_id)
+    def act(uow: UnitOfWork) -> Summary:
+        row = service.draft(uow, form, previous_id=application.previous_id)
         if application.submit:
-            row = service.submit(unit, row.id)
-        return _summary(unit, row)
+            row = service.submit(uow, row.id)
+        return _summary(uow, row)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.get("/applications/{application_id}/form", responses=problems(401, 403, 404, 409))
-async def read_form(application_id: str, actor: Acting, books: Books) -> FormAnswer:
+async def read_form(application_id: str, actor: Acting, database: GivenDatabase) -> FormAnswer:
     """The form of a draft, or of a returned application, to go on with."""
 
-    def read(unit: Unit) -> FormAnswer:
-        row, draft = drafts.opened(unit, application_id)
+    def read(uow: UnitOfWork) -> FormAnswer:
+        row, draft = drafts.opened(uow, application_id)
         return FormAnswer(
             id=row.id,
             number=row.number,
             version=draft.version if draft else 0,
             saved_at=draft.saved_at if draft else None,
-            form=Form.from_form(forms.of(unit, row)),
+            form=Form.from_form(forms.of(uow, row)),
         )
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.put("/applications/{application_id}", responses=problems(*USUAL))
-async def redraft(application_id: str, redraft: Redraft, actor: Acting, books: Books) -> Summary:
+async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> Summary:
     """Change a draft."""
     form = redraft.to_form()
 
-    def act(unit: Unit) -> Summary:
-        row = service.redraft(unit, application_id, form)
-        drafts.save(unit, application_id, form, version=redraft.version)
-        return _summary(unit, row)
+    def act(uow: UnitOfWork) -> Summary:
+        row = service.redraft(uow, application_id, form)
+        drafts.save(uow, application_id, form, version=redraft.version)
+        return _summary(uow, row)
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.delete("/applications/{application_id}", status_code=204, responses=problems(*USUAL))
-async def discard(application_id: str, actor: Acting, books: Books) -> None:
+async def discard(application_id: str, actor: Acting, database: GivenDatabase) -> None:
     """Delete a draft that was never submitted."""
-    await books.run(actor, drafts.discard, application_id)
+    await database.run(actor, drafts.discard, application_id)
 
 
 @router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
-async def copy(application_id: str, wish: CopyWish, actor: Acting, books: Books) -> Summary:
+async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> Summary:
     """Draft a new application with what an earlier one says."""
 
-    def act(unit: Unit) -> Summary:
-        row, form = drafts.source(unit, application_id)
-        return _summary(unit, service.draft(unit, form, previous_id=row.id if wish.appeal else None))
+    def act(uow: UnitOfWork) -> Summary:
+        row, form = drafts.source(uow, application_id)
+        return _summary(uow, service.draft(uow, form, previous_id=row.id if wish.appeal else None))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/applications/{application_id}/submit", responses=problems(*USUAL))
-async def submit(application_id: str, actor: Acting, books: Books) -> Summary:
+async def submit(application_id: str, actor: Acting, database: GivenDatabase) -> Summary:
     """Hand in a draft: it gets its number and its process begins."""
-    return await books.run(actor, lambda unit: _summary(unit, service.submit(unit, application_id)))
+    return await database.run(actor, lambda uow: _summary(uow, service.submit(uow, application_id)))
 
 
 @router.post("/applications/{application_id}/correct", responses=problems(*USUAL))
-async def correct(application_id: str, form: Form, actor: Acting, books: Books) -> Summary:
+async def correct(application_id: str, form: Form, actor: Acting, database: GivenDatabase) -> Summary:
     """Correct a returned application; all decisions are asked for anew."""
-    return await books.run(actor, lambda unit: _summary(unit, service.correct(unit, application_id, form.to_form())))
+    return await database.run(actor, lambda uow: _summary(uow, service.correct(uow, application_id, form.to_form())))
 
 
 @router.post("/applications/{application_id}/withdraw", responses=problems(*USUAL))
-async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, books: Books) -> Summary:
+async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, database: GivenDatabase) -> Summary:
     """Withdraw an application of which nothing was handed over yet."""
-    return await books.run(
-        actor, lambda unit: _summary(unit, service.withdraw(unit, application_id, withdrawal.reason))
+    return await database.run(
+        actor, lambda uow: _summary(uow, service.withdraw(uow, application_id, withdrawal.reason))
     )
 
 
-def _summary(unit: Unit, application: Any) -> Summary:
-    return Summary.model_validate(case_queries.summary(unit, application))
+def _summary(uow: UnitOfWork, application: Any) -> Summary:
+    return Summary.model_validate(case_queries.summary(uow, application))

@@ -6,12 +6,12 @@ from fastapi import APIRouter
 
 from services.database.tables.consents import Consent
 from services.database.tables.people import Department
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.applications import joint
 from services.domain.cases import consent_queries
 from services.domain.cases.consent_queries import View, Waiting
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, Problem, problems
 from services.web.identity import Acting
 from services.web.schemas import Account, Answer, Identifier, Moment
@@ -69,39 +69,39 @@ class RefusalBody(FormSigning):
 
 
 @router.get("", responses=problems(401))
-async def list_consents(actor: Acting, books: Books) -> list[WaitingConsentAnswer]:
+async def list_consents(actor: Acting, database: GivenDatabase) -> list[WaitingConsentAnswer]:
     """The consents that wait for me, the first to be overwritten first."""
 
-    def read(unit: Unit) -> list[WaitingConsentAnswer]:
-        return [WaitingConsentAnswer(**_line(line)) for line in consent_queries.waiting_for(unit)]
+    def read(uow: UnitOfWork) -> list[WaitingConsentAnswer]:
+        return [WaitingConsentAnswer(**_line(line)) for line in consent_queries.waiting_for(uow)]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/{consent_id}", responses=problems(401, 404))
-async def read_consent(consent_id: Identifier, actor: Acting, books: Books) -> ConsentAnswer:
+async def read_consent(consent_id: Identifier, actor: Acting, database: GivenDatabase) -> ConsentAnswer:
     """One consent with the form it is about."""
-    return await books.run(actor, lambda unit: _told(consent_queries.view(unit, consent_id)))
+    return await database.run(actor, lambda uow: _told(consent_queries.view(uow, consent_id)))
 
 
 @router.post("/{consent_id}/consent", responses=signed(*USUAL))
-async def consent(consent_id: Identifier, body: ConsentBody, actor: Acting, books: Books) -> GivenAnswer:
+async def consent(consent_id: Identifier, body: ConsentBody, actor: Acting, database: GivenDatabase) -> GivenAnswer:
     """Consent for my department. With the last consent the application is submitted."""
 
-    def act(unit: Unit) -> GivenAnswer:
-        return _given(*consent_queries.named(unit, joint.consent(unit, consent_id, body.proof())))
+    def act(uow: UnitOfWork) -> GivenAnswer:
+        return _given(*consent_queries.named(uow, joint.consent(uow, consent_id, body.proof())))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/{consent_id}/refuse", responses=signed(*USUAL))
-async def refuse(consent_id: Identifier, body: RefusalBody, actor: Acting, books: Books) -> GivenAnswer:
+async def refuse(consent_id: Identifier, body: RefusalBody, actor: Acting, database: GivenDatabase) -> GivenAnswer:
     """Refuse for my department, with a reason. The application goes back to its drafter."""
 
-    def act(unit: Unit) -> GivenAnswer:
-        return _given(*consent_queries.named(unit, joint.refuse(unit, consent_id, body.reason, body.proof())))
+    def act(uow: UnitOfWork) -> GivenAnswer:
+        return _given(*consent_queries.named(uow, joint.refuse(uow, consent_id, body.reason, body.proof())))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 def _department(row: Department) -> ConsentDepartmentAnswer:

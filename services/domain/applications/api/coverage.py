@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from services.domain.retrieval import recorder_coverage
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Moment, SpanAnswer
@@ -35,7 +35,7 @@ class CoverageAnswer(Answer):
 async def read_coverage(
     asked_for: Annotated[CoverageQuestion, Query()],
     actor: Acting,
-    books: Books,
+    database: GivenDatabase,
     recorders: GivenRecorders,
 ) -> CoverageAnswer:
     """Ask the recorder what exists of a span, before applying for it."""
@@ -44,7 +44,7 @@ async def read_coverage(
             "span-backwards", "结束时间必须晚于开始时间。", "A span ends after it starts.", status=422, field="end"
         )
     asked = Span(asked_for.start, asked_for.end)
-    held = await recorder_coverage.look(books, actor, recorders, asked_for.camera_id, asked)
+    held = await recorder_coverage.look(database, actor, recorders, asked_for.camera_id, asked)
     return CoverageAnswer(
         covered=[SpanAnswer.model_validate(span) for span in held.covered],
         gaps=[SpanAnswer.model_validate(span) for span in held.gaps],

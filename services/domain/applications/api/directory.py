@@ -4,11 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.applications import directory
 from services.domain.cameras import reference_pictures
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Identifier
@@ -49,29 +49,29 @@ class CameraAnswer(Answer):
 
 
 @router.get("/directory", responses=problems(401))
-async def read_directory(actor: Acting, books: Books, department_id: Identifier | None = None) -> Directory:
+async def read_directory(actor: Acting, database: GivenDatabase, department_id: Identifier | None = None) -> Directory:
     """All departments, and the people of all or of one."""
 
-    def read(unit: Unit) -> Directory:
+    def read(uow: UnitOfWork) -> Directory:
         return Directory(
-            departments=[DepartmentAnswer.model_validate(row) for row in directory.departments(unit)],
+            departments=[DepartmentAnswer.model_validate(row) for row in directory.departments(uow)],
             people=[
-                ColleagueAnswer.model_validate(row) for row in directory.colleagues(unit, department_id=department_id)
+                ColleagueAnswer.model_validate(row) for row in directory.colleagues(uow, department_id=department_id)
             ],
         )
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/cameras", responses=problems(401))
-async def list_cameras(actor: Acting, books: Books) -> list[CameraAnswer]:
+async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraAnswer]:
     """The cameras that can be asked for."""
-    return await books.run(actor, lambda unit: [CameraAnswer.model_validate(row) for row in directory.cameras(unit)])
+    return await database.run(actor, lambda uow: [CameraAnswer.model_validate(row) for row in directory.cameras(uow)])
 
 
 @router.get(
     "/cameras/{camera_id}/reference", response_class=Response, responses={**problems_beside(401, 404), **PICTURE}
 )
-async def read_reference(camera_id: Identifier, actor: Acting, books: Books) -> Response:
+async def read_reference(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> Response:
     """The photograph by which people know the camera's place. It is no footage: an administrator brought it."""
-    return Response(await books.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")
+    return Response(await database.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval import upload_receiver, uploads
 from services.domain.retrieval.upload_receiver import Receiver
 from services.domain.retrieval.uploads import Facts
 from services.web import upload_body
-from services.web.dependencies import Books, GivenSettings, GivenStore, GivenVaultRecipients
+from services.web.dependencies import GivenDatabase, GivenSettings, GivenStore, GivenVaultRecipients
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment, Note, Paragraph
@@ -82,39 +82,39 @@ class UploadAnswer(Answer):
     content: str
 
 
-def receiver(books: Books, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
-    return Receiver(books, store, recipients)
+def receiver(database: GivenDatabase, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
+    return Receiver(database, store, recipients)
 
 
 GivenReceiver = Annotated[Receiver, Depends(receiver)]
 
 
 @router.get("", responses=problems(401))
-async def list_uploads(actor: Acting, books: Books) -> list[UploadAnswer]:
+async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAnswer]:
     """My uploads that no submitted application names, the newest first."""
-    return [told(row) for row in await books.run(actor, uploads.unused)]
+    return [told(row) for row in await database.run(actor, uploads.unused)]
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
-async def announce(body: Announcement, actor: Acting, books: Books) -> UploadAnswer:
+async def announce(body: Announcement, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Say what will be uploaded; then send the file to ``content``."""
-    return told(await books.run(actor, uploads.announce, body.facts(), body.size))
+    return told(await database.run(actor, uploads.announce, body.facts(), body.size))
 
 
 @router.get("/{upload_id}", responses=problems(401, 404))
-async def read_upload(upload_id: Identifier, actor: Acting, books: Books) -> UploadAnswer:
+async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """One of my uploads."""
-    return told(await books.run(actor, uploads.own, upload_id))
+    return told(await database.run(actor, uploads.own, upload_id))
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))
-async def change(upload_id: Identifier, body: UploadBody, actor: Acting, books: Books) -> UploadAnswer:
+async def change(upload_id: Identifier, body: UploadBody, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Say something else of a recording, such as its start, while no submitted application names it."""
 
-    def act(unit: Unit) -> Upload:
-        return uploads.change(unit, upload_id, body.facts(), upload_receiver.place)
+    def act(uow: UnitOfWork) -> Upload:
+        return uploads.change(uow, upload_id, body.facts(), upload_receiver.place)
 
-    return told(await books.run(actor, act))
+    return told(await database.run(actor, act))
 
 
 @router.put(
@@ -141,9 +141,9 @@ async def send(
 
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
-async def delete(upload_id: Identifier, actor: Acting, books: Books, place: GivenReceiver) -> None:
+async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, place: GivenReceiver) -> None:
     """Delete one of my uploads that no submitted application names."""
-    await place.discard(actor, await books.run(actor, uploads.remove, upload_id))
+    await place.discard(actor, await database.run(actor, uploads.remove, upload_id))
 
 
 def told(row: Upload) -> UploadAnswer:

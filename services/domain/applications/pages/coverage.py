@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, previews
 from services.domain.applications.pages import form_view
 from services.domain.applications.pages.typed_form import Row
@@ -14,7 +14,7 @@ from services.domain.retrieval import recorder_coverage
 from services.recorders.base import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting
@@ -38,7 +38,7 @@ Place = Annotated[int, Query(ge=0, le=999)]
 @router.get("/apply/coverage")
 async def show_coverage(
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     recorders: GivenRecorders,
     row: Place = 0,
     application: Annotated[Identifier | None, Query()] = None,
@@ -49,17 +49,17 @@ async def show_coverage(
     """
     typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
 
-    def read(unit: Unit) -> _Asked:
-        rows = form_view.read(unit, typed, application, first=row).rows
+    def read(uow: UnitOfWork) -> _Asked:
+        rows = form_view.read(uow, typed, application, first=row).rows
         one = rows[0] if rows else None
         if one is None or one.camera is None or one.span is None:
             return _Asked(one)
-        askable = one.span.duration <= unit.rules.max_span and one.span.start < unit.now
-        preserved = application is not None and previews.is_preserved(unit, application, one.camera.id, one.span)
-        place = recorder_coverage.place(unit, one.camera.id, one.span.start)
+        askable = one.span.duration <= uow.rules.max_span and one.span.start < uow.now
+        preserved = application is not None and previews.is_preserved(uow, application, one.camera.id, one.span)
+        place = recorder_coverage.place(uow, one.camera.id, one.span.start)
         return _Asked(one, place, one.span if askable else None, preserved)
 
-    asked = await books.run(visitor.actor, read)
+    asked = await database.run(visitor.actor, read)
     held, away = None, False
     if asked.place is not None and asked.span is not None:
         try:
@@ -80,10 +80,10 @@ async def show_coverage(
 @router.get("/apply/cameras")
 async def find_cameras(
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     row: Place = 0,
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
 ) -> Response:
     """The cameras to choose from for one item, by site and place."""
-    cameras = await books.run(visitor.actor, directory.cameras)
+    cameras = await database.run(visitor.actor, directory.cameras)
     return visitor.part("applications/_cameras.html", cameras=cameras, index=row, search=search, chosen="")

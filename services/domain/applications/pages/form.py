@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.tables.drafts import Draft
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import Desk
 from services.runtime.errors import Refused
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -25,87 +25,90 @@ LARGEST_VERSION = 2**31
 @router.get("/apply")
 async def begin(
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
     appeal: bool = False,
 ) -> Response:
     """A new form, with proposals or with what an earlier application says; kept as soon as something is typed."""
 
-    def read(unit: Unit) -> Desk:
+    def read(uow: UnitOfWork) -> Desk:
         if earlier is None:
-            values = form_view.fresh(unit, visitor.person.department)
+            values = form_view.fresh(uow, visitor.person.department)
         else:
-            application, form = drafts.source(unit, earlier)
-            values = form_view.FIRST_ITEM | form_view.written(unit, form)
+            application, form = drafts.source(uow, earlier)
+            values = form_view.FIRST_ITEM | form_view.written(uow, form)
             if appeal:
-                values["previousId"] = service.own(unit, application.id).id
-        return form_view.look(unit, form_view.new_id(), typed_form.typed_of(values), version=0)
+                values["previousId"] = service.own(uow, application.id).id
+        return form_view.look(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
 
-    return _form(visitor, await books.run(visitor.actor, read))
+    return _form(visitor, await database.run(visitor.actor, read))
 
 
 @router.get("/applications/{application_id}/edit")
 async def edit(
-    application_id: str, visitor: Visiting, books: Books, pick: Annotated[int | None, Query(ge=0, le=999)] = None
+    application_id: str,
+    visitor: Visiting,
+    database: GivenDatabase,
+    pick: Annotated[int | None, Query(ge=0, le=999)] = None,
 ) -> Response:
     """A draft, or the correction of a returned application, as it was typed last."""
-    return _form(visitor, await books.run(visitor.actor, form_view.opened, application_id), picking=pick)
+    return _form(visitor, await database.run(visitor.actor, form_view.opened, application_id), picking=pick)
 
 
 @router.post("/apply")
-async def act(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """One of the form's buttons; what is typed is saved first, whatever button it was."""
     done = form_actions.Done(typed, None)
     try:
-        files = await books.run(visitor.actor, form_view.spans, typed.text("applicationId"))
+        files = await database.run(visitor.actor, form_view.spans, typed.text("applicationId"))
         done = form_actions.apply(typed, files)
-        saved = await books.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
+        saved = await database.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        shown = await books.run(visitor.actor, _unsaved, done.typed)
+        shown = await database.run(visitor.actor, _unsaved, done.typed)
         return _form(visitor, shown, refusal=typed_form.on_page(refusal), picking=done.picking)
     if done.act == "review":
         return visitor.go(f"/applications/{saved.application_id}/summary")
     if visitor.hurried:
         return _form(
-            visitor, await books.run(visitor.actor, form_view.opened, saved.application_id), picking=done.picking
+            visitor, await database.run(visitor.actor, form_view.opened, saved.application_id), picking=done.picking
         )
     place = "" if done.picking is None else f"?pick={done.picking}#items-{done.picking}"
     return visitor.go(f"/applications/{saved.application_id}/edit{place}")
 
 
 @router.post("/apply/save")
-async def save(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def save(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Save what is typed, and say what is still missing."""
     try:
-        await books.run(visitor.actor, _save, typed)
+        await database.run(visitor.actor, _save, typed)
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        shown = await books.run(visitor.actor, _unsaved, typed)
+        shown = await database.run(visitor.actor, _unsaved, typed)
         return visitor.part("applications/_saved.html", refusal.status, desk=shown, refusal=refusal)
-    shown = await books.run(visitor.actor, form_view.opened, typed.text("applicationId"))
+    shown = await database.run(visitor.actor, form_view.opened, typed.text("applicationId"))
     address = {"HX-Replace-Url": f"/applications/{shown.application_id}/edit"}
     return visitor.part("applications/_saved.html", headers=address, desk=shown, refusal=None)
 
 
 @router.get("/applications/{application_id}/summary")
-async def summary(application_id: str, visitor: Visiting, books: Books) -> Response:
+async def summary(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """The form as it will be handed in, to read once more."""
-    return await _summary(visitor, books, application_id)
+    return await _summary(visitor, database, application_id)
 
 
 @router.post("/applications/{application_id}/submit")
-async def submit(application_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def submit(application_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Hand in what the summary showed. A second press of the button finds it handed in."""
     version = _version(typed)
 
-    def hand_in(unit: Unit) -> str | None:
-        application = service.own(unit, application_id)
+    def hand_in(uow: UnitOfWork) -> str | None:
+        application = service.own(uow, application_id)
         if application.submitted_at is not None and application.correction_until is None:
             return application.number
-        shown = form_view.opened(unit, application_id)
+        shown = form_view.opened(uow, application_id)
         if version != shown.version:
             raise Refused(
                 "draft-changed",
@@ -115,14 +118,14 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, books: Bo
         if not shown.complete:
             first = shown.missing[0].found
             raise Refused("incomplete", first.zh, first.en, status=422)
-        return drafts.hand_in(unit, application_id, shown.reading.form).number
+        return drafts.hand_in(uow, application_id, shown.reading.form).number
 
     try:
-        number = await books.run(visitor.actor, hand_in)
+        number = await database.run(visitor.actor, hand_in)
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        return await _summary(visitor, books, application_id, refusal)
+        return await _summary(visitor, database, application_id, refusal)
     if number is None:
         return visitor.go(
             "/applications",
@@ -137,26 +140,26 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, books: Bo
 
 
 @router.post("/applications/{application_id}/delete")
-async def delete(application_id: str, visitor: Visiting, books: Books) -> Response:
+async def delete(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Delete an own draft that was never handed in."""
-    await books.run(visitor.actor, drafts.discard, application_id)
+    await database.run(visitor.actor, drafts.discard, application_id)
     return visitor.go("/applications", "草稿已删除。", "The draft is deleted.")
 
 
 @router.get("/applications/{application_id}/withdraw")
-async def ask_to_withdraw(application_id: str, visitor: Visiting, books: Books) -> Response:
+async def ask_to_withdraw(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Why it is withdrawn, before it is."""
-    row = await books.run(visitor.actor, service.own, application_id)
+    row = await database.run(visitor.actor, service.own, application_id)
     return visitor.page("applications/withdraw.html", application=row)
 
 
 @router.post("/applications/{application_id}/withdraw")
-async def withdraw(application_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def withdraw(application_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Withdraw an application of which nothing was handed over."""
-    row = await books.run(visitor.actor, service.own, application_id)
+    row = await database.run(visitor.actor, service.own, application_id)
     try:
         reason = typed_form.reason_of_withdrawal(typed)
-        await books.run(visitor.actor, service.withdraw, application_id, reason)
+        await database.run(visitor.actor, service.withdraw, application_id, reason)
     except Refused as refusal:
         return visitor.page("applications/withdraw.html", refusal.status, application=row, refusal=refusal, typed=typed)
     return visitor.go("/applications", "申请已撤回。", "The application is withdrawn.")
@@ -184,16 +187,18 @@ def _pairs(visitor: Visitor, names: Mapping[str, tuple[str, str]]) -> list[tuple
     return [(code, en if visitor.language == "en" else zh) for code, (zh, en) in names.items()]
 
 
-async def _summary(visitor: Visitor, books: Register, application_id: str, refusal: Refused | None = None) -> Response:
-    shown = await books.run(visitor.actor, form_view.opened, application_id)
+async def _summary(
+    visitor: Visitor, database: Database, application_id: str, refusal: Refused | None = None
+) -> Response:
+    shown = await database.run(visitor.actor, form_view.opened, application_id)
     return visitor.page("applications/summary.html", refusal.status if refusal else 200, desk=shown, refusal=refusal)
 
 
-def _save(unit: Unit, typed: TypedForm, *, overwrite: bool = False) -> Draft:
+def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:
     values = typed_form.kept(typed)
-    reading = form_view.read(unit, typed, typed.text("applicationId"))
+    reading = form_view.read(uow, typed, typed.text("applicationId"))
     return drafts.save(
-        unit,
+        uow,
         typed.text("applicationId"),
         reading.form,
         typed=values,
@@ -202,9 +207,9 @@ def _save(unit: Unit, typed: TypedForm, *, overwrite: bool = False) -> Draft:
     )
 
 
-def _unsaved(unit: Unit, typed: TypedForm) -> Desk:
+def _unsaved(uow: UnitOfWork, typed: TypedForm) -> Desk:
     """The page of what could not be saved; whether the person may see the application was found out before."""
-    return form_view.look(unit, typed.text("applicationId"), typed, version=_version(typed))
+    return form_view.look(uow, typed.text("applicationId"), typed, version=_version(typed))
 
 
 def _version(typed: TypedForm) -> int:

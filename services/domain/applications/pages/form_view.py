@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
 from services.domain.applications.directory import CameraLine, Colleague
 from services.domain.applications.findings import Found
@@ -74,12 +74,12 @@ class Desk:
         return not any(line.found.severity == "blocks" for line in self.missing)
 
 
-def fresh(unit: Unit, department: Department) -> dict[str, Any]:
+def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     """The fields of a new form: proposals from what the person handed in last, so that little is to be typed."""
-    last = drafts.latest_form(unit)
+    last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
-    colleagues = {one.id: one for one in directory.colleagues(unit, department_id=department.id)}
-    me = colleagues.get(unit.actor.id)
+    colleagues = {one.id: one for one in directory.colleagues(uow, department_id=department.id)}
+    me = colleagues.get(uow.actor.id)
     if custodian not in colleagues:
         custodian = me.id if me and me.agreement and me.may_be_custodian else None
     days = last.requested_use_days if last else forms.USUAL_USE_DAYS
@@ -87,21 +87,21 @@ def fresh(unit: Unit, department: Department) -> dict[str, Any]:
         "wayOfUse": "view",
         "legalBasis": last.legal_basis if last else "internal-management",
         "placeOfUse": last.place_of_use if last else f"{department.name_zh}办公室",
-        "requestedUseDays": str(min(days, unit.rules.max_use_days or days)),
+        "requestedUseDays": str(min(days, uow.rules.max_use_days or days)),
         "custodianId": custodian or "",
         **FIRST_ITEM,
     }
 
 
-def written(unit: Unit, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
+def written(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
     """The fields of a form that is in the books."""
-    return typed_form.written(form, item_sources.cameras(unit, application_id))
+    return typed_form.written(form, item_sources.cameras(uow, application_id))
 
 
-def spans(unit: Unit, application_id: str) -> dict[str, dict[str, str]]:
+def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
     """The fields of an item for each file that is ready: all of the file."""
     found = {}
-    for file in item_sources.files(unit, application_id):
+    for file in item_sources.files(uow, application_id):
         if file.camera is not None and file.span is not None:
             start, end = (local_times.local_text(moment, file.camera.zone) for moment in file.span)
             values = (file.camera.id, *start, *end)
@@ -115,7 +115,7 @@ def new_id() -> str:
 
 
 def look(
-    unit: Unit,
+    uow: UnitOfWork,
     application_id: str,
     typed: TypedForm,
     *,
@@ -124,8 +124,8 @@ def look(
     application: Application | None = None,
 ) -> Desk:
     """The page of this form, as it is typed."""
-    cameras = directory.cameras(unit)
-    reading = read(unit, typed, application_id)
+    cameras = directory.cameras(uow)
+    reading = read(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return Desk(
         application_id=application_id,
@@ -135,33 +135,33 @@ def look(
         typed=typed,
         reading=reading,
         cameras=cameras,
-        files=item_sources.files(unit, application_id),
-        colleagues=directory.colleagues(unit),
-        departments=directory.departments(unit),
-        recipients=recipients.known(unit, reading.form.recipient_ids),
-        missing=missing(unit, reading),
-        criticism=objections.of(unit, application) if application and application.correction_until else None,
-        consultation=case_queries.consultation(CaseRows(unit, application)) if application else None,
-        previous=drafts.source(unit, previous_id)[0].number if previous_id else None,
-        most_days=unit.rules.max_use_days,
-        most_items=unit.rules.max_items,
+        files=item_sources.files(uow, application_id),
+        colleagues=directory.colleagues(uow),
+        departments=directory.departments(uow),
+        recipients=recipients.known(uow, reading.form.recipient_ids),
+        missing=missing(uow, reading),
+        criticism=objections.of(uow, application) if application and application.correction_until else None,
+        consultation=case_queries.consultation(CaseRows(uow, application)) if application else None,
+        previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
+        most_days=uow.rules.max_use_days,
+        most_items=uow.rules.max_items,
         correction_until=application.correction_until if application else None,
     )
 
 
-def read(unit: Unit, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
+def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
     """What of the typed form can be read; its items name cameras, and files of the person or of the application.
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
-    by_id = {camera.id: camera for camera in item_sources.cameras(unit, application_id)}
-    return typed_form.read(typed, by_id, unit.rules.zone, first)
+    by_id = {camera.id: camera for camera in item_sources.cameras(uow, application_id)}
+    return typed_form.read(typed, by_id, uow.rules.zone, first)
 
 
-def missing(unit: Unit, reading: Reading) -> list[Line]:
+def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
     """What cannot be read and what the automatic checks find, the blocking ones first, by their place on the page."""
     positions = None if not reading.rows else reading.positions
-    found = [*reading.problems, *previews.preview(unit, reading.form, positions)]
+    found = [*reading.problems, *previews.preview(uow, reading.form, positions)]
     order = ("blocks", "warns", "informs")
     return sorted((Line(one, _target(one)) for one in found), key=lambda line: order.index(line.found.severity))
 
@@ -174,14 +174,14 @@ def _target(found: Found) -> str:
     return "footage" if name in (None, "items") else f"f-{name}"
 
 
-def opened(unit: Unit, application_id: str) -> Desk:
+def opened(uow: UnitOfWork, application_id: str) -> Desk:
     """The page of a draft or of a returned application, as it was typed last."""
-    application, draft = drafts.opened(unit, application_id)
+    application, draft = drafts.opened(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
-        values = FIRST_ITEM | written(unit, forms.of(unit, application), application_id)
+        values = FIRST_ITEM | written(uow, forms.of(uow, application), application_id)
     return look(
-        unit,
+        uow,
         application_id,
         typed_form.typed_of(values),
         version=draft.version if draft else 0,

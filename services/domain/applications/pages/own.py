@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import own_applications
 from services.domain.cases import states as case_states
 from services.domain.cases.own_applications import Line
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.language import gettext
 from services.web.visitor import Visiting, Visitor
 
@@ -67,11 +67,11 @@ class Asked:
 Asking = Annotated[Asked, Depends()]
 
 
-async def _lines(visitor: Visitor, books: Register, asked: Asked) -> tuple[list[Line], bool]:
-    def read(unit: Unit) -> tuple[list[Line], bool]:
-        heads = own_applications.may_see_department(unit)
+async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[Line], bool]:
+    def read(uow: UnitOfWork) -> tuple[list[Line], bool]:
+        heads = own_applications.may_see_department(uow)
         found = own_applications.lines(
-            unit,
+            uow,
             department=heads and asked.whose == "department",
             state=asked.state or None,
             search=asked.search,
@@ -80,15 +80,15 @@ async def _lines(visitor: Visitor, books: Register, asked: Asked) -> tuple[list[
         )
         return found, heads
 
-    return await books.run(visitor.actor, read)
+    return await database.run(visitor.actor, read)
 
 
 @router.get("/applications")
 async def my_applications(
-    visitor: Visiting, books: Books, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
+    visitor: Visiting, database: GivenDatabase, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
 ) -> Response:
     """The list, a page at a time."""
-    found, heads = await _lines(visitor, books, asked)
+    found, heads = await _lines(visitor, database, asked)
     start = (page - 1) * PAGE
     return visitor.page(
         "applications/list.html",
@@ -103,9 +103,9 @@ async def my_applications(
 
 
 @router.get("/applications.csv")
-async def my_applications_as_csv(visitor: Visiting, books: Books, asked: Asking) -> Response:
+async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
     """The whole list, as it is filtered."""
-    found, _heads = await _lines(visitor, books, asked)
+    found, _heads = await _lines(visitor, database, asked)
     english = visitor.language == "en"
     say = partial(gettext, visitor.language)
     rows = [

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import joint
 from services.domain.applications.api.consents import ConsentBody, RefusalBody
@@ -14,7 +14,7 @@ from services.domain.applications.pages.upload import TypedFacts, local_start, s
 from services.domain.cases import consent_queries
 from services.domain.retrieval import upload_receiver, uploads
 from services.runtime.errors import NotFound, Refused
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, Paragraph
 from services.web.visitor import Visiting, Visitor
@@ -32,7 +32,7 @@ router = APIRouter()
 @router.get("/uploads")
 async def my_uploads(
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     settings: GivenSettings,
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
 ) -> Response:
@@ -40,86 +40,86 @@ async def my_uploads(
 
     ``from`` is one whose file did not come: what was said of it need not be typed again.
     """
-    facts = await books.run(visitor.actor, uploads.own, earlier) if earlier else None
-    return await _uploads_page(visitor, books, settings, facts=facts)
+    facts = await database.run(visitor.actor, uploads.own, earlier) if earlier else None
+    return await _uploads_page(visitor, database, settings, facts=facts)
 
 
 @router.post("/uploads")
-async def announce(visitor: Visiting, books: Books, settings: GivenSettings, typed: Typed) -> Response:
+async def announce(visitor: Visiting, database: GivenDatabase, settings: GivenSettings, typed: Typed) -> Response:
     """Say what the recording is; the file itself follows."""
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
-        upload = await books.run(visitor.actor, uploads.announce, body.facts(), None)
+        upload = await database.run(visitor.actor, uploads.announce, body.facts(), None)
     except Refused as refusal:
-        return await _uploads_page(visitor, books, settings, refusal=refusal, typed=typed)
+        return await _uploads_page(visitor, database, settings, refusal=refusal, typed=typed)
     return visitor.go(f"/uploads/{upload.id}")
 
 
 @router.get("/uploads/{upload_id}")
-async def look(upload_id: Identifier, visitor: Visiting, books: Books, settings: GivenSettings) -> Response:
+async def look(upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """One of my files: to be sent, or as it was received and measured."""
-    return await _upload_page(visitor, books, settings, upload_id)
+    return await _upload_page(visitor, database, settings, upload_id)
 
 
 @router.post("/uploads/{upload_id}")
 async def change(
-    upload_id: Identifier, visitor: Visiting, books: Books, settings: GivenSettings, typed: Typed
+    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings, typed: Typed
 ) -> Response:
     """Say something else of the recording, such as when it began."""
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
-        await books.run(
-            visitor.actor, lambda unit: uploads.change(unit, upload_id, body.facts(), upload_receiver.place)
+        await database.run(
+            visitor.actor, lambda uow: uploads.change(uow, upload_id, body.facts(), upload_receiver.place)
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _upload_page(visitor, books, settings, upload_id, refusal=refusal, typed=typed)
+        return await _upload_page(visitor, database, settings, upload_id, refusal=refusal, typed=typed)
     return visitor.go(f"/uploads/{upload_id}", "已保存。", "Saved.")
 
 
 @router.post("/uploads/{upload_id}/delete")
 async def delete(
-    upload_id: Identifier, visitor: Visiting, books: Books, settings: GivenSettings, place: GivenReceiver
+    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings, place: GivenReceiver
 ) -> Response:
     """Delete a file of mine that no submitted application names."""
     try:
-        await place.discard(visitor.actor, await books.run(visitor.actor, uploads.remove, upload_id))
+        await place.discard(visitor.actor, await database.run(visitor.actor, uploads.remove, upload_id))
     except NotFound:
         raise
     except Refused as refusal:
-        return await _upload_page(visitor, books, settings, upload_id, refusal=refusal)
+        return await _upload_page(visitor, database, settings, upload_id, refusal=refusal)
     return visitor.go("/uploads", "文件已删除。", "The file is deleted.")
 
 
 @router.get("/consents/{consent_id}")
-async def read_consent(consent_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def read_consent(consent_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """A joint application for whoever answers for a named department."""
-    return await _consent_page(visitor, books, consent_id)
+    return await _consent_page(visitor, database, consent_id)
 
 
 @router.post("/consents/{consent_id}/consent")
-async def consent(consent_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def consent(consent_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Agree that the other department is the applicant."""
     try:
-        await books.run(visitor.actor, joint.consent, consent_id, typed.body(Answered).proof())
+        await database.run(visitor.actor, joint.consent, consent_id, typed.body(Answered).proof())
     except NotFound:
         raise
     except Refused as refusal:
-        return await _consent_page(visitor, books, consent_id, refusal=refusal, typed=typed)
+        return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
     return visitor.go("/inbox", "已签字同意。", "You have consented.")
 
 
 @router.post("/consents/{consent_id}/refuse")
-async def refuse(consent_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def refuse(consent_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Do not agree; the form goes back to its drafter with the reason."""
     try:
         body = _refusal(typed)
-        await books.run(visitor.actor, joint.refuse, consent_id, body.reason, body.proof())
+        await database.run(visitor.actor, joint.refuse, consent_id, body.reason, body.proof())
     except NotFound:
         raise
     except Refused as refusal:
-        return await _consent_page(visitor, books, consent_id, refusal=refusal, typed=typed)
+        return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
     return visitor.go(
         "/inbox", "已签字表示不同意，申请退回起草人。", "You have refused: the form is its drafter's again."
     )
@@ -133,16 +133,16 @@ def _refusal(typed: TypedForm) -> RefusalBody:
 
 async def _consent_page(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     consent_id: str,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(unit: Unit) -> tuple[consent_queries.View, tuple[str, ...]]:
-        return consent_queries.view(unit, consent_id), signature_signing.methods(unit, "password")
+    def read(uow: UnitOfWork) -> tuple[consent_queries.View, tuple[str, ...]]:
+        return consent_queries.view(uow, consent_id), signature_signing.methods(uow, "password")
 
-    view, methods = await books.run(visitor.actor, read)
+    view, methods = await database.run(visitor.actor, read)
     return visitor.page(
         "applications/consent.html",
         refusal.status if refusal else 200,
@@ -157,7 +157,7 @@ async def _consent_page(
 
 async def _uploads_page(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     settings: GivenSettings,
     *,
     facts: Upload | None = None,
@@ -167,7 +167,7 @@ async def _uploads_page(
     return visitor.page(
         "applications/uploads.html",
         refusal.status if refusal else 200,
-        rows=await books.run(visitor.actor, uploads.unused),
+        rows=await database.run(visitor.actor, uploads.unused),
         facts=facts,
         start_local=local_start(facts) if facts else "",
         largest=settings.largest_upload_mib << 20,
@@ -178,14 +178,14 @@ async def _uploads_page(
 
 async def _upload_page(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     settings: GivenSettings,
     upload_id: str,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    upload = await books.run(visitor.actor, uploads.own, upload_id)
+    upload = await database.run(visitor.actor, uploads.own, upload_id)
     return visitor.page(
         "applications/upload.html",
         refusal.status if refusal else 200,

@@ -12,7 +12,7 @@ from services.domain.retrieval import uploads
 from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.web import upload_body
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.form_file import Bringing
 from services.web.forms import TypedForm
 from services.web.schemas import Identifier, Line
@@ -33,12 +33,12 @@ async def send(
     request: Request,
     *,
     bringing: Bringing,
-    books: Books,
+    database: GivenDatabase,
     settings: GivenSettings,
     place: GivenReceiver,
 ) -> Response:
     """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
-    await books.run(bringing.actor, uploads.own, upload_id)
+    await database.run(bringing.actor, uploads.own, upload_id)
     largest = settings.largest_upload_mib << 20
     answer = RedirectResponse(f"/uploads/{upload_id}", 303)
     try:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from starlette.requests import Request
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras.api.recorders import ActiveBody
 from services.web import csv as web_csv
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line
@@ -99,17 +99,17 @@ def row_answer(line: service.Line) -> CameraRowAnswer:
 
 @router.get("", responses=problems(401, 403))
 async def list_cameras(
-    question: Annotated[CamerasQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[CamerasQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[CameraRowAnswer]:
     """The cameras in use, or those that are not any more."""
-    lines = await books.run(actor, service.cameras, question.listing(), retired=question.retired)
+    lines = await database.run(actor, service.cameras, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
-async def export_cameras(actor: Acting, books: Books) -> Response:
+async def export_cameras(actor: Acting, database: GivenDatabase) -> Response:
     """All cameras in use, in the columns that can be brought back."""
-    lines = await books.run(actor, service.cameras)
+    lines = await database.run(actor, service.cameras)
     return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
 
 
@@ -118,41 +118,43 @@ async def export_cameras(actor: Acting, books: Books) -> Response:
     responses=problems(401, 403),
     openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def import_cameras(request: Request, actor: Acting, books: Books, dry_run: bool = True) -> ImportAnswer:
+async def import_cameras(
+    request: Request, actor: Acting, database: GivenDatabase, dry_run: bool = True
+) -> ImportAnswer:
     """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
     content = await request.body()
 
-    def act(unit: Unit) -> csv_import.Tried:
-        return csv_import.take(unit, content, dry_run=dry_run)
+    def act(uow: UnitOfWork) -> csv_import.Tried:
+        return csv_import.take(uow, content, dry_run=dry_run)
 
-    return ImportAnswer.model_validate(await books.run(actor, act))
+    return ImportAnswer.model_validate(await database.run(actor, act))
 
 
 @router.get("/{camera_id}", responses=problems(401, 403, 404))
-async def read_camera(camera_id: str, actor: Acting, books: Books) -> CameraRowAnswer:
+async def read_camera(camera_id: str, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """One camera."""
-    return row_answer(await books.run(actor, service.camera, camera_id))
+    return row_answer(await database.run(actor, service.camera, camera_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))
-async def enter_camera(body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+async def enter_camera(body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Enter a camera. Administrators only."""
-    row = await books.run(actor, service.enter, body.entry())
-    return row_answer(await books.run(actor, service.camera, row.id))
+    row = await database.run(actor, service.enter, body.entry())
+    return row_answer(await database.run(actor, service.camera, row.id))
 
 
 @router.put("/{camera_id}", responses=problems(401, 403, 404, 409))
-async def change_camera(camera_id: str, body: CameraBody, actor: Acting, books: Books) -> CameraRowAnswer:
+async def change_camera(camera_id: str, body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Change a camera from now on."""
-    await books.run(actor, service.change, camera_id, body.entry())
-    return row_answer(await books.run(actor, service.camera, camera_id))
+    await database.run(actor, service.change, camera_id, body.entry())
+    return row_answer(await database.run(actor, service.camera, camera_id))
 
 
 @router.post("/{camera_id}/active", responses=problems(401, 403, 404, 409))
-async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, books: Books) -> CameraRowAnswer:
+async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Retire a camera, or take it back."""
-    await books.run(actor, service.set_active, camera_id, body.active)
-    return row_answer(await books.run(actor, service.camera, camera_id))
+    await database.run(actor, service.set_active, camera_id, body.active)
+    return row_answer(await database.run(actor, service.camera, camera_id))
 
 
 @router.put(
@@ -165,16 +167,18 @@ async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, books: 
         }
     },
 )
-async def bring_picture(camera_id: Identifier, request: Request, actor: Acting, books: Books) -> CameraRowAnswer:
+async def bring_picture(
+    camera_id: Identifier, request: Request, actor: Acting, database: GivenDatabase
+) -> CameraRowAnswer:
     """Bring the camera's reference picture, a JPEG or PNG as the body or as the file of a form; it replaces the one
     before. It is a photograph made at installation, shown to everybody who applies: never footage. What is kept is a
     JPEG of at most 640 by 360, made anew from what it shows."""
-    await books.run(actor, reference_pictures.may_bring, camera_id)
-    await books.run(actor, reference_pictures.bring, camera_id, await photographs.take(request))
-    return row_answer(await books.run(actor, service.camera, camera_id))
+    await database.run(actor, reference_pictures.may_bring, camera_id)
+    await database.run(actor, reference_pictures.bring, camera_id, await photographs.take(request))
+    return row_answer(await database.run(actor, service.camera, camera_id))
 
 
 @router.delete("/{camera_id}/picture", status_code=204, responses=problems(401, 403, 404))
-async def remove_picture(camera_id: Identifier, actor: Acting, books: Books) -> None:
+async def remove_picture(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
     """Remove the camera's reference picture."""
-    await books.run(actor, reference_pictures.remove, camera_id)
+    await database.run(actor, reference_pictures.remove, camera_id)

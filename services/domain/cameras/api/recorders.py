@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
 from services.recorders.registry import KINDS, Places, places_of
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books, GivenRecorders, settings
+from services.web.dependencies import GivenDatabase, GivenRecorders, settings
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, Moment, no_control
@@ -134,53 +134,59 @@ async def list_kinds(_actor: Acting) -> list[KindAnswer]:
 
 @router.get("", responses=problems(401, 403))
 async def list_recorders(
-    question: Annotated[RecordersQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[RecordersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RecorderRowAnswer]:
     """The recorders in use, or those that are not any more."""
-    lines = await books.run(actor, camera_recorders.recorders, question.listing(), retired=question.retired)
+    lines = await database.run(actor, camera_recorders.recorders, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/{recorder_id}", responses=problems(401, 403, 404))
-async def read_recorder(recorder_id: str, actor: Acting, books: Books) -> RecorderRowAnswer:
+async def read_recorder(recorder_id: str, actor: Acting, database: GivenDatabase) -> RecorderRowAnswer:
     """One recorder, without its secrets."""
-    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))
-async def enter_recorder(body: RecorderBody, actor: Acting, books: Books, places: GivenPlaces) -> RecorderRowAnswer:
+async def enter_recorder(
+    body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
+) -> RecorderRowAnswer:
     """Enter a recorder. Administrators only."""
-    await books.run(actor, camera_recorders.may_change)
+    await database.run(actor, camera_recorders.may_change)
     entry = await recorder_forms.entry(places, **body.model_dump())
 
-    def act(unit: Unit) -> RecorderLine:
-        return RecorderLine(camera_recorders.enter(unit, entry), 0)
+    def act(uow: UnitOfWork) -> RecorderLine:
+        return RecorderLine(camera_recorders.enter(uow, entry), 0)
 
-    return row_answer(await books.run(actor, act))
+    return row_answer(await database.run(actor, act))
 
 
 @router.put("/{recorder_id}", responses=problems(401, 403, 404, 409))
 async def change_recorder(
-    recorder_id: str, body: RecorderBody, actor: Acting, books: Books, places: GivenPlaces
+    recorder_id: str, body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
     """Change a recorder from now on. Secrets that are left out stay, unless its address changes."""
-    line = await books.run(actor, camera_recorders.to_change, recorder_id)
+    line = await database.run(actor, camera_recorders.to_change, recorder_id)
     entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
-    await books.run(actor, camera_recorders.change, recorder_id, entry)
-    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+    await database.run(actor, camera_recorders.change, recorder_id, entry)
+    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
 
 
 @router.post("/{recorder_id}/active", responses=problems(401, 403, 404, 409))
-async def retire_recorder(recorder_id: str, body: ActiveBody, actor: Acting, books: Books) -> RecorderRowAnswer:
+async def retire_recorder(
+    recorder_id: str, body: ActiveBody, actor: Acting, database: GivenDatabase
+) -> RecorderRowAnswer:
     """Retire a recorder, or take it back."""
-    await books.run(actor, camera_recorders.set_active, recorder_id, body.active)
-    return row_answer(await books.run(actor, camera_recorders.line, recorder_id))
+    await database.run(actor, camera_recorders.set_active, recorder_id, body.active)
+    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
 
 
 @router.post("/{recorder_id}/test", responses=problems(401, 403, 404))
-async def test_recorder(recorder_id: str, actor: Acting, books: Books, recorders: GivenRecorders) -> TestAnswer:
+async def test_recorder(
+    recorder_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
+) -> TestAnswer:
     """Open the recorder, ask it, look at a picture of each camera, and say what is wrong. No picture is shown."""
-    tested = await recorder_probe.test(books, actor, recorders, recorder_id)
+    tested = await recorder_probe.test(database, actor, recorders, recorder_id)
     facts = tested.facts
     return TestAnswer(
         well=tested.well,

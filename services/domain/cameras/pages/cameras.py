@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, get_args
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
@@ -13,7 +13,7 @@ from services.domain.cameras.recorders import RecorderLine
 from services.runtime.errors import Refused
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.form_file import Bringing
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -30,52 +30,52 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_cameras(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
     part = wanted.listing(visitor.language)
-    lines = await books.run(visitor.actor, service.cameras, part, retired=wanted.retired)
+    lines = await database.run(visitor.actor, service.cameras, part, retired=wanted.retired)
     if wanted.as_csv:
         return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
     return visitor.page("cameras/cameras.html", **wanted.shown(lines))
 
 
 @router.get("/new")
-async def new_camera(visitor: Visiting, books: Books, recorder: str = "") -> Response:
+async def new_camera(visitor: Visiting, database: GivenDatabase, recorder: str = "") -> Response:
     """The form of a new camera."""
-    await books.run(visitor.actor, camera_recorders.may_change)
-    return await _form(visitor, books, recorder=recorder)
+    await database.run(visitor.actor, camera_recorders.may_change)
+    return await _form(visitor, database, recorder=recorder)
 
 
 @router.post("/new")
-async def enter_camera(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Enter it."""
     try:
-        row = await books.run(visitor.actor, service.enter, typed.body(CameraBody).entry())
+        row = await database.run(visitor.actor, service.enter, typed.body(CameraBody).entry())
     except Refused as refusal:
         if refusal.status == 403:
             raise
-        return await _form(visitor, books, refusal=refusal, typed=typed)
+        return await _form(visitor, database, refusal=refusal, typed=typed)
     return visitor.go(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
 
 
 @router.get("/list")
-async def bring_list(visitor: Visiting, books: Books) -> Response:
+async def bring_list(visitor: Visiting, database: GivenDatabase) -> Response:
     """The form to bring a list."""
-    await books.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.may_change)
     return visitor.page("cameras/camera_list.html", tried=None, columns=csv_import.COLUMNS, refusal=None)
 
 
 @router.post("/list")
-async def take_list(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def take_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Try the list, or enter it; every wrong line is named."""
     file, tried, refused = typed.file("file"), None, None
     content = await file.read(csv_import.LARGEST + 1) if file else b""
 
-    def act(unit: Unit) -> csv_import.Tried:
-        return csv_import.take(unit, content, dry_run=typed.text("enter") != "true")
+    def act(uow: UnitOfWork) -> csv_import.Tried:
+        return csv_import.take(uow, content, dry_run=typed.text("enter") != "true")
 
     try:
-        tried = await books.run(visitor.actor, act)
+        tried = await database.run(visitor.actor, act)
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -93,33 +93,33 @@ async def take_list(visitor: Visiting, typed: Typed, books: Books) -> Response:
 
 
 @router.get("/{camera_id}")
-async def one_camera(camera_id: str, visitor: Visiting, books: Books) -> Response:
+async def one_camera(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """One camera and its form."""
-    return await _form(visitor, books, camera_id)
+    return await _form(visitor, database, camera_id)
 
 
 @router.post("/{camera_id}")
-async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change it from now on."""
     try:
-        await books.run(visitor.actor, service.change, camera_id, typed.body(CameraBody).entry())
+        await database.run(visitor.actor, service.change, camera_id, typed.body(CameraBody).entry())
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _form(visitor, books, camera_id, refusal=refusal, typed=typed)
+        return await _form(visitor, database, camera_id, refusal=refusal, typed=typed)
     return visitor.go(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
 
 
 @router.post("/{camera_id}/active")
-async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Retire it, or take it back."""
     active = typed.text("active") == "true"
     try:
-        await books.run(visitor.actor, service.set_active, camera_id, active)
+        await database.run(visitor.actor, service.set_active, camera_id, active)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _form(visitor, books, camera_id, refusal=refusal)
+        return await _form(visitor, database, camera_id, refusal=refusal)
     said = (
         ("摄像头已恢复使用。", "The camera is in use again.")
         if active
@@ -129,13 +129,15 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, books: 
 
 
 @router.post("/{camera_id}/picture")
-async def bring_picture(camera_id: Identifier, request: Request, bringing: Bringing, books: Books) -> Response:
+async def bring_picture(
+    camera_id: Identifier, request: Request, bringing: Bringing, database: GivenDatabase
+) -> Response:
     """Bring its reference picture, in the place of the one before."""
-    await books.run(bringing.actor, reference_pictures.may_bring, camera_id)
+    await database.run(bringing.actor, reference_pictures.may_bring, camera_id)
     answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
     try:
         picture = await photographs.take(request, bringing.check)
-        await books.run(bringing.actor, reference_pictures.bring, camera_id, picture)
+        await database.run(bringing.actor, reference_pictures.bring, camera_id, picture)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
@@ -146,26 +148,26 @@ async def bring_picture(camera_id: Identifier, request: Request, bringing: Bring
 
 
 @router.post("/{camera_id}/picture/remove")
-async def remove_picture(camera_id: str, visitor: Visiting, books: Books) -> Response:
+async def remove_picture(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Remove its reference picture."""
-    await books.run(visitor.actor, reference_pictures.remove, camera_id)
+    await database.run(visitor.actor, reference_pictures.remove, camera_id)
     return visitor.go(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
 
 
 async def _form(
     visitor: Visitor,
-    books: Register,
+    database: Database,
     camera_id: str | None = None,
     *,
     recorder: str = "",
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(unit: Unit) -> tuple[service.Line | None, list[RecorderLine]]:
-        line = None if camera_id is None else service.camera(unit, camera_id)
-        return line, camera_recorders.recorders(unit)
+    def read(uow: UnitOfWork) -> tuple[service.Line | None, list[RecorderLine]]:
+        line = None if camera_id is None else service.camera(uow, camera_id)
+        return line, camera_recorders.recorders(uow)
 
-    line, recorders = await books.run(visitor.actor, read)
+    line, recorders = await database.run(visitor.actor, read)
     return visitor.page(
         "cameras/camera.html",
         refusal.status if refusal else 200,

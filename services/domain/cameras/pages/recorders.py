@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cameras import recorder_forms, recorder_probe, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.recorders import GivenPlaces, RecorderBody
@@ -16,7 +16,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -31,66 +31,66 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_recorders(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
     part = wanted.listing(visitor.language)
-    lines = await books.run(visitor.actor, camera_recorders.recorders, part, retired=wanted.retired)
+    lines = await database.run(visitor.actor, camera_recorders.recorders, part, retired=wanted.retired)
     if wanted.as_csv:
         return _csv(visitor, lines)
     return visitor.page("cameras/recorders.html", **wanted.shown(lines))
 
 
 @router.get("/new")
-async def new_recorder(visitor: Visiting, books: Books, kind: str = "folder") -> Response:
+async def new_recorder(visitor: Visiting, database: GivenDatabase, kind: str = "folder") -> Response:
     """The form of a new recorder, made from what its kind declares."""
-    await books.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.may_change)
     return _form(visitor, kind)
 
 
 @router.post("/new")
-async def enter_recorder(visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces) -> Response:
+async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces) -> Response:
     """Enter it, and go on to its page, where it is tested."""
-    await books.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.may_change)
     try:
         body = typed.body(RecorderBody)
         entry = await recorder_forms.entry(places, **body.model_dump())
-        row = await books.run(visitor.actor, camera_recorders.enter, entry)
+        row = await database.run(visitor.actor, camera_recorders.enter, entry)
     except Refused as refusal:
         return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
     return visitor.go(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
 
 
 @router.get("/{recorder_id}")
-async def one_recorder(recorder_id: str, visitor: Visiting, books: Books) -> Response:
+async def one_recorder(recorder_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """One recorder: what was measured, its cameras, its form, the test button."""
-    return await _one(recorder_id, visitor, books)
+    return await _one(recorder_id, visitor, database)
 
 
 @router.post("/{recorder_id}")
 async def change_recorder(
-    recorder_id: str, visitor: Visiting, typed: Typed, books: Books, places: GivenPlaces
+    recorder_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces
 ) -> Response:
     """Change it from now on."""
-    line = await books.run(visitor.actor, camera_recorders.to_change, recorder_id)
+    line = await database.run(visitor.actor, camera_recorders.to_change, recorder_id)
     try:
         body = typed.body(RecorderBody, kind=line.row.kind)
         entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
-        await books.run(visitor.actor, camera_recorders.change, recorder_id, entry)
+        await database.run(visitor.actor, camera_recorders.change, recorder_id, entry)
     except Refused as refusal:
-        return await _one(recorder_id, visitor, books, refusal, typed=typed)
+        return await _one(recorder_id, visitor, database, refusal, typed=typed)
     return visitor.go(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
 
 
 @router.post("/{recorder_id}/active")
-async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Retire it, or take it back."""
     active = typed.text("active") == "true"
     try:
-        await books.run(visitor.actor, camera_recorders.set_active, recorder_id, active)
+        await database.run(visitor.actor, camera_recorders.set_active, recorder_id, active)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _one(recorder_id, visitor, books, refusal)
+        return await _one(recorder_id, visitor, database, refusal)
     said = (
         ("录像机已恢复使用。", "The recorder is in use again.")
         if active
@@ -100,12 +100,14 @@ async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, boo
 
 
 @router.post("/{recorder_id}/test")
-async def test_recorder(recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders) -> Response:
+async def test_recorder(
+    recorder_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders
+) -> Response:
     """Test it; for htmx the findings alone."""
-    tested = await recorder_probe.test(books, visitor.actor, recorders, recorder_id)
+    tested = await recorder_probe.test(database, visitor.actor, recorders, recorder_id)
     if visitor.hurried:
         return visitor.part("cameras/_tested.html", tested=tested)
-    return await _one(recorder_id, visitor, books, tested=tested)
+    return await _one(recorder_id, visitor, database, tested=tested)
 
 
 def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
@@ -147,17 +149,17 @@ def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed:
 async def _one(
     recorder_id: str,
     visitor: Visitor,
-    books: Register,
+    database: Database,
     refusal: Refused | None = None,
     *,
     typed: TypedForm | None = None,
     tested: Any = None,
 ) -> Response:
-    def read(unit: Unit) -> tuple[RecorderLine, list[service.Line]]:
-        line = camera_recorders.line(unit, recorder_id)
-        return line, service.cameras(unit, recorder_id=recorder_id, retired=not line.row.active)
+    def read(uow: UnitOfWork) -> tuple[RecorderLine, list[service.Line]]:
+        line = camera_recorders.line(uow, recorder_id)
+        return line, service.cameras(uow, recorder_id=recorder_id, retired=not line.row.active)
 
-    line, cameras = await books.run(visitor.actor, read)
+    line, cameras = await database.run(visitor.actor, read)
     return visitor.page(
         "cameras/recorder.html",
         refusal.status if refusal else 200,

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from services.domain.cases import document_kinds, printing, queries
 from services.domain.documents import reading
 from services.runtime.threads import run_in_thread
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
@@ -33,31 +33,31 @@ class DocumentAnswer(Answer):
 
 
 @router.get("/cases/{application_id}", responses=problems(401, 404))
-async def read_case(application_id: str, actor: Acting, books: Books) -> dict[str, Any]:
+async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> dict[str, Any]:
     """The whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
-    return await books.run(actor, queries.case, application_id)
+    return await database.run(actor, queries.case, application_id)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
-async def print_document(number: str, actor: Acting, books: Books) -> HTMLResponse:
+async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """The document as a page to print."""
-    document = await books.run(actor, reading.read, number, "page")
+    document = await database.run(actor, reading.read, number, "page")
     return HTMLResponse(printing.page(document.kind, document.number, document.sha256, json.loads(document.content)))
 
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
-async def document_as_pdf(number: str, actor: Acting, books: Books) -> Response:
+async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
     """The document as PDF/A-3, its data attached as data.json."""
-    read = await books.run(actor, reading.read, number, "pdf")
+    read = await database.run(actor, reading.read, number, "pdf")
     pdf = await run_in_thread(document_kinds.render, read.kind, read.number, read.content, read.sha256, read.made_at)
     headers = {"content-disposition": f'attachment; filename="{read.number.replace("/", "-")}.pdf"'}
     return Response(pdf, media_type="application/pdf", headers=headers)
 
 
 @router.get("/documents/{number:path}", responses=problems(401, 404))
-async def read_document(number: str, actor: Acting, books: Books) -> DocumentAnswer:
+async def read_document(number: str, actor: Acting, database: GivenDatabase) -> DocumentAnswer:
     """The document's data."""
-    document = await books.run(actor, reading.read, number, "data")
+    document = await database.run(actor, reading.read, number, "data")
     return DocumentAnswer(
         number=document.number,
         kind=document.kind,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from services.domain.cases import camera_pictures
 from services.recorders.base import NothingRecorded, OutOfReach, ReplayUnsupported
 from services.runtime.errors import Refused
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.errors import USUAL, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Moment
@@ -23,10 +23,16 @@ PICTURE: dict[int | str, dict[str, Any]] = {
     "/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems_beside(*USUAL), **PICTURE}
 )
 async def picture(
-    review_id: str, item_id: str, *, actor: Acting, books: Books, recorders: GivenRecorders, at: Moment | None = None
+    review_id: str,
+    item_id: str,
+    *,
+    actor: Acting,
+    database: GivenDatabase,
+    recorders: GivenRecorders,
+    at: Moment | None = None,
 ) -> Response:
     """What the camera showed at the start of the approved span, or at another moment inside it."""
-    sight = await books.run(actor, camera_pictures.sight, review_id, item_id, at)
+    sight = await database.run(actor, camera_pictures.sight, review_id, item_id, at)
     configuration = {name: str(value) for name, value in sight.source.configuration.items()}
     try:
         image = await recorders(sight.source.kind, configuration).snapshot(sight.source.channel, sight.at)

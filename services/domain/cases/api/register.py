@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
 from services.domain.cases.stage_times import stage_times
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import LAST_OFFSET, Answer, Body, Moment, no_control
@@ -129,54 +129,60 @@ class StageLine(Answer):
 
 
 @router.get("", responses=problems(401))
-async def search_register(question: Annotated[LedgerQuestion, Query()], actor: Acting, books: Books) -> list[CaseLine]:
+async def search_register(
+    question: Annotated[LedgerQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> list[CaseLine]:
     """The cases that match, of those that I may see."""
 
-    def read(unit: Unit) -> list[CaseLine]:
-        wanted = question.search(unit.rules.zone)
-        found = case_register.search(unit, wanted, limit=question.limit, offset=question.offset)
+    def read(uow: UnitOfWork) -> list[CaseLine]:
+        wanted = question.search(uow.rules.zone)
+        found = case_register.search(uow, wanted, limit=question.limit, offset=question.offset)
         return [CaseLine.model_validate(line) for line in found]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/copies-out", responses=problems(401))
-async def copies_out(question: Annotated[OutQuestion, Query()], actor: Acting, books: Books) -> list[OutLine]:
+async def copies_out(
+    question: Annotated[OutQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> list[OutLine]:
     """Who holds copies; what is due first comes first."""
 
-    def read(unit: Unit) -> list[OutLine]:
+    def read(uow: UnitOfWork) -> list[OutLine]:
         found = case_register.copies_out(
-            unit, question.listing(), overdue=question.overdue, department_id=question.department_id
+            uow, question.listing(), overdue=question.overdue, department_id=question.department_id
         )
         return [OutLine.model_validate(line) for line in found]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/next-overwritten", responses=problems(401))
-async def next_overwritten(question: Annotated[RiskQuestion, Query()], actor: Acting, books: Books) -> list[RiskLine]:
+async def next_overwritten(
+    question: Annotated[RiskQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> list[RiskLine]:
     """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
 
-    def read(unit: Unit) -> list[RiskLine]:
-        return [RiskLine.model_validate(line) for line in case_register.next_overwritten(unit, question.listing())]
+    def read(uow: UnitOfWork) -> list[RiskLine]:
+        return [RiskLine.model_validate(line) for line in case_register.next_overwritten(uow, question.listing())]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/states", responses=problems(401))
-async def count_states(actor: Acting, books: Books) -> dict[str, int]:
+async def count_states(actor: Acting, database: GivenDatabase) -> dict[str, int]:
     """How many cases stand where, of those that I may see."""
-    return await books.run(actor, case_register.count_by_state)
+    return await database.run(actor, case_register.count_by_state)
 
 
 @router.get("/stages", responses=problems(401))
 async def stage_lengths(
-    actor: Acting, books: Books, models: GivenModels, days: Annotated[int, Query(ge=1, le=3650)] = 90
+    actor: Acting, database: GivenDatabase, models: GivenModels, days: Annotated[int, Query(ge=1, le=3650)] = 90
 ) -> list[StageLine]:
     """How long cases stay in each stage, over the last days; lengths in seconds (R62)."""
 
-    def read(unit: Unit) -> list[StageLine]:
-        times = stage_times(unit, models, unit.now - timedelta(days=days), unit.now)
+    def read(uow: UnitOfWork) -> list[StageLine]:
+        times = stage_times(uow, models, uow.now - timedelta(days=days), uow.now)
         return [
             StageLine(
                 stage=time.stage,
@@ -189,7 +195,7 @@ async def stage_lengths(
             for time in times
         ]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 def midnight(day: date | None, zone: str, *, days: int = 0) -> datetime | None:

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import clocks
 from services.domain.cases import storage_office
 from services.domain.cases.storage_office import Kept, Office, Release, Watched, Work
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books, GivenRecorders, OpenRecorder
+from services.web.dependencies import GivenDatabase, GivenRecorders, OpenRecorder
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Moment
@@ -138,37 +138,41 @@ class OfficeAnswer(Answer):
 
 
 @router.get("", responses=problems(401, 403))
-async def read_office(question: Annotated[KeptQuestion, Query()], actor: Acting, books: Books) -> OfficeAnswer:
+async def read_office(
+    question: Annotated[KeptQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> OfficeAnswer:
     """Everything that the storage office looks at; what is asked is of what is kept in the quarantine."""
-    return await books.run(actor, lambda unit: _office(storage_office.overview(unit, question.listing())))
+    return await database.run(actor, lambda uow: _office(storage_office.overview(uow, question.listing())))
 
 
 @router.post("/recorders/{recorder_id}/measure", responses=problems(*USUAL))
-async def measure(recorder_id: str, actor: Acting, books: Books, recorders: GivenRecorders) -> RecorderAnswer:
+async def measure(
+    recorder_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
+) -> RecorderAnswer:
     """Ask a recorder now for its clock and its oldest frames."""
-    return _recorder(await measure_now(recorder_id, actor, books, recorders))
+    return _recorder(await measure_now(recorder_id, actor, database, recorders))
 
 
 @router.post("/recorders/{recorder_id}/clock", responses=problems(*USUAL))
-async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, books: Books) -> RecorderAnswer:
+async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, database: GivenDatabase) -> RecorderAnswer:
     """Keep what the clock in a picture showed, against true time: for a recorder that does not tell its own."""
 
-    def keep(unit: Unit) -> RecorderAnswer:
+    def keep(uow: UnitOfWork) -> RecorderAnswer:
         uncertainty = timedelta(milliseconds=body.uncertainty_ms)
-        clocks.compare(unit, recorder_id, body.shown, body.true, uncertainty)
-        return _recorder(storage_office.watched(unit, recorder_id))
+        clocks.compare(uow, recorder_id, body.shown, body.true, uncertainty)
+        return _recorder(storage_office.watched(uow, recorder_id))
 
-    return await books.run(actor, keep)
+    return await database.run(actor, keep)
 
 
-async def measure_now(recorder_id: str, actor: Actor, books: Register, recorders: OpenRecorder) -> Watched:
+async def measure_now(recorder_id: str, actor: Actor, database: Database, recorders: OpenRecorder) -> Watched:
     """The recorder as it answers now; Refused where it does not answer, and to everybody but an operator."""
-    source = await books.run(actor, storage_office.to_measure, recorder_id)
+    source = await database.run(actor, storage_office.to_measure, recorder_id)
     configuration = {name: str(value) for name, value in source.configuration.items()}
     facts = await recorders(source.kind, configuration).probe()
     if not facts.reachable:
-        raise await books.run(actor, storage_office.not_reached, recorder_id)
-    return await books.run(actor, storage_office.measured, recorder_id, facts)
+        raise await database.run(actor, storage_office.not_reached, recorder_id)
+    return await database.run(actor, storage_office.measured, recorder_id, facts)
 
 
 def _office(office: Office) -> OfficeAnswer:

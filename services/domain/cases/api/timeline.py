@@ -9,13 +9,13 @@ from pydantic import Field
 
 from services.database.tables.integrity import IntegrityCheck
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import timeline
 from services.domain.custody import integrity
 from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import NotFound
 from services.runtime.models import Model
-from services.web.dependencies import Books, given
+from services.web.dependencies import GivenDatabase, given
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Identifier
@@ -32,7 +32,7 @@ def verifier(request: Request) -> Verifier:
     state = request.app.state
     if not hasattr(state, "verifier"):
         seals = state.dependencies.get("own_seals")
-        state.verifier = Verifier(given(request, "register"), given(request, "store"), seals)
+        state.verifier = Verifier(given(request, "database"), given(request, "store"), seals)
     return cast("Verifier", state.verifier)
 
 
@@ -114,15 +114,15 @@ async def read_model(
 async def read_steps(
     application_id: str,
     actor: Acting,
-    books: Books,
+    database: GivenDatabase,
     models: GivenModels,
     review: Annotated[Identifier | None, Query()] = None,
 ) -> StandingAnswer:
     """Where the case stands in its process, or in one ``review`` that the process called."""
     if review is None:
-        found = await books.run(actor, timeline.of_case, application_id, models)
+        found = await database.run(actor, timeline.of_case, application_id, models)
     else:
-        found = await books.run(actor, timeline.of_review, application_id, review, models)
+        found = await database.run(actor, timeline.of_review, application_id, review, models)
     return StandingAnswer(
         process_id=found.model.process_id,
         in_transit=found.in_transit,
@@ -145,24 +145,26 @@ async def read_steps(
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))
-async def check_integrity(application_id: str, actor: Acting, books: Books, verifier: GivenVerifier) -> CheckAnswer:
+async def check_integrity(
+    application_id: str, actor: Acting, database: GivenDatabase, verifier: GivenVerifier
+) -> CheckAnswer:
     """Begin to read again all that the vault holds of the case, and compare it with the books."""
     check = await verifier.begin(actor, application_id)
-    return CheckAnswer(**await books.run(actor, _told, check.id))
+    return CheckAnswer(**await database.run(actor, _told, check.id))
 
 
 @router.get("/cases/{application_id}/integrity", responses=problems(401, 404))
-async def read_integrity(application_id: str, actor: Acting, books: Books) -> CheckAnswer | None:
+async def read_integrity(application_id: str, actor: Acting, database: GivenDatabase) -> CheckAnswer | None:
     """The last check of the case, running or ended; null where there was none."""
-    check = await books.run(actor, integrity.read, application_id)
-    return CheckAnswer(**await books.run(actor, _told, check.id)) if check is not None else None
+    check = await database.run(actor, integrity.read, application_id)
+    return CheckAnswer(**await database.run(actor, _told, check.id)) if check is not None else None
 
 
-def _told(unit: Unit, check_id: str) -> dict[str, Any]:
-    check = unit.session.get_one(IntegrityCheck, check_id)
+def _told(uow: UnitOfWork, check_id: str) -> dict[str, Any]:
+    check = uow.session.get_one(IntegrityCheck, check_id)
     return {
         "id": check.id,
-        "asked_by": unit.session.get_one(Person, check.asked_by).name,
+        "asked_by": uow.session.get_one(Person, check.asked_by).name,
         "began_at": check.began_at,
         "ended_at": check.ended_at,
         "outcome": check.outcome,

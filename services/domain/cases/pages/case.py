@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from services.database.tables.integrity import IntegrityCheck
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import details, event_messages, timeline
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
@@ -20,7 +20,7 @@ from services.domain.cases.timeline import Standing
 from services.domain.custody import integrity
 from services.runtime.errors import Refused
 from services.runtime.models import Model
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
@@ -58,14 +58,14 @@ class Checked:
 async def show(
     application_id: str,
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     models: GivenModels,
     settings: GivenSettings,
     *,
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
     """The case; with ``review`` the diagram shows that review's own process."""
-    case, stands, checked = await books.run(visitor.actor, _read, application_id, models, review)
+    case, stands, checked = await database.run(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
         case=case,
@@ -79,7 +79,7 @@ async def show(
 
 
 @router.post("/{application_id}/integrity")
-async def check(application_id: str, visitor: Visiting, books: Books, verifier: GivenVerifier) -> Response:
+async def check(application_id: str, visitor: Visiting, database: GivenDatabase, verifier: GivenVerifier) -> Response:
     """Begin to read again all that the vault holds of the case."""
     refusal = None
     try:
@@ -92,18 +92,20 @@ async def check(application_id: str, visitor: Visiting, books: Books, verifier: 
         if refusal is not None:
             return visitor.go(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
         return visitor.go(f"/cases/{application_id}#integrity")
-    return await _integrity(application_id, visitor, books, refusal)
+    return await _integrity(application_id, visitor, database, refusal)
 
 
 @router.get("/{application_id}/integrity")
-async def progress(application_id: str, visitor: Visiting, books: Books) -> Response:
+async def progress(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """How far the check is, asked again by the page itself while it runs."""
-    part = await _integrity(application_id, visitor, books, None)
+    part = await _integrity(application_id, visitor, database, None)
     return part if visitor.hurried else visitor.go(f"/cases/{application_id}#integrity")
 
 
-async def _integrity(application_id: str, visitor: Visitor, books: Books, refusal: Refused | None) -> Response:
-    checked = await books.run(visitor.actor, _checked, application_id)
+async def _integrity(
+    application_id: str, visitor: Visitor, database: GivenDatabase, refusal: Refused | None
+) -> Response:
+    checked = await database.run(visitor.actor, _checked, application_id)
     # htmx shows a refusal only in an answer that is none
     return visitor.part("cases/_integrity.html", application_id=application_id, checked=checked, refusal=refusal)
 
@@ -120,20 +122,20 @@ def operate_link(operate_url: str | None, case: CaseDetails) -> str | None:
 
 
 def _read(
-    unit: Unit, application_id: str, models: Mapping[str, Model], review_id: str | None
+    uow: UnitOfWork, application_id: str, models: Mapping[str, Model], review_id: str | None
 ) -> tuple[CaseDetails, Standing, Checked]:
-    rows = case_rows.of_case(unit, application_id)
+    rows = case_rows.of_case(uow, application_id)
     case = details.read(rows)
     stands = timeline.of_rows(rows, models) if review_id is None else timeline.review_of_rows(rows, review_id, models)
     found = rows.head.check
     asked_by = case.names[found.asked_by] if found is not None else None
-    return case, stands, Checked(found, integrity.runs(unit, found), asked_by)
+    return case, stands, Checked(found, integrity.runs(uow, found), asked_by)
 
 
-def _checked(unit: Unit, application_id: str) -> Checked:
-    found = integrity.read(unit, application_id)
-    asked_by = unit.session.get_one(Person, found.asked_by).name if found is not None else None
-    return Checked(found, integrity.runs(unit, found), asked_by)
+def _checked(uow: UnitOfWork, application_id: str) -> Checked:
+    found = integrity.read(uow, application_id)
+    asked_by = uow.session.get_one(Person, found.asked_by).name if found is not None else None
+    return Checked(found, integrity.runs(uow, found), asked_by)
 
 
 def _told(visitor: Visitor, event: Mapping[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from fastapi.responses import RedirectResponse, Response
 from services.domain.cases.pages.overview_view import overview
 from services.web import language as languages
 from services.web import menu
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.visitor import Visiting, own_path
 
@@ -14,9 +14,9 @@ router = APIRouter()
 
 
 @router.get("/")
-async def show(visitor: Visiting, books: Books) -> Response:
+async def show(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
-    seen = await books.run(visitor.actor, overview, visitor.posts)
+    seen = await database.run(visitor.actor, overview, visitor.posts)
     return visitor.page("cases/overview.html", seen=seen, decides=bool(visitor.posts & menu.DECIDES))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.database.listing import Listing
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.cases import consent_queries, inbox, queries
@@ -40,16 +40,16 @@ class Overview:
     agreed: bool = True
 
 
-def overview(unit: Unit, posts: frozenset[str]) -> Overview:
+def overview(uow: UnitOfWork, posts: frozenset[str]) -> Overview:
     """The acting person's overview. An administrator's has no case in it."""
     if "administrator" in posts:
         return Overview([], 0, [], 0, [], 0, 0, [], [], None)
-    waiting = [line for line in inbox.mine(unit) if line.review.stage != "receipt"]
-    asked = consent_queries.waiting_for(unit)
+    waiting = [line for line in inbox.mine(uow) if line.review.stage != "receipt"]
+    asked = consent_queries.waiting_for(uow)
     watches = bool(posts & menu.WATCHES)
-    drafted = visibility.all_visible(unit, limit=50, offset=0, mine=True)
-    mine = [line for line in queries.summaries(unit, drafted) if line["state"] != "closed"]
-    held = custody_queries.open_loans(unit)
+    drafted = visibility.all_visible(uow, limit=50, offset=0, mine=True)
+    mine = [line for line in queries.summaries(uow, drafted) if line["state"] != "closed"]
+    held = custody_queries.open_loans(uow)
     return Overview(
         waiting=waiting[:FEW],
         waiting_count=len(waiting) + len(asked),
@@ -58,9 +58,9 @@ def overview(unit: Unit, posts: frozenset[str]) -> Overview:
         held=held[:FEW],
         held_count=len(held),
         late_count=sum(view.state == "overdue" for view in held),
-        at_risk=case_register.next_overwritten(unit, Listing(limit=FEW)) if watches else [],
-        out=case_register.copies_out(unit, Listing(limit=FEW)) if watches else [],
-        states=case_register.count_by_state(unit) if watches else None,
+        at_risk=case_register.next_overwritten(uow, Listing(limit=FEW)) if watches else [],
+        out=case_register.copies_out(uow, Listing(limit=FEW)) if watches else [],
+        states=case_register.count_by_state(uow) if watches else None,
         consents=asked[:FEW],
-        agreed=access_queries.valid_agreement(unit, str(unit.actor.id)) is not None,
+        agreed=access_queries.valid_agreement(uow, str(uow.actor.id)) is not None,
     )

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from services.database.tables.people import Department
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, forms
 from services.domain.cases import register as case_register
 from services.domain.cases import states
@@ -21,7 +21,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/register")
@@ -77,7 +77,7 @@ class Period(BaseModel):
 
 
 @router.get("")
-async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
     refusal = None
     try:
@@ -86,12 +86,12 @@ async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Quer
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
     part = wanted.listing(visitor.language)
 
-    def read(unit: Unit) -> tuple[list[Line], list[Department]]:
-        asked = question.search(unit.rules.zone)
-        found = case_register.search(unit, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
-        return found, directory.departments(unit)
+    def read(uow: UnitOfWork) -> tuple[list[Line], list[Department]]:
+        asked = question.search(uow.rules.zone)
+        found = case_register.search(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
+        return found, directory.departments(uow)
 
-    lines, departments = await books.run(visitor.actor, read)
+    lines, departments = await database.run(visitor.actor, read)
     if wanted.as_csv and refusal is None:
         return _csv(visitor, lines)
     return visitor.page(
@@ -106,40 +106,44 @@ async def search(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Quer
 
 
 @router.get("/copies-out")
-async def copies_out(visitor: Visiting, books: Books, wanted: Annotated[CopiesWanted, Query()]) -> Response:
+async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesWanted, Query()]) -> Response:
     """Who holds copies of what, until when."""
 
-    def read(unit: Unit) -> tuple[list[Out], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[list[Out], list[Department]]:
         part = wanted.listing(visitor.language)
-        found = case_register.copies_out(unit, part, overdue=wanted.overdue, department_id=wanted.department)
-        return found, directory.departments(unit)
+        found = case_register.copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
+        return found, directory.departments(uow)
 
-    lines, departments = await books.run(visitor.actor, read)
+    lines, departments = await database.run(visitor.actor, read)
     if wanted.as_csv:
         return _out_csv(visitor, lines)
     return visitor.page("cases/copies_out.html", departments=departments, **wanted.shown(lines))
 
 
 @router.get("/next-overwritten")
-async def next_overwritten(visitor: Visiting, books: Books, wanted: Annotated[RiskWanted, Query()]) -> Response:
+async def next_overwritten(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskWanted, Query()]
+) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
-    lines = await books.run(visitor.actor, case_register.next_overwritten, wanted.listing(visitor.language))
+    lines = await database.run(visitor.actor, case_register.next_overwritten, wanted.listing(visitor.language))
     if wanted.as_csv:
         return _risk_csv(visitor, lines)
     return visitor.page("cases/next_overwritten.html", **wanted.shown(lines))
 
 
 @router.get("/stages")
-async def stages(visitor: Visiting, books: Books, models: GivenModels, wanted: Annotated[Period, Query()]) -> Response:
+async def stages(
+    visitor: Visiting, database: GivenDatabase, models: GivenModels, wanted: Annotated[Period, Query()]
+) -> Response:
     """How long cases stay in each stage, as a table with a chart (R62)."""
     days = wanted.days if wanted.days in PERIODS else PERIODS[1]
 
-    def read(unit: Unit) -> tuple[list[StageTime], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[list[StageTime], list[Department]]:
         chosen = wanted.department or None
-        times = stage_times(unit, models, unit.now - timedelta(days=days), unit.now, department_id=chosen)
-        return times, directory.departments(unit)
+        times = stage_times(uow, models, uow.now - timedelta(days=days), uow.now, department_id=chosen)
+        return times, directory.departments(uow)
 
-    times, departments = await books.run(visitor.actor, read)
+    times, departments = await database.run(visitor.actor, read)
     if wanted.form == "csv":
         return _stages_csv(visitor, times)
     most = max((time.ninetieth for time in times), default=timedelta()) or timedelta(seconds=1)

@@ -6,12 +6,12 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.database.listing import Listing
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cameras import clocks
 from services.domain.cases import storage_office
 from services.domain.cases.api.storage import measure_now
 from services.runtime.errors import Refused
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import Typed
 from services.web.visitor import Visiting, Visitor
 
@@ -21,15 +21,15 @@ FEW = 5
 
 
 @router.get("/storage")
-async def read_office(visitor: Visiting, books: Books) -> Response:
+async def read_office(visitor: Visiting, database: GivenDatabase) -> Response:
     """Everything at a glance; recorders and quarantine have lists of their own."""
-    return await _page(visitor, books)
+    return await _page(visitor, database)
 
 
 @router.get("/storage/work")
-async def read_work(visitor: Visiting, books: Books) -> Response:
+async def read_work(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is on its way, alone: the page asks for it every two seconds."""
-    work, figures = await books.run(visitor.actor, storage_office.work_under_way)
+    work, figures = await database.run(visitor.actor, storage_office.work_under_way)
     if not visitor.hurried:
         return visitor.go("/storage")
     return visitor.part("cases/_storage_work.html", work=work, figures=figures)
@@ -37,38 +37,38 @@ async def read_work(visitor: Visiting, books: Books) -> Response:
 
 @router.post("/storage/recorders/{recorder_id}/measure")
 async def measure(
-    recorder_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders, typed: Typed
+    recorder_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders, typed: Typed
 ) -> Response:
     """Ask a recorder now for its clock and its oldest frames."""
     try:
-        found = await measure_now(recorder_id, visitor.actor, books, recorders)
+        found = await measure_now(recorder_id, visitor.actor, database, recorders)
     except Refused as refusal:
         if refusal.status in {403, 404}:
             raise
-        return await _page(visitor, books, refusal)
+        return await _page(visitor, database, refusal)
     back = "/storage/recorders" if typed.text("listed") else "/storage"
     return visitor.go(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
 
 
 @router.post("/storage/recorders/{recorder_id}/clock")
-async def compare_clock(recorder_id: str, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """What the clock in a picture shows, against true time."""
     within = typed.text("within", "2")
 
-    def keep(unit: Unit) -> tuple[str, int | None]:
-        row = clocks.to_compare(unit, recorder_id)
-        true = clocks.read_off(typed.text("true"), row.zone, unit.now)
+    def keep(uow: UnitOfWork) -> tuple[str, int | None]:
+        row = clocks.to_compare(uow, recorder_id)
+        true = clocks.read_off(typed.text("true"), row.zone, uow.now)
         shown = clocks.read_off(typed.text("shown"), row.zone, true)
         seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
-        kept = clocks.compare(unit, recorder_id, shown, true, timedelta(seconds=seconds))
+        kept = clocks.compare(uow, recorder_id, shown, true, timedelta(seconds=seconds))
         return kept.name, kept.clock_offset_ms
 
     try:
-        found = await books.run(visitor.actor, keep)
+        found = await database.run(visitor.actor, keep)
     except Refused as refusal:
         if refusal.status in {403, 404}:
             raise
-        return await _page(visitor, books, refusal)
+        return await _page(visitor, database, refusal)
     return visitor.go("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
 
 
@@ -85,8 +85,8 @@ def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:
     )
 
 
-async def _page(visitor: Visitor, books: Register, refusal: Refused | None = None) -> Response:
-    office = await books.run(visitor.actor, storage_office.overview, Listing(limit=FEW + 1))
+async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
+    office = await database.run(visitor.actor, storage_office.overview, Listing(limit=FEW + 1))
     # Those in trouble first: they are what is looked for.
     recorders = sorted(office.recorders, key=lambda one: one.recorder.last_error is None)
     return visitor.page(

@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import storage_office
 from services.domain.cases.storage_office import Watched
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import Cell, csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -31,16 +31,18 @@ class RecordersWanted(lists.Wanted):
 
 
 @router.get("/storage/preserved")
-async def preserved(visitor: Visiting, books: Books, wanted: Annotated[KeptWanted, Query()]) -> Response:
+async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotated[KeptWanted, Query()]) -> Response:
     """The quarantine."""
-    kept = await books.run(visitor.actor, storage_office.preserved, wanted.listing(visitor.language))
+    kept = await database.run(visitor.actor, storage_office.preserved, wanted.listing(visitor.language))
     return visitor.page("cases/storage_preserved.html", **wanted.shown(kept))
 
 
 @router.get("/storage/preserved.csv")
-async def preserved_as_csv(visitor: Visiting, books: Books, wanted: Annotated[KeptWanted, Query()]) -> Response:
+async def preserved_as_csv(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[KeptWanted, Query()]
+) -> Response:
     """All that matches of the quarantine."""
-    kept = await books.run(visitor.actor, storage_office.preserved, wanted.whole(visitor.language))
+    kept = await database.run(visitor.actor, storage_office.preserved, wanted.whole(visitor.language))
     tell = visitor.translated
     header = [
         tell("Number"), tell("Item"), tell("Camera"), tell("Preserved"), tell("Extent"), tell("Overwritten from"),
@@ -60,13 +62,15 @@ async def preserved_as_csv(visitor: Visiting, books: Books, wanted: Annotated[Ke
 
 
 @router.get("/storage/recorders")
-async def recorders(visitor: Visiting, books: Books, wanted: Annotated[RecordersWanted, Query()]) -> Response:
+async def recorders(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RecordersWanted, Query()]
+) -> Response:
     """The recorders, what was measured of them, and their cameras; in CSV a line for each camera."""
 
-    def read(unit: Unit) -> tuple[list[Watched], bool]:
-        return storage_office.recorders(unit, wanted.listing(visitor.language)), storage_office.may_measure(unit)
+    def read(uow: UnitOfWork) -> tuple[list[Watched], bool]:
+        return storage_office.recorders(uow, wanted.listing(visitor.language)), storage_office.may_measure(uow)
 
-    found, may_measure = await books.run(visitor.actor, read)
+    found, may_measure = await database.run(visitor.actor, read)
     if wanted.as_csv:
         return _csv(visitor, found)
     return visitor.page("cases/storage_recorders.html", may_measure=may_measure, **wanted.shown(found))

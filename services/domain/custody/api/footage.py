@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import footage_reader, grants, playlist, viewings
 from services.domain.custody.grants import Action
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
 from services.vault.coverage import Coverage, fragments_from_json
 from services.web import ranges
-from services.web.dependencies import Books, GivenLoanKeys, GivenStore
+from services.web.dependencies import GivenDatabase, GivenLoanKeys, GivenStore
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment
@@ -94,15 +94,15 @@ class Asked:
 
 @router.post("/copies/{copy_id}/viewings", status_code=201, responses=problems(401, 403, 404))
 async def open_viewing(
-    copy_id: Identifier, body: Opening, request: Request, actor: Acting, books: Books
+    copy_id: Identifier, body: Opening, request: Request, actor: Acting, database: GivenDatabase
 ) -> ViewingAnswer:
     """Begin a viewing of a copy that is granted to me now."""
     sitting = await allowed(
-        books,
+        database,
         actor,
         copy_id,
         "view",
-        lambda: books.run(
+        lambda: database.run(
             actor,
             viewings.open_viewing,
             copy_id,
@@ -129,11 +129,11 @@ async def read_content(
     copy_id: Identifier,
     asked: Annotated[Asked, Depends()],
     actor: Acting,
-    books: Books,
+    database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """The footage, or one range of its bytes. The grant is checked, and the read counted, before each stretch."""
-    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
+    opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
     size: int = opened.sealed["plainSize"]
     tag = f'"{opened.sealed["sha256Plain"]}"'
     headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
@@ -144,10 +144,12 @@ async def read_content(
     start, end = (part.start, part.end) if part else (0, size)
 
     async def check(offset: int, length: int) -> object:
-        return await books.run(actor, viewings.read, copy_id, asked.viewing, offset, length)
+        return await database.run(actor, viewings.read, copy_id, asked.viewing, offset, length)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
-    await allowed(books, actor, copy_id, "view", lambda: books.run(actor, viewings.of_mine, copy_id, asked.viewing))
+    await allowed(
+        database, actor, copy_id, "view", lambda: database.run(actor, viewings.of_mine, copy_id, asked.viewing)
+    )
     reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
     headers["Content-Length"] = str(end - start)
     if part is not None:
@@ -163,11 +165,11 @@ async def read_content(
     response_class=Response,
 )
 async def read_playlist(
-    copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, books: Books
+    copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
 ) -> Response:
     """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
-    opened = await allowed(books, actor, copy_id, "view", lambda: books.run(actor, grants.check, copy_id, "view"))
-    await books.run(actor, viewings.of_mine, copy_id, viewing)
+    opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
+    await database.run(actor, viewings.of_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
     fragments = fragments_from_json(opened.sealed["fragments"])
     text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
@@ -176,16 +178,16 @@ async def read_playlist(
 
 @router.post("/copies/{copy_id}/downloads", status_code=201, responses=problems(401, 403, 404))
 async def ask_download(
-    copy_id: Identifier, body: DownloadWish, request: Request, actor: Acting, books: Books
+    copy_id: Identifier, body: DownloadWish, request: Request, actor: Acting, database: GivenDatabase
 ) -> DownloadListed:
     """List a download for use outside, where the approval grants one (T9). It is encrypted to my own key."""
     footage_reader.check_recipient(body.recipient)
     row = await allowed(
-        books,
+        database,
         actor,
         copy_id,
         "download",
-        lambda: books.run(
+        lambda: database.run(
             actor,
             viewings.ask_download,
             copy_id,
@@ -207,15 +209,15 @@ async def ask_download(
     "/downloads/{download_id}/content", responses=problems_beside(401, 403, 404), response_class=StreamingResponse
 )
 async def read_download(
-    download_id: Identifier, actor: Acting, books: Books, vault: Annotated[Vault, Depends()]
+    download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
     """The listed download as an age file."""
-    row, opened = await books.run(actor, viewings.begin_download, download_id)
+    row, opened = await database.run(actor, viewings.begin_download, download_id)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 
     async def check(offset: int, length: int) -> None:
         last = offset + length >= reader.size
-        await books.run(actor, viewings.continue_download, download_id, last=last)
+        await database.run(actor, viewings.continue_download, download_id, last=last)
 
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{row.copy_id}.mp4.age"'}
     return StreamingResponse(
@@ -223,14 +225,14 @@ async def read_download(
     )
 
 
-async def allowed(books: Register, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
+async def allowed(database: Database, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
     """The answer of ``act``; a refusal is booked before it goes out (R41)."""
     try:
         return await act()
     except NotFound:
         raise
     except Refused as error:
-        await books.run(actor, grants.denied, copy_id, action, error.code)
+        await database.run(actor, grants.denied, copy_id, action, error.code)
         raise
 
 

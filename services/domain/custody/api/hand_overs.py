@@ -8,7 +8,7 @@ from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.custody import hand_overs, queries
 from services.domain.custody.queries import HandOverView
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment
@@ -137,41 +137,41 @@ def told(view: HandOverView) -> HandOverAnswer:
 
 @router.get("", responses=problems(401))
 async def my_hand_overs(
-    question: Annotated[HandOversQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[HandOversQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[HandOverAnswer]:
     """What I am custodian of, the most urgent first."""
-    return [told(view) for view in await books.run(actor, queries.mine, question.listing())]
+    return [told(view) for view in await database.run(actor, queries.mine, question.listing())]
 
 
 @router.get("/{hand_over_id}", responses=problems(401, 404))
-async def read_hand_over(hand_over_id: Identifier, actor: Acting, books: Books) -> HandOverAnswer:
+async def read_hand_over(hand_over_id: Identifier, actor: Acting, database: GivenDatabase) -> HandOverAnswer:
     """One hand-over of mine."""
-    return told(await books.run(actor, queries.one, hand_over_id))
+    return told(await database.run(actor, queries.one, hand_over_id))
 
 
 @router.post("/{hand_over_id}/accept", responses=signed(*USUAL))
-async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, books: Books) -> HandOverAnswer:
+async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, database: GivenDatabase) -> HandOverAnswer:
     """Take the copies: needs a valid confidentiality agreement (R46, R59). The use period begins now."""
     version = body.conditions_version
-    await books.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof())
-    return told(await books.run(actor, queries.one, hand_over_id))
+    await database.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof())
+    return told(await database.run(actor, queries.one, hand_over_id))
 
 
 @router.post("/{hand_over_id}/decline", responses=signed(*USUAL))
-async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, books: Books) -> HandOverAnswer:
+async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, database: GivenDatabase) -> HandOverAnswer:
     """Do not take the copies; the case ends without a hand-over."""
-    await books.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
-    return told(await books.run(actor, queries.one, hand_over_id))
+    await database.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
+    return told(await database.run(actor, queries.one, hand_over_id))
 
 
 @router.post("/{hand_over_id}/report-loss", responses=problems(*USUAL))
-async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, books: Books) -> HandOverAnswer:
+async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverAnswer:
     """Report a loss, damage or leak (R48). Access stops at once."""
-    await books.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
-    return told(await books.run(actor, queries.one, hand_over_id))
+    await database.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
+    return told(await database.run(actor, queries.one, hand_over_id))
 
 
 @router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))
-async def read_log(hand_over_id: Identifier, actor: Acting, books: Books) -> LogAnswer:
+async def read_log(hand_over_id: Identifier, actor: Acting, database: GivenDatabase) -> LogAnswer:
     """The custody log, with its chain of hashes checked (R47)."""
-    return LogAnswer.model_validate(await books.run(actor, queries.log, hand_over_id))
+    return LogAnswer.model_validate(await database.run(actor, queries.log, hand_over_id))

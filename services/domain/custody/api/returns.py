@@ -8,7 +8,7 @@ from pydantic import Field
 from services.domain.accounts.signatures.http import Signing, signed
 from services.domain.custody import returns
 from services.domain.custody.returns import Fate
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Moment, Note
@@ -43,9 +43,9 @@ class ReturnAnswer(Answer):
 
 
 @router.post("/{hand_over_id}/return", responses=signed(*USUAL))
-async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, books: Books) -> ReturnAnswer:
+async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, database: GivenDatabase) -> ReturnAnswer:
     """Return the copies, at any time after the acceptance. Access ends with it."""
-    row = await books.run(
+    row = await database.run(
         actor,
         returns.give_back,
         hand_over_id,

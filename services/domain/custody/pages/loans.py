@@ -14,7 +14,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -65,16 +65,16 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
 
 @router.get("/hand-overs")
-async def my_hand_overs(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """What I am custodian of, the most urgent first."""
-    views = await books.run(visitor.actor, queries.mine, wanted.listing(visitor.language))
+    views = await database.run(visitor.actor, queries.mine, wanted.listing(visitor.language))
     return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
-async def my_hand_overs_as_csv(visitor: Visiting, books: Books, wanted: Asked) -> Response:
+async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The same list as a table for a spreadsheet."""
-    views = await books.run(visitor.actor, queries.mine, wanted.whole(visitor.language))
+    views = await database.run(visitor.actor, queries.mine, wanted.whole(visitor.language))
     rows = [
         (
             view.number,
@@ -98,17 +98,17 @@ async def my_hand_overs_as_csv(visitor: Visiting, books: Books, wanted: Asked) -
 
 
 @router.get("/hand-overs/{hand_over_id}")
-async def read_hand_over(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def read_hand_over(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """One hand-over of mine, with what can be done with it now."""
-    return await _page(visitor, books, hand_over_id)
+    return await _page(visitor, database, hand_over_id)
 
 
 @router.post("/hand-overs/{hand_over_id}/accept")
-async def accept(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def accept(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Take the copies, with conditions read and a signature (R45, R46, R59)."""
     try:
         body = typed.body(Acceptance)
-        await books.run(
+        await database.run(
             visitor.actor,
             hand_overs.accept,
             hand_over_id,
@@ -118,7 +118,7 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, books: Books, type
     except NotFound:
         raise
     except Refused as refusal:
-        return await _page(visitor, books, hand_over_id, typed=typed, refusal=refusal, act="accept")
+        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="accept")
     return visitor.go(
         f"/hand-overs/{hand_over_id}",
         "已签收，使用期限从现在开始。",
@@ -127,39 +127,39 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, books: Books, type
 
 
 @router.post("/hand-overs/{hand_over_id}/decline")
-async def decline(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Do not take the copies."""
     try:
         body = typed.body(Refusal)
-        await books.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
+        await database.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
     except NotFound:
         raise
     except Refused as refusal:
-        return await _page(visitor, books, hand_over_id, typed=typed, refusal=refusal, act="decline")
+        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="decline")
     return visitor.go(
         f"/hand-overs/{hand_over_id}", "已拒收，副本不再移交。", "Declined: the copies are not handed over."
     )
 
 
 @router.get("/hand-overs/{hand_over_id}/report-loss")
-async def ask_loss(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """What a report does, and its form."""
-    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    view = await database.run(visitor.actor, queries.one, hand_over_id)
     return visitor.page("custody/loss.html", view=view, held=view.state in HELD)
 
 
 @router.post("/hand-overs/{hand_over_id}/report-loss")
-async def report_loss(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Report a loss, damage or leak (R48). Access stops at once."""
     try:
         body = typed.body(Loss)
-        await books.run(
+        await database.run(
             visitor.actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened
         )
     except NotFound:
         raise
     except Refused as refusal:
-        view = await books.run(visitor.actor, queries.one, hand_over_id)
+        view = await database.run(visitor.actor, queries.one, hand_over_id)
         return visitor.page(
             "custody/loss.html",
             refusal.status,
@@ -176,17 +176,19 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, books: Books,
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log")
-async def read_log(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
+async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked) -> Response:
     """The custody log, to read and to print (R47)."""
-    log = await books.run(visitor.actor, queries.log, hand_over_id)
+    log = await database.run(visitor.actor, queries.log, hand_over_id)
     entries = _entries(visitor, log, wanted.listing(visitor.language))
     return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log.csv")
-async def read_log_as_csv(hand_over_id: Identifier, visitor: Visiting, books: Books, wanted: LogAsked) -> Response:
+async def read_log_as_csv(
+    hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked
+) -> Response:
     """The custody log for a spreadsheet, with the chain of its hashes."""
-    log = await books.run(visitor.actor, queries.log, hand_over_id)
+    log = await database.run(visitor.actor, queries.log, hand_over_id)
     rows = [
         (
             entry.seq,
@@ -218,7 +220,7 @@ def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[CustodyEn
 
 async def _page(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     hand_over_id: str,
     *,
     typed: TypedForm | None = None,
@@ -226,7 +228,7 @@ async def _page(
     act: str = "",
 ) -> Response:
     """The page of a hand-over; after a refusal with what was typed for ``act``."""
-    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    view = await database.run(visitor.actor, queries.one, hand_over_id)
     return visitor.page(
         "custody/one.html",
         refusal.status if refusal else 200,

@@ -7,7 +7,7 @@ from services.domain.custody.api.returns import GivenBack
 from services.domain.custody.pages.loan_view import clearer
 from services.domain.custody.returns import Fate
 from services.runtime.errors import NotFound, Refused
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -16,17 +16,17 @@ router = APIRouter()
 
 
 @router.get("/hand-overs/{hand_over_id}/return")
-async def ask_return(hand_over_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def ask_return(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """The form of the return."""
-    return await _page(visitor, books, hand_over_id)
+    return await _page(visitor, database, hand_over_id)
 
 
 @router.post("/hand-overs/{hand_over_id}/return")
-async def give_back(hand_over_id: Identifier, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def give_back(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Return the copies, with an attestation and a signature; access ends with it."""
     try:
         body = typed.body(GivenBack, noOtherCopies=typed.text("noOtherCopies") == "true")
-        await books.run(
+        await database.run(
             visitor.actor,
             returns.give_back,
             hand_over_id,
@@ -38,7 +38,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, books: Books, t
     except NotFound:
         raise
     except Refused as refusal:
-        return await _page(visitor, books, hand_over_id, typed, refusal)
+        return await _page(visitor, database, hand_over_id, typed, refusal)
     return visitor.go(
         f"/hand-overs/{hand_over_id}",
         "已归还，访问已结束；检查结果会通知您。",
@@ -47,9 +47,13 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, books: Books, t
 
 
 async def _page(
-    visitor: Visitor, books: Books, hand_over_id: str, typed: TypedForm | None = None, refusal: Refused | None = None
+    visitor: Visitor,
+    database: GivenDatabase,
+    hand_over_id: str,
+    typed: TypedForm | None = None,
+    refusal: Refused | None = None,
 ) -> Response:
-    view = await books.run(visitor.actor, queries.one, hand_over_id)
+    view = await database.run(visitor.actor, queries.one, hand_over_id)
     return visitor.page(
         "custody/return.html",
         refusal.status if refusal else 200,

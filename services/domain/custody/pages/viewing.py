@@ -6,7 +6,7 @@ from services.domain.custody import footage_reader, grants, queries, viewings
 from services.domain.custody.api.footage import DownloadWish, address, allowed
 from services.domain.custody.pages.loan_view import clearer, pictured
 from services.runtime.errors import NotFound, Refused
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -15,29 +15,31 @@ router = APIRouter()
 
 
 @router.get("/copies/{copy_id}/watch")
-async def ask_purpose(copy_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """What the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
         await allowed(
-            books, visitor.actor, copy_id, "view", lambda: books.run(visitor.actor, grants.check, copy_id, "view")
+            database, visitor.actor, copy_id, "view", lambda: database.run(visitor.actor, grants.check, copy_id, "view")
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _before(visitor, books, copy_id, refusal, barred=True)
-    return await _before(visitor, books, copy_id)
+        return await _before(visitor, database, copy_id, refusal, barred=True)
+    return await _before(visitor, database, copy_id)
 
 
 @router.post("/copies/{copy_id}/watch")
-async def watch(copy_id: Identifier, request: Request, visitor: Visiting, books: Books, typed: Typed) -> Response:
+async def watch(
+    copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase, typed: Typed
+) -> Response:
     """Open a viewing and show the player. To load the page again is to confirm the purpose again."""
     try:
         sitting = await allowed(
-            books,
+            database,
             visitor.actor,
             copy_id,
             "view",
-            lambda: books.run(
+            lambda: database.run(
                 visitor.actor,
                 viewings.open_viewing,
                 copy_id,
@@ -48,8 +50,8 @@ async def watch(copy_id: Identifier, request: Request, visitor: Visiting, books:
     except NotFound:
         raise
     except Refused as refusal:
-        return await _before(visitor, books, copy_id, refusal, typed, barred=refusal.status == 403)
-    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+        return await _before(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
@@ -60,37 +62,37 @@ async def watch(copy_id: Identifier, request: Request, visitor: Visiting, books:
 
 
 @router.get("/copies/{copy_id}/download")
-async def explain_download(copy_id: Identifier, visitor: Visiting, books: Books) -> Response:
+async def explain_download(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """How a download works, and its form; or why there is none."""
     try:
         await allowed(
-            books,
+            database,
             visitor.actor,
             copy_id,
             "download",
-            lambda: books.run(visitor.actor, grants.check, copy_id, "download"),
+            lambda: database.run(visitor.actor, grants.check, copy_id, "download"),
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download(visitor, books, copy_id, refusal, barred=True)
-    return await _download(visitor, books, copy_id)
+        return await _download(visitor, database, copy_id, refusal, barred=True)
+    return await _download(visitor, database, copy_id)
 
 
 @router.post("/copies/{copy_id}/download")
 async def ask_download(
-    copy_id: Identifier, request: Request, visitor: Visiting, books: Books, typed: Typed
+    copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase, typed: Typed
 ) -> Response:
     """List a download for the attestation; the hand-over's page then has the link to fetch it (T2, T9)."""
     try:
         wish = typed.body(DownloadWish)
         footage_reader.check_recipient(wish.recipient)
         row = await allowed(
-            books,
+            database,
             visitor.actor,
             copy_id,
             "download",
-            lambda: books.run(
+            lambda: database.run(
                 visitor.actor,
                 viewings.ask_download,
                 copy_id,
@@ -102,7 +104,7 @@ async def ask_download(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download(visitor, books, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _download(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     return visitor.go(
         f"/hand-overs/{row.hand_over_id}#downloads",
         "已登记，请在下载列表中取回文件；归还时须说明其去向。",
@@ -112,14 +114,14 @@ async def ask_download(
 
 async def _before(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     copy_id: str,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
     status = refusal.status if refusal else 200
     return visitor.page(
         "custody/purpose.html", status, view=view, copy=copy, refusal=refusal, typed=typed, barred=barred
@@ -128,14 +130,14 @@ async def _before(
 
 async def _download(
     visitor: Visitor,
-    books: Books,
+    database: GivenDatabase,
     copy_id: str,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await books.run(visitor.actor, queries.of_copy, copy_id)
+    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,

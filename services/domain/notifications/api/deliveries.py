@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.channels.errors import ERRORS
 from services.domain.notifications.delivery_queries import DeliveryLine
 from services.web.api_lists import ListQuestion
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Moment
@@ -81,34 +81,34 @@ def answer_of(line: DeliveryLine) -> DeliveryAnswer:
 
 @router.get("", responses=problems(401, 403))
 async def list_deliveries(
-    question: Annotated[DeliveriesQuestion, Query()], actor: Acting, books: Books
+    question: Annotated[DeliveriesQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> DeliveriesAnswer:
     """The deliveries in a state, the newest first; ``open`` are all that have not arrived. Administrators only."""
 
-    def read(unit: Unit) -> DeliveriesAnswer:
-        lines = delivery_queries.listed(unit, question.state, question.listing())
+    def read(uow: UnitOfWork) -> DeliveriesAnswer:
+        lines = delivery_queries.listed(uow, question.state, question.listing())
         return DeliveriesAnswer(
-            channels=list(unit.rules.notice_channels),
-            **delivery_queries.totals(unit),
+            channels=list(uow.rules.notice_channels),
+            **delivery_queries.totals(uow),
             deliveries=[answer_of(line) for line in lines],
         )
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.post("/retry", responses=problems(401, 403))
-async def retry_failed(actor: Acting, books: Books) -> RetriedAnswer:
+async def retry_failed(actor: Acting, database: GivenDatabase) -> RetriedAnswer:
     """Send all anew that were given up. Administrators only."""
-    return RetriedAnswer(retried=await books.run(actor, delivery_queries.retry_failed))
+    return RetriedAnswer(retried=await database.run(actor, delivery_queries.retry_failed))
 
 
 @router.post("/test", responses=problems(401, 403, 409))
-async def try_channel(body: ChannelBody, actor: Acting, books: Books) -> TriedAnswer:
+async def try_channel(body: ChannelBody, actor: Acting, database: GivenDatabase) -> TriedAnswer:
     """Send a test notice to oneself by one channel. Administrators only."""
-    return TriedAnswer(notice_id=(await books.run(actor, delivery_queries.try_out, body.channel)).id)
+    return TriedAnswer(notice_id=(await database.run(actor, delivery_queries.try_out, body.channel)).id)
 
 
 @router.post("/{delivery_id}/retry", responses=problems(401, 403, 404, 409))
-async def retry(delivery_id: str, actor: Acting, books: Books) -> DeliveryAnswer:
+async def retry(delivery_id: str, actor: Acting, database: GivenDatabase) -> DeliveryAnswer:
     """Send one anew, now. Administrators only."""
-    return answer_of(await books.run(actor, delivery_queries.retry, delivery_id))
+    return answer_of(await database.run(actor, delivery_queries.retry, delivery_id))

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import anyio
 
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.notifications import deliveries
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications.channels.errors import Undelivered
@@ -31,8 +31,8 @@ Send = Callable[[Parcel], Awaitable[None]]
 class Sender:
     """One for each process; each channel has a loop of its own, so that none waits for another."""
 
-    def __init__(self, register: Register, channels: Mapping[str, Send]) -> None:
-        self._register = register
+    def __init__(self, database: Database, channels: Mapping[str, Send]) -> None:
+        self._register = database
         self._channels = channels
         for channel in channels:
             metrics.expect_notices(channel)
@@ -107,8 +107,8 @@ def channels_of(settings: Settings) -> dict[str, Send]:
     return {channel: known[channel](settings).send for channel in settings.notice_channels}
 
 
-async def keep_sending(register: Register, settings: Settings, on_turn: list[Callable[[], None]]) -> None:
+async def keep_sending(database: Database, settings: Settings, on_turn: list[Callable[[], None]]) -> None:
     """Send notices until cancelled; without a channel there is nothing to do."""
-    sender = Sender(register, channels_of(settings))
+    sender = Sender(database, channels_of(settings))
     on_turn.append(sender.wake)
     await sender.run()

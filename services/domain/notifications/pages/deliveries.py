@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
@@ -14,7 +14,7 @@ from services.domain.notifications.delivery_queries import DeliveryLine
 from services.runtime.errors import Refused
 from services.web import lists
 from services.web.csv import Cell, csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -33,23 +33,23 @@ class Wanted(lists.Wanted):
 
 
 @router.get(HERE)
-async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
-    return await _page(visitor, books, wanted)
+async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+    return await _page(visitor, database, wanted)
 
 
 @router.post(f"{HERE}/retry")
-async def retry_failed(visitor: Visiting, typed: Typed, books: Books) -> Response:
-    count = await books.run(visitor.actor, delivery_queries.retry_failed)
+async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    count = await database.run(visitor.actor, delivery_queries.retry_failed)
     return visitor.go(HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment.")
 
 
 @router.post(f"{HERE}/test")
-async def try_out(visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Send a test notice to oneself."""
     try:
-        await books.run(visitor.actor, delivery_queries.try_out, typed.body(ChannelBody).channel)
+        await database.run(visitor.actor, delivery_queries.try_out, typed.body(ChannelBody).channel)
     except Refused as refusal:
-        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
+        return await _page(visitor, database, Wanted(), refusal=refusal, typed=typed)
     return visitor.go(
         f"{HERE}?state=delivered",
         "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
@@ -58,19 +58,19 @@ async def try_out(visitor: Visiting, typed: Typed, books: Books) -> Response:
 
 
 @router.post(f"{HERE}/{{delivery_id}}/retry")
-async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     try:
-        await books.run(visitor.actor, delivery_queries.retry, delivery_id)
+        await database.run(visitor.actor, delivery_queries.retry, delivery_id)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _page(visitor, books, Wanted(), refusal=refusal, typed=typed)
+        return await _page(visitor, database, Wanted(), refusal=refusal, typed=typed)
     return visitor.go(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
 
 
 async def _page(
     visitor: Visitor,
-    books: Register,
+    database: Database,
     wanted: Wanted,
     *,
     refusal: Refused | None = None,
@@ -79,11 +79,11 @@ async def _page(
     if refusal is not None and refusal.status == 403:
         raise refusal
 
-    def read(unit: Unit) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
-        lines = delivery_queries.listed(unit, wanted.state, wanted.listing(visitor.language))
-        return lines, delivery_queries.totals(unit), unit.rules.notice_channels
+    def read(uow: UnitOfWork) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
+        lines = delivery_queries.listed(uow, wanted.state, wanted.listing(visitor.language))
+        return lines, delivery_queries.totals(uow), uow.rules.notice_channels
 
-    lines, totals, channels = await books.run(visitor.actor, read)
+    lines, totals, channels = await database.run(visitor.actor, read)
     if wanted.as_csv:
         return _csv(visitor, lines)
     return visitor.page(

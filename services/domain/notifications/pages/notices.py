@@ -10,7 +10,7 @@ from services.domain.notifications import queries, service
 from services.domain.notifications.queries import NoticeLine
 from services.web import lists
 from services.web.csv import csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -27,25 +27,25 @@ class Wanted(lists.Wanted):
 
 
 @router.get("/notices")
-async def listed(visitor: Visiting, books: Books, wanted: Annotated[Wanted, Query()]) -> Response:
+async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
     """The newest first."""
     part = wanted.listing(visitor.language)
-    lines = await books.run(visitor.actor, queries.mine, part, unread_only=wanted.unread)
+    lines = await database.run(visitor.actor, queries.mine, part, unread_only=wanted.unread)
     if wanted.as_csv:
         return _csv(visitor, lines)
     return visitor.page("notifications/list.html", **wanted.shown(lines))
 
 
 @router.post("/notices/read")
-async def read_all(visitor: Visiting, typed: Typed, books: Books) -> Response:
-    await books.run(visitor.actor, service.read_all)
+async def read_all(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    await database.run(visitor.actor, service.read_all)
     return visitor.go("/notices", "已全部标为已读。", "All are marked as read.")
 
 
 @router.post("/notices/{notice_id}/read")
-async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Mark one as read; with ``open`` go on to the page that it leads to."""
-    line = await books.run(visitor.actor, queries.read, notice_id)
+    line = await database.run(visitor.actor, queries.read, notice_id)
     if typed.text("open"):
         return visitor.go(line.link)
     return visitor.go("/notices?unread=true" if typed.text("unread") else "/notices")

@@ -14,7 +14,7 @@ from services.domain.process.pages.engine import GivenEngine
 from services.domain.process.pages.instances import Listed, process_choices
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -38,12 +38,12 @@ async def list_incidents(visitor: Visiting, engine: GivenEngine, wanted: Annotat
 
 @router.post("/{incident_key}/retry")
 async def retry(
-    incident_key: Identifier, visitor: Visiting, typed: Typed, books: Books, engine: GivenEngine
+    incident_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Resolve it; what failed is tried again. Leads to its instance."""
     key = engine_view.key_of(incident_key, "流程故障", "incident")
     retries = typed.body(RetriesBody).retries
-    incident = await engine_view.retry(books, visitor.actor, engine, key, retries)
+    incident = await engine_view.retry(database, visitor.actor, engine, key, retries)
     return visitor.go(
         f"/admin/engine/instances/{incident.instance_key}",
         "已重试，稍后刷新本页查看结果。",

@@ -13,7 +13,7 @@ from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.domain.process.pages.instances import Listed, process_choices
 from services.web import csv as web_csv
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -42,12 +42,12 @@ async def list_jobs(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Wa
 
 @router.post("/{job_key}/retries")
 async def set_retries(
-    job_key: Identifier, visitor: Visiting, typed: Typed, books: Books, engine: GivenEngine
+    job_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Let it be tried so often. Leads to its instance."""
     key = engine_view.key_of(job_key, "任务", "job")
     retries = typed.body(RetriesBody).retries
-    job = await engine_view.set_retries(books, visitor.actor, engine, key, retries)
+    job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
     return visitor.go(
         f"/admin/engine/instances/{job.instance_key}", "已设定可重试次数。", "The tries that are left are set."
     )

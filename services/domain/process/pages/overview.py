@@ -20,7 +20,7 @@ from services.domain.process.pages import incidents
 from services.domain.process.pages.element_names import names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.runtime.settings import Settings
-from services.web.dependencies import Books, GivenSettings
+from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
@@ -31,14 +31,14 @@ NEWEST = 5
 @router.get("")
 async def overview(
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     request: Request,
     settings: GivenSettings,
     *,
     definition: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """The processes, one of them on its diagram, and what has stopped; or where to see it when Camunda runs them."""
-    await allow(books, visitor.actor)
+    await allow(database, visitor.actor)
     found: EngineDesk | None = request.app.state.dependencies.get("engine")
     if found is None:
         return _elsewhere(visitor, settings)
@@ -68,10 +68,12 @@ async def one_instance(instance_key: Identifier, visitor: Visiting, engine: Give
 
 
 @router.get("/instances/{instance_key}/variables")
-async def its_variables(instance_key: Identifier, visitor: Visiting, books: Books, engine: GivenEngine) -> Response:
+async def its_variables(
+    instance_key: Identifier, visitor: Visiting, database: GivenDatabase, engine: GivenEngine
+) -> Response:
     """The variables of one instance; the audit trail tells who read them. For htmx the table alone."""
     key = engine_view.key_of(instance_key, "流程实例", "process instance")
-    found = await engine_view.variables(books, visitor.actor, engine, key)
+    found = await engine_view.variables(database, visitor.actor, engine, key)
     view = await engine_view.instance_of(engine, key)
     if visitor.hurried:
         names = (await names_of(engine, [view.line.definition_key]))[view.line.definition_key]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
 from services.domain.reviews import service, tasks
@@ -20,7 +20,7 @@ from services.domain.reviews.api.schemas import (
     review_answer,
     waiting,
 )
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 
@@ -29,13 +29,13 @@ router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 
 @router.get("", responses=problems(401))
 async def my_reviews(
-    asked: Annotated[InboxQuestion, Query()], actor: Acting, books: Books
+    asked: Annotated[InboxQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[WaitingReviewAnswer]:
     """The open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
 
-    def read(unit: Unit) -> list[WaitingReviewAnswer]:
+    def read(uow: UnitOfWork) -> list[WaitingReviewAnswer]:
         lines = case_inbox.chosen(
-            case_inbox.mine(unit),
+            case_inbox.mine(uow),
             stage=asked.stage or "",
             search=asked.search,
             sort=asked.sort,
@@ -43,52 +43,52 @@ async def my_reviews(
         )
         return [waiting(line) for line in lines]
 
-    return await books.run(actor, read)
+    return await database.run(actor, read)
 
 
 @router.get("/conflicts", responses=problems(401))
-async def conflicts(actor: Acting, books: Books) -> list[BarredAnswer]:
+async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredAnswer]:
     """The open reviews that my post would bring me and a conflict keeps from me, and who can decide them."""
-    return await books.run(actor, lambda unit: [barred_answer(one) for one in case_inbox.barred(unit)])
+    return await database.run(actor, lambda uow: [barred_answer(one) for one in case_inbox.barred(uow)])
 
 
 @router.get("/{review_id}", responses=problems(401, 404))
-async def read_review(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
+async def read_review(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
     """One review with its questions, the form and its hash, and what the checks found."""
-    return await books.run(actor, lambda unit: review_answer(unit, case_inbox.view(unit, review_id)))
+    return await database.run(actor, lambda uow: review_answer(uow, case_inbox.view(uow, review_id)))
 
 
 @router.post("/{review_id}/claim", responses=problems(*USUAL))
-async def claim(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
+async def claim(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
     """Take the review on, so that nobody else works on it."""
 
-    def act(unit: Unit) -> ReviewAnswer:
-        tasks.claim(unit, review_id)
-        return review_answer(unit, case_inbox.view(unit, review_id))
+    def act(uow: UnitOfWork) -> ReviewAnswer:
+        tasks.claim(uow, review_id)
+        return review_answer(uow, case_inbox.view(uow, review_id))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/{review_id}/put-back", responses=problems(*USUAL))
-async def put_back(review_id: str, actor: Acting, books: Books) -> ReviewAnswer:
+async def put_back(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
     """Give a claimed review back to all who may decide it."""
 
-    def act(unit: Unit) -> ReviewAnswer:
-        tasks.put_back(unit, review_id)
-        return review_answer(unit, case_inbox.view(unit, review_id))
+    def act(uow: UnitOfWork) -> ReviewAnswer:
+        tasks.put_back(uow, review_id)
+        return review_answer(uow, case_inbox.view(uow, review_id))
 
-    return await books.run(actor, act)
+    return await database.run(actor, act)
 
 
 @router.post("/{review_id}/decide", responses=signed(*USUAL))
-async def decide(review_id: str, decision: DecisionBody, actor: Acting, books: Books) -> DecidedAnswer:
+async def decide(review_id: str, decision: DecisionBody, actor: Acting, database: GivenDatabase) -> DecidedAnswer:
     """Decide and sign a review."""
-    decided = await books.run(actor, service.decide, review_id, **decision.arguments())
+    decided = await database.run(actor, service.decide, review_id, **decision.arguments())
     return DecidedAnswer.model_validate(decided)
 
 
 @router.post("/{review_id}/confirm", responses=signed(*USUAL))
-async def confirm(review_id: str, word: ConfirmationBody, actor: Acting, books: Books) -> DecidedAnswer:
+async def confirm(review_id: str, word: ConfirmationBody, actor: Acting, database: GivenDatabase) -> DecidedAnswer:
     """Confirm a release as the second person, or disagree."""
-    decided = await books.run(actor, service.confirm, review_id, **word.arguments())
+    decided = await database.run(actor, service.confirm, review_id, **word.arguments())
     return DecidedAnswer.model_validate(decided)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.cases import inbox as case_inbox
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
@@ -231,7 +231,7 @@ def barred_answer(one: case_inbox.Barred) -> BarredAnswer:
     return BarredAnswer(review=waiting(one.line), why_not=_problem(one.why_not), who_can=one.who_can)
 
 
-def review_answer(unit: Unit, view: case_inbox.View) -> ReviewAnswer:
+def review_answer(uow: UnitOfWork, view: case_inbox.View) -> ReviewAnswer:
     """One review as the acting person reads it."""
     review, stage, proposal, no = view.review, view.stage, view.proposal, view.why_not
     return ReviewAnswer(
@@ -246,7 +246,7 @@ def review_answer(unit: Unit, view: case_inbox.View) -> ReviewAnswer:
         closed_at=review.closed_at,
         closed_because=review.closed_because,
         claimed_by=view.claimed_by,
-        claimed_by_me=review.claimed_by == unit.actor.id,
+        claimed_by_me=review.claimed_by == uow.actor.id,
         outcomes=list(stage.outcomes),
         questions=[QuestionAnswer.model_validate(question) for question in stage.questions],
         reason_for=list(stage.reason_for),
@@ -278,7 +278,7 @@ def review_answer(unit: Unit, view: case_inbox.View) -> ReviewAnswer:
         proposal=None
         if proposal is None
         else ProposalAnswer(
-            by=case_inbox.name_of(unit, proposal.person_id),
+            by=case_inbox.name_of(uow, proposal.person_id),
             proposed_at=proposal.proposed_at,
             outcome=proposal.statement["outcome"],
             answers=proposal.statement["answers"],

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from services.domain.cases import item_coverage, review_sheets
 from services.domain.cases.review_sheets import ReturnSheet
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Moment, SpanAnswer
@@ -87,17 +87,17 @@ class ReturnSheetAnswer(Answer):
 
 @router.get("/{review_id}/coverage", responses=problems(401, 404))
 async def read_coverage(
-    review_id: str, actor: Acting, books: Books, recorders: GivenRecorders
+    review_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
 ) -> list[ItemCoverageAnswer]:
     """What exists of each item now; of what was retrieved, what the vault holds."""
-    places = await books.run(actor, review_sheets.places, review_id)
+    places = await database.run(actor, review_sheets.places, review_id)
     return [_coverage(one) for one in await item_coverage.look(places, recorders)]
 
 
 @router.get("/{review_id}/return", responses=problems(401, 404))
-async def read_return(review_id: str, actor: Acting, books: Books) -> ReturnSheetAnswer:
+async def read_return(review_id: str, actor: Acting, database: GivenDatabase) -> ReturnSheetAnswer:
     """What a return inspection is about."""
-    return _return(await books.run(actor, review_sheets.return_of, review_id))
+    return _return(await database.run(actor, review_sheets.return_of, review_id))
 
 
 def _coverage(one: item_coverage.ItemCoverage) -> ItemCoverageAnswer:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases.inbox import Barred, Waiting
@@ -18,7 +18,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -44,9 +44,9 @@ class Inbox:
 
 
 @router.get("/inbox")
-async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, books: Books) -> Response:
+async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """What waits for my decision; htmx asks for the list alone."""
-    found = await books.run(visitor.actor, _read, asked)
+    found = await database.run(visitor.actor, _read, asked)
     begin = (asked.page - 1) * PER_PAGE
     context: dict[str, Any] = {
         "asked": asked,
@@ -62,9 +62,9 @@ async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting,
 
 
 @router.get("/inbox.csv")
-async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, books: Books) -> Response:
+async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """The same list, all pages of it, as CSV."""
-    found = await books.run(visitor.actor, _read, asked)
+    found = await database.run(visitor.actor, _read, asked)
     header = [
         visitor.translated(title)
         for title in (
@@ -86,12 +86,12 @@ def _(message: str) -> str:
     return message
 
 
-def _read(unit: Unit, asked: ListQuestion) -> Inbox:
-    mine, barred = case_inbox.mine_and_barred(unit)
+def _read(uow: UnitOfWork, asked: ListQuestion) -> Inbox:
+    mine, barred = case_inbox.mine_and_barred(uow)
     lines = case_inbox.chosen(
         mine, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
     )
-    return Inbox(lines, len(mine), barred, consent_queries.waiting_for(unit))
+    return Inbox(lines, len(mine), barred, consent_queries.waiting_for(uow))
 
 
 def _parameters(asked: ListQuestion) -> Mapping[str, str]:

@@ -6,21 +6,21 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import camera_pictures, item_coverage, review_sheets
 from services.domain.cases.review_sheets import LOOKS, SheetItem
 from services.runtime import local_times
 from services.runtime.errors import NotFound
-from services.web.dependencies import Books, GivenRecorders
+from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.visitor import Visiting
 
 router = APIRouter()
 
 
 @router.get("/reviews/{review_id}/coverage")
-async def coverage(review_id: str, visitor: Visiting, books: Books, recorders: GivenRecorders) -> Response:
+async def coverage(review_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders) -> Response:
     """A bar for each item; a page of its own where there is no htmx."""
-    places = await books.run(visitor.actor, review_sheets.places, review_id)
+    places = await database.run(visitor.actor, review_sheets.places, review_id)
     found = await item_coverage.look(places, recorders)
     answer = visitor.part if visitor.hurried else visitor.page
     template = "reviews/_coverage.html" if visitor.hurried else "reviews/coverage.html"
@@ -33,21 +33,21 @@ async def sight(
     item_id: str,
     *,
     visitor: Visiting,
-    books: Books,
+    database: GivenDatabase,
     look: Literal["first", "middle", "last"] = "first",
     at: Annotated[str, Field(max_length=40), Query()] = "",
 ) -> Response:
     """What the camera showed at the first, middle or last moment, or at one that is typed in the item's zone."""
 
-    def read(unit: Unit) -> tuple[SheetItem, str]:
-        found = next((place.item for place in review_sheets.places(unit, review_id) if place.item.id == item_id), None)
+    def read(uow: UnitOfWork) -> tuple[SheetItem, str]:
+        found = next((place.item for place in review_sheets.places(uow, review_id) if place.item.id == item_id), None)
         if found is None:
             raise NotFound("申请项", "item", item_id)
         moment = local_times.moment(at, found.zone, which="first") if at else found.looks[look]
         camera_pictures.require_inside(found.granted, moment)
         return found, moment.isoformat()
 
-    item, moment = await books.run(visitor.actor, read)
+    item, moment = await database.run(visitor.actor, read)
     answer = visitor.part if visitor.hurried else visitor.page
     template = "reviews/_frame.html" if visitor.hurried else "reviews/frame.html"
     return answer(

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.database.unit_of_work import Register, Unit
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.inbox import View
@@ -19,7 +19,7 @@ from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import Refused
 from services.runtime.labels import word
-from services.web.dependencies import Books
+from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -40,54 +40,54 @@ class Sheet:
 
 
 @router.get("/reviews/{review_id}")
-async def read_review(review_id: str, visitor: Visiting, books: Books) -> Response:
+async def read_review(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """The review with everything that it is decided on."""
-    return await _page(visitor, books, review_id)
+    return await _page(visitor, database, review_id)
 
 
 @router.post("/reviews/{review_id}/claim")
-async def claim(review_id: str, visitor: Visiting, books: Books) -> Response:
+async def claim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Take the review on."""
-    return await _act(visitor, books, review_id, tasks.claim)
+    return await _act(visitor, database, review_id, tasks.claim)
 
 
 @router.post("/reviews/{review_id}/put-back")
-async def put_back(review_id: str, visitor: Visiting, books: Books) -> Response:
+async def put_back(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Give the review back to all who may decide it."""
-    return await _act(visitor, books, review_id, tasks.put_back)
+    return await _act(visitor, database, review_id, tasks.put_back)
 
 
 @router.post("/reviews/{review_id}/decide")
-async def decide(review_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def decide(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Decide and sign; on to the next review. A refusal shows the page again with all that was typed."""
     try:
-        sheet = await books.run(visitor.actor, _read, review_id)
+        sheet = await database.run(visitor.actor, _read, review_id)
         body = _decision(typed, sheet)
-        decided = await books.run(visitor.actor, service.decide, review_id, **body.arguments())
+        decided = await database.run(visitor.actor, service.decide, review_id, **body.arguments())
     except Refused as refusal:
-        return await _page(visitor, books, review_id, refusal=refusal, typed=typed)
-    return await _on(visitor, books, sheet.view, decided)
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return await _on(visitor, database, sheet.view, decided)
 
 
 @router.post("/reviews/{review_id}/confirm")
-async def confirm(review_id: str, visitor: Visiting, typed: Typed, books: Books) -> Response:
+async def confirm(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Confirm a release as the second person, or disagree."""
     try:
-        sheet = await books.run(visitor.actor, _read, review_id)
+        sheet = await database.run(visitor.actor, _read, review_id)
         body = typed.body(ConfirmationBody)
-        decided = await books.run(visitor.actor, service.confirm, review_id, **body.arguments())
+        decided = await database.run(visitor.actor, service.confirm, review_id, **body.arguments())
     except Refused as refusal:
-        return await _page(visitor, books, review_id, refusal=refusal, typed=typed)
-    return await _on(visitor, books, sheet.view, decided, agrees=body.agrees)
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return await _on(visitor, database, sheet.view, decided, agrees=body.agrees)
 
 
-def _read(unit: Unit, review_id: str) -> Sheet:
-    view = case_inbox.view(unit, review_id)
+def _read(uow: UnitOfWork, review_id: str) -> Sheet:
+    view = case_inbox.view(uow, review_id)
     return Sheet(
         view,
-        review_sheets.items_of(unit, view.review.application_id),
-        review_sheets.return_of(unit, review_id) if view.stage.code == "return-inspection" else None,
-        case_inbox.name_of(unit, view.proposal.person_id) if view.proposal else None,
+        review_sheets.items_of(uow, view.review.application_id),
+        review_sheets.return_of(uow, review_id) if view.stage.code == "return-inspection" else None,
+        case_inbox.name_of(uow, view.proposal.person_id) if view.proposal else None,
     )
 
 
@@ -104,11 +104,16 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
 
 
 async def _page(
-    visitor: Visitor, books: Register, review_id: str, *, refusal: Refused | None = None, typed: TypedForm | None = None
+    visitor: Visitor,
+    database: Database,
+    review_id: str,
+    *,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
 ) -> Response:
     if refusal is not None and refusal.status == 404:
         raise refusal
-    sheet = await books.run(visitor.actor, _read, review_id)
+    sheet = await database.run(visitor.actor, _read, review_id)
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,
@@ -135,19 +140,19 @@ def _reasons(visitor: Visitor, stage: Stage) -> str:
     return visitor.translated(", ").join(outcomes)
 
 
-async def _act(visitor: Visitor, books: Register, review_id: str, act: Any) -> Response:
+async def _act(visitor: Visitor, database: Database, review_id: str, act: Any) -> Response:
     try:
-        await books.run(visitor.actor, act, review_id)
+        await database.run(visitor.actor, act, review_id)
     except Refused as refusal:
-        return await _page(visitor, books, review_id, refusal=refusal)
+        return await _page(visitor, database, review_id, refusal=refusal)
     return visitor.go(f"/reviews/{review_id}")
 
 
 async def _on(
-    visitor: Visitor, books: Register, view: View, decided: Decided, *, agrees: bool | None = None
+    visitor: Visitor, database: Database, view: View, decided: Decided, *, agrees: bool | None = None
 ) -> Response:
     """To the most pressing review that waits, with what became of this one."""
-    waiting = await books.run(visitor.actor, case_inbox.mine)
+    waiting = await database.run(visitor.actor, case_inbox.mine)
     following = next((line.review for line in waiting if line.review.stage != "receipt"), None)
     number = view.number or ""
     if agrees is False:

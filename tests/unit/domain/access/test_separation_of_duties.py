@@ -9,7 +9,7 @@ from review_desk import NOON, ReviewDesk
 
 from services.database.tables.people import Agreement, Department, Post
 from services.database.tables.reviews import Confirmation, Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.reviews import escalation
@@ -63,7 +63,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
 def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> None:
     """Write into the books that the person has done this duty."""
 
-    def act(unit: Unit) -> None:
+    def act(uow: UnitOfWork) -> None:
         stage = STAGE_OF[duty]
         review = Review(
             application_id=application_id,
@@ -71,18 +71,18 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
             round=0,
             job_key=next(desk.keys),
             process_instance_key=1,
-            opened_at=unit.now,
-            due_at=unit.now,
-            closed_at=unit.now,
+            opened_at=uow.now,
+            due_at=uow.now,
+            closed_at=uow.now,
             closed_because="decided",
         )
-        unit.session.add(review)
-        unit.session.flush()
+        uow.session.add(review)
+        uow.session.flush()
         signed = {"statement_sha256": "0" * 64, "signature": {}}
         if duty == "second-person":
-            unit.session.add(Confirmation(review_id=review.id, person_id=person_id, confirmed_at=unit.now, **signed))
+            uow.session.add(Confirmation(review_id=review.id, person_id=person_id, confirmed_at=uow.now, **signed))
             return
-        unit.session.add(
+        uow.session.add(
             Decision(
                 review_id=review.id,
                 application_id=application_id,
@@ -90,7 +90,7 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
                 round=0,
                 outcome="approved",
                 decided_by=person_id,
-                decided_at=unit.now,
+                decided_at=uow.now,
                 answers={},
                 variables={},
                 form_sha256="0" * 64,
@@ -102,11 +102,11 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
 
 
 def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Refused | None:
-    def ask(unit: Unit) -> Refused | None:
-        staff, facts = access_queries.directory(unit), access_queries.facts(unit, application_id)
+    def ask(uow: UnitOfWork) -> Refused | None:
+        staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
         if duty == "supervision":
             return access_policy.supervision_refusal(staff, facts, person_id)
-        review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=unit.now)
+        review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=uow.now)
         return access_policy.refusal_for(staff, facts, review, person_id, second=duty == "second-person")
 
     return desk.run(ask)
@@ -172,9 +172,9 @@ def test_an_administrator_decides_nothing_whatever_other_post_is_held(desk: Revi
 def test_without_a_valid_agreement_nobody_decides(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    def end(unit: Unit) -> None:
-        for agreement in unit.session.query(Agreement).filter(Agreement.person_id.in_(("reviewer", "reviewer2"))):
-            agreement.ended_at = unit.now - timedelta(hours=1)
+    def end(uow: UnitOfWork) -> None:
+        for agreement in uow.session.query(Agreement).filter(Agreement.person_id.in_(("reviewer", "reviewer2"))):
+            agreement.ended_at = uow.now - timedelta(hours=1)
 
     desk.run(end)
     refusal = _may(desk, application_id, "security", "reviewer")
@@ -205,8 +205,8 @@ def test_without_a_deputy_the_head_of_the_department_above_decides(desk: ReviewD
 
 
 def test_a_circle_of_superior_departments_ends(desk: ReviewDesk) -> None:
-    def bend(unit: Unit) -> None:
-        unit.session.get_one(Department, "board").superior_id = "works"
+    def bend(uow: UnitOfWork) -> None:
+        uow.session.get_one(Department, "board").superior_id = "works"
 
     desk.run(bend)
     desk.away("deputy")
@@ -282,8 +282,8 @@ def test_a_post_ends_with_its_time(desk: ReviewDesk) -> None:
     desk.post("keeper", "manager", "board")
     assert _may(desk, application_id, "management", "keeper") is None
 
-    def end(unit: Unit) -> None:
-        for post in unit.session.query(Post).filter_by(person_id="keeper", kind="manager"):
+    def end(uow: UnitOfWork) -> None:
+        for post in uow.session.query(Post).filter_by(person_id="keeper", kind="manager"):
             post.until = NOON
 
     desk.run(end)

@@ -37,7 +37,7 @@ def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
 
 
 def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
-    found = desk.run(lambda unit: case_queries.state(unit, unit.session.get_one(Application, application_id)))
+    found = desk.run(lambda uow: case_queries.state(uow, uow.session.get_one(Application, application_id)))
     return found.code, found.detail
 
 
@@ -77,8 +77,8 @@ def test_whoever_signs_in_securitys_place_sees_the_case_while_asked(desk: Review
 
 
 def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
-    def draft(unit: Any) -> str:
-        return application_service.draft(unit, FORM).id
+    def draft(uow: Any) -> str:
+        return application_service.draft(uow, FORM).id
 
     application_id = desk.run(draft, by="drafter")
 
@@ -144,8 +144,6 @@ def test_the_overwrite_countdown_is_the_nearest_of_what_is_not_yet_kept(desk: Re
     early = ItemAsked("camera", NOON - timedelta(days=20), NOON - timedelta(days=20, hours=-1), "Asia/Shanghai")
     application_id = desk.submitted(items=(*FORM.items, early))
 
-    moment = desk.run(
-        lambda unit: case_queries.nearest_overwrite(unit, unit.session.get_one(Application, application_id))
-    )
+    moment = desk.run(lambda uow: case_queries.nearest_overwrite(uow, uow.session.get_one(Application, application_id)))
 
     assert moment == early.start + timedelta(days=30)

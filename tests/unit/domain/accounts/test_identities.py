@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import identities, sessions, staff
 from services.domain.accounts import login as account_login
 from services.domain.accounts.identities import Vouched
@@ -35,7 +35,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 async def come_in(desk: ReviewDesk, subject: str, login: str | None, issuer: str = ISSUER) -> SignedIn:
-    return await account_login.sign_in_vouched(desk.register, Vouched(issuer, subject, login), HERE)
+    return await account_login.sign_in_vouched(desk.database, Vouched(issuer, subject, login), HERE)
 
 
 def bound(desk: ReviewDesk) -> list[tuple[str, str, str]]:
@@ -81,26 +81,26 @@ async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDes
     assert (thief.waits_for, bound(desk)) == ("code", [])
 
     owner = await come_in(desk, "owner", "head")
-    whole = await account_login.give_code(desk.register, owner.token, HERE.browser, authenticator.next_code())
+    whole = await account_login.give_code(desk.database, owner.token, HERE.browser, authenticator.next_code())
 
     assert whole.waits_for is None
     assert bound(desk) == [(ISSUER, "owner", "head")]
     with pytest.raises(Refused) as refused:
-        await account_login.give_code(desk.register, thief.token, HERE.browser, authenticator.next_code())
+        await account_login.give_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
     assert refused.value.code == "provider-other-identity"
     row = desk.the(SignIn, token_sha256=sessions._sha256(whole.token))
     assert (row.issuer, row.subject) == (ISSUER, "owner")
 
 
 async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: ReviewDesk) -> None:
-    def act(unit: Unit) -> None:
-        unit.session.get_one(Person, "head").must_change_password = True
+    def act(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "head").must_change_password = True
 
     desk.run(act)
 
     half = await come_in(desk, "one", "head")
     assert half.waits_for == "password"
-    whole = await account_login.choose_password(desk.register, half.token, HERE.browser, "nine calm cameras")
+    whole = await account_login.choose_password(desk.database, half.token, HERE.browser, "nine calm cameras")
 
     assert whole.waits_for is None
     assert bound(desk) == [(ISSUER, "one", "head")]
@@ -109,7 +109,7 @@ async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: Rev
 async def test_a_wrong_password_count_is_not_forgiven_by_a_refused_provider(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
-            await account_login.sign_in(desk.register, "head", "wrong", HERE)
+            await account_login.sign_in(desk.database, "head", "wrong", HERE)
 
     with pytest.raises(Refused) as refused:
         await come_in(desk, "one", "head")
@@ -138,7 +138,7 @@ async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk
     desk.run(staff.unbind_identity, "head", by="admin")
 
     with pytest.raises(Refused) as refused:
-        desk.run(lambda unit: sessions.person_of(unit, signed_in.token, HERE.browser))
+        desk.run(lambda uow: sessions.person_of(uow, signed_in.token, HERE.browser))
     assert refused.value.code == "signed-out"
     ended = desk.the(Identity)
     assert (ended.ended_by, ended.ended_at) == ("admin", desk.real.now())
@@ -166,13 +166,13 @@ async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
     before_the_lock(monkeypatch, update(SignIn).values(ended_at=desk.real.now()))
 
     with pytest.raises(Refused) as refused:
-        await account_login.give_code(desk.register, half.token, HERE.browser, authenticator.next_code())
+        await account_login.give_code(desk.database, half.token, HERE.browser, authenticator.next_code())
     assert (refused.value.code, bound(desk)) == ("signed-out", [])
 
 
 async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:
     by_provider = await come_in(desk, "one", "head")
-    by_password = await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
+    by_password = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
 
     assert desk.run(sessions.sign_out, by_provider.token) == ISSUER
     assert desk.run(sessions.sign_out, by_provider.token) is None
@@ -184,10 +184,10 @@ def test_two_at_once_are_not_both_bound(desk: ReviewDesk) -> None:
     together = Barrier(2)
 
     def bind(subject: str) -> str:
-        def act(unit: Unit) -> None:
-            if unit.session.get_bind().dialect.name == "postgresql":
+        def act(uow: UnitOfWork) -> None:
+            if uow.session.get_bind().dialect.name == "postgresql":
                 together.wait(20)  # both have begun
-            identities.bind(unit, unit.session.get_one(Person, "head"), ISSUER, subject)
+            identities.bind(uow, uow.session.get_one(Person, "head"), ISSUER, subject)
 
         try:
             desk.run(act)
@@ -207,7 +207,7 @@ def test_the_tables_themselves_keep_one_subject_to_one_person(desk: ReviewDesk) 
         session.flush()
 
     for subject, person_id in (("one", "keeper"), ("two", "head")):
-        with Session(desk.register.engine) as session:
+        with Session(desk.database.engine) as session:
             enter(session, "one", "head")
             with pytest.raises(IntegrityError):
                 enter(session, subject, person_id)

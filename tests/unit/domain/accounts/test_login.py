@@ -14,7 +14,7 @@ from review_desk import HASH, PASSWORD, ReviewDesk
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import own_account, second_factors, sessions
 from services.domain.accounts.login import Place
@@ -36,26 +36,26 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 async def sign_in(desk: ReviewDesk, login: str = "head", place: Place = HERE) -> SignedIn:
-    return await account_login.sign_in(desk.register, login, PASSWORD, place)
+    return await account_login.sign_in(desk.database, login, PASSWORD, place)
 
 
 def person_of(desk: ReviewDesk, signed_in: SignedIn, browser: str = FIREFOX) -> str:
-    return desk.run(lambda unit: sessions.person_of(unit, signed_in.token, browser).id)
+    return desk.run(lambda uow: sessions.person_of(uow, signed_in.token, browser).id)
 
 
 async def give_code(desk: ReviewDesk, half: SignedIn, code: str) -> SignedIn:
-    return await account_login.give_code(desk.register, half.token, FIREFOX, code)
+    return await account_login.give_code(desk.database, half.token, FIREFOX, code)
 
 
 def must_change(desk: ReviewDesk, person_id: str) -> None:
-    def act(unit: Unit) -> None:
-        unit.session.get_one(Person, person_id).must_change_password = True
+    def act(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, person_id).must_change_password = True
 
     desk.run(act)
 
 
 def must_enrol(desk: ReviewDesk) -> None:
-    object.__setattr__(desk.register.rules, "second_factor", "everyone")
+    object.__setattr__(desk.database.rules, "second_factor", "everyone")
 
 
 async def refused(act: Callable[[], object]) -> Refused:
@@ -137,7 +137,7 @@ async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk)
     def guess() -> None:
         start.wait()
         try:
-            anyio.run(account_login.give_code, desk.register, half.token, FIREFOX, wrong)
+            anyio.run(account_login.give_code, desk.database, half.token, FIREFOX, wrong)
         except Refused as refusal:
             outcomes.append(refusal.code)
 
@@ -176,7 +176,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
     async def choose(password: str) -> SignedIn:
-        return await account_login.choose_password(desk.register, half.token, FIREFOX, password)
+        return await account_login.choose_password(desk.database, half.token, FIREFOX, password)
 
     assert (await refused(lambda: choose(PASSWORD))).code == "password-same"
     assert (await refused(lambda: choose("too short"))).code == "password-weak"
@@ -185,7 +185,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert person_of(desk, whole) == "head"
     assert desk.the(Person, id="head").password_hash != HASH
     assert (await refused(lambda: sign_in(desk))).code == "sign-in-wrong"
-    assert (await account_login.sign_in(desk.register, "head", NEW, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.database, "head", NEW, HERE)).waits_for is None
 
 
 @pytest.mark.requirement("R25")
@@ -193,7 +193,7 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     must_enrol(desk)
     must_change(desk, "head")
     half = await sign_in(desk)
-    half = await account_login.choose_password(desk.register, half.token, FIREFOX, NEW)
+    half = await account_login.choose_password(desk.database, half.token, FIREFOX, NEW)
     assert half.waits_for == "enrolment"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
@@ -213,7 +213,7 @@ async def test_a_step_is_not_taken_in_the_place_of_another(desk: ReviewDesk) -> 
     for act in (
         lambda: desk.run(account_login.enrolment, half.token, FIREFOX),
         lambda: desk.run(account_login.enrol, half.token, FIREFOX, "123456"),
-        lambda: account_login.choose_password(desk.register, half.token, FIREFOX, NEW),
+        lambda: account_login.choose_password(desk.database, half.token, FIREFOX, NEW),
     ):
         assert (await refused(act)).status == 401
 
@@ -233,7 +233,7 @@ async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: 
     here, there = await sign_in(desk), await sign_in(desk, place=Place(CHROME, "198.51.100.7"))
 
     actor = Actor("person", "head")
-    renewed = await own_account.change_password(desk.register, actor, here.token, PASSWORD, NEW)
+    renewed = await own_account.change_password(desk.database, actor, here.token, PASSWORD, NEW)
 
     assert person_of(desk, renewed) == "head"
     for over in (here, there):
@@ -246,7 +246,7 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
     here = await sign_in(desk)
 
     actor = Actor("person", "head")
-    wrong = await refused(lambda: own_account.change_password(desk.register, actor, here.token, "guess", NEW))
+    wrong = await refused(lambda: own_account.change_password(desk.database, actor, here.token, "guess", NEW))
 
     assert wrong.code == "password-wrong"
     assert desk.the(Person, id="head").failed_sign_ins == 1
@@ -295,6 +295,6 @@ async def test_a_second_factor_that_must_be_is_not_removed(desk: ReviewDesk) -> 
     assert (await refused(lambda: desk.run(end, PASSWORD, app.next_code(), by="head"))).code == (
         "second-factor-required"
     )
-    object.__setattr__(desk.register.rules, "second_factor", "nobody")
+    object.__setattr__(desk.database.rules, "second_factor", "nobody")
     desk.run(end, PASSWORD, app.next_code(), by="head")
     assert (await sign_in(desk)).waits_for is None

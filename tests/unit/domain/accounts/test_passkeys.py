@@ -21,7 +21,7 @@ from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.signing_challenges import PasskeyChallenge
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys, staff
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures import statements as signature_statements
@@ -303,7 +303,7 @@ def test_a_passkey_that_is_over_signs_no_more_and_what_it_signed_stays(
     desk.run(staff.end_passkeys, "head", by="admin")
 
     assert refused(desk, review_id, given) == "passkey-wrong"
-    assert desk.run(lambda unit: passkeys.of(unit, "head")) == []
+    assert desk.run(lambda uow: passkeys.of(uow, "head")) == []
     assert desk.the(AuditEvent, action="passkey-ended").subject_id == row.id
     with pytest.raises(Refused):
         desk.run(staff.end_passkeys, "head", by="admin")
@@ -316,8 +316,8 @@ def test_preparing_leaves_no_trace_but_the_statement(desk: ReviewDesk, review_id
     assert desk.the(Person, id="head").failed_sign_ins == 0
 
 
-def _events(unit: Unit) -> int:
-    return unit.session.query(AuditEvent).count()
+def _events(uow: UnitOfWork) -> int:
+    return uow.session.query(AuditEvent).count()
 
 
 def _credential(answer: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from review_desk import ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.second_factors import RecoveryCode, SecondFactor
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import second_factors
 from services.runtime.errors import Refused
 
@@ -169,10 +169,10 @@ def test_nothing_is_confirmed_that_was_not_begun(desk: ReviewDesk) -> None:
 )
 @pytest.mark.requirement("R25", "R27")
 def test_the_rule_says_who_must_have_one(desk: ReviewDesk, rule: str, who: set[str]) -> None:
-    object.__setattr__(desk.register.rules, "second_factor", rule)
+    object.__setattr__(desk.database.rules, "second_factor", rule)
 
-    def asked(unit: Unit) -> set[str]:
+    def asked(uow: UnitOfWork) -> set[str]:
         people = ("security-head", "security-deputy", "manager", "board-head", "operator", "head", "admin")
-        return {person for person in people if second_factors.required(unit, person)}
+        return {person for person in people if second_factors.required(uow, person)}
 
     assert desk.run(asked) == who

@@ -108,7 +108,7 @@ async def test_a_failure_tells_what_to_do_and_no_detail(
         raise error
 
     async with Portal(desk) as portal:
-        portal.app = create_app({"register": desk.register}, [router])
+        portal.app = create_app({"database": desk.database}, [router])
         answer = await portal.anonymous().get("/api/failing")
 
     assert problem(answer) == (status, code, None)

@@ -10,7 +10,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.lock_out import WrongSignIn
 from services.database.tables.people import Person
 from services.database.tables.sign_ins import SignIn
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import lockout, sessions
 from services.domain.accounts import login as account_login
 from services.domain.accounts.login import Place
@@ -38,7 +38,7 @@ def real(desk: ReviewDesk) -> FixedClock:
 async def _sign_in(
     desk: ReviewDesk, real: FixedClock, login: str = "head", password: str = PASSWORD, address: str = "192.0.2.1"
 ) -> SignedIn:
-    return await account_login.sign_in(desk.register, login, password, Place(BROWSER, address))
+    return await account_login.sign_in(desk.database, login, password, Place(BROWSER, address))
 
 
 async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
@@ -48,7 +48,7 @@ async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
 
 
 def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
-    return desk.run(lambda unit: sessions.person_of(unit, token, BROWSER).id)
+    return desk.run(lambda uow: sessions.person_of(uow, token, BROWSER).id)
 
 
 @pytest.mark.requirement("R52")
@@ -147,8 +147,8 @@ async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, rea
     ended, inactive = await _sign_in(desk, real), await _sign_in(desk, real, login="deputy")
     desk.run(sessions.sign_out, ended.token, by="head")
 
-    def leave(unit: Unit) -> None:
-        unit.session.get_one(Person, "deputy").active = False
+    def leave(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "deputy").active = False
 
     desk.run(leave)
 

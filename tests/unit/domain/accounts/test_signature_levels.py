@@ -51,7 +51,7 @@ def test_without_one_and_without_the_rule_the_password_signs(desk: ReviewDesk, r
 
 @pytest.mark.requirement("R25")
 def test_whoever_must_have_one_and_has_none_signs_nothing(desk: ReviewDesk, review_id: str) -> None:
-    object.__setattr__(desk.register.rules, "second_factor", "signers")
+    object.__setattr__(desk.database.rules, "second_factor", "signers")
 
     assert sign(desk, review_id, None) == "second-factor-missing"
     assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")

@@ -11,7 +11,7 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 from services.database.listing import Listing
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Absence, Department, Person, Post
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, posts, second_factors, sessions, staff, staff_queries
 from services.domain.accounts import login as account_login
@@ -63,9 +63,9 @@ def test_only_administrators_keep_people(desk: ReviewDesk, act: Callable[..., An
 
 
 async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: ReviewDesk) -> None:
-    initial = await staff.enter(desk.register, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en"))
+    initial = await staff.enter(desk.database, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en"))
 
-    signed_in = await account_login.sign_in(desk.register, "newcomer", initial.password, HERE)
+    signed_in = await account_login.sign_in(desk.database, "newcomer", initial.password, HERE)
 
     assert signed_in.waits_for == "password"
     assert desk.the(Person, login="newcomer").email == "new@example.org"
@@ -80,18 +80,18 @@ async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: 
 )
 async def test_a_login_is_one_persons_and_plain(desk: ReviewDesk, login: str, code: str) -> None:
     with pytest.raises(Refused) as found:
-        await staff.enter(desk.register, ADMIN, login, Details("x", "works"))
+        await staff.enter(desk.database, ADMIN, login, Details("x", "works"))
     assert found.value.code == code
 
 
 async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: ReviewDesk) -> None:
-    session = await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
+    session = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
     desk.run(staff.deactivate, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda unit: sessions.person_of(unit, session.token, HERE.browser))
+        desk.run(lambda uow: sessions.person_of(uow, session.token, HERE.browser))
     with pytest.raises(Refused):
-        await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
+        await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
     assert desk.run(_holders, "works", "head") == []
     assert desk.the(Person, id="head").active is False
 
@@ -103,31 +103,31 @@ async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: Review
 async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
-            await account_login.sign_in(desk.register, "head", "guess", HERE)
+            await account_login.sign_in(desk.database, "head", "guess", HERE)
     assert desk.run(staff_queries.view, "head", by="admin").line.locked
 
     desk.run(staff.unlock, "head", by="admin")
 
-    assert (await account_login.sign_in(desk.register, "head", PASSWORD, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.database, "head", PASSWORD, HERE)).waits_for is None
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
 
 
 @pytest.mark.requirement("R52")
 async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
-    half = await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
-    session = await account_login.give_code(desk.register, half.token, HERE.browser, app.next_code())
+    half = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
+    session = await account_login.give_code(desk.database, half.token, HERE.browser, app.next_code())
 
     desk.run(staff.reset_second_factor, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda unit: sessions.person_of(unit, session.token, HERE.browser))
+        desk.run(lambda uow: sessions.person_of(uow, session.token, HERE.browser))
     assert desk.run(second_factors.enrolled, "head") is None
     assert app.secret not in "".join(event.entry for event in desk.all(AuditEvent))
-    initial = await staff.new_password(desk.register, ADMIN, "head")
+    initial = await staff.new_password(desk.database, ADMIN, "head")
     with pytest.raises(Refused):
-        await account_login.sign_in(desk.register, "head", PASSWORD, HERE)
-    assert (await account_login.sign_in(desk.register, "head", initial.password, HERE)).waits_for == "password"
+        await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
+    assert (await account_login.sign_in(desk.database, "head", initial.password, HERE)).waits_for == "password"
 
 
 async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> None:
@@ -135,7 +135,7 @@ async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> N
         assert refused(desk, act, "admin") == "not-oneself"
     assert refused(desk, posts.give, "admin", Asked("member", "works")) == "not-oneself"
     with pytest.raises(Refused) as found:
-        await staff.new_password(desk.register, ADMIN, "admin")
+        await staff.new_password(desk.database, ADMIN, "admin")
     assert found.value.code == "not-oneself"
 
 
@@ -283,5 +283,5 @@ def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk)
     assert found.value.code == "not-empty"
 
 
-def _holders(unit: Unit, department_id: str | None, *kinds: str) -> list[str]:
-    return access_queries.directory(unit).holders(department_id, *kinds)
+def _holders(uow: UnitOfWork, department_id: str | None, *kinds: str) -> list[str]:
+    return access_queries.directory(uow).holders(department_id, *kinds)

@@ -16,7 +16,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reviews import Decision, Finding, Review
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness, forms, security_check
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
@@ -46,22 +46,22 @@ FORM = Form(
 
 
 @pytest.fixture
-def register(register: Register) -> Register:
-    register.run_now(CLERK, _seed)
-    return register
+def database(database: Database) -> Database:
+    database.run_now(CLERK, _seed)
+    return database
 
 
-def _seed(unit: Unit) -> None:
-    unit.session.add_all(Department(id=kind, name_zh=kind, name_en=kind, kind=kind) for kind in ("business", "storage"))
-    unit.session.flush()
+def _seed(uow: UnitOfWork) -> None:
+    uow.session.add_all(Department(id=kind, name_zh=kind, name_en=kind, kind=kind) for kind in ("business", "storage"))
+    uow.session.flush()
     for person_id, department in (("drafter", "business"), ("keeper", "business"), ("operator", "storage")):
-        unit.session.add(
+        uow.session.add(
             Person(id=person_id, login=person_id, name=person_id, department_id=department, password_hash="-")
         )
-    unit.session.add(Recorder(id="recorder", name="r", site="s", kind="folder", configuration={}, zone="UTC"))
-    unit.session.flush()
-    unit.session.add(Post(person_id="operator", department_id="storage", kind="storage-operator", since=NOON))
-    unit.session.add(
+    uow.session.add(Recorder(id="recorder", name="r", site="s", kind="folder", configuration={}, zone="UTC"))
+    uow.session.flush()
+    uow.session.add(Post(person_id="operator", department_id="storage", kind="storage-operator", since=NOON))
+    uow.session.add(
         Camera(
             id="camera",
             recorder_id="recorder",
@@ -75,21 +75,21 @@ def _seed(unit: Unit) -> None:
     )
 
 
-def submitted(register: Register, form: Form = FORM) -> str:
-    draft = register.run_now(DRAFTER, application_service.draft, form)
-    register.run_now(DRAFTER, application_service.submit, draft.id)
+def submitted(database: Database, form: Form = FORM) -> str:
+    draft = database.run_now(DRAFTER, application_service.draft, form)
+    database.run_now(DRAFTER, application_service.submit, draft.id)
     return str(draft.id)
 
 
-def rows(register: Register, kind: type) -> list[Any]:
-    return register.run_now(CLERK, lambda unit: list(unit.session.scalars(select(kind))))
+def rows(database: Database, kind: type) -> list[Any]:
+    return database.run_now(CLERK, lambda uow: list(uow.session.scalars(select(kind))))
 
 
-def retrieved_with_copy(unit: Unit, application_id: str) -> None:
-    item = unit.session.scalars(select(Item).where(Item.application_id == application_id)).one()
+def retrieved_with_copy(uow: UnitOfWork, application_id: str) -> None:
+    item = uow.session.scalars(select(Item).where(Item.application_id == application_id)).one()
     item.outcome, item.coverage = "complete", 1.0
     for purpose in ("master", "copy"):
-        unit.session.add(
+        uow.session.add(
             UploadAttempt(
                 id=purpose,
                 purpose=purpose,
@@ -102,9 +102,9 @@ def retrieved_with_copy(unit: Unit, application_id: str) -> None:
                 started_at=NOON,
             )
         )
-    unit.session.flush()
+    uow.session.flush()
     sealed: dict[str, Any] = {}
-    unit.session.add(
+    uow.session.add(
         Master(
             id="master",
             application_id=application_id,
@@ -115,8 +115,8 @@ def retrieved_with_copy(unit: Unit, application_id: str) -> None:
             taken_from="recorder",
         )
     )
-    unit.session.flush()
-    unit.session.add(
+    uow.session.flush()
+    uow.session.add(
         Copy(
             id="copy",
             application_id=application_id,
@@ -129,85 +129,85 @@ def retrieved_with_copy(unit: Unit, application_id: str) -> None:
     )
 
 
-def test_a_case_is_withdrawn_until_its_last_copy_is_made(register: Register) -> None:
-    application_id = submitted(register)
+def test_a_case_is_withdrawn_until_its_last_copy_is_made(database: Database) -> None:
+    application_id = submitted(database)
 
-    withdrawn = register.run_now(DRAFTER, application_service.withdraw, application_id, "")
+    withdrawn = database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert withdrawn.withdrawn_at == NOON
-    assert register.run_now(CLERK, case_queries.state, withdrawn) == case_queries.State("closed", "withdrawn")
+    assert database.run_now(CLERK, case_queries.state, withdrawn) == case_queries.State("closed", "withdrawn")
 
 
-def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(register: Register) -> None:
-    application_id = submitted(register)
-    register.run_now(CLERK, retrieved_with_copy, application_id)
-    assert register.run_now(CLERK, copies.of_application, application_id)
+def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(database: Database) -> None:
+    application_id = submitted(database)
+    database.run_now(CLERK, retrieved_with_copy, application_id)
+    assert database.run_now(CLERK, copies.of_application, application_id)
 
     with pytest.raises(Refused) as refused:
-        register.run_now(DRAFTER, application_service.withdraw, application_id, "")
+        database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert refused.value.code == "copies-ready"
-    assert {row.name for row in rows(register, OutboxMessage)} == {"application-submitted"}
+    assert {row.name for row in rows(database, OutboxMessage)} == {"application-submitted"}
 
 
 @pytest.mark.requirement("R26")
-def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(register: Register) -> None:
+def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(database: Database) -> None:
     marked = replace(FORM, high_impact=True)
-    draft = register.run_now(DRAFTER, application_service.draft, marked)
-    redrafted = register.run_now(DRAFTER, application_service.redraft, draft.id, FORM)
+    draft = database.run_now(DRAFTER, application_service.draft, marked)
+    redrafted = database.run_now(DRAFTER, application_service.redraft, draft.id, FORM)
     assert redrafted.high_impact is False
 
-    application_id = submitted(register, marked)
+    application_id = submitted(database, marked)
 
-    def returned(unit: Unit) -> None:
-        unit.session.get_one(Application, application_id).correction_until = NOON + timedelta(days=1)
+    def returned(uow: UnitOfWork) -> None:
+        uow.session.get_one(Application, application_id).correction_until = NOON + timedelta(days=1)
 
-    register.run_now(CLERK, returned)
-    assert register.run_now(DRAFTER, application_service.correct, application_id, FORM).high_impact is True
+    database.run_now(CLERK, returned)
+    assert database.run_now(DRAFTER, application_service.correct, application_id, FORM).high_impact is True
 
 
 @pytest.mark.requirement("R22")
-def test_the_drafter_is_told_once_that_the_form_is_incomplete(register: Register) -> None:
-    application_id = submitted(register, replace(FORM, custodian_id=None))
+def test_the_drafter_is_told_once_that_the_form_is_incomplete(database: Database) -> None:
+    application_id = submitted(database, replace(FORM, custodian_id=None))
 
-    first = register.run_now(CLERK, completeness.review, application_id)
-    again = register.run_now(CLERK, completeness.review, application_id)
+    first = database.run_now(CLERK, completeness.review, application_id)
+    again = database.run_now(CLERK, completeness.review, application_id)
 
     assert (first, again) == (False, False)
-    assert [(row.person_id, row.code) for row in rows(register, Notice)] == [("drafter", "application-incomplete")]
+    assert [(row.person_id, row.code) for row in rows(database, Notice)] == [("drafter", "application-incomplete")]
 
 
 @pytest.mark.requirement("R24", "R59")
-def test_security_reads_that_no_operator_could_touch_the_footage(register: Register) -> None:
-    application_id = submitted(register)
+def test_security_reads_that_no_operator_could_touch_the_footage(database: Database) -> None:
+    application_id = submitted(database)
 
-    checked = register.run_now(CLERK, security_check.review, application_id)
+    checked = database.run_now(CLERK, security_check.review, application_id)
 
-    codes = [row.code for row in rows(register, Finding)]
+    codes = [row.code for row in rows(database, Finding)]
     assert "operator-agreement-missing" in codes
     assert checked.findings == len(codes)
 
 
-def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(register: Register) -> None:
-    application_id = submitted(register)
-    register.run_now(DRAFTER, application_service.withdraw, application_id, "")
+def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(database: Database) -> None:
+    application_id = submitted(database)
+    database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
-    def published(unit: Unit) -> None:
-        for message in unit.session.scalars(select(OutboxMessage)):
-            outbox.published(unit, message.message_id, again_after=timedelta(minutes=1))
+    def published(uow: UnitOfWork) -> None:
+        for message in uow.session.scalars(select(OutboxMessage)):
+            outbox.published(uow, message.message_id, again_after=timedelta(minutes=1))
 
-    register.run_now(CLERK, published)
-    register.run_now(CLERK, security_check.review, application_id)
+    database.run_now(CLERK, published)
+    database.run_now(CLERK, security_check.review, application_id)
 
-    open_messages = {row.name for row in rows(register, OutboxMessage) if row.settled_at is None}
+    open_messages = {row.name for row in rows(database, OutboxMessage) if row.settled_at is None}
     assert APPLICATION_WITHDRAWN in open_messages
 
 
-def decided(unit: Unit, application_id: str) -> None:
-    revision = forms.current_revision(unit, application_id)
+def decided(uow: UnitOfWork, application_id: str) -> None:
+    revision = forms.current_revision(uow, application_id)
     assert revision is not None
     for number, (stage, outcome) in enumerate(filing.NEEDED.items()):
-        unit.session.add(
+        uow.session.add(
             Review(
                 id=stage,
                 application_id=application_id,
@@ -220,8 +220,8 @@ def decided(unit: Unit, application_id: str) -> None:
                 closed_at=NOON,
             )
         )
-        unit.session.flush()
-        unit.session.add(
+        uow.session.flush()
+        uow.session.add(
             Decision(
                 review_id=stage,
                 application_id=application_id,
@@ -237,19 +237,19 @@ def decided(unit: Unit, application_id: str) -> None:
                 signature={},
             )
         )
-        outbox.publish(unit, REVIEW_DECIDED, stage, application_id=application_id, message_id=stage, variables={})
+        outbox.publish(uow, REVIEW_DECIDED, stage, application_id=application_id, message_id=stage, variables={})
 
 
 @pytest.mark.requirement("R28", "R49", "R50")
-def test_the_filed_form_grants_no_more_days_than_the_class_allows(register: Register) -> None:
-    application_id = submitted(register)
-    register.run_now(CLERK, decided, application_id)
+def test_the_filed_form_grants_no_more_days_than_the_class_allows(database: Database) -> None:
+    application_id = submitted(database)
+    database.run_now(CLERK, decided, application_id)
     classification = Classification("important", False, True, True, 15)
 
-    filed = register.run_now(CLERK, filing.file, application_id, classification)
-    again = register.run_now(CLERK, filing.file, application_id, classification)
+    filed = database.run_now(CLERK, filing.file, application_id, classification)
+    again = database.run_now(CLERK, filing.file, application_id, classification)
 
     assert filed == again
     assert filed.use_period_days == 15
-    assert '"useDays":15' in rows(register, filing.documents.Document)[0].content
-    assert all(row.settled_at for row in rows(register, OutboxMessage) if row.name == REVIEW_DECIDED)
+    assert '"useDays":15' in rows(database, filing.documents.Document)[0].content
+    assert all(row.settled_at for row in rows(database, OutboxMessage) if row.name == REVIEW_DECIDED)

@@ -153,8 +153,8 @@ def test_whose_own_matter_it_is(
 def test_one_sensitive_camera_makes_the_case_sensitive(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
 
-    def add(unit: Any) -> None:
-        unit.session.add(
+    def add(uow: Any) -> None:
+        uow.session.add(
             Camera(
                 id="till",
                 recorder_id="recorder",
@@ -187,8 +187,8 @@ def test_the_custodians_agreement_has_to_last_as_long_as_the_use(
 ) -> None:
     desk = ReviewDesk(any_database_url)
 
-    def end(unit: Any) -> None:
-        agreement = unit.session.query(Agreement).filter_by(person_id="keeper").one()
+    def end(uow: Any) -> None:
+        agreement = uow.session.query(Agreement).filter_by(person_id="keeper").one()
         agreement.expires_at = NOON + expires
 
     desk.run(end)
@@ -203,7 +203,7 @@ def test_the_custodians_agreement_has_to_last_as_long_as_the_use(
 def test_a_custodian_who_has_left_is_no_custodian(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
     application_id = desk.submitted()
-    desk.run(lambda unit: setattr(unit.session.get_one(Person, "keeper"), "active", False))
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
 
     assert desk.run(completeness.review, application_id) is False
     assert "custodian-elsewhere" in found(desk, application_id)
@@ -216,7 +216,7 @@ def test_security_is_asked_which_time_is_meant_where_a_clock_is_too_far_off(
     any_database_url: str, offset_ms: int | None, told: bool
 ) -> None:
     desk = ReviewDesk(any_database_url)
-    desk.run(lambda unit: setattr(unit.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
+    desk.run(lambda uow: setattr(uow.session.get_one(Recorder, "recorder"), "clock_offset_ms", offset_ms))
     application_id = desk.submitted()
 
     desk.run(security_check.review, application_id)

@@ -254,7 +254,7 @@ def test_departments_that_cannot_be_asked_are_refused(
 
 def test_a_department_without_a_head_to_ask_is_named(desk: ReviewDesk) -> None:
     island = Department(id="island", name_zh="孤岛", name_en="island", kind="business")
-    desk.run(lambda unit: unit.session.add(island))
+    desk.run(lambda uow: uow.session.add(island))
     draft = desk.run(application_service.draft, replace(JOINT, joint_department_ids=("island",)), by="drafter")
 
     assert refusal_of(desk, application_service.submit, draft.id, by="drafter") == "nobody-consents"
@@ -294,9 +294,9 @@ def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: st
     consent(desk, "operator2")
     consent(desk, "office-head")
 
-    def why_not(unit: Any) -> str:
-        facts = access_queries.facts(unit, application_id)
-        refusal = access_policy.duty_refusal(access_queries.directory(unit), facts, stage, "operator2")
+    def why_not(uow: Any) -> str:
+        facts = access_queries.facts(uow, application_id)
+        refusal = access_policy.duty_refusal(access_queries.directory(uow), facts, stage, "operator2")
         assert refusal is not None
         return refusal.code
 

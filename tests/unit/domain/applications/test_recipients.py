@@ -12,7 +12,7 @@ from review_desk import FORM, ReviewDesk
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Agreement, Person
 from services.database.tables.reviews import Finding
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, drafts, forms, recipients, security_check
 from services.domain.applications import service as application_service
 from services.runtime.errors import NotFound, Refused
@@ -25,17 +25,17 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-def leave(unit: Unit, person_id: str) -> None:
-    unit.session.get_one(Person, person_id).active = False
+def leave(uow: UnitOfWork, person_id: str) -> None:
+    uow.session.get_one(Person, person_id).active = False
 
 
-def end_agreements(unit: Unit, person_id: str) -> None:
-    for one in unit.session.query(Agreement).filter_by(person_id=person_id):
-        one.ended_at = unit.now
+def end_agreements(uow: UnitOfWork, person_id: str) -> None:
+    for one in uow.session.query(Agreement).filter_by(person_id=person_id):
+        one.ended_at = uow.now
 
 
 def named(desk: ReviewDesk, application_id: str) -> list[recipients.Recipient]:
-    return desk.run(lambda unit: recipients.of(unit, unit.session.get_one(Application, application_id)))
+    return desk.run(lambda uow: recipients.of(uow, uow.session.get_one(Application, application_id)))
 
 
 def codes(desk: ReviewDesk, application_id: str) -> dict[str, Finding]:
@@ -139,9 +139,9 @@ def test_to_be_named_opens_no_case(desk: ReviewDesk) -> None:
 
 def test_a_case_of_before_the_list_has_no_recipients(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    desk.run(lambda unit: setattr(unit.session.get_one(Application, application_id), "recipient_ids", None))
+    desk.run(lambda uow: setattr(uow.session.get_one(Application, application_id), "recipient_ids", None))
 
-    form = desk.run(lambda unit: forms.of(unit, unit.session.get_one(Application, application_id)))
+    form = desk.run(lambda uow: forms.of(uow, uow.session.get_one(Application, application_id)))
 
     assert form.recipient_ids == ()
     assert named(desk, application_id) == []

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from new_books import lay_out
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import LogHead
@@ -40,12 +40,12 @@ class Stamper:
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[Register]:
-    register = open_database(f"sqlite:///{tmp_path / 'books.db'}", FixedClock(NOON), Rules(max_use_days=30))
-    lay_out(register)
-    grow(register)
-    yield register
-    register.close()
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'books.db'}", FixedClock(NOON), Rules(max_use_days=30))
+    lay_out(database)
+    grow(database)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def grow(register: Register) -> None:
-    register.run_now(ACTOR, lambda unit: audit_trail.record(unit, "tried", "test", "one"))
+def grow(database: Database) -> None:
+    database.run_now(ACTOR, lambda uow: audit_trail.record(uow, "tried", "test", "one"))
 
 
-def head_of(register: Register, store: Store, stamper: Stamper | None = None) -> LogHead:
+def head_of(database: Database, store: Store, stamper: Stamper | None = None) -> LogHead:
     key = LogKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-    return LogHead(register, key, store, every=HOUR, anchor_every=HOUR, time_stamper=stamper)
+    return LogHead(database, key, store, every=HOUR, anchor_every=HOUR, time_stamper=stamper)
 
 
 def text_of(store: Store, key: str) -> str:
@@ -70,31 +70,31 @@ def text_of(store: Store, key: str) -> str:
 
 @pytest.mark.requirement("R52")
 async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turned(
-    register: Register, store: Store
+    database: Database, store: Store
 ) -> None:
     stamper, on_turn = Stamper(), []
     signed = asyncio.Queue[int]()
     loop = asyncio.get_running_loop()
-    register.on("commit", lambda: loop.call_soon_threadsafe(signed.put_nowait, 1))
-    head = head_of(register, store, stamper)
+    database.on("commit", lambda: loop.call_soon_threadsafe(signed.put_nowait, 1))
+    head = head_of(database, store, stamper)
     running = asyncio.create_task(head.run(on_turn))
     async with asyncio.timeout(10):
-        while not await register.run(ACTOR, checkpoints.anchors):
+        while not await database.run(ACTOR, checkpoints.anchors):
             await signed.get()
-        await register.run(ACTOR, lambda unit: audit_trail.record(unit, "tried", "test", "two"))
-        register.clock = FixedClock(NOON + HOUR)
+        await database.run(ACTOR, lambda uow: audit_trail.record(uow, "tried", "test", "two"))
+        database.clock = FixedClock(NOON + HOUR)
         on_turn[0]()
-        while len(await register.run(ACTOR, checkpoints.anchors)) < 2:
+        while len(await database.run(ACTOR, checkpoints.anchors)) < 2:
             await signed.get()
     running.cancel()
 
-    one, two = await register.run(ACTOR, checkpoints.anchors)
+    one, two = await database.run(ACTOR, checkpoints.anchors)
     assert [one.key, two.key] == ["checkpoints/1", "checkpoints/2"]
     assert [data.decode() for data in stamper.seen] == [
         text_of(store, "checkpoints/1"),
         text_of(store, "checkpoints/2"),
     ]
-    row = await register.run(ACTOR, checkpoints.newest)
+    row = await database.run(ACTOR, checkpoints.newest)
     assert row is not None
     assert text_of(store, "checkpoints/2") == row.note
     assert two.token == b"stamp"
@@ -105,22 +105,22 @@ async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turn
         store.delete("documents", "checkpoints/1", one.version_id)
 
 
-async def test_what_a_run_that_died_has_put_away_is_taken(register: Register, store: Store) -> None:
-    head = head_of(register, store)
+async def test_what_a_run_that_died_has_put_away_is_taken(database: Database, store: Store) -> None:
+    head = head_of(database, store)
     await head.sign()
-    due = await register.run(ACTOR, checkpoints.to_anchor, HOUR)
+    due = await database.run(ACTOR, checkpoints.to_anchor, HOUR)
     assert due is not None
     key, version, _ = head._put(due)
     await head.anchor()
 
-    [anchor] = await register.run(ACTOR, checkpoints.anchors)
+    [anchor] = await database.run(ACTOR, checkpoints.anchors)
     assert (anchor.key, anchor.version_id) == (key, version)
 
 
 async def test_another_history_in_the_store_is_not_overwritten(
-    register: Register, store: Store, tmp_path: Path
+    database: Database, store: Store, tmp_path: Path
 ) -> None:
-    head = head_of(register, store)
+    head = head_of(database, store)
     await head.sign()
     await head.anchor()
     before = text_of(store, "checkpoints/1")
@@ -138,9 +138,9 @@ async def test_another_history_in_the_store_is_not_overwritten(
 
 
 async def test_a_store_that_is_away_is_tried_again_and_the_head_is_signed_all_the_same(
-    register: Register, store: Store, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head = head_of(register, store)
+    head = head_of(database, store)
 
     def away(*_: object, **__: object) -> None:
         raise StoreDown("the store is away")
@@ -149,18 +149,18 @@ async def test_a_store_that_is_away_is_tried_again_and_the_head_is_signed_all_th
         patch.setattr(store, "put", away)
         assert await head.sign() is not None
         await head.anchor()
-    assert await register.run(ACTOR, checkpoints.anchors) == []
+    assert await database.run(ACTOR, checkpoints.anchors) == []
     await head.anchor()
-    assert len(await register.run(ACTOR, checkpoints.anchors)) == 1
+    assert len(await database.run(ACTOR, checkpoints.anchors)) == 1
 
 
 async def test_a_history_that_is_not_signed_is_told_and_the_portal_goes_on(
-    register: Register, store: Store, caplog: pytest.LogCaptureFixture
+    database: Database, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    head = head_of(register, store)
-    grow(register)
+    head = head_of(database, store)
+    grow(database)
     await head.sign()
-    with register.engine.begin() as connection:
+    with database.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER audit_events_no_delete")
         connection.exec_driver_sql("DELETE FROM audit_events WHERE seq = 2")
     assert await head.sign() is None

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from services.database.tables.checkpoints import AuditCheckpoint
-from services.database.unit_of_work import Actor, Register
+from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
@@ -25,60 +25,60 @@ HOUR = timedelta(hours=1)
 KEY = LogKey(Ed25519PrivateKey.generate())
 
 
-def grow(register: Register, by: int = 1) -> None:
-    register.run_now(
-        ACTOR, lambda unit: [audit_trail.record(unit, "tried", "test", str(one)) for one in range(by)] and None
+def grow(database: Database, by: int = 1) -> None:
+    database.run_now(
+        ACTOR, lambda uow: [audit_trail.record(uow, "tried", "test", str(one)) for one in range(by)] and None
     )
 
 
-def sign(register: Register) -> AuditCheckpoint | None:
-    return register.run_now(ACTOR, checkpoints.sign, KEY.known, KEY.sign)
+def sign(database: Database) -> AuditCheckpoint | None:
+    return database.run_now(ACTOR, checkpoints.sign, KEY.known, KEY.sign)
 
 
 @pytest.mark.requirement("R52")
-def test_the_head_is_signed_when_the_trail_has_grown(register: Register) -> None:
-    assert sign(register) is None
-    assert register.run_now(ACTOR, checkpoints.told) is None
-    grow(register, 3)
-    assert sign(register) is not None
-    assert sign(register) is None
-    grow(register, 2)
-    row = sign(register)
+def test_the_head_is_signed_when_the_trail_has_grown(database: Database) -> None:
+    assert sign(database) is None
+    assert database.run_now(ACTOR, checkpoints.told) is None
+    grow(database, 3)
+    assert sign(database) is not None
+    assert sign(database) is None
+    grow(database, 2)
+    row = sign(database)
 
     assert row is not None
     assert (row.size, row.signed_at) == (5, NOON)
     checkpoint, _ = notes.open_checkpoint(row.note, [KEY.public])
-    assert checkpoint.root == register.run_now(ACTOR, audit_tree.root, 5)
-    assert register.run_now(ACTOR, checkpoints.told) == {"origin": KEY.origin, "size": 5, "root": row.root}
-    assert register.run_now(ACTOR, checkpoints.of_size, 3) is not None
-    assert register.run_now(ACTOR, checkpoints.of_size, 4) is None
+    assert checkpoint.root == database.run_now(ACTOR, audit_tree.root, 5)
+    assert database.run_now(ACTOR, checkpoints.told) == {"origin": KEY.origin, "size": 5, "root": row.root}
+    assert database.run_now(ACTOR, checkpoints.of_size, 3) is not None
+    assert database.run_now(ACTOR, checkpoints.of_size, 4) is None
 
 
 @pytest.mark.requirement("R52")
-def test_another_key_signs_on_where_the_one_before_is_known_and_not_where_it_was_lost(register: Register) -> None:
-    grow(register)
-    sign(register)
+def test_another_key_signs_on_where_the_one_before_is_known_and_not_where_it_was_lost(database: Database) -> None:
+    grow(database)
+    sign(database)
     lost = LogKey(Ed25519PrivateKey.generate(), KEY.origin)
     for size in (1, 2):
         with pytest.raises(Fatal, match="restore the folder log") as caught:
-            register.run_now(ACTOR, checkpoints.sign, lost.known, lost.sign)
+            database.run_now(ACTOR, checkpoints.sign, lost.known, lost.sign)
         assert caught.value.runbook == "checkpoint-late"
         if size == 1:
-            grow(register)
+            grow(database)
 
     replaced = LogKey(Ed25519PrivateKey.generate(), KEY.origin, KEY.known)
-    row = register.run_now(ACTOR, checkpoints.sign, replaced.known, replaced.sign)
+    row = database.run_now(ACTOR, checkpoints.sign, replaced.known, replaced.sign)
     assert row is not None
     assert notes.open_checkpoint(row.note, [replaced.public])[0].size == 2
 
 
 @pytest.mark.requirement("R52")
 @pytest.mark.parametrize("change", ["another", "shorter"])
-def test_no_second_history_is_signed(register: Register, change: str) -> None:
-    grow(register, 4)
-    assert sign(register) is not None
-    postgres = register.engine.dialect.name == "postgresql"
-    with register.engine.begin() as connection:
+def test_no_second_history_is_signed(database: Database, change: str) -> None:
+    grow(database, 4)
+    assert sign(database) is not None
+    postgres = database.engine.dialect.name == "postgresql"
+    with database.engine.begin() as connection:
         for table in ("audit_events", "audit_nodes"):
             for verb in ("only_grows",) if postgres else ("no_update", "no_delete"):
                 connection.execute(text(f"DROP TRIGGER {table}_{verb}" + (f" ON {table}" if postgres else "")))
@@ -89,65 +89,65 @@ def test_no_second_history_is_signed(register: Register, change: str) -> None:
             connection.execute(text("UPDATE audit_nodes SET sha256 = :other"), {"other": b"x" * 32})
 
     with pytest.raises(Fatal, match="does not go on from the 4"):
-        sign(register)
+        sign(database)
 
 
-def test_a_checkpoint_is_put_away_once_an_hour(register: Register) -> None:
+def test_a_checkpoint_is_put_away_once_an_hour(database: Database) -> None:
     def due() -> Due | None:
-        return register.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+        return database.run_now(ACTOR, checkpoints.to_anchor, HOUR)
 
     assert due() is None
-    grow(register)
-    sign(register)
+    grow(database)
+    sign(database)
     one = due()
     assert one is not None
     assert one.retain_until == NOON + timedelta(days=730)
     for _ in range(2):  # another portal may have been first
-        register.run_now(ACTOR, checkpoints.anchored, one, "documents", "checkpoints/1", "v1", token=b"stamp")
+        database.run_now(ACTOR, checkpoints.anchored, one, "documents", "checkpoints/1", "v1", token=b"stamp")
     assert due() is None
-    grow(register)
-    sign(register)
+    grow(database)
+    sign(database)
     assert due() is None
-    register.clock = FixedClock(NOON + HOUR)
+    database.clock = FixedClock(NOON + HOUR)
     two = due()
     assert two is not None
     assert two.size == 2
-    [anchor] = register.run_now(ACTOR, checkpoints.anchors)
+    [anchor] = database.run_now(ACTOR, checkpoints.anchors)
     assert (anchor.size, anchor.sha256, anchor.token) == (1, one.sha256, b"stamp")
 
 
-def test_a_clock_that_was_set_back_hinders_no_anchor_and_hides_no_lag(register: Register) -> None:
+def test_a_clock_that_was_set_back_hinders_no_anchor_and_hides_no_lag(database: Database) -> None:
     def due() -> Due | None:
-        return register.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+        return database.run_now(ACTOR, checkpoints.to_anchor, HOUR)
 
     def anchor(size: int) -> None:
-        grow(register)
-        sign(register)
+        grow(database)
+        sign(database)
         one = due()
         assert one is not None
-        register.run_now(ACTOR, checkpoints.anchored, one, "documents", f"checkpoints/{size}", "v1", token=None)
+        database.run_now(ACTOR, checkpoints.anchored, one, "documents", f"checkpoints/{size}", "v1", token=None)
 
     anchor(1)
-    grow(register)
-    register.clock = FixedClock(NOON - 24 * HOUR)
-    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
-    grow(register)
-    register.clock = FixedClock(NOON - 23 * HOUR)
-    assert register.run_now(ACTOR, checkpoints.lag) == HOUR
+    grow(database)
+    database.clock = FixedClock(NOON - 24 * HOUR)
+    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()
+    grow(database)
+    database.clock = FixedClock(NOON - 23 * HOUR)
+    assert database.run_now(ACTOR, checkpoints.lag) == HOUR
 
     anchor(4)
-    grow(register)
-    sign(register)
+    grow(database)
+    sign(database)
     assert due() is None
-    register.clock = FixedClock(NOON - 22 * HOUR)
+    database.clock = FixedClock(NOON - 22 * HOUR)
     assert due() is not None
 
 
-def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(register: Register) -> None:
-    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
-    grow(register, 2)
-    register.clock = FixedClock(NOON + HOUR)
-    grow(register)
-    assert register.run_now(ACTOR, checkpoints.lag) == HOUR
-    sign(register)
-    assert register.run_now(ACTOR, checkpoints.lag) == timedelta()
+def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(database: Database) -> None:
+    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()
+    grow(database, 2)
+    database.clock = FixedClock(NOON + HOUR)
+    grow(database)
+    assert database.run_now(ACTOR, checkpoints.lag) == HOUR
+    sign(database)
+    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()

@@ -41,7 +41,7 @@ def grown(url: str) -> Trail:
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trail")
-    grown(f"sqlite:///{folder / 'books.db'}").register.close()
+    grown(f"sqlite:///{folder / 'books.db'}").database.close()
     return folder
 
 
@@ -50,14 +50,14 @@ def trail(made_once: Path, tmp_path: Path) -> Iterator[Trail]:
     shutil.copytree(made_once, tmp_path / "books")
     trail = Trail(f"sqlite:///{tmp_path / 'books' / 'books.db'}", KEY)
     yield trail
-    trail.register.close()
+    trail.database.close()
 
 
 @pytest.fixture
 def any_trail(any_database_url: str) -> Iterator[Trail]:
     trail = grown(any_database_url)
     yield trail
-    trail.register.close()
+    trail.database.close()
 
 
 def checked(trail: Trail, *known: str) -> list[str]:
@@ -91,7 +91,7 @@ def test_trails_of_every_size_are_sound(tmp_path: Path) -> None:
         trail.grow(1)
         trail.sign()
     assert checked(trail) == []
-    trail.register.close()
+    trail.database.close()
 
 
 COLUMNS = {
@@ -150,7 +150,7 @@ def test_an_entry_that_was_changed_together_with_its_hash_is_found_by_the_node_a
 def test_a_history_that_was_written_anew_with_its_tree_is_found_by_the_heads(trail: Trail) -> None:
     update = "UPDATE audit_events SET entry = :entry, leaf_sha256 = :leaf WHERE seq = 12"
     trail.tamper(update, "DELETE FROM audit_nodes", entry=FORGED, leaf=LEAF)
-    with trail.register.engine.begin() as connection:
+    with trail.database.engine.begin() as connection:
         leaves = connection.execute(text("SELECT leaf_sha256 FROM audit_events ORDER BY seq")).scalars()
         for level, position, node in audit_tree.grown(0, map(bytes.fromhex, leaves), {}):
             connection.execute(
@@ -235,7 +235,7 @@ def test_the_newest_events_that_were_taken_away_are_missed(trail: Trail) -> None
 
 @pytest.mark.requirement("R52")
 def test_a_trail_that_was_rolled_back_with_its_heads_is_found_by_one_that_somebody_has_kept(trail: Trail) -> None:
-    with trail.register.engine.connect() as connection:
+    with trail.database.engine.connect() as connection:
         kept = connection.execute(text("SELECT note FROM audit_checkpoints WHERE size = 19")).scalar_one()
     trail.tamper(
         "DELETE FROM audit_events WHERE seq > 10",

@@ -12,7 +12,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reaches import Reach
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import clocks, measurements, reaches
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.clocks import Clock, searched
@@ -49,37 +49,37 @@ class Facts:
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[Register]:
+def database(tmp_path: Path) -> Iterator[Database]:
     yield from _opened(f"sqlite:///{tmp_path / 'books.db'}")
 
 
 @pytest.fixture
-def any_register(any_database_url: str) -> Iterator[Register]:
+def any_register(any_database_url: str) -> Iterator[Database]:
     yield from _opened(any_database_url)
 
 
-def _opened(url: str) -> Iterator[Register]:
-    register = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
-    lay_out(register)
-    register.run_now(CLERK, _enter)
-    yield register
-    register.close()
+def _opened(url: str) -> Iterator[Database]:
+    database = open_database(url, FixedClock(NOON), Rules(max_use_days=30))
+    lay_out(database)
+    database.run_now(CLERK, _enter)
+    yield database
+    database.close()
 
 
-def _enter(unit: Unit) -> None:
-    unit.session.add(Department(id="office", name_zh="办公室", name_en="Office", kind="storage"))
-    unit.session.add(Recorder(id="r", name="R", site="S", kind="folder", configuration={}, zone="Europe/Berlin"))
-    unit.session.flush()
-    unit.session.add(
+def _enter(uow: UnitOfWork) -> None:
+    uow.session.add(Department(id="office", name_zh="办公室", name_en="Office", kind="storage"))
+    uow.session.add(Recorder(id="r", name="R", site="S", kind="folder", configuration={}, zone="Europe/Berlin"))
+    uow.session.flush()
+    uow.session.add(
         Camera(
             **{"id": "c", "recorder_id": "r", "channel": "1", "name_zh": "一", "name_en": "one"},
             **{"place_zh": "门", "place_en": "gate", "retention_days": 30},
         )
     )
     for person, kind in (("operator", "storage-operator"), ("admin", "administrator"), ("member", "member")):
-        unit.session.add(Person(id=person, login=person, name=person, department_id="office", password_hash="-"))
-        unit.session.flush()
-        unit.session.add(Post(person_id=person, department_id="office", kind=kind, since=NOON - timedelta(days=1)))
+        uow.session.add(Person(id=person, login=person, name=person, department_id="office", password_hash="-"))
+        uow.session.flush()
+        uow.session.add(Post(person_id=person, department_id="office", kind=kind, since=NOON - timedelta(days=1)))
 
 
 def ms(**length: float) -> int:
@@ -120,39 +120,39 @@ def test_nothing_is_widened_where_a_clock_is_not_known_or_too_far_off(clock: Clo
 
 
 @pytest.mark.requirement("R34")
-def test_a_picture_check_is_kept_until_the_recorder_itself_tells_its_time(any_register: Register) -> None:
-    register, shown = any_register, NOON + timedelta(seconds=90)
-    register.run_now(OPERATOR, clocks.compare, "r", shown, NOON, timedelta(seconds=2))
+def test_a_picture_check_is_kept_until_the_recorder_itself_tells_its_time(any_register: Database) -> None:
+    database, shown = any_register, NOON + timedelta(seconds=90)
+    database.run_now(OPERATOR, clocks.compare, "r", shown, NOON, timedelta(seconds=2))
     checked = Clock(90_000, "picture", 2000, NOON)
 
     for silent in (Facts(None, "unknown"), Facts(5, "configured")):
-        register.clock.turn(timedelta(minutes=5))
-        assert register.run_now(CLERK, measurements.measured, "r", silent) == checked
+        database.clock.turn(timedelta(minutes=5))
+        assert database.run_now(CLERK, measurements.measured, "r", silent) == checked
 
-    told = register.run_now(CLERK, measurements.measured, "r", Facts(80_000, "http-date", 500))
+    told = database.run_now(CLERK, measurements.measured, "r", Facts(80_000, "http-date", 500))
     assert told == Clock(80_000, "http-date", 500, NOON + timedelta(minutes=10))
-    assert register.run_now(CLERK, measurements.measured, "r", Facts(None, "unknown")).offset_ms is None
-    [event] = register.run_now(
-        CLERK, lambda unit: unit.session.query(AuditEvent).filter_by(action="recorder-clock-compared").all()
+    assert database.run_now(CLERK, measurements.measured, "r", Facts(None, "unknown")).offset_ms is None
+    [event] = database.run_now(
+        CLERK, lambda uow: uow.session.query(AuditEvent).filter_by(action="recorder-clock-compared").all()
     )
     assert '"offsetMs":90000' in event.entry
 
 
-def test_what_an_administrator_enters_of_the_clock_ends_a_picture_check(register: Register) -> None:
-    register.run_now(OPERATOR, clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
+def test_what_an_administrator_enters_of_the_clock_ends_a_picture_check(database: Database) -> None:
+    database.run_now(OPERATOR, clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
 
-    def change(unit: Unit) -> Clock:
+    def change(uow: UnitOfWork) -> Clock:
         entry = Entry("R", "S", "folder", "UTC", {"clock_offset_ms": "700"})
-        return clocks.of(camera_recorders.change(unit, "r", entry))
+        return clocks.of(camera_recorders.change(uow, "r", entry))
 
-    assert register.run_now(Actor("person", "admin"), change) == Clock()
-    assert register.run_now(CLERK, measurements.measured, "r", Facts(700, "configured")).offset_ms == 700
+    assert database.run_now(Actor("person", "admin"), change) == Clock()
+    assert database.run_now(CLERK, measurements.measured, "r", Facts(700, "configured")).offset_ms == 700
 
 
 @pytest.mark.parametrize("person", ["member", "admin"])
-def test_a_picture_check_is_an_operators(register: Register, person: str) -> None:
+def test_a_picture_check_is_an_operators(database: Database, person: str) -> None:
     with pytest.raises(Refused) as caught:
-        register.run_now(Actor("person", person), clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
+        database.run_now(Actor("person", person), clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
     assert caught.value.status == 403
 
 
@@ -165,9 +165,9 @@ def test_a_picture_check_is_an_operators(register: Register, person: str) -> Non
         (NOON, NOON, 601),
     ],
 )
-def test_a_picture_check_has_to_make_sense(register: Register, shown: datetime, true: datetime, within: int) -> None:
+def test_a_picture_check_has_to_make_sense(database: Database, shown: datetime, true: datetime, within: int) -> None:
     with pytest.raises(Refused) as caught:
-        register.run_now(OPERATOR, clocks.compare, "r", shown, true, timedelta(seconds=within))
+        database.run_now(OPERATOR, clocks.compare, "r", shown, true, timedelta(seconds=within))
     assert caught.value.status == 422
 
 
@@ -215,21 +215,21 @@ def test_a_typed_span_over_the_turn_of_the_clock_is_as_long_as_it_is(zone: str, 
 
 
 @pytest.mark.requirement("R34")
-def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_register: Register) -> None:
-    register = any_register
+def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_register: Database) -> None:
+    database = any_register
 
     def measured(reach: timedelta) -> timedelta | None:
-        now = register.clock.now()
-        register.run_now(CLERK, measurements.measured, "r", Facts(0, "api-time", oldest=now - reach))
-        return register.run_now(CLERK, lambda unit: reaches.change(unit, unit.session.get_one(Camera, "c")))
+        now = database.clock.now()
+        database.run_now(CLERK, measurements.measured, "r", Facts(0, "api-time", oldest=now - reach))
+        return database.run_now(CLERK, lambda uow: reaches.change(uow, uow.session.get_one(Camera, "c")))
 
     assert measured(timedelta(days=20)) is None
-    register.clock.turn(timedelta(hours=1))
+    database.clock.turn(timedelta(hours=1))
     assert measured(timedelta(days=20, hours=1)) is None
-    register.clock.turn(timedelta(days=7))
+    database.clock.turn(timedelta(days=7))
     assert measured(timedelta(days=12, hours=1)) == timedelta(days=-8)
-    register.clock.turn(timedelta(days=10))
+    database.clock.turn(timedelta(days=10))
     assert measured(timedelta(days=13)) is None, "ten days ago is not a week ago"
-    register.clock.turn(timedelta(days=70))
+    database.clock.turn(timedelta(days=70))
     measured(timedelta(days=13))
-    assert register.run_now(CLERK, lambda unit: unit.session.query(Reach).count()) == 1, "old ones are dropped"
+    assert database.run_now(CLERK, lambda uow: uow.session.query(Reach).count()) == 1, "old ones are dropped"

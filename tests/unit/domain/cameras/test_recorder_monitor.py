@@ -15,7 +15,7 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.protections import Protection
-from services.database.unit_of_work import EVERY_COMMIT, Unit
+from services.database.unit_of_work import EVERY_COMMIT, UnitOfWork
 from services.domain.cameras import protections
 from services.domain.cameras import rounds as camera_rounds
 from services.domain.cameras.recorder_monitor import AT_ONCE, Round, keep_asking
@@ -82,10 +82,10 @@ class Asked:
 
 
 def enter(desk: ReviewDesk, *names: str) -> None:
-    def act(unit: Unit) -> None:
+    def act(uow: UnitOfWork) -> None:
         for name in names:
             told = {"identity": name}
-            unit.session.add(Recorder(id=name, name=name, site="S", kind="net", configuration=told, zone="UTC"))
+            uow.session.add(Recorder(id=name, name=name, site="S", kind="net", configuration=told, zone="UTC"))
 
     desk.run(act)
 
@@ -107,7 +107,7 @@ async def booked(desk: ReviewDesk, holds: Callable[[Recorder], bool]) -> None:
     """Wait for the commit after which this is in the recorder's row."""
     commits: asyncio.Queue[None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    desk.register.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(commits.put_nowait, None))
+    desk.database.on(EVERY_COMMIT, lambda: loop.call_soon_threadsafe(commits.put_nowait, None))
     async with asyncio.timeout(SOON):
         while not holds(await asyncio.to_thread(row_of, desk)):
             await commits.get()
@@ -115,14 +115,14 @@ async def booked(desk: ReviewDesk, holds: Callable[[Recorder], bool]) -> None:
 
 def row_of(desk: ReviewDesk) -> Recorder:
     """Read past the register, which would tell of a commit again."""
-    with Session(desk.register.engine) as session:
+    with Session(desk.database.engine) as session:
         return session.get_one(Recorder, "recorder")
 
 
 @pytest.mark.requirement("R34")
 async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> None:
     recorders = Recorders()
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
 
     seen = []
     for facts in (WELL, replace(WELL, reachable=False), replace(WELL, clock_offset_ms=-7000)):
@@ -141,7 +141,7 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
     desk = ReviewDesk(any_database_url)
     enter(desk, "A", "B", "C")
     recorders = Recorders()
-    portals = [Round(desk.register, recorders, EVERY) for _ in range(2)]
+    portals = [Round(desk.database, recorders, EVERY) for _ in range(2)]
 
     await asyncio.gather(*map(go_round, portals))
     first = sorted(recorders.asked)
@@ -161,7 +161,7 @@ async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_
 ) -> None:
     desk.run(camera_rounds.silent, "recorder", TESTED)
     recorders = Recorders()
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
 
     at_once = await go_round(round_)
     desk.clock.turn(EVERY)
@@ -178,7 +178,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
     enter(desk, "A")
     recorders = Recorders(says={"R": trouble})
 
-    assert await go_round(Round(desk.register, recorders, EVERY)) == 2
+    assert await go_round(Round(desk.database, recorders, EVERY)) == 2
     desk.run(case_metrics.count)
 
     assert (said("answers"), said("answers", "A")) == (0, 1)
@@ -186,7 +186,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
 
 async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives_in(desk: ReviewDesk) -> None:
     recorders = Recorders(hangs={"R": asyncio.Event()})
-    round_ = Round(desk.register, recorders, EVERY, patience=0.01)
+    round_ = Round(desk.database, recorders, EVERY, patience=0.01)
 
     [hanging] = await round_.ask_due()
     await booked(desk, lambda row: row.last_error is not None)
@@ -207,7 +207,7 @@ async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk)
     names = [f"N{number}" for number in range(3 * AT_ONCE)]
     enter(desk, *names)
     recorders = Recorders(hangs={name: asyncio.Event() for name in names})
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
 
     begun, no_more = await round_.ask_due(), await round_.ask_due()
     for event in recorders.hangs.values():
@@ -237,7 +237,7 @@ async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_he
     span = Span(item.asked_start, item.asked_end)
     desk.run(protections.begin, application_id, item.id, item.camera_id, span)
     recorders = Recorders()
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
     await go_round(round_)
     assert recorders.released == [], "the case still needs it"
 
@@ -260,10 +260,10 @@ async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_he
 async def test_a_release_that_fails_keeps_no_other_from_being_told(desk: ReviewDesk) -> None:
     recorders = Recorders(keeps_one={"gate": RecorderDown("busy")})
     ended(desk)
-    desk.run(lambda unit: setattr(unit.session.get_one(Camera, "camera"), "channel", "yard"))
+    desk.run(lambda uow: setattr(uow.session.get_one(Camera, "camera"), "channel", "yard"))
     ended(desk)
 
-    await go_round(Round(desk.register, recorders, EVERY))
+    await go_round(Round(desk.database, recorders, EVERY))
 
     assert [channel for channel, _ in recorders.released] == ["yard"]
     assert {row.channel: row.released_at is None for row in desk.all(Protection)} == {"gate": True, "yard": False}
@@ -281,7 +281,7 @@ async def test_the_answer_is_in_the_books_before_anything_is_released(desk: Revi
     def opened(_kind: str, _configuration: Mapping[str, str], /) -> Any:
         return Looks(Recorders(), "R")
 
-    await go_round(Round(desk.register, opened, EVERY))
+    await go_round(Round(desk.database, opened, EVERY))
 
     assert seen == [desk.clock.now()]
 
@@ -292,13 +292,13 @@ async def test_the_recorder_that_locked_it_is_told_though_it_was_retired_and_its
     desk = ReviewDesk(any_database_url)
     enter(desk, "other")
     recorders = Recorders()
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
     span = ended(desk)
 
-    def move_and_retire(unit: Unit) -> None:
-        camera = unit.session.get_one(Camera, "camera")
+    def move_and_retire(uow: UnitOfWork) -> None:
+        camera = uow.session.get_one(Camera, "camera")
         camera.recorder_id, camera.channel = "other", "7"
-        unit.session.get_one(Recorder, "recorder").active = False
+        uow.session.get_one(Recorder, "recorder").active = False
 
     desk.run(move_and_retire)
     await go_round(round_)
@@ -316,7 +316,7 @@ async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) ->
     desk.run(protections.begin, application_id, item.id, item.camera_id, Span(item.asked_start, item.asked_end))
     desk.run(protections.end, application_id)
 
-    await go_round(Round(desk.register, Recorders(keeps=WrongChannel("none")), EVERY))
+    await go_round(Round(desk.database, Recorders(keeps=WrongChannel("none")), EVERY))
 
     assert desk.the(Protection).released_at is not None
 
@@ -324,7 +324,7 @@ async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) ->
 async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
     on_turn: list[Any] = []
 
-    async with going(keep_asking(desk.register, Recorders(), EVERY, on_turn)):
+    async with going(keep_asking(desk.database, Recorders(), EVERY, on_turn)):
         await booked(desk, lambda row: row.last_seen_at == NOON)
         desk.clock.turn(EVERY)
         for wake in on_turn:
@@ -334,13 +334,13 @@ async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
 
 async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: ReviewDesk) -> None:
     recorders = Recorders()
-    round_ = Round(desk.register, recorders, EVERY)
+    round_ = Round(desk.database, recorders, EVERY)
     await go_round(round_)
     desk.run(case_metrics.count)
     before = said("answers")
 
-    def retire(unit: Unit) -> None:
-        unit.session.get_one(Recorder, "recorder").active = False
+    def retire(uow: UnitOfWork) -> None:
+        uow.session.get_one(Recorder, "recorder").active = False
 
     desk.run(retire)
     desk.clock.turn(EVERY)
@@ -353,6 +353,6 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
 
 async def test_turns_leave_no_event_in_the_audit_trail(desk: ReviewDesk) -> None:
     before = len(desk.all(AuditEvent))
-    await go_round(Round(desk.register, Recorders(), EVERY))
+    await go_round(Round(desk.database, Recorders(), EVERY))
 
     assert len(desk.all(AuditEvent)) == before

@@ -11,7 +11,7 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.reaches import Reach
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, reaches
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
@@ -94,7 +94,7 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
         assert refused(act) == "case-waits"
 
     item = desk.the(Item, application_id=application_id).id
-    desk.run(lambda unit: setattr(unit.session.get(Item, item), "outcome", "complete"))
+    desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
     desk.run(camera_service.set_active, "camera", False, by="admin")
 
     assert desk.the(Camera, id="camera").active is False
@@ -110,10 +110,10 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
 
 
 def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:
-    def learn(unit: Unit) -> None:
-        row = unit.session.get_one(Camera, "camera")
+    def learn(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(Camera, "camera")
         row.fingerprint = "abc"
-        reaches.measured(unit, row, unit.now)
+        reaches.measured(uow, row, uow.now)
 
     desk.run(learn)
     desk.run(camera_service.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")

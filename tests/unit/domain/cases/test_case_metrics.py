@@ -8,7 +8,7 @@ import pytest
 from review_desk import ReviewDesk
 
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cases import metrics as case_metrics
 from services.domain.cases import storage_office
@@ -62,7 +62,7 @@ def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
 
 def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewDesk) -> None:
     desk.opened(desk.submitted(), "preliminary")
-    limit = desk.register.rules.review_limit
+    limit = desk.database.rules.review_limit
 
     desk.clock.turn(limit - timedelta(seconds=1))
     desk.run(case_metrics.count)
@@ -84,13 +84,13 @@ def test_a_process_that_counts_no_books_says_nothing_of_them(desk: ReviewDesk) -
 
 
 def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: ReviewDesk) -> None:
-    def measured(unit: Unit) -> None:
-        measurements.measured(unit, "recorder", Answer())
+    def measured(uow: UnitOfWork) -> None:
+        measurements.measured(uow, "recorder", Answer())
 
     desk.run(measured)
     desk.run(case_metrics.count)
     answers = [said("footage_desk_recorder_answers", recorder="R")]
-    desk.run(lambda unit: storage_office.not_reached(unit, "recorder"))
+    desk.run(lambda uow: storage_office.not_reached(uow, "recorder"))
     desk.run(case_metrics.count)
     answers.append(said("footage_desk_recorder_answers", recorder="R"))
     desk.run(measured)
@@ -105,8 +105,8 @@ def test_a_recorder_out_of_use_leaves_no_series_behind(desk: ReviewDesk) -> None
     desk.run(case_metrics.count)
     before = said("footage_desk_recorder_clock_offset_seconds", recorder="R")
 
-    def retire(unit: Unit) -> None:
-        unit.session.get_one(Recorder, "recorder").active = False
+    def retire(uow: UnitOfWork) -> None:
+        uow.session.get_one(Recorder, "recorder").active = False
 
     desk.run(retire)
     desk.run(case_metrics.count)

@@ -11,7 +11,7 @@ from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import queries as case_queries
 from services.domain.cases import register as case_register
 from services.domain.cases import states as case_states
@@ -31,12 +31,12 @@ def find(desk: ReviewDesk, by: str = "reviewer", **wanted: Any) -> list[str]:
     return [line.id for line in desk.run(case_register.search, Search(**wanted), limit=50, by=by)]
 
 
-def agree(unit: Unit) -> list[tuple[str, str]]:
+def agree(uow: UnitOfWork) -> list[tuple[str, str]]:
     """Where the list and the case itself say something else of a case."""
-    state = case_states.code(unit.now)
-    rows = unit.session.query(Application, state).all()
+    state = case_states.code(uow.now)
+    rows = uow.session.query(Application, state).all()
     return [
-        (told, case_queries.state(unit, row).code) for row, told in rows if told != case_queries.state(unit, row).code
+        (told, case_queries.state(uow, row).code) for row, told in rows if told != case_queries.state(uow, row).code
     ]
 
 
@@ -114,12 +114,12 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
     offer = HandOver(
         application_id=application_id, custodian_id="keeper", offered_at=NOON, take_up_until=NOON, use_days=5
     )
-    desk.run(lambda unit: unit.session.add(offer))
+    desk.run(lambda uow: uow.session.add(offer))
     assert desk.run(case_register.copies_out, by="reviewer") == []
     assert desk.run(agree) == []
 
-    def accept(unit: Unit) -> None:
-        row = unit.session.get_one(HandOver, offer.id)
+    def accept(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(HandOver, offer.id)
         row.accepted_at, row.due_at = NOON, NOON + timedelta(days=5)
 
     desk.run(accept)

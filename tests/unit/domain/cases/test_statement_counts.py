@@ -17,7 +17,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.people import Absence, Person, Post
 from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
-from services.database.unit_of_work import Actor, Unit
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 
@@ -96,16 +96,16 @@ def counted(desk: ReviewDesk) -> Iterator[list[str]]:
     def leave(connection: Any, *_: object) -> None:
         connection.set_trace_callback(None)
 
-    event.listen(desk.register.engine, "checkout", watch)
-    event.listen(desk.register.engine, "checkin", leave)
+    event.listen(desk.database.engine, "checkout", watch)
+    event.listen(desk.database.engine, "checkin", leave)
     try:
         yield statements
     finally:
-        event.remove(desk.register.engine, "checkout", watch)
-        event.remove(desk.register.engine, "checkin", leave)
+        event.remove(desk.database.engine, "checkout", watch)
+        event.remove(desk.database.engine, "checkin", leave)
 
 
-def _fill(unit: Unit, size: int) -> None:
+def _fill(uow: UnitOfWork, size: int) -> None:
     """So many cases in a mixture of stages and states, members, notices, and one case with very much in it."""
     rows: dict[type[Base], list[dict[str, Any]]] = {table: [] for table in TABLES}
     for number in range(size):
@@ -120,11 +120,11 @@ def _fill(unit: Unit, size: int) -> None:
         rows[Absence].append({"id": person, "person_id": person, "since": NOON, "until": NOON + DAY})
     _crowded(rows, size)
     for number in range(size):
-        unit.actor = Actor("person", f"member-{number}")
-        audit_trail.record(unit, "application-saved", "application", "crowded", application_id="crowded")
+        uow.actor = Actor("person", f"member-{number}")
+        audit_trail.record(uow, "application-saved", "application", "crowded", application_id="crowded")
     for table, found in rows.items():
         for fields in {tuple(row) for row in found}:
-            unit.session.execute(insert(table), [row for row in found if tuple(row) == fields])
+            uow.session.execute(insert(table), [row for row in found if tuple(row) == fields])
 
 
 TABLES: tuple[type[Base], ...] = (

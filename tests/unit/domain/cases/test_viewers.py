@@ -26,7 +26,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     footage.mkdir()
     desk = Desk(tmp_path, footage)
     yield desk
-    desk.register.close()
+    desk.database.close()
 
 
 @pytest.mark.requirement("R52", "R41")

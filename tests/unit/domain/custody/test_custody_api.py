@@ -207,9 +207,9 @@ async def test_a_download_is_for_one_key_alone_and_is_listed_for_the_attestation
     assert [one["id"] for one in hand_over["downloads"]] == [download.id]
 
 
-def _grant_download(unit, copy_id: str) -> None:  # type: ignore[no-untyped-def]
-    [grant] = unit.session.query(Grant).all()
-    unit.session.add(
+def _grant_download(uow, copy_id: str) -> None:  # type: ignore[no-untyped-def]
+    [grant] = uow.session.query(Grant).all()
+    uow.session.add(
         Grant(copy_id=copy_id, person_id="custodian", action="download", since=grant.since, until=grant.until)
     )
 

@@ -34,7 +34,7 @@ def desk(tmp_path: Path, any_database_url: str) -> Iterator[Desk]:
     footage.mkdir()
     desk = Desk(tmp_path, footage, database_url=any_database_url)
     yield desk
-    desk.register.close()
+    desk.database.close()
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 def test_after_the_take_up_time_nobody_accepts(desk: Desk, lent: tuple[Case, str]) -> None:
     case, hand_over_id = lent
     desk.clock.turn(timedelta(days=7) - MINUTE)
-    desk.do(lambda unit: grants.of_hand_over(unit, hand_over_id))
+    desk.do(lambda uow: grants.of_hand_over(uow, hand_over_id))
     desk.clock.turn(MINUTE)
 
     with pytest.raises(Refused, match="take the copy up is over"):
@@ -296,10 +296,10 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     assert broken_at is None
 
     desk.change(CustodyEntry, entries[2].id, person_id="stranger")
-    assert desk.do(lambda unit: custody_log.broken_at(custody_log.log_of(unit, hand_over_id))) == 3
+    assert desk.do(lambda uow: custody_log.broken_at(custody_log.log_of(uow, hand_over_id))) == 3
     desk.change(CustodyEntry, entries[2].id, person_id="custodian")
-    desk.do(lambda unit: unit.session.delete(unit.session.get_one(CustodyEntry, entries[1].id)))
-    assert desk.do(lambda unit: custody_log.broken_at(custody_log.log_of(unit, hand_over_id))) == 2
+    desk.do(lambda uow: uow.session.delete(uow.session.get_one(CustodyEntry, entries[1].id)))
+    assert desk.do(lambda uow: custody_log.broken_at(custody_log.log_of(uow, hand_over_id))) == 2
 
 
 @pytest.mark.requirement("R62")

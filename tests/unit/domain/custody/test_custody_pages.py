@@ -63,7 +63,7 @@ async def lend(desk: Desk, case: Case, *, download: bool = False) -> None:
     if download:
         [grant] = desk.rows(Grant)
         values = {"copy_id": grant.copy_id, "since": grant.since, "until": grant.until}
-        desk.do(lambda unit: unit.session.add(Grant(person_id="custodian", action="download", **values)))
+        desk.do(lambda uow: uow.session.add(Grant(person_id="custodian", action="download", **values)))
 
 
 def shown(answer: httpx.Response, status: int = 200) -> str:
@@ -244,7 +244,7 @@ async def test_a_download_is_explained_listed_and_fetched(
     assert "Only viewing is granted" in shown(await custodian.get(f"/copies/{copy_id}/download"), 403)
     [grant] = desk.rows(Grant)
     values = {"copy_id": copy_id, "since": grant.since, "until": grant.until}
-    desk.do(lambda unit: unit.session.add(Grant(person_id="custodian", action="download", **values)))
+    desk.do(lambda uow: uow.session.add(Grant(person_id="custodian", action="download", **values)))
     assert "age-keygen" in shown(await custodian.get(f"/copies/{copy_id}/download"))
 
     wrong = {"recipient": "age1nobody", "medium": f"stick {EVIL}"}

@@ -11,7 +11,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
@@ -28,8 +28,8 @@ LEGAL = "application-incomplete"
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk = ReviewDesk(any_database_url, Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
 
-    def addresses(unit: Unit) -> None:
-        for person in unit.session.query(Person):
+    def addresses(uow: UnitOfWork) -> None:
+        for person in uow.session.query(Person):
             person.email = f"{person.id}@footage.example"
 
     desk.run(addresses)
@@ -56,9 +56,9 @@ def recipients(desk: ReviewDesk, code: str) -> set[str]:
 
 
 def change(desk: ReviewDesk, person_id: str, **values: Any) -> None:
-    def act(unit: Unit) -> None:
+    def act(uow: UnitOfWork) -> None:
         for name, value in values.items():
-            setattr(unit.session.get_one(Person, person_id), name, value)
+            setattr(uow.session.get_one(Person, person_id), name, value)
 
     desk.run(act)
 
@@ -69,8 +69,8 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
 
     assert {row.channel for row in desk.all(Delivery, notice_id=notice_id)} == {MAIL, WEBHOOK}
 
-    def break_off(unit: Unit) -> None:
-        notification_service.tell(unit, "drafter", LEGAL, application_id=None)
+    def break_off(uow: UnitOfWork) -> None:
+        notification_service.tell(uow, "drafter", LEGAL, application_id=None)
         raise RuntimeError
 
     before = len(desk.all(Delivery))
@@ -80,9 +80,9 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
 
 
 def test_the_webhook_hears_once_of_what_several_people_are_told(desk: ReviewDesk) -> None:
-    def tell_both(unit: Unit) -> None:
+    def tell_both(uow: UnitOfWork) -> None:
         for person_id in ("operator", "operator2"):
-            notification_service.tell(unit, person_id, "storage-prepare", application_id=None)
+            notification_service.tell(uow, person_id, "storage-prepare", application_id=None)
 
     desk.run(tell_both)
 

@@ -11,7 +11,7 @@ from review_desk import FORM, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.channels import letters
@@ -46,7 +46,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-def _mark(unit: Unit) -> None:
+def _mark(uow: UnitOfWork) -> None:
     """Write the secret words into every name and place there is."""
     named = {
         Person: ("name", "login"),
@@ -55,10 +55,10 @@ def _mark(unit: Unit) -> None:
         Recorder: ("name", "site"),
     }
     for table, columns in named.items():
-        for row in unit.session.query(table):
+        for row in uow.session.query(table):
             for column in columns:
                 setattr(row, column, f"{SECRET[0]}{SECRET[1]}{row.id}")
-    for person in unit.session.query(Person):
+    for person in uow.session.query(Person):
         person.email = f"{100 + len(person.id)}@mail.example"
 
 
@@ -68,11 +68,11 @@ def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, l
     marked = "".join(SECRET) + FORM.reason
     application_id = desk.submitted(reason=marked, purpose=marked, place_of_use=marked)
 
-    def tell_everything(unit: Unit) -> str:
-        unit.session.get_one(Person, "drafter").locale = language
+    def tell_everything(uow: UnitOfWork) -> str:
+        uow.session.get_one(Person, "drafter").locale = language
         for code in all_words():
-            notification_service.tell(unit, "drafter", code, application_id=application_id, subject_id="subject-id")
-        return str(unit.session.get_one(Application, application_id).number)
+            notification_service.tell(uow, "drafter", code, application_id=application_id, subject_id="subject-id")
+        return str(uow.session.get_one(Application, application_id).number)
 
     number = desk.run(tell_everything)
     seen = set()

@@ -13,7 +13,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
@@ -36,9 +36,9 @@ async def portal(desk: ReviewDesk) -> AsyncIterator[Portal]:
 def told(desk: ReviewDesk, person_id: str = "drafter", *codes: str) -> list[str]:
     application_id = desk.submitted()
 
-    def tell(unit: Unit) -> list[str]:
+    def tell(uow: UnitOfWork) -> list[str]:
         given = codes or ("application-incomplete",)
-        return [notification_service.tell(unit, person_id, code, application_id=application_id).id for code in given]
+        return [notification_service.tell(uow, person_id, code, application_id=application_id).id for code in given]
 
     return desk.run(tell)
 
@@ -46,8 +46,8 @@ def told(desk: ReviewDesk, person_id: str = "drafter", *codes: str) -> list[str]
 def given_up(desk: ReviewDesk, notice_id: str, error: str = "recipient-refused", detail: str = "550 no <b>") -> str:
     """The notice's mail has failed for good; the delivery's id."""
 
-    def act(unit: Unit) -> None:
-        unit.session.get_one(Person, "drafter").email = "drafter@footage.example"
+    def act(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "drafter").email = "drafter@footage.example"
 
     desk.run(act)
     while (parcel := desk.run(notification_dispatch.take, MAIL)) is not None:
@@ -177,8 +177,8 @@ async def test_an_administrator_tries_each_channel_on_themselves(desk: ReviewDes
     assert refused.status_code == 409
     assert "您没有邮箱地址" in refused.text
 
-    def address(unit: Unit) -> None:
-        unit.session.get_one(Person, "admin").email = "admin@footage.example"
+    def address(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "admin").email = "admin@footage.example"
 
     desk.run(address)
     for channel in (MAIL, WEBHOOK):

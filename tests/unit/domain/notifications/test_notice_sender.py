@@ -11,7 +11,7 @@ from review_desk import ReviewDesk
 
 from services.database.tables.deliveries import Delivery
 from services.database.tables.people import Person
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.channels.errors import Undelivered
@@ -31,8 +31,8 @@ SOON = 4  # seconds: before the sender would look by itself
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
 
-    def address(unit: Unit) -> None:
-        for person in unit.session.query(Person):
+    def address(uow: UnitOfWork) -> None:
+        for person in uow.session.query(Person):
             person.email = f"{person.id}@footage.example"
 
     desk.run(address)
@@ -63,7 +63,7 @@ def tell(desk: ReviewDesk) -> str:
 async def test_a_notice_goes_out_at_the_commit_that_leaves_it(desk: ReviewDesk) -> None:
     mail, webhook = Channel(), Channel()
 
-    async with going(Sender(desk.register, {MAIL: mail.send, WEBHOOK: webhook.send}).run()):
+    async with going(Sender(desk.database, {MAIL: mail.send, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
         async with asyncio.timeout(SOON):
             await mail.heard.wait()
@@ -81,7 +81,7 @@ async def test_a_channel_that_hangs_holds_up_neither_the_other_nor_the_books(des
     async def hang(_parcel: Parcel) -> None:
         await asyncio.Event().wait()
 
-    async with going(Sender(desk.register, {MAIL: hang, WEBHOOK: webhook.send}).run()):
+    async with going(Sender(desk.database, {MAIL: hang, WEBHOOK: webhook.send}).run()):
         await asyncio.to_thread(tell, desk)
         async with asyncio.timeout(SOON):
             await webhook.heard.wait()
@@ -97,7 +97,7 @@ async def test_two_senders_send_each_notice_once(desk: ReviewDesk) -> None:
     for _ in range(5):
         tell(desk)
     channel = Channel()
-    senders = [Sender(desk.register, {MAIL: channel.send}) for _ in range(2)]
+    senders = [Sender(desk.database, {MAIL: channel.send}) for _ in range(2)]
 
     await asyncio.gather(*(sender.send_due(MAIL) for sender in senders))
 
@@ -109,7 +109,7 @@ async def test_a_defect_in_a_channel_costs_one_try_and_stops_nothing(desk: Revie
     tell(desk)
     channel = Channel()
     channel.trouble = ZeroDivisionError("a defect")
-    sender = Sender(desk.register, {MAIL: channel.send})
+    sender = Sender(desk.database, {MAIL: channel.send})
 
     await sender.send_due(MAIL)
     rows = desk.all(Delivery, channel=MAIL)
@@ -130,7 +130,7 @@ async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
 
     tell(desk)
     channel, before = Channel(), {outcome: counted(outcome) for outcome in ("tried", "failed", "delivered")}
-    sender = Sender(desk.register, {MAIL: channel.send})
+    sender = Sender(desk.database, {MAIL: channel.send})
     channel.trouble = Undelivered("try-later")
     tries = await sender.send_due(MAIL)
     assert counted("tried") == before["tried"] + tries

@@ -58,7 +58,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 def relay(desk: ReviewDesk, engine: Any) -> Relay:
-    return Relay(desk.register, engine)
+    return Relay(desk.database, engine)
 
 
 async def test_a_message_carries_its_keys_and_is_published_again_with_growing_pauses(desk: ReviewDesk) -> None:
@@ -114,8 +114,8 @@ async def test_a_message_that_the_engine_refuses_does_not_hold_the_others_up(des
 async def test_messages_of_a_closed_application_are_pointless(desk: ReviewDesk) -> None:
     engine, application_id = Engine(), desk.submitted()
 
-    def close(unit: Any) -> None:
-        unit.session.get_one(Application, application_id).closed_at = unit.now
+    def close(uow: Any) -> None:
+        uow.session.get_one(Application, application_id).closed_at = uow.now
 
     desk.run(close)
 
@@ -180,8 +180,8 @@ class QuotingGateway(FakeGateway):
 async def test_no_value_of_a_message_reaches_the_log_whatever_the_engine_quotes(desk: ReviewDesk, code: str) -> None:
     application_id = desk.submitted()
 
-    def personal(unit: Any) -> None:
-        message = outbox.due(unit)[0]
+    def personal(uow: Any) -> None:
+        message = outbox.due(uow)[0]
         message.variables = {"applicant": "Zhang San"}
 
     desk.run(personal)

@@ -13,7 +13,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Confirmation, Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.process.messages import REVIEW_DECIDED
@@ -429,8 +429,8 @@ def test_the_claim_of_somebody_absent_holds_nobody_off(desk: ReviewDesk) -> None
 def test_a_worker_decides_nothing(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
 
-    def claim(unit: Unit) -> Any:
-        return review_tasks.claim(unit, review_id)
+    def claim(uow: UnitOfWork) -> Any:
+        return review_tasks.claim(uow, review_id)
 
     with pytest.raises(Refused) as refused:
         desk.run(claim)

@@ -13,7 +13,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.process import outbox
 from services.domain.reviews import escalation
@@ -37,9 +37,9 @@ def _told(desk: ReviewDesk, code: str) -> list[str]:
 async def test_a_second_run_of_open_review_finds_the_first_ones_review(desk: ReviewDesk) -> None:
     command = open_review.Command(desk.submitted(), "security", job_key=7, process_instance_key=70)
 
-    first = await open_review.handle(command, desk.register)
+    first = await open_review.handle(command, desk.database)
     desk.clock.turn(timedelta(hours=1))
-    second = await open_review.handle(command, desk.register)
+    second = await open_review.handle(command, desk.database)
 
     review = desk.the(Review)
     assert first == second
@@ -103,11 +103,11 @@ async def test_a_reminder_is_sent_once_for_each_job_and_never_after_the_decision
     review_id = desk.opened(desk.submitted(), "preliminary")
 
     for _ in range(2):
-        await remind_reviewer.handle(remind_reviewer.Command(review_id, 61), desk.register)
+        await remind_reviewer.handle(remind_reviewer.Command(review_id, 61), desk.database)
     assert _told(desk, "review-reminder") == ["head"]
-    await remind_reviewer.handle(remind_reviewer.Command(review_id, 62), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 62), desk.database)
     desk.decide(review_id, "head")
-    await remind_reviewer.handle(remind_reviewer.Command(review_id, 63), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 63), desk.database)
 
     assert _told(desk, "review-reminder") == ["head", "head"]
 
@@ -117,7 +117,7 @@ async def test_only_the_claimant_is_reminded(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "security")
     desk.run(review_tasks.claim, review_id, by="reviewer2")
 
-    await remind_reviewer.handle(remind_reviewer.Command(review_id, 64), desk.register)
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, 64), desk.database)
 
     assert _told(desk, "review-reminder") == ["reviewer2"]
 
@@ -128,7 +128,7 @@ async def test_an_escalation_ends_the_claim_and_tells_the_substitutes_once(desk:
     desk.run(review_tasks.claim, review_id, by="reviewer2")
 
     for _ in range(2):
-        await escalate_review.handle(escalate_review.Command(review_id, 65), desk.register)
+        await escalate_review.handle(escalate_review.Command(review_id, 65), desk.database)
 
     assert desk.the(Review, id=review_id).claimed_by is None
     assert _told(desk, "review-escalated") == ["reviewer", "reviewer2", "security-deputy", "security-head"]
@@ -150,7 +150,7 @@ def test_closing_a_cases_reviews_leaves_decided_ones_alone(desk: ReviewDesk) -> 
 async def test_management_is_told_once_and_counted(desk: ReviewDesk) -> None:
     command = escalate_to_management.Command(desk.submitted(), "management", 66)
 
-    results = [await escalate_to_management.handle(command, desk.register) for _ in range(2)]
+    results = [await escalate_to_management.handle(command, desk.database) for _ in range(2)]
 
     assert [result.deciders for result in results] == [2, 2]
     assert _told(desk, "management-decides") == ["manager", "manager2"]
@@ -164,9 +164,9 @@ async def test_the_storage_office_is_told_once_and_the_time_is_measured(desk: Re
     desk.clock.turn(timedelta(minutes=61))
     command = notify_storage.Command(application_id)
 
-    first = await notify_storage.handle(command, desk.register)
+    first = await notify_storage.handle(command, desk.database)
     desk.clock.turn(timedelta(hours=1))
-    second = await notify_storage.handle(command, desk.register)
+    second = await notify_storage.handle(command, desk.database)
 
     event = desk.the(AuditEvent, action="storage-notified")
     assert first == second
@@ -183,10 +183,10 @@ def test_the_storage_office_hears_of_nothing_that_is_not_filed(desk: ReviewDesk)
 
 
 def test_the_inbox_shows_first_what_is_overwritten_first(desk: ReviewDesk) -> None:
-    def short_lived(unit: Unit) -> None:
-        camera = unit.session.get_one(Camera, "camera")
+    def short_lived(uow: UnitOfWork) -> None:
+        camera = uow.session.get_one(Camera, "camera")
         values = {column.name: getattr(camera, column.name) for column in Camera.__table__.columns}
-        unit.session.add(Camera(**{**values, "id": "brief", "retention_days": 2, "channel": "yard"}))
+        uow.session.add(Camera(**{**values, "id": "brief", "retention_days": 2, "channel": "yard"}))
 
     desk.run(short_lived)
     later = desk.opened(desk.submitted(), "security")

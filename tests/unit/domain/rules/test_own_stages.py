@@ -12,7 +12,7 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision, Review
-from services.database.unit_of_work import Unit
+from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts import second_factors
@@ -68,7 +68,7 @@ def test_whoever_is_away_has_a_substitute_at_once(desk: ReviewDesk) -> None:
 
 @pytest.mark.requirement("R25")
 def test_its_signature_takes_a_code_of_whom_the_rule_asks_for_one(desk: ReviewDesk, review_id: str) -> None:
-    object.__setattr__(desk.register.rules, "second_factor", "signers")
+    object.__setattr__(desk.database.rules, "second_factor", "signers")
     for person, must in (("inspector", True), ("office-head", True), ("deputy", False), ("reviewer", False)):
         assert desk.run(second_factors.required, person) is must, person
     with pytest.raises(Refused) as refused:
@@ -90,7 +90,7 @@ def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review
     desk.decide(review_id, "inspector", "returned", answers=answers)
 
     case = desk.the(Review, id=review_id).application_id
-    found = desk.run(lambda unit: objections.of(unit, unit.session.get_one(Application, case)))
+    found = desk.run(lambda uow: objections.of(uow, uow.session.get_one(Application, case)))
     assert found is not None
     assert found.stage == "interpreting"
     assert [question.code for question in found.denied] == ["translatable"]
@@ -109,9 +109,9 @@ def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
     case = desk.submitted()
     desk.decide(desk.opened(case, "interpreting"), "inspector")
 
-    def refused(unit: Unit) -> str:
+    def refused(uow: UnitOfWork) -> str:
         refusal = access_policy.duty_refusal(
-            access_queries.directory(unit), access_queries.facts(unit, case), "return-inspection", "inspector"
+            access_queries.directory(uow), access_queries.facts(uow, case), "return-inspection", "inspector"
         )
         return refusal.zh + refusal.en if refusal else ""
 

@@ -14,7 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
 from services.database.tables.reviews import Review
 from services.database.tables.rule_book import RuleChange
-from services.database.unit_of_work import Actor, Register, Unit
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.rules import service as rule_service
 from services.domain.rules.catalogue import RULES
 from services.domain.wiring import open_database
@@ -37,8 +37,8 @@ def change(desk: ReviewDesk, name: str, value: str | None, *, was: str | None, b
     return desk.run(rule_service.change, name, value, "management has decided so", was=was, by=by)
 
 
-def rules(register: Register) -> Rules:
-    return register.run_now(Actor("system", "test"), lambda unit: unit.rules)
+def rules(database: Database) -> Rules:
+    return database.run_now(Actor("system", "test"), lambda uow: uow.rules)
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -63,56 +63,56 @@ def test_a_rule_changed_in_one_process_holds_in_another_from_its_next_unit_on(an
 
 
 def test_a_unit_keeps_the_rules_that_it_has_looked_at(desk: ReviewDesk) -> None:
-    def act(unit: Unit) -> tuple[int, int]:
-        before = unit.rules.max_items
-        rule_service.change(unit, "max_items", "7", "because of the test", was="20")
-        return before, unit.rules.max_items
+    def act(uow: UnitOfWork) -> tuple[int, int]:
+        before = uow.rules.max_items
+        rule_service.change(uow, "max_items", "7", "because of the test", was="20")
+        return before, uow.rules.max_items
 
     assert desk.run(act, by="admin") == (20, 20)
-    assert rules(desk.register).max_items == 7
+    assert rules(desk.database).max_items == 7
 
 
 def test_a_change_that_is_rolled_back_never_held(any_desk: ReviewDesk) -> None:
     desk = any_desk
 
-    def act(unit: Unit) -> None:
-        rule_service.change(unit, "max_items", "7", "because of the test", was="20")
+    def act(uow: UnitOfWork) -> None:
+        rule_service.change(uow, "max_items", "7", "because of the test", was="20")
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         desk.run(act, by="admin")
-    assert rules(desk.register).max_items == 20
+    assert rules(desk.database).max_items == 20
     change(desk, "max_items", "8", was="20")
-    assert rules(desk.register).max_items == 8
+    assert rules(desk.database).max_items == 8
 
 
 def test_a_change_that_follows_one_rolled_back_under_its_number_holds(desk: ReviewDesk) -> None:
     later = FixedClock(NOON + timedelta(microseconds=1))
     other = open_database(desk.url, later, desk.rules)
 
-    def set_and_read(unit: Unit, most: str) -> int:
-        unit.session.add(
-            RuleChange(at=unit.now, changed_by="admin", rule="max_items", old="20", new=most, reason="a test")
+    def set_and_read(uow: UnitOfWork, most: str) -> int:
+        uow.session.add(
+            RuleChange(at=uow.now, changed_by="admin", rule="max_items", old="20", new=most, reason="a test")
         )
-        unit.session.flush()
-        return unit.rules.max_items
+        uow.session.flush()
+        return uow.rules.max_items
 
-    def undone(unit: Unit) -> None:
-        assert set_and_read(unit, "7") == 7
+    def undone(uow: UnitOfWork) -> None:
+        assert set_and_read(uow, "7") == 7
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         desk.run(undone)
     assert other.run_now(Actor("system", "test"), set_and_read, "8") == 8
-    assert rules(desk.register).max_items == 8
+    assert rules(desk.database).max_items == 8
     other.close()
 
 
 def test_reading_the_rules_writes_nothing_that_is_half_done(desk: ReviewDesk) -> None:
-    def act(unit: Unit) -> int:
+    def act(uow: UnitOfWork) -> int:
         half_done = Department(id="new", name_zh="新", name_en="new", kind=None)
-        unit.session.add(half_done)
-        most = unit.rules.max_items
+        uow.session.add(half_done)
+        most = uow.rules.max_items
         half_done.kind = "business"
         return most
 
@@ -166,7 +166,7 @@ def test_a_rule_is_applied_to_what_the_books_read(
 ) -> None:
     change(desk, name, value, was=RULES[name].text(desk.rules))
 
-    assert getattr(rules(desk.register), field) == expected
+    assert getattr(rules(desk.database), field) == expected
     assert RULES[name].said(value)[0]
 
 
@@ -191,11 +191,11 @@ def test_history_tells_who_when_why_and_is_never_rewritten(any_desk: ReviewDesk)
         ("admin", "20", "5", "management has decided so"),
     ]
 
-    def rewrite(unit: Unit) -> None:
-        unit.session.scalars(select(RuleChange)).first().reason = "another"  # type: ignore[union-attr]  # there are two
+    def rewrite(uow: UnitOfWork) -> None:
+        uow.session.scalars(select(RuleChange)).first().reason = "another"  # type: ignore[union-attr]  # there are two
 
-    def erase(unit: Unit) -> None:
-        unit.session.delete(unit.session.scalars(select(RuleChange)).first())
+    def erase(uow: UnitOfWork) -> None:
+        uow.session.delete(uow.session.scalars(select(RuleChange)).first())
 
     for act in (rewrite, erase):
         with pytest.raises(TypeError, match="history"):
