@@ -93,7 +93,7 @@ class Visits:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.database(Visits(), TOLD)
+    config.pluginmanager.register(Visits(), TOLD)
 
 
 def drawn() -> list[tuple[str, str]]:
