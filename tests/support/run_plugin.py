@@ -32,8 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # A thread that was left behind would hold the finished run for ever.
-    _end_process_in(config.getini("timeout_grace"), config)
+    # A thread that was left behind would hold the finished run for ever. A worker of xdist that has nothing left to do
+    # waits for the others, and is ended by the controller.
+    if not hasattr(config, "workerinput"):
+        _end_process_in(config.getini("timeout_grace"), config)
 
 
 def pytest_report_header() -> list[str]:
