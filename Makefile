@@ -6,7 +6,7 @@ SEED ?= 1
 WORKERS ?= 2
 # Node, npm and Go come with the locked test packages.
 LOCKED := PATH="$(CURDIR)/$(BIN):$$PATH"
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/check-log
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint chart-test chart-docs chart-golden \

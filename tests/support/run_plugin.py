@@ -18,6 +18,15 @@ CI = "FOOTAGE_DESK_CI"
 _STDERR = pytest.StashKey[int]()
 _WANTED = re.compile(r"Skipped: \S+ is missing: get it with make system-packages")
 
+_LONG_FILES = (
+    "test_kill_points.py",
+    "test_kill_points_apart.py",
+    "test_api_description.py",
+    "test_compose_at_work.py",
+    "test_restore_drill.py",
+    "test_main_job.py",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
@@ -45,6 +54,10 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # The longest files first, so that no worker is left alone with one at the end; the rest by folder, as they come.
+    items.sort(
+        key=lambda item: _LONG_FILES.index(item.path.name) if item.path.name in _LONG_FILES else len(_LONG_FILES)
+    )
     if amount.all_of_it():
         return
     long = [item for item in items if item.get_closest_marker("long")]
