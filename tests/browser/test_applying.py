@@ -180,9 +180,10 @@ def test_two_tabs_are_told_of_each_other_and_either_can_be_kept(drafter: Drafter
     drafter.saved()
     other = drafter.context.new_page()
     other.goto(page.url)
+    before = other.evaluate("() => Number(version.value)")
     other.fill("[name=reason]", "另一页写下的事由内容")
     expect(other.locator("#saved")).to_contain_text("已保存")
-    other.wait_for_function("() => version.value === '3'")
+    other.wait_for_function("before => Number(version.value) > before", arg=before)
 
     page.fill("[name=reason]", REASON)
     expect(page.locator("#saved")).to_contain_text("已在别处修改")

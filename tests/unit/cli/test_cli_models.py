@@ -85,7 +85,7 @@ def test_a_folder_that_is_not_there_or_has_no_models_is_told(
 
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "1000")
     assert f"those of {folder}; they and their review stages fit together" in _doctor(folder)
 
     (folder / stage_file.NAME).write_text("{}", encoding="utf-8")
