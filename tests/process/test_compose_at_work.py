@@ -163,6 +163,7 @@ def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
 
 
 @pytest.mark.requirement("R16")
+@pytest.mark.timeout(900)  # it starts every part, and takes a case through
 async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_custodian(machine: Machine) -> None:
     before = written(machine.app)
 

@@ -255,6 +255,7 @@ def to_read() -> list[Route]:
 
 
 @pytest.mark.requirement("R52")
+@pytest.mark.timeout(900)  # it walks every page as everybody
 async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
     container: HostileHouse, portal: Portal
 ) -> None:
