@@ -104,7 +104,7 @@ class CaseRows:
             .outerjoin(Decision, Decision.review_id == Review.id)
             .outerjoin(Confirmation, Confirmation.review_id == Review.id)
             .where(Review.application_id == self.application.id)
-            .order_by(Review.opened_at, Review.id, Confirmation.confirmed_at)
+            .order_by(Review.opened_at, Confirmation.confirmed_at)
         )
         found: dict[str, ReviewRow] = {}
         confirmations: dict[str, list[Confirmation]] = {}

@@ -288,7 +288,7 @@ def a_label_that_says(name: str, value: Any, of: str = MASTER) -> Change:
 def a_label_whose_books_say(name: str, value: Any, of: str = MASTER) -> Change:
     def change(contents: Contents, made: Made) -> Contents:
         database = {**open_envelope(contents[of]).predicate["books"], name: value}
-        return {**contents, of: relabelled(contents[of], made.seal, database=database)}
+        return {**contents, of: relabelled(contents[of], made.seal, books=database)}
 
     return change
 

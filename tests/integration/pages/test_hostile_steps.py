@@ -15,7 +15,7 @@ from review_desk import FORM, ReviewDesk
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.copies import Copy, Download, Grant
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Post
 from services.database.tables.reviews import Decision
@@ -120,7 +120,7 @@ async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: st
             uow.session.delete(review)
         for copy in uow.session.query(Copy).all():
             copy.hand_over_id = None
-        for entry in uow.session.query(hand_overs.custody.CustodyEntry).all():
+        for entry in uow.session.query(CustodyEntry).all():
             uow.session.delete(entry)
         uow.session.flush()
         uow.session.delete(uow.session.get_one(HandOver, offered.id))

@@ -124,7 +124,7 @@ def test_dependencies_are_given_by_name_and_defaults_stand() -> None:
 
 
 def test_a_dependency_that_bootstrap_lacks_is_named() -> None:
-    with pytest.raises(WorkerError, match=r"open-case needs clock: give it in services/house\.py by this name"):
+    with pytest.raises(WorkerError, match=r"open-case needs clock: give it in services/app/container\.py by this name"):
         _needing_clock().bind({})
 
 

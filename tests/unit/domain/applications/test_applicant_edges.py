@@ -11,6 +11,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.attempts import UploadAttempt
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
@@ -251,5 +252,5 @@ def test_the_filed_form_grants_no_more_days_than_the_class_allows(database: Data
 
     assert filed == again
     assert filed.use_period_days == 15
-    assert '"useDays":15' in rows(database, filing.documents.Document)[0].content
+    assert '"useDays":15' in rows(database, Document)[0].content
     assert all(row.settled_at for row in rows(database, OutboxMessage) if row.name == REVIEW_DECIDED)

@@ -17,7 +17,7 @@ CODE = re.compile(r"[a-z][a-z-]+")
 
 def told() -> Iterator[tuple[str, str]]:
     """Every text that is given where a notice is left: the file, and the code or its fixed beginning."""
-    for file in sorted([*HOUSE.glob("register/*.py"), *HOUSE.glob("workers/*.py")]):
+    for file in sorted([*HOUSE.glob("domain/**/*.py"), *HOUSE.glob("workers/*.py")]):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and "tell" in ast.unparse(node.func).rpartition(".")[2]:
                 for given in node.args[1:]:
