@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry, Inspection, Return
-from services.database.tables.audit import AuditEvent
-from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.database.tables.copies import Copy
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
+from services.database.tables.returns import ArchiveEntry, Inspection, Return
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures.signed_acts import SignedAct

@@ -26,7 +26,10 @@ OUTCOMES = (
 
 
 class Application(Base):
-    """The case. Reason and purpose stay here and never become process variables (F27)."""
+    """One case. Reason and purpose stay here and never become process variables (F27).
+
+    ``drafter_id`` asks on behalf of ``department_id``; ``custodian_id`` is to hold the copies.
+    """
 
     __tablename__ = "applications"
 

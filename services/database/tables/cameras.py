@@ -1,4 +1,7 @@
-"""Tables: Recorder, Camera, CameraPicture."""
+"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10).
+
+Neither is ever deleted, because cases refer to them. One that is not ``active`` can be asked for no more.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -40,7 +43,7 @@ class Recorder(Base):
 
 
 class Camera(Base):
-    """One channel of a recorder. ``fingerprint`` tells this camera's footage from another's (sealing.Coverage)."""
+    """One channel of a recorder; ``fingerprint`` distinguishes its footage from another's (sealing.Coverage)."""
 
     __tablename__ = "cameras"
 
@@ -62,9 +65,9 @@ class Camera(Base):
 
 
 class CameraPicture(Base):
-    """The photograph by which people recognise a camera's place: a small JPEG, sealed by the house's own key.
+    """The photograph by which people recognise a camera's place: a small JPEG, encrypted with the portal's key.
 
-    It is brought as a file: a recorder is never asked for one (R2).
+    It is uploaded as a file: a recorder is never asked for one (R2).
     """
 
     __tablename__ = "camera_pictures"

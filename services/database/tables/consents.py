@@ -1,4 +1,7 @@
-"""Tables: Consultation, Consent."""
+"""Consultations and consents: the departments of a joint application agree on the applicant (R17).
+
+Both stay when a consultation has ended, whatever its outcome.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +13,10 @@ from services.database.base import Base, new_id
 
 
 class Consultation(Base):
-    """Open while ``ended_at`` is empty; ``form`` is what is consented to and ``sha256`` its hash (canonical JSON)."""
+    """One asking of all departments on one form; open while ``ended_at`` is empty.
+
+    ``form`` is what is consented to and ``sha256`` its hash (canonical JSON).
+    """
 
     __tablename__ = "consultations"
 
@@ -24,11 +30,11 @@ class Consultation(Base):
     form: Mapped[dict[str, Any]]
     sha256: Mapped[str]
     ended_at: Mapped[datetime | None]
-    ended_because: Mapped[str | None]  # one of ENDINGS
+    ended_because: Mapped[str | None]  # consented, refused, changed, lapsed, withdrawn, closed
 
 
 class Consent(Base):
-    """One department's answer; ``answer`` is consented or refused, with the signature of whoever gave it."""
+    """One department's answer; ``answer`` is consented or refused, with the signature of the person who gave it."""
 
     __tablename__ = "consents"
 

@@ -1,4 +1,4 @@
-"""Tables: Copy, Grant, Viewing, Download."""
+"""Issued copies, each under its own loan key, the grants to open them, and what was done with them (R36, R41, R55)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from services.database.base import Base, new_id
 
 
 class Copy(Base):
+    """One item's issued copy, encrypted under a loan key that is destroyed when the loan ends."""
+
     __tablename__ = "copies"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

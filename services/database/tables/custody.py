@@ -1,4 +1,4 @@
-"""Tables: HandOver, CustodyEntry."""
+"""Hand-overs of copies to their custodian, and the custody log (R38, R45 to R48)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from services.database.base import Base, new_id
 
 
 class HandOver(Base):
-    """All copies of one application, offered to its named custodian. Somebody holds a copy from ``accepted_at`` on."""
+    """All copies of one application, offered to its custodian, who holds them from ``accepted_at`` on."""
 
     __tablename__ = "hand_overs"
 

@@ -1,4 +1,4 @@
-"""Tables: Master."""
+"""Masters: what the vault holds of an item, and its replica elsewhere (R6, R14, R15)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from services.database.base import Base, new_id
 
 
 class Master(Base):
+    """One item's original in the vault; disposed of after ``dispose_after``."""
+
     __tablename__ = "masters"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

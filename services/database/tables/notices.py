@@ -1,4 +1,4 @@
-"""Tables: Notice."""
+"""Notices to people: a code and a case, never footage or names (F25, R30)."""
 
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from services.database.base import Base, new_id
 
 
 class Notice(Base):
+    """One notice to one person, unread while ``read_at`` is empty."""
+
     __tablename__ = "notices"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

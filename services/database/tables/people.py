@@ -1,27 +1,16 @@
-"""People, departments, posts, absences and confidentiality agreements: what ``access`` reads (R2, R16, R59)."""
+"""People, departments, posts and absences: who may see and decide (R2, R16)."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
 
-POSTS = (
-    "head",  # of the department: decides the preliminary review; of Security: signs
-    "deputy",  # stands in for the head
-    "member",
-    "security-reviewer",
-    "storage-operator",
-    "manager",  # decides what is important
-    "return-inspector",
-    "supervisor",
-    "administrator",  # sees no footage
-)
-
 
 class Department(Base):
+    """A unit of the organisation; ``superior_id`` names the one above it."""
+
     __tablename__ = "departments"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -32,6 +21,8 @@ class Department(Base):
 
 
 class Person(Base):
+    """A person with an account; one who left stays, not ``active``."""
+
     __tablename__ = "people"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -47,6 +38,19 @@ class Person(Base):
     # somebody else knows the password: it is changed before anything else is done
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     password_set_at: Mapped[datetime | None]
+
+
+POSTS = (
+    "head",  # of the department: decides the preliminary review; of Security: signs
+    "deputy",  # stands in for the head
+    "member",
+    "security-reviewer",
+    "storage-operator",
+    "manager",  # decides what is important
+    "return-inspector",
+    "supervisor",
+    "administrator",  # sees no footage
+)
 
 
 class Post(Base):
@@ -74,16 +78,3 @@ class Absence(Base):
     since: Mapped[datetime]
     until: Mapped[datetime]
     entered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
-
-
-class Agreement(Base):
-    __tablename__ = "agreements"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    version: Mapped[str]
-    signed_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
-    signature: Mapped[dict[str, Any] | None]

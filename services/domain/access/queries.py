@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, String, event, literal, null, select, union_all
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Revision
-from services.database.tables.archive import Return
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.identities import Identity
 from services.database.tables.people import Absence, Department, Person, Post
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
@@ -122,7 +122,9 @@ def view(uow: UnitOfWork, person_id: str) -> View:
     person = uow.session.get(Person, person_id)
     if person is None:
         raise NotFound("人员", "person", person_id)
-    last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id, SignIn.waits_for.is_(None))
+    last = select(func.max(LoginSession.created_at)).where(
+        LoginSession.person_id == person_id, LoginSession.waits_for.is_(None)
+    )
     return View(
         line=_line(uow, person),
         posts=[_post_line(uow, post) for post in posts.of(uow, person_id)],

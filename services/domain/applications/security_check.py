@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
-from services.database.tables.people import Agreement
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.database.tables.applications import Application
-from services.database.tables.steps import Step
+from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
@@ -186,7 +186,7 @@ def _submission(application: Application) -> Stay:
     return Stay(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
 
 
-def _worked(step: Step, application: Application) -> Stay:
+def _worked(step: ProcessStep, application: Application) -> Stay:
     until = step.ended_at or application.closed_at
     return Stay(
         step.element_id,

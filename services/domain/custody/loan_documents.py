@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import Inspection, Return
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
+from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import recipients

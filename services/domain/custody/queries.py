@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import Return
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy, Download
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
+from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility

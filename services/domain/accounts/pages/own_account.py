@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.database.tables.people import Department, Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
@@ -37,7 +37,7 @@ class SignedAgreement(AgreementBody):
 class Session:
     """An open session as its owner recognises it."""
 
-    row: SignIn
+    row: LoginSession
     browser: str
     current: bool
 
