@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.people import Person
 
 
 class AgreementText(Base):
@@ -36,3 +37,5 @@ class Agreement(Base):
     ended_at: Mapped[datetime | None]
     statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
     signature: Mapped[dict[str, Any] | None]
+
+    person: Mapped[Person] = reference()

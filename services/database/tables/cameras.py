@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
 
 
 class Recorder(Base):
@@ -62,6 +62,8 @@ class Camera(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     # a file that a person brought is not: nothing records over it
     overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+    recorder: Mapped[Recorder] = reference()
 
 
 class CameraPicture(Base):

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Department, Person
 
 
 class Consultation(Base):
@@ -32,6 +34,8 @@ class Consultation(Base):
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]  # consented, refused, changed, lapsed, withdrawn, closed
 
+    application: Mapped[Application] = reference()
+
 
 class Consent(Base):
     """One department's answer; ``answer`` is consented or refused, with the signature of the person who gave it."""
@@ -48,3 +52,7 @@ class Consent(Base):
     reason: Mapped[str | None]
     statement_sha256: Mapped[str | None]
     signature: Mapped[dict[str, Any] | None]
+
+    consultation: Mapped[Consultation] = reference()
+    department: Mapped[Department] = reference()
+    person: Mapped[Person | None] = reference()

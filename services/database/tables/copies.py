@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application, Item
+from services.database.tables.masters import Master
 
 
 class Copy(Base):
@@ -26,6 +28,11 @@ class Copy(Base):
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
 
+    item: Mapped[Item] = reference()
+    master: Mapped[Master] = reference()
+    application: Mapped[Application] = reference()
+    grants: Mapped[list["Grant"]] = reference(order_by="Grant.id")
+
 
 class Grant(Base):
     """One person may do one thing with one copy, from ``since`` up to ``until``; never without an end (F17)."""
@@ -41,6 +48,8 @@ class Grant(Base):
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]
+
+    copy: Mapped[Copy] = reference()
 
 
 class Viewing(Base):

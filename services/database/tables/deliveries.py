@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.notices import Notice
 
 
 class Delivery(Base):
@@ -29,6 +30,8 @@ class Delivery(Base):
     last_detail: Mapped[str | None]
     given_up_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
+
+    notice: Mapped[Notice] = reference()
 
     @property
     def state(self) -> str:

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application, Item
 
 
 class NumberSeries(Base):
@@ -34,3 +35,6 @@ class Document(Base):
     sha256: Mapped[str]
     made_at: Mapped[datetime]
     demo: Mapped[bool]  # made under a turned clock
+
+    application: Mapped[Application | None] = reference()
+    item: Mapped[Item | None] = reference()

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Item
 
 
 class Master(Base):
@@ -27,3 +28,5 @@ class Master(Base):
     dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13)
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
+
+    item: Mapped[Item] = reference()

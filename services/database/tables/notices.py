@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
 
 
 class Notice(Base):
@@ -20,3 +22,6 @@ class Notice(Base):
     subject_id: Mapped[str | None]
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = reference()
+    application: Mapped[Application | None] = reference()

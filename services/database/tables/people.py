@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
 
 
 class Department(Base):
@@ -18,6 +18,8 @@ class Department(Base):
     name_en: Mapped[str]
     kind: Mapped[str]  # business, administration, legal, security, storage, management
     superior_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+
+    superior: Mapped["Department | None"] = reference(remote_side=id)
 
 
 class Person(Base):
@@ -38,6 +40,8 @@ class Person(Base):
     # somebody else knows the password: it is changed before anything else is done
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     password_set_at: Mapped[datetime | None]
+
+    department: Mapped[Department] = reference()
 
 
 POSTS = (
@@ -66,6 +70,11 @@ class Post(Base):
     until: Mapped[datetime | None]
     given_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+
+    person: Mapped[Person] = reference(foreign_keys=person_id)
+    department: Mapped[Department] = reference()
+    giver: Mapped[Person | None] = reference(foreign_keys=given_by)
+    ender: Mapped[Person | None] = reference(foreign_keys=ended_by)
 
 
 class Absence(Base):

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.people import Person
 
 
 class LoginSession(Base):
@@ -30,3 +31,5 @@ class LoginSession(Base):
     address: Mapped[str | None]
     issuer: Mapped[str | None]
     subject: Mapped[str | None]
+
+    person: Mapped[Person] = reference()

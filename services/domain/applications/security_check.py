@@ -65,7 +65,9 @@ def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Ite
 
 
 def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
-    return {item.id: uow.session.get_one(Camera, item.camera_id) for item in items}
+    found = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
+    cameras = {camera.id: camera for camera in found}
+    return {item.id: cameras[item.camera_id] for item in items}
 
 
 def _subjects(application: Application) -> Iterator[Found]:
