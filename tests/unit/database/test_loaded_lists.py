@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from review_desk import NOON, ReviewDesk
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import selectinload
 
 from services.app.container import models
 from services.database.base import Base
@@ -74,6 +75,18 @@ def test_a_row_that_no_query_has_loaded_is_not_asked_for_by_itself(desk: ReviewD
 
     with pytest.raises(InvalidRequestError, match="lazy='raise'"):
         desk.run(read)
+
+
+def test_every_reference_can_be_loaded_and_none_is_written_through(desk: ReviewDesk) -> None:
+    desk.run(_write, range(1))
+    references = [(mapper.class_, one) for mapper in Base.registry.mappers for one in mapper.relationships]
+
+    def read(uow: UnitOfWork) -> None:
+        for table, one in references:
+            uow.session.scalars(select(table).options(selectinload(one.class_attribute))).all()
+
+    desk.run(read)
+    assert {(one.lazy, one.viewonly) for _, one in references} == {("raise", True)}
 
 
 def _counted(desk: ReviewDesk, by: str, read: Callable[[UnitOfWork], list[Any]]) -> tuple[list[Any], int]:
