@@ -128,6 +128,11 @@ def check_empty(engine: Engine) -> None:
 
 def check_revision(revision: str) -> None:
     """Raises Fatal for a schema that this version cannot bring up to its own."""
+    if revision in database_schema.BEFORE_THE_FIRST_RELEASE:
+        raise Fatal(
+            f"nothing was restored | the schema {revision} | it is from before the first release, and no release "
+            "migrates it | restore with the version that made the backup"
+        )
     try:
         ScriptDirectory(str(database_schema.migrations())).get_revision(revision)
     except CommandError as error:

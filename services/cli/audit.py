@@ -14,8 +14,7 @@ from sqlalchemy import Connection, select
 from services.backup.database_export import snapshot
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
-from services.database.tables.audit import AuditEvent
-from services.database.tables.checkpoints import AuditCheckpoint
+from services.database.tables.audit import AuditCheckpoint, AuditEvent
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import checkpoints, signed_heads
 from services.domain.audit import tree as audit_tree

@@ -2,11 +2,12 @@
 
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, relationship
 from sqlalchemy.types import TypeDecorator
 
 
@@ -53,6 +54,11 @@ class Base(DeclarativeBase):
         list[Any]: Json,
         list[str]: Json,
     }
+
+
+# Another row, or rows, that a query loads on purpose (``selectinload``, ``joinedload``): what was not loaded raises
+# instead of asking the database row by row. Nothing is written through it: the column of the key is.
+reference = partial(relationship, lazy="raise", viewonly=True)
 
 
 def new_id() -> str:

@@ -1,4 +1,7 @@
-"""The register's schema: all tables in one metadata, and the migrations that bring a database to it."""
+"""The schema: all tables in one metadata, and the migrations that bring a database to it.
+
+From the first release (1000) on, each release migrates what the one before it wrote.
+"""
 
 from pathlib import Path
 
@@ -13,38 +16,60 @@ from services.database.base import Base
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
 
+# The schemas that were made while the first release was written, which no migration starts from.
+BEFORE_THE_FIRST_RELEASE = frozenset(f"{number:04}" for number in range(1, 8))
+
 
 def metadata() -> MetaData:
-    """The metadata with every book's tables in it."""
+    """Return the metadata with all tables in it."""
     return Base.metadata
 
 
 def migrations() -> Path:
-    """The folder of the migrations."""
+    """Return the folder of the migrations."""
     return Path(__file__).with_name("migrations")
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database up to ``revision``, the newest unless one is named. Running it again changes nothing."""
+    """Bring the database up to ``revision``, the newest unless one is named.
+
+    Running it again changes nothing. Raises Fatal for a database from before the first release.
+    """
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations()))
     with engine.connect() as connection:
+        _refuse_unreleased(connection, _present(connection))
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
         connection.commit()
 
 
 def check(uow: UnitOfWork) -> str:
-    """Which schema the database has; raises Fatal when it is not the newest."""
+    """Return which schema the database has; raises Fatal when it is not the newest."""
     return check_in(uow.session.connection())
 
 
 def check_in(connection: Connection) -> str:
     """As ``check``."""
     newest = ScriptDirectory(str(migrations())).get_current_head()
-    present = MigrationContext.configure(connection).get_current_revision()
+    present = _present(connection)
     if present == newest:
         return newest or "none"
     if present is None:
         raise Fatal("the database is empty: run footage-desk migrate")
+    _refuse_unreleased(connection, present)
     raise Fatal(f"the database has the schema {present} and not {newest}: run footage-desk migrate of this version")
+
+
+def _present(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _refuse_unreleased(connection: Connection, present: str | None) -> None:
+    if present in BEFORE_THE_FIRST_RELEASE:
+        raise Fatal(
+            f"the database was not opened | {connection.engine.url.render_as_string()} | its schema {present} is from "
+            "before the first release, and no release migrates it | nothing was changed or deleted: move the data "
+            "folder (FOOTAGE_DESK_DATA_DIR, var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, "
+            "then start anew"
+        )

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import select
 
 from services.app.container import Container
+from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
-from services.database.tables.people import Agreement, Department, Person, Post
+from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.passwords import hash_password

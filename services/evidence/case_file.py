@@ -9,15 +9,14 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry, Inspection, Return
-from services.database.tables.audit import AuditEvent
-from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.database.tables.copies import Copy
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.database.tables.people import Person
+from services.database.tables.returns import ArchiveEntry, Inspection, Return
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures.signed_acts import SignedAct
 from services.domain.audit import tree as audit_tree
@@ -108,9 +107,8 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     size = read_file.checkpoint.size
     read_file.anchors = list(_anchors(uow, read_file.events[0].seq, size))
     people = {entry.person_id for entry in read_file.custody} | {act.statement.get("standsInFor") for act in acts}
-    for person_id in people - {None}:
-        person = uow.session.get(Person, person_id)
-        read_file.names[str(person_id)] = person.name if person is not None else str(person_id)
+    known = access_queries.names(uow, people)
+    read_file.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
     return None if (uow.session.scalar(since) or 0) > size else read_file
 
@@ -138,11 +136,13 @@ def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list
 
 def _footage(uow: UnitOfWork, rows: Sequence[Master | Copy]) -> list[Footage]:
     """By the items' positions."""
+    query = select(Item.id, Item.position).where(Item.id.in_([row.item_id for row in rows]))
+    positions = {row.id: row.position for row in uow.session.execute(query)}
     found = []
     for row in rows:
         told = Sealed.from_json(row.sealed)
         containers = {part.container for part in told.coverage.parts}
-        position = uow.session.get_one(Item, row.item_id).position
+        position = positions[row.item_id]
         found.append(Footage(position, told, "mov" if "mov" in containers else "mp4"))
     return sorted(found, key=lambda one: one.position)
 

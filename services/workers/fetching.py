@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.database.tables.attempts import UploadAttempt
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras.measurements import Source
 from services.domain.retrieval import attempts

@@ -7,7 +7,7 @@ has lost it, the quarantine object becomes the master whole: its ciphertext is c
 
 from dataclasses import dataclass, field, replace
 
-from services.database.tables.attempts import UploadAttempt
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from services.database.tables.attempts import UploadAttempt
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody.closing import Effects, Kept
 from services.domain.retrieval import attempts, upload_sources, uploads

@@ -15,9 +15,9 @@ import pytest
 from house_process import Running, environment, once, running
 from pydantic import SecretStr
 
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.people import People

@@ -11,9 +11,9 @@ from whole_footage import MADE_FOR
 from whole_house import Places
 
 from services.app.container import models
-from services.database.tables.people import Agreement
+from services.database.tables.agreements import Agreement
+from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
-from services.database.tables.steps import Step
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
@@ -199,7 +199,9 @@ async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -
     await desk.database.run(Actor("system", "test"), sign_off, desk.database.clock.now())
     case = await desk.apply("cam1")
     incident = await desk.incident("Task_OpenReview")
-    await desk.until(lambda uow: uow.session.scalar(select(Step).where(Step.stuck_since.is_not(None))), "the stop")
+    await desk.until(
+        lambda uow: uow.session.scalar(select(ProcessStep).where(ProcessStep.stuck_since.is_not(None))), "the stop"
+    )
     assert here(stands(desk, case)) == {"Task_OpenReview": "stuck"}
 
     await desk.database.run(Actor("system", "test"), sign_off, None)
@@ -262,17 +264,17 @@ async def test_steps_are_not_doubled_by_a_second_run_of_every_job(places: Places
         case = await desk.apply("cam1")
         await desk.reach(case, "receipt")
         await desk.quiet()
-        before = {row.element_instance_key: row.began_at for row in desk.rows(Step)}
+        before = {row.element_instance_key: row.began_at for row in desk.rows(ProcessStep)}
         work = [
             steps.Work(row.element_instance_key, row.process_id, row.process_instance_key, row.element_id, case)
-            for row in desk.rows(Step)
+            for row in desk.rows(ProcessStep)
         ]
         await desk.turn(hours=1)
         for one in work:
             desk.look(steps.begin, one)
             desk.look(steps.end, one, steps.COMPLETED)
 
-        rows = desk.rows(Step)
+        rows = desk.rows(ProcessStep)
         assert {row.element_instance_key: row.began_at for row in rows} == before
         assert all(row.ended_at is not None and row.outcome == "completed" for row in rows)
         assert {row.attempts for row in rows} == {2}
@@ -304,7 +306,7 @@ async def test_everything_the_books_name_is_in_the_model(desk: People) -> None:
     await desk.accept(case)
     await desk.returned(case)
 
-    for row in desk.rows(Step):
+    for row in desk.rows(ProcessStep):
         assert row.element_id in MODELS[row.process_id].elements
     stages = {one.stage for one in MODELS["video-retrieval"].elements.values()}
     assert {row.stage for row in desk.rows(Review)} <= stages

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from desk_people import CUSTODIAN, People
 
-from services.database.tables.archive import ArchiveEntry, Inspection
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
 from services.database.tables.masters import Master
+from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork

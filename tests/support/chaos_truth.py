@@ -11,10 +11,8 @@ from sqlalchemy import func, select
 
 from services.app.container import Container
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry
-from services.database.tables.attempts import UploadAttempt
+from services.database.tables.audit import AuditAnchor
 from services.database.tables.cameras import Camera
-from services.database.tables.checkpoints import AuditAnchor
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
@@ -22,7 +20,9 @@ from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
+from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import CAMERAS
 from services.domain.audit.checkpoint_publisher import FOLDER

@@ -23,11 +23,12 @@ from footage_maker import Camera as FilmedCamera
 from new_books import lay_out
 from snapshots import copy_stage
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
-from services.database.tables.archive import Return
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Agreement, Department, Person, Post
+from services.database.tables.people import Department, Person, Post
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof

@@ -11,11 +11,11 @@ from review_pages import Lens
 from sqlalchemy import JSON, String, Table, select, update
 
 from services.database.base import Base
+from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
 from services.database.tables.documents import Document
-from services.database.tables.people import Agreement
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts

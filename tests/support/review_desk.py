@@ -10,10 +10,11 @@ from argon2 import PasswordHasher
 from new_books import lay_out
 from sqlalchemy import select
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import policy as access_policy

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
-from services.database.tables.archive import ArchiveEntry
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
@@ -14,7 +12,9 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
+from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody.log import broken_at

@@ -1,7 +1,7 @@
 """${message}"""
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
 
 from services.database.base import Json, Moment, Whole
 ${imports if imports else ""}
@@ -14,7 +14,3 @@ depends_on = None
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}
-
-
-def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}

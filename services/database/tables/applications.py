@@ -5,12 +5,22 @@ keeps the history (docs/failures.md F24).
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.cameras import Camera
+from services.database.tables.people import Department, Person
+
+if TYPE_CHECKING:
+    from services.database.tables.copies import Copy
+    from services.database.tables.custody import HandOver
+    from services.database.tables.documents import Document
+    from services.database.tables.masters import Master
+    from services.database.tables.process_steps import ProcessStep
+    from services.database.tables.reviews import Finding, Review
 
 WAYS_OF_USE = ("view", "download")
 OUTCOMES = (
@@ -26,7 +36,10 @@ OUTCOMES = (
 
 
 class Application(Base):
-    """The case. Reason and purpose stay here and never become process variables (F27)."""
+    """One case. Reason and purpose stay here and never become process variables (F27).
+
+    ``drafter_id`` asks on behalf of ``department_id``; ``custodian_id`` is to hold the copies.
+    """
 
     __tablename__ = "applications"
 
@@ -75,6 +88,17 @@ class Application(Base):
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
 
+    drafter: Mapped[Person] = reference(foreign_keys=drafter_id)
+    department: Mapped[Department] = reference()
+    custodian: Mapped[Person | None] = reference(foreign_keys=custodian_id)
+    previous: Mapped["Application | None"] = reference(remote_side=id)
+    items: Mapped[list["Item"]] = reference(order_by="Item.position")
+    revisions: Mapped[list["Revision"]] = reference(order_by="Revision.round")
+    reviews: Mapped[list["Review"]] = reference(order_by="(Review.opened_at, Review.id)")
+    findings: Mapped[list["Finding"]] = reference()
+    steps: Mapped[list["ProcessStep"]] = reference(order_by="(ProcessStep.began_at, ProcessStep.element_instance_key)")
+    hand_over: Mapped["HandOver | None"] = reference()
+
     @property
     def recipients(self) -> list[str]:
         """The people named beside the custodian; empty where the custodian alone sees the footage."""
@@ -99,6 +123,14 @@ class Item(Base):
     outcome: Mapped[str | None]  # complete, partial, missing, unreadable
     coverage: Mapped[float | None]
     promised: Mapped[dict[str, Any] | None]  # what the recorder said it has when the case was handed in: at, covered
+
+    application: Mapped[Application] = reference()
+    camera: Mapped[Camera] = reference()
+    master: Mapped["Master | None"] = reference()
+    copy: Mapped["Copy | None"] = reference()
+    retrieval_record: Mapped["Document | None"] = reference(
+        primaryjoin="and_(Document.item_id == Item.id, Document.kind == 'retrieval-record')"
+    )
 
 
 class Revision(Base):

@@ -1,4 +1,7 @@
-"""Tables: Recorder, Camera, CameraPicture."""
+"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10).
+
+Neither is ever deleted, because cases refer to them. One that is not ``active`` can be asked for no more.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
 
 
 class Recorder(Base):
@@ -40,7 +43,7 @@ class Recorder(Base):
 
 
 class Camera(Base):
-    """One channel of a recorder. ``fingerprint`` tells this camera's footage from another's (sealing.Coverage)."""
+    """One channel of a recorder; ``fingerprint`` distinguishes its footage from another's (sealing.Coverage)."""
 
     __tablename__ = "cameras"
 
@@ -60,11 +63,13 @@ class Camera(Base):
     # a file that a person brought is not: nothing records over it
     overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
+    recorder: Mapped[Recorder] = reference()
+
 
 class CameraPicture(Base):
-    """The photograph by which people recognise a camera's place: a small JPEG, sealed by the house's own key.
+    """The photograph by which people recognise a camera's place: a small JPEG, encrypted with the portal's key.
 
-    It is brought as a file: a recorder is never asked for one (R2).
+    It is uploaded as a file: a recorder is never asked for one (R2).
     """
 
     __tablename__ = "camera_pictures"

@@ -1,4 +1,7 @@
-"""Tables: Consultation, Consent."""
+"""Consultations and consents: the departments of a joint application agree on the applicant (R17).
+
+Both stay when a consultation has ended, whatever its outcome.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -6,11 +9,16 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Department, Person
 
 
 class Consultation(Base):
-    """Open while ``ended_at`` is empty; ``form`` is what is consented to and ``sha256`` its hash (canonical JSON)."""
+    """One asking of all departments on one form; open while ``ended_at`` is empty.
+
+    ``form`` is what is consented to and ``sha256`` its hash (canonical JSON).
+    """
 
     __tablename__ = "consultations"
 
@@ -24,11 +32,13 @@ class Consultation(Base):
     form: Mapped[dict[str, Any]]
     sha256: Mapped[str]
     ended_at: Mapped[datetime | None]
-    ended_because: Mapped[str | None]  # one of ENDINGS
+    ended_because: Mapped[str | None]  # consented, refused, changed, lapsed, withdrawn, closed
+
+    application: Mapped[Application] = reference()
 
 
 class Consent(Base):
-    """One department's answer; ``answer`` is consented or refused, with the signature of whoever gave it."""
+    """One department's answer; ``answer`` is consented or refused, with the signature of the person who gave it."""
 
     __tablename__ = "consents"
 
@@ -42,3 +52,7 @@ class Consent(Base):
     reason: Mapped[str | None]
     statement_sha256: Mapped[str | None]
     signature: Mapped[dict[str, Any] | None]
+
+    consultation: Mapped[Consultation] = reference()
+    department: Mapped[Department] = reference()
+    person: Mapped[Person | None] = reference()

@@ -1,4 +1,4 @@
-"""Tables: Copy, Grant, Viewing, Download."""
+"""Issued copies, each under its own loan key, the grants to open them, and what was done with them (R36, R41, R55)."""
 
 from datetime import datetime
 from typing import Any
@@ -6,10 +6,14 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application, Item
+from services.database.tables.masters import Master
 
 
 class Copy(Base):
+    """One item's issued copy, encrypted under a loan key that is destroyed when the loan ends."""
+
     __tablename__ = "copies"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -23,6 +27,11 @@ class Copy(Base):
     key_destroyed_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
+
+    item: Mapped[Item] = reference()
+    master: Mapped[Master] = reference()
+    application: Mapped[Application] = reference()
+    grants: Mapped[list["Grant"]] = reference(order_by="Grant.id")
 
 
 class Grant(Base):
@@ -39,6 +48,8 @@ class Grant(Base):
     suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]
+
+    copy: Mapped[Copy] = reference()
 
 
 class Viewing(Base):

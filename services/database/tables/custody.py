@@ -1,16 +1,22 @@
-"""Tables: HandOver, CustodyEntry."""
+"""Hand-overs of copies to their custodian, and the custody log (R38, R45 to R48)."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+
+if TYPE_CHECKING:
+    from services.database.tables.copies import Copy, Download
+    from services.database.tables.returns import Return
 
 
 class HandOver(Base):
-    """All copies of one application, offered to its named custodian. Somebody holds a copy from ``accepted_at`` on."""
+    """All copies of one application, offered to its custodian, who holds them from ``accepted_at`` on."""
 
     __tablename__ = "hand_overs"
 
@@ -32,6 +38,16 @@ class HandOver(Base):
     loss: Mapped[dict[str, Any] | None]  # what happened, as the custodian reports it
     ended_at: Mapped[datetime | None]
 
+    application: Mapped[Application] = reference()
+    custodian: Mapped[Person] = reference()
+    copies: Mapped[list["Copy"]] = reference(
+        primaryjoin="foreign(Copy.hand_over_id) == HandOver.id", order_by="(Copy.made_at, Copy.id)"
+    )
+    downloads: Mapped[list["Download"]] = reference(
+        primaryjoin="foreign(Download.hand_over_id) == HandOver.id", order_by="(Download.asked_at, Download.id)"
+    )
+    given_back: Mapped["Return | None"] = reference()
+
 
 class CustodyEntry(Base):
     """One line of the custody log; appended only, each carrying the hash of the one before."""
@@ -49,3 +65,5 @@ class CustodyEntry(Base):
     detail: Mapped[dict[str, Any]]
     previous_sha256: Mapped[str]
     sha256: Mapped[str]
+
+    person: Mapped[Person | None] = reference()

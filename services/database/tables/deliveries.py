@@ -1,16 +1,20 @@
-"""Tables: Delivery."""
+"""Deliveries: which notice goes out by which channel, and what came of it (R30, F25)."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.notices import Notice
 
 
 class Delivery(Base):
-    """Waiting while ``delivered_at`` and ``given_up_at`` are empty. ``last_error`` is a code, ``last_detail`` says it
-    in the words of whoever refused."""
+    """One notice on one channel; waiting while ``delivered_at`` and ``given_up_at`` are empty.
+
+    ``next_at`` is the lease as well: a sender moves it on, so that no other sends the same meanwhile. ``last_error``
+    is a code, ``last_detail`` says it in the words of the server that refused.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (Index("ix_deliveries_waiting", "channel", "given_up_at", "delivered_at", "next_at"),)
@@ -26,6 +30,8 @@ class Delivery(Base):
     last_detail: Mapped[str | None]
     given_up_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
+
+    notice: Mapped[Notice] = reference()
 
     @property
     def state(self) -> str:

@@ -1,11 +1,12 @@
-"""Tables: NumberSeries, Document."""
+"""Numbered documents: filed forms, records, labels, receipts, agreements (R28, R29, R35, R37, R47, R59)."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application, Item
 
 
 class NumberSeries(Base):
@@ -19,14 +20,14 @@ class NumberSeries(Base):
 
 
 class Document(Base):
-    """Canonical JSON (RFC 8785) as text, never changed after it was written."""
+    """One filed document: canonical JSON (RFC 8785) as text, never changed after it was written."""
 
     __tablename__ = "documents"
     __table_args__ = (UniqueConstraint("kind", "subject_id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]  # application-form, or a kind of SERIES
+    kind: Mapped[str]  # application-form, or a kind of documents.SERIES
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)  # agreements: none
     item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"))
     subject_id: Mapped[str | None]  # the hand-over, master, copy or agreement that has one such document
@@ -34,3 +35,6 @@ class Document(Base):
     sha256: Mapped[str]
     made_at: Mapped[datetime]
     demo: Mapped[bool]  # made under a turned clock
+
+    application: Mapped[Application | None] = reference()
+    item: Mapped[Item | None] = reference()

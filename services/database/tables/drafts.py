@@ -1,4 +1,4 @@
-"""Tables: Draft."""
+"""Drafts: application forms and corrections while somebody types them."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,11 @@ from services.database.base import Base
 
 
 class Draft(Base):
-    """``typed`` holds the page's fields by name; empty where the draft came through the API. ``version`` counts."""
+    """What one application's drafter typed last, for the form's ``round``.
+
+    ``typed`` holds the page's fields by name; empty where the draft came through the API. ``version`` counts the saves:
+    a save over a version that is not the newest is refused.
+    """
 
     __tablename__ = "drafts"
 

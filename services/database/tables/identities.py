@@ -1,4 +1,4 @@
-"""Tables: Identity."""
+"""Identities: which account of an OpenID Connect provider is which person."""
 
 from datetime import datetime
 
@@ -11,9 +11,9 @@ OPEN = text("ended_at IS NULL")
 
 
 class Identity(Base):
-    """``issuer`` and ``subject`` are the provider's; bound until ``ended_at``, on real time.
+    """A provider's account of a person, bound until ``ended_at``, on real time.
 
-    A subject is one person, and a person one subject of an issuer.
+    ``issuer`` and ``subject`` are the provider's. A subject is one person, and a person one subject of an issuer.
     """
 
     __tablename__ = "identities"

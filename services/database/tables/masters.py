@@ -1,4 +1,4 @@
-"""Tables: Master."""
+"""Masters: what the vault holds of an item, and its replica elsewhere (R6, R14, R15)."""
 
 from datetime import datetime
 from typing import Any
@@ -6,10 +6,13 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Item
 
 
 class Master(Base):
+    """One item's original in the vault; disposed of after ``dispose_after``."""
+
     __tablename__ = "masters"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -25,3 +28,5 @@ class Master(Base):
     dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13)
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
+
+    item: Mapped[Item] = reference()

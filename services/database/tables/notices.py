@@ -1,14 +1,18 @@
-"""Tables: Notice."""
+"""Notices to people: a code and a case, never footage or names (F25, R30)."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
 
 
 class Notice(Base):
+    """One notice to one person, unread while ``read_at`` is empty."""
+
     __tablename__ = "notices"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -18,3 +22,6 @@ class Notice(Base):
     subject_id: Mapped[str | None]
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = reference()
+    application: Mapped[Application | None] = reference()

@@ -1,4 +1,4 @@
-"""Tables: OutboxMessage."""
+"""The outbox: messages to the process, written with the act and published until the process takes them."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from services.database.base import Base, new_id
 
 
 class OutboxMessage(Base):
-    """Open while ``settled_at`` is empty. ``round`` and ``review_id`` say what closing makes it pointless."""
+    """One message of an application's process; open while ``settled_at`` is empty."""
 
     __tablename__ = "outbox"
 

@@ -1,27 +1,16 @@
-"""People, departments, posts, absences and confidentiality agreements: what ``access`` reads (R2, R16, R59)."""
+"""People, departments, posts and absences: who may see and decide (R2, R16)."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
-
-POSTS = (
-    "head",  # of the department: decides the preliminary review; of Security: signs
-    "deputy",  # stands in for the head
-    "member",
-    "security-reviewer",
-    "storage-operator",
-    "manager",  # decides what is important
-    "return-inspector",
-    "supervisor",
-    "administrator",  # sees no footage
-)
+from services.database.base import Base, new_id, reference
 
 
 class Department(Base):
+    """A unit of the organisation; ``superior_id`` names the one above it."""
+
     __tablename__ = "departments"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -30,8 +19,12 @@ class Department(Base):
     kind: Mapped[str]  # business, administration, legal, security, storage, management
     superior_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
 
+    superior: Mapped["Department | None"] = reference(remote_side=id)
+
 
 class Person(Base):
+    """A person with an account; one who left stays, not ``active``."""
+
     __tablename__ = "people"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -48,6 +41,21 @@ class Person(Base):
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     password_set_at: Mapped[datetime | None]
 
+    department: Mapped[Department] = reference()
+
+
+POSTS = (
+    "head",  # of the department: decides the preliminary review; of Security: signs
+    "deputy",  # stands in for the head
+    "member",
+    "security-reviewer",
+    "storage-operator",
+    "manager",  # decides what is important
+    "return-inspector",
+    "supervisor",
+    "administrator",  # sees no footage
+)
+
 
 class Post(Base):
     """One person's post in one department, from ``since`` up to ``until``; given and ended by an administrator."""
@@ -63,6 +71,11 @@ class Post(Base):
     given_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
 
+    person: Mapped[Person] = reference(foreign_keys=person_id)
+    department: Mapped[Department] = reference()
+    giver: Mapped[Person | None] = reference(foreign_keys=given_by)
+    ender: Mapped[Person | None] = reference(foreign_keys=ended_by)
+
 
 class Absence(Base):
     """A time in which others stand in; one that is called off ends where it begins."""
@@ -74,16 +87,3 @@ class Absence(Base):
     since: Mapped[datetime]
     until: Mapped[datetime]
     entered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
-
-
-class Agreement(Base):
-    __tablename__ = "agreements"
-
-    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    version: Mapped[str]
-    signed_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
-    signature: Mapped[dict[str, Any] | None]

@@ -1,4 +1,4 @@
-"""Tables: Preservation."""
+"""Preservations: footage at risk of being overwritten, copied into the quarantine (T4, F1)."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tables: Progress."""
+"""Progress of the work on an item's footage, for the storage office to watch (R31, R32)."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from services.database.base import Base
 
 
 class Progress(Base):
-    """``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing.
+    """The work on one item for one purpose, from the first try until it is done; nothing is decided by it.
 
-    ``share`` is 0 to 1.
+    ``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing. ``share``
+    is 0 to 1.
     """
 
     __tablename__ = "progress"

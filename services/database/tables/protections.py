@@ -1,4 +1,4 @@
-"""Tables: Protection."""
+"""Protections: spans that a recorder was asked not to overwrite (T4, F1, F14)."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from services.database.base import Base, new_id
 
 
 class Protection(Base):
-    """``outcome`` is None while the recorder has not answered; only what it cannot do needs no release.
+    """A span on a recorder's channel; committed before the recorder is asked.
 
-    Recorder and channel are those that were asked, wherever the camera is moved later.
+    ``outcome`` is None while the recorder has not answered; only what it cannot do needs no release. Recorder and
+    channel are those that were asked, wherever the camera is moved later.
     """
 
     __tablename__ = "protections"

@@ -1,4 +1,4 @@
-"""Tables: Reach."""
+"""Reaches: how far back each camera's recordings go, day by day (F33)."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from services.database.base import Base
 
 
 class Reach(Base):
-    """The last measurement of a day (UTC): from the oldest picture to the moment at which it was looked for."""
+    """One camera's last measurement of a day (UTC): its oldest picture, and when that was looked for."""
 
     __tablename__ = "reaches"
 

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
 
 
 class Review(Base):
@@ -28,6 +29,10 @@ class Review(Base):
     claimed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_because: Mapped[str | None]  # decided, or why nobody needs to answer any more
+
+    application: Mapped[Application] = reference()
+    decision: Mapped["Decision | None"] = reference()
+    confirmations: Mapped[list["Confirmation"]] = reference(order_by="Confirmation.confirmed_at")
 
 
 class Decision(Base):
@@ -51,6 +56,8 @@ class Decision(Base):
     form_sha256: Mapped[str]
     statement_sha256: Mapped[str]  # of the canonical decision that was signed
     signature: Mapped[dict[str, Any]]
+
+    review: Mapped[Review] = reference()
 
 
 class Confirmation(Base):

@@ -1,4 +1,4 @@
-"""Tables: SecondFactor, RecoveryCode."""
+"""Second factors (TOTP) and their recovery codes."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from services.database.base import Base, new_id
 
 
 class SecondFactor(Base):
-    """One enrolment. Open to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``; on real time.
+    """One enrolment; to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``, on real time.
 
-    ``last_step`` is the time step of the last code that was taken: none up to it is taken again.
+    ``sealed_secret`` is encrypted with the portal's key. ``last_step`` is the time step of the last code that was
+    accepted: none up to it is accepted again.
     """
 
     __tablename__ = "second_factors"
@@ -26,6 +27,8 @@ class SecondFactor(Base):
 
 
 class RecoveryCode(Base):
+    """A code in place of the second factor, kept as its hash; opens once, for login only."""
+
     __tablename__ = "recovery_codes"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""Tables: Upload."""
+"""Uploads: recordings that are not from cameras, brought by a person as a file (R8, R9)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,14 +10,18 @@ from services.database.base import Base, new_id
 
 
 class Upload(Base):
-    """Announced, then received or abandoned, and in the end removed. ``sha256`` and ``size`` are of the file."""
+    """One file: announced, then received or abandoned, and in the end removed.
+
+    What was received lies sealed in the quarantine and is a camera of a recorder of its own, kind ``upload``.
+    ``sha256`` and ``size`` (bytes) are of the file.
+    """
 
     __tablename__ = "uploads"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
-    source: Mapped[str]  # one of SOURCES
+    source: Mapped[str]  # meeting, training, event, other
     title: Mapped[str]
     occasion: Mapped[str]
     place: Mapped[str]

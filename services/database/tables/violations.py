@@ -1,4 +1,4 @@
-"""Tables: Violation."""
+"""Violations: overdue, loss, discrepancy (R48, R51); a process of its own handles them."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from services.database.base import Base, new_id
 
 
 class Violation(Base):
+    """One breach of a loan's rules, once for each hand-over and kind."""
+
     __tablename__ = "violations"
     __table_args__ = (UniqueConstraint("hand_over_id", "kind"),)
 

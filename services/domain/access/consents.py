@@ -10,6 +10,7 @@ from typing import Any
 
 import rfc8785
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from services.database.tables.consents import Consent, Consultation
 from services.database.unit_of_work import UnitOfWork
@@ -51,10 +52,9 @@ def agreed_on(uow: UnitOfWork, application_id: str, sha256: str) -> Consultation
 
 
 def answers(uow: UnitOfWork, consultation: Consultation) -> Sequence[Consent]:
-    """The departments' answers, those still open among them, by department."""
-    return uow.session.scalars(
-        select(Consent).where(Consent.consultation_id == consultation.id).order_by(Consent.department_id)
-    ).all()
+    """The departments' answers, those still open among them, by department, with their departments."""
+    query = select(Consent).where(Consent.consultation_id == consultation.id).options(joinedload(Consent.department))
+    return uow.session.scalars(query.order_by(Consent.department_id)).all()
 
 
 def end_open(uow: UnitOfWork, application_id: str, because: str) -> Consultation | None:

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, String, event, literal, null, select, union_all
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Revision
-from services.database.tables.archive import Return
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Absence, Agreement, Department, Person, Post
+from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
@@ -60,13 +61,27 @@ def forget(uow: UnitOfWork) -> None:
 
 
 def posts_of(uow: UnitOfWork, person_id: str) -> list[Post]:
-    """The posts that the person holds now, plain membership among them."""
-    return list(uow.session.scalars(select(Post).where(Post.person_id == person_id, *held_now(uow)).order_by(Post.id)))
+    """The posts that the person holds now, plain membership among them, with their departments."""
+    return posts_of_all(uow, [person_id])[person_id]
+
+
+def posts_of_all(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> dict[str, list[Post]]:
+    """As ``posts_of``, of each of the people by id, in one statement."""
+    found: dict[str, list[Post]] = defaultdict(list)
+    query = select(Post).where(Post.person_id.in_(person_ids), *held_now(uow)).options(joinedload(Post.department))
+    for post in uow.session.scalars(query.order_by(Post.id)):
+        found[post.person_id].append(post)
+    return found
 
 
 def absent(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the person, who may be a plain member, is entered as absent now."""
     return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
+
+
+def absent_of(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
+    """Those of the people, plain members among them, who are entered as absent now."""
+    return set(uow.session.scalars(_absent(uow).where(Absence.person_id.in_(person_ids))))
 
 
 def agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> set[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
-from services.database.tables.lock_out import WrongSignIn
+from services.database.tables.login_failures import LoginFailure
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -55,14 +55,14 @@ def count(uow: UnitOfWork, person: Person, action: str, **detail: str) -> bool:
 def count_nobody(uow: UnitOfWork, login: str, address: str) -> bool:
     """Count a name that nobody has; True when it is locked as an account would be: no try tells who exists."""
     audit_trail.record(uow, "sign-in-refused", "address", address)
-    uow.session.add(WrongSignIn(address=_nobody(login), at=uow.real_now))
+    uow.session.add(LoginFailure(address=_nobody(login), at=uow.real_now))
     return _wrong_from(uow, _nobody(login)) >= WRONG_BEFORE_LOCK
 
 
 def count_address(uow: UnitOfWork, address: str) -> None:
     """Count a failure of this address, and forget the old ones of all."""
-    uow.session.execute(delete(WrongSignIn).where(WrongSignIn.at < uow.real_now - WINDOW))
-    uow.session.add(WrongSignIn(address=address, at=uow.real_now))
+    uow.session.execute(delete(LoginFailure).where(LoginFailure.at < uow.real_now - WINDOW))
+    uow.session.add(LoginFailure(address=address, at=uow.real_now))
 
 
 def open_again(uow: UnitOfWork, person: Person) -> None:
@@ -86,5 +86,5 @@ def _nobody(login: str) -> str:
 
 
 def _wrong_from(uow: UnitOfWork, address: str) -> int:
-    query = select(func.count()).where(WrongSignIn.address == address, WrongSignIn.at > uow.real_now - WINDOW)
+    query = select(func.count()).where(LoginFailure.address == address, LoginFailure.at > uow.real_now - WINDOW)
     return uow.session.scalar(query) or 0

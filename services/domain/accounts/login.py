@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import identities, lockout, passwords, second_factors, sessions
 from services.domain.accounts.identities import Vouched
@@ -192,7 +192,7 @@ def _give_code(uow: UnitOfWork, token: str, browser: str, code: str) -> SignedIn
     return _next(uow, row, person)
 
 
-def _next(uow: UnitOfWork, row: SignIn, person: Person) -> SignedIn:
+def _next(uow: UnitOfWork, row: LoginSession, person: Person) -> SignedIn:
     """The session after a step: whole, or waiting for the next one; under another token in any case."""
     step = _step(uow, person, code_given=True)
     signed_in = sessions.renew(uow, row, step)
@@ -211,7 +211,7 @@ def _step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str | None:
     return None
 
 
-def _whole(uow: UnitOfWork, person: Person, row: SignIn) -> None:
+def _whole(uow: UnitOfWork, person: Person, row: LoginSession) -> None:
     """Only now the count begins anew: a right password alone must not buy further tries at the code.
 
     Only now a provider's subject is bound, too: a name alone must not keep out whom it belongs to.
@@ -224,7 +224,7 @@ def _whole(uow: UnitOfWork, person: Person, row: SignIn) -> None:
     audit_trail.record(uow, "signed-in", "person", person.id, address=row.address or "unknown", **by)
 
 
-def _acting(uow: UnitOfWork, row: SignIn) -> Person:
+def _acting(uow: UnitOfWork, row: LoginSession) -> Person:
     """The person of a half session, locked, who acts from here on; Refused where the session has ended meanwhile."""
     uow.actor = Actor("person", row.person_id)
     person = uow.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import joinedload
 
 from services.database.base import new_id
 from services.database.tables.people import Person, Post
@@ -82,8 +83,10 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
 
 
 def of(uow: UnitOfWork, person_id: str) -> list[Post]:
-    """All posts of the person, past and coming ones too; the latest first."""
-    return list(uow.session.scalars(select(Post).where(Post.person_id == person_id).order_by(Post.since.desc())))
+    """All posts of the person, past and coming ones too, with departments and who gave and ended them; latest first."""
+    loaded = (joinedload(Post.department), joinedload(Post.giver), joinedload(Post.ender))
+    query = select(Post).where(Post.person_id == person_id).options(*loaded)
+    return list(uow.session.scalars(query.order_by(Post.since.desc())))
 
 
 def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:

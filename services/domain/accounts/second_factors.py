@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from services.database.base import new_id
 from services.database.tables.people import Person
@@ -46,6 +46,14 @@ class State:
 def enrolled(uow: UnitOfWork, person_id: str) -> SecondFactor | None:
     """The second factor that the person has, or None."""
     return _latest(uow, person_id, confirmed=True)
+
+
+def enrolled_of(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
+    """Those of the people who have a second factor."""
+    query = select(SecondFactor.person_id).where(
+        SecondFactor.person_id.in_(person_ids), SecondFactor.confirmed_at.is_not(None), SecondFactor.ended_at.is_(None)
+    )
+    return set(uow.session.scalars(query))
 
 
 def required(uow: UnitOfWork, person_id: str) -> bool:

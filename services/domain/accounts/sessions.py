@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select, update
 
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
@@ -48,7 +48,7 @@ def begin(
     """A new session with a fresh token; whole, or half where a step is left."""
     token, now = secrets.token_urlsafe(32), uow.real_now
     uow.session.add(
-        SignIn(
+        LoginSession(
             token_sha256=_sha256(token),
             person_id=person.id,
             created_at=now,
@@ -79,7 +79,7 @@ def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
     return person
 
 
-def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> SignIn:
+def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
     """The half session that waits for one of these steps; Refused with 401 otherwise."""
     row, _ = _live(uow, token, browser)
     if row.waits_for not in steps:
@@ -88,12 +88,12 @@ def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> SignIn:
     return row
 
 
-def current(uow: UnitOfWork, token: str) -> SignIn:
+def current(uow: UnitOfWork, token: str) -> LoginSession:
     """The row of the session that acts."""
-    return uow.session.get_one(SignIn, _sha256(token))
+    return uow.session.get_one(LoginSession, _sha256(token))
 
 
-def renew(uow: UnitOfWork, row: SignIn, waits_for: str | None) -> SignedIn:
+def renew(uow: UnitOfWork, row: LoginSession, waits_for: str | None) -> SignedIn:
     """The same session under another token; the old one is over."""
     row.ended_at = uow.real_now
     person = uow.session.get_one(Person, row.person_id)
@@ -108,7 +108,7 @@ def renew(uow: UnitOfWork, row: SignIn, waits_for: str | None) -> SignedIn:
 
 def sign_out(uow: UnitOfWork, token: str) -> str | None:
     """End a session, whole or half; the issuer that had vouched for it. Nothing when it is over already."""
-    row = uow.session.get(SignIn, _sha256(token))
+    row = uow.session.get(LoginSession, _sha256(token))
     if row is None or row.ended_at is not None:
         return None
     row.ended_at = uow.real_now
@@ -116,23 +116,25 @@ def sign_out(uow: UnitOfWork, token: str) -> str | None:
     return row.issuer
 
 
-def mine(uow: UnitOfWork) -> list[SignIn]:
+def mine(uow: UnitOfWork) -> list[LoginSession]:
     """The acting person's open sessions, the one used last first."""
-    return list(uow.session.scalars(_open_of(uow, uow.actor.id).order_by(SignIn.last_seen_at.desc())))
+    return list(uow.session.scalars(_open_of(uow, uow.actor.id).order_by(LoginSession.last_seen_at.desc())))
 
 
-def before(uow: UnitOfWork, token: str) -> SignIn | None:
+def before(uow: UnitOfWork, token: str) -> LoginSession | None:
     """The whole session that the acting person opened before this one: the last sign-in."""
     row = current(uow, token)
-    earlier = select(SignIn).where(
-        SignIn.person_id == row.person_id, SignIn.waits_for.is_(None), SignIn.created_at < row.created_at
+    earlier = select(LoginSession).where(
+        LoginSession.person_id == row.person_id,
+        LoginSession.waits_for.is_(None),
+        LoginSession.created_at < row.created_at,
     )
-    return uow.session.scalar(earlier.order_by(SignIn.created_at.desc()).limit(1))
+    return uow.session.scalar(earlier.order_by(LoginSession.created_at.desc()).limit(1))
 
 
 def end_one(uow: UnitOfWork, sign_in_id: str) -> None:
     """The acting person ends one of their own sessions; NotFound for those of others."""
-    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(SignIn.id == sign_in_id))
+    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(LoginSession.id == sign_in_id))
     if row is None:
         raise NotFound("登录会话", "session", sign_in_id)
     row.ended_at = uow.real_now
@@ -141,9 +143,9 @@ def end_one(uow: UnitOfWork, sign_in_id: str) -> None:
 
 def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
     """End the person's sessions, but the one of this token; how many there were."""
-    rows = update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None))
+    rows = update(LoginSession).where(LoginSession.person_id == person_id, LoginSession.ended_at.is_(None))
     if but is not None:
-        rows = rows.where(SignIn.token_sha256 != _sha256(but))
+        rows = rows.where(LoginSession.token_sha256 != _sha256(but))
     return uow.session.execute(rows.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # of an UPDATE
 
 
@@ -151,9 +153,9 @@ def signed_out() -> Refused:
     return Refused("signed-out", "您尚未登录或登录已过期，请登录。", "You are not signed in: sign in.", status=401)
 
 
-def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[SignIn, Person]:
-    query = select(SignIn, Person).join(Person, Person.id == SignIn.person_id)
-    found = uow.session.execute(query.where(SignIn.token_sha256 == _sha256(token))).one_or_none()
+def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:
+    query = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id)
+    found = uow.session.execute(query.where(LoginSession.token_sha256 == _sha256(token))).one_or_none()
     if found is None:
         raise signed_out()
     row, person = found
@@ -167,18 +169,18 @@ def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[SignIn, Person]:
     return row, person
 
 
-def _seen(uow: UnitOfWork, row: SignIn) -> None:
+def _seen(uow: UnitOfWork, row: LoginSession) -> None:
     if uow.real_now - row.last_seen_at >= SEEN_EVERY:
         row.last_seen_at = uow.real_now
 
 
-def _open_of(uow: UnitOfWork, person_id: str) -> Select[SignIn]:
-    return select(SignIn).where(
-        SignIn.person_id == person_id,
-        SignIn.ended_at.is_(None),
-        SignIn.waits_for.is_(None),
-        SignIn.expires_at > uow.real_now,
-        SignIn.last_seen_at > uow.real_now - IDLE,
+def _open_of(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:
+    return select(LoginSession).where(
+        LoginSession.person_id == person_id,
+        LoginSession.ended_at.is_(None),
+        LoginSession.waits_for.is_(None),
+        LoginSession.expires_at > uow.real_now,
+        LoginSession.last_seen_at > uow.real_now - IDLE,
     )
 
 

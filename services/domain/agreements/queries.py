@@ -8,7 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from services.database.listing import EVERYTHING, Listing
-from services.database.tables.people import Agreement, Department, Person
+from services.database.tables.agreements import Agreement
+from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.people import Agreement, Department, Person
+from services.database.tables.agreements import Agreement
+from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof

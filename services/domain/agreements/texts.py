@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from services.database.tables.agreement_texts import AgreementText
+from services.database.tables.agreements import AgreementText
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators

@@ -239,7 +239,7 @@ def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -
         return []
     return [
         {
-            "department": _department(uow.session.get_one(Department, one.department_id)),
+            "department": _department(one.department),
             "by": _person(uow, one.person_id),
             "at": None if one.answered_at is None else one.answered_at.isoformat(),
             "form": consultation.sha256,

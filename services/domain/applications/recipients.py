@@ -3,7 +3,7 @@
 The system opens copies to the custodian alone. Who is not on the list is not shown them either.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -26,9 +26,18 @@ class Recipient:
 
 def of(uow: UnitOfWork, application: Application) -> list[Recipient]:
     """Whom the application names, as things are now: no more those who have left since."""
-    active = [person for person in _named(uow, application) if person.active]
-    agreed = access_queries.agreed(uow, [person.id for person in active])
-    return [Recipient(person.id, person.name, person.id in agreed) for person in active]
+    return of_all(uow, [application])[application.id]
+
+
+def of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, list[Recipient]]:
+    """As ``of``, of each of the applications by id, in two statements."""
+    named = dict.fromkeys(person_id for one in applications for person_id in one.recipients)
+    active = {person.id: person for person in known(uow, named) if person.active}
+    agreed = access_queries.agreed(uow, active.keys())
+    return {
+        one.id: [Recipient(i, active[i].name, i in agreed) for i in one.recipients if i in active]
+        for one in applications
+    }
 
 
 def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
-from services.database.tables.people import Agreement
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -65,7 +65,9 @@ def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Ite
 
 
 def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
-    return {item.id: uow.session.get_one(Camera, item.camera_id) for item in items}
+    found = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
+    cameras = {camera.id: camera for camera in found}
+    return {item.id: cameras[item.camera_id] for item in items}
 
 
 def _subjects(application: Application) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from services.database.tables.checkpoints import AuditCheckpoint
+from services.database.tables.audit import AuditCheckpoint
 from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit.checkpoints import Due

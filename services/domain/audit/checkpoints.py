@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from services.database.tables.audit import AuditEvent
-from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import tree
 from services.domain.audit.tree import STANDS_STILL

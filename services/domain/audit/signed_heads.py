@@ -9,8 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from services.database.tables.audit import AuditEvent
-from services.database.tables.checkpoints import AuditAnchor, AuditCheckpoint
+from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.domain.audit.checkpoint_publisher import BUCKET, FOLDER
 from services.domain.audit.verification import Head
 from services.runtime.errors import Fatal

@@ -12,8 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from services.database.tables.audit import AuditEvent
-from services.database.tables.audit_tree import AuditNode
+from services.database.tables.audit import AuditEvent, AuditNode
 from services.domain.audit import rows as audit_rows
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 from services.verifier.notes import Checkpoint

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent
 from services.database.tables.copies import Copy
@@ -15,6 +14,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Department
+from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Decision, Finding, Review
 from services.database.tables.violations import Violation
 from services.domain.access import queries as access_queries

@@ -7,13 +7,13 @@ from typing import Any, Literal
 from sqlalchemy import Select, select
 
 from services.database.tables.applications import Item
-from services.database.tables.archive import Inspection, Return
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
+from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility

@@ -9,19 +9,19 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application, Item, Revision
-from services.database.tables.archive import ArchiveEntry
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Copy
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department, Person
 from services.database.tables.preservations import Preservation
+from services.database.tables.process_steps import ProcessStep
+from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
-from services.database.tables.steps import Step
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
@@ -148,13 +148,13 @@ class CaseRows:
         return [row for row in self.consents if row[0].id == self.consents[0][0].id]
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ProcessStep]:
         """Of every process instance that worked for the case, oldest first."""
-        query = select(Step).where(Step.application_id == self.application.id)
-        return list(self.uow.session.scalars(query.order_by(Step.began_at, Step.element_instance_key)))
+        query = select(ProcessStep).where(ProcessStep.application_id == self.application.id)
+        return list(self.uow.session.scalars(query.order_by(ProcessStep.began_at, ProcessStep.element_instance_key)))
 
     @property
-    def own_steps(self) -> list[Step]:
+    def own_steps(self) -> list[ProcessStep]:
         """Of the case's own process instance and of the reviews that it called."""
         instances = {self.application.process_instance_key, *(row.review.process_instance_key for row in self.reviews)}
         return [step for step in self.steps if step.process_instance_key in instances]

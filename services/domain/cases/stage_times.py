@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from services.database.tables.applications import Application
+from sqlalchemy import Select
+from sqlalchemy.orm import joinedload, subqueryload
+
+from services.database.tables.applications import Application, Revision
+from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
-from services.domain.cases.rows import CaseRows
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Model
 
@@ -21,6 +24,11 @@ OTHER_STAGES = {
     "Task_EncryptCopy": "issuing",
     "Task_AwaitReturn": "in-use",
 }
+
+# What a timeline reads of them; their forms and signatures are long.
+DECISION = (Decision.round, Decision.outcome, Decision.decided_at)
+FINDING = (Finding.round, Finding.check, Finding.severity, Finding.found_at)
+REVISION = (Revision.round, Revision.submitted_at)
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ def stage_times(
         query = query.where(Application.department_id == department_id)
     took: dict[str, list[timedelta]] = {}
     lasting: dict[str, int] = {}
-    for application in uow.session.scalars(query):
-        for stage, stay in _stages(CaseRows(uow, application), models[timeline.MAIN]):
+    for history in _histories(uow, query):
+        for stage, stay in _stages(history, models[timeline.MAIN]):
             if not since <= stay.since < until:
                 continue
             took.setdefault(stage, [])
@@ -73,8 +81,29 @@ def order() -> tuple[str, ...]:
     )
 
 
-def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, timeline.Stay]]:
-    for stay in timeline.main_stays(rows, model):
+def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline.History]:
+    """The history of each case of the query: six statements, however many cases there are."""
+    loaded = query.options(
+        joinedload(Application.hand_over),
+        subqueryload(Application.reviews).joinedload(Review.decision).load_only(*DECISION),
+        subqueryload(Application.steps),
+        subqueryload(Application.findings).load_only(*FINDING),
+        subqueryload(Application.revisions).load_only(*REVISION),
+    )
+    for application in uow.session.scalars(loaded):
+        yield timeline.History(
+            application=application,
+            reviews=application.reviews,
+            decisions=[review.decision for review in application.reviews if review.decision is not None],
+            steps=application.steps,
+            findings=application.findings,
+            revisions=application.revisions,
+            hand_over=application.hand_over,
+        )
+
+
+def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Stay]]:
+    for stay in timeline.main_stays(history, model):
         element = model.elements.get(stay.element_id)
         stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
         if stage is not None:

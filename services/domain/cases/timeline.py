@@ -4,13 +4,15 @@ The books know when work was done (steps), when people were asked (reviews), whe
 copies were out; the model knows what lies around and between (docs/process.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.database.tables.applications import Application
-from services.database.tables.steps import Step
+from services.database.tables.applications import Application, Revision
+from services.database.tables.custody import HandOver
+from services.database.tables.process_steps import ProcessStep
+from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
@@ -40,6 +42,25 @@ class Stay:
     review_id: str | None = None
     item_id: str | None = None
     attempts: int = 1
+
+
+@dataclass(frozen=True)
+class History:
+    """The rows of one case that say how it went through its main process."""
+
+    application: Application
+    reviews: Sequence[Review]
+    decisions: Sequence[Decision]
+    steps: Sequence[ProcessStep]
+    findings: Sequence[Finding]
+    revisions: Sequence[Revision]
+    hand_over: HandOver | None
+
+    @property
+    def own_steps(self) -> list[ProcessStep]:
+        """Of the case's own process instance and of the reviews that it called."""
+        instances = {self.application.process_instance_key, *(review.process_instance_key for review in self.reviews)}
+        return [step for step in self.steps if step.process_instance_key in instances]
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,7 @@ def of_case(uow: UnitOfWork, application_id: str, models: Mapping[str, Model]) -
 def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Standing:
     """As ``of_case``, of rows that are read."""
     application, now = rows.application, rows.uow.now
-    stays = main_stays(rows, models[MAIN])
+    stays = main_stays(_history(rows), models[MAIN])
     waiting = application.closed_at is None and rows.head.in_transit
     # the engine classifies by itself, and the book has it once something rests on it
     classified = [CLASSIFICATION] if application.importance is not None else []
@@ -135,16 +156,28 @@ def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) 
     return Standing(models[REVIEW], _markers(models[REVIEW], stays, rows.uow.now))
 
 
-def main_stays(rows: CaseRows, model: Model) -> list[Stay]:
+def _history(rows: CaseRows) -> History:
+    return History(
+        application=rows.application,
+        reviews=[row.review for row in rows.reviews],
+        decisions=[row.decision for row in rows.reviews if row.decision is not None],
+        steps=rows.steps,
+        findings=rows.findings,
+        revisions=rows.revisions,
+        hand_over=rows.head.hand_over,
+    )
+
+
+def main_stays(history: History, model: Model) -> list[Stay]:
     """Everything that the books know of the case's way through its main process, oldest first."""
-    application = rows.application
+    application = history.application
     if application.submitted_at is None:
         return []
     stays = [_submission(application)]
-    stays += [_worked(step, application) for step in rows.own_steps if step.process_id == model.process_id]
-    stays += _reviews(rows, model)
-    stays += _corrections(rows)
-    hand_over = rows.head.hand_over
+    stays += [_worked(step, application) for step in history.own_steps if step.process_id == model.process_id]
+    stays += _reviews(history, model)
+    stays += _corrections(history)
+    hand_over = history.hand_over
     if hand_over is not None and hand_over.accepted_at is not None:
         back = hand_over.returned_at or hand_over.lost_at
         until = back or application.closed_at
@@ -186,7 +219,7 @@ def _submission(application: Application) -> Stay:
     return Stay(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
 
 
-def _worked(step: Step, application: Application) -> Stay:
+def _worked(step: ProcessStep, application: Application) -> Stay:
     until = step.ended_at or application.closed_at
     return Stay(
         step.element_id,
@@ -199,10 +232,10 @@ def _worked(step: Step, application: Application) -> Stay:
     )
 
 
-def _reviews(rows: CaseRows, model: Model) -> list[Stay]:
-    application = rows.application
+def _reviews(history: History, model: Model) -> list[Stay]:
+    application = history.application
     stays = []
-    for review in (row.review for row in rows.reviews):
+    for review in history.reviews:
         call = model.of_stage(review.stage)
         if call is None:
             continue
@@ -212,30 +245,29 @@ def _reviews(rows: CaseRows, model: Model) -> list[Stay]:
     return stays
 
 
-def _corrections(rows: CaseRows) -> list[Stay]:
+def _corrections(history: History) -> list[Stay]:
     """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
-    decisions = [row.decision for row in rows.reviews if row.decision is not None]
-    returned = {one.round: one.decided_at for one in decisions if one.outcome == "returned"}
+    returned = {one.round: one.decided_at for one in history.decisions if one.outcome == "returned"}
     incomplete = {
         one.round: one.found_at
-        for one in rows.findings
+        for one in history.findings
         if one.check == "preliminary-review" and one.severity == "blocks"
     }
-    corrected = {one.round: one.submitted_at for one in rows.revisions}
+    corrected = {one.round: one.submitted_at for one in history.revisions}
     stays = []
     for round_, since in sorted({**incomplete, **returned}.items()):
         until = corrected.get(round_ + 1)
         whole = until is not None
         if until is None:
-            until = _given_up(rows, since)
+            until = _given_up(history, since)
         stays.append(Stay(CORRECTION, since, until, "waiting", whole=whole))
     return stays
 
 
-def _given_up(rows: CaseRows, since: datetime) -> datetime | None:
+def _given_up(history: History, since: datetime) -> datetime | None:
     """When the wait for a correction ended without one; None while it lasts."""
-    expired = (step.began_at for step in rows.steps if step.element_id == EXPIRY and step.began_at >= since)
-    return next(expired, None) or rows.application.withdrawn_at or rows.application.closed_at
+    expired = (step.began_at for step in history.steps if step.element_id == EXPIRY and step.began_at >= since)
+    return next(expired, None) or history.application.withdrawn_at or history.application.closed_at
 
 
 def _markers(model: Model, stays: Iterable[Stay], now: datetime, known: Iterable[str] = ()) -> tuple[Marker, ...]:

@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
+from services.database.tables.returns import ArchiveEntry
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents

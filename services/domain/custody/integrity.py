@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import ArchiveEntry
 from services.database.tables.custody import HandOver
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
+from services.database.tables.returns import ArchiveEntry
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import integrity
 from services.domain.custody.integrity import Due

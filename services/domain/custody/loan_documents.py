@@ -6,20 +6,21 @@ Each is written once, at its moment, from the books alone; names stand beside id
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
-from services.database.tables.archive import Inspection, Return
-from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
+from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import recipients
 from services.domain.custody import copies, log
 from services.domain.documents import service as document_service
-from services.domain.retrieval.records import record_of, release_of
+from services.domain.retrieval.records import release_of
 from services.domain.stages.catalogue import STAGES
 
 # What the custodian has before the eyes when signing, as the page of the receipt shows it.
@@ -105,18 +106,19 @@ def _loan(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dic
         "custodian": _person(uow, hand_over.custodian_id),
         "useDays": hand_over.use_days,
         **{name: moment.isoformat() if moment else None for name, moment in told.items()},
-        "copies": [_copy(uow, copy) for copy in _copies(uow, hand_over)],
+        "copies": [_copy(copy) for copy in _copies(uow, hand_over)],
     }
 
 
 def _copies(uow: UnitOfWork, hand_over: HandOver) -> list[Copy]:
-    return [copy for copy in copies.of_application(uow, hand_over.application_id) if copy.hand_over_id == hand_over.id]
+    """Those that were not discarded, oldest first, with what a document says of their items."""
+    of_item = joinedload(Copy.item).options(joinedload(Item.camera), selectinload(Item.retrieval_record))
+    query = select(Copy).where(Copy.hand_over_id == hand_over.id, Copy.discarded_at.is_(None)).options(of_item)
+    return list(uow.session.scalars(query.order_by(Copy.made_at, Copy.id)))
 
 
-def _copy(uow: UnitOfWork, copy: Copy) -> dict[str, Any]:
-    item = uow.session.get_one(Item, copy.item_id)
-    camera = uow.session.get_one(Camera, item.camera_id)
-    record = record_of(uow, item.id)
+def _copy(copy: Copy) -> dict[str, Any]:
+    item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     return {
         "id": copy.id,
         "position": item.position,

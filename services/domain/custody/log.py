@@ -34,15 +34,6 @@ def mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
     return hand_over
 
 
-def all_mine(uow: UnitOfWork) -> list[HandOver]:
-    """The acting person's hand-overs, the newest first."""
-    return list(
-        uow.session.scalars(
-            select(HandOver).where(HandOver.custodian_id == uow.actor.id).order_by(HandOver.offered_at.desc())
-        )
-    )
-
-
 def append(
     uow: UnitOfWork,
     hand_over: HandOver,

@@ -6,26 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from services.database.listing import EVERYTHING, Listing
-from services.database.tables.applications import Application, Item
-from services.database.tables.archive import Return
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy, Download
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
+from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
-from services.domain.applications import forms, recipients
+from services.domain.applications import recipients
 from services.domain.applications.recipients import Recipient
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies
 from services.domain.custody import log as custody_log
-from services.domain.custody.grants import of_hand_over
-from services.domain.retrieval.records import record_of
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 
@@ -123,7 +121,8 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
 
 def mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[HandOverView]:
     """The acting person's hand-overs, the most urgent first; searched in number and purpose."""
-    views = in_order(_view(uow, row) for row in custody_log.all_mine(uow))
+    query = select(HandOver).where(HandOver.custodian_id == uow.actor.id).order_by(HandOver.offered_at.desc())
+    views = in_order(_views(uow, query))
     rank = {view.hand_over.id: place for place, view in enumerate(views)}
     columns: dict[str, Callable[[HandOverView], Any]] = {
         "urgency": lambda view: rank[view.hand_over.id],
@@ -162,13 +161,13 @@ def one(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """One of the acting person's hand-overs; NotFound for everybody else."""
     hand_over = custody_log.mine(uow, hand_over_id)
     audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    return _view(uow, hand_over)
+    [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
+    return view
 
 
 def of_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, CopyView]:
     """A copy that the acting person is custodian of, with its hand-over; NotFound for everybody else."""
-    copy = uow.session.get(Copy, copy_id)
-    hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
+    hand_over = uow.session.scalar(select(HandOver).join(HandOver.copies).where(Copy.id == copy_id))
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
         raise NotFound("副本", "copy", copy_id)
     view = one(uow, hand_over.id)
@@ -193,37 +192,46 @@ def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     )
 
 
-def _view(uow: UnitOfWork, hand_over: HandOver) -> HandOverView:
-    application = uow.session.get_one(Application, hand_over.application_id)
-    revision = forms.current_revision(uow, application.id)
-    grants = of_hand_over(uow, hand_over.id)
-    held = uow.session.scalars(select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id))
-    return HandOverView(
-        hand_over=hand_over,
-        number=application.number or "",
-        state=state_of(hand_over, uow.now),
-        purpose=application.purpose,
-        way_of_use=application.granted_way_of_use or "view",
-        place_of_use=application.place_of_use or "",
-        recipients=recipients.of(uow, application),
-        form_sha256=revision.sha256 if revision else "",
-        conditions_version=hand_over.conditions_version or uow.rules.policy_version,
-        agreed=access_queries.valid_agreement(uow, hand_over.custodian_id) is not None,
-        signs_with=signature_signing.methods(uow, STAGES["receipt"].level),
-        copies=[
-            _copy(uow, copy, [grant.action for grant in grants if grant.copy_id == copy.id and grant.ended_at is None])
-            for copy in held
-        ],
-        downloads=copies.downloads_of(uow, hand_over.id),
-        given_back=uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id)),
+def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
+    """The acting person's hand-overs of the query, in its order; as many statements for one as for a hundred."""
+    newest_form = selectinload(Application.revisions).load_only(Revision.round, Revision.sha256)
+    of_item = joinedload(Copy.item).options(
+        joinedload(Item.camera).joinedload(Camera.recorder), selectinload(Item.retrieval_record)
     )
+    hand_overs = uow.session.scalars(
+        query.options(
+            joinedload(HandOver.application).options(newest_form),
+            joinedload(HandOver.given_back),
+            selectinload(HandOver.copies).options(of_item, selectinload(Copy.grants)),
+            selectinload(HandOver.downloads),
+        )
+    ).all()
+    named = recipients.of_all(uow, [one.application for one in hand_overs])
+    agreed = access_queries.valid_agreement(uow, uow.actor.id) is not None
+    signs_with = signature_signing.methods(uow, STAGES["receipt"].level)
+    return [
+        HandOverView(
+            hand_over=hand_over,
+            number=(application := hand_over.application).number or "",
+            state=state_of(hand_over, uow.now),
+            purpose=application.purpose,
+            way_of_use=application.granted_way_of_use or "view",
+            place_of_use=application.place_of_use or "",
+            recipients=named[application.id],
+            form_sha256=application.revisions[-1].sha256 if application.revisions else "",
+            conditions_version=hand_over.conditions_version or uow.rules.policy_version,
+            agreed=agreed,
+            signs_with=signs_with,
+            copies=[_copy(copy) for copy in hand_over.copies],
+            downloads=hand_over.downloads,
+            given_back=hand_over.given_back,
+        )
+        for hand_over in hand_overs
+    ]
 
 
-def _copy(uow: UnitOfWork, copy: Copy, actions: list[str]) -> CopyView:
-    item = uow.session.get_one(Item, copy.item_id)
-    camera = uow.session.get_one(Camera, item.camera_id)
-    recorder = uow.session.get_one(Recorder, camera.recorder_id)
-    record = record_of(uow, item.id)
+def _copy(copy: Copy) -> CopyView:
+    item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     coverage = copy.sealed["coverage"]
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
@@ -234,8 +242,8 @@ def _copy(uow: UnitOfWork, copy: Copy, actions: list[str]) -> CopyView:
         camera_en=camera.name_en,
         place_zh=camera.place_zh,
         place_en=camera.place_en,
-        site=recorder.site,
-        recorder=recorder.name,
+        site=camera.recorder.site,
+        recorder=camera.recorder.name,
         recorder_clock=json.loads(record.content).get("recorderClock", {}) if record else {},
         record_number=record.number if record else "",
         zone=item.zone,
@@ -244,5 +252,5 @@ def _copy(uow: UnitOfWork, copy: Copy, actions: list[str]) -> CopyView:
         outcome=copy.sealed["outcome"],
         coverage={name: coverage[name] for name in shown},
         fragments=copy.sealed["fragments"],
-        actions=actions,
+        actions=[grant.action for grant in copy.grants if grant.ended_at is None],
     )

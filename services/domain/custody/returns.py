@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.archive import Inspection, Return
+from services.database.tables.returns import Inspection, Return
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof

@@ -6,8 +6,8 @@ Waits for people have no row here: their beginning and end are in the books of r
 from dataclasses import dataclass
 
 from services.database.tables.applications import Application
+from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
-from services.database.tables.steps import Step
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime.jobs.journal import JournalledJob
 
@@ -38,7 +38,7 @@ def begin(uow: UnitOfWork, work: Work) -> None:
     application_id = _case_of(uow, work)
     if application_id is not None:
         uow.session.add(
-            Step(
+            ProcessStep(
                 element_instance_key=work.element_instance_key,
                 application_id=application_id,
                 process_id=work.process_id,
@@ -98,8 +98,8 @@ def _text(job: JournalledJob, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _locked(uow: UnitOfWork, work: Work) -> Step | None:
-    return uow.session.get(Step, work.element_instance_key, with_for_update=True)
+def _locked(uow: UnitOfWork, work: Work) -> ProcessStep | None:
+    return uow.session.get(ProcessStep, work.element_instance_key, with_for_update=True)
 
 
 def _case_of(uow: UnitOfWork, work: Work) -> str | None:

@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, true
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
-from services.database.tables.attempts import UploadAttempt
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, Retryable

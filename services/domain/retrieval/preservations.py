@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera
@@ -28,14 +29,10 @@ class Need:
 
 
 def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
-    """The items that the application asks for in its present round, by position."""
-    return list(
-        uow.session.scalars(
-            select(Item)
-            .where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
-            .order_by(Item.position)
-        )
-    )
+    """The items that the application asks for in its present round, by position, with cameras and recorders."""
+    query = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
+    loaded = query.options(joinedload(Item.camera).joinedload(Camera.recorder))
+    return list(uow.session.scalars(loaded.order_by(Item.position)))
 
 
 def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
@@ -61,23 +58,23 @@ def needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
     """How many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
     for item in items_in_scope(uow, application_id):
-        camera = uow.session.get_one(Camera, item.camera_id)
+        camera = item.camera
         asked = Span(item.asked_start, item.asked_end)
         if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in held(uow, item.id)):
             preserved += 1
         elif not camera.overwritten:
             continue  # it lies in the quarantine since it was brought
         elif uow.rules.preserve == "always" or (uow.rules.preserve == "at-risk" and at_risk(uow, camera, asked.start)):
-            open_needs.append(Need(item.id, asked, measurements.source_of(uow, item)))
+            open_needs.append(Need(item.id, asked, measurements.source(camera, camera.recorder)))
     return preserved, open_needs
 
 
 def not_asked(uow: UnitOfWork, application_id: str) -> list[Need]:
     """The items whose recorder has not said yet what it has of them as they are asked for now."""
     return [
-        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source_of(uow, item))
+        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source(item.camera, item.camera.recorder))
         for item in items_in_scope(uow, application_id)
-        if item.promised is None and uow.session.get_one(Camera, item.camera_id).overwritten
+        if item.promised is None and item.camera.overwritten
     ]
 
 
@@ -161,5 +158,6 @@ def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preserva
 
 def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurements.Source]:
     """One camera of each recorder that the application's items are on."""
-    sources = (measurements.source_of(uow, item) for item in items_in_scope(uow, application_id))
+    cameras = (item.camera for item in items_in_scope(uow, application_id))
+    sources = (measurements.source(camera, camera.recorder) for camera in cameras)
     return list({source.recorder_id: source for source in sources if not source.brought}.values())

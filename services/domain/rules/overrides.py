@@ -7,7 +7,7 @@ from typing import NoReturn
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from services.database.tables.rule_book import RuleChange
+from services.database.tables.rule_changes import RuleChange
 from services.domain.rules.catalogue import RULES
 from services.runtime.logs import get_logger
 from services.runtime.rules import Rules

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.people import Person
-from services.database.tables.rule_book import RuleChange
+from services.database.tables.rule_changes import RuleChange
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail

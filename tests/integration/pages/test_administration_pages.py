@@ -11,7 +11,7 @@ from review_pages import HOSTILE, Lens, text_of
 
 from services.app.doctor import Line
 from services.database.tables.cameras import Camera, Recorder
-from services.database.tables.rule_book import RuleChange
+from services.database.tables.rule_changes import RuleChange
 from services.domain.notifications.deliveries import MAIL
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings

@@ -107,7 +107,8 @@ async def test_what_a_conflict_bars_stands_apart_with_the_reason_and_who_can(
 
 
 def _deputy(uow: UnitOfWork) -> Any:
-    from services.database.tables.people import Agreement, Person, Post  # noqa: PLC0415
+    from services.database.tables.agreements import Agreement  # noqa: PLC0415
+    from services.database.tables.people import Person, Post  # noqa: PLC0415
 
     like = uow.session.get_one(Person, "office-head")
     person = Person(

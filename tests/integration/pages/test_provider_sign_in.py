@@ -32,7 +32,7 @@ from starlette.responses import Response
 from services.database.tables.audit import AuditEvent
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff
 from services.domain.accounts.single_sign_on.check import check_provider
@@ -176,7 +176,7 @@ async def test_the_session_is_a_new_one_and_no_token_is_kept(
     answer = await signed_in(browser, crooked)
 
     assert "planted" not in str(answer.headers)
-    kept = str([vars(row) for row in desk.all(SignIn)]) + "".join(event.entry for event in desk.all(AuditEvent))
+    kept = str([vars(row) for row in desk.all(LoginSession)]) + "".join(event.entry for event in desk.all(AuditEvent))
     crooked.claims = {"nonce": "another"}
     await signed_in(portal.anonymous(), crooked)
     logged = "".join(capsys.readouterr())
@@ -222,7 +222,7 @@ async def test_no_lie_brings_anybody_in(desk: ReviewDesk, portal: Portal, crooke
 
     assert {lie: told for lie, told in seen.items() if told not in ((403, True), (503, True))} == {}
     assert desk.all(Identity) == []
-    assert desk.all(SignIn) == []
+    assert desk.all(LoginSession) == []
 
 
 AGES = [

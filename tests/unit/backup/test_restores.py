@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,7 @@ def test_a_state_that_an_engine_has_written_is_refused(container: SafeHouse) -> 
     ("changes", "sentence"),
     [
         ({"schema": "9999"}, "this version does not know it"),
+        ({"schema": "0007"}, "it is from before the first release"),
         ({"format": 9}, "it has format 9"),
         ({"members": {}}, "the manifest does not name it"),
     ],
@@ -112,8 +114,9 @@ def test_what_is_no_backup_is_refused(container: SafeHouse) -> None:
         container.restore(container.root / "store")
 
 
-def test_an_older_schema_is_loaded_as_it_was_and_migrated(container: SafeHouse) -> None:
-    oldest = "0001"
+def test_an_older_schema_is_loaded_as_it_was_and_migrated(
+    container: SafeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     columns = [{"name": name, "kind": "text", "own": name == "superior_id"} for name in ("id", "superior_id")]
     columns += [{"name": name, "kind": "text", "own": False} for name in ("name_zh", "name_en", "kind")]
     lines = [
@@ -126,19 +129,27 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(container: SafeHouse) 
         for name, told in (("books/departments.jsonl", lines), ("objects.jsonl", [])):
             with out.member(name) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in told).encode())
-        out.finish({**manifest, "schema": oldest, "tables": {"departments": 2}})
+        out.finish({**manifest, "tables": {"departments": 2}})
+    older = manifest["schema"]
+    later = shutil.copytree(database_schema.migrations(), tmp_path / "later")
+    change = "UPDATE departments SET name_en = 'later ' || name_en"
+    (later / "versions" / "9000_a_later_one.py").write_text(
+        f"from alembic import op\nrevision, down_revision = '9000', {older!r}\ndef upgrade(): op.execute({change!r})\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(database_schema, "migrations", lambda: later)
 
     container.restore(container.root / "safe" / "old")
 
     with container.premises("new").database() as database:
 
-        def read(uow: Any) -> tuple[str, list[tuple[str, str | None]]]:
+        def read(uow: Any) -> tuple[str, list[tuple[str, str | None, str]]]:
             found = uow.session.scalars(select(Department).order_by(Department.id))
-            return database_schema.check(uow), [(one.id, one.superior_id) for one in found]
+            return database_schema.check(uow), [(one.id, one.superior_id, one.name_en) for one in found]
 
         newest, departments = database.run_now(ACTOR, read)
-    assert newest != oldest
-    assert departments == [("a", None), ("b", "a")]
+    assert newest == "9000"
+    assert departments == [("a", None, "later A"), ("b", "a", "later B")]
 
 
 def test_a_restore_that_broke_off_can_be_done_again(container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,13 @@ from unittest.mock import patch
 import pytest
 from custody_desk import PASSWORD, Case, Desk, open_review
 
-from services.database.tables.archive import ArchiveEntry, Return
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
 from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Department, Post
+from services.database.tables.returns import ArchiveEntry, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof

@@ -9,7 +9,6 @@ import pytest
 from custody_desk import NOON, Case, Desk, open_review
 
 from services.database.tables.applications import Application
-from services.database.tables.archive import ArchiveEntry, Inspection
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry
@@ -17,6 +16,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.preservations import Preservation
+from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
 from services.domain.cases.document_kinds import render

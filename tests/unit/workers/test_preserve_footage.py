@@ -10,11 +10,11 @@ from asked_recorder import Asked
 from custody_desk import ASKED, Case, Desk
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.notices import Notice
 from services.database.tables.preservations import Preservation
+from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.retrieval import attempts, preservations
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed

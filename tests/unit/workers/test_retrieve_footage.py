@@ -8,10 +8,10 @@ import pytest
 from custody_desk import ASKED, FILMED, Case, Desk
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted

@@ -9,7 +9,6 @@ from asked_recorder import Asked, widened
 from custody_desk import FILMED, Case, Desk
 
 from services.database.tables.applications import Item
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Recorder
 from services.database.tables.copies import Copy
@@ -17,6 +16,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.protections import Protection
+from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.cameras import clocks, protections
 from services.domain.custody import closing
 from services.recorders.base import RecorderDown

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, second_factors
 from services.domain.accounts import sessions as account_sessions
@@ -157,7 +157,7 @@ async def end_session(session_id: str, actor: Acting, database: GivenDatabase) -
     return await database.run(actor, act)
 
 
-def _session(row: SignIn, current: SignIn) -> SessionAnswer:
+def _session(row: LoginSession, current: LoginSession) -> SessionAnswer:
     return SessionAnswer(
         id=row.id or "",
         created_at=row.created_at,

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.database.tables.people import Department, Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.people import Person
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
@@ -37,7 +37,7 @@ class SignedAgreement(AgreementBody):
 class Session:
     """An open session as its owner recognises it."""
 
-    row: SignIn
+    row: LoginSession
     browser: str
     current: bool
 
@@ -235,9 +235,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
     valid = access_queries.valid_agreement(uow, me.id)
     return {
         "me": me,
-        "posts": [
-            (post, uow.session.get_one(Department, post.department_id)) for post in access_queries.posts_of(uow, me.id)
-        ],
+        "posts": [(post, post.department) for post in access_queries.posts_of(uow, me.id)],
         "before": before,
         "before_browser": browser_name(before.browser, language) if before else "",
         "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sessions.mine(uow)],

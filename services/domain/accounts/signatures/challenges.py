@@ -18,7 +18,7 @@ from webauthn import generate_authentication_options
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json_dict
 from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
 
-from services.database.tables.signing_challenges import PasskeyChallenge
+from services.database.tables.passkeys import PasskeyChallenge
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings

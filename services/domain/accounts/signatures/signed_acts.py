@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.database.tables.archive import Return
+from services.database.tables.agreements import Agreement
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 

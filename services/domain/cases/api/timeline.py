@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import timeline

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import details, event_messages, timeline

@@ -8,8 +8,9 @@ import pytest
 from review_desk import NOON, STAFF, ReviewDesk
 from sqlalchemy import event, update
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
-from services.database.tables.people import Absence, Agreement, Post
+from services.database.tables.people import Absence, Post
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries

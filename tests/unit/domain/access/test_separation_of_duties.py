@@ -7,7 +7,8 @@ from itertools import permutations
 import pytest
 from review_desk import NOON, ReviewDesk
 
-from services.database.tables.people import Agreement, Department, Post
+from services.database.tables.agreements import Agreement
+from services.database.tables.people import Department, Post
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from services.database.tables.identities import Identity
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import identities, sessions, staff
 from services.domain.accounts import login as account_login
@@ -88,7 +88,7 @@ async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDes
     with pytest.raises(Refused) as refused:
         await account_login.give_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
     assert refused.value.code == "provider-other-identity"
-    row = desk.the(SignIn, token_sha256=sessions._sha256(whole.token))
+    row = desk.the(LoginSession, token_sha256=sessions._sha256(whole.token))
     assert (row.issuer, row.subject) == (ISSUER, "owner")
 
 
@@ -163,7 +163,7 @@ async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
 ) -> None:
     authenticator = Authenticator(desk, "head")
     half = await come_in(desk, "one", "head")
-    before_the_lock(monkeypatch, update(SignIn).values(ended_at=desk.real.now()))
+    before_the_lock(monkeypatch, update(LoginSession).values(ended_at=desk.real.now()))
 
     with pytest.raises(Refused) as refused:
         await account_login.give_code(desk.database, half.token, HERE.browser, authenticator.next_code())

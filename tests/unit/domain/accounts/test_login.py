@@ -13,7 +13,7 @@ from review_desk import HASH, PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import own_account, second_factors, sessions
@@ -239,7 +239,8 @@ async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: 
     for over in (here, there):
         with pytest.raises(Refused):
             person_of(desk, over, FIREFOX if over is here else CHROME)
-    assert desk.the(SignIn, ended_at=None).expires_at == desk.the(SignIn, ended_at=None).created_at + sessions.LONGEST
+    session = desk.the(LoginSession, ended_at=None)
+    assert session.expires_at == session.created_at + sessions.LONGEST
 
 
 async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:

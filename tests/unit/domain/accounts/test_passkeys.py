@@ -16,11 +16,11 @@ from passkey_desk import PLACE, add, asked, preparing, proof, shown
 from review_desk import PASSWORD, ReviewDesk
 from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.audit import AuditEvent
-from services.database.tables.passkeys import Passkey
-from services.database.tables.people import Agreement, Person
+from services.database.tables.passkeys import Passkey, PasskeyChallenge
+from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
-from services.database.tables.signing_challenges import PasskeyChallenge
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys, staff
 from services.domain.accounts.signatures import signed_acts

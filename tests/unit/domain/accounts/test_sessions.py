@@ -7,9 +7,9 @@ import pytest
 from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
-from services.database.tables.lock_out import WrongSignIn
+from services.database.tables.login_failures import LoginFailure
 from services.database.tables.people import Person
-from services.database.tables.sign_ins import SignIn
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import lockout, sessions
 from services.domain.accounts import login as account_login
@@ -55,7 +55,7 @@ def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
 async def test_the_token_is_kept_as_a_hash_only(desk: ReviewDesk, real: FixedClock) -> None:
     signed_in = await _sign_in(desk, real)
 
-    row = desk.the(SignIn)
+    row = desk.the(LoginSession)
     assert _person(desk, signed_in.token, real) == "head"
     assert signed_in.token not in (row.token_sha256, row.person_id)
     assert desk.the(AuditEvent, action="signed-in").subject_id == "head"
@@ -122,7 +122,7 @@ async def test_old_wrong_sign_ins_are_forgotten(desk: ReviewDesk, real: FixedClo
     await _refused(desk, real, login="b")
 
     # one by its address, one by its name, which nobody has
-    assert {row.at for row in desk.all(WrongSignIn)} == {real.now()}
+    assert {row.at for row in desk.all(LoginFailure)} == {real.now()}
 
 
 async def test_a_session_ends_when_it_is_idle_and_in_any_case(desk: ReviewDesk, real: FixedClock) -> None:

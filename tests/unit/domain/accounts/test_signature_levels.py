@@ -4,8 +4,9 @@ import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.audit import AuditEvent
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreement_service

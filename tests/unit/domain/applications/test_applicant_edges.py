@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.attempts import UploadAttempt
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
@@ -17,6 +16,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reviews import Decision, Finding, Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness, forms, security_check
 from services.domain.applications import service as application_service

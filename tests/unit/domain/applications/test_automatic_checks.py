@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from review_desk import FORM, NOON, ReviewDesk
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Camera, Recorder
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
 from services.database.tables.reviews import Finding
 from services.domain.applications import completeness, security_check
 from services.domain.applications.forms import ItemAsked

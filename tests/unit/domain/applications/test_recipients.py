@@ -9,8 +9,9 @@ import pytest
 import rfc8785
 from review_desk import FORM, ReviewDesk
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Revision
-from services.database.tables.people import Agreement, Person
+from services.database.tables.people import Person
 from services.database.tables.reviews import Finding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, drafts, forms, recipients, security_check

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from services.database.tables.checkpoints import AuditCheckpoint
+from services.database.tables.audit import AuditCheckpoint
 from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail

@@ -19,7 +19,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
-from services.database.tables.integrity import IntegrityCheck
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision

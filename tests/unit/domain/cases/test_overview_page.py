@@ -7,7 +7,7 @@ import pytest
 from custody_browser import Browser
 from custody_desk import Desk
 
-from services.database.tables.people import Agreement
+from services.database.tables.agreements import Agreement
 
 
 @pytest.fixture

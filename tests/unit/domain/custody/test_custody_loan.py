@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from custody_desk import NOON, PASSWORD, Case, Desk
 
-from services.database.tables.archive import Return
+from services.database.tables.agreements import Agreement
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
-from services.database.tables.people import Agreement
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision
 from services.domain.custody import grants, hand_overs, viewings
 from services.domain.custody import log as custody_log

@@ -10,10 +10,10 @@ import pytest
 from custody_browser import Browser
 from custody_desk import NOON, PASSWORD, Case, Desk, forms_sha256
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.database.tables.custody import CustodyEntry, HandOver
-from services.database.tables.people import Agreement
 from services.vault.age import generate_identity
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'

@@ -13,7 +13,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
 from services.database.tables.reviews import Review
-from services.database.tables.rule_book import RuleChange
+from services.database.tables.rule_changes import RuleChange
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.rules import service as rule_service
 from services.domain.rules.catalogue import RULES

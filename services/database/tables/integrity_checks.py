@@ -1,4 +1,4 @@
-"""Tables: IntegrityCheck."""
+"""Integrity checks of what the vault holds of a case (R6, R53)."""
 
 from datetime import datetime
 from typing import Any

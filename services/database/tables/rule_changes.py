@@ -1,4 +1,4 @@
-"""Tables: RuleChange."""
+"""Rule changes: the latest change of a rule overrides the environment in every process."""
 
 from datetime import datetime
 
@@ -9,8 +9,10 @@ from services.database.base import Base
 
 
 class RuleChange(Base):
-    """Who set a rule to what, when and why. Values are written as in the environment; ``new`` is None where the
-    environment's holds again."""
+    """Who set a rule to what, when and why; rows are only added.
+
+    Values are written as in the environment; ``new`` is None where the environment's holds again.
+    """
 
     __tablename__ = "rule_changes"
 

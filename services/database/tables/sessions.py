@@ -1,18 +1,19 @@
-"""Tables: SignIn."""
+"""Login sessions of people, on real time whatever the clock says."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.database.base import Base, new_id
+from services.database.base import Base, new_id, reference
+from services.database.tables.people import Person
 
 
-class SignIn(Base):
-    """A session of a signed-in person; ended by hand, by idleness or at ``expires_at``.
+class LoginSession(Base):
+    """A session, ended by hand, by idleness or at ``expires_at``.
 
-    ``waits_for``: the step of ``STEPS`` that is left; such a session can do nothing else. ``issuer`` and ``subject``
-    are those of the provider that vouched for the person; empty where the password did.
+    ``waits_for``: the step that is left (code, password, enrolment); such a session can do nothing else. ``issuer`` and
+    ``subject`` are those of the provider that vouched for the person; empty where the password did.
     """
 
     __tablename__ = "sign_ins"
@@ -30,3 +31,5 @@ class SignIn(Base):
     address: Mapped[str | None]
     issuer: Mapped[str | None]
     subject: Mapped[str | None]
+
+    person: Mapped[Person] = reference()

@@ -1,4 +1,4 @@
-"""Returns, their inspections and what is archived: the books (R38 to R40). What is done with them is in ``returns``."""
+"""Returns, their inspections, and what is archived again (R38 to R40)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from services.database.base import Base, new_id
 
 
 class Return(Base):
+    """The custodian's signed return of all copies of one hand-over."""
+
     __tablename__ = "returns"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -35,6 +37,8 @@ class Inspection(Base):
 
 
 class ArchiveEntry(Base):
+    """The end of a case: when its masters were archived again, and when they may be disposed of."""
+
     __tablename__ = "archive_entries"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""Tables: WrongSignIn."""
+"""Failed logins that no account counts, by address."""
 
 from datetime import datetime
 
@@ -7,8 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base, new_id
 
 
-class WrongSignIn(Base):
-    """A sign-in that failed, by address, and by name where nobody has it; forgotten after ``WINDOW``.
+class LoginFailure(Base):
+    """A failed login, by address, and by login where nobody has it; forgotten after ``lockout.WINDOW``.
 
     What was typed is not kept.
     """

@@ -1,4 +1,7 @@
-"""Tables: UploadAttempt."""
+"""Upload attempts: a committed row with its own key before the first byte is sent (docs/sealing.md).
+
+A crash between the upload and its completion leaves an object whose key the row knows.
+"""
 
 from datetime import datetime
 
@@ -9,7 +12,7 @@ from services.database.base import Base, new_id
 
 
 class UploadAttempt(Base):
-    """Open until it is finished, or abandoned and then swept by its exact key."""
+    """One try to store one object; open until finished, or abandoned and then swept by its exact key."""
 
     __tablename__ = "upload_attempts"
 

@@ -1,4 +1,4 @@
-"""Tables: Step."""
+"""Process steps: the jobs of a case, whatever engine runs them (R2, F24)."""
 
 from datetime import datetime
 
@@ -8,8 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base
 
 
-class Step(Base):
-    """Under way while ``ended_at`` is empty. The key is the engine's: a second run of a job finds its first."""
+class ProcessStep(Base):
+    """One job of the process; under way while ``ended_at`` is empty.
+
+    The key is the engine's, so that a second run of a job finds its first. What waits for people has no row here:
+    reviews, corrections and hand-overs have theirs.
+    """
 
     __tablename__ = "steps"
 

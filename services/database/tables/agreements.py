@@ -1,0 +1,41 @@
+"""Confidentiality agreements: their numbered texts, and who signed which version until when (R59)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id, reference
+from services.database.tables.people import Person
+
+
+class AgreementText(Base):
+    """One version of the text in both languages, as it was issued; kept for ever."""
+
+    __tablename__ = "agreement_texts"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    version: Mapped[str] = mapped_column(unique=True)
+    text_zh: Mapped[str]
+    text_en: Mapped[str]
+    issued_at: Mapped[datetime]
+    issued_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    reason: Mapped[str]
+
+
+class Agreement(Base):
+    """One person's signature under one version, valid until ``expires_at`` or ``ended_at``."""
+
+    __tablename__ = "agreements"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    version: Mapped[str]
+    signed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
+    signature: Mapped[dict[str, Any] | None]
+
+    person: Mapped[Person] = reference()
