@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from services.bench.camera import CHANNEL, SECONDS, span_of
-from services.recorders.base import Segment
-from services.recorders.web import Web
+from services.recorders.http_client import HttpClient
+from services.recorders.protocol import Segment
 from services.runtime import stores as places
 from services.runtime.addresses import Guard
 from services.runtime.spans import Span
@@ -78,7 +78,7 @@ def store_from_json(told: dict[str, str]) -> places.StoreSettings:
 
 
 async def _segments(task: Task) -> AsyncIterator[Segment]:
-    web = Web(task.recorder, Guard([ip_network("127.0.0.0/8")], ("http", "https")))
+    web = HttpClient(task.recorder, Guard([ip_network("127.0.0.0/8")], ("http", "https")))
     for number in range(task.segments):
         yield Segment(
             name=str(number),

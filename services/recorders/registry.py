@@ -8,16 +8,21 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
-from services.recorders import frigate, hikvision, mediamtx, onvif, zoneminder
-from services.recorders.base import Recorder, RecorderFacts, Segment
-from services.recorders.folder import FolderRecorder
-from services.recorders.frigate import FrigateRecorder
-from services.recorders.hikvision import HikvisionRecorder
-from services.recorders.mediamtx import MediamtxRecorder
-from services.recorders.onvif import OnvifRecorder
-from services.recorders.shapes import FOLDER, Shape
-from services.recorders.upload import UploadRecorder
-from services.recorders.zoneminder import ZoneMinderRecorder
+from services.recorders.configuration_schema import ConfigurationSchema
+from services.recorders.folder.recorder import SCHEMA as FOLDER
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.frigate.recorder import SCHEMA as FRIGATE
+from services.recorders.frigate.recorder import FrigateRecorder
+from services.recorders.hikvision.recorder import SCHEMA as HIKVISION
+from services.recorders.hikvision.recorder import HikvisionRecorder
+from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
+from services.recorders.mediamtx.recorder import MediamtxRecorder
+from services.recorders.onvif.recorder import SCHEMA as ONVIF
+from services.recorders.onvif.recorder import OnvifRecorder
+from services.recorders.protocol import Recorder, RecorderFacts, Segment
+from services.recorders.upload.recorder import UploadRecorder
+from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
+from services.recorders.zoneminder.recorder import ZoneMinderRecorder
 from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -38,18 +43,26 @@ class Places:
 class Kind:
     """A kind of recorder: what it has to be told, and how one is made from that."""
 
-    shape: Shape
+    schema: ConfigurationSchema
     make: Callable[[Mapping[str, str], Places], Recorder]
 
 
 KINDS = {
-    "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
-    "frigate": Kind(frigate.SHAPE, lambda told, places: FrigateRecorder.from_configuration(told, places.guard)),
-    "hikvision": Kind(hikvision.SHAPE, lambda told, places: HikvisionRecorder.from_configuration(told, places.guard)),
-    "mediamtx": Kind(mediamtx.SHAPE, lambda told, places: MediamtxRecorder.from_configuration(told, places.guard)),
-    "onvif": Kind(onvif.SHAPE, lambda told, places: OnvifRecorder.from_configuration(told, places.guard)),
+    "folder": Kind(
+        FOLDER, lambda configuration, places: FolderRecorder.from_configuration(configuration, roots=places.roots)
+    ),
+    "frigate": Kind(
+        FRIGATE, lambda configuration, places: FrigateRecorder.from_configuration(configuration, places.guard)
+    ),
+    "hikvision": Kind(
+        HIKVISION, lambda configuration, places: HikvisionRecorder.from_configuration(configuration, places.guard)
+    ),
+    "mediamtx": Kind(
+        MEDIAMTX, lambda configuration, places: MediamtxRecorder.from_configuration(configuration, places.guard)
+    ),
+    "onvif": Kind(ONVIF, lambda configuration, places: OnvifRecorder.from_configuration(configuration, places.guard)),
     "zoneminder": Kind(
-        zoneminder.SHAPE, lambda told, places: ZoneMinderRecorder.from_configuration(told, places.guard)
+        ZONEMINDER, lambda configuration, places: ZoneMinderRecorder.from_configuration(configuration, places.guard)
     ),
 }
 metrics.expect_recorders(KINDS)

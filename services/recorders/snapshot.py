@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.recorders.base import NothingRecorded, OutOfReach, Segment
+from services.recorders.protocol import NothingRecorded, OutOfReach, Segment
 from services.runtime.confined import answer_of
 from services.runtime.iterators import closing
 from services.runtime.threads import run_in_thread

@@ -12,8 +12,8 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.cameras.measurements import Source
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import Purpose
-from services.recorders import again
-from services.recorders.base import NothingRecorded, Recorder, RecorderDown
+from services.recorders import retrying_fetch
+from services.recorders.protocol import NothingRecorded, Recorder, RecorderDown
 from services.runtime import metrics
 from services.runtime.spans import Span, gaps
 from services.vault.clip.client import ClipFailed
@@ -105,7 +105,7 @@ class Fetching:
         self.reporter.enter("fetching" if len(self._begun) == 1 else "fetching-again")
         requested = wanted.span.widen(PADDING)
         sealed = await seal(
-            again.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),
+            retrying_fetch.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),
             wanted.span,
             channel=wanted.source.channel,
             promised=promised,

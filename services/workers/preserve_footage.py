@@ -8,7 +8,7 @@ from services.domain.cameras import clocks, protections
 from services.domain.retrieval import preservations
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.preservations import Need
-from services.recorders.base import NothingRecorded, Recorder, RecorderDown
+from services.recorders.protocol import NothingRecorded, Recorder, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span

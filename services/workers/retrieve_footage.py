@@ -15,7 +15,7 @@ from services.domain.retrieval import attempts
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, Retrieved
-from services.recorders.base import NothingRecorded, RecorderDown
+from services.recorders.protocol import NothingRecorded, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share

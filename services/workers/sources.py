@@ -8,7 +8,7 @@ from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock
 from services.domain.cameras.measurements import Source
 from services.domain.cases import storage_office
-from services.recorders.base import Recorder, RecorderDown
+from services.recorders.protocol import Recorder, RecorderDown
 
 
 class Recorders(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from footage_maker import Picture, Written
 
-from services.recorders.folder import FolderRecorder
+from services.recorders.folder.recorder import FolderRecorder
 from services.runtime.spans import Span
 from services.runtime.stores import FolderStore
 from services.vault.age import Reader, X25519Identity, generate_identity

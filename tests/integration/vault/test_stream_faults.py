@@ -24,8 +24,8 @@ from urllib3 import Retry
 from services.bench.camera import CHANNEL, span_of
 from services.bench.footage import encode
 from services.bench.s3_server import S3Server
-from services.recorders.base import RecorderDown
-from services.recorders.web import BrokenOff
+from services.recorders.http_client import BrokenOff
+from services.recorders.protocol import RecorderDown
 from services.runtime import stores as places
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.coverage import FootageUnreadable, WrongFootage

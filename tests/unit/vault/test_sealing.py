@@ -12,7 +12,7 @@ import pytest
 from footage_maker import Camera, numbers_in
 from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 
-from services.recorders.base import Segment
+from services.recorders.protocol import Segment
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
 from services.vault.byte_stream import ByteStream, in_own_thread

@@ -19,7 +19,7 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.protections import Protection
 from services.domain.cameras import clocks, protections
 from services.domain.custody import closing
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.workers import encrypt_copy, fetching, preserve_footage, release_preservation, retrieve_footage

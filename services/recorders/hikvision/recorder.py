@@ -8,21 +8,30 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from services.recorders import markup
-from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders import untrusted_xml
 from services.recorders.clock import Clock
-from services.recorders.hikvision_search import Match, Search
-from services.recorders.hikvision_times import DeviceTimes
-from services.recorders.hikvision_web import HikvisionWeb
-from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape, zone_of
+from services.recorders.configuration_schema import (
+    ADDRESS,
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ConfigurationSchema,
+    Field,
+    zone_of,
+)
+from services.recorders.hikvision.client import HikvisionClient
+from services.recorders.hikvision.search import Match, Search
+from services.recorders.hikvision.times import DeviceTimes
+from services.recorders.http_client import PATIENCE
+from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 
 DEVICE, TRUE = "device", "utc"
-SHAPE = Shape(
+SCHEMA = ConfigurationSchema(
     "hikvision",
     "海康威视录像机",
     "Hikvision recorder",
@@ -55,17 +64,17 @@ MAIN = 100  # track 101 is the main stream of channel 1, 102 its second one
 class HikvisionRecorder:
     """Reads only."""
 
-    def __init__(self, web: HikvisionWeb, times: DeviceTimes, identity: str) -> None:
-        self._web = web
+    def __init__(self, client: HikvisionClient, times: DeviceTimes, identity: str) -> None:
+        self._client = client
         self._times = times
         self._identity = identity
-        self._search = Search(web, times)
+        self._search = Search(client, times)
 
     @classmethod
     def from_configuration(
         cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "HikvisionRecorder":
-        """Keys as SHAPE's. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA. Raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A Hikvision recorder has no address: set where it answers, such as http://192.168.1.20.")
         meaning = told.get("times", DEVICE)
@@ -73,17 +82,19 @@ class HikvisionRecorder:
             raise Fatal(f"A Hikvision recorder's times are {meaning!r}: set {DEVICE} or {TRUE}.")
         zone = zone_of(told, "Hikvision", "")
         user, password, identity = (told.get(name, "") for name in ("user", "password", "identity"))
-        web = HikvisionWeb(told["address"], guard, user=user, password=password, identity=identity, patience=patience)
-        return cls(web, DeviceTimes(zone, meaning == TRUE), identity)
+        client = HikvisionClient(
+            told["address"], guard, user=user, password=password, identity=identity, patience=patience
+        )
+        return cls(client, DeviceTimes(zone, meaning == TRUE), identity)
 
     async def probe(self) -> RecorderFacts:
         make, model, serial = "Hikvision", "", ""
         oldest: dict[str, datetime] = {}
         clock, reachable = Clock(), True
         try:
-            device = await self._web.document("GET", "/ISAPI/System/deviceInfo")
-            if device is None or markup.name(device) != "DeviceInfo":
-                raise self._web.down("not-a-recorder", "its answer to /ISAPI/System/deviceInfo is none")
+            device = await self._client.document("GET", "/ISAPI/System/deviceInfo")
+            if device is None or untrusted_xml.name(device) != "DeviceInfo":
+                raise self._client.down("not-a-recorder", "its answer to /ISAPI/System/deviceInfo is none")
             make = _told(device, "manufacturer") or make
             model = " ".join(one for name in ("model", "firmwareVersion") if (one := _told(device, name)))
             serial = _told(device, "serialNumber")
@@ -98,7 +109,7 @@ class HikvisionRecorder:
         return RecorderFacts(
             make=make,
             model=model,
-            identity=self._identity or serial or self._web.identity,
+            identity=self._identity or serial or self._client.identity,
             reachable=reachable,
             oldest_frame=oldest,
             clock_offset_ms=clock.offset_ms,
@@ -116,7 +127,7 @@ class HikvisionRecorder:
         for match in await self._found(channel, span):
             name = match.name or match.begins
             size = None if self._grows(match) else match.size
-            yield Segment(name, channel, match.span, size, "ps", partial(self._web.footage, match.uri), JOIN)
+            yield Segment(name, channel, match.span, size, "ps", partial(self._client.footage, match.uri), JOIN)
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
         return await picture_in(self.fetch(channel, Span(at, at + timedelta(milliseconds=1))), at)
@@ -148,20 +159,24 @@ class HikvisionRecorder:
 
     async def _tracks(self) -> list[int]:
         """The numbers of its tracks; none where it does not tell."""
-        answer = await self._web.ask("GET", "/ISAPI/ContentMgmt/record/tracks")
+        answer = await self._client.ask("GET", "/ISAPI/ContentMgmt/record/tracks")
         try:
-            root = markup.read(answer.body) if answer.status == 200 else None
+            root = untrusted_xml.read(answer.body) if answer.status == 200 else None
         except ValueError:
             root = None
-        texts = [markup.text(track, "id") for track in markup.children(root, "Track")] if root is not None else []
+        texts = (
+            [untrusted_xml.text(track, "id") for track in untrusted_xml.children(root, "Track")]
+            if root is not None
+            else []
+        )
         return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 6]
 
     async def _clock(self) -> Clock:
         """By its own time, and by the header Date where it does not tell that."""
-        answer = await self._web.ask("GET", "/ISAPI/System/time")
+        answer = await self._client.ask("GET", "/ISAPI/System/time")
         middle = answer.asked + (answer.answered - answer.asked) / 2
         try:
-            text = markup.text(markup.read(answer.body), "localTime")
+            text = untrusted_xml.text(untrusted_xml.read(answer.body), "localTime")
             shown = self._times.shown(text, middle)
         except ValueError:
             return answer.clock
@@ -169,12 +184,12 @@ class HikvisionRecorder:
 
     def _no_channel(self, channel: str) -> WrongChannel:
         return WrongChannel(
-            f"Recorder {self._web.identity} has no channel {channel[:100]!r}: correct the camera's channel in the "
+            f"Recorder {self._client.identity} has no channel {channel[:100]!r}: correct the camera's channel in the "
             "register, then retry."
         )
 
 
-def _told(node: markup.Node, name: str) -> str:
+def _told(node: untrusted_xml.Node, name: str) -> str:
     """A short text of the device, fit for records."""
-    text = markup.text(node, name)[:100]
+    text = untrusted_xml.text(node, name)[:100]
     return text if text.isprintable() else ""

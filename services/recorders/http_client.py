@@ -17,8 +17,8 @@ from typing import Any, TypedDict, Unpack
 import anyio
 import httpx
 
-from services.recorders.base import OutsideRoots, RecorderDown
 from services.recorders.clock import Clock
+from services.recorders.protocol import OutsideRoots, RecorderDown
 from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
@@ -115,7 +115,7 @@ def goes_on(body: Body, came: int, total: int | None) -> bool:
     return told.startswith(f"bytes {came}-") and (total is None or told.endswith(("/*", f"/{total}")))
 
 
-class Web:
+class HttpClient:
     """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
 
     unreachable, silent, tls, login, forbidden, busy, not-a-recorder, and broken-off (BrokenOff). OutsideRoots where

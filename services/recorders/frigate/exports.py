@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import anyio
 
-from services.recorders.base import RecorderDown
-from services.recorders.frigate_web import FrigateWeb
+from services.recorders.frigate.client import FrigateClient
+from services.recorders.protocol import RecorderDown
 from services.runtime.iterators import closing
 from services.runtime.logs import get_logger
 
@@ -27,10 +27,10 @@ _FILE = re.compile(r"[^/\\\x00-\x1f]{1,255}\.mp4")
 
 
 class Exports:
-    """The exports of one Frigate. Raises what FrigateWeb's methods raise."""
+    """The exports of one Frigate. Raises what FrigateClient's methods raise."""
 
-    def __init__(self, web: FrigateWeb, *, poll: float = POLL, bound: float = BOUND) -> None:
-        self._web = web
+    def __init__(self, client: FrigateClient, *, poll: float = POLL, bound: float = BOUND) -> None:
+        self._client = client
         self._poll = poll
         self._bound = bound
 
@@ -41,7 +41,7 @@ class Exports:
             return
         try:
             file = await self._finished(number)
-            async with closing(self._web.footage(f"/exports/{quote(file)}")) as chunks:
+            async with closing(self._client.footage(f"/exports/{quote(file)}")) as chunks:
                 async for chunk in chunks:
                     yield chunk
         finally:
@@ -51,12 +51,12 @@ class Exports:
     async def _begun(self, camera: str, start: int, end: int) -> str | None:
         path = f"/api/export/{camera}/start/{start}/end/{end}"
         told = {"playback": "realtime", "source": "recordings", "name": f"Footage Desk {start}"}
-        answer = await self._web.ask("POST", path, told=told, accept=(200, 202, 400))
+        answer = await self._client.ask("POST", path, told=told, accept=(200, 202, 400))
         if answer.status == 400:
             return None  # no recordings: they were overwritten since they were listed
-        number = _text(self._web.parsed(answer, path), "export_id")
+        number = _text(self._client.parsed(answer, path), "export_id")
         if number is None or not _ID.fullmatch(number):
-            raise self._web.down("not-a-recorder", f"its answer to {path} names no export")
+            raise self._client.down("not-a-recorder", f"its answer to {path} names no export")
         return number
 
     async def _finished(self, number: str) -> str:
@@ -69,47 +69,47 @@ class Exports:
                     return file
                 unseen = 0 if seen else unseen + 1
                 await anyio.sleep(self._poll)
-            raise self._web.down("broken-off", "it has lost an export")
-        raise self._web.down("busy", f"an export was not through after {self._bound:g} s")
+            raise self._client.down("broken-off", "it has lost an export")
+        raise self._client.down("busy", f"an export was not through after {self._bound:g} s")
 
     async def _looked_at(self, number: str) -> tuple[bool, str | None]:
         """Whether anything is known of an export, and its file once it is through."""
         path = f"/api/jobs/export/{number}"
-        answer = await self._web.ask("GET", path, accept=(200, 404))
+        answer = await self._client.ask("GET", path, accept=(200, 404))
         if answer.status == 200:
-            job = self._web.parsed(answer, path)
+            job = self._client.parsed(answer, path)
             status = _text(job, "status")
             if status in ("failed", "cancelled"):
-                raise self._web.down("broken-off", f"an export of it has {status}")
+                raise self._client.down("broken-off", f"an export of it has {status}")
             if status != "success":
                 return True, None
         path = f"/api/exports/{number}"
-        answer = await self._web.ask("GET", path, accept=(200, 404))
+        answer = await self._client.ask("GET", path, accept=(200, 404))
         if answer.status == 404:
             return False, None
-        row = self._web.parsed(answer, path)
+        row = self._client.parsed(answer, path)
         # Only a plain no is believed: an answer without it would hand over half a file.
         if not isinstance(row, dict) or row.get("in_progress") is not False:
             return True, None
         file = (_text(row, "video_path") or "").rpartition("/")[2]
         if not _FILE.fullmatch(file):
-            raise self._web.down("not-a-recorder", f"its answer to {path} names no file")
+            raise self._client.down("not-a-recorder", f"its answer to {path} names no file")
         return True, file
 
     async def _delete(self, number: str) -> None:
         """Frigate never deletes an export by itself. Where it cannot be deleted, the footage is good all the same."""
         try:
-            answer = await self._web.ask("DELETE", f"/api/export/{number}", accept=(200, 400, 403, 404, 405))
+            answer = await self._client.ask("DELETE", f"/api/export/{number}", accept=(200, 400, 403, 404, 405))
             if answer.status in (404, 405):
-                answer = await self._web.ask(
+                answer = await self._client.ask(
                     "POST", "/api/exports/delete", told={"ids": [number]}, accept=(200, 400, 403, 404, 405)
                 )
         except RecorderDown as error:
-            log.warning("export-left-behind", recorder=self._web.identity, export=number, cause=error.code)
+            log.warning("export-left-behind", recorder=self._client.identity, export=number, cause=error.code)
         else:
             if answer.status != 200:
                 log.warning(
-                    "export-left-behind", recorder=self._web.identity, export=number, cause=f"status {answer.status}"
+                    "export-left-behind", recorder=self._client.identity, export=number, cause=f"status {answer.status}"
                 )
 
 

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from services.recorders.base import NothingRecorded, OutsideRoots, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.clock import Clock
-from services.recorders.layout import MediaMtxLayout
-from services.recorders.layout_files import BOXES, JOIN, File, Layout
-from services.recorders.layout_frigate import FrigateLayout
-from services.recorders.layout_plain import PatternError, PlainLayout
-from services.recorders.shapes import LAYOUTS, zone_of
+from services.recorders.configuration_schema import IDENTITY, PARALLEL, ConfigurationSchema, Field, zone_of
+from services.recorders.folder.frigate_layout import FrigateLayout
+from services.recorders.folder.layout import BOXES, File, Layout
+from services.recorders.folder.mediamtx_layout import MediaMtxLayout
+from services.recorders.folder.plain_layout import PatternError, PlainLayout
+from services.recorders.protocol import (
+    JOIN_TOLERANCE,
+    NothingRecorded,
+    OutsideRoots,
+    RecorderDown,
+    RecorderFacts,
+    Segment,
+    WrongChannel,
+)
 from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -24,6 +32,54 @@ from services.runtime.threads import run_in_thread
 
 R = TypeVar("R")
 READ = 1 << 20
+LAYOUTS = ("mediamtx", "frigate", "plain")
+
+SCHEMA = ConfigurationSchema(
+    "folder",
+    "文件夹录像机",
+    "folder recorder",
+    (
+        Field(
+            *("root", "folder", "文件夹", "folder"),
+            "录像所在的文件夹；其下每个通道一个子文件夹。",
+            "The folder of the recordings, with one folder below it for each channel.",
+            required=True,
+        ),
+        Field(
+            *("layout", "choice", "文件布局", "layout"),
+            "文件的存放方式：mediamtx、frigate，或文件名中含有开始时间的普通文件（plain）。",
+            "How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name.",
+            default="mediamtx",
+            choices=LAYOUTS,
+        ),
+        Field(
+            *("pattern", "pattern", "文件名格式", "pattern of the names"),
+            "仅用于 plain：文件名中开始时间的写法，例如 %Y%m%d_%H%M%S；留空则识别常见写法。",
+            "For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones.",
+        ),
+        Field(
+            *("zone", "zone", "文件名的时区", "zone of the file names"),
+            "文件名中的时间所用的时区；Frigate 总用 UTC。",
+            "The zone of the times in the files' names; Frigate's are always UTC.",
+            default="UTC",
+        ),
+        IDENTITY,
+        Field(
+            *("clock_offset_ms", "whole", "时钟偏差（毫秒）", "clock offset (milliseconds)"),
+            "录像机时钟减去标准时间；留空表示未测量。",
+            "Its clock minus true time; empty where it was not measured.",
+            least=-10 * 366 * 86_400_000,
+            most=10 * 366 * 86_400_000,
+        ),
+        Field(*("clock_method", "text", "测量方法", "how the clock was measured")),
+        Field(
+            *("clock_uncertainty_ms", "whole", "测量不确定度（毫秒）", "uncertainty (milliseconds)"),
+            least=0,
+            most=86_400_000,
+        ),
+        PARALLEL,
+    ),
+)
 
 
 class FolderRecorder:
@@ -88,7 +144,7 @@ class FolderRecorder:
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         files = await self._in_thread(partial(self._files, channel, span))
         pieces = [piece for file in files for piece in file.pieces]
-        parts = (piece.intersect(span) for piece in merge(pieces, tolerance=JOIN))
+        parts = (piece.intersect(span) for piece in merge(pieces, tolerance=JOIN_TOLERANCE))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from notice_servers import certificate
 
-from services.recorders.base import OutsideRoots, RecorderDown
 from services.recorders.clock import Clock
-from services.recorders.web import BrokenOff, Web
+from services.recorders.http_client import BrokenOff, HttpClient
+from services.recorders.protocol import OutsideRoots, RecorderDown
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.waiting import set_within
 
@@ -49,8 +49,8 @@ def says(status: str, body: bytes = b"", *, length: int | None = None, headers: 
     return f"HTTP/1.1 {status}\r\nContent-Length: {told}\r\n{headers}\r\n".encode() + body
 
 
-def web(address: str, patience: float = 5) -> Web:
-    return Web(address, LOOPBACK, identity="NVR-7", auth=httpx.BasicAuth("reader", "se-cret"), patience=patience)
+def web(address: str, patience: float = 5) -> HttpClient:
+    return HttpClient(address, LOOPBACK, identity="NVR-7", auth=httpx.BasicAuth("reader", "se-cret"), patience=patience)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_wrong_answer_has_a_name_and_no_secret(answer: bytes, code: str)
 async def test_a_challenge_that_cannot_be_answered_is_no_recorders(challenge: str) -> None:
     asked = says("401 Unauthorized", headers=f"WWW-Authenticate: Digest {challenge}\r\n")
     async with answering(lambda _: asked) as address:
-        signed = Web(address, LOOPBACK, auth=httpx.DigestAuth("archivist", "se-cret"))
+        signed = HttpClient(address, LOOPBACK, auth=httpx.DigestAuth("archivist", "se-cret"))
         with pytest.raises(RecorderDown) as down:
             await signed.ask("GET", "/list")
     assert down.value.code in ("not-a-recorder", "login")
@@ -121,7 +121,7 @@ async def test_a_certificate_of_an_unknown_authority_is_not_believed(tmp_path: P
 
 async def test_an_address_that_the_settings_refuse_is_not_called() -> None:
     with pytest.raises(OutsideRoots):
-        await Web("http://169.254.169.254", LOOPBACK).ask("GET", "/latest/meta-data")
+        await HttpClient("http://169.254.169.254", LOOPBACK).ask("GET", "/latest/meta-data")
 
 
 async def test_a_broken_transfer_is_taken_up_where_it_ended() -> None:
@@ -182,10 +182,10 @@ async def test_what_is_no_json_is_told_as_no_recorder(body: bytes) -> None:
 
 
 async def test_a_challenge_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.recorders.web.LARGEST_ANSWER", 1000)
+    monkeypatch.setattr("services.recorders.http_client.LARGEST_ANSWER", 1000)
     challenge = 'WWW-Authenticate: Digest realm="NVR", nonce="1", qop="auth"\r\n'
     async with answering(lambda _: says("401 Unauthorized", b"x" * 2000, headers=challenge)) as address:
-        digest = Web(address, LOOPBACK, auth=httpx.DigestAuth("reader", "se-cret"), patience=3)
+        digest = HttpClient(address, LOOPBACK, auth=httpx.DigestAuth("reader", "se-cret"), patience=3)
         with pytest.raises(RecorderDown) as down:
             await digest.ask("GET", "/list")
     assert down.value.code == "unreachable"

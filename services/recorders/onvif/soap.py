@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from services.recorders import markup
-from services.recorders.base import RecorderDown
+from services.recorders import untrusted_xml
 from services.recorders.clock import Clock
-from services.recorders.markup import Node
-from services.recorders.web import Answer, Web
+from services.recorders.http_client import Answer, HttpClient
+from services.recorders.protocol import RecorderDown
+from services.recorders.untrusted_xml import Node
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"
@@ -40,10 +40,10 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}", re.ASCII)
 
 
 class Soap:
-    """The services of one device. Every method raises RecorderDown, as ``Web`` does."""
+    """The services of one device. Every method raises RecorderDown, as ``HttpClient`` does."""
 
-    def __init__(self, web: Web, path: str, user: str, password: str) -> None:
-        self.web = web
+    def __init__(self, client: HttpClient, path: str, user: str, password: str) -> None:
+        self.client = client
         self._paths = {DEVICE: path or DEVICE_PATH}
         self._user = user
         self._password = password
@@ -67,25 +67,25 @@ class Soap:
         await self.clock()
         if service not in self._paths and not self._complete:
             reply, _ = await self._call(DEVICE, "GetServices", "<IncludeCapability>false</IncludeCapability>")
-            for told in markup.children(reply, "Service"):
-                path = _path(markup.text(told, "XAddr"))
+            for told in untrusted_xml.children(reply, "Service"):
+                path = _path(untrusted_xml.text(told, "XAddr"))
                 if path:
-                    self._paths.setdefault(markup.text(told, "Namespace"), path)
+                    self._paths.setdefault(untrusted_xml.text(told, "Namespace"), path)
             self._complete = True
         if service not in self._paths:
             cause = f"it has no {service.split('/')[-2]} service, which ONVIF Profile G asks for"
-            raise self.web.down("not-a-recorder", cause)
+            raise self.client.down("not-a-recorder", cause)
         reply, _ = await self._call(service, operation, body)
         return reply
 
     def misunderstood(self, operation: str, why: str) -> RecorderDown:
         """The error for a reply that cannot be; ``why`` completes "its answer to …"."""
-        return self.web.down("not-a-recorder", f"its answer to {operation} {why}")
+        return self.client.down("not-a-recorder", f"its answer to {operation} {why}")
 
     async def _call(self, service: str, operation: str, body: str, *, signed: bool = True) -> tuple[Node, Answer]:
         token = self._token() if signed and self._user else ""
         content = _ENVELOPE.format(service=service, operation=operation, body=body, token=token)
-        answer = await self.web.ask(
+        answer = await self.client.ask(
             "POST",
             self._paths[service],
             headers={"Content-Type": f'application/soap+xml; charset=utf-8; action="{service}/{operation}"'},
@@ -95,25 +95,28 @@ class Soap:
         if answer.is_page:
             raise self.misunderstood(operation, "is a page for people")
         try:
-            root = markup.read(answer.body)
+            root = untrusted_xml.read(answer.body)
         except ValueError as error:
             raise self.misunderstood(operation, f"cannot be read: {error}") from error
-        if markup.name(root) != "Envelope":
+        if untrusted_xml.name(root) != "Envelope":
             raise self.misunderstood(operation, "is no SOAP message")
-        for fault in markup.children(root, "Body", "Fault"):
+        for fault in untrusted_xml.children(root, "Body", "Fault"):
             raise self._fault(operation, fault)
-        for reply in markup.children(root, "Body", f"{operation}Response"):
+        for reply in untrusted_xml.children(root, "Body", f"{operation}Response"):
             return reply, answer
         raise self.misunderstood(operation, "answers something else")
 
     def _fault(self, operation: str, fault: Node) -> RecorderDown:
         """By the fault's codes alone: its reason is text that the device may have taken from the request."""
-        codes = [markup.text(fault, "Code", *("Subcode",) * depth, "Value").rpartition(":")[2] for depth in range(1, 4)]
+        codes = [
+            untrusted_xml.text(fault, "Code", *("Subcode",) * depth, "Value").rpartition(":")[2]
+            for depth in range(1, 4)
+        ]
         words = [code for code in codes if _WORD.fullmatch(code)]
         if "NotAuthorized" in words or "FailedAuthentication" in words:
-            return self.web.down("login", "it does not accept the user and password")
+            return self.client.down("login", "it does not accept the user and password")
         if "ResourceProblem" in words or "TooManySearches" in words:
-            return self.web.down("busy", f"it has no room for {operation} now")
+            return self.client.down("busy", f"it has no room for {operation} now")
         return self.misunderstood(operation, f"is the fault {'/'.join(words) or 'without a code'}")
 
     def _token(self) -> str:
@@ -141,8 +144,8 @@ def _path(address: str) -> str:
 def _clock(reply: Node, answer: Answer) -> Clock:
     date, time = (("SystemDateAndTime", "UTCDateTime", part) for part in ("Date", "Time"))
     try:
-        year, month, day = (int(markup.text(reply, *date, part)) for part in ("Year", "Month", "Day"))
-        hour, minute, second = (int(markup.text(reply, *time, part)) for part in ("Hour", "Minute", "Second"))
+        year, month, day = (int(untrusted_xml.text(reply, *date, part)) for part in ("Year", "Month", "Day"))
+        hour, minute, second = (int(untrusted_xml.text(reply, *time, part)) for part in ("Hour", "Minute", "Second"))
         shown = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
         return answer.clock

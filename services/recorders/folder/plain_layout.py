@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.recorders.layout_files import (
+from services.recorders.folder.layout import (
     CONTAINERS,
     LONGEST,
     File,

@@ -14,20 +14,28 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.clock import Clock
-from services.recorders.frigate_export import Exports
-from services.recorders.frigate_web import FrigateWeb
-from services.recorders.shapes import ADDRESS, IDENTITY, PARALLEL, PASSWORD, USER, Field, Shape
+from services.recorders.configuration_schema import (
+    ADDRESS,
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ConfigurationSchema,
+    Field,
+)
+from services.recorders.frigate.client import FrigateClient
+from services.recorders.frigate.exports import Exports
+from services.recorders.http_client import PATIENCE
+from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE
 from services.recorders.whole_seconds import SLACK, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 
 WAYS = ("files", "export")
-SHAPE = Shape(
+SCHEMA = ConfigurationSchema(
     "frigate",
     "Frigate 录像机",
     "Frigate recorder",
@@ -76,8 +84,8 @@ class Row:
 class FrigateRecorder:
     """Reads what Frigate has recorded; deletes nothing but its own exports."""
 
-    def __init__(self, web: FrigateWeb, *, way: str, zone: str, exports: Exports) -> None:
-        self._web = web
+    def __init__(self, client: FrigateClient, *, way: str, zone: str, exports: Exports) -> None:
+        self._client = client
         self._way = way
         self._zone = zone
         self._exports = exports
@@ -86,13 +94,13 @@ class FrigateRecorder:
     def from_configuration(
         cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE, poll: float | None = None
     ) -> "FrigateRecorder":
-        """Keys as SHAPE's. ``poll`` seconds lie between two looks at an export. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA. ``poll`` seconds lie between two looks at an export. Raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A Frigate recorder has no address: set where it answers, such as https://192.168.1.20:8971.")
         way = told.get("fetch", WAYS[0])
         if way not in WAYS:
             raise Fatal(f"A Frigate recorder's fetch is {way!r}: set one of {', '.join(WAYS)}.")
-        web = FrigateWeb(
+        client = FrigateClient(
             told["address"],
             guard,
             user=told.get("user", ""),
@@ -100,14 +108,14 @@ class FrigateRecorder:
             identity=told.get("identity", ""),
             patience=patience,
         )
-        exports = Exports(web) if poll is None else Exports(web, poll=poll)
-        return cls(web, way=way, zone=told.get("zone", "UTC"), exports=exports)
+        exports = Exports(client) if poll is None else Exports(client, poll=poll)
+        return cls(client, way=way, zone=told.get("zone", "UTC"), exports=exports)
 
     async def probe(self) -> RecorderFacts:
         model, oldest, clock, reachable = "", {}, Clock(), True
         try:
-            answer = await self._web.ask("GET", "/api/stats")
-            cameras, model = self._stats(self._web.parsed(answer, "/api/stats"))
+            answer = await self._client.ask("GET", "/api/stats")
+            cameras, model = self._stats(self._client.parsed(answer, "/api/stats"))
             clock = answer.clock
             for camera in cameras:
                 first = await self._oldest(camera)
@@ -118,7 +126,7 @@ class FrigateRecorder:
         return RecorderFacts(
             make="Frigate",
             model=model,
-            identity=self._web.identity,
+            identity=self._client.identity,
             reachable=reachable,
             oldest_frame=oldest,
             clock_offset_ms=clock.offset_ms,
@@ -151,7 +159,7 @@ class FrigateRecorder:
         for row in rows:
             day_and_hour, _, name = row.file.rpartition("/")
             path = f"/recordings/{day_and_hour}/{quote(channel)}/{name}"
-            yield Segment(row.file, channel, row.placed, None, "mp4", partial(self._web.footage, path))
+            yield Segment(row.file, channel, row.placed, None, "mp4", partial(self._client.footage, path))
 
     def _exported(self, channel: str, rows: Sequence[Row]) -> Iterator[Segment]:
         for piece in _pieces(rows):
@@ -168,7 +176,7 @@ class FrigateRecorder:
         named = await self._named(channel, span.widen(AROUND))
         if not named:
             path = "/api/stats"
-            cameras, _ = self._stats(self._web.parsed(await self._web.ask("GET", path), path))
+            cameras, _ = self._stats(self._client.parsed(await self._client.ask("GET", path), path))
             if channel not in cameras:
                 raise self._no_channel(channel)
         rows = iter(named)
@@ -183,14 +191,14 @@ class FrigateRecorder:
         while after < span.end:
             before = min(after + AT_ONCE, span.end)
             params = {"after": str(after.timestamp()), "before": str(before.timestamp())}
-            answer = await self._web.ask("GET", path, params=params, accept=(200, 404))
-            told = [] if answer.status == 404 else self._web.parsed(answer, path)
+            answer = await self._client.ask("GET", path, params=params, accept=(200, 404))
+            told = [] if answer.status == 404 else self._client.parsed(answer, path)
             if not isinstance(told, list):
-                raise self._web.down("not-a-recorder", f"its answer to {path} is no list")
+                raise self._client.down("not-a-recorder", f"its answer to {path} is no list")
             for one in told:
                 row = _row(one)
                 if row is None:
-                    raise self._web.down("not-a-recorder", f"its answer to {path} holds what is no recording")
+                    raise self._client.down("not-a-recorder", f"its answer to {path} holds what is no recording")
                 known = found.setdefault(row.start, row)
                 if row.duration > known.duration:
                     found[row.start] = row
@@ -200,7 +208,7 @@ class FrigateRecorder:
     async def _oldest(self, camera: str) -> datetime | None:
         """By the hours that hold something, and the rows of the first of them."""
         path = f"/api/{camera}/recordings/summary"
-        days = self._web.parsed(await self._web.ask("GET", path), path)
+        days = self._client.parsed(await self._client.ask("GET", path), path)
         hours = (
             [hour for day in days if isinstance(day, dict) for hour in _hours(day)] if isinstance(days, list) else []
         )
@@ -213,7 +221,7 @@ class FrigateRecorder:
         """Cameras and version."""
         cameras = told.get("cameras") if isinstance(told, dict) else None
         if not isinstance(cameras, dict):
-            raise self._web.down("not-a-recorder", "its answer to /api/stats names no cameras")
+            raise self._client.down("not-a-recorder", "its answer to /api/stats names no cameras")
         service = told.get("service")
         version = service.get("version") if isinstance(service, dict) else None
         named = sorted(name for name in cameras if _CAMERA.fullmatch(name))
@@ -221,7 +229,7 @@ class FrigateRecorder:
 
     def _no_channel(self, channel: str) -> WrongChannel:
         return WrongChannel(
-            f"Recorder {self._web.identity} has no camera {channel[:100]!r}: correct the camera's channel in the "
+            f"Recorder {self._client.identity} has no camera {channel[:100]!r}: correct the camera's channel in the "
             "register, then retry."
         )
 

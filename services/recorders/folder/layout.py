@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.recorders.extents import Extent, read_extent
-from services.recorders.stream_extents import read_stream_extent
+from services.recorders.folder.mp4_extents import Extent, read_extent
+from services.recorders.folder.stream_extents import read_stream_extent
 from services.recorders.whole_seconds import runs_of
 from services.runtime.spans import Span
 
-JOIN = timedelta(milliseconds=200)  # neighbours this close are one recording; MediaMTX's names are rough by 0.05 s
 USUAL = timedelta(seconds=60)  # what a file that cannot be measured is taken to be long
 LONGEST = timedelta(hours=2)  # of a file beside which others begin
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".ts": "ts", ".mpg": "ps", ".ps": "ps"}

@@ -11,8 +11,8 @@ from typing import Any
 
 import anyio
 
-from services.recorders.base import RecorderDown
-from services.recorders.web import PATIENCE, Answer, Body, Web
+from services.recorders.http_client import PATIENCE, Answer, Body, HttpClient
+from services.recorders.protocol import RecorderDown
 from services.runtime.addresses import Guard
 
 LOGIN = "/api/host/login.json"
@@ -21,21 +21,21 @@ BEFORE_END = 60.0  # seconds before its end that a token is not used any more
 NO_RIGHT = ("nsufficient", "API disabled", "API Disabled")
 
 
-class ZoneMinderWeb:
-    """What ZoneMinder answers. Every method raises what ``Web``'s raise; a token that has lapsed is replaced once."""
+class ZoneMinderClient:
+    """What ZoneMinder answers. Every method raises what ``HttpClient``'s raise; a lapsed token is replaced once."""
 
     def __init__(
         self, address: str, guard: Guard, *, user: str, password: str, identity: str, patience: float = PATIENCE
     ) -> None:
-        self._web = Web(address, guard, identity=identity, patience=patience)
+        self._client = HttpClient(address, guard, identity=identity, patience=patience)
         self._user, self._password = user, password
         self._token, self._until = "", 0.0
         self._refresh, self._refresh_until = "", 0.0
         self._lock = anyio.Lock()
-        self.identity = self._web.identity
+        self.identity = self._client.identity
 
     def down(self, code: str, cause: str) -> RecorderDown:
-        return self._web.down(code, cause)
+        return self._client.down(code, cause)
 
     async def ask(
         self,
@@ -49,11 +49,11 @@ class ZoneMinderWeb:
         """An answer of the API and what its JSON says (None for another status than 200)."""
         for again in (False, True):
             token = await self._current()
-            answer = await self._web.ask(
+            answer = await self._client.ask(
                 method, path, params={**(params or {}), **token}, form=form, accept={*accept, 401}
             )
             if answer.status in accept and not answer.is_page:
-                return answer, self._web.parsed(answer, path) if answer.status == 200 else None
+                return answer, self._client.parsed(answer, path) if answer.status == 200 else None
             if any(word in answer.text for word in NO_RIGHT):
                 raise self.down("forbidden", f"the user has no right to {path}")
             if answer.status in accept and not token:
@@ -76,7 +76,7 @@ class ZoneMinderWeb:
 
     async def file(self, event: int) -> AsyncIterator[bytes]:
         """An event's file, nothing where it is not there. What breaks off is taken up again RESUMES times."""
-        async with aclosing(self._web.resumed(VIDEO, partial(self._video, event))) as chunks:
+        async with aclosing(self._client.resumed(VIDEO, partial(self._video, event))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -86,7 +86,7 @@ class ZoneMinderWeb:
         for again in (False, True):
             token = await self._current()
             params = {"view": "view_video", "eid": str(event), **token}
-            async with self._web.stream(
+            async with self._client.stream(
                 "GET", VIDEO, params=params, headers=headers, accept=(200, 206, 302, 401, 404)
             ) as body:
                 if body.status == 404:
@@ -127,12 +127,12 @@ class ZoneMinderWeb:
         return True
 
     async def _sign_in(self, form: Mapping[str, str]) -> None:
-        answer = await self._web.ask("POST", LOGIN, form=form, accept=(200, 401))
+        answer = await self._client.ask("POST", LOGIN, form=form, accept=(200, 401))
         if answer.status == 401:
             if any(word in answer.text for word in NO_RIGHT):
                 raise self.down("forbidden", "the user may not use its API")
             raise self.down("login", "it does not accept the user and password")
-        told = self._web.parsed(answer, LOGIN)
+        told = self._client.parsed(answer, LOGIN)
         try:
             token = str(told["access_token"] or "")  # none where it runs without signing in
             self._until = monotonic() + float(told["access_token_expires"] or 0) - BEFORE_END

@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 
 import httpx
 
-from services.recorders import markup
-from services.recorders.base import RecorderDown
-from services.recorders.web import PAGE, Answer, Body, Web, head_of
+from services.recorders import untrusted_xml
+from services.recorders.http_client import PAGE, Answer, Body, HttpClient, head_of
+from services.recorders.protocol import RecorderDown
 from services.runtime.addresses import Guard
 
 DOWNLOAD = "/ISAPI/ContentMgmt/download"
@@ -34,19 +34,19 @@ class Digest(httpx.Auth):
         yield from self._digest.auth_flow(request)
 
 
-class HikvisionWeb:
-    """What a Hikvision recorder answers. Every method raises what ``Web``'s raise."""
+class HikvisionClient:
+    """What a Hikvision recorder answers. Every method raises what ``HttpClient``'s raise."""
 
     def __init__(self, address: str, guard: Guard, *, user: str, password: str, identity: str, patience: float) -> None:
         self._digest = Digest(user, password)
-        self._web = Web(address, guard, identity=identity, auth=self._digest, patience=patience)
-        self.identity = self._web.identity
+        self._client = HttpClient(address, guard, identity=identity, auth=self._digest, patience=patience)
+        self.identity = self._client.identity
 
     async def ask(self, method: str, path: str, *, told: str | None = None) -> Answer:
         """The answer, also where it is refused with a reason; a login page is answered by a new login, once."""
         content = None if told is None else told.encode()
         for _ in range(2):
-            answer = await self._web.ask(method, path, headers=XML, content=content, accept=(200, *REFUSED))
+            answer = await self._client.ask(method, path, headers=XML, content=content, accept=(200, *REFUSED))
             if not answer.is_page or answer.status != 200:
                 return answer
             self._digest.forget()
@@ -54,13 +54,13 @@ class HikvisionWeb:
 
     async def document(
         self, method: str, path: str, *, told: str | None = None, unsuited: Collection[int] = ()
-    ) -> markup.Node | None:
+    ) -> untrusted_xml.Node | None:
         """The root of the answer; None where it has a status of ``unsuited``."""
         answer = await self.ask(method, path, told=told)
         if answer.status in unsuited:
             return None
         root = self._read(answer.body, path, answer.status)
-        if answer.status != 200 or markup.name(root) == "ResponseStatus":
+        if answer.status != 200 or untrusted_xml.name(root) == "ResponseStatus":
             raise self._refusal(root, path, answer.status)
         return root
 
@@ -74,7 +74,7 @@ class HikvisionWeb:
         while True:
             method = methods[0]
             async with (
-                self._web.stream(method, DOWNLOAD, headers=XML, content=told, accept=(200, *REFUSED)) as answer,
+                self._client.stream(method, DOWNLOAD, headers=XML, content=told, accept=(200, *REFUSED)) as answer,
                 aclosing(answer.chunks),
             ):
                 head = await head_of(answer.chunks)
@@ -98,21 +98,21 @@ class HikvisionWeb:
                 raise self._refusal(self._read(refusal, DOWNLOAD, answer.status), DOWNLOAD, answer.status)
 
     def down(self, code: str, cause: str) -> RecorderDown:
-        """The error to raise, as ``Web.down``."""
-        return self._web.down(code, cause)
+        """The error to raise, as ``HttpClient.down``."""
+        return self._client.down(code, cause)
 
-    def _read(self, content: bytes, path: str, status: int) -> markup.Node:
+    def _read(self, content: bytes, path: str, status: int) -> untrusted_xml.Node:
         try:
-            return markup.read(content)
+            return untrusted_xml.read(content)
         except ValueError as error:
             if status == 403:
                 raise self.down("forbidden", f"the user has no right to {path}") from error
             raise self.down("not-a-recorder", f"it answered {path} with {status} and no XML that is data") from error
 
-    def _refusal(self, root: markup.Node, path: str, status: int) -> RecorderDown:
-        told = markup.text(root, "subStatusCode") or markup.text(root, "statusString")
+    def _refusal(self, root: untrusted_xml.Node, path: str, status: int) -> RecorderDown:
+        told = untrusted_xml.text(root, "subStatusCode") or untrusted_xml.text(root, "statusString")
         reason = told if _REASON.fullmatch(told) else f"status {status}"
-        if markup.text(root, "statusCode") == DEVICE_BUSY or "busy" in reason.lower():
+        if untrusted_xml.text(root, "statusCode") == DEVICE_BUSY or "busy" in reason.lower():
             return self.down("busy", f"it is too busy for {path}")
         if status == 403:
             return self.down("forbidden", f"the user has no right to {path} ({reason})")

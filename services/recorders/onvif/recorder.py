@@ -15,15 +15,30 @@ from xml.sax.saxutils import escape
 import httpx
 from lxml import etree
 
-from services.recorders import markup, shapes
-from services.recorders.base import RecorderDown, RecorderFacts, ReplayUnsupported, Segment, WrongChannel
+from services.recorders import untrusted_xml
 from services.recorders.clock import Clock
-from services.recorders.layout_files import JOIN
-from services.recorders.markup import Node
-from services.recorders.onvif_history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
-from services.recorders.onvif_soap import DEVICE, REPLAY, SEARCH, Soap
-from services.recorders.shapes import Field, Shape
-from services.recorders.web import PATIENCE, Web
+from services.recorders.configuration_schema import (
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ZONE,
+    ConfigurationSchema,
+    Field,
+    zone_of,
+)
+from services.recorders.http_client import PATIENCE, HttpClient
+from services.recorders.onvif.history import TRACK_STATE, Change, Recording, Times, change, recorded, recording
+from services.recorders.onvif.soap import DEVICE, REPLAY, SEARCH, Soap
+from services.recorders.protocol import (
+    JOIN_TOLERANCE,
+    RecorderDown,
+    RecorderFacts,
+    ReplayUnsupported,
+    Segment,
+    WrongChannel,
+)
+from services.recorders.untrusted_xml import Node
 from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -37,7 +52,7 @@ _STREAM = (
     "</StreamSetup><RecordingToken>{token}</RecordingToken>"
 )
 
-SHAPE = Shape(
+SCHEMA = ConfigurationSchema(
     "onvif",
     "ONVIF 录像机（仅可查询）",
     "ONVIF recorder (can be asked, gives no footage back)",
@@ -49,8 +64,8 @@ SHAPE = Shape(
             required=True,
             schemes=("http", "https"),
         ),
-        shapes.USER,
-        shapes.PASSWORD,
+        USER,
+        PASSWORD,
         Field(
             *("times", "choice", "时间的含义", "its times"),
             "utc：按标准的协调世界时；device：录像机把本地时间标为 Z，按下面的时区理解。",
@@ -58,9 +73,9 @@ SHAPE = Shape(
             default="utc",
             choices=("utc", "device"),
         ),
-        shapes.ZONE,
-        shapes.IDENTITY,
-        shapes.PARALLEL,
+        ZONE,
+        IDENTITY,
+        PARALLEL,
     ),
 )
 
@@ -78,17 +93,17 @@ class OnvifRecorder:
     def from_configuration(
         cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "OnvifRecorder":
-        """Keys as in SHAPE; an address with a path names the device service. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA; an address with a path names the device service. Raises Fatal with what to mend."""
         parts = urlsplit(told.get("address", ""))
         if not parts.netloc:
             raise Fatal("An ONVIF recorder has no address: set where it answers.")
-        zone = shapes.zone_of(told, "ONVIF")
+        zone = zone_of(told, "ONVIF")
         address = f"{parts.scheme}://{parts.netloc}"
         user, password = told.get("user", ""), told.get("password", "")
         auth = httpx.DigestAuth(user, password) if user else None
         identity = told.get("identity", "")
-        web = Web(address, guard, identity=identity or address, auth=auth, patience=patience)
-        soap = Soap(web, parts.path.rstrip("/"), user, password)
+        client = HttpClient(address, guard, identity=identity or address, auth=auth, patience=patience)
+        soap = Soap(client, parts.path.rstrip("/"), user, password)
         streams = Guard(guard.networks, ("rtsp", "rtsps"))
         return cls(soap, Times(zone, told.get("times") == "device"), streams, identity)
 
@@ -99,8 +114,10 @@ class OnvifRecorder:
             recordings = await self._recordings()
         except RecorderDown:
             return self._facts({}, {}, Clock(), reachable=False)
-        names = {name: _shown(markup.text(device, name)) for name in ("Manufacturer", "Model", "FirmwareVersion")}
-        names["SerialNumber"] = _shown(markup.text(device, "SerialNumber"))
+        names = {
+            name: _shown(untrusted_xml.text(device, name)) for name in ("Manufacturer", "Model", "FirmwareVersion")
+        }
+        names["SerialNumber"] = _shown(untrusted_xml.text(device, "SerialNumber"))
         return self._facts(names, _oldest(recordings), clock, reachable=True)
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
@@ -116,7 +133,7 @@ class OnvifRecorder:
                 changes += await self._changes(one.token, Span(held.start, max(held.start, span.end)))
             for track in one.tracks:
                 found += recorded((told for told in changes if track in ("", told.track)), span, held)
-        parts = (part.intersect(span) for part in merge(found, tolerance=JOIN))
+        parts = (part.intersect(span) for part in merge(found, tolerance=JOIN_TOLERANCE))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
@@ -140,7 +157,7 @@ class OnvifRecorder:
         addresses = []
         for one in await self._chosen(channel):
             reply = await self.soap.call(REPLAY, "GetReplayUri", _STREAM.format(token=escape(one.token)))
-            target = await self.streams.check(markup.text(reply, "Uri"))
+            target = await self.streams.check(untrusted_xml.text(reply, "Uri"))
             addresses.append(target.url.partition("?")[0])
         return addresses
 
@@ -150,7 +167,7 @@ class OnvifRecorder:
         except (RecorderDown, WrongChannel, AddressRefused):
             where = ""  # what is to be said holds without it
         return ReplayUnsupported(
-            f"Recorder {self.soap.web.identity} gives its footage by ONVIF replay over RTSP{where} or by "
+            f"Recorder {self.soap.client.identity} gives its footage by ONVIF replay over RTSP{where} or by "
             f"ExportRecordedData, and neither is supported: export channel {channel} on the recorder and bring the "
             "file, or enter the recorder as another kind."
         )
@@ -161,7 +178,7 @@ class OnvifRecorder:
         return RecorderFacts(
             make=names.get("Manufacturer") or "onvif",
             model=" ".join(names[part] for part in ("Model", "FirmwareVersion") if names.get(part)),
-            identity=self.identity or names.get("SerialNumber") or self.soap.web.identity,
+            identity=self.identity or names.get("SerialNumber") or self.soap.client.identity,
             reachable=reachable,
             oldest_frame=oldest,
             clock_offset_ms=clock.offset_ms,
@@ -181,8 +198,8 @@ class OnvifRecorder:
         chosen = [one for one in await self._recordings() if channel and channel in (one.token, one.source)]
         if not chosen:
             raise WrongChannel(
-                f"Recorder {self.soap.web.identity} has no recording and no source {channel!r}: correct the camera's "
-                "channel in the register, then retry."
+                f"Recorder {self.soap.client.identity} has no recording and no source {channel!r}: correct the "
+                "camera's channel in the register, then retry."
             )
         return chosen
 
@@ -213,7 +230,7 @@ class OnvifRecorder:
     async def _search(self, what: str, body: str, item: str) -> list[Node]:
         """All results of a search, each once."""
         begun = await self.soap.call(SEARCH, f"Find{what}s", f"{body}<KeepAliveTime>PT60S</KeepAliveTime>")
-        token = f"<SearchToken>{escape(markup.text(begun, 'SearchToken'))}</SearchToken>"
+        token = f"<SearchToken>{escape(untrusted_xml.text(begun, 'SearchToken'))}</SearchToken>"
         ask = f"{token}<MaxResults>{AT_ONCE}</MaxResults><WaitTime>PT5S</WaitTime>"
         operation = f"Get{what}SearchResults"
         found: dict[bytes, Node] = {}
@@ -221,9 +238,9 @@ class OnvifRecorder:
         while idle < IDLE and len(found) <= MOST:
             reply = await self.soap.call(SEARCH, operation, ask)
             before = len(found)
-            for node in markup.children(reply, "ResultList", item):
+            for node in untrusted_xml.children(reply, "ResultList", item):
                 found.setdefault(etree.tostring(node, method="c14n"), node)
-            state = markup.text(reply, "ResultList", "SearchState")
+            state = untrusted_xml.text(reply, "ResultList", "SearchState")
             if state == "Completed":
                 return list(found.values())
             if state not in ("Queued", "Searching"):
@@ -231,7 +248,7 @@ class OnvifRecorder:
             idle = 0 if len(found) > before else idle + 1
         with suppress(RecorderDown):
             await self.soap.call(SEARCH, "EndSearch", token)
-        raise self.soap.web.down("busy", f"its search does not come to an end ({operation})")
+        raise self.soap.client.down("busy", f"its search does not come to an end ({operation})")
 
 
 def _oldest(recordings: list[Recording]) -> dict[str, datetime]:

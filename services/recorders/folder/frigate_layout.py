@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.recorders.layout_files import (
+from services.recorders.folder.layout import (
     USUAL,
     Dated,
     File,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from services.recorders import markup
-from services.recorders.markup import Node
+from services.recorders import untrusted_xml
+from services.recorders.untrusted_xml import Node
 from services.runtime.spans import Span
 
 TRACK_STATE = "RecordingHistory/Track/State"
@@ -73,39 +73,39 @@ class Change:
 
 def recording(node: Node, times: Times) -> Recording:
     """From a RecordingInformation; raises ValueError with what it lacks."""
-    token = markup.text(node, "RecordingToken")
+    token = untrusted_xml.text(node, "RecordingToken")
     if not token:
         raise ValueError("has a recording without a token")
-    told = list(markup.children(node, "Track"))
-    video = [one for one in told if markup.text(one, "TrackType").lower() == "video"] if told else [node]
+    told = list(untrusted_xml.children(node, "Track"))
+    video = [one for one in told if untrusted_xml.text(one, "TrackType").lower() == "video"] if told else [node]
     whole: list[Span] = []
     tracks: set[str] = set()
     for one in video:
-        first = markup.text(one, "DataFrom") or markup.text(node, "EarliestRecording")
-        last = markup.text(one, "DataTo") or markup.text(node, "LatestRecording") or first
+        first = untrusted_xml.text(one, "DataFrom") or untrusted_xml.text(node, "EarliestRecording")
+        last = untrusted_xml.text(one, "DataTo") or untrusted_xml.text(node, "LatestRecording") or first
         if first:
             start = times.read(first)
             whole.append(Span(start, max(start, times.read(last, later=True))))
-            tracks.add(markup.text(one, "TrackToken"))
+            tracks.add(untrusted_xml.text(one, "TrackToken"))
     held = Span(min(one.start for one in whole), max(one.end for one in whole)) if whole else None
-    running = markup.text(node, "RecordingStatus").lower() == "recording"
-    return Recording(token, markup.text(node, "Source", "SourceId"), held, frozenset(tracks), running)
+    running = untrusted_xml.text(node, "RecordingStatus").lower() == "recording"
+    return Recording(token, untrusted_xml.text(node, "Source", "SourceId"), held, frozenset(tracks), running)
 
 
 def change(node: Node, times: Times) -> Change | None:
     """From a FindEventResult; None where it is no change of a track's data. Raises ValueError with what is wrong."""
-    if markup.text(node, "Event", "Topic").partition(":")[2] != TRACK_STATE:
+    if untrusted_xml.text(node, "Event", "Topic").partition(":")[2] != TRACK_STATE:
         return None
     items = {
         item.get("Name", ""): item.get("Value", "")
-        for item in markup.children(node, "Event", "Message", "Message", "Data", "SimpleItem")
+        for item in untrusted_xml.children(node, "Event", "Message", "Message", "Data", "SimpleItem")
     }
     state = items.get("IsDataPresent", "").lower()
     if state not in ("true", "false", "1", "0"):
         raise ValueError("does not say whether there is data")
     present = state in ("true", "1")
-    at = times.read(markup.text(node, "Time"), later=not present)
-    return Change(markup.text(node, "RecordingToken"), markup.text(node, "TrackToken"), at, present)
+    at = times.read(untrusted_xml.text(node, "Time"), later=not present)
+    return Change(untrusted_xml.text(node, "RecordingToken"), untrusted_xml.text(node, "TrackToken"), at, present)
 
 
 def recorded(changes: Iterable[Change], asked: Span, held: Span) -> list[Span]:

@@ -17,13 +17,20 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from services.recorders import shapes
-from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.clock import Clock
-from services.recorders.layout_files import JOIN
-from services.recorders.shapes import Field, Shape
+from services.recorders.configuration_schema import (
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ZONE,
+    ConfigurationSchema,
+    Field,
+    zone_of,
+)
+from services.recorders.http_client import PATIENCE, Answer, HttpClient
+from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE, Answer, Web
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -37,7 +44,7 @@ LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the ol
 PAGES = 1000
 PER_PAGE = 5  # channels; each comes with all its segments
 
-SHAPE = Shape(
+SCHEMA = ConfigurationSchema(
     "mediamtx",
     "MediaMTX 录像服务",
     "MediaMTX recorder",
@@ -55,16 +62,16 @@ SHAPE = Shape(
             "May be empty; such as http://192.168.1.20:9997, to be told its channels and their oldest footage.",
             schemes=("http", "https"),
         ),
-        shapes.USER,
-        shapes.PASSWORD,
+        USER,
+        PASSWORD,
         Field(
             *("channels", "text", "通道", "channels"),
             "未填管理接口地址时查看这些通道，用逗号分隔，例如 gate,hall。",
             "Looked at where no API address is given; with commas between, such as gate,hall.",
         ),
-        shapes.ZONE,
-        shapes.IDENTITY,
-        shapes.PARALLEL,
+        ZONE,
+        IDENTITY,
+        PARALLEL,
     ),
 )
 
@@ -73,8 +80,8 @@ SHAPE = Shape(
 class MediamtxRecorder:
     """Reads only. ``api`` is None where its API is not to be asked."""
 
-    web: Web
-    api: Web | None
+    client: HttpClient
+    api: HttpClient | None
     zone: ZoneInfo
     channels: tuple[str, ...] = ()
 
@@ -82,19 +89,19 @@ class MediamtxRecorder:
     def from_configuration(
         cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "MediamtxRecorder":
-        """Keys as in SHAPE; raises Fatal with what to mend."""
+        """Keys as in SCHEMA; raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A MediaMTX recorder has no address: set that of its playback server.")
         user, password = told.get("user", ""), told.get("password", "")
         auth = httpx.BasicAuth(user, password) if user else None
         identity = told.get("identity", "")
 
-        def web(address: str) -> Web:
-            return Web(address, guard, identity=identity or told["address"], auth=auth, patience=patience)
+        def client(address: str) -> HttpClient:
+            return HttpClient(address, guard, identity=identity or told["address"], auth=auth, patience=patience)
 
         names = tuple(name.strip() for name in told.get("channels", "").split(",") if name.strip())
-        api = web(told["api_address"]) if told.get("api_address") else None
-        return cls(web(told["address"]), api, shapes.zone_of(told, "MediaMTX"), names)
+        api = client(told["api_address"]) if told.get("api_address") else None
+        return cls(client(told["address"]), api, zone_of(told, "MediaMTX"), names)
 
     async def probe(self) -> RecorderFacts:
         oldest: dict[str, datetime] = {}
@@ -113,7 +120,7 @@ class MediamtxRecorder:
         return RecorderFacts(
             make="MediaMTX",
             model=version,
-            identity=self.web.identity,
+            identity=self.client.identity,
             reachable=reachable,
             oldest_frame=oldest,
             clock_offset_ms=clock.offset_ms,
@@ -123,7 +130,7 @@ class MediamtxRecorder:
         )
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
-        parts = (one.intersect(span) for one in merge(await self._stretches(channel, span), tolerance=JOIN))
+        parts = (one.intersect(span) for one in merge(await self._stretches(channel, span), tolerance=JOIN_TOLERANCE))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
@@ -162,7 +169,7 @@ class MediamtxRecorder:
             "format": "fmp4",
         }
         # Its files may be gone since they were listed: then nothing comes, and the clip says so.
-        async with self.web.stream("GET", "/get", params=params, accept=(200, 404)) as body:
+        async with self.client.stream("GET", "/get", params=params, accept=(200, 404)) as body:
             if body.status == 200:
                 async for chunk in body.chunks:
                     yield chunk
@@ -171,7 +178,7 @@ class MediamtxRecorder:
         """What it lists of the span, in order of time, each without a gap; raises WrongChannel."""
         found = await self._listed(channel, span, count(1)) if span.duration else []
         if found is None:
-            raise self.web.down("busy", "it answered 500 to /list")
+            raise self.client.down("busy", "it answered 500 to /list")
         return found
 
     async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
@@ -185,7 +192,7 @@ class MediamtxRecorder:
             return []
         if answer.status == 400:
             raise WrongChannel(
-                f"Recorder {self.web.identity} has no channel {channel!r}, or gives back nothing of it: correct the "
+                f"Recorder {self.client.identity} has no channel {channel!r}, or gives back nothing of it: correct the "
                 "camera's channel in the register, or the path in mediamtx.yml, then retry."
             )
         if span.duration <= NARROWEST or next(asks) > MOST_ASKS:
@@ -197,8 +204,8 @@ class MediamtxRecorder:
 
     async def _ask_list(self, channel: str, span: Span) -> tuple[Answer, Any]:
         params = {"path": channel, "start": _moment(span.start), "end": _moment(span.end)}
-        answer = await self.web.ask("GET", "/list", params=params, accept=(200, 400, 404, 500))
-        return answer, self.web.parsed(answer, "/list")
+        answer = await self.client.ask("GET", "/list", params=params, accept=(200, 400, 404, 500))
+        return answer, self.client.parsed(answer, "/list")
 
     def _understood(self, told: Any) -> list[Span]:
         try:
@@ -209,7 +216,7 @@ class MediamtxRecorder:
                 if timedelta() < length < LONGEST:
                     stretches.append(Span(start, start + length))
         except (TypeError, KeyError, ValueError, OverflowError) as error:
-            raise self.web.down("not-a-recorder", "its list is none of MediaMTX") from error
+            raise self.client.down("not-a-recorder", "its list is none of MediaMTX") from error
         return stretches
 
     def _time(self, text: str) -> datetime:
@@ -231,7 +238,7 @@ class MediamtxRecorder:
                 return listed[0].start
         return None
 
-    async def _oldest_by_api(self, api: Web) -> dict[str, datetime]:
+    async def _oldest_by_api(self, api: HttpClient) -> dict[str, datetime]:
         oldest: dict[str, datetime] = {}
         path = "/v3/recordings/list"
         for page in range(PAGES):
@@ -252,7 +259,7 @@ class MediamtxRecorder:
                 break
         return oldest
 
-    async def _version(self, api: Web) -> str:
+    async def _version(self, api: HttpClient) -> str:
         answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
         told = api.parsed(answer, "/v3/info") if answer.status == 200 else None
         return str(told.get("version", "")) if isinstance(told, dict) else ""

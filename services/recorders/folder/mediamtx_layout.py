@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.recorders.layout_files import (
+from services.recorders.folder.layout import (
     Dated,
     File,
     channel_folder,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
-from services.recorders import markup
-from services.recorders.hikvision_times import WRITTEN, DeviceTimes
-from services.recorders.hikvision_web import HikvisionWeb
+from services.recorders import untrusted_xml
+from services.recorders.hikvision.client import HikvisionClient
+from services.recorders.hikvision.times import WRITTEN, DeviceTimes
 from services.runtime.spans import Span
 
 PATH = "/ISAPI/ContentMgmt/search"
@@ -69,10 +69,10 @@ class _Page:
 
 
 class Search:
-    """Searches of one recorder. Raises what HikvisionWeb's methods raise."""
+    """Searches of one recorder. Raises what HikvisionClient's methods raise."""
 
-    def __init__(self, web: HikvisionWeb, times: DeviceTimes) -> None:
-        self._web = web
+    def __init__(self, client: HikvisionClient, times: DeviceTimes) -> None:
+        self._client = client
         self._times = times
         self._spelling = 0
 
@@ -118,32 +118,34 @@ class Search:
             tried = self._spelling
             other = tried + 1 < len(SPELLINGS)
             body = question.written(*SPELLINGS[tried])
-            root = await self._web.document("POST", PATH, told=body, unsuited=(400,) if other else ())
+            root = await self._client.document("POST", PATH, told=body, unsuited=(400,) if other else ())
             if root is not None:
                 return self._read(root, question.track, after)
             self._spelling = max(self._spelling, tried + 1)  # another search may have learnt it meanwhile
 
-    def _read(self, root: markup.Node, track: int, after: datetime | None) -> _Page:
-        status = (markup.text(root, "responseStatusStrg") or markup.text(root, "responseStatusString")).upper()
-        if markup.name(root) != "CMSearchResult" or status not in ("OK", "MORE", "NO MATCHES"):
-            raise self._web.down("not-a-recorder", f"its answer to {PATH} is no result of a search")
-        rows = list(markup.children(root, "matchList", "searchMatchItem"))
-        last = markup.text(rows[-1], "timeSpan", "startTime") if rows else ""
+    def _read(self, root: untrusted_xml.Node, track: int, after: datetime | None) -> _Page:
+        status = (
+            untrusted_xml.text(root, "responseStatusStrg") or untrusted_xml.text(root, "responseStatusString")
+        ).upper()
+        if untrusted_xml.name(root) != "CMSearchResult" or status not in ("OK", "MORE", "NO MATCHES"):
+            raise self._client.down("not-a-recorder", f"its answer to {PATH} is no result of a search")
+        rows = list(untrusted_xml.children(root, "matchList", "searchMatchItem"))
+        last = untrusted_xml.text(rows[-1], "timeSpan", "startTime") if rows else ""
         return _Page(status == "MORE", list(self._matches(rows, track, after)), len(rows), last)
 
-    def _matches(self, rows: list[markup.Node], track: int, after: datetime | None) -> Iterator[Match]:
+    def _matches(self, rows: list[untrusted_xml.Node], track: int, after: datetime | None) -> Iterator[Match]:
         """What is no footage of the track is left out: some firmware adds its other streams."""
         for row in rows:
-            begins, ends = (markup.text(row, "timeSpan", name) for name in ("startTime", "endTime"))
-            uri = "".join(markup.text(row, "mediaSegmentDescriptor", "playbackURI").split())
+            begins, ends = (untrusted_xml.text(row, "timeSpan", name) for name in ("startTime", "endTime"))
+            uri = "".join(untrusted_xml.text(row, "mediaSegmentDescriptor", "playbackURI").split())
             named = _TRACK.search(uri)
-            if {markup.text(row, "trackID"), named[1] if named else str(track)} != {str(track)}:
+            if {untrusted_xml.text(row, "trackID"), named[1] if named else str(track)} != {str(track)}:
                 continue
             try:
                 start = self._times.read(begins, after)
                 span = Span(start, self._times.read(ends, start))
             except ValueError as error:
-                raise self._web.down("not-a-recorder", "it lists a recording without times") from error
+                raise self._client.down("not-a-recorder", "it lists a recording without times") from error
             after = start
             name, size = _NAME.search(uri), _SIZE.search(uri)
             yield Match(span, begins, name[1] if name else "", int(size[1]) if size else None, uri)

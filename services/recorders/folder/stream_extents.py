@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from services.recorders.extents import Extent
+from services.recorders.folder.mp4_extents import Extent
 
 HEAD = 1 << 20  # bytes from the beginning in which the first time stamp lies
 TAIL = 512 << 10  # bytes before the end; doubled until a time stamp is found

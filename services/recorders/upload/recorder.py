@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.recorders.base import NothingRecorded, RecorderFacts, Segment
+from services.recorders.protocol import NothingRecorded, RecorderFacts, Segment
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import anyio
 
-from services.recorders.base import Recorder, RecorderDown, Segment
+from services.recorders.protocol import Recorder, RecorderDown, Segment
 from services.runtime import metrics
 from services.runtime.iterators import closing
 from services.runtime.spans import Span

@@ -8,12 +8,15 @@ from typing import Protocol
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 
+# Neighbours this close are one recording; the names of MediaMTX's files are inexact by 0.05 s.
+JOIN_TOLERANCE = timedelta(milliseconds=200)
+
 
 class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
-    ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``web.Web`` names for what answers
-    over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
+    ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
+    answers over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
     """
 
     runbook = "recorder-silent"

@@ -12,16 +12,22 @@ from functools import partial
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.recorders import shapes
-from services.recorders.base import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.clock import Clock
-from services.recorders.layout_files import JOIN
-from services.recorders.media_length import Lengths, measure
-from services.recorders.shapes import Field, Shape
+from services.recorders.configuration_schema import (
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ConfigurationSchema,
+    Field,
+    zone_of,
+)
+from services.recorders.http_client import PATIENCE
+from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
-from services.recorders.web import PATIENCE
-from services.recorders.zoneminder_events import SECOND, WHEN, Event, Row, bounds, placed, rows_of
-from services.recorders.zoneminder_web import ZoneMinderWeb
+from services.recorders.zoneminder.client import ZoneMinderClient
+from services.recorders.zoneminder.events import SECOND, WHEN, Event, Row, bounds, placed, rows_of
+from services.recorders.zoneminder.media_length import Lengths, measure
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -35,7 +41,7 @@ MOST_LEAD = timedelta(minutes=1)
 MARK = " [Footage Desk]"
 EVER = "StartTime >=:1970-01-01 00:00:00"
 
-SHAPE = Shape(
+SCHEMA = ConfigurationSchema(
     "zoneminder",
     "ZoneMinder 录像机",
     "ZoneMinder recorder",
@@ -47,16 +53,16 @@ SHAPE = Shape(
             required=True,
             schemes=("http", "https"),
         ),
-        shapes.USER,
-        shapes.PASSWORD,
+        USER,
+        PASSWORD,
         Field(
             *("zone", "zone", "时区", "time zone"),
             "它的时间没有时区，按此时区理解；须与它自己的设置一致。",
             "Its times have none and are read in this one; it must agree with its own setting.",
             required=True,
         ),
-        shapes.IDENTITY,
-        shapes.PARALLEL,
+        IDENTITY,
+        PARALLEL,
     ),
 )
 
@@ -65,7 +71,7 @@ SHAPE = Shape(
 class ZoneMinderRecorder:
     """One ZoneMinder. A channel is the number of a monitor."""
 
-    web: ZoneMinderWeb
+    client: ZoneMinderClient
     zone: ZoneInfo
     _zone_agrees: bool = field(default=False, init=False)
 
@@ -73,11 +79,11 @@ class ZoneMinderRecorder:
     def from_configuration(
         cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "ZoneMinderRecorder":
-        """Keys as in SHAPE; raises Fatal with what to mend."""
+        """Keys as in SCHEMA; raises Fatal with what to mend."""
         if not told.get("address"):
             raise Fatal("A ZoneMinder recorder has no address: set that of its pages, such as http://192.168.1.20/zm.")
-        zone = shapes.zone_of(told, "ZoneMinder")
-        web = ZoneMinderWeb(
+        zone = zone_of(told, "ZoneMinder")
+        client = ZoneMinderClient(
             told["address"],
             guard,
             user=told.get("user", ""),
@@ -85,14 +91,14 @@ class ZoneMinderRecorder:
             identity=told.get("identity", "") or told["address"],
             patience=patience,
         )
-        return cls(web, zone)
+        return cls(client, zone)
 
     async def probe(self) -> RecorderFacts:
         oldest: dict[str, datetime] = {}
         clock, version, reachable = Clock(), "", True
         try:
             await self._check_zone()
-            answer, told = await self.web.ask("GET", "/api/host/getVersion.json")
+            answer, told = await self.client.ask("GET", "/api/host/getVersion.json")
             clock, version = answer.clock, str(told.get("version", "")) if isinstance(told, dict) else ""
             oldest = await self._oldest()
         except RecorderDown:
@@ -100,7 +106,7 @@ class ZoneMinderRecorder:
         return RecorderFacts(
             make="ZoneMinder",
             model=version,
-            identity=self.web.identity,
+            identity=self.client.identity,
             reachable=reachable,
             oldest_frame=oldest,
             clock_offset_ms=clock.offset_ms,
@@ -111,7 +117,7 @@ class ZoneMinderRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         events = await self._events(channel, span)
-        parts = (one.intersect(span) for one in merge((event.span for event in events), tolerance=JOIN))
+        parts = (one.intersect(span) for one in merge((event.span for event in events), tolerance=JOIN_TOLERANCE))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
@@ -143,11 +149,11 @@ class ZoneMinderRecorder:
         ours = [row for row in rows if row.archived and MARK in row.notes]
         saved = [await self._edit(row, archived=False, notes=row.notes.replace(MARK, "")) for row in ours]
         if not all(saved):
-            raise self.web.down("busy", "it did not save that events are archived no more")
+            raise self.client.down("busy", "it did not save that events are archived no more")
 
     async def _edit(self, row: Row, *, archived: bool, notes: str) -> bool:
         form = {"Event[Archived]": str(int(archived)), "Event[Notes]": notes}
-        _, told = await self.web.ask("PUT", f"/api/events/{row.number}.json", form=form)
+        _, told = await self.client.ask("PUT", f"/api/events/{row.number}.json", form=form)
         return isinstance(told, dict) and told.get("message") == "Saved"
 
     async def _segment(self, channel: str, event: Event) -> Segment:
@@ -171,11 +177,11 @@ class ZoneMinderRecorder:
             span=span,
             size=None if event.going_on else size,
             container="mkv" if row.video.endswith(".mkv") else "fmp4" if fragmented else "mp4",
-            open=partial(self.web.file, row.number) if row.video else _nothing,
+            open=partial(self.client.file, row.number) if row.video else _nothing,
         )
 
     async def _size(self, row: Row) -> int | None:
-        _, told = await self.web.ask(
+        _, told = await self.client.ask(
             "GET", f"/api/events/{row.number}.json", params={"noframes": "true"}, accept=(200, 404)
         )
         try:
@@ -186,7 +192,7 @@ class ZoneMinderRecorder:
 
     async def _lengths(self, event: int, size: int) -> Lengths | None:
         try:
-            return await measure(partial(self.web.part, event), size)
+            return await measure(partial(self.client.part, event), size)
         except RecorderDown as error:
             if error.code not in ("broken-off", "not-a-recorder"):
                 raise
@@ -213,7 +219,7 @@ class ZoneMinderRecorder:
                 break
             begin = max(row.start for row in new)
         else:
-            raise self.web.down("not-a-recorder", "its list of events has no end")
+            raise self.client.down("not-a-recorder", "its list of events has no end")
         if not rows:
             await self._check_channel(channel)
         near = span.widen(SECOND)
@@ -229,18 +235,18 @@ class ZoneMinderRecorder:
             raise self._wrong(channel)
         path = "/".join(quote(part, safe=":") for part in (f"MonitorId:{channel}", condition, *more))
         params: dict[str, str | int] = {"sort": "StartTime", "direction": direction, "limit": limit, "page": 1}
-        _, told = await self.web.ask("GET", f"/api/events/index/{path}.json", params=params)
+        _, told = await self.client.ask("GET", f"/api/events/index/{path}.json", params=params)
         try:
             return rows_of(told, channel)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise self.web.down("not-a-recorder", "its list of events is none of ZoneMinder") from error
+            raise self.client.down("not-a-recorder", "its list of events is none of ZoneMinder") from error
 
     async def _oldest(self) -> dict[str, datetime]:
-        _, told = await self.web.ask("GET", "/api/monitors.json")
+        _, told = await self.client.ask("GET", "/api/monitors.json")
         try:
             channels = [str(int(one["Monitor"]["Id"])) for one in told["monitors"]]
         except (KeyError, TypeError, ValueError) as error:
-            raise self.web.down("not-a-recorder", "its list of monitors is none of ZoneMinder") from error
+            raise self.client.down("not-a-recorder", "its list of monitors is none of ZoneMinder") from error
         oldest = {}
         for channel in channels:
             rows = await self._page(channel, EVER, "asc", 1)
@@ -249,21 +255,21 @@ class ZoneMinderRecorder:
         return oldest
 
     async def _check_channel(self, channel: str) -> None:
-        answer, _ = await self.web.ask("GET", f"/api/monitors/{channel}.json", accept=(200, 404))
+        answer, _ = await self.client.ask("GET", f"/api/monitors/{channel}.json", accept=(200, 404))
         if answer.status == 404:
             raise self._wrong(channel)
 
     def _wrong(self, channel: str) -> WrongChannel:
         return WrongChannel(
-            f"Recorder {self.web.identity} has no monitor {channel!r}: set the number of its monitor as the camera's "
-            "channel in the register, then retry."
+            f"Recorder {self.client.identity} has no monitor {channel!r}: set the number of its monitor as the "
+            "camera's channel in the register, then retry."
         )
 
     async def _check_zone(self) -> None:
         """Its own zone is held against the one that its times are read in; once is enough."""
         if self._zone_agrees:
             return
-        answer, told = await self.web.ask("GET", "/api/host/getTimeZone.json", accept=(200, 404))
+        answer, told = await self.client.ask("GET", "/api/host/getTimeZone.json", accept=(200, 404))
         name = told.get("tz") if answer.status == 200 and isinstance(told, dict) else None
         try:
             own = ZoneInfo(str(name)) if name else self.zone
@@ -271,7 +277,7 @@ class ZoneMinderRecorder:
             own = self.zone  # a name that is not known here says nothing
         days = [datetime.now(UTC) + timedelta(days=days) for days in range(0, 365, 30)]
         if any(day.astimezone(own).utcoffset() != day.astimezone(self.zone).utcoffset() for day in days):
-            raise self.web.down("zone", f"it says that its time zone is {own.key}, and {self.zone.key} is entered")
+            raise self.client.down("zone", f"it says that its time zone is {own.key}, and {self.zone.key} is entered")
         self._zone_agrees = True
 
 

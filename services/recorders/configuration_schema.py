@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from services.recorders.layout_plain import Pattern, PatternError
+from services.recorders.folder.plain_layout import Pattern, PatternError
 from services.runtime.errors import Fatal, Refused
 
 FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice", "pattern"]
@@ -115,7 +115,7 @@ IDENTITY = Field(
 
 
 @dataclass(frozen=True)
-class Shape:
+class ConfigurationSchema:
     """A kind of recorder as forms show it."""
 
     code: str
@@ -165,53 +165,3 @@ def zone_of(told: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInf
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a name that is a folder, or too long
         raise Fatal(f"The zone of a {kind} recorder is {name!r}: set an IANA name such as Asia/Shanghai.") from error
-
-
-LAYOUTS = ("mediamtx", "frigate", "plain")
-
-FOLDER = Shape(
-    "folder",
-    "文件夹录像机",
-    "folder recorder",
-    (
-        Field(
-            *("root", "folder", "文件夹", "folder"),
-            "录像所在的文件夹；其下每个通道一个子文件夹。",
-            "The folder of the recordings, with one folder below it for each channel.",
-            required=True,
-        ),
-        Field(
-            *("layout", "choice", "文件布局", "layout"),
-            "文件的存放方式：mediamtx、frigate，或文件名中含有开始时间的普通文件（plain）。",
-            "How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name.",
-            default="mediamtx",
-            choices=LAYOUTS,
-        ),
-        Field(
-            *("pattern", "pattern", "文件名格式", "pattern of the names"),
-            "仅用于 plain：文件名中开始时间的写法，例如 %Y%m%d_%H%M%S；留空则识别常见写法。",
-            "For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones.",
-        ),
-        Field(
-            *("zone", "zone", "文件名的时区", "zone of the file names"),
-            "文件名中的时间所用的时区；Frigate 总用 UTC。",
-            "The zone of the times in the files' names; Frigate's are always UTC.",
-            default="UTC",
-        ),
-        IDENTITY,
-        Field(
-            *("clock_offset_ms", "whole", "时钟偏差（毫秒）", "clock offset (milliseconds)"),
-            "录像机时钟减去标准时间；留空表示未测量。",
-            "Its clock minus true time; empty where it was not measured.",
-            least=-10 * 366 * 86_400_000,
-            most=10 * 366 * 86_400_000,
-        ),
-        Field(*("clock_method", "text", "测量方法", "how the clock was measured")),
-        Field(
-            *("clock_uncertainty_ms", "whole", "测量不确定度（毫秒）", "uncertainty (milliseconds)"),
-            least=0,
-            most=86_400_000,
-        ),
-        PARALLEL,
-    ),
-)

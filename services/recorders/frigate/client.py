@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from services.recorders.base import RecorderDown
-from services.recorders.web import PAGE, Answer, Web, bound, head_of
+from services.recorders.http_client import PAGE, Answer, HttpClient, bound, head_of
+from services.recorders.protocol import RecorderDown
 from services.runtime.addresses import Guard
 from services.runtime.iterators import closing
 
@@ -73,13 +73,13 @@ class NoToken(Exception):
     """A login was answered with yes and without a token, as a page for people is."""
 
 
-class FrigateWeb:
-    """What Frigate answers. Every method raises what ``Web``'s raise; a login page is answered by a login."""
+class FrigateClient:
+    """What Frigate answers. Every method raises what ``HttpClient``'s raise; a login page is answered by a login."""
 
     def __init__(self, address: str, guard: Guard, *, user: str, password: str, identity: str, patience: float) -> None:
         self._token = Token(address, user, password) if user else None
-        self._web = Web(address, guard, identity=identity, auth=self._token, patience=patience)
-        self.identity = self._web.identity
+        self._client = HttpClient(address, guard, identity=identity, auth=self._token, patience=patience)
+        self.identity = self._client.identity
 
     async def ask(
         self,
@@ -96,7 +96,7 @@ class FrigateWeb:
         answer: Answer | None = None
         for _ in range(2):
             try:
-                answer = await self._web.ask(
+                answer = await self._client.ask(
                     method, path, params=params, headers=headers, content=content, accept=accept
                 )
             except NoToken:
@@ -108,13 +108,13 @@ class FrigateWeb:
 
     def parsed(self, answer: Answer, path: str) -> Any:
         """What its JSON says."""
-        return self._web.parsed(answer, path)
+        return self._client.parsed(answer, path)
 
     async def footage(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file; none where it is not there."""
         for _ in range(2):
             try:
-                async with closing(self._web.read(path, ranges=True, gone=(404,))) as chunks:
+                async with closing(self._client.read(path, ranges=True, gone=(404,))) as chunks:
                     head = await head_of(chunks)
                     if not head.lstrip().lower().startswith(PAGE):
                         yield head
@@ -127,8 +127,8 @@ class FrigateWeb:
         raise self._page(path)
 
     def down(self, code: str, cause: str) -> RecorderDown:
-        """The error to raise, as ``Web.down``."""
-        return self._web.down(code, cause)
+        """The error to raise, as ``HttpClient.down``."""
+        return self._client.down(code, cause)
 
     def _sign_in_again(self) -> None:
         if self._token is not None:
@@ -136,4 +136,4 @@ class FrigateWeb:
 
     def _page(self, path: str) -> RecorderDown:
         code = "not-a-recorder" if self._token is None else "login"
-        return self._web.down(code, f"it answered {path} with a page for people, such as a login page")
+        return self._client.down(code, f"it answered {path} with a page for people, such as a login page")

@@ -11,9 +11,9 @@ import pytest
 from footage_maker import Camera, Written
 from vault_bench import NOON, Bench, at, span
 
-from services.recorders import again
-from services.recorders.base import RecorderDown, Segment
-from services.recorders.folder import FolderRecorder
+from services.recorders import retrying_fetch
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.protocol import RecorderDown, Segment
 from services.runtime.metrics import REGISTRY
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed
@@ -63,7 +63,7 @@ class Breaking:
         self.pauses.append(seconds)
 
     def again(self, asked: Span) -> AsyncIterator[Segment]:
-        return again.fetch(self, "cam1", asked, kind="folder", sleep=self.sleep)  # type: ignore[arg-type]  # all of it
+        return retrying_fetch.fetch(self, "cam1", asked, kind="folder", sleep=self.sleep)  # type: ignore[arg-type]  # all of it
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_a_segment_that_breaks_off_is_given_again_and_the_whole_is_complet
     assert (got.outcome, got.coverage.gaps, got.coverage.problems, got.coverage.lost) == ("complete", (), (), ())
     assert bench.hashes(got) == bench.hashes(await bench.seal(span(1, 11), key="masters/item/2"))
     assert breaking.opened.count(name) == 2
-    assert breaking.pauses == [again.PAUSES[0]]
+    assert breaking.pauses == [retrying_fetch.PAUSES[0]]
     assert REGISTRY.get_sample_value("footage_desk_fetches_again_total", {"kind": "folder"}) == before + 1
     tries = [one for one in got.coverage.sources if one.name == name]
     assert len(tries) == 2, "both tries are on the record"
@@ -167,7 +167,7 @@ async def test_a_segment_that_begins_late_is_waited_for(bench: Bench, written: l
     breaking = Breaking(bench.recorder, lambda n, asked: 0 if (asked == name and n < 3) else None)
 
     assert (await sealed(bench, breaking)).outcome == "complete"
-    assert breaking.pauses == list(again.PAUSES)
+    assert breaking.pauses == list(retrying_fetch.PAUSES)
 
 
 async def test_a_list_that_breaks_off_is_asked_for_the_rest_alone(bench: Bench, written: list[Written]) -> None:
