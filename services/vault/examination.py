@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from services.vault.byte_stream import in_own_thread, settle
-from services.vault.keys.signer import OwnSeals
+from services.vault.keys.signer import TrustedSigners
 from services.vault.labels import label_key, read_label
 from services.vault.store.protocol import ObjectFacts, Store, StoreMissing
 from services.verifier.envelopes import open_envelope
@@ -26,7 +26,7 @@ Heard = Callable[[int], None]
 class Expected:
     """An object as the books have it. ``labelled``: the SHA-256 of its footage, which its label must name.
 
-    ``seals`` tell whether the label's signature is ours; without them only that it holds is asked. ``version_id`` is
+    ``trusted`` tells whether the label's signature is ours; without it only its validity is checked. ``version_id`` is
     None where the books name no version: then the newest is examined. ``document``: the number under which the PDF of
     a document's data lies, and the statement on both.
     """
@@ -38,7 +38,7 @@ class Expected:
     sha256: str
     labelled: str | None = None
     document: str | None = None
-    seals: OwnSeals | None = None
+    trusted: TrustedSigners | None = None
     hold: bool = False
     retain_until: datetime | None = None
 
@@ -124,8 +124,8 @@ def _label(store: Store, expected: Expected, footage: str) -> list[str]:
         return ["label-wrong"]
     if label.chain is None:
         # Who takes a signature away could else pass its label off as an old one.
-        return ["label-seal" if expected.seals and facts.created >= expected.seals.since else "label-unsigned"]
-    return [] if expected.seals is None or expected.seals.has_made(label.chain) else ["label-seal"]
+        return ["label-seal" if expected.trusted and facts.created >= expected.trusted.since else "label-unsigned"]
+    return [] if expected.trusted is None or expected.trusted.include(label.chain) else ["label-seal"]
 
 
 def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> list[str]:
@@ -133,7 +133,7 @@ def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> 
     keys = (label_key(number), f"{number}.pdf")
     label, pdf = (store.stat(expected.bucket, key) for key in keys)
     if label is None:
-        older = expected.seals is None or data.created < expected.seals.since
+        older = expected.trusted is None or data.created < expected.trusted.since
         return ["label-unsigned" if older and pdf is None else "label-missing"]
     try:
         opened = open_envelope(b"".join(store.get(expected.bucket, label.key, version_id=label.version_id)))
@@ -144,7 +144,7 @@ def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> 
     named = opened.subjects
     if set(named) != {expected.key, keys[1]} or named[expected.key] != expected.sha256:
         return ["label-wrong"]
-    faults = [] if expected.seals is None or expected.seals.has_made(opened.chain) else ["label-seal"]
+    faults = [] if expected.trusted is None or expected.trusted.include(opened.chain) else ["label-seal"]
     if pdf is None or _digest(store, pdf) != named[pdf.key]:
         faults.append("pdf")
     until = expected.retain_until

@@ -8,7 +8,7 @@ from services.domain.custody import copies, issuing
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
 from services.vault.sealing import Sealed, issue
 from services.vault.store.protocol import Store
@@ -33,7 +33,7 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
     watch = report_progress(
@@ -49,7 +49,7 @@ async def handle(
         if copy is None or copy.application_id != command.application_id:
             copy = await _issue(command, database, store, vault_keys, loan_keys, reporter=reporter)
         reporter.enter("storing")
-        await labelling.label_copy(database, ACTOR, store, seal, command.item_id)
+        await labelling.label_copy(database, ACTOR, store, signer, command.item_id)
     return Result(copy.id)
 
 

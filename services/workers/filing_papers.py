@@ -10,7 +10,7 @@ from services.database.tables.documents import Document
 from services.domain.cases.document_kinds import render
 from services.domain.custody.closing import Effects, Kept
 from services.vault.envelopes import CONTENT_TYPE, statement
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
 from services.vault.store.protocol import Store
 from services.verifier.filed import PREDICATE
@@ -18,7 +18,7 @@ from services.verifier.filed import PREDICATE
 BUCKET = "documents"
 
 
-def file(store: Store, seal: Seal, effects: Effects, document: Document) -> Iterator[Kept]:
+def file(store: Store, signer: Signer, effects: Effects, document: Document) -> Iterator[Kept]:
     """A document as objects; what an earlier run has written stays, and the statement is made on what lies there."""
     data, pdf = f"{document.number}.json", f"{document.number}.pdf"
     content = document.content.encode()
@@ -26,7 +26,7 @@ def file(store: Store, seal: Seal, effects: Effects, document: Document) -> Iter
     yield _put(store, document, pdf, partial(_render, document), "application/pdf")
 
     def sealed() -> bytes:
-        return seal.statement(_told(store, effects, document))
+        return signer.sign(_told(store, effects, document))
 
     yield _put(store, document, label_key(document.number), sealed, CONTENT_TYPE)
 

@@ -15,7 +15,7 @@ from services.domain.retrieval.records import Order
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.envelopes import CONTENT_TYPE
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.labels import ClockReading, Origin, Retrieval, build_label, label_key
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store
@@ -45,25 +45,25 @@ def metadata_of(order: Order) -> dict[str, str]:
     }
 
 
-async def label_master(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_master(database: Database, actor: Actor, store: Store, signer: Signer, item_id: str) -> None:
     """Write the master's label where it is not there yet."""
-    await _label(database, actor, store, seal, item_id=item_id, kind="master")
+    await _label(database, actor, store, signer, item_id=item_id, kind="master")
 
 
-async def label_copy(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_copy(database: Database, actor: Actor, store: Store, signer: Signer, item_id: str) -> None:
     """Write the copy's label where it is not there yet; it is held until the return, like the copy."""
-    await _label(database, actor, store, seal, item_id=item_id, kind="copy")
+    await _label(database, actor, store, signer, item_id=item_id, kind="copy")
 
 
-async def _label(database: Database, actor: Actor, store: Store, seal: Seal, *, item_id: str, kind: Kind) -> None:
+async def _label(database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: Kind) -> None:
     facts = await database.run(actor, label_facts.facts_for, item_id, kind)
-    await run_in_thread(_write, store, seal, facts)
+    await run_in_thread(_write, store, signer, facts)
     await database.run(actor, label_documents.write, item_id, facts)
     if not await database.run(actor, label_facts.kept_still, item_id):
         await vault_work.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
-def _write(store: Store, seal: Seal, facts: LabelFacts) -> None:
+def _write(store: Store, signer: Signer, facts: LabelFacts) -> None:
     sealed = Sealed.from_json(facts.sealed)
     tags = {
         "record": facts.facts["recordNumber"],
@@ -80,7 +80,7 @@ def _write(store: Store, seal: Seal, facts: LabelFacts) -> None:
     store.put(
         sealed.bucket,
         key,
-        io.BytesIO(seal.statement(_told(sealed, facts))),
+        io.BytesIO(signer.sign(_told(sealed, facts))),
         metadata={"of": sealed.key},
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,

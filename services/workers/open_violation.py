@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, violations
 from services.runtime.errors import Fatal
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
 from services.workers import vault_work
@@ -34,7 +34,7 @@ async def handle(
     store: Store,
     loan_keys: LoanKeys,
     *,
-    seal: Seal,
+    signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
     """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
@@ -48,6 +48,6 @@ async def handle(
             "use overdue or loss in the process, then resolve the incident"
         )
     effects = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
+    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, signer)
     await database.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
     return Result(effects.violation_id)

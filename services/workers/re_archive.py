@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
 from services.runtime.errors import Fatal
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
 from services.workers import vault_work
@@ -35,7 +35,7 @@ async def handle(
     store: Store,
     loan_keys: LoanKeys,
     *,
-    seal: Seal,
+    signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
     """A discrepancy destroys the keys too and opens a violation."""
@@ -51,7 +51,7 @@ async def handle(
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
+    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, signer)
     await database.run(
         ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
     )

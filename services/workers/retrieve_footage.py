@@ -20,7 +20,7 @@ from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
@@ -55,7 +55,7 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
     watch = report_progress(
@@ -76,7 +76,7 @@ async def handle(
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         reporter.enter("storing")
-        await labelling.label_master(database, ACTOR, store, seal, command.item_id)
+        await labelling.label_master(database, ACTOR, store, signer, command.item_id)
         await vault_work.discard_spent(database, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 

@@ -8,7 +8,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.custody.closing import Effects, Kept
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
 from services.vault.store.protocol import Store
@@ -74,17 +74,17 @@ async def discard(store: Store, bucket: str, key: str) -> None:
 
 
 async def carry_out(
-    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None = None
+    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None = None
 ) -> dict[str, str]:
     """Do in the vault what the register has decided at the end of a case. Keys go first: they are what opens.
 
     ``seal`` is for the documents that are filed, of cases that had a loan: the SHA-256 of their PDFs, by number.
     """
-    return await run_in_thread(_carry_out, effects, store, replica_store, loan_keys, seal)
+    return await run_in_thread(_carry_out, effects, store, replica_store, loan_keys, signer)
 
 
 def _carry_out(
-    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, seal: Seal | None
+    effects: Effects, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None
 ) -> dict[str, str]:
     pdfs = {}
     for copy_id in effects.destroy_keys:
@@ -100,9 +100,9 @@ def _carry_out(
     if effects.retain_until is not None:
         for one in effects.retain:
             _each(store, one, partial(_retain, store, effects))
-    if seal is not None:
+    if signer is not None:
         for document in effects.file:
-            for one in filing_papers.file(store, seal, effects, document):
+            for one in filing_papers.file(store, signer, effects, document):
                 _keep(store, effects, one)
             pdfs[document.number] = filing_papers.pdf_sha256(store, document)
     if replica_store is not None:

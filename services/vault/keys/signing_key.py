@@ -1,4 +1,4 @@
-"""The seal key: it signs labels, documents and packages, and a root that lies offline vouches for it (ES256).
+"""The seal key (ES256): it signs labels, documents and packages; a root that is kept offline certifies it.
 
 The root is made at the first start beside the key. Whoever is given the root's fingerprint once can check everything
 that any seal key under it has ever signed (docs/sealing.md, "Who signs").
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -52,9 +53,22 @@ _USES = (
 )
 
 
+class SigningKey(Protocol):
+    """A key that signs for the organisation (ES256). The seal key is one; the log key is another."""
+
+    @property
+    def certificate_chain(self) -> Sequence[bytes]:
+        """The key's certificate and those above it, DER, the key's own first."""
+        ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """The ES256 signature (r and s, 64 bytes) over a SHA-256 digest of 32 bytes."""
+        ...
+
+
 @dataclass(frozen=True)
-class FileSigner:
-    """The seal key in a file of mode 0600, read when it is used; a `Signer`."""
+class FileSigningKey:
+    """The seal key in a file of mode 0600, read when it is used; a `SigningKey`."""
 
     folder: Path
 
@@ -87,7 +101,7 @@ class FileSigner:
         )
 
 
-def ensure_seal_key(folder: Path, organisation: str, now: datetime) -> FileSigner:
+def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSigningKey:
     """The seal key in ``folder``, made on the first start with a root that vouches for it; the folder gets mode 0700.
 
     Only the chain has to be there later: who only checks is given a folder without keys. Raises KeyUnusable.
@@ -106,19 +120,19 @@ def ensure_seal_key(folder: Path, organisation: str, now: datetime) -> FileSigne
         # Whoever takes the root offline takes the file that has its name, and no other may be left.
         remove_second_names(folder / name)
     _end_rotation(folder)
-    signer = FileSigner(folder)
+    key = FileSigningKey(folder)
     if (folder / KEY_FILE).exists():
-        signer.sign(bytes(32))
-    return signer
+        key.sign(bytes(32))
+    return key
 
 
-def rotate_seal(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Chain]:
+def rotate_signing_key(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Chain]:
     """A new seal key under the same root; what was sealed before is checked as before, and the old key is destroyed.
 
     The chains before and after. ``root_file``: the root's key, from wherever it lies. Raises KeyUnusable.
     """
     _end_rotation(folder)
-    before = FileSigner(folder).chain
+    before = FileSigningKey(folder).chain
     root = read_key(root_file)
     if key_id_of(root) != key_id(before.root):
         raise KeyUnusable(f"{root_file} is not the key of the root in {folder / CHAIN_FILE}: name the one that is.")
@@ -128,7 +142,7 @@ def rotate_seal(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Ch
     certificates = [issue_leaf(root, before.root, leaf, now), before.root]
     replace_key_file(folder / CHAIN_FILE, _pem(certificates), mode=0o644)
     _end_rotation(folder)
-    return before, FileSigner(folder).chain
+    return before, FileSigningKey(folder).chain
 
 
 def _end_rotation(folder: Path) -> None:
