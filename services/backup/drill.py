@@ -14,8 +14,8 @@ from services.vault.age import AgeError, Unwrapper
 from services.vault.keys.signer import trusted_signers
 from services.vault.keys.vault_keys import ESCROW_RECIPIENT_FILE, FileIdentity
 from services.vault.labels import label_key, read_label
-from services.vault.sealing import READ, Location, open_sealed
-from services.vault.store.protocol import Store, StoreMissing
+from services.vault.sealing import READ, open_sealed
+from services.vault.store.protocol import Location, Store, StoreMissing
 from services.verifier.invalid import Invalid
 
 HELD = "held"

@@ -15,7 +15,8 @@ from services.vault.clip.client import Limits, OwnSegment
 from services.vault.clip.source import FIRST_BOXES
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
+from services.vault.verdict import FootageSource
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=48)
@@ -122,16 +123,9 @@ async def receive(
         raise NotFootage(kind)
     file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], watched.stream)
     sealed = await seal(
-        _one(file),
-        Span(ORIGIN - LONGEST, ORIGIN + LONGEST),
-        channel=name,
-        promised=(),
+        FootageSource(_one(file), Span(ORIGIN - LONGEST, ORIGIN + LONGEST), name),
+        Target(store, bucket, key, metadata={"upload": name}, legal_hold=True),
         recipients=recipients,
-        store=store,
-        bucket=bucket,
-        key=key,
-        metadata={"upload": name},
-        legal_hold=True,
         limits=limits,
     )
     [source] = sealed.coverage.sources

@@ -10,8 +10,8 @@ from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
-from services.vault.sealing import Sealed, issue
-from services.vault.store.protocol import Store
+from services.vault.sealing import MasterSource, Sealed, issue
+from services.vault.store.protocol import Store, Target
 from services.workers import labelling, vault_work
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
@@ -75,20 +75,17 @@ async def _issue(
         job_key=command.job_key,
     )
     recipient = await run_in_thread(loan_keys.create, attempt.subject_id)
-    master = Sealed.from_json(task.master)
     sealed = await issue(
-        store,
-        master.location,
-        await run_in_thread(vault_keys.unwrapper),
-        master.sha256_plain,
+        MasterSource(store, Sealed.from_json(task.master), task.channel, await run_in_thread(vault_keys.unwrapper)),
         task.searched,
-        coverage=master.coverage,
-        channel=task.channel,
+        Target(
+            store,
+            attempt.bucket,
+            attempt.key,
+            metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
+            legal_hold=True,
+        ),
         recipients=[recipient],
-        bucket=attempt.bucket,
-        key=attempt.key,
-        metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
-        legal_hold=True,
         progress=reporter,
     )
     copy = await database.run(ACTOR, copies.keep, attempt.id, sealed.to_json())

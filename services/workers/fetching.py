@@ -20,7 +20,8 @@ from services.vault.clip.client import ClipFailed
 from services.vault.coverage import Coverage, FootageMissing, FootageUnreadable
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.sealing import Sealed, seal
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
+from services.vault.verdict import FootageSource
 from services.workers import vault_work
 from services.workers.progress_reporter import ProgressReporter
 
@@ -105,19 +106,17 @@ class Fetching:
         self.reporter.enter("fetching" if len(self._begun) == 1 else "fetching-again")
         requested = wanted.span.widen(PADDING)
         sealed = await seal(
-            retrying_fetch.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),
-            wanted.span,
-            channel=wanted.source.channel,
-            promised=promised,
+            FootageSource(
+                segments=retrying_fetch.fetch(self.recorder, wanted.source.channel, requested, kind=wanted.source.kind),
+                asked=wanted.span,
+                channel=wanted.source.channel,
+                promised=promised,
+                requested=requested,
+                expected_fingerprint=wanted.source.fingerprint,
+            ),
+            Target(self.store, attempt.bucket, attempt.key, wanted.metadata, legal_hold=wanted.legal_hold),
             recipients=self.vault_keys.recipients,
-            store=self.store,
-            bucket=attempt.bucket,
-            key=attempt.key,
-            metadata=wanted.metadata,
-            legal_hold=wanted.legal_hold,
-            expected_fingerprint=wanted.source.fingerprint,
             progress=self.reporter.sealing,
-            requested=requested,
         )
         return Fetched(attempt, sealed)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.runtime.spans import Span, covered_share, gaps
 from services.vault.sealing import TOLERANCE_MS, Sealed
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Target
 from services.vault.store.replicas import Progress, replicate
 
 # A partial item is never told as complete by rounding, and one with a picture never as missing.
@@ -56,33 +56,14 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
 def best(preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span) -> Holding | None:
     """The quarantine object that covers most of the window, or None when none shows any of the granted span."""
     holdings = []
-    for told in preserved:
-        sealed = Sealed.from_json(dict(told))
+    for row in preserved:
+        sealed = Sealed.from_json(dict(row))
         if any(span.intersect(granted) for span in sealed.coverage.covered):
             holdings.append(measure(sealed, granted, window))
     return max(holdings, key=lambda holding: holding.share, default=None)
 
 
-async def adopt(
-    store: Store,
-    sealed: Sealed,
-    *,
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    progress: Progress = lambda read_back, size: None,
-) -> Sealed:
-    """Copy a quarantine object's ciphertext under a master's key, hash checked, nothing cut. Raises ObjectDamaged."""
-    copied = await replicate(
-        store,
-        sealed.bucket,
-        sealed.key,
-        sealed.version_id,
-        sealed.sha256_cipher,
-        target=store,
-        target_bucket=bucket,
-        target_key=key,
-        metadata=metadata,
-        progress=progress,
-    )
-    return replace(sealed, bucket=bucket, key=key, version_id=copied.version_id)
+async def adopt(sealed: Sealed, target: Target, *, progress: Progress = lambda read_back, size: None) -> Sealed:
+    """Copy a quarantine object's ciphertext to a master's key, checking its hash. Raises ObjectDamaged."""
+    copied = await replicate(target.store, sealed.location, sealed.sha256_cipher, target, progress=progress)
+    return replace(sealed, bucket=target.bucket, key=target.key, version_id=copied.version_id)

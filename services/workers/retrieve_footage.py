@@ -24,7 +24,7 @@ from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
 from services.workers import labelling, quarantine, vault_work
 from services.workers.fetching import Fetching, Wanted, lost_since, missing
 from services.workers.progress_reporter import ProgressReporter, report_progress
@@ -192,11 +192,8 @@ class _Retrieval:
         attempt = await self._begin()
         self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
-            self.store,
             best.sealed,
-            bucket=attempt.bucket,
-            key=attempt.key,
-            metadata=labelling.metadata_of(self.order),
+            Target(self.store, attempt.bucket, attempt.key, labelling.metadata_of(self.order)),
             progress=lambda _, size: self.reporter(size, size / max(best.sealed.size, 1) / 2),
         )
         return await self._keep(attempt.id, replace(best, sealed=sealed), taken_from)

@@ -17,7 +17,8 @@ from services.runtime.spans import Span
 from services.vault.brought import KINDS, ORIGIN, Brought, NotFootage, placed, receive, what_it_is
 from services.vault.clip.client import ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.sealing import Sealed, issue
+from services.vault.sealing import MasterSource, Sealed, issue
+from services.vault.store.protocol import Target
 
 pytestmark = pytest.mark.requirement("R8", "R9")
 
@@ -103,17 +104,10 @@ async def test_a_copy_is_cut_from_it_as_from_any_master(bench: Bench) -> None:
     granted = Span(START + timedelta(seconds=2), START + timedelta(seconds=4))
 
     copy = await issue(
-        bench.store,
-        there.location,
-        X25519Identity(bench.identity),
-        there.sha256_plain,
+        MasterSource(bench.store, there, "one", X25519Identity(bench.identity)),
         granted,
-        coverage=there.coverage,
-        channel="one",
+        Target(bench.store, "copies", "copies/copy/1", {"copy": "copy"}),
         recipients=[recipient],
-        bucket="copies",
-        key="copies/copy/1",
-        metadata={"copy": "copy"},
     )
 
     wanted = [one.sha256 for one in written.pictures if granted.start <= one.at < granted.end]
