@@ -1,4 +1,4 @@
-"""What a kind of recorder has to be told: its fields, declared by the kind, from which forms and checks are made."""
+"""The configuration of a kind of recorder: declared fields, from which forms and checks are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Field:
     schemes: tuple[str, ...] = ()
 
     def checked(self, text: str) -> str:
-        """The value in its one spelling; Refused with what to give."""
+        """Return the value in canonical form; raises Refused with what to enter."""
         if not text and self.required:
             raise self.refusal("请填写。", "fill it in.")
         if len(text) > LONGEST or not text.isprintable():
@@ -116,7 +116,7 @@ IDENTITY = Field(
 
 @dataclass(frozen=True)
 class ConfigurationSchema:
-    """A kind of recorder as forms show it."""
+    """The fields of one kind of recorder, and their checks."""
 
     code: str
     zh: str
@@ -133,7 +133,7 @@ class ConfigurationSchema:
         return frozenset(field.name for field in self.fields if field.kind in ("folder", "address"))
 
     def checked(self, typed: Mapping[str, str], kept: frozenset[str] = frozenset()) -> dict[str, str]:
-        """The configuration, field by field; Refused names the first at fault.
+        """Check a configuration field by field; Refused names the first at fault.
 
         ``kept`` are secrets that are set already: left empty, they stay as they are and are not in the answer.
         """
@@ -158,9 +158,9 @@ class ConfigurationSchema:
         return checked
 
 
-def zone_of(told: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInfo:
-    """The zone in a configuration. Raises Fatal with what to mend."""
-    name = told.get("zone", default)
+def zone_of(configuration: Mapping[str, str], kind: str, default: str = "UTC") -> ZoneInfo:
+    """Read the zone of a configuration. Raises Fatal with what to correct."""
+    name = configuration.get("zone", default)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a name that is a folder, or too long

@@ -1,7 +1,7 @@
-"""Recorders that answer over HTTP: asking, streaming, and a name for each answer that is none.
+"""HTTP client for recorders: requests, streams, and a code for each kind of failure.
 
-What a recorder answers is never believed for its status alone: bodies are bounded, short ones are told, and pages for
-people are seen. Nothing that was told in confidence, and no address with its query, reaches an error's text.
+A status alone proves nothing: bodies are bounded, short ones are detected, and so are HTML pages in place of data.
+No credentials, and no address with its query, reach the text of an error.
 """
 
 import json
@@ -23,11 +23,11 @@ from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
 PATIENCE = 30.0  # seconds without a byte
-LONGEST_ANSWER = 10  # times the patience that a list may take as a whole
-LEAST = 1024  # bytes a second that footage comes at, or it is as good as none
-RESUMES = 3  # times that a broken transfer is taken up again where the recorder gives ranges
+LONGEST_ANSWER = 10  # times ``PATIENCE`` that a list may take as a whole
+LEAST_RATE = 1024  # bytes a second; a slower transfer counts as broken off
+RESUMES = 3  # times that a broken transfer is resumed where the recorder supports ranges
 PAGE = (b"<!doctype html", b"<html")
-LOOKED_AT = 64  # bytes of footage that tell it from a page and from XML
+HEAD_BYTES = 64  # bytes by which footage is distinguished from HTML and XML
 BUSY = (429, 500, 502, 503, 504)
 
 
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Body:
-    """The head of an answer that is being streamed; ``size`` in bytes where it was told."""
+    """The head of an answer that is being streamed; ``size`` in bytes where it was declared."""
 
     status: int
     headers: httpx.Headers
@@ -109,10 +109,10 @@ async def _bound_challenge(response: httpx.Response) -> None:
         bound(response)
 
 
-def goes_on(body: Body, came: int, total: int | None) -> bool:
+def continues_at(body: Body, came: int, total: int | None) -> bool:
     """Whether it is the rest of what ``came``: from there on, and of a file that is as large as it was before."""
-    told = body.headers.get("content-range", "")
-    return told.startswith(f"bytes {came}-") and (total is None or told.endswith(("/*", f"/{total}")))
+    content_range = body.headers.get("content-range", "")
+    return content_range.startswith(f"bytes {came}-") and (total is None or content_range.endswith(("/*", f"/{total}")))
 
 
 class HttpClient:
@@ -134,11 +134,11 @@ class HttpClient:
         self.identity = identity or address
         self._address = address.rstrip("/")
         self._guard = guard
-        self._auth = _Answering(auth) if auth is not None else None
+        self._auth = _Authenticator(auth) if auth is not None else None
         self._patience = patience
 
     async def ask(self, method: str, path: str, **request: Unpack[Request]) -> Answer:
-        """The whole answer; ``path`` begins with / and is escaped already."""
+        """Send a request and read the whole answer; ``path`` begins with / and is escaped already."""
         asked, pieces = datetime.now(UTC), bytearray()
         try:
             with anyio.fail_after(LONGEST_ANSWER * self._patience):
@@ -156,7 +156,7 @@ class HttpClient:
         return Answer(body.status, body.headers, bytes(pieces), asked, answered, clock)
 
     def parsed(self, answer: Answer, path: str) -> Any:
-        """What the JSON of an answer says; ``path`` is for the error's text only."""
+        """Parse the JSON of an answer; ``path`` is for the error's text only."""
         if answer.is_page:
             raise self.down("not-a-recorder", f"it answered {path} with a page for people")
         try:
@@ -166,8 +166,8 @@ class HttpClient:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Unpack[Request]) -> AsyncIterator[Body]:
-        """An answer as it comes; raises BrokenOff from its chunks where fewer bytes come than were told."""
-        with self._told(path):
+        """An answer as it comes; raises BrokenOff from its chunks where fewer bytes come than declared."""
+        with self._errors_named(path):
             async with guarded_client(self._guard, timeout=self._patience) as client:
                 client.event_hooks = {"response": [_bound_challenge]}
                 given: dict[str, Any] = {
@@ -193,7 +193,7 @@ class HttpClient:
         ranges: bool = False,
         gone: Collection[int] = (),
     ) -> AsyncIterator[bytes]:
-        """The bytes of a GET. With ``ranges`` a broken transfer is taken up where it ended, RESUMES times.
+        """The bytes of a GET. With ``ranges`` a broken transfer is resumed where it ended, RESUMES times.
 
         ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
         """
@@ -221,7 +221,7 @@ class HttpClient:
                 async with begin(came) as body:
                     if body is None:
                         return
-                    if came and not goes_on(body, came, total):
+                    if came and not continues_at(body, came, total):
                         raise self.down(
                             "not-a-recorder", f"it was asked for {path} from byte {came} and sent another part"
                         )
@@ -242,20 +242,20 @@ class HttpClient:
         return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}. It is tried again.", code)
 
     async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
-        with self._told(path, began=True):
+        with self._errors_named(path, began=True):
             since, waited, came = time.monotonic(), 0.0, 0
             # As they come: chunks made to a size would be lost with a transfer that breaks off.
             async for chunk in response.aiter_bytes():
                 came, waited = came + len(chunk), waited + time.monotonic() - since
                 if waited > LONGEST_ANSWER * self._patience:
-                    if came < LEAST * waited:
+                    if came < LEAST_RATE * waited:
                         raise self.down("broken-off", f"{path} comes too slowly to ever end")
                     waited, came = 0.0, 0
                 yield chunk
                 since = time.monotonic()  # what the reader takes of the time is not the recorder's
 
     @contextmanager
-    def _told(self, path: str, *, began: bool = False) -> Iterator[None]:
+    def _errors_named(self, path: str, *, began: bool = False) -> Iterator[None]:
         try:
             yield
         except AddressRefused as error:
@@ -287,17 +287,17 @@ class HttpClient:
 
 
 async def head_of(chunks: AsyncIterator[bytes]) -> bytes:
-    """So much of a body that a page can be told from footage."""
+    """Read enough of a body to distinguish a page from footage."""
     head = b""
     async for chunk in chunks:
         head += chunk
-        if len(head) >= LOOKED_AT:
+        if len(head) >= HEAD_BYTES:
             break
     return head
 
 
-class _Answering(httpx.Auth):
-    """Signs as another does; a challenge that it cannot understand is told as one of HTTP's errors."""
+class _Authenticator(httpx.Auth):
+    """Delegates to another authenticator; raises an HTTP error for a challenge that it cannot parse."""
 
     def __init__(self, other: httpx.Auth) -> None:
         self._other = other

@@ -1,4 +1,4 @@
-"""What a recorder is to the rest of the house: it says what it holds, and gives it back segment by segment."""
+"""The protocol of recorders: what they hold, and how it is fetched, segment by segment."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class RecorderDown(Retryable):
 
 
 class OutsideRoots(Fatal):
-    """The recorder is where the settings let none be."""
+    """The recorder's address or folder is not one that the settings allow."""
 
     runbook = "recorder-silent"
 
@@ -39,14 +39,14 @@ class WrongChannel(Fatal):
 
 
 class ReplayUnsupported(Fatal):
-    """The recorder tells what it holds, and nothing here can fetch it: somebody exports it and brings the file."""
+    """The recorder can be queried and not fetched from: a person exports the footage and uploads it."""
 
     runbook = "recorder-silent"
     code = "replay-unsupported"
 
 
 class NothingRecorded(Exception):
-    """The recorder is sound and holds nothing at that moment."""
+    """The recorder works and holds nothing at that moment."""
 
 
 class OutOfReach(NothingRecorded):
@@ -59,8 +59,8 @@ class Segment:
 
     ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
     at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,
-    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes. ``step`` is how coarse the times of its span are:
-    neighbours that lie no further apart may follow one another.
+    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its times:
+    neighbours that lie no further apart may be contiguous.
     """
 
     name: str
@@ -74,8 +74,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class RecorderFacts:
-    """What a recorder says of itself. ``clock_offset_ms`` is the recorder's clock minus true time, None where it was
-    not measured; ``oldest_frame`` by channel."""
+    """What a recorder reports about itself.
+
+    ``clock_offset_ms`` is its clock minus true time, None where it was not measured; ``oldest_frame`` is by channel.
+    """
 
     make: str
     model: str
@@ -92,23 +94,23 @@ class Recorder(Protocol):
     """One recorder. Every method raises RecorderDown and WrongChannel."""
 
     async def probe(self) -> RecorderFacts:
-        """Make, clock, oldest frames; a recorder that is down is told by ``reachable``, not raised."""
+        """Read make, clock and oldest frames; one that is down is reported by ``reachable``, not raised."""
         ...
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
-        """What exists of the span, gap by gap, measured without fetching it."""
+        """List what exists of the span, without its gaps and without fetching it."""
         ...
 
     def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
-        """The segments that hold something of the span, in order of time."""
+        """Yield the segments that hold something of the span, in order of time."""
         ...
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
-        """The picture shown at that moment, as JPEG; raises NothingRecorded."""
+        """Return the picture shown at that moment, as JPEG; raises NothingRecorded."""
         ...
 
     async def protect(self, channel: str, span: Span) -> bool:
-        """Keep the recorder from overwriting the span; False where it cannot."""
+        """Protect the span from being overwritten; False where the recorder cannot."""
         ...
 
     async def release(self, channel: str, span: Span) -> None:

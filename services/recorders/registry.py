@@ -1,4 +1,4 @@
-"""Recorders by kind. Each recorder gives back only so many recordings at a time, whoever asks."""
+"""Recorders by kind, each with a limit on its parallel fetches."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of recorder: what it has to be told, and how one is made from that."""
+    """A kind of recorder: the schema of its configuration, and how one is made from it."""
 
     schema: ConfigurationSchema
     make: Callable[[Mapping[str, str], Places], Recorder]
@@ -66,24 +66,24 @@ KINDS = {
     ),
 }
 metrics.expect_recorders(KINDS)
-# Made by the house itself when somebody brings a file; nobody enters one.
+# Made when a person uploads a file; no form offers it.
 UPLOAD = "upload"
 ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 FETCH, PICTURE = "fetch", "picture"
-# Of this process: several workers each have as many places.
+# In this process: each worker process has as many.
 _semaphores: RunVar[dict[tuple[str, *Key], anyio.Semaphore]] = RunVar("footage_desk_recorders")
 
 
 def places_of(settings: Settings) -> Places:
-    """Where the settings let recorders be."""
+    """Read from the settings where recorders may be."""
     return Places(settings.recorder_folders, Guard(parse_networks(settings.allowed_networks), ("http", "https")))
 
 
 def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE) -> Recorder:
-    """The recorder of that kind, where it may be.
+    """Open a recorder of that kind, if it lies in an allowed place.
 
     ``parallel_fetches`` in its configuration sets how many fetches go on at once (2). Raises Fatal where kind or
     configuration are not understood.
@@ -100,7 +100,7 @@ def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = 
 
 
 class Bounded:
-    """A recorder behind its semaphore: a fetch holds a place from its first segment until it is closed."""
+    """A recorder behind a semaphore: a fetch holds it from its first segment until it is closed."""
 
     def __init__(self, recorder: Recorder, key: Key, places: int) -> None:
         self._recorder = recorder
@@ -125,7 +125,7 @@ class Bounded:
             semaphore.release()
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
-        # A place of its own: fetches hold theirs for hours, and a picture is waited for.
+        # A semaphore of its own: fetches hold theirs for hours, and a person waits for a picture.
         async with self._semaphore(PICTURE, 1):
             return await self._recorder.snapshot(channel, at)
 

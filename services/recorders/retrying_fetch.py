@@ -1,7 +1,7 @@
-"""A fetch that a broken connection does not end: what broke off is asked for once more, and the rest goes on.
+"""Retry a fetch whose connection breaks: the broken segment is requested again, then the remaining ones.
 
-A segment that broke off is given again, from its beginning; the clip leaves out what it has already. The same footage
-is asked for ``len(PAUSES)`` times more. Where no byte of a segment comes at all, RecorderDown goes on to whoever asked.
+A segment that broke off is yielded again from its beginning; the clip drops the packets that it has already. Each
+segment is retried ``len(PAUSES)`` times. Where no byte of a segment comes at all, RecorderDown reaches the caller.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -24,28 +24,31 @@ Sleep = Callable[[float], Awaitable[None]]
 async def fetch(
     recorder: Recorder, channel: str, span: Span, *, kind: str = "", sleep: Sleep = anyio.sleep
 ) -> AsyncIterator[Segment]:
-    """As ``recorder.fetch``; ``kind`` is the recorder's, for the metrics. Raises RecorderDown and WrongChannel."""
-    given: set[tuple[str, Span]] = set()
-    rest, pauses = span, iter(PAUSES)
+    """Fetch as ``recorder.fetch`` does, with retries. Raises RecorderDown and WrongChannel.
+
+    ``kind`` is the recorder's, for the metrics.
+    """
+    delivered: set[tuple[str, Span]] = set()
+    remaining, pauses = span, iter(PAUSES)
     while True:
         try:
-            async with closing(recorder.fetch(channel, rest)) as segments:
+            async with closing(recorder.fetch(channel, remaining)) as segments:
                 async for segment in segments:
-                    if (segment.name, segment.span) in given:
+                    if (segment.name, segment.span) in delivered:
                         continue
-                    async with closing(_tried(segment, kind, sleep)) as tries:
-                        async for one in tries:
-                            yield one
-                    given.add((segment.name, segment.span))
+                    async with closing(_attempts(segment, kind, sleep)) as tries:
+                        async for attempt in tries:
+                            yield attempt
+                    delivered.add((segment.name, segment.span))
                     metrics.FETCHED_SEGMENTS.labels(kind).inc()
-                    rest = Span(min(max(rest.start, segment.span.end), span.end), span.end)
+                    remaining = Span(min(max(remaining.start, segment.span.end), span.end), span.end)
                     pauses = iter(PAUSES)
         except RecorderDown:
-            # Its list broke off: it is asked anew for what lies behind the last segment.
+            # Its list broke off: list again what follows the last segment.
             pause = next(pauses, None)
-            if not given or pause is None:
+            if not delivered or pause is None:
                 raise
-            if not rest.duration:
+            if not remaining.duration:
                 return
             metrics.FETCHES_AGAIN.labels(kind).inc()
             await sleep(pause)
@@ -53,14 +56,14 @@ async def fetch(
             return
 
 
-async def _tried(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator[Segment, None]:
-    """The segment, and the same once more for as long as its stream breaks off and pauses are left."""
+async def _attempts(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator[Segment, None]:
+    """Yield the segment, and again for as long as its stream breaks off and pauses are left."""
     stream = _Stream(segment, kind, sleep, iter(PAUSES))
     yield replace(segment, open=stream.open)
     while stream.broken and (pause := next(stream.pauses, None)) is not None:
         await stream.wait(pause)
         if not await stream.begin():
-            return  # what came stands, and is told for what it is
+            return  # what came is kept, and judged by the clip
         try:
             yield replace(segment, open=stream.open)
         finally:
@@ -69,7 +72,7 @@ async def _tried(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator[Se
 
 @dataclass
 class _Stream:
-    """The bytes of a segment. ``broken``: they ended before the recorder was through with them."""
+    """The bytes of a segment. ``broken``: they ended before the segment was complete."""
 
     segment: Segment
     kind: str
@@ -98,8 +101,11 @@ class _Stream:
                 self.broken = True
 
     async def begin(self) -> bool:
-        """Ask, and ask again, until there is a first byte. False where none comes and some came before, or where the
-        recorder has none to give; raises RecorderDown where none came ever."""
+        """Open the segment, with retries, until there is a first byte.
+
+        Returns False where none comes and some came before, or where the recorder has none; raises RecorderDown where
+        none ever came.
+        """
         before, self.broken = self.broken, False
         while True:
             chunks = _generator(self.segment.open())
@@ -124,7 +130,7 @@ class _Stream:
             return True
 
     async def close(self) -> None:
-        """Give back a connection that nobody has read from."""
+        """Close a connection that was never read from."""
         if self._begun is not None:
             await self._begun[1].aclose()
             self._begun = None

@@ -1,4 +1,4 @@
-"""XML that a recorder answers: untrusted, so without document type and entities; names without their prefix."""
+"""Read untrusted XML: no document types, no entities; element names without their prefix."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +39,6 @@ def children(node: Node, *path: str) -> Iterator[Node]:
 
 
 def text(node: Node, *path: str) -> str:
-    """The text of the first element along the path, without blanks around it; empty where there is none."""
+    """Return the text of the first element along the path, without blanks around it; empty where there is none."""
     found = next(children(node, *path), None)
     return "" if found is None else (found.text or "").strip()

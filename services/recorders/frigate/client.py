@@ -87,12 +87,12 @@ class FrigateClient:
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        told: Mapping[str, Any] | None = None,
+        payload: Mapping[str, Any] | None = None,
         accept: Collection[int] = (200,),
     ) -> Answer:
         """The answer; ``told`` goes along as JSON."""
-        headers = {"Accept": "application/json"} | ({} if told is None else {"Content-Type": "application/json"})
-        content = None if told is None else json.dumps(told).encode()
+        headers = {"Accept": "application/json"} | ({} if payload is None else {"Content-Type": "application/json"})
+        content = None if payload is None else json.dumps(payload).encode()
         answer: Answer | None = None
         for _ in range(2):
             try:

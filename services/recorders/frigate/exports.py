@@ -1,7 +1,7 @@
-"""Footage by Frigate's exports: queued, waited for, fetched with ranges, and deleted again.
+"""Fetch footage by Frigate's exports: start one, wait for it, download it by ranges, delete it.
 
 From 0.18 on an export is a job (202, /api/jobs/export); before, it begins at once (200) and its row in /api/exports
-says when it is through. A job is forgotten five seconds after its end, and then only that row tells of it.
+says when it has finished. A job is forgotten five seconds after its end; then only that row is left.
 """
 
 import re
@@ -18,10 +18,10 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-POLL = 2.0  # seconds between two looks at an export
+POLL = 2.0  # seconds between two polls of an export
 BOUND = 900.0  # seconds for an export of some minutes, with the time in the queue
-UNSEEN = 5  # looks in a row at an export that nothing is known of
-DELETING = 30.0  # seconds that are waited for a deletion, also where the fetch was cancelled
+UNSEEN = 5  # polls in a row after which an unknown export counts as lost
+DELETING = 30.0  # seconds to wait for a deletion, also where the fetch was cancelled
 _ID = re.compile(r"[\w.-]{1,120}", re.ASCII)
 _FILE = re.compile(r"[^/\\\x00-\x1f]{1,255}\.mp4")
 
@@ -36,11 +36,11 @@ class Exports:
 
     async def footage(self, camera: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes of what was recorded between two whole seconds; none where nothing was."""
-        number = await self._begun(camera, start, end)
+        number = await self._start_export(camera, start, end)
         if number is None:
             return
         try:
-            file = await self._finished(number)
+            file = await self._wait_for_export(number)
             async with closing(self._client.footage(f"/exports/{quote(file)}")) as chunks:
                 async for chunk in chunks:
                     yield chunk
@@ -48,10 +48,10 @@ class Exports:
             with anyio.move_on_after(DELETING, shield=True):
                 await self._delete(number)
 
-    async def _begun(self, camera: str, start: int, end: int) -> str | None:
+    async def _start_export(self, camera: str, start: int, end: int) -> str | None:
         path = f"/api/export/{camera}/start/{start}/end/{end}"
-        told = {"playback": "realtime", "source": "recordings", "name": f"Footage Desk {start}"}
-        answer = await self._client.ask("POST", path, told=told, accept=(200, 202, 400))
+        payload = {"playback": "realtime", "source": "recordings", "name": f"Footage Desk {start}"}
+        answer = await self._client.ask("POST", path, payload=payload, accept=(200, 202, 400))
         if answer.status == 400:
             return None  # no recordings: they were overwritten since they were listed
         number = _text(self._client.parsed(answer, path), "export_id")
@@ -59,12 +59,12 @@ class Exports:
             raise self._client.down("not-a-recorder", f"its answer to {path} names no export")
         return number
 
-    async def _finished(self, number: str) -> str:
-        """The name of the finished file."""
+    async def _wait_for_export(self, number: str) -> str:
+        """Wait for an export to finish; return the name of its file."""
         unseen = 0
         with anyio.move_on_after(self._bound):
             while unseen < UNSEEN:
-                seen, file = await self._looked_at(number)
+                seen, file = await self._export_state(number)
                 if file is not None:
                     return file
                 unseen = 0 if seen else unseen + 1
@@ -72,8 +72,8 @@ class Exports:
             raise self._client.down("broken-off", "it has lost an export")
         raise self._client.down("busy", f"an export was not through after {self._bound:g} s")
 
-    async def _looked_at(self, number: str) -> tuple[bool, str | None]:
-        """Whether anything is known of an export, and its file once it is through."""
+    async def _export_state(self, number: str) -> tuple[bool, str | None]:
+        """Return whether Frigate knows the export, and the name of its file once it is finished."""
         path = f"/api/jobs/export/{number}"
         answer = await self._client.ask("GET", path, accept=(200, 404))
         if answer.status == 200:
@@ -102,7 +102,7 @@ class Exports:
             answer = await self._client.ask("DELETE", f"/api/export/{number}", accept=(200, 400, 403, 404, 405))
             if answer.status in (404, 405):
                 answer = await self._client.ask(
-                    "POST", "/api/exports/delete", told={"ids": [number]}, accept=(200, 400, 403, 404, 405)
+                    "POST", "/api/exports/delete", payload={"ids": [number]}, accept=(200, 400, 403, 404, 405)
                 )
         except RecorderDown as error:
             log.warning("export-left-behind", recorder=self._client.identity, export=number, cause=error.code)
@@ -113,6 +113,6 @@ class Exports:
                 )
 
 
-def _text(told: Any, name: str) -> str | None:
-    value = told.get(name) if isinstance(told, dict) else None
+def _text(payload: Any, name: str) -> str | None:
+    value = payload.get(name) if isinstance(payload, dict) else None
     return value if isinstance(value, str) else None

@@ -29,7 +29,7 @@ from services.recorders.frigate.exports import Exports
 from services.recorders.http_client import PATIENCE
 from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
-from services.recorders.whole_seconds import SLACK, runs_of
+from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
@@ -92,24 +92,24 @@ class FrigateRecorder:
 
     @classmethod
     def from_configuration(
-        cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE, poll: float | None = None
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE, poll: float | None = None
     ) -> "FrigateRecorder":
         """Keys as in SCHEMA. ``poll`` seconds lie between two looks at an export. Raises Fatal with what to mend."""
-        if not told.get("address"):
+        if not configuration.get("address"):
             raise Fatal("A Frigate recorder has no address: set where it answers, such as https://192.168.1.20:8971.")
-        way = told.get("fetch", WAYS[0])
+        way = configuration.get("fetch", WAYS[0])
         if way not in WAYS:
             raise Fatal(f"A Frigate recorder's fetch is {way!r}: set one of {', '.join(WAYS)}.")
         client = FrigateClient(
-            told["address"],
+            configuration["address"],
             guard,
-            user=told.get("user", ""),
-            password=told.get("password", ""),
-            identity=told.get("identity", ""),
+            user=configuration.get("user", ""),
+            password=configuration.get("password", ""),
+            identity=configuration.get("identity", ""),
             patience=patience,
         )
         exports = Exports(client) if poll is None else Exports(client, poll=poll)
-        return cls(client, way=way, zone=told.get("zone", "UTC"), exports=exports)
+        return cls(client, way=way, zone=configuration.get("zone", "UTC"), exports=exports)
 
     async def probe(self) -> RecorderFacts:
         model, oldest, clock, reachable = "", {}, Clock(), True
@@ -137,7 +137,7 @@ class FrigateRecorder:
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
         placed = [row.placed for run in await self._runs(channel, span) for row in run]
-        parts = (piece.intersect(span) for piece in merge(placed, tolerance=SLACK))
+        parts = (piece.intersect(span) for piece in merge(placed, tolerance=TIMESTAMP_TOLERANCE))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
@@ -192,10 +192,10 @@ class FrigateRecorder:
             before = min(after + AT_ONCE, span.end)
             params = {"after": str(after.timestamp()), "before": str(before.timestamp())}
             answer = await self._client.ask("GET", path, params=params, accept=(200, 404))
-            told = [] if answer.status == 404 else self._client.parsed(answer, path)
-            if not isinstance(told, list):
+            payload = [] if answer.status == 404 else self._client.parsed(answer, path)
+            if not isinstance(payload, list):
                 raise self._client.down("not-a-recorder", f"its answer to {path} is no list")
-            for one in told:
+            for one in payload:
                 row = _row(one)
                 if row is None:
                     raise self._client.down("not-a-recorder", f"its answer to {path} holds what is no recording")
@@ -217,12 +217,12 @@ class FrigateRecorder:
         named = await self._named(camera, Span(min(hours), min(hours) + timedelta(hours=1)))
         return named[0].start if named else None
 
-    def _stats(self, told: Any) -> tuple[list[str], str]:
+    def _stats(self, payload: Any) -> tuple[list[str], str]:
         """Cameras and version."""
-        cameras = told.get("cameras") if isinstance(told, dict) else None
+        cameras = payload.get("cameras") if isinstance(payload, dict) else None
         if not isinstance(cameras, dict):
             raise self._client.down("not-a-recorder", "its answer to /api/stats names no cameras")
-        service = told.get("service")
+        service = payload.get("service")
         version = service.get("version") if isinstance(service, dict) else None
         named = sorted(name for name in cameras if _CAMERA.fullmatch(name))
         return named, version[:50] if isinstance(version, str) else ""
@@ -234,21 +234,21 @@ class FrigateRecorder:
         )
 
 
-def _row(told: Any) -> Span | None:
+def _row(payload: Any) -> Span | None:
     """The span of a row, or None where it is none."""
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return None
-    start, end = _moment(told.get("start_time")), _moment(told.get("end_time"))
+    start, end = _moment(payload.get("start_time")), _moment(payload.get("end_time"))
     if start is None or end is None or not timedelta() <= end - start <= LONGEST:
         return None
     return Span(start, end)
 
 
-def _moment(told: Any) -> datetime | None:
-    if isinstance(told, bool) or not isinstance(told, int | float):
+def _moment(payload: Any) -> datetime | None:
+    if isinstance(payload, bool) or not isinstance(payload, int | float):
         return None
     try:
-        return datetime.fromtimestamp(told, UTC)
+        return datetime.fromtimestamp(payload, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -24,11 +24,11 @@ class Digest(httpx.Auth):
     """Digest whose challenge can be forgotten, so that the next request signs in anew."""
 
     def __init__(self, user: str, password: str) -> None:
-        self._told = user, password
+        self._credentials = user, password
         self._digest = httpx.DigestAuth(user, password)
 
     def forget(self) -> None:
-        self._digest = httpx.DigestAuth(*self._told)
+        self._digest = httpx.DigestAuth(*self._credentials)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         yield from self._digest.auth_flow(request)
@@ -42,9 +42,9 @@ class HikvisionClient:
         self._client = HttpClient(address, guard, identity=identity, auth=self._digest, patience=patience)
         self.identity = self._client.identity
 
-    async def ask(self, method: str, path: str, *, told: str | None = None) -> Answer:
+    async def ask(self, method: str, path: str, *, body: str | None = None) -> Answer:
         """The answer, also where it is refused with a reason; a login page is answered by a new login, once."""
-        content = None if told is None else told.encode()
+        content = None if body is None else body.encode()
         for _ in range(2):
             answer = await self._client.ask(method, path, headers=XML, content=content, accept=(200, *REFUSED))
             if not answer.is_page or answer.status != 200:
@@ -53,10 +53,10 @@ class HikvisionClient:
         raise self._page(path)
 
     async def document(
-        self, method: str, path: str, *, told: str | None = None, unsuited: Collection[int] = ()
+        self, method: str, path: str, *, body: str | None = None, unsuited: Collection[int] = ()
     ) -> untrusted_xml.Node | None:
         """The root of the answer; None where it has a status of ``unsuited``."""
-        answer = await self.ask(method, path, told=told)
+        answer = await self.ask(method, path, body=body)
         if answer.status in unsuited:
             return None
         root = self._read(answer.body, path, answer.status)
@@ -69,12 +69,12 @@ class HikvisionClient:
 
         Asked for by POST, and by GET with a body where the firmware is older.
         """
-        told = f'<downloadRequest version="1.0"><playbackURI>{escape(uri)}</playbackURI></downloadRequest>'.encode()
+        body = f'<downloadRequest version="1.0"><playbackURI>{escape(uri)}</playbackURI></downloadRequest>'.encode()
         methods, pages = ["POST", "GET"], 0
         while True:
             method = methods[0]
             async with (
-                self._client.stream(method, DOWNLOAD, headers=XML, content=told, accept=(200, *REFUSED)) as answer,
+                self._client.stream(method, DOWNLOAD, headers=XML, content=body, accept=(200, *REFUSED)) as answer,
                 aclosing(answer.chunks),
             ):
                 head = await head_of(answer.chunks)
@@ -110,8 +110,8 @@ class HikvisionClient:
             raise self.down("not-a-recorder", f"it answered {path} with {status} and no XML that is data") from error
 
     def _refusal(self, root: untrusted_xml.Node, path: str, status: int) -> RecorderDown:
-        told = untrusted_xml.text(root, "subStatusCode") or untrusted_xml.text(root, "statusString")
-        reason = told if _REASON.fullmatch(told) else f"status {status}"
+        code = untrusted_xml.text(root, "subStatusCode") or untrusted_xml.text(root, "statusString")
+        reason = code if _REASON.fullmatch(code) else f"status {status}"
         if untrusted_xml.text(root, "statusCode") == DEVICE_BUSY or "busy" in reason.lower():
             return self.down("busy", f"it is too busy for {path}")
         if status == 403:

@@ -72,18 +72,18 @@ class HikvisionRecorder:
 
     @classmethod
     def from_configuration(
-        cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "HikvisionRecorder":
         """Keys as in SCHEMA. Raises Fatal with what to mend."""
-        if not told.get("address"):
+        if not configuration.get("address"):
             raise Fatal("A Hikvision recorder has no address: set where it answers, such as http://192.168.1.20.")
-        meaning = told.get("times", DEVICE)
+        meaning = configuration.get("times", DEVICE)
         if meaning not in (DEVICE, TRUE):
             raise Fatal(f"A Hikvision recorder's times are {meaning!r}: set {DEVICE} or {TRUE}.")
-        zone = zone_of(told, "Hikvision", "")
-        user, password, identity = (told.get(name, "") for name in ("user", "password", "identity"))
+        zone = zone_of(configuration, "Hikvision", "")
+        user, password, identity = (configuration.get(name, "") for name in ("user", "password", "identity"))
         client = HikvisionClient(
-            told["address"], guard, user=user, password=password, identity=identity, patience=patience
+            configuration["address"], guard, user=user, password=password, identity=identity, patience=patience
         )
         return cls(client, DeviceTimes(zone, meaning == TRUE), identity)
 
@@ -95,9 +95,9 @@ class HikvisionRecorder:
             device = await self._client.document("GET", "/ISAPI/System/deviceInfo")
             if device is None or untrusted_xml.name(device) != "DeviceInfo":
                 raise self._client.down("not-a-recorder", "its answer to /ISAPI/System/deviceInfo is none")
-            make = _told(device, "manufacturer") or make
-            model = " ".join(one for name in ("model", "firmwareVersion") if (one := _told(device, name)))
-            serial = _told(device, "serialNumber")
+            make = _short_text(device, "manufacturer") or make
+            model = " ".join(one for name in ("model", "firmwareVersion") if (one := _short_text(device, name)))
+            serial = _short_text(device, "serialNumber")
             clock = await self._clock()
             until = datetime.now(UTC) + timedelta(days=1)
             for track in await self._tracks():
@@ -189,7 +189,7 @@ class HikvisionRecorder:
         )
 
 
-def _told(node: untrusted_xml.Node, name: str) -> str:
+def _short_text(node: untrusted_xml.Node, name: str) -> str:
     """A short text of the device, fit for records."""
     text = untrusted_xml.text(node, name)[:100]
     return text if text.isprintable() else ""

@@ -118,7 +118,7 @@ class Search:
             tried = self._spelling
             other = tried + 1 < len(SPELLINGS)
             body = question.written(*SPELLINGS[tried])
-            root = await self._client.document("POST", PATH, told=body, unsuited=(400,) if other else ())
+            root = await self._client.document("POST", PATH, body=body, unsuited=(400,) if other else ())
             if root is not None:
                 return self._read(root, question.track, after)
             self._spelling = max(self._spelling, tried + 1)  # another search may have learnt it meanwhile

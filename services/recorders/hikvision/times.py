@@ -32,11 +32,11 @@ class DeviceTimes:
     def read(self, text: str, after: datetime | None = None) -> datetime:
         """The moment in UTC. An hour that the wall clock goes through twice is the earlier one that is not before
         ``after``. Raises ValueError."""
-        told = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
         try:
             if self.utc:
-                return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
-            moments = self._moments(told)
+                return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+            moments = self._moments(parsed)
         except OverflowError as error:
             raise ValueError(f"{text!r} is no time of a recording") from error
         return next((one for one in moments if after is None or one >= after), moments[-1])
@@ -47,22 +47,22 @@ class DeviceTimes:
         Read as the recordings' times are: so a zone that is configured wrongly shows as a clock that is hours off,
         and what is searched for is still found. Some firmware tells an offset that is not its own.
         """
-        told = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
         try:
-            if self.utc and told.tzinfo is not None:
-                return told.astimezone(UTC)
-            return min(self._moments(told), key=lambda one: abs(one - near))
+            if self.utc and parsed.tzinfo is not None:
+                return parsed.astimezone(UTC)
+            return min(self._moments(parsed), key=lambda one: abs(one - near))
         except OverflowError as error:
             raise ValueError(f"{text!r} is no time of a clock") from error
 
-    def _moments(self, told: datetime) -> list[datetime]:
+    def _moments(self, parsed: datetime) -> list[datetime]:
         """When the zone's wall clock shows that time: once, twice, or, where it is skipped, as a clock that was not
         set forward yet."""
-        wall = told.replace(tzinfo=None)
+        wall = parsed.replace(tzinfo=None)
         early, late = (wall.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
         if early == late or early.astimezone(self.zone).replace(tzinfo=None) != wall:
             return [early]
-        offset = told.utcoffset()
+        offset = parsed.utcoffset()
         meant = [one for one in (early, late) if offset and self._offset(one) == offset]
         return meant or [early, late]
 

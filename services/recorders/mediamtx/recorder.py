@@ -87,21 +87,23 @@ class MediamtxRecorder:
 
     @classmethod
     def from_configuration(
-        cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "MediamtxRecorder":
         """Keys as in SCHEMA; raises Fatal with what to mend."""
-        if not told.get("address"):
+        if not configuration.get("address"):
             raise Fatal("A MediaMTX recorder has no address: set that of its playback server.")
-        user, password = told.get("user", ""), told.get("password", "")
+        user, password = configuration.get("user", ""), configuration.get("password", "")
         auth = httpx.BasicAuth(user, password) if user else None
-        identity = told.get("identity", "")
+        identity = configuration.get("identity", "")
 
         def client(address: str) -> HttpClient:
-            return HttpClient(address, guard, identity=identity or told["address"], auth=auth, patience=patience)
+            return HttpClient(
+                address, guard, identity=identity or configuration["address"], auth=auth, patience=patience
+            )
 
-        names = tuple(name.strip() for name in told.get("channels", "").split(",") if name.strip())
-        api = client(told["api_address"]) if told.get("api_address") else None
-        return cls(client(told["address"]), api, zone_of(told, "MediaMTX"), names)
+        names = tuple(name.strip() for name in configuration.get("channels", "").split(",") if name.strip())
+        api = client(configuration["api_address"]) if configuration.get("api_address") else None
+        return cls(client(configuration["address"]), api, zone_of(configuration, "MediaMTX"), names)
 
     async def probe(self) -> RecorderFacts:
         oldest: dict[str, datetime] = {}
@@ -184,10 +186,10 @@ class MediamtxRecorder:
     async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
         """None where nothing can be listed. One damaged file makes a whole list fail, so a list that fails is asked
         for in halves: what is next to the damage is still found."""
-        answer, told = await self._ask_list(channel, span)
+        answer, payload = await self._ask_list(channel, span)
         if answer.status == 200:
-            return sorted(set(self._understood(told)))
-        why = str(told.get("error", "")) if isinstance(told, dict) else ""
+            return sorted(set(self._understood(payload)))
+        why = str(payload.get("error", "")) if isinstance(payload, dict) else ""
         if answer.status == 404 or "lstat" in why:  # no folder: nothing was ever recorded
             return []
         if answer.status == 400:
@@ -207,10 +209,10 @@ class MediamtxRecorder:
         answer = await self.client.ask("GET", "/list", params=params, accept=(200, 400, 404, 500))
         return answer, self.client.parsed(answer, "/list")
 
-    def _understood(self, told: Any) -> list[Span]:
+    def _understood(self, payload: Any) -> list[Span]:
         try:
             stretches = []
-            for entry in told:
+            for entry in payload:
                 start = self._time(entry["start"])
                 length = timedelta(seconds=float(entry["duration"]))
                 if timedelta() < length < LONGEST:
@@ -243,14 +245,14 @@ class MediamtxRecorder:
         path = "/v3/recordings/list"
         for page in range(PAGES):
             answer = await api.ask("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
-            told = api.parsed(answer, path)
+            payload = api.parsed(answer, path)
             try:
                 found = {
                     str(item["name"]): min(self._time(segment["start"]) for segment in item["segments"])
-                    for item in told["items"]
+                    for item in payload["items"]
                     if item["segments"]
                 }
-                pages = int(told["pageCount"])
+                pages = int(payload["pageCount"])
             except (TypeError, KeyError, ValueError, OverflowError) as error:
                 raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
             again = found.keys() <= oldest.keys()
@@ -261,8 +263,8 @@ class MediamtxRecorder:
 
     async def _version(self, api: HttpClient) -> str:
         answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
-        told = api.parsed(answer, "/v3/info") if answer.status == 200 else None
-        return str(told.get("version", "")) if isinstance(told, dict) else ""
+        payload = api.parsed(answer, "/v3/info") if answer.status == 200 else None
+        return str(payload.get("version", "")) if isinstance(payload, dict) else ""
 
 
 def _joined(before: list[Span], after: list[Span]) -> list[Span]:

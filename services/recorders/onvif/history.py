@@ -27,14 +27,14 @@ class Times:
 
     def read(self, text: str, *, later: bool = False) -> datetime:
         """The moment; in the hour that a clock goes through twice the first, or the ``later``. Raises ValueError."""
-        told = _TIME.fullmatch(text)
-        if told is None:
+        match = _TIME.fullmatch(text)
+        if match is None:
             raise ValueError(NO_TIME)
         try:
-            moment = datetime.fromisoformat(told[1] + (told[2] or "Z").replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(match[1] + (match[2] or "Z").replace("Z", "+00:00"))
         except ValueError as error:
             raise ValueError(NO_TIME) from error
-        if told[2] is None or (self.local and told[2] == "Z"):
+        if match[2] is None or (self.local and match[2] == "Z"):
             moment = moment.replace(tzinfo=self.zone, fold=int(later))
         try:
             return moment.astimezone(UTC)
@@ -76,18 +76,18 @@ def recording(node: Node, times: Times) -> Recording:
     token = untrusted_xml.text(node, "RecordingToken")
     if not token:
         raise ValueError("has a recording without a token")
-    told = list(untrusted_xml.children(node, "Track"))
-    video = [one for one in told if untrusted_xml.text(one, "TrackType").lower() == "video"] if told else [node]
-    whole: list[Span] = []
+    nodes = list(untrusted_xml.children(node, "Track"))
+    video = [track for track in nodes if untrusted_xml.text(track, "TrackType").lower() == "video"] if nodes else [node]
+    spans: list[Span] = []
     tracks: set[str] = set()
-    for one in video:
-        first = untrusted_xml.text(one, "DataFrom") or untrusted_xml.text(node, "EarliestRecording")
-        last = untrusted_xml.text(one, "DataTo") or untrusted_xml.text(node, "LatestRecording") or first
+    for track in video:
+        first = untrusted_xml.text(track, "DataFrom") or untrusted_xml.text(node, "EarliestRecording")
+        last = untrusted_xml.text(track, "DataTo") or untrusted_xml.text(node, "LatestRecording") or first
         if first:
             start = times.read(first)
-            whole.append(Span(start, max(start, times.read(last, later=True))))
-            tracks.add(untrusted_xml.text(one, "TrackToken"))
-    held = Span(min(one.start for one in whole), max(one.end for one in whole)) if whole else None
+            spans.append(Span(start, max(start, times.read(last, later=True))))
+            tracks.add(untrusted_xml.text(track, "TrackToken"))
+    held = Span(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
     running = untrusted_xml.text(node, "RecordingStatus").lower() == "recording"
     return Recording(token, untrusted_xml.text(node, "Source", "SourceId"), held, frozenset(tracks), running)
 
@@ -116,7 +116,7 @@ def recorded(changes: Iterable[Change], asked: Span, held: Span) -> list[Span]:
     """
     found: list[Span] = []
     since: datetime | None = held.start
-    for number, one in enumerate(sorted(set(changes), key=lambda told: (told.at, told.present))):
+    for number, one in enumerate(sorted(set(changes), key=lambda item: (item.at, item.present))):
         if one.present:
             since = one.at if number == 0 or since is None else since
         elif since is not None:

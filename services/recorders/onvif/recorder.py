@@ -91,21 +91,21 @@ class OnvifRecorder:
 
     @classmethod
     def from_configuration(
-        cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "OnvifRecorder":
         """Keys as in SCHEMA; an address with a path names the device service. Raises Fatal with what to mend."""
-        parts = urlsplit(told.get("address", ""))
+        parts = urlsplit(configuration.get("address", ""))
         if not parts.netloc:
             raise Fatal("An ONVIF recorder has no address: set where it answers.")
-        zone = zone_of(told, "ONVIF")
+        zone = zone_of(configuration, "ONVIF")
         address = f"{parts.scheme}://{parts.netloc}"
-        user, password = told.get("user", ""), told.get("password", "")
+        user, password = configuration.get("user", ""), configuration.get("password", "")
         auth = httpx.DigestAuth(user, password) if user else None
-        identity = told.get("identity", "")
+        identity = configuration.get("identity", "")
         client = HttpClient(address, guard, identity=identity or address, auth=auth, patience=patience)
         soap = Soap(client, parts.path.rstrip("/"), user, password)
         streams = Guard(guard.networks, ("rtsp", "rtsps"))
-        return cls(soap, Times(zone, told.get("times") == "device"), streams, identity)
+        return cls(soap, Times(zone, configuration.get("times") == "device"), streams, identity)
 
     async def probe(self) -> RecorderFacts:
         try:
@@ -128,11 +128,11 @@ class OnvifRecorder:
             if held is None or held.intersect(span) is None:
                 continue
             changes = await self._changes(one.token, span)
-            if not one.tracks <= {told.track for told in changes} | ({""} if changes else set()):
+            if not one.tracks <= {item.track for item in changes} | ({""} if changes else set()):
                 # It tells no state at the start of a search: the last change before it does.
                 changes += await self._changes(one.token, Span(held.start, max(held.start, span.end)))
             for track in one.tracks:
-                found += recorded((told for told in changes if track in ("", told.track)), span, held)
+                found += recorded((item for item in changes if track in ("", item.track)), span, held)
         parts = (part.intersect(span) for part in merge(found, tolerance=JOIN_TOLERANCE))
         return [part for part in parts if part is not None]
 
@@ -221,11 +221,11 @@ class OnvifRecorder:
         )
         found = await self._search("Event", body, "Result")
         try:
-            told = [change(node, self.times) for node in found]
+            changes = [change(node, self.times) for node in found]
         except ValueError as error:
             raise self.soap.misunderstood("GetEventSearchResults", str(error)) from error
         # A device may search in more than it was asked to.
-        return [one for one in told if one is not None and one.recording == token]
+        return [item for item in changes if item is not None and item.recording == token]
 
     async def _search(self, what: str, body: str, item: str) -> list[Node]:
         """All results of a search, each once."""

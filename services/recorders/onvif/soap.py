@@ -67,10 +67,10 @@ class Soap:
         await self.clock()
         if service not in self._paths and not self._complete:
             reply, _ = await self._call(DEVICE, "GetServices", "<IncludeCapability>false</IncludeCapability>")
-            for told in untrusted_xml.children(reply, "Service"):
-                path = _path(untrusted_xml.text(told, "XAddr"))
+            for entry in untrusted_xml.children(reply, "Service"):
+                path = _path(untrusted_xml.text(entry, "XAddr"))
                 if path:
-                    self._paths.setdefault(untrusted_xml.text(told, "Namespace"), path)
+                    self._paths.setdefault(untrusted_xml.text(entry, "Namespace"), path)
             self._complete = True
         if service not in self._paths:
             cause = f"it has no {service.split('/')[-2]} service, which ONVIF Profile G asks for"
@@ -126,8 +126,8 @@ class Soap:
         nonce = secrets.token_bytes(16)
         # SHA-1 is what the profile asks for; over a network that others read, give the recorder an https address.
         digest = hashlib.sha1(nonce + created.encode() + self._password.encode(), usedforsecurity=False).digest()
-        told = {"digest": digest, "nonce": nonce}
-        coded = {name: base64.b64encode(value).decode() for name, value in told.items()}
+        values = {"digest": digest, "nonce": nonce}
+        coded = {name: base64.b64encode(value).decode() for name, value in values.items()}
         return _TOKEN.format(user=escape(self._user), created=created, **coded)
 
 

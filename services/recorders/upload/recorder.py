@@ -1,6 +1,6 @@
-"""A recorder that is a file: a person brought it, and it was clipped and sealed when it was received (R8, R9).
+"""A file that a person uploaded, as a recorder: it was clipped and sealed on receipt (R8, R9).
 
-What it holds was measured then. Its footage lies in the quarantine, so nothing is fetched from here.
+Its coverage was measured then. Its footage lies in the quarantine, so nothing is fetched from here.
 """
 
 import json
@@ -27,8 +27,8 @@ class UploadRecorder:
     def from_configuration(cls, configuration: Mapping[str, str]) -> "UploadRecorder":
         """Keys: ``covered`` (JSON: pairs of ISO 8601 moments), ``model``, ``identity``, ``zone``, ``clock_method``."""
         try:
-            told = json.loads(configuration["covered"])
-            covered = tuple(Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in told)
+            pairs = json.loads(configuration["covered"])
+            covered = tuple(Span(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in pairs)
         except (KeyError, TypeError, ValueError) as error:
             raise Fatal(
                 "An uploaded file's configuration is not what was written when it was received: restore the register "

@@ -132,13 +132,13 @@ class ZoneMinderClient:
             if any(word in answer.text for word in NO_RIGHT):
                 raise self.down("forbidden", "the user may not use its API")
             raise self.down("login", "it does not accept the user and password")
-        told = self._client.parsed(answer, LOGIN)
+        payload = self._client.parsed(answer, LOGIN)
         try:
-            token = str(told["access_token"] or "")  # none where it runs without signing in
-            self._until = monotonic() + float(told["access_token_expires"] or 0) - BEFORE_END
-            refresh = str(told.get("refresh_token") or "") or self._refresh
+            token = str(payload["access_token"] or "")  # none where it runs without signing in
+            self._until = monotonic() + float(payload["access_token_expires"] or 0) - BEFORE_END
+            refresh = str(payload.get("refresh_token") or "") or self._refresh
             if refresh != self._refresh:
-                self._refresh_until = monotonic() + float(told["refresh_token_expires"]) - BEFORE_END
+                self._refresh_until = monotonic() + float(payload["refresh_token_expires"]) - BEFORE_END
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.down("not-a-recorder", f"its answer to {LOGIN} is none of ZoneMinder") from error
         if not (token + refresh).isascii():

@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 LONGEST = timedelta(days=31)
 LONGEST_RUN = 500  # events that are placed together
 OVERLAPS = [overlap / 50 for overlap in range(-25, 100)]  # seconds, of one event with the next
-ROUGH = 0.02  # seconds that lengths are off
+LENGTH_TOLERANCE = 0.02  # seconds that lengths are off
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class Row:
     notes: str
 
     @classmethod
-    def of(cls, told: Any) -> "Row":
+    def of(cls, payload: Any) -> "Row":
         """Raises KeyError, TypeError and ValueError where it is no event."""
-        end = told.get("EndDateTime") or told.get("EndTime")
-        length = timedelta(seconds=float(told.get("Length") or 0))
+        end = payload.get("EndDateTime") or payload.get("EndTime")
+        length = timedelta(seconds=float(payload.get("Length") or 0))
         if not timedelta() <= length < LONGEST:
             raise ValueError("no event is that long")
         return cls(
-            number=int(told["Id"]),
-            start=datetime.strptime(told.get("StartDateTime") or told["StartTime"], WHEN),  # noqa: DTZ007 - it has none
+            number=int(payload["Id"]),
+            start=datetime.strptime(payload.get("StartDateTime") or payload["StartTime"], WHEN),  # noqa: DTZ007 - it has none
             end=datetime.strptime(end, WHEN) if end else None,  # noqa: DTZ007 - it has none
             length=length,
-            video=str(told.get("DefaultVideo") or ""),
-            archived=str(told.get("Archived") or "0") not in ("0", "False"),
-            notes=str(told.get("Notes") or ""),
+            video=str(payload.get("DefaultVideo") or ""),
+            archived=str(payload.get("Archived") or "0") not in ("0", "False"),
+            notes=str(payload.get("Notes") or ""),
         )
 
 
@@ -59,9 +59,9 @@ class Event:
     going_on: bool
 
 
-def rows_of(told: Any, channel: str) -> list[Row]:
+def rows_of(payload: Any, channel: str) -> list[Row]:
     """The channel's rows of a page, whatever else it holds; raises KeyError, TypeError and ValueError."""
-    events = (one["Event"] for one in told["events"])
+    events = (one["Event"] for one in payload["events"])
     rows = [Row.of(event) for event in events if str(event["MonitorId"]) == channel]
     if any(not 1970 < row.start.year < 9999 for row in rows):
         raise ValueError("an event begins at no time")  # and reckoning with it would run over
@@ -119,7 +119,7 @@ def _ends(run: Sequence[Loose]) -> list[datetime]:
     steps = [one.length / SECOND for one in run[1:]]
     tried = [_chain(bounds, [step - overlap for step in steps]) for overlap in OVERLAPS]
     least = min(strain for strain, _ in tried)
-    fitting = [index for index, (strain, _) in enumerate(tried) if strain <= least + ROUGH]
+    fitting = [index for index, (strain, _) in enumerate(tried) if strain <= least + LENGTH_TOLERANCE]
     chosen = fitting[len(fitting) // 2]
     ends = tried[chosen][1]
     # Back from where it has settled, then to the middle of what all leave open.

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, Movie, boxes, header, read_fragment, read_movie
 
-LOOK = 64 << 10  # bytes of the file's beginning and end
+SAMPLE = 64 << 10  # bytes of the file's beginning and end
 BOX = 4 << 10  # bytes of a box that is looked at
 MOST_BOXES = 16  # before the index
 Read = Callable[[int, int], Awaitable[bytes]]  # first byte, how many
@@ -24,21 +24,21 @@ class Lengths:
 
 async def measure(read: Read, size: int) -> Lengths | None:
     """None where the file does not say, as one that is cut off or still being written; raises what ``read`` raises."""
-    head = await read(0, min(size, LOOK))
+    head = await read(0, min(size, SAMPLE))
 
-    async def look(place: int, length: int) -> bytes:
+    async def read_cached(place: int, length: int) -> bytes:
         return head[place : place + length] if place + length <= len(head) else await read(place, length)
 
     try:
-        movie = await _movie(look, size)
+        movie = await _movie(read_cached, size)
         track = movie.first("vide")
         if track is None:
             return None
         if not movie.fragmented:
             end = timedelta(seconds=track.duration / track.timescale)
             return Lengths(end, end, fragmented=False) if end else None
-        place = _last_fragment(await _index(look, size), track.number)
-        fragment = await _box(look, place, "moof")
+        place = _last_fragment(await _index(read_cached, size), track.number)
+        fragment = await _box(read_cached, place, "moof")
         run = next(one for one in read_fragment(fragment, movie) if one.track == track.number)
         end = timedelta(seconds=(run.decode_time + run.duration) / track.timescale)
         return Lengths(end - timedelta(seconds=run.duration / run.samples / track.timescale), end, fragmented=True)
@@ -59,18 +59,18 @@ async def _movie(read: Read, size: int) -> Movie:
 
 
 async def _box(read: Read, place: int, wanted: str) -> bytes:
-    found = await read(place, BOX)
-    kind, _, length = header(found, 0)
+    content = await read(place, BOX)
+    kind, _, length = header(content, 0)
     if kind != wanted or not length or length > LARGEST_INDEX:
         raise BoxError(f"a {wanted} of some length was looked for, and {kind} of {length} bytes is there")
-    if length > len(found):
-        found += await read(place + len(found), length - len(found))
-    return found[:length]
+    if length > len(content):
+        content += await read(place + len(content), length - len(content))
+    return content[:length]
 
 
 async def _index(read: Read, size: int) -> bytes:
     """The box mfra at the end of a fragmented file, which its last 16 bytes give the length of."""
-    tail = await read(max(0, size - LOOK), min(size, LOOK))
+    tail = await read(max(0, size - SAMPLE), min(size, SAMPLE))
     kind, _, _ = header(tail[-16:], 0)
     (length,) = struct.unpack(">I", tail[-4:])
     if kind != "mfro" or not 16 < length <= min(size, LARGEST_INDEX):

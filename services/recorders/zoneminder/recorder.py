@@ -77,18 +77,18 @@ class ZoneMinderRecorder:
 
     @classmethod
     def from_configuration(
-        cls, told: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "ZoneMinderRecorder":
         """Keys as in SCHEMA; raises Fatal with what to mend."""
-        if not told.get("address"):
+        if not configuration.get("address"):
             raise Fatal("A ZoneMinder recorder has no address: set that of its pages, such as http://192.168.1.20/zm.")
-        zone = zone_of(told, "ZoneMinder")
+        zone = zone_of(configuration, "ZoneMinder")
         client = ZoneMinderClient(
-            told["address"],
+            configuration["address"],
             guard,
-            user=told.get("user", ""),
-            password=told.get("password", ""),
-            identity=told.get("identity", "") or told["address"],
+            user=configuration.get("user", ""),
+            password=configuration.get("password", ""),
+            identity=configuration.get("identity", "") or configuration["address"],
             patience=patience,
         )
         return cls(client, zone)
@@ -98,8 +98,8 @@ class ZoneMinderRecorder:
         clock, version, reachable = Clock(), "", True
         try:
             await self._check_zone()
-            answer, told = await self.client.ask("GET", "/api/host/getVersion.json")
-            clock, version = answer.clock, str(told.get("version", "")) if isinstance(told, dict) else ""
+            answer, payload = await self.client.ask("GET", "/api/host/getVersion.json")
+            clock, version = answer.clock, str(payload.get("version", "")) if isinstance(payload, dict) else ""
             oldest = await self._oldest()
         except RecorderDown:
             reachable = False
@@ -153,8 +153,8 @@ class ZoneMinderRecorder:
 
     async def _edit(self, row: Row, *, archived: bool, notes: str) -> bool:
         form = {"Event[Archived]": str(int(archived)), "Event[Notes]": notes}
-        _, told = await self.client.ask("PUT", f"/api/events/{row.number}.json", form=form)
-        return isinstance(told, dict) and told.get("message") == "Saved"
+        _, payload = await self.client.ask("PUT", f"/api/events/{row.number}.json", form=form)
+        return isinstance(payload, dict) and payload.get("message") == "Saved"
 
     async def _segment(self, channel: str, event: Event) -> Segment:
         row = event.row
@@ -181,11 +181,11 @@ class ZoneMinderRecorder:
         )
 
     async def _size(self, row: Row) -> int | None:
-        _, told = await self.client.ask(
+        _, payload = await self.client.ask(
             "GET", f"/api/events/{row.number}.json", params={"noframes": "true"}, accept=(200, 404)
         )
         try:
-            size = int(told["event"]["Event"]["fileSize"])
+            size = int(payload["event"]["Event"]["fileSize"])
         except (KeyError, TypeError, ValueError):
             return None
         return size if size > 0 else None
@@ -235,16 +235,16 @@ class ZoneMinderRecorder:
             raise self._wrong(channel)
         path = "/".join(quote(part, safe=":") for part in (f"MonitorId:{channel}", condition, *more))
         params: dict[str, str | int] = {"sort": "StartTime", "direction": direction, "limit": limit, "page": 1}
-        _, told = await self.client.ask("GET", f"/api/events/index/{path}.json", params=params)
+        _, payload = await self.client.ask("GET", f"/api/events/index/{path}.json", params=params)
         try:
-            return rows_of(told, channel)
+            return rows_of(payload, channel)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self.client.down("not-a-recorder", "its list of events is none of ZoneMinder") from error
 
     async def _oldest(self) -> dict[str, datetime]:
-        _, told = await self.client.ask("GET", "/api/monitors.json")
+        _, payload = await self.client.ask("GET", "/api/monitors.json")
         try:
-            channels = [str(int(one["Monitor"]["Id"])) for one in told["monitors"]]
+            channels = [str(int(one["Monitor"]["Id"])) for one in payload["monitors"]]
         except (KeyError, TypeError, ValueError) as error:
             raise self.client.down("not-a-recorder", "its list of monitors is none of ZoneMinder") from error
         oldest = {}
@@ -269,8 +269,8 @@ class ZoneMinderRecorder:
         """Its own zone is held against the one that its times are read in; once is enough."""
         if self._zone_agrees:
             return
-        answer, told = await self.client.ask("GET", "/api/host/getTimeZone.json", accept=(200, 404))
-        name = told.get("tz") if answer.status == 200 and isinstance(told, dict) else None
+        answer, payload = await self.client.ask("GET", "/api/host/getTimeZone.json", accept=(200, 404))
+        name = payload.get("tz") if answer.status == 200 and isinstance(payload, dict) else None
         try:
             own = ZoneInfo(str(name)) if name else self.zone
         except (ZoneInfoNotFoundError, ValueError, OSError):
