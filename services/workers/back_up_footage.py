@@ -9,7 +9,7 @@ from services.domain.retrieval.attempts import NoLongerWanted
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, Target
 from services.vault.store.replicas import replicate
-from services.workers import vault_work
+from services.workers import vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "back-up-footage"
@@ -57,7 +57,7 @@ async def _replicate(
     replica_store: Store,
     reporter: ProgressReporter,
 ) -> None:
-    await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    await vault_actions.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
     attempt = await database.run(
         ACTOR,
         attempts.begin,
@@ -92,5 +92,7 @@ async def _replicate(
         "sha256Cipher": replica.sha256_cipher,
     }
     if not await database.run(ACTOR, masters.keep_replica, attempt.id, record):
-        await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+        await vault_actions.clear_earlier_runs(
+            database, ACTOR, replica_store, purpose="replica", item_id=command.item_id
+        )
         raise NoLongerWanted(f"no replica was kept | item {command.item_id} | the case has ended | wait")

@@ -12,7 +12,7 @@ from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
 from services.vault.sealing import MasterSource, Sealed, issue
 from services.vault.store.protocol import Store, Target
-from services.workers import labelling, vault_work
+from services.workers import labelling, vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "encrypt-copy"
@@ -63,7 +63,7 @@ async def _issue(
     reporter: ProgressReporter,
 ) -> Copy:
     task = await database.run(ACTOR, issuing.task, command.application_id, command.item_id)
-    await vault_work.clear_earlier_runs(
+    await vault_actions.clear_earlier_runs(
         database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )
     attempt = await database.run(
@@ -90,7 +90,7 @@ async def _issue(
     )
     copy = await database.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
     if copy is None:
-        await vault_work.clear_earlier_runs(
+        await vault_actions.clear_earlier_runs(
             database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
         )
         raise NoLongerWanted(f"no copy was kept | item {command.item_id} | the case has ended | wait")

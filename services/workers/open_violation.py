@@ -8,7 +8,7 @@ from services.runtime.errors import Fatal
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 JOB_TYPE = "open-violation"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -47,7 +47,7 @@ async def handle(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
             "use overdue or loss in the process, then resolve the incident"
         )
-    effects = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, signer)
-    await database.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
-    return Result(effects.violation_id)
+    actions = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
+    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
+    await database.run(ACTOR, closing.loan_ended, application_id, actions, closed_as="copy-lost", pdfs=pdfs)
+    return Result(actions.violation_id)

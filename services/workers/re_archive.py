@@ -8,7 +8,7 @@ from services.runtime.errors import Fatal
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 JOB_TYPE = "re-archive"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -44,17 +44,17 @@ async def handle(
             f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
             "decision | let the inspector decide, then resolve the incident"
         )
-    effects = await database.run(
+    actions = await database.run(
         ACTOR,
         closing.re_archive,
         command.application_id,
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, signer)
+    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
     await database.run(
-        ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
+        ACTOR, closing.loan_ended, command.application_id, actions, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
     )
-    if effects.retain_until is None:
+    if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")
-    return Result(effects.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Result(actions.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))

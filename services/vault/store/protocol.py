@@ -95,9 +95,9 @@ class Target:
 
 
 class Source(Protocol):
-    """What a put reads from: ``readinto`` puts something into the room, and says how many bytes; 0 only at the end."""
+    """What a put reads from: ``readinto`` fills the buffer and returns the number of bytes; 0 only at the end."""
 
-    def readinto(self, room: memoryview, /) -> int: ...
+    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 @runtime_checkable

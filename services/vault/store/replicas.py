@@ -58,7 +58,7 @@ class _Copied:
         self._stopped = stopped
         self._rest = memoryview(b"")  # of the last chunk
 
-    def readinto(self, room: memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         while not self._rest:
             if self._stopped.is_set():
                 raise Stopped(self._name)
@@ -70,8 +70,8 @@ class _Copied:
             self.size += len(chunk)
             self._progress(self.size)
             self._rest = memoryview(chunk)
-        taken = min(len(room), len(self._rest))
-        room[:taken], self._rest = self._rest[:taken], self._rest[taken:]
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
         return taken
 
     def _check(self) -> None:

@@ -66,13 +66,13 @@ class CipherSource:
         self._hashed("cipher")
         return self.cipher.hexdigest()
 
-    def readinto(self, room: memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         """Encrypt what comes into the room: how many bytes, none only at the end; raises what stopped the stream."""
-        while not (filled := self._fill(room)) and not self._ended:
-            self._take()
+        while not (filled := self._fill(buffer)) and not self._ended:
+            self._read_piece()
         if filled:
             self._hashed("cipher")
-            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, room[:filled])
+            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, buffer[:filled])
         self.size += filled
         return filled
 
@@ -81,14 +81,14 @@ class CipherSource:
         self._piece = memoryview(b"")
         self._hasher.shutdown(wait=False)
 
-    def _fill(self, room: memoryview) -> int:
+    def _fill(self, buffer: memoryview) -> int:
         filled = 0
-        while filled < len(room):
+        while filled < len(buffer):
             if self._ready:
-                more = min(len(self._ready), len(room) - filled)
-                room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
+                more = min(len(self._ready), len(buffer) - filled)
+                buffer[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
             elif piece := self._piece:
-                taken, more = self._encryptor.update_into(piece, room[filled:])
+                taken, more = self._encryptor.update_into(piece, buffer[filled:])
                 if taken < len(piece):
                     again, ready = self._encryptor.update_into(piece[taken:], self._across)
                     taken, self._ready = taken + again, self._across[:ready]
@@ -98,7 +98,7 @@ class CipherSource:
             filled += more
         return filled
 
-    def _take(self) -> None:
+    def _read_piece(self) -> None:
         self._hashed("plain")
         piece = self._byte_stream.read()
         if piece is None:
@@ -107,7 +107,7 @@ class CipherSource:
             return
         self.plain_size += len(piece)
         self._hashing["plain"] = self._hasher.submit(self.plain.update, piece)
-        self.signature.look(piece)
+        self.signature.feed(piece)
         self._piece = piece
 
     def _hashed(self, which: str) -> None:

@@ -14,11 +14,11 @@ from footage_maker import truncate
 from vault_bench import Bench
 
 from services.runtime.spans import Span
-from services.vault.brought import KINDS, ORIGIN, Brought, NotFootage, placed, receive, what_it_is
 from services.vault.clip.client import ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.sealing import MasterSource, Sealed, issue
 from services.vault.store.protocol import Target
+from services.vault.uploaded_file import KINDS, ORIGIN, NotFootage, UploadedFile, kind_of, moved_to, receive
 
 pytestmark = pytest.mark.requirement("R8", "R9")
 
@@ -30,7 +30,7 @@ async def sent(data: bytes, piece: int = 30_000) -> AsyncIterator[bytes]:
         yield data[start : start + piece]
 
 
-async def received(bench: Bench, data: bytes, **changes: Any) -> Brought:
+async def received(bench: Bench, data: bytes, **changes: Any) -> UploadedFile:
     given: dict[str, Any] = {
         "name": "one",
         "recipients": [bench.recipient],
@@ -82,11 +82,11 @@ async def test_nothing_of_it_lies_in_the_clear_and_it_is_held(bench: Bench) -> N
 async def test_placing_it_moves_every_moment_and_nothing_else(bench: Bench) -> None:
     came = await received(bench, fragmented(bench.root).path.read_bytes())
 
-    there = placed(came.sealed, START)
+    there = moved_to(came.sealed, START)
 
     assert there.coverage.asked.start == there.coverage.first_frame == START
     assert there.coverage.covered[0].start == there.coverage.parts[0].span.start == START
-    assert placed(there, ORIGIN) == came.sealed
+    assert moved_to(there, ORIGIN) == came.sealed
     assert (there.sha256_plain, there.key, there.fragments) == (
         came.sealed.sha256_plain,
         came.sealed.key,
@@ -99,7 +99,7 @@ async def test_a_copy_is_cut_from_it_as_from_any_master(bench: Bench) -> None:
     from services.vault.age import X25519Identity, generate_identity  # noqa: PLC0415
 
     written = fragmented(bench.root, 8)
-    there = placed((await received(bench, written.path.read_bytes())).sealed, START)
+    there = moved_to((await received(bench, written.path.read_bytes())).sealed, START)
     identity, recipient = generate_identity()
     granted = Span(START + timedelta(seconds=2), START + timedelta(seconds=4))
 
@@ -162,8 +162,8 @@ async def test_what_is_no_mp4_is_named_and_leaves_nothing(bench: Bench, kind: st
 
 
 def test_an_mp4_is_told_by_its_first_box_alone() -> None:
-    assert what_it_is(b"\x00\x00\x00\x18ftypmp42") is None
-    assert what_it_is(b"\x00\x00\x00\x08wide") is None
+    assert kind_of(b"\x00\x00\x00\x18ftypmp42") is None
+    assert kind_of(b"\x00\x00\x00\x08wide") is None
 
 
 async def test_a_file_that_was_cut_off_is_partial_and_says_so(bench: Bench) -> None:

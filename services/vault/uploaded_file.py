@@ -1,8 +1,8 @@
-"""A file that a person brings: clipped whole and sealed on its way in, as a recorder's footage is (R8, R9).
+"""Receive a file that a person uploads: it is clipped whole and sealed, as a recorder's footage is (R8, R9).
 
-Nothing of it is believed but its bytes. It goes through the same confined process, and is encrypted to the vault before
-it reaches the store. When it was recorded is said by people or by the file: until then its first picture stands at
-``ORIGIN``, and ``placed`` moves it to its moment.
+Only its bytes are trusted. It goes through the same confined process, and is encrypted to the vault before it reaches
+the store. People or the file say when it was recorded: until then its first picture is at ``ORIGIN``, and ``moved_to``
+moves it to its time.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -25,7 +25,7 @@ LONGEST = timedelta(hours=48)
 LIMITS = Limits(window=256 << 20)
 HEAD = 512
 
-# What files begin with, and what they then are; ISO boxes are told from their own list.
+# Magic numbers and what they mean; ISO boxes have a list of their own.
 _BEGINNINGS = (
     (0, b"PK\x03\x04", "zip"),
     (0, b"Rar!", "archive"),
@@ -89,8 +89,8 @@ KINDS = (*dict.fromkeys(kind for _, _, kind in _BEGINNINGS), "empty", "html", "s
 
 
 @dataclass(frozen=True)
-class Brought:
-    """``sealed`` stands at ORIGIN; ``sha256`` and ``size`` are of the file as it came; ``created`` is its own word."""
+class UploadedFile:
+    """``sealed`` begins at ORIGIN; ``sha256`` and ``size`` are the file's; ``created`` is what it says itself."""
 
     sealed: Sealed
     sha256: str
@@ -111,17 +111,17 @@ async def receive(
     bucket: str,
     key: str,
     limits: Limits = LIMITS,
-) -> Brought:
-    """Seal the file that ``chunks`` bring; ``name`` stands for it in records, and is not the one that people gave.
+) -> UploadedFile:
+    """Seal the file that ``chunks`` carry; ``name`` stands for it in records, and is not the one that people gave.
 
     Raises NotFootage, FootageMissing, FootageUnreadable, UnsupportedFootage, ClipFailed, the store's errors, and
     whatever ``chunks`` raise; then nothing is stored.
     """
-    watched = _Watched(chunks)
-    kind = what_it_is(await watched.begin())
+    reader = _IndexReader(chunks)
+    kind = kind_of(await reader.head())
     if kind is not None and kind not in _CONTAINERS:
         raise NotFootage(kind)
-    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], watched.stream)
+    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], reader.stream)
     sealed = await seal(
         FootageSource(_one(file), Span(ORIGIN - LONGEST, ORIGIN + LONGEST), name),
         Target(store, bucket, key, metadata={"upload": name}, legal_hold=True),
@@ -129,11 +129,11 @@ async def receive(
         limits=limits,
     )
     [source] = sealed.coverage.sources
-    return Brought(placed(_whole(sealed), ORIGIN), source.sha256, source.size, watched.created)
+    return UploadedFile(moved_to(_whole(sealed), ORIGIN), source.sha256, source.size, reader.created)
 
 
-def placed(sealed: Sealed, start: datetime) -> Sealed:
-    """The same with its first picture at ``start``; nothing of the object changes, it bears no moments."""
+def moved_to(sealed: Sealed, start: datetime) -> Sealed:
+    """Return the same object with its first picture at ``start``: the object itself holds no times."""
     by = start - sealed.coverage.asked.start
     coverage = sealed.coverage
 
@@ -158,8 +158,8 @@ def placed(sealed: Sealed, start: datetime) -> Sealed:
     )
 
 
-def what_it_is(head: bytes) -> str | None:
-    """What a file is that begins so, where it is no MP4; None where it may be one."""
+def kind_of(head: bytes) -> str | None:
+    """Return the kind of a file that begins so; None where it may be an MP4 or MOV."""
     if not head:
         return "empty"
     if head[4:8] in FIRST_BOXES:
@@ -182,7 +182,7 @@ def _text(head: bytes) -> str:
 
 
 def _whole(sealed: Sealed) -> Sealed:
-    """What was asked for was everything: the asked span is what there is, and only holes inside it are gaps."""
+    """Take the covered span as the asked one, so that only holes inside it are gaps."""
     coverage: Coverage = sealed.coverage
     asked = Span(coverage.covered[0].start, coverage.covered[-1].end)
     holes = gaps(asked, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
@@ -209,8 +209,8 @@ async def _one(file: OwnSegment) -> AsyncIterator[OwnSegment]:
     yield file
 
 
-class _Watched:
-    """Passes the file on, and reads an MP4's index on the way."""
+class _IndexReader:
+    """Passes the file's chunks on, and reads an MP4's index on the way."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self.created: datetime | None = None
@@ -218,8 +218,8 @@ class _Watched:
         self._head = b""
         self._walk = BoxWalk()
 
-    async def begin(self) -> bytes:
-        """The file's first bytes, from which it is told what it is."""
+    async def head(self) -> bytes:
+        """Return the file's first bytes, by which its kind is recognised."""
         async for chunk in self._chunks:
             self._head += chunk
             if len(self._head) >= HEAD:

@@ -1,4 +1,4 @@
-"""Documents as objects of the vault: data, PDF, and the sealed statement on both (R28, R35, R37, R47)."""
+"""File documents in the vault: data, PDF, and the signed statement on both (R28, R35, R37, R47)."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 from services.database.tables.documents import Document
 from services.domain.cases.document_kinds import render
-from services.domain.custody.closing import Effects, Kept
+from services.domain.custody.closing import Kept, VaultActions
 from services.vault.envelopes import CONTENT_TYPE, statement
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
@@ -18,21 +18,21 @@ from services.verifier.filed import PREDICATE
 BUCKET = "documents"
 
 
-def file(store: Store, signer: Signer, effects: Effects, document: Document) -> Iterator[Kept]:
-    """A document as objects; what an earlier run has written stays, and the statement is made on what lies there."""
+def file(store: Store, signer: Signer, actions: VaultActions, document: Document) -> Iterator[Kept]:
+    """Write a document's objects; those of an earlier run stay, and the statement is made of what is stored."""
     data, pdf = f"{document.number}.json", f"{document.number}.pdf"
     content = document.content.encode()
     yield _put(store, document, data, lambda: content, "application/json")
     yield _put(store, document, pdf, partial(_render, document), "application/pdf")
 
-    def sealed() -> bytes:
-        return signer.sign(_told(store, effects, document))
+    def signed() -> bytes:
+        return signer.sign(_statement(store, actions, document))
 
-    yield _put(store, document, label_key(document.number), sealed, CONTENT_TYPE)
+    yield _put(store, document, label_key(document.number), signed, CONTENT_TYPE)
 
 
 def pdf_sha256(store: Store, document: Document) -> str:
-    """Of the PDF as it lies there."""
+    """Return the SHA-256 of the stored PDF."""
     return _sha256(store, f"{document.number}.pdf")
 
 
@@ -40,16 +40,16 @@ def _sha256(store: Store, key: str) -> str:
     return hashlib.sha256(b"".join(store.get(BUCKET, key))).hexdigest()
 
 
-def _told(store: Store, effects: Effects, document: Document) -> dict[str, Any]:
+def _statement(store: Store, actions: VaultActions, document: Document) -> dict[str, Any]:
     names = (f"{document.number}.pdf", f"{document.number}.json")
     subjects = {name: _sha256(store, name) for name in names}
     predicate: dict[str, Any] = {
         "kind": document.kind,
         "number": document.number,
-        "application": effects.application_number,
+        "application": actions.application_number,
         "madeAt": document.made_at.isoformat(),
         "demo": document.demo,
-        "auditCheckpoint": effects.checkpoint,
+        "auditCheckpoint": actions.checkpoint,
     }
     if document.item_id is not None:
         predicate["item"] = document.item_id
