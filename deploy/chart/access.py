@@ -16,7 +16,7 @@ NAMES = {
     "replica_store": "replica",
     "loan_keys": "loanKeys",
     "recorders": "recorders",
-    "seal": "sealKey",
+    "signer": "sealKey",
 }
 # Who writes the outbox sends notices; who watches over sign-ins has the key of second factors and asks the provider.
 # The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.vault.keys.key_files import shred
-from services.vault.keys.signing import CHAIN_FILE, ROOT_FILE, ensure_seal_key
+from services.vault.keys.signing_key import CHAIN_FILE, ROOT_FILE, ensure_signing_key
 from services.vault.keys.vault_keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE, VAULT_RECIPIENT_FILE, ensure_keys
 
 KEYS = Path("/keys")
@@ -22,7 +22,7 @@ def main(keys: Path) -> None:
     names = ("vault", "recipients", "seal", "seal-chain", "seal-root")
     vault, recipients, seal, chain, root = (keys / name for name in names)
     ensure_keys(vault)
-    ensure_seal_key(seal, os.environ.get("FOOTAGE_DESK_ORGANISATION") or "本单位", datetime.now(UTC))
+    ensure_signing_key(seal, os.environ.get("FOOTAGE_DESK_ORGANISATION") or "本单位", datetime.now(UTC))
     for name in (VAULT_RECIPIENT_FILE, ESCROW_RECIPIENT_FILE):
         shutil.copyfile(vault / name, recipients / name)
     shutil.copyfile(seal / CHAIN_FILE, chain / CHAIN_FILE)

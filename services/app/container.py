@@ -30,8 +30,8 @@ from services.runtime.settings import Settings, variable
 from services.runtime.stores import StoreSettings
 from services.vault.envelopes import TimeStamper
 from services.vault.keys.secret_box import KeyFileBox
-from services.vault.keys.signer import Seal, own_seals
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer, trusted_signers
+from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
@@ -77,10 +77,10 @@ class Container:
         return ensure_keys(self.settings.keys / "vault")
 
     @cached_property
-    def seal(self) -> Seal:
+    def signer(self) -> Signer:
         """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
-        signer = ensure_seal_key(self.settings.keys / "seal", self.settings.organisation, self.database.real.now())
-        return Seal(signer, self.time_stamper, self.database.real)
+        key = ensure_signing_key(self.settings.keys / "seal", self.settings.organisation, self.database.real.now())
+        return Signer(key, self.time_stamper, self.database.real)
 
     @cached_property
     def time_stamper(self) -> TimeStamper | None:
@@ -97,7 +97,7 @@ class Container:
         """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
         wanted = {name for worker in workers for name in worker.wants}
         opened: dict[str, object] = {
-            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "seal") if name in wanted
+            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "signer") if name in wanted
         }
         return {**self._for_all, **opened}
 
@@ -118,7 +118,7 @@ class Container:
             "database": self.database,
             "loan_keys": self.loan_keys,
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
-            "own_seals": lambda: own_seals(self.settings.keys / "seal"),
+            "trusted_signers": lambda: trusted_signers(self.settings.keys / "seal"),
             "recorders": self.recorders,
             "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
         }

@@ -29,7 +29,7 @@ from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.stores import StoreSettings
 from services.runtime.threads import run_in_thread
 from services.vault.keys.key_files import make_key_folder
-from services.vault.keys.signing import ROOT_FILE, ensure_seal_key
+from services.vault.keys.signing_key import ROOT_FILE, ensure_signing_key
 from services.vault.keys.vault_keys import ESCROW_FILE, ensure_keys
 from services.vault.store.opening import open_store
 from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
@@ -112,8 +112,8 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         if not portal:
             await run_in_thread(ensure_keys, settings.keys / "vault")
             folder, now = settings.keys / "seal", datetime.now(UTC)
-            signer = await run_in_thread(ensure_seal_key, folder, settings.organisation, now)
-            _seal_lasts(signer.chain, now)
+            key = await run_in_thread(ensure_signing_key, folder, settings.organisation, now)
+            _seal_lasts(key.chain, now)
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from services.app.container import Container
 from services.evidence.package import Sources
 from services.runtime.errors import Fatal
-from services.vault.keys import log_key
-from services.vault.keys import signing as key_signing
+from services.vault.keys import log_key, signing_key
 from services.vault.keys.vault_keys import VAULT_FILE, FileIdentities
 
 
@@ -16,7 +15,7 @@ def sources_of(container: Container, identity: Path | None = None) -> Sources:
     Raises Fatal where the seal key or the log key is not here: a package makes no keys.
     """
     seal, log = container.settings.keys / "seal", container.settings.keys / log_key.FOLDER
-    for path in (seal / key_signing.KEY_FILE, log / log_key.KEY_FILE):
+    for path in (seal / signing_key.KEY_FILE, log / log_key.KEY_FILE):
         if not path.exists():
             raise Fatal(
                 f"no package was made | {path} | it is not on this machine, and a package is signed with it | run this "
@@ -26,7 +25,7 @@ def sources_of(container: Container, identity: Path | None = None) -> Sources:
     return Sources(
         database=container.database,
         store=container.store,
-        seal=container.seal,
+        signer=container.signer,
         log_key=key,
         log_keys=tuple(log_key.public_keys(log)),
         unwrapper=lambda: FileIdentities(identity or container.settings.keys / "vault" / VAULT_FILE),

@@ -35,7 +35,7 @@ from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER as LOG_FOLDER
 from services.vault.keys.log_key import ensure_log_key
-from services.workers.vault_work import sweep_abandoned
+from services.workers.vault_actions import sweep_abandoned
 
 log = get_logger(__name__)
 

@@ -11,11 +11,11 @@ from services.database import schema as database_schema
 from services.domain.audit import key_events
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Unwrapper
-from services.vault.keys.signer import own_seals
+from services.vault.keys.signer import trusted_signers
 from services.vault.keys.vault_keys import ESCROW_RECIPIENT_FILE, FileIdentity
 from services.vault.labels import label_key, read_label
-from services.vault.sealing import READ, Location, open_sealed
-from services.vault.store.protocol import Store, StoreMissing
+from services.vault.sealing import READ, open_sealed
+from services.vault.store.protocol import Location, Store, StoreMissing
 from services.verifier.invalid import Invalid
 
 HELD = "held"
@@ -88,7 +88,7 @@ def _try(place: Premises, identity: Unwrapper, master_id: str, sealed: dict[str,
 def _footage_hash(place: Premises, store: Store, location: Location) -> str:
     """What the label says, whose seal has to be ours."""
     label = read_label(b"".join(store.get(location.bucket, label_key(location.key))))
-    if label.chain is not None and not own_seals(place.settings.keys / "seal").has_made(label.chain):
+    if label.chain is not None and not trusted_signers(place.settings.keys / "seal").include(label.chain):
         raise Invalid("it is sealed by somebody else.")
     for subject in label.statement["subject"]:
         if str(subject.get("name", "")).endswith("#footage"):

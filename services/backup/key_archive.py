@@ -18,7 +18,7 @@ from services.backup.bundle import FORMAT
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
 from services.vault.keys.key_files import make_key_folder, read_key_file, shred, write_key_file
-from services.vault.keys.signing import ROOT_FILE
+from services.vault.keys.signing_key import ROOT_FILE
 from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, LoanKeys
 
 LOANS = "loans"

@@ -13,7 +13,7 @@ from services.bench.camera import CHANNEL, segments_of, span_of
 from services.bench.figures import MIB, Peer, timed, timed_now, told
 from services.bench.footage import encode
 from services.bench.recording import Recording
-from services.recorders.base import Segment
+from services.recorders.protocol import Segment
 from services.vault.byte_stream import in_own_thread
 from services.vault.clip.client import Clip
 

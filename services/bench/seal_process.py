@@ -19,15 +19,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from services.bench.camera import CHANNEL, SECONDS, span_of
-from services.recorders.base import Segment
-from services.recorders.web import Web
+from services.recorders.http_client import HttpClient
+from services.recorders.protocol import Segment
 from services.runtime import stores as places
 from services.runtime.addresses import Guard
 from services.runtime.spans import Span
 from services.vault.age import X25519Identity
-from services.vault.sealing import Sealed, issue, seal
+from services.vault.sealing import MasterSource, Sealed, issue, seal
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
+from services.vault.verdict import FootageSource
 
 BUCKET = "quarantine"
 CUT = timedelta(seconds=SECONDS / 2)  # what a copy leaves out at each end
@@ -78,7 +79,7 @@ def store_from_json(told: dict[str, str]) -> places.StoreSettings:
 
 
 async def _segments(task: Task) -> AsyncIterator[Segment]:
-    web = Web(task.recorder, Guard([ip_network("127.0.0.0/8")], ("http", "https")))
+    web = HttpClient(task.recorder, Guard([ip_network("127.0.0.0/8")], ("http", "https")))
     for number in range(task.segments):
         yield Segment(
             name=str(number),
@@ -91,32 +92,16 @@ async def _segments(task: Task) -> AsyncIterator[Segment]:
 
 
 async def _one(task: Task, store: Store, key: str) -> Sealed:
-    asked = span_of(0, task.segments)
+    asked, target = span_of(0, task.segments), Target(store, BUCKET, key, {"item": "bench"})
     if task.master is None:
         return await seal(
-            _segments(task),
-            asked,
-            channel=CHANNEL,
-            promised=[asked],
-            recipients=task.recipients,
-            store=store,
-            bucket=BUCKET,
-            key=key,
-            metadata={"item": "bench"},
+            FootageSource(_segments(task), asked, CHANNEL, promised=[asked]), target, recipients=task.recipients
         )
-    master = Sealed.from_json(task.master)
     return await issue(
-        store,
-        master.location,
-        X25519Identity(task.identity),
-        master.sha256_plain,
+        MasterSource(store, Sealed.from_json(task.master), CHANNEL, X25519Identity(task.identity)),
         Span(asked.start + CUT, asked.end - CUT),
-        coverage=master.coverage,
-        channel=CHANNEL,
+        target,
         recipients=task.recipients,
-        bucket=BUCKET,
-        key=key,
-        metadata={"item": "bench"},
     )
 
 

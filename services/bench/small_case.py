@@ -14,7 +14,7 @@ from services.evidence import pyz
 from services.evidence.archive import ArchiveWriter, new_archive
 from services.vault.envelopes import statement
 from services.vault.keys.log_key import LogKey
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.verifier import approvals, filed, footage, label_words, layout, merkle, package
 from services.verifier.notes import Checkpoint
 
@@ -24,7 +24,7 @@ ITEM, CAMERA, PERSON = "item", "camera", "somebody"
 STAGES = {**approvals.NEEDED, **approvals.RELEASE}
 
 
-def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed_at: str) -> None:
+def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], sealed_at: str) -> None:
     """A sound package whose footage is these blocks."""
     size = sum(map(len, blocks))
     sha256 = _sha256(blocks)
@@ -49,7 +49,7 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
     subjects = {"masters/key": "0" * 64, "masters/key#footage": sha256}
     with new_archive(target) as writer:
         writer.add(layout.README, b"A package for measuring; its case never was.\n")
-        chain = [x509.load_der_x509_certificate(der) for der in seal.signer.certificate_chain]
+        chain = [x509.load_der_x509_certificate(der) for der in signer.key.certificate_chain]
         writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
         writer.add(layout.LOG_KEYS, f"{key.public.vkey}\n".encode())
         writer.add(layout.CHECKPOINT, key.sign(head).encode())
@@ -57,16 +57,16 @@ def write(target: Path, seal: Seal, key: LogKey, blocks: Sequence[bytes], sealed
         writer.add(layout.PROOFS, _lines(_proof(leaves, index) for index in range(len(leaves))))
         writer.add(layout.CONSISTENCY, b"")
         writer.add(layout.ANCHORS, b"")
-        writer.add("footage/1-master.label.json", seal.statement(statement(subjects, footage.PREDICATE, label)))
+        writer.add("footage/1-master.label.json", signer.sign(statement(subjects, footage.PREDICATE, label)))
         writer.stream("footage/1-master.mp4", size, blocks)
         for kind, number, content in (("application-form", NUMBER, data), ("retrieval-record", RECORD, record)):
-            _document(writer, seal, kind, number, content)
+            _document(writer, signer, kind, number, content)
         for place, act in enumerate(acts, 1):
             name = f"decisions/{place:02d}-decision-{act['statement']['stage']}.json"
             writer.add(name, rfc8785.dumps({**act, "people": {}}))
         writer.add(layout.CUSTODY, rfc8785.dumps({"entries": []}))
         writer.add(layout.VERIFIER, pyz.build())
-        _manifest(writer, seal, head, [key.public.vkey], sealed_at)
+        _manifest(writer, signer, head, [key.public.vkey], sealed_at)
         writer.finish()
 
 
@@ -115,7 +115,7 @@ def _retrieved(sha256: str) -> dict[str, Any]:
     return {"item": ITEM, "outcome": "complete", "key": "key", "sha256_plain": sha256, "sha256_cipher": "0" * 64}
 
 
-def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: bytes) -> None:
+def _document(writer: ArchiveWriter, signer: Signer, kind: str, number: str, data: bytes) -> None:
     pdf = _pdf(data)
     subjects = {f"{number}.pdf": _sha256([pdf]), f"{number}.json": _sha256([data])}
     told = {"kind": kind, "number": number, "application": CASE, "madeAt": AT, "demo": False, "auditCheckpoint": None}
@@ -123,7 +123,7 @@ def _document(writer: ArchiveWriter, seal: Seal, kind: str, number: str, data: b
         told["item"] = ITEM
     writer.add(f"documents/{number}.pdf", pdf)
     writer.add(f"documents/{number}.json", data)
-    writer.add(f"documents/{number}.label.json", seal.statement(statement(subjects, filed.PREDICATE, told)))
+    writer.add(f"documents/{number}.label.json", signer.sign(statement(subjects, filed.PREDICATE, told)))
 
 
 def _pdf(data: bytes) -> bytes:
@@ -134,7 +134,7 @@ def _filed(number: str, data: bytes) -> bytes:
     return _event("document-filed", "document", number, sha256=_sha256([data]), pdf_sha256=_sha256([_pdf(data)]))
 
 
-def _manifest(writer: ArchiveWriter, seal: Seal, head: Checkpoint, keys: list[str], sealed_at: str) -> None:
+def _manifest(writer: ArchiveWriter, signer: Signer, head: Checkpoint, keys: list[str], sealed_at: str) -> None:
     told = {"application": NUMBER, "applicationId": CASE, "madeAt": AT}
     members = [
         {
@@ -157,7 +157,7 @@ def _manifest(writer: ArchiveWriter, seal: Seal, head: Checkpoint, keys: list[st
         "logKeys": keys,
         "demo": False,
     }
-    writer.add(layout.SIGNED, seal.statement(statement({layout.MANIFEST: sha256}, package.PREDICATE, predicate)))
+    writer.add(layout.SIGNED, signer.sign(statement({layout.MANIFEST: sha256}, package.PREDICATE, predicate)))
 
 
 def _act(stage: str, outcome: str, form: str) -> dict[str, Any]:

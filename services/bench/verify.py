@@ -15,8 +15,8 @@ from services.bench.figures import MIB, Peer, told
 from services.bench.memory import Peak
 from services.runtime.errors import Fatal
 from services.vault.keys.log_key import ensure_log_key
-from services.vault.keys.signer import Seal
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer
+from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier.report import UNKNOWN
 
 GIGABYTE = 1e9
@@ -26,8 +26,8 @@ def measure(folder: Path, *, size: int, runs: int) -> dict[str, Any]:
     """Check a package with so much footage in a process of its own, start of Python included."""
     path = folder / "package.zip"
     now = datetime.now(UTC)
-    seal = Seal(ensure_seal_key(folder / "seal", "bench", now))
-    small_case.write(path, seal, ensure_log_key(folder / "log"), [os.urandom(MIB)] * (size // MIB), now.isoformat())
+    signer = Signer(ensure_signing_key(folder / "seal", "bench", now))
+    small_case.write(path, signer, ensure_log_key(folder / "log"), [os.urandom(MIB)] * (size // MIB), now.isoformat())
     length = path.stat().st_size
     verify = [sys.executable, "-m", "services.verifier", str(path)]
     peer = shutil.which("sha256sum")

@@ -20,8 +20,8 @@ from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
 from services.vault.keys.log_key import FOLDER as LOG
 from services.vault.keys.log_key import ensure_log_key, public_keys, rotate_log
-from services.vault.keys.signer import own_seals
-from services.vault.keys.signing import ROOT_FILE, FileSigner, ensure_seal_key, rotate_seal
+from services.vault.keys.signer import trusted_signers
+from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey, ensure_signing_key, rotate_signing_key
 from services.vault.keys.vault_keys import ensure_keys, recipients_in, rotate_vault
 
 Say = Callable[[str], None]
@@ -42,7 +42,7 @@ def commands(
         loaded = settings()
         with sentences():
             ensure_keys(loaded.keys / VAULT)
-            ensure_seal_key(loaded.keys / SEAL, loaded.organisation, datetime.now(UTC))
+            ensure_signing_key(loaded.keys / SEAL, loaded.organisation, datetime.now(UTC))
             ensure_log_key(loaded.keys / LOG, loaded.log_origin)
             _list(loaded, say)
 
@@ -63,7 +63,7 @@ def commands(
         loaded = settings()
         with sentences(), _books(loaded) as database:
             folder = loaded.keys / SEAL
-            before, after = rotate_seal(folder, root or folder / ROOT_FILE, datetime.now(UTC))
+            before, after = rotate_signing_key(folder, root or folder / ROOT_FILE, datetime.now(UTC))
             database.run_now(ACTOR, key_events.rotated, SEAL, before.seal_fingerprint, after.seal_fingerprint)
             until = after.leaf.not_valid_after_utc
             say(f"The seal key is new: sha256:{after.seal_fingerprint}, until {until:%Y-%m-%d}.")
@@ -111,10 +111,10 @@ def _list(loaded: Settings, say: Say) -> None:
     vault, escrow = recipients_in(loaded.keys / VAULT)
     say(f"vault   {vault}")
     say(f"escrow  {escrow}")
-    chain = FileSigner(loaded.keys / SEAL).chain
+    chain = FileSigningKey(loaded.keys / SEAL).chain
     ends = (chain.leaf.not_valid_after_utc, chain.root.not_valid_after_utc)
     say(f"seal    sha256:{chain.seal_fingerprint}, until {ends[0]:%Y-%m-%d}")
-    for root in sorted(own_seals(loaded.keys / SEAL).roots):
+    for root in sorted(trusted_signers(loaded.keys / SEAL).roots):
         until = f", until {ends[1]:%Y-%m-%d}" if root == chain.root_fingerprint else ", of what was sealed before"
         say(f"root    sha256:{root}{until}")
     for number, key in enumerate(public_keys(loaded.keys / LOG)):

@@ -19,7 +19,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.passwords import hash_password
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reference_pictures
-from services.recorders.layout import redate
+from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.errors import Fatal
 from services.runtime.places import DEPLOY
 from services.runtime.settings import variable

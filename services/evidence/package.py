@@ -29,7 +29,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
 from services.vault.keys.log_key import LogKey
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import READ, open_sealed
 from services.vault.store.protocol import Store, StoreMissing
@@ -51,7 +51,7 @@ class Sources:
 
     database: Database
     store: Store
-    seal: Seal
+    signer: Signer
     log_key: LogKey
     log_keys: tuple[VerifierKey, ...]
     unwrapper: Callable[[], Unwrapper]
@@ -80,7 +80,7 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
         _check(partial_of(target), case.number)
         # Whoever reads the trail learns of every package that could have left.
         sources.database.run_now(actor, _book, case, sha256, how)
-    chain = sources.seal.signer.certificate_chain
+    chain = sources.signer.key.certificate_chain
     return Made(
         target,
         case.number,
@@ -164,12 +164,12 @@ def _book(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
 
 def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, made: dict[str, Paper], how: How) -> None:
     writer.add(layout.README, readme.text(case.number, case.organisation, how).encode())
-    certificates = [x509.load_der_x509_certificate(der) for der in sources.seal.signer.certificate_chain]
+    certificates = [x509.load_der_x509_certificate(der) for der in sources.signer.key.certificate_chain]
     writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
     writer.add(layout.LOG_KEYS, "".join(f"{key.vkey}\n" for key in sources.log_keys).encode())
     labels = {f"footage/{one.position}-master": (one, _label(sources.store, one)) for one in case.masters}
     labels |= {f"footage/{one.position}-copy-1": (one, _label(sources.store, one)) for one in case.copies}
-    papers = papers_of.documents(sources.seal, case, made)
+    papers = papers_of.documents(sources.signer, case, made)
     acts = _acts(case)
     _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *papers_of.labels(papers)])
     for stem, (footage, label) in labels.items():
@@ -225,7 +225,7 @@ def _seal(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, act
         "madeBy": f"footage-desk {version('footage-desk')}, {actor.kind} {actor.id}",
         "demo": case.demo,
     }
-    writer.add(layout.SIGNED, sources.seal.statement(statement({layout.MANIFEST: sha256}, PREDICATE, predicate)))
+    writer.add(layout.SIGNED, sources.signer.sign(statement({layout.MANIFEST: sha256}, PREDICATE, predicate)))
     return sha256
 
 

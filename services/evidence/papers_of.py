@@ -8,7 +8,7 @@ from services.database.tables.documents import Document
 from services.domain.cases.document_kinds import render
 from services.evidence.case_file import CaseFile
 from services.vault.envelopes import statement
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.store.protocol import Store, StoreMissing
 from services.verifier.filed import PREDICATE
 from services.verifier.layout import file_name
@@ -33,13 +33,13 @@ def papers(store: Store, written: Iterable[Document]) -> dict[str, Paper]:
     return {document.number: _stored(store, document) or Paper(_rendered(document)) for document in written}
 
 
-def documents(seal: Seal, case: CaseFile, made: Mapping[str, Paper]) -> dict[str, bytes]:
+def documents(signer: Signer, case: CaseFile, made: Mapping[str, Paper]) -> dict[str, bytes]:
     """Each document's data, PDF and label, by the names of their members."""
     found: dict[str, bytes] = {}
     for document in case.documents:
         stem = f"documents/{file_name(document.number)}"
         data, paper = document.content.encode(), made[document.number]
-        pdf, label = paper.pdf, paper.label or _label(seal, case, document, paper)
+        pdf, label = paper.pdf, paper.label or _label(signer, case, document, paper)
         found |= {f"{stem}.pdf": pdf, f"{stem}.json": data, f"{stem}.label.json": label}
     return found
 
@@ -61,7 +61,7 @@ def _rendered(document: Document) -> bytes:
     return render(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
-def _label(seal: Seal, case: CaseFile, document: Document, paper: Paper) -> bytes:
+def _label(signer: Signer, case: CaseFile, document: Document, paper: Paper) -> bytes:
     subjects = {
         f"{document.number}.pdf": paper.sha256,
         f"{document.number}.json": hashlib.sha256(document.content.encode()).hexdigest(),
@@ -76,4 +76,4 @@ def _label(seal: Seal, case: CaseFile, document: Document, paper: Paper) -> byte
         "demo": document.demo,
         "auditCheckpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
     }
-    return seal.statement(statement(subjects, PREDICATE, predicate))
+    return signer.sign(statement(subjects, PREDICATE, predicate))

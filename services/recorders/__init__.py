@@ -1,1 +1,1 @@
-"""Where footage comes from: one module for each kind of recorder."""
+"""Where footage comes from: one package for each kind of recorder."""

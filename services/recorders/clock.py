@@ -1,4 +1,4 @@
-"""What is known of a recorder's clock."""
+"""The measured offset of a recorder's clock."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

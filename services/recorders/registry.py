@@ -1,4 +1,4 @@
-"""Recorders by kind. Each recorder gives back only so many recordings at a time, whoever asks."""
+"""Recorders by kind, each with a limit on its parallel fetches."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,21 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
-from services.recorders import frigate, hikvision, mediamtx, onvif, zoneminder
-from services.recorders.base import Recorder, RecorderFacts, Segment
-from services.recorders.folder import FolderRecorder
-from services.recorders.frigate import FrigateRecorder
-from services.recorders.hikvision import HikvisionRecorder
-from services.recorders.mediamtx import MediamtxRecorder
-from services.recorders.onvif import OnvifRecorder
-from services.recorders.shapes import FOLDER, Shape
-from services.recorders.upload import UploadRecorder
-from services.recorders.zoneminder import ZoneMinderRecorder
+from services.recorders.configuration_schema import ConfigurationSchema
+from services.recorders.folder.recorder import SCHEMA as FOLDER
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.frigate.recorder import SCHEMA as FRIGATE
+from services.recorders.frigate.recorder import FrigateRecorder
+from services.recorders.hikvision.recorder import SCHEMA as HIKVISION
+from services.recorders.hikvision.recorder import HikvisionRecorder
+from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
+from services.recorders.mediamtx.recorder import MediamtxRecorder
+from services.recorders.onvif.recorder import SCHEMA as ONVIF
+from services.recorders.onvif.recorder import OnvifRecorder
+from services.recorders.protocol import Recorder, RecorderFacts, Segment
+from services.recorders.upload.recorder import UploadRecorder
+from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
+from services.recorders.zoneminder.recorder import ZoneMinderRecorder
 from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -36,41 +41,49 @@ class Places:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of recorder: what it has to be told, and how one is made from that."""
+    """A kind of recorder: the schema of its configuration, and how one is made from it."""
 
-    shape: Shape
+    schema: ConfigurationSchema
     make: Callable[[Mapping[str, str], Places], Recorder]
 
 
 KINDS = {
-    "folder": Kind(FOLDER, lambda told, places: FolderRecorder.from_configuration(told, roots=places.roots)),
-    "frigate": Kind(frigate.SHAPE, lambda told, places: FrigateRecorder.from_configuration(told, places.guard)),
-    "hikvision": Kind(hikvision.SHAPE, lambda told, places: HikvisionRecorder.from_configuration(told, places.guard)),
-    "mediamtx": Kind(mediamtx.SHAPE, lambda told, places: MediamtxRecorder.from_configuration(told, places.guard)),
-    "onvif": Kind(onvif.SHAPE, lambda told, places: OnvifRecorder.from_configuration(told, places.guard)),
+    "folder": Kind(
+        FOLDER, lambda configuration, places: FolderRecorder.from_configuration(configuration, roots=places.roots)
+    ),
+    "frigate": Kind(
+        FRIGATE, lambda configuration, places: FrigateRecorder.from_configuration(configuration, places.guard)
+    ),
+    "hikvision": Kind(
+        HIKVISION, lambda configuration, places: HikvisionRecorder.from_configuration(configuration, places.guard)
+    ),
+    "mediamtx": Kind(
+        MEDIAMTX, lambda configuration, places: MediamtxRecorder.from_configuration(configuration, places.guard)
+    ),
+    "onvif": Kind(ONVIF, lambda configuration, places: OnvifRecorder.from_configuration(configuration, places.guard)),
     "zoneminder": Kind(
-        zoneminder.SHAPE, lambda told, places: ZoneMinderRecorder.from_configuration(told, places.guard)
+        ZONEMINDER, lambda configuration, places: ZoneMinderRecorder.from_configuration(configuration, places.guard)
     ),
 }
 metrics.expect_recorders(KINDS)
-# Made by the house itself when somebody brings a file; nobody enters one.
+# Made when a person uploads a file; no form offers it.
 UPLOAD = "upload"
 ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 FETCH, PICTURE = "fetch", "picture"
-# Of this process: several workers each have as many places.
+# In this process: each worker process has as many.
 _semaphores: RunVar[dict[tuple[str, *Key], anyio.Semaphore]] = RunVar("footage_desk_recorders")
 
 
 def places_of(settings: Settings) -> Places:
-    """Where the settings let recorders be."""
+    """Read from the settings where recorders may be."""
     return Places(settings.recorder_folders, Guard(parse_networks(settings.allowed_networks), ("http", "https")))
 
 
 def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE) -> Recorder:
-    """The recorder of that kind, where it may be.
+    """Open a recorder of that kind, if it lies in an allowed place.
 
     ``parallel_fetches`` in its configuration sets how many fetches go on at once (2). Raises Fatal where kind or
     configuration are not understood.
@@ -87,7 +100,7 @@ def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = 
 
 
 class Bounded:
-    """A recorder behind its semaphore: a fetch holds a place from its first segment until it is closed."""
+    """A recorder behind a semaphore: a fetch holds it from its first segment until it is closed."""
 
     def __init__(self, recorder: Recorder, key: Key, places: int) -> None:
         self._recorder = recorder
@@ -112,7 +125,7 @@ class Bounded:
             semaphore.release()
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
-        # A place of its own: fetches hold theirs for hours, and a picture is waited for.
+        # A semaphore of its own: fetches hold theirs for hours, and a person waits for a picture.
         async with self._semaphore(PICTURE, 1):
             return await self._recorder.snapshot(channel, at)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.recorders.base import NothingRecorded, OutOfReach, Segment
+from services.recorders.protocol import NothingRecorded, OutOfReach, Segment
 from services.runtime.confined import answer_of
 from services.runtime.iterators import closing
 from services.runtime.threads import run_in_thread
@@ -43,8 +43,8 @@ async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
                 if cut:
                     break
         offset = max(0.0, (at - segment.span.start).total_seconds())
-        told = (str(offset), segment.container, *(["cut"] if cut else []))
-        output = await answer_of("services.recorders.snapshot_process", *told, given=held, seconds=TIMEOUT)
+        arguments = (str(offset), segment.container, *(["cut"] if cut else []))
+        output = await answer_of("services.recorders.snapshot_process", *arguments, given=held, seconds=TIMEOUT)
         if output and len(output) <= LARGEST:
             return output
         large = large or cut

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from services.runtime.spans import Span
 
 SECOND = timedelta(seconds=1)
-SLACK = timedelta(milliseconds=200)  # how far lengths and clocks are off from one recording to the next
+TIMESTAMP_TOLERANCE = timedelta(milliseconds=200)  # by which lengths and clocks differ between neighbours
 DRIFT = 2e-4  # that two clocks may drift apart
 HORIZON = timedelta(hours=1)  # of recordings, or MANY if that is longer, tell where a run begins
 MANY = 30
 
 
-def runs_of(named: Sequence[Span], *, slack: timedelta = SLACK) -> list[list[Span]]:
+def runs_of(named: Sequence[Span], *, tolerance: timedelta = TIMESTAMP_TOLERANCE) -> list[list[Span]]:
     """Runs of recordings without a gap between them, each at its place; ``named`` in order of time.
 
     A start that is a whole second may be any moment of that second, another is meant as it is. As long as some start
@@ -25,22 +25,22 @@ def runs_of(named: Sequence[Span], *, slack: timedelta = SLACK) -> list[list[Spa
         latest = span.start + _step(span)
         if runs:
             length = runs[-1][-1].duration
-            low = max(early + length * (1 - DRIFT), span.start - slack)
-            high = min(late + length * (1 + DRIFT), latest + slack)
+            low = max(early + length * (1 - DRIFT), span.start - tolerance)
+            high = min(late + length * (1 + DRIFT), latest + tolerance)
             if low <= high:
                 runs[-1].append(span)
                 early, late = low, high
                 continue
         runs.append([span])
         early, late = span.start, latest
-    return [_placed(run, slack) for run in runs]
+    return [_placed(run, tolerance) for run in runs]
 
 
 def _step(span: Span) -> timedelta:
     return timedelta() if span.start.microsecond else SECOND
 
 
-def _placed(run: Sequence[Span], slack: timedelta) -> list[Span]:
+def _placed(run: Sequence[Span], tolerance: timedelta) -> list[Span]:
     """Each where the one before ends; where two clocks drift apart, moved towards the second that it is named by, by
     so little that it still follows."""
     first, passed = run[0].start, timedelta()
@@ -52,7 +52,7 @@ def _placed(run: Sequence[Span], slack: timedelta) -> list[Span]:
     placed: list[Span] = []
     for span in run:
         begin = placed[-1].end if placed else first
-        meant = min(max(begin, span.start), span.start + _step(span) + slack)
-        begin += min(max(meant - begin, -slack / 2), slack / 2)
+        meant = min(max(begin, span.start), span.start + _step(span) + tolerance)
+        begin += min(max(meant - begin, -tolerance / 2), tolerance / 2)
         placed.append(Span(begin, begin + span.duration))
     return placed

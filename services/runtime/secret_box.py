@@ -1,4 +1,4 @@
-"""Where the books keep what is secret: sealed, so that a copy of the database opens nothing."""
+"""How the database keeps secrets: encrypted, so that a copy of it reveals none."""
 
 from typing import Protocol
 
@@ -6,25 +6,25 @@ from services.runtime.errors import Fatal
 
 
 class SecretBox(Protocol):
-    """Seals a text for one purpose; what was sealed for another purpose does not open."""
+    """Encrypts a text for one purpose; it can be decrypted for that purpose only."""
 
-    def seal(self, text: str, purpose: str) -> str:
-        """The sealed text, as printable characters."""
+    def encrypt(self, text: str, purpose: str) -> str:
+        """Return the ciphertext, as printable characters."""
         ...
 
-    def open(self, sealed: str, purpose: str) -> str:
-        """The text; raises Fatal where it was sealed with another key, for another purpose, or was changed."""
+    def decrypt(self, sealed: str, purpose: str) -> str:
+        """Return the text; raises Fatal where key or purpose is another one, or the text was changed."""
         ...
 
 
 class NoSecretBox:
-    """A house without a key of its own: raises Fatal as soon as something is to be sealed."""
+    """A house without a key of its own: raises Fatal as soon as something is to be encrypted."""
 
-    def seal(self, text: str, purpose: str) -> str:
-        raise _no_key(f"could not seal | {purpose}")
+    def encrypt(self, text: str, purpose: str) -> str:
+        raise _no_key(f"could not encrypt | {purpose}")
 
-    def open(self, sealed: str, purpose: str) -> str:
-        raise _no_key(f"could not open | {purpose}")
+    def decrypt(self, sealed: str, purpose: str) -> str:
+        raise _no_key(f"could not decrypt | {purpose}")
 
 
 def _no_key(what: str) -> Fatal:

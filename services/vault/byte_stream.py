@@ -1,8 +1,8 @@
-"""From a stream that blocks to the store that reads it, in the store's thread; the event loop has the last word.
+"""Carry a blocking stream to the store that reads it, in the store's thread; the event loop decides on its end.
 
 A store's ``put`` blocks for as long as the upload lasts, so each has a thread of its own: a pool could fill up with
-puts that wait for readers which wait for the pool. The footage's bytes do not pass through the loop: it is told how
-far they are, and says at their end whether they may end.
+puts that wait for readers which wait for the pool. The footage's bytes do not pass through the loop: it is notified
+of their number, and decides at their end whether the upload may complete.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import anyio
 
 R = TypeVar("R")
-STEP = 4 << 20  # bytes after which the loop is told: each turn of it costs
+STEP = 4 << 20  # bytes after which the loop is notified: each turn of it costs
 
 
 class Stream(Protocol):
@@ -58,15 +58,15 @@ async def settle(future: "asyncio.Future[R]") -> None:
 
 
 class ByteStream:
-    """Carries a stream's bytes to the store's thread; ``moved`` is told on the loop how many came."""
+    """Carries a stream's bytes to the store's thread; ``moved`` is called on the loop with their number."""
 
     def __init__(self, stream: Stream, moved: Callable[[int], None]) -> None:
         self._stream = stream
         self._moved = moved
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()  # the stream's end, or what ``moved`` raised
-        self._untold = 0
-        self._said = threading.Event()
+        self._unreported = 0
+        self._released = threading.Event()
         self._error: Exception | None = None
 
     def read(self) -> memoryview | None:
@@ -75,32 +75,32 @@ class ByteStream:
         What the stream raises passes through.
         """
         if self._error is None and (piece := self._stream.read()):
-            self._untold += len(piece)
-            if self._untold >= STEP:
-                self._tell(self._untold)
-                self._untold = 0
+            self._unreported += len(piece)
+            if self._unreported >= STEP:
+                self._report(self._unreported)
+                self._unreported = 0
             return piece
         if self._error is None:
-            self._tell(self._untold, end=True)
-            self._said.wait()
+            self._report(self._unreported, end=True)
+            self._released.wait()
         if self._error is not None:
             raise self._error
         return None
 
     def finish(self) -> None:
-        """On the loop: let the stream's end be the end."""
-        self._said.set()
+        """On the loop: let the upload complete."""
+        self._released.set()
 
     def fail(self, error: Exception) -> None:
         """On the loop: stop the stream, and make the thread's next ``read`` raise this."""
         self._error = error
-        self._said.set()
+        self._released.set()
         self._stream.stop()
 
-    def _tell(self, size: int, *, end: bool = False) -> None:
-        self._loop.call_soon_threadsafe(self._told, size, end)
+    def _report(self, size: int, *, end: bool = False) -> None:
+        self._loop.call_soon_threadsafe(self._on_report, size, end)
 
-    def _told(self, size: int, end: bool) -> None:
+    def _on_report(self, size: int, end: bool) -> None:
         if self.ended.done():
             return
         try:

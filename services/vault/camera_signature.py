@@ -8,11 +8,11 @@ import re
 from typing import TypeAlias
 
 UUID = bytes.fromhex("005bc93f2d715e95ada4796f90877a6f")
-LOOKED_AT = 64 << 20
+EXAMINED_BYTES = 64 << 20
 NOT_EXAMINED = "not examined"
 PRESENT = "present, not checked"
 ABSENT = "absent"
-ABSENT_SO_FAR = f"absent in the first {LOOKED_AT >> 20} MiB"
+ABSENT_SO_FAR = f"absent in the first {EXAMINED_BYTES >> 20} MiB"
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -24,21 +24,21 @@ _KEPT = _LONGEST_HEAD + len(UUID)
 
 
 class CameraSignature:
-    """Is shown the footage piece by piece, in order."""
+    """Searches the footage for a signature, fed piece by piece, in order."""
 
     def __init__(self) -> None:
-        self._left = LOOKED_AT
+        self._left = EXAMINED_BYTES
         self._found = False
         self._tail = b""
 
     @property
     def seen(self) -> str:
-        """What is to be said of what was shown so far."""
+        """Return the result for what was fed so far."""
         if self._found:
             return PRESENT
         return ABSENT if self._left > 0 else ABSENT_SO_FAR
 
-    def look(self, piece: Buffer) -> None:
+    def feed(self, piece: Buffer) -> None:
         if self._found or self._left <= 0:
             return
         self._left -= len(piece)

@@ -148,22 +148,22 @@ class Coverage:
         }
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Coverage":
+    def from_json(cls, data: dict[str, Any]) -> "Coverage":
         """The reverse of ``to_json``; raises KeyError and ValueError where it is not one."""
         return cls(
-            asked=span_from_json(told["asked"]),
-            covered=_spans(told["covered"]),
-            gaps=_spans(told["gaps"]),
-            lost=_spans(told["lost"]),
-            share=float(told["share"]),
-            lead_in_ms=int(told["leadInMs"]),
-            tail_ms=int(told["tailMs"]),
-            packets=int(told["packets"]),
-            dropped_packets=int(told["droppedPackets"]),
-            codecs=tuple(told["codecs"]),
+            asked=span_from_json(data["asked"]),
+            covered=_spans(data["covered"]),
+            gaps=_spans(data["gaps"]),
+            lost=_spans(data["lost"]),
+            share=float(data["share"]),
+            lead_in_ms=int(data["leadInMs"]),
+            tail_ms=int(data["tailMs"]),
+            packets=int(data["packets"]),
+            dropped_packets=int(data["droppedPackets"]),
+            codecs=tuple(data["codecs"]),
             sources=tuple(
                 SourceSegment(one["name"], one["sha256"], one["size"], span_from_json(one["span"]), one["problem"])
-                for one in told["sources"]
+                for one in data["sources"]
             ),
             parts=tuple(
                 Part(
@@ -175,19 +175,19 @@ class Coverage:
                     one["fingerprint"],
                     one.get("container", "mp4"),  # clips that were sealed before say nothing of it
                 )
-                for one in told["parts"]
+                for one in data["parts"]
             ),
-            first_frame=datetime.fromisoformat(told["firstFrame"]),
-            last_frame=datetime.fromisoformat(told["lastFrame"]),
-            zero=datetime.fromisoformat(told["zero"]),
-            drift_ms=int(told["driftMs"]),
-            fingerprint=told["fingerprint"],
-            left_out=tuple(told["leftOut"]),
-            problems=tuple(told["problems"]),
+            first_frame=datetime.fromisoformat(data["firstFrame"]),
+            last_frame=datetime.fromisoformat(data["lastFrame"]),
+            zero=datetime.fromisoformat(data["zero"]),
+            drift_ms=int(data["driftMs"]),
+            fingerprint=data["fingerprint"],
+            left_out=tuple(data["leftOut"]),
+            problems=tuple(data["problems"]),
             # what was sealed before these were measured does not say them
-            requested=span_from_json(told.get("requested", told["asked"])),
-            trimmed_before_ms=int(told.get("trimmedBeforeMs", 0)),
-            trimmed_after_ms=int(told.get("trimmedAfterMs", 0)),
+            requested=span_from_json(data.get("requested", data["asked"])),
+            trimmed_before_ms=int(data.get("trimmedBeforeMs", 0)),
+            trimmed_after_ms=int(data.get("trimmedAfterMs", 0)),
         )
 
 
@@ -196,13 +196,13 @@ def span_to_json(span: Span) -> list[str]:
     return [span.start.isoformat(), span.end.isoformat()]
 
 
-def span_from_json(told: Sequence[str]) -> Span:
+def span_from_json(data: Sequence[str]) -> Span:
     """The reverse of ``span_to_json``."""
-    return Span(datetime.fromisoformat(told[0]), datetime.fromisoformat(told[1]))
+    return Span(datetime.fromisoformat(data[0]), datetime.fromisoformat(data[1]))
 
 
-def _spans(told: Iterable[Sequence[str]]) -> tuple[Span, ...]:
-    return tuple(span_from_json(one) for one in told)
+def _spans(data: Iterable[Sequence[str]]) -> tuple[Span, ...]:
+    return tuple(span_from_json(one) for one in data)
 
 
 def fragments_to_json(fragments: Iterable[Fragment]) -> list[list[int]]:
@@ -210,6 +210,6 @@ def fragments_to_json(fragments: Iterable[Fragment]) -> list[list[int]]:
     return [[one.time_ms, one.offset, one.length] for one in fragments]
 
 
-def fragments_from_json(told: Iterable[Sequence[int]]) -> tuple[Fragment, ...]:
+def fragments_from_json(data: Iterable[Sequence[int]]) -> tuple[Fragment, ...]:
     """The reverse of ``fragments_to_json``."""
-    return tuple(Fragment(*row) for row in told)
+    return tuple(Fragment(*row) for row in data)

@@ -1,6 +1,6 @@
-"""Statements under the organisation's seal: how they are signed, and how what was signed is read again.
+"""Signed statements: how they are signed, and how they are read again.
 
-The format is checked by `services.verifier.envelopes`, which knows nothing of us.
+`services.verifier.envelopes` checks the format independently of this package.
 """
 
 import base64
@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from services.vault.keys.vault_keys import Signer
+from services.vault.keys.signing_key import SigningKey
 from services.verifier.chains import seal_chain
 from services.verifier.envelopes import PAYLOAD_TYPE, STATEMENT, Opened, open_envelope, pae
 
-__all__ = ["CONTENT_TYPE", "Opened", "TimeStamper", "open_envelope", "seal_statement", "statement"]
+__all__ = ["CONTENT_TYPE", "Opened", "TimeStamper", "open_envelope", "sign_statement", "statement"]
 
 CONTENT_TYPE = "application/vnd.dsse+json"
 
@@ -29,7 +29,7 @@ class TimeStamper(Protocol):
 
 
 def statement(subjects: Mapping[str, str], predicate_type: str, predicate: Mapping[str, Any]) -> dict[str, Any]:
-    """An in-toto statement; ``subjects`` are the SHA-256 in hexadecimal by name."""
+    """Build an in-toto statement; ``subjects`` maps names to SHA-256 in hexadecimal."""
     return {
         "_type": STATEMENT,
         "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in subjects.items()],
@@ -38,25 +38,25 @@ def statement(subjects: Mapping[str, str], predicate_type: str, predicate: Mappi
     }
 
 
-def seal_statement(told: Mapping[str, Any], signer: Signer, time_stamper: TimeStamper | None = None) -> bytes:
-    """The statement in its signed envelope, canonical. Blocks: call it in a thread.
+def sign_statement(content: Mapping[str, Any], key: SigningKey, time_stamper: TimeStamper | None = None) -> bytes:
+    """Sign a statement and return its envelope as canonical JSON. Blocks: call it in a thread.
 
-    What comes out has been opened again as a stranger would: raises Invalid for a statement that nobody could check,
-    KeyUnusable where the seal key is not here.
+    The envelope is opened again before it is returned, as a verifier would: raises Invalid for a statement that
+    cannot be checked, and KeyUnusable where the seal key is not here.
     """
-    payload = rfc8785.dumps(dict(told))
-    chain = signer.certificate_chain
-    raw = signer.sign(hashlib.sha256(pae(PAYLOAD_TYPE, payload)).digest())
+    payload = rfc8785.dumps(dict(content))
+    chain = key.certificate_chain
+    raw = key.sign(hashlib.sha256(pae(PAYLOAD_TYPE, payload)).digest())
     signature = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
-    made: dict[str, Any] = {
+    signed: dict[str, Any] = {
         "keyid": seal_chain(chain).key_id,
         "sig": _base64(signature),
         "x5c": [_base64(der) for der in chain],
     }
     token = time_stamper.stamp(signature) if time_stamper is not None else None
     if token is not None:
-        made["rfc3161"] = _base64(token)
-    envelope = rfc8785.dumps({"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [made]})
+        signed["rfc3161"] = _base64(token)
+    envelope = rfc8785.dumps({"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [signed]})
     open_envelope(envelope)
     return envelope
 

@@ -1,4 +1,4 @@
-"""Whether an object is still what was sealed: bytes, size, version, locks and label, read without any key (R6, R53)."""
+"""Examine whether an object is still what was sealed: bytes, version, locks and label, without a key (R6, R53)."""
 
 import asyncio
 import hashlib
@@ -9,26 +9,26 @@ from datetime import datetime
 from typing import Any
 
 from services.vault.byte_stream import in_own_thread, settle
-from services.vault.keys.signer import OwnSeals
+from services.vault.keys.signer import TrustedSigners
 from services.vault.labels import label_key, read_label
 from services.vault.store.protocol import ObjectFacts, Store, StoreMissing
 from services.verifier.envelopes import open_envelope
 from services.verifier.invalid import Invalid
 
-# What is said of an object and is no fault of it.
+# Findings that are no faults.
 REMARKS = frozenset({"label-unsigned"})
 
-Heard = Callable[[int], None]
-"""Is told, in the thread that works, how many bytes more were read."""
+OnBytes = Callable[[int], None]
+"""Called in the working thread with the number of bytes read since the last call."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """An object as the books have it. ``labelled``: the SHA-256 of its footage, which its label must name.
+    """An object as the database records it. ``labelled``: the SHA-256 of its footage, which its label must name.
 
-    ``seals`` tell whether the label's signature is ours; without them only that it holds is asked. ``version_id`` is
-    None where the books name no version: then the newest is examined. ``document``: the number under which the PDF of
-    a document's data lies, and the statement on both.
+    ``trusted`` tells whether the label's signature is ours; without it only its validity is checked. ``version_id`` is
+    None where the database names none: then the newest is examined. ``document`` is the number of a document, under
+    which its PDF lies, and the statement on PDF and data.
     """
 
     bucket: str
@@ -38,16 +38,16 @@ class Expected:
     sha256: str
     labelled: str | None = None
     document: str | None = None
-    seals: OwnSeals | None = None
+    trusted: TrustedSigners | None = None
     hold: bool = False
     retain_until: datetime | None = None
 
 
 class Stopped(Exception):
-    """Nobody waits for this examination any more."""
+    """The examination was cancelled."""
 
 
-async def examine(store: Store, expected: Expected, heard: Heard = lambda _: None) -> list[str]:
+async def examine(store: Store, expected: Expected, on_bytes: OnBytes = lambda _: None) -> list[str]:
     """Its faults and REMARKS; none for an object that is as it was sealed. Raises StoreDown where the store is away.
 
     missing, size, bytes: the object itself; replaced: a newer version lies over it; hold, retention: somebody could
@@ -57,12 +57,12 @@ async def examine(store: Store, expected: Expected, heard: Heard = lambda _: Non
     """
     stopped = threading.Event()
 
-    def hear(count: int) -> None:
+    def count_bytes(count: int) -> None:
         if stopped.is_set():
             raise Stopped
-        heard(count)
+        on_bytes(count)
 
-    running = in_own_thread(lambda: _faults(store, expected, hear))
+    running = in_own_thread(lambda: _faults(store, expected, count_bytes))
     try:
         return await asyncio.shield(running)
     except BaseException:
@@ -71,7 +71,7 @@ async def examine(store: Store, expected: Expected, heard: Heard = lambda _: Non
         raise
 
 
-def _faults(store: Store, expected: Expected, heard: Heard) -> list[str]:
+def _faults(store: Store, expected: Expected, on_bytes: OnBytes) -> list[str]:
     newest = store.stat(expected.bucket, expected.key)
     facts = newest
     if expected.version_id is not None and (newest is None or newest.version_id != expected.version_id):
@@ -79,7 +79,7 @@ def _faults(store: Store, expected: Expected, heard: Heard) -> list[str]:
     if facts is None:
         return ["missing", *(["replaced"] if newest is not None else [])]
     faults = ["replaced"] if newest is not None and newest.version_id != facts.version_id else []
-    faults += _contents(store, expected, facts, heard)
+    faults += _contents(store, expected, facts, on_bytes)
     if expected.hold and not facts.legal_hold:
         faults.append("hold")
     if expected.retain_until is not None and (facts.retain_until is None or facts.retain_until < expected.retain_until):
@@ -87,18 +87,18 @@ def _faults(store: Store, expected: Expected, heard: Heard) -> list[str]:
     if expected.labelled is not None:
         faults += _label(store, expected, expected.labelled)
     if expected.document is not None:
-        faults += _paper(store, expected, expected.document, facts)
+        faults += _document(store, expected, expected.document, facts)
     return faults
 
 
-def _contents(store: Store, expected: Expected, facts: ObjectFacts, heard: Heard) -> list[str]:
+def _contents(store: Store, expected: Expected, facts: ObjectFacts, on_bytes: OnBytes) -> list[str]:
     """The bytes are read whatever the store says of their number."""
     digest, size = hashlib.sha256(), 0
     try:
         for chunk in store.get(expected.bucket, expected.key, version_id=facts.version_id):
             digest.update(chunk)
             size += len(chunk)
-            heard(len(chunk))
+            on_bytes(len(chunk))
     except StoreMissing:
         return ["missing"]
     if size != expected.size:
@@ -123,17 +123,17 @@ def _label(store: Store, expected: Expected, footage: str) -> list[str]:
     if named != {expected.sha256, footage}:
         return ["label-wrong"]
     if label.chain is None:
-        # Who takes a signature away could else pass its label off as an old one.
-        return ["label-seal" if expected.seals and facts.created >= expected.seals.since else "label-unsigned"]
-    return [] if expected.seals is None or expected.seals.has_made(label.chain) else ["label-seal"]
+        # Otherwise a label whose signature was removed could pass for an old one.
+        return ["label-seal" if expected.trusted and facts.created >= expected.trusted.since else "label-unsigned"]
+    return [] if expected.trusted is None or expected.trusted.include(label.chain) else ["label-seal"]
 
 
-def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> list[str]:
+def _document(store: Store, expected: Expected, number: str, data: ObjectFacts) -> list[str]:
     """A document's PDF and the statement on PDF and data; one filed before there were statements has neither."""
     keys = (label_key(number), f"{number}.pdf")
     label, pdf = (store.stat(expected.bucket, key) for key in keys)
     if label is None:
-        older = expected.seals is None or data.created < expected.seals.since
+        older = expected.trusted is None or data.created < expected.trusted.since
         return ["label-unsigned" if older and pdf is None else "label-missing"]
     try:
         opened = open_envelope(b"".join(store.get(expected.bucket, label.key, version_id=label.version_id)))
@@ -144,7 +144,7 @@ def _paper(store: Store, expected: Expected, number: str, data: ObjectFacts) -> 
     named = opened.subjects
     if set(named) != {expected.key, keys[1]} or named[expected.key] != expected.sha256:
         return ["label-wrong"]
-    faults = [] if expected.seals is None or expected.seals.has_made(opened.chain) else ["label-seal"]
+    faults = [] if expected.trusted is None or expected.trusted.include(opened.chain) else ["label-seal"]
     if pdf is None or _digest(store, pdf) != named[pdf.key]:
         faults.append("pdf")
     until = expected.retain_until

@@ -158,15 +158,15 @@ class ReadLabel:
 def read_label(data: bytes) -> ReadLabel:
     """Raises Invalid for what is no label, or is none any more."""
     try:
-        told = json.loads(data)
+        content = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Invalid("the label is not JSON.") from error
-    if is_envelope(told):
+    if is_envelope(content):
         opened = open_envelope(data)
         return ReadLabel(opened.statement, opened.chain)
-    if not isinstance(told, dict) or told.get("predicateType") != PREDICATE:
+    if not isinstance(content, dict) or content.get("predicateType") != PREDICATE:
         raise Invalid("the label is no statement on footage.")
-    return ReadLabel(told, None)
+    return ReadLabel(content, None)
 
 
 def label_key(key: str) -> str:
@@ -176,18 +176,18 @@ def label_key(key: str) -> str:
 
 def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Rows of the printed label: Chinese name, English name, value; times in the recorder's zone, named."""
-    told = label["predicate"]
-    recorder = told["recorder"]
+    predicate = label["predicate"]
+    recorder = predicate["recorder"]
     zone = ZoneInfo(recorder["zone"])
     clock = recorder["clock"]
     offset = "—" if clock["offsetMs"] is None else f"{clock['offsetMs']:+d} ms"
     unsure = "" if clock["uncertaintyMs"] is None else f" ± {clock['uncertaintyMs']} ms"
-    frames, true = (told["firstFrame"], told["lastFrame"]), told["trueTime"]
+    frames, true = (predicate["firstFrame"], predicate["lastFrame"]), predicate["trueTime"]
     rows = [
-        ("申请表编号", "Application", told["applicationNumber"]),
-        ("调取记录编号", "Retrieval record", told["recordNumber"] or "—"),
-        ("地点", "Site", told["site"]),
-        ("摄像机", "Camera", f"{told['camera']} ({told['channel']})"),
+        ("申请表编号", "Application", predicate["applicationNumber"]),
+        ("调取记录编号", "Retrieval record", predicate["recordNumber"] or "—"),
+        ("地点", "Site", predicate["site"]),
+        ("摄像机", "Camera", f"{predicate['camera']} ({predicate['channel']})"),
         ("录像机", "Recorder", f"{recorder['make']} {recorder['model']} {recorder['identity']}"),
         ("录像机时钟偏差", "Recorder clock against true time", f"{offset}{unsure} ({clock['method']})"),
         ("首末画面（录像机时间）", "First and last picture by the recorder's clock", _span([*frames], zone)),
@@ -195,16 +195,16 @@ def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             *("首末画面（标准时间）", "First and last picture by true time"),
             _span([true["firstFrame"], true["lastFrame"]], zone) if true["firstFrame"] else "—",
         ),
-        ("申请时段", "Asked span", _span(told["asked"], zone)),
-        ("检索时段", "Searched span", _span(told["searched"], zone)),
-        ("实有时段", "Covered", "; ".join(_span(span, zone) for span in told["covered"])),
-        ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in told["gaps"]) or "—"),
-        ("前置/后置", "Lead-in / tail", f"{told['leadInMs']} ms / {told['tailMs']} ms"),
-        ("另取后裁去", "Fetched and cut off", f"{told['trimmedBeforeMs']} ms / {told['trimmedAfterMs']} ms"),
-        ("为接合而移动", "Moved to join", f"{told['driftMs']} ms"),
-        ("编码", "Codecs", ", ".join(told["codecs"])),
-        ("调取人", "Operator", told["operator"]),
-        ("调取时间", "Retrieved at", _time(told["retrievedAt"], zone)),
+        ("申请时段", "Asked span", _span(predicate["asked"], zone)),
+        ("检索时段", "Searched span", _span(predicate["searched"], zone)),
+        ("实有时段", "Covered", "; ".join(_span(span, zone) for span in predicate["covered"])),
+        ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in predicate["gaps"]) or "—"),
+        ("前置/后置", "Lead-in / tail", f"{predicate['leadInMs']} ms / {predicate['tailMs']} ms"),
+        ("另取后裁去", "Fetched and cut off", f"{predicate['trimmedBeforeMs']} ms / {predicate['trimmedAfterMs']} ms"),
+        ("为接合而移动", "Moved to join", f"{predicate['driftMs']} ms"),
+        ("编码", "Codecs", ", ".join(predicate["codecs"])),
+        ("调取人", "Operator", predicate["operator"]),
+        ("调取时间", "Retrieved at", _time(predicate["retrievedAt"], zone)),
         ("录像 SHA-256", "SHA-256 of the footage", label["subject"][1]["digest"]["sha256"]),
         ("密文 SHA-256", "SHA-256 of the object", label["subject"][0]["digest"]["sha256"]),
     ]
@@ -216,8 +216,8 @@ def _time(text: str, zone: ZoneInfo) -> str:
     return f"{moment.isoformat(sep=' ', timespec='milliseconds')} ({zone.key})"
 
 
-def _span(told: list[str], zone: ZoneInfo) -> str:
-    return f"{_time(told[0], zone)} – {_time(told[1], zone)}"
+def _span(moments: list[str], zone: ZoneInfo) -> str:
+    return f"{_time(moments[0], zone)} – {_time(moments[1], zone)}"
 
 
 def _check(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: Retrieval) -> None:

@@ -1,12 +1,13 @@
-"""The one streaming pass: clip, SHA-256, age, SHA-256, object storage (docs/sealing.md; R36).
+"""Seal footage in one streaming pass: clip, SHA-256, age, SHA-256, object storage (docs/sealing.md; R36).
 
-Nothing is written in clear and memory does not grow with the footage. Whatever fails, and whoever cancels: no object
-and no unfinished upload stays behind.
+Nothing is written in clear and memory does not grow with the footage. After a failure or a cancellation no object and
+no unfinished upload is left.
 """
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,18 +22,18 @@ from services.vault.camera_signature import NOT_EXAMINED
 from services.vault.clip.client import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
     Coverage,
+    FootageMissing,
+    FootageUnreadable,
     Fragment,
     OutcomeWord,
     fragments_from_json,
     fragments_to_json,
 )
-from services.vault.sealing_counts import bytes_counted, outcome_counted
-from services.vault.store.protocol import Store, reader_of
+from services.vault.store.protocol import Location, Store, Target, reader_of
 from services.vault.store.upload import Uploaded, upload
-from services.vault.verdict import judge
+from services.vault.verdict import FootageSource, judge
 
-CONTENT_TYPE = "application/octet-stream"
-TOLERANCE_MS = 50  # how rough recorders' time stamps are; a longer hole is a gap
+TOLERANCE_MS = 50  # how inexact recorders' time stamps are; a longer hole is a gap
 READ = 1 << 20
 Progress = Callable[[int, float], None]
 
@@ -41,16 +42,6 @@ class MasterDamaged(Fatal):
     """What the vault holds is not what was sealed."""
 
     runbook = "verification-failures"
-
-
-@dataclass(frozen=True)
-class Location:
-    """One version of one object: ``size`` is that of the ciphertext."""
-
-    bucket: str
-    key: str
-    version_id: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -93,161 +84,115 @@ class Sealed:
         }
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Sealed":
+    def from_json(cls, data: dict[str, Any]) -> "Sealed":
         """The reverse of ``to_json``."""
         return cls(
-            bucket=told["bucket"],
-            key=told["key"],
-            version_id=told["versionId"],
-            size=told["size"],
-            plain_size=told["plainSize"],
-            sha256_plain=told["sha256Plain"],
-            sha256_cipher=told["sha256Cipher"],
-            outcome=told["outcome"],
-            coverage=Coverage.from_json(told["coverage"]),
-            fragments=fragments_from_json(told["fragments"]),
-            camera_signature=told.get("cameraSignature", NOT_EXAMINED),
+            bucket=data["bucket"],
+            key=data["key"],
+            version_id=data["versionId"],
+            size=data["size"],
+            plain_size=data["plainSize"],
+            sha256_plain=data["sha256Plain"],
+            sha256_cipher=data["sha256Cipher"],
+            outcome=data["outcome"],
+            coverage=Coverage.from_json(data["coverage"]),
+            fragments=fragments_from_json(data["fragments"]),
+            camera_signature=data.get("cameraSignature", NOT_EXAMINED),
         )
 
 
+@dataclass(frozen=True)
+class MasterSource:
+    """A master in its store, with its record, its channel, and the key that opens it."""
+
+    store: Store
+    sealed: Sealed
+    channel: str
+    unwrapper: Unwrapper
+
+
 async def seal(
-    segments: AsyncIterator[SegmentLike],
-    asked: Span,
+    source: FootageSource,
+    target: Target,
     *,
-    channel: str,
-    promised: Sequence[Span],
     recipients: Sequence[str],
-    store: Store,
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    legal_hold: bool = False,
-    expected_fingerprint: str | None = None,
     progress: Progress = lambda size, share: None,
     tolerance_ms: int = TOLERANCE_MS,
     limits: Limits | None = None,
-    requested: Span | None = None,
 ) -> Sealed:
-    """Clip the asked span out of the segments and put it, encrypted to the recipients, under the key.
+    """Clip the asked span out of the source and store it, encrypted to the recipients.
 
-    ``promised`` is the recorder's own answer on coverage, ``requested`` what it was asked for; ``progress`` gets bytes
-    of plaintext and the share of the asked span (0 to 1). Raises FootageMissing, FootageUnreadable, WrongFootage,
-    UnsupportedFootage, ClipFailed, the store's errors, and what the segments' streams raise; then nothing is stored.
+    ``progress`` gets bytes of plaintext and the share of the asked span (0 to 1). Raises FootageMissing,
+    FootageUnreadable, WrongFootage, UnsupportedFootage, ClipFailed, the store's errors, and what the segments' streams
+    raise; then nothing is stored.
     """
+    clip = Clip(source.segments, source.asked, source.channel, limits=limits or Limits())
     return await _seal_clip(
-        Clip(segments, asked, channel, limits=limits or Limits()),
-        promised=promised,
-        expected_fingerprint=expected_fingerprint,
-        tolerance_ms=tolerance_ms,
-        progress=progress,
-        recipients=recipients,
-        store=store,
-        bucket=bucket,
-        key=key,
-        metadata=metadata,
-        legal_hold=legal_hold,
-        requested=requested,
+        clip, source, target, recipients=recipients, progress=progress, tolerance=timedelta(milliseconds=tolerance_ms)
     )
 
 
 async def issue(
-    store: Store,
-    source: Location,
-    unwrapper: Unwrapper,
-    sha256_plain: str,
+    source: MasterSource,
     granted: Span,
+    target: Target,
     *,
-    coverage: Coverage,
-    channel: str,
     recipients: Sequence[str],
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    legal_hold: bool = False,
     progress: Progress = lambda size, share: None,
     tolerance_ms: int = TOLERANCE_MS,
     limits: Limits | None = None,
-    target: Store | None = None,
 ) -> Sealed:
-    """Cut the granted span out of a master and put it as a copy, under a fresh file key, to ``target`` or ``store``.
+    """Cut the granted span out of a master and store it as a copy, under a fresh file key.
 
-    ``coverage`` is the master's. The master is read whole and its hash compared; raises MasterDamaged where it
-    differs, age's errors where it does not open, and what ``seal`` raises; then nothing is stored.
+    The master is read whole and its hash compared: raises MasterDamaged where it differs, age's errors where it does
+    not open, and what ``seal`` raises; then nothing is stored.
     """
-    master = _Master(store, source, unwrapper, coverage, channel)
-    clip = Clip(master.parts(), granted, channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
+    master, coverage = _MasterReader(source), source.sealed.coverage
+    segments = FootageSource(master.parts(), granted, source.channel, promised=coverage.covered)
+    clip = Clip(segments.segments, granted, source.channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
 
-    def whole() -> None:
+    def check_master() -> None:
         # A master of one part was hashed as a segment already.
-        came = master.sha256 if master.in_parts else clip.taken[0].sha256
-        if came != sha256_plain:
+        sha256 = master.sha256 if master.in_parts else clip.taken[0].sha256
+        if sha256 != source.sealed.sha256_plain:
             raise MasterDamaged(
-                f"No copy was made of master {source.key}: its footage has the SHA-256 {came[:16]}…, and "
-                f"{sha256_plain[:16]}… was sealed. Restore it from the replica, then retry."
+                f"No copy was made of master {source.sealed.key}: its footage has the SHA-256 {sha256[:16]}…, and "
+                f"{source.sealed.sha256_plain[:16]}… was sealed. Restore it from the replica, then retry."
             )
 
     return await _seal_clip(
         clip,
-        promised=coverage.covered,
-        expected_fingerprint=None,
-        tolerance_ms=tolerance_ms,
-        progress=progress,
+        segments,
+        target,
         recipients=recipients,
-        store=target or store,
-        bucket=bucket,
-        key=key,
-        metadata=metadata,
-        legal_hold=legal_hold,
-        also=whole,
+        progress=progress,
+        tolerance=timedelta(milliseconds=tolerance_ms),
+        check=check_master,
     )
 
 
 async def _seal_clip(
     clip: Clip,
+    source: FootageSource,
+    target: Target,
     *,
-    promised: Sequence[Span],
-    expected_fingerprint: str | None,
-    tolerance_ms: int,
-    progress: Progress,
     recipients: Sequence[str],
-    store: Store,
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    legal_hold: bool,
-    also: Callable[[], None] = lambda: None,
-    requested: Span | None = None,
+    progress: Progress,
+    tolerance: timedelta,
+    check: Callable[[], None] = lambda: None,
 ) -> Sealed:
     async def conclude() -> tuple[OutcomeWord, Coverage]:
         await clip.conclude()
-        also()
+        check()
         if clip.report is None:
             raise RuntimeError("the clip ended without a report and without an error")
-        return judge(
-            clip.report,
-            clip.taken,
-            asked=clip.asked,
-            channel=clip.channel,
-            promised=promised,
-            expected_fingerprint=expected_fingerprint,
-            tolerance=timedelta(milliseconds=tolerance_ms),
-            requested=requested,
-        )
+        return judge(clip.report, clip.taken, source, tolerance=tolerance)
 
     started = time.perf_counter()
-    with outcome_counted():
+    with _failures_counted():
         async with clip:
             stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
-                clip,
-                conclude,
-                moved=bytes_counted(clip, progress),
-                recipients=recipients,
-                store=store,
-                bucket=bucket,
-                key=key,
-                metadata=metadata,
-                legal_hold=legal_hold,
-                content_type=CONTENT_TYPE,
+                clip, conclude, target, recipients=recipients, moved=_bytes_counted(clip, progress)
             )
     progress(stored.plain_size, 1.0)
     outcome, coverage = stored.verdict
@@ -255,8 +200,8 @@ async def _seal_clip(
     metrics.BYTES_SEALED.inc(stored.plain_size)
     metrics.SEALING_SECONDS.observe(time.perf_counter() - started)
     return Sealed(
-        bucket=bucket,
-        key=key,
+        bucket=target.bucket,
+        key=target.key,
         version_id=stored.version_id,
         size=stored.size,
         plain_size=stored.plain_size,
@@ -269,44 +214,71 @@ async def _seal_clip(
     )
 
 
-class _Master:
-    """A master's parts as segments, in order; where there are several, ``sha256`` is right once all were read."""
+@contextmanager
+def _failures_counted() -> Iterator[None]:
+    """Count the sealings that fail by their outcome; one that is cancelled does not count."""
+    try:
+        yield
+    except FootageMissing:
+        metrics.SEALINGS.labels("missing").inc()
+        raise
+    except FootageUnreadable:
+        metrics.SEALINGS.labels("unreadable").inc()
+        raise
+    except Exception:
+        metrics.SEALINGS.labels("failed").inc()
+        raise
 
-    def __init__(self, store: Store, source: Location, unwrapper: Unwrapper, coverage: Coverage, channel: str) -> None:
-        self._store = store
+
+def _bytes_counted(clip: Clip, progress: Progress) -> Callable[[int], None]:
+    """Return a callback for each number of bytes that came; it reports their sum and the share of the asked span."""
+    size = 0
+    length = clip.asked.duration / timedelta(milliseconds=1) or 1.0
+
+    def moved(more: int) -> None:
+        nonlocal size
+        size += more
+        metrics.BYTES_MOVED.inc(more)
+        reached = clip.fragments[-1].time_ms if clip.fragments else 0
+        progress(size, min(1.0, reached / length))
+
+    return moved
+
+
+class _MasterReader:
+    """Reads a master's parts as segments, in order; ``sha256`` of several is complete once all were read."""
+
+    def __init__(self, source: MasterSource) -> None:
         self._source = source
-        self._unwrapper = unwrapper
-        self._coverage = coverage
-        self._channel = channel
-        self.in_parts = len(coverage.parts) > 1
+        self._parts = source.sealed.coverage.parts
         self._digest = hashlib.sha256()
-        self._reader: Reader | None = None
+
+    @property
+    def in_parts(self) -> bool:
+        return len(self._parts) > 1
 
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
     async def parts(self) -> AsyncIterator[SegmentLike]:
-        reader = await run_in_thread(self._open)
-        parts = self._coverage.parts
-        ends = [0, *(part.offset + part.length for part in parts)]
-        if reader.size != ends[-1] or any(part.offset != end for part, end in zip(parts, ends, strict=False)):
+        source = self._source
+        reader = await run_in_thread(open_sealed, source.store, source.sealed.location, source.unwrapper)
+        ends = [0, *(part.offset + part.length for part in self._parts)]
+        if reader.size != ends[-1] or any(part.offset != end for part, end in zip(self._parts, ends, strict=False)):
             raise MasterDamaged(
-                f"No copy was made of master {self._source.key}: it holds {reader.size} bytes of footage and its "
+                f"No copy was made of master {source.sealed.key}: it holds {reader.size} bytes of footage and its "
                 f"record says {ends[-1]}. Restore it from the replica, then retry."
             )
-        for number, part in enumerate(parts, 1):
+        for number, part in enumerate(self._parts, 1):
             yield OwnSegment(
-                name=f"{self._source.key}#{number}",
-                channel=self._channel,
+                name=f"{source.sealed.key}#{number}",
+                channel=source.channel,
                 span=part.span,
                 size=part.length,
                 container="fmp4",
                 open=partial(self._bytes, reader, part.length),
             )
-
-    def _open(self) -> Reader:
-        return open_sealed(self._store, self._source, self._unwrapper)
 
     async def _bytes(self, reader: Reader, length: int) -> AsyncIterator[bytes]:
         left = length
@@ -324,6 +296,6 @@ class _Master:
         return chunk
 
 
-def open_sealed(store: Store, source: Location, unwrapper: Unwrapper) -> Reader:
-    """A seekable reader of the plaintext; blocks, so call it and read from it in a thread. Raises age's errors."""
-    return Reader(reader_of(store, source.bucket, source.key, source.version_id), source.size, unwrapper)
+def open_sealed(store: Store, location: Location, unwrapper: Unwrapper) -> Reader:
+    """Open a seekable reader of the plaintext. Blocks: call it and read from it in a thread. Raises age's errors."""
+    return Reader(reader_of(store, location.bucket, location.key, location.version_id), location.size, unwrapper)

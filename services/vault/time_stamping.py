@@ -1,7 +1,7 @@
-"""Time stamps from an authority (RFC 3161), where the settings name one: asked a few times, then done without.
+"""Time stamps from an authority (RFC 3161), where the settings name one; after a few failed requests there is none.
 
-A token is checked before it is taken, so that nothing is kept that nobody could check later. What was sealed without
-one stays so: a label is written once (docs/sealing.md, "Time stamps").
+A token is checked before it is kept, so that each can be checked later. A label that was signed without one stays so:
+it is written once (docs/sealing.md, "Time stamps").
 """
 
 import time
@@ -41,7 +41,7 @@ class HttpTimeStamper:
         """A checked token over SHA-256 of ``data``; None, with a line in the log, where there was none to be had."""
         for pause in (*PAUSES, None):
             try:
-                token = self._asked(data)
+                token = self._request_token(data)
             except NotGranted as error:
                 cause = error
             else:
@@ -54,20 +54,20 @@ class HttpTimeStamper:
         return None
 
     def check(self) -> None:
-        """Ask once for a stamp that nobody keeps; raises NotGranted."""
-        self._asked(b"footage-desk doctor")
+        """Request one token and discard it; raises NotGranted."""
+        self._request_token(b"footage-desk doctor")
 
-    def _asked(self, data: bytes) -> bytes:
-        asked = TimestampRequestBuilder(data, HashAlgorithm.SHA256, nonce=True, cert_req=True).build()
+    def _request_token(self, data: bytes) -> bytes:
+        request = TimestampRequestBuilder(data, HashAlgorithm.SHA256, nonce=True, cert_req=True).build()
         headers = {"Content-Type": "application/timestamp-query", "User-Agent": "footage-desk"}
         try:
-            token = token_of_reply(self._post(asked.as_bytes(), headers))
+            token = token_of_reply(self._post(request.as_bytes(), headers))
             stamp = check_token(token, data, self.trusted)
         except httpx.HTTPError as error:
             raise NotGranted(f"it does not answer ({type(error).__name__})") from error
         except Invalid as error:
             raise NotGranted(str(error)) from error
-        if stamp.nonce != asked.nonce:
+        if stamp.nonce != request.nonce:
             raise NotGranted("it has answered another question")
         return token
 

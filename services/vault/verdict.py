@@ -1,10 +1,11 @@
 """The verdict on a clip: asked against promised against counted. Nothing wrong is ever called complete."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.runtime.spans import Span, covered_share, gaps, merge
-from services.vault.clip.client import ClipReport, Taken
+from services.vault.clip.client import ClipReport, SegmentLike, Taken
 from services.vault.coverage import (
     Coverage,
     FootageMissing,
@@ -16,32 +17,40 @@ from services.vault.coverage import (
 )
 
 
-def judge(
-    report: ClipReport,
-    taken: Sequence[Taken],
-    *,
-    asked: Span,
-    channel: str,
-    promised: Sequence[Span],
-    expected_fingerprint: str | None,
-    tolerance: timedelta,
-    requested: Span | None = None,
-) -> tuple[OutcomeWord, Coverage]:
-    """The outcome and the measured coverage.
+@dataclass(frozen=True)
+class FootageSource:
+    """Footage of one channel: the segments that are clipped, and what they are measured against.
 
-    ``promised`` is what the recorder said it has; ``tolerance`` is the largest hole that does not count as a gap;
-    ``requested`` is what the recorder was asked for, where that is more than ``asked``.
+    ``asked`` is the span to be kept; ``requested`` is what the recorder was asked for, where that is more. ``promised``
+    is what the recorder said it has. ``expected_fingerprint`` is that of the camera's earlier footage, where known.
+    """
+
+    segments: AsyncIterator[SegmentLike]
+    asked: Span
+    channel: str
+    promised: Sequence[Span] = ()
+    requested: Span | None = None
+    expected_fingerprint: str | None = None
+
+
+def judge(
+    report: ClipReport, taken: Sequence[Taken], source: FootageSource, *, tolerance: timedelta
+) -> tuple[OutcomeWord, Coverage]:
+    """Return the outcome and the measured coverage.
+
+    ``tolerance`` is the largest hole that does not count as a gap.
     Raises FootageMissing, FootageUnreadable and WrongFootage.
     """
+    asked, channel = source.asked, source.channel
     seen = [span for span in report.covered if span.intersect(asked)]
     if not seen or report.zero is None or report.first_frame is None or report.last_frame is None or report.end is None:
-        raise _nothing(asked, channel, promised, taken)
-    _check_fingerprint(report, channel, expected_fingerprint)
+        raise _nothing(asked, channel, source.promised, taken)
+    _check_fingerprint(report, channel, source.expected_fingerprint)
     broken = _broken(asked, taken, tolerance)
     torn = [span for _, span in broken if span.duration]
     covered = _without(report.covered, torn)
     holes = gaps(asked, covered, tolerance=tolerance) + torn
-    lost = [hole for span in promised if (part := span.intersect(asked)) for hole in gaps(part, covered)]
+    lost = [hole for span in source.promised if (part := span.intersect(asked)) for hole in gaps(part, covered)]
     coverage = Coverage(
         asked=asked,
         covered=covered,
@@ -62,7 +71,7 @@ def judge(
         fingerprint=report.parts[0].fingerprint,
         left_out=tuple(dict.fromkeys(stream for one in taken for stream in one.left_out)),
         problems=tuple(f"{one.name}: {one.problem}" for one, _ in broken),
-        requested=requested or asked,
+        requested=source.requested or asked,
         trimmed_before_ms=_milliseconds(report.first_frame - min(one.span.start for one in taken if one.size)),
         trimmed_after_ms=_milliseconds(max(one.span.end for one in taken if one.size) - report.end),
     )

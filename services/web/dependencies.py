@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, cast
 from fastapi import Depends, Request
 
 from services.database.unit_of_work import Database
-from services.recorders.base import Recorder
+from services.recorders.protocol import Recorder
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.vault.keys.vault_keys import LoanKeys

@@ -7,9 +7,9 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.vault.sealing import Sealed
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
 from services.vault.store.replicas import replicate
-from services.workers import vault_work
+from services.workers import vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "back-up-footage"
@@ -57,7 +57,7 @@ async def _replicate(
     replica_store: Store,
     reporter: ProgressReporter,
 ) -> None:
-    await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    await vault_actions.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
     attempt = await database.run(
         ACTOR,
         attempts.begin,
@@ -68,29 +68,31 @@ async def _replicate(
     )
     sealed = Sealed.from_json(master.sealed)
 
-    def told(read_back: bool, size: int) -> None:
+    def report(read_back: bool, size: int) -> None:
         reporter.phase = "verifying" if read_back else "replicating"
         reporter(size, size / max(sealed.size, 1))
 
     replica = await replicate(
         store,
-        sealed.bucket,
-        sealed.key,
-        sealed.version_id,
+        sealed.location,
         sealed.sha256_cipher,
-        target=replica_store,
-        target_bucket=attempt.bucket,
-        target_key=attempt.key,
-        metadata={"item": command.item_id, "application": command.application_id, "replica-of": sealed.key},
-        progress=told,
+        Target(
+            replica_store,
+            attempt.bucket,
+            attempt.key,
+            metadata={"item": command.item_id, "application": command.application_id, "replica-of": sealed.key},
+        ),
+        progress=report,
     )
-    made = {
+    record = {
         "bucket": replica.bucket,
         "key": replica.key,
         "versionId": replica.version_id,
         "size": replica.size,
         "sha256Cipher": replica.sha256_cipher,
     }
-    if not await database.run(ACTOR, masters.keep_replica, attempt.id, made):
-        await vault_work.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
+    if not await database.run(ACTOR, masters.keep_replica, attempt.id, record):
+        await vault_actions.clear_earlier_runs(
+            database, ACTOR, replica_store, purpose="replica", item_id=command.item_id
+        )
         raise NoLongerWanted(f"no replica was kept | item {command.item_id} | the case has ended | wait")

@@ -8,11 +8,11 @@ from services.domain.custody import copies, issuing
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
-from services.vault.sealing import Sealed, issue
-from services.vault.store.protocol import Store
-from services.workers import labelling, vault_work
+from services.vault.sealing import MasterSource, Sealed, issue
+from services.vault.store.protocol import Store, Target
+from services.workers import labelling, vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "encrypt-copy"
@@ -33,7 +33,7 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, loan_keys: LoanKeys
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
     watch = report_progress(
@@ -49,7 +49,7 @@ async def handle(
         if copy is None or copy.application_id != command.application_id:
             copy = await _issue(command, database, store, vault_keys, loan_keys, reporter=reporter)
         reporter.enter("storing")
-        await labelling.label_copy(database, ACTOR, store, seal, command.item_id)
+        await labelling.label_copy(database, ACTOR, store, signer, command.item_id)
     return Result(copy.id)
 
 
@@ -63,7 +63,7 @@ async def _issue(
     reporter: ProgressReporter,
 ) -> Copy:
     task = await database.run(ACTOR, issuing.task, command.application_id, command.item_id)
-    await vault_work.clear_earlier_runs(
+    await vault_actions.clear_earlier_runs(
         database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )
     attempt = await database.run(
@@ -75,25 +75,22 @@ async def _issue(
         job_key=command.job_key,
     )
     recipient = await run_in_thread(loan_keys.create, attempt.subject_id)
-    master = Sealed.from_json(task.master)
     sealed = await issue(
-        store,
-        master.location,
-        await run_in_thread(vault_keys.unwrapper),
-        master.sha256_plain,
+        MasterSource(store, Sealed.from_json(task.master), task.channel, await run_in_thread(vault_keys.unwrapper)),
         task.searched,
-        coverage=master.coverage,
-        channel=task.channel,
+        Target(
+            store,
+            attempt.bucket,
+            attempt.key,
+            metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
+            legal_hold=True,
+        ),
         recipients=[recipient],
-        bucket=attempt.bucket,
-        key=attempt.key,
-        metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
-        legal_hold=True,
         progress=reporter,
     )
     copy = await database.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
     if copy is None:
-        await vault_work.clear_earlier_runs(
+        await vault_actions.clear_earlier_runs(
             database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
         )
         raise NoLongerWanted(f"no copy was kept | item {command.item_id} | the case has ended | wait")

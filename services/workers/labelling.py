@@ -1,4 +1,4 @@
-"""Sealed labels beside masters and copies, tags with their hashes, and what goes into an object's metadata (R37)."""
+"""Signed labels beside masters and copies, tags with their hashes, and the metadata of objects (R37)."""
 
 import io
 from datetime import datetime
@@ -15,16 +15,16 @@ from services.domain.retrieval.records import Order
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
 from services.vault.envelopes import CONTENT_TYPE
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.labels import ClockReading, Origin, Retrieval, build_label, label_key
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 
 @cache
 def tools() -> dict[str, str]:
-    """The versions of what handles footage."""
+    """Return the versions of the software that handles footage."""
     return {
         "footage-desk": version("footage-desk"),
         "av": version("av"),
@@ -34,7 +34,7 @@ def tools() -> dict[str, str]:
 
 
 def metadata_of(order: Order) -> dict[str, str]:
-    """Ids and the asked span: what is known before the first byte is sent; ASCII only."""
+    """Return ids and the asked span, which are known before the first byte is sent; ASCII only."""
     return {
         "form": order.number,
         "application": order.application_id,
@@ -45,25 +45,25 @@ def metadata_of(order: Order) -> dict[str, str]:
     }
 
 
-async def label_master(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_master(database: Database, actor: Actor, store: Store, signer: Signer, item_id: str) -> None:
     """Write the master's label where it is not there yet."""
-    await _label(database, actor, store, seal, item_id=item_id, kind="master")
+    await _label(database, actor, store, signer, item_id=item_id, kind="master")
 
 
-async def label_copy(database: Database, actor: Actor, store: Store, seal: Seal, item_id: str) -> None:
+async def label_copy(database: Database, actor: Actor, store: Store, signer: Signer, item_id: str) -> None:
     """Write the copy's label where it is not there yet; it is held until the return, like the copy."""
-    await _label(database, actor, store, seal, item_id=item_id, kind="copy")
+    await _label(database, actor, store, signer, item_id=item_id, kind="copy")
 
 
-async def _label(database: Database, actor: Actor, store: Store, seal: Seal, *, item_id: str, kind: Kind) -> None:
+async def _label(database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: Kind) -> None:
     facts = await database.run(actor, label_facts.facts_for, item_id, kind)
-    await run_in_thread(_write, store, seal, facts)
+    await run_in_thread(_write, store, signer, facts)
     await database.run(actor, label_documents.write, item_id, facts)
     if not await database.run(actor, label_facts.kept_still, item_id):
-        await vault_work.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
+        await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
-def _write(store: Store, seal: Seal, facts: LabelFacts) -> None:
+def _write(store: Store, signer: Signer, facts: LabelFacts) -> None:
     sealed = Sealed.from_json(facts.sealed)
     tags = {
         "record": facts.facts["recordNumber"],
@@ -80,14 +80,14 @@ def _write(store: Store, seal: Seal, facts: LabelFacts) -> None:
     store.put(
         sealed.bucket,
         key,
-        io.BytesIO(seal.statement(_told(sealed, facts))),
+        io.BytesIO(signer.sign(_statement(sealed, facts))),
         metadata={"of": sealed.key},
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,
     )
 
 
-def _told(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:
+def _statement(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:
     facts = labelled.facts
     source, clock = facts["source"], facts["recorderClock"]
     recorder, camera = source["recorder"], source["camera"]
@@ -114,6 +114,6 @@ def _told(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:
             audit_checkpoint=labelled.checkpoint,
         ),
     )
-    # What the books know beyond the vault's own statement: item, copy, second persons, class, form.
+    # What the database knows beyond the vault's own statement: item, copy, second persons, class, form.
     label["predicate"]["books"] = facts
     return label

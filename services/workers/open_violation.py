@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, violations
 from services.runtime.errors import Fatal
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 JOB_TYPE = "open-violation"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -34,7 +34,7 @@ async def handle(
     store: Store,
     loan_keys: LoanKeys,
     *,
-    seal: Seal,
+    signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
     """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
@@ -47,7 +47,7 @@ async def handle(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
             "use overdue or loss in the process, then resolve the incident"
         )
-    effects = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
-    await database.run(ACTOR, closing.loan_ended, application_id, effects, closed_as="copy-lost", pdfs=pdfs)
-    return Result(effects.violation_id)
+    actions = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
+    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
+    await database.run(ACTOR, closing.loan_ended, application_id, actions, closed_as="copy-lost", pdfs=pdfs)
+    return Result(actions.violation_id)

@@ -8,16 +8,16 @@ from services.domain.cameras import clocks, protections
 from services.domain.retrieval import preservations
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.preservations import Need
-from services.recorders.base import NothingRecorded, Recorder, RecorderDown
+from services.recorders.protocol import NothingRecorded, Recorder, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
-from services.workers.fetching import Fetching, Wanted
+from services.workers import vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
+from services.workers.retrieve import Request, Retrieval
 from services.workers.sources import Recorders, open_source, probe
 
 JOB_TYPE = "preserve-footage"
@@ -116,20 +116,20 @@ class _Work:
         window = clocks.searched(need.asked, clock)
         await self._protect(need, recorder, window)
         promised = await recorder.coverage(channel, window)
-        wanted = Wanted(
+        request = Request(
             *("quarantine", self.command.application_id, need.item_id, self.command.job_key, need.source, window),
             metadata={"item": need.item_id, "application": self.command.application_id},
             legal_hold=True,
         )
-        fetching = Fetching(wanted, recorder, self.database, ACTOR, self.store, self.vault_keys, reporter)
-        fetched = await fetching.fetch(promised)
+        retrieval = Retrieval(request, recorder, self.database, ACTOR, self.store, self.vault_keys, reporter)
+        fetched = await retrieval.fetch(promised)
         sealed, attempt = fetched.sealed, fetched.attempt
         kept = await self.database.run(
             ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
         if not kept:
             # A later job may have swept this key before the object was there.
-            await vault_work.discard(self.store, attempt.bucket, attempt.key)
+            await vault_actions.discard(self.store, attempt.bucket, attempt.key)
         return kept
 
     async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
@@ -146,7 +146,7 @@ class _Work:
 
     async def _clear(self, need: Need) -> None:
         """Remove what is not booked: an earlier run's, or what this one made in vain."""
-        await vault_work.clear_earlier_runs(
+        await vault_actions.clear_earlier_runs(
             self.database,
             ACTOR,
             self.store,

@@ -1,4 +1,4 @@
-"""How far a worker has come, written into the books about once a second while it works."""
+"""Write a worker's progress into the database about once a second."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ Reading: TypeAlias = tuple[str, int, float]
 
 
 class ProgressReporter:
-    """Takes notice of bytes and share from loop or thread at no cost; only what has changed is written."""
+    """Records bytes and share, from the loop or a thread; only changes are written."""
 
     def __init__(self, phase: str) -> None:
         self.phase = phase
@@ -30,21 +30,21 @@ class ProgressReporter:
         self._written: Reading = (phase, 0, 0.0)
 
     def enter(self, phase: str) -> None:
-        """A new phase begins; its bytes are counted anew."""
+        """Begin a new phase, with its bytes counted from 0."""
         self.phase, self._size, self._share = phase, 0, 0.0
 
     def __call__(self, size: int, share: float) -> None:
-        """Bytes so far and the share of the whole, 0 to 1: what ``vault.sealing`` tells."""
+        """Record bytes so far and the share of the whole, 0 to 1, as ``vault.sealing`` reports them."""
         self._size, self._share = size, share
 
     def sealing(self, size: int, share: float) -> None:
-        """As called, from the one pass that fetches, clips and seals: its first bytes end the fetching."""
+        """Record as ``__call__``, for the pass that fetches, clips and seals: its first bytes end the fetching."""
         if self.phase in ("fetching", "fetching-again"):
             self.phase = "sealing"
         self(size, share)
 
-    def news(self) -> Reading | None:
-        """What has changed since it was asked last."""
+    def changed(self) -> Reading | None:
+        """Return the reading where it has changed since the last call."""
         now = (self.phase, self._size, self._share)
         if now == self._written:
             return None
@@ -54,20 +54,20 @@ class ProgressReporter:
 
 @dataclass(frozen=True)
 class _Row:
-    """The reporter's row in the books."""
+    """The reporter's row in the database."""
 
     database: Database
     actor: Actor
     item_id: str
     purpose: Purpose
 
-    async def tell(self, news: Reading) -> None:
-        phase, size, share = news
+    async def write(self, reading: Reading) -> None:
+        phase, size, share = reading
         await self.database.run(
             self.actor, progress.tell, self.item_id, self.purpose, phase=phase, size=size, share=share
         )
 
-    async def stumble(self, error: Exception) -> None:
+    async def fail(self, error: Exception) -> None:
         await self.database.run(self.actor, progress.stumble, self.item_id, self.purpose, type(error).__name__)
 
     async def end(self) -> None:
@@ -85,9 +85,9 @@ async def report_progress(
     phase: str,
     every: float | None = None,
 ) -> AsyncIterator[ProgressReporter]:
-    """Write the reporter's readings into the books while the block runs.
+    """Write the reporter's readings into the database while the block runs.
 
-    The row goes when the block is done, and is marked as in trouble when it fails.
+    The row is deleted when the block ends, and marked as failed when it raises.
     """
     row = _Row(database, actor, item_id, purpose)
     await database.run(actor, progress.begin, application_id, item_id, purpose, phase)
@@ -102,8 +102,8 @@ async def report_progress(
         raise
     except Exception as error:
         await _settled(writer, done)
-        with suppress(Retryable):  # what failed is told by the job itself
-            await row.stumble(error)
+        with suppress(Retryable):  # the job itself reports what failed
+            await row.fail(error)
         raise
     finally:
         await _settled(writer, done)
@@ -113,14 +113,14 @@ async def report_progress(
 async def _keep_writing(row: _Row, reporter: ProgressReporter, done: asyncio.Event, every: float) -> None:
     while not done.is_set():
         await set_within(done, every)
-        news = reporter.news()
-        if news is not None and not done.is_set():
-            with suppress(Retryable):  # a reading that is lost is made good by the next one
-                await row.tell(news)
+        reading = reporter.changed()
+        if reading is not None and not done.is_set():
+            with suppress(Retryable):  # the next reading replaces one that is lost
+                await row.write(reading)
 
 
 async def _settled(writer: "asyncio.Task[None]", done: asyncio.Event) -> None:
-    """Nothing is written any more."""
+    """Stop the writer and wait for it."""
     done.set()
     with anyio.CancelScope(shield=True):
         await asyncio.wait({writer})

@@ -1,4 +1,4 @@
-"""What the quarantine holds of an item, measured against the granted span, and how it becomes a master."""
+"""Measure what the quarantine holds of an item, and make it a master."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -7,13 +7,13 @@ from typing import Any
 
 from services.runtime.spans import Span, covered_share, gaps
 from services.vault.sealing import TOLERANCE_MS, Sealed
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Target
 from services.vault.store.replicas import Progress, replicate
 
-# A partial item is never told as complete by rounding, and one with a picture never as missing.
+# Rounding never makes a partial item complete, nor one with a picture missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001
 # Two measurements of one clock differ a little: what was searched by the first is not held against the second.
-SLACK = timedelta(seconds=2)
+CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Holding:
 
 
 def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
-    """What an object holds of ``window``: the granted span, widened by what is known of the recorder's clock.
+    """Measure an object against ``window``: the granted span, widened by the recorder's clock offset.
 
     What was sealed may reach further than what is granted.
     """
@@ -47,7 +47,7 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
     Where nothing was widened when it was sealed, the clock was not known: then there is no measurement to differ from.
     """
     widened = sealed.start < granted.start or granted.end < sealed.end
-    if not widened or window.start < sealed.start - SLACK or sealed.end + SLACK < window.end:
+    if not widened or window.start < sealed.start - CLOCK_TOLERANCE or sealed.end + CLOCK_TOLERANCE < window.end:
         return window
     start = min(granted.start, max(window.start, sealed.start))
     return Span(start, max(granted.end, min(window.end, sealed.end)))
@@ -56,33 +56,14 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
 def best(preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span) -> Holding | None:
     """The quarantine object that covers most of the window, or None when none shows any of the granted span."""
     holdings = []
-    for told in preserved:
-        sealed = Sealed.from_json(dict(told))
+    for row in preserved:
+        sealed = Sealed.from_json(dict(row))
         if any(span.intersect(granted) for span in sealed.coverage.covered):
             holdings.append(measure(sealed, granted, window))
     return max(holdings, key=lambda holding: holding.share, default=None)
 
 
-async def adopt(
-    store: Store,
-    sealed: Sealed,
-    *,
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    progress: Progress = lambda read_back, size: None,
-) -> Sealed:
-    """Copy a quarantine object's ciphertext under a master's key, hash checked, nothing cut. Raises ObjectDamaged."""
-    copied = await replicate(
-        store,
-        sealed.bucket,
-        sealed.key,
-        sealed.version_id,
-        sealed.sha256_cipher,
-        target=store,
-        target_bucket=bucket,
-        target_key=key,
-        metadata=metadata,
-        progress=progress,
-    )
-    return replace(sealed, bucket=bucket, key=key, version_id=copied.version_id)
+async def adopt(sealed: Sealed, target: Target, *, progress: Progress = lambda read_back, size: None) -> Sealed:
+    """Copy a quarantine object's ciphertext to a master's key, checking its hash. Raises ObjectDamaged."""
+    copied = await replicate(target.store, sealed.location, sealed.sha256_cipher, target, progress=progress)
+    return replace(sealed, bucket=target.bucket, key=target.key, version_id=copied.version_id)

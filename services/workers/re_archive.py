@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
 from services.runtime.errors import Fatal
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 JOB_TYPE = "re-archive"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -35,7 +35,7 @@ async def handle(
     store: Store,
     loan_keys: LoanKeys,
     *,
-    seal: Seal,
+    signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
     """A discrepancy destroys the keys too and opens a violation."""
@@ -44,17 +44,17 @@ async def handle(
             f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
             "decision | let the inspector decide, then resolve the incident"
         )
-    effects = await database.run(
+    actions = await database.run(
         ACTOR,
         closing.re_archive,
         command.application_id,
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    pdfs = await vault_work.carry_out(effects, store, replica_store, loan_keys, seal)
+    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
     await database.run(
-        ACTOR, closing.loan_ended, command.application_id, effects, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
+        ACTOR, closing.loan_ended, command.application_id, actions, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
     )
-    if effects.retain_until is None:
+    if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")
-    return Result(effects.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Result(actions.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))

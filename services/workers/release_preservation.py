@@ -6,7 +6,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
-from services.workers import vault_work
+from services.workers import vault_actions
 
 JOB_TYPE = "release-preservation"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -33,7 +33,7 @@ async def handle(
     replica_store: Store | None = None,
 ) -> Result:
     """Closes the case first, so that a worker that finishes late keeps nothing."""
-    effects = await database.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
-    await vault_work.carry_out(effects, store, replica_store, loan_keys)
-    await database.run(ACTOR, closing.released, command.application_id, effects)
-    return Result(effects.items)
+    actions = await database.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
+    await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys)
+    await database.run(ACTOR, closing.released, command.application_id, actions)
+    return Result(actions.items)

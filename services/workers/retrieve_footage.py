@@ -1,8 +1,8 @@
 """retrieve-footage: one item's footage into the vault, with its retrieval record (R29, R31 to R35).
 
-Asked first is the recorder, for its clock and by its own coverage; what is searched is the granted span by both
-readings of that clock (register.clocks). Where the quarantine holds more of the granted span, or the recorder
-has lost it, the quarantine object becomes the master whole: its ciphertext is copied under a master's key.
+The recorder is asked first for its clock and its coverage; the searched span is the granted one by both readings of
+that clock (`domain.cameras.clocks`). Where the quarantine holds more of the granted span, or the recorder has lost it,
+the quarantine object becomes the master as a whole: its ciphertext is copied to a master's key.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,28 +15,28 @@ from services.domain.retrieval import attempts
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, Retrieved
-from services.recorders.base import NothingRecorded, RecorderDown
+from services.recorders.protocol import NothingRecorded, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
-from services.vault.store.protocol import Store
-from services.workers import labelling, quarantine, vault_work
-from services.workers.fetching import Fetching, Wanted, lost_since, missing
+from services.vault.store.protocol import Store, Target
+from services.workers import labelling, quarantine, vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.quarantine import Holding
+from services.workers.retrieve import Request, Retrieval, lost_since, missing
 from services.workers.sources import Recorders, open_source, probe
 
 JOB_TYPE = "retrieve-footage"
 HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
-# Coverage that differs by less is the same: pictures come some ten a second.
-SAME = 0.001
+# Shares of coverage that differ by less are equal: there are some ten pictures a second.
+COVERAGE_EPSILON = 0.001
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, seal: Seal, recorders: Recorders
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
     watch = report_progress(
@@ -70,20 +70,20 @@ async def handle(
         done = await database.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
         if done is None:
             order = await database.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
-            await vault_work.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
-            done = await _Retrieval(command, order, database, store, vault_keys, recorders, reporter).run()
+            await vault_actions.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
+            done = await _Run(command, order, database, store, vault_keys, recorders, reporter).run()
             metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         reporter.enter("storing")
-        await labelling.label_master(database, ACTOR, store, seal, command.item_id)
-        await vault_work.discard_spent(database, ACTOR, store, command.item_id)
+        await labelling.label_master(database, ACTOR, store, signer, command.item_id)
+        await vault_actions.discard_spent(database, ACTOR, store, command.item_id)
     return Result(done.coverage, done.record_number)
 
 
 @dataclass
-class _Retrieval:
-    """One run: the recorder and the quarantine are compared, the better one is kept."""
+class _Run:
+    """One run: compares the recorder with the quarantine and keeps what covers more."""
 
     command: Command
     order: Order
@@ -105,12 +105,12 @@ class _Retrieval:
         if self.order.source.brought:
             best = self._best()
             return await self._nothing("missing") if best is None else await self._from_upload(best)
-        promised = await self._ask()
+        promised = await self._ask_recorder()
         best = self._best()
         promised_share = covered_share(self.window, promised)
         outcome = "missing"
-        # A recorder that promises nothing is asked all the same: its files may be there and be broken.
-        if best is None or (promised and promised_share + SAME >= best.share):
+        # A recorder that promises nothing is tried all the same: its files may exist and be broken.
+        if best is None or (promised and promised_share + COVERAGE_EPSILON >= best.share):
             try:
                 kept = await self._from_recorder(promised, best)
             except (FootageMissing, NothingRecorded) as error:
@@ -128,30 +128,30 @@ class _Retrieval:
     def _best(self) -> Holding | None:
         return quarantine.best(self.order.preserved, self.order.asked, self.window)
 
-    async def _ask(self) -> list[Span]:
-        """How the recorder's clock stands, and what it says it has of the window that follows from it.
+    async def _ask_recorder(self) -> list[Span]:
+        """Read the recorder's clock and its coverage of the window that follows from it.
 
-        One that is down is waited for, unless the quarantine holds everything.
+        Raises RecorderDown unless the quarantine holds everything.
         """
         source = self.order.source
         try:
-            self._search_by(await probe(self.database, ACTOR, self.recorder, source))
+            self._use_clock(await probe(self.database, ACTOR, self.recorder, source))
             self.promised = await self.recorder.coverage(source.channel, self.window)
         except RecorderDown:
-            self._search_by(await self.database.run(ACTOR, clocks.of_recorder, source.recorder_id))
+            self._use_clock(await self.database.run(ACTOR, clocks.of_recorder, source.recorder_id))
             best = self._best()
             if best is None or best.outcome != "complete":
                 raise
             self.difficulties.append("the recorder was down; the quarantine holds the whole span")
         else:
             self.difficulties += lost_since(self.order.promised, self.promised, self.window)
-        self._tell_clock()
+        self._note_clock()
         return self.promised or []
 
-    def _search_by(self, clock: Clock) -> None:
+    def _use_clock(self, clock: Clock) -> None:
         self.clock, self.window = clock, clocks.searched(self.order.asked, clock)
 
-    def _tell_clock(self) -> None:
+    def _note_clock(self) -> None:
         if self.clock.too_far:
             self.difficulties.append(
                 f"the recorder's clock differs by {self.clock.offset_ms} ± {self.clock.uncertainty_ms or 0} ms, more "
@@ -163,24 +163,24 @@ class _Retrieval:
     async def _from_recorder(self, promised: list[Span], best: Holding | None) -> Retrieved | None:
         """Seal from the recorder; None when the quarantine turns out to hold more."""
         order = self.order
-        wanted = Wanted(
+        request = Request(
             *("master", order.application_id, order.item_id, self.command.job_key, order.source, self.window),
             metadata=labelling.metadata_of(order),
         )
-        fetching = Fetching(
-            *(wanted, self.recorder, self.database, ACTOR, self.store, self.vault_keys, self.reporter),
-            told=self.difficulties,
+        retrieval = Retrieval(
+            *(request, self.recorder, self.database, ACTOR, self.store, self.vault_keys, self.reporter),
+            notes=self.difficulties,
         )
-        fetched = await fetching.fetch(promised)
+        fetched = await retrieval.fetch(promised)
         holding = quarantine.measure(fetched.sealed, order.asked, self.window)
-        if best is not None and best.share > holding.share + SAME:
+        if best is not None and best.share > holding.share + COVERAGE_EPSILON:
             self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
-            await self._give_up()
+            await self._discard_attempts()
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
     async def _from_upload(self, best: Holding) -> Retrieved:
-        """A file that a person brought went through the same pass when it was received; it becomes the master whole."""
+        """Make an uploaded file the master, whole: it was sealed in the same pass on receipt."""
         self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
         return await self._adopt(best, "upload")
 
@@ -192,11 +192,8 @@ class _Retrieval:
         attempt = await self._begin()
         self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
-            self.store,
             best.sealed,
-            bucket=attempt.bucket,
-            key=attempt.key,
-            metadata=labelling.metadata_of(self.order),
+            Target(self.store, attempt.bucket, attempt.key, labelling.metadata_of(self.order)),
             progress=lambda _, size: self.reporter(size, size / max(best.sealed.size, 1) / 2),
         )
         return await self._keep(attempt.id, replace(best, sealed=sealed), taken_from)
@@ -206,7 +203,7 @@ class _Retrieval:
         if not self.difficulties:
             report = self._report(outcome, 0.0, "the recorder holds nothing of the granted span")
         number = await self.database.run(ACTOR, retrieval_records.nothing, self.order, report)
-        await self._give_up()
+        await self._discard_attempts()
         return Retrieved(outcome, 0.0, number)
 
     async def _keep(self, attempt_id: str, holding: Holding, taken_from: str) -> Retrieved:
@@ -223,7 +220,7 @@ class _Retrieval:
             taken_from=taken_from,
         )
         if number is None:
-            await self._give_up()
+            await self._discard_attempts()
             raise NoLongerWanted(
                 f"nothing was kept | item {self.order.item_id} | the case has ended or another run was first | "
                 "nothing is left to do: the process takes this job back when it hears of it"
@@ -240,8 +237,8 @@ class _Retrieval:
             job_key=self.command.job_key,
         )
 
-    async def _give_up(self) -> None:
-        await vault_work.clear_earlier_runs(
+    async def _discard_attempts(self) -> None:
+        await vault_actions.clear_earlier_runs(
             self.database, ACTOR, self.store, purpose="master", item_id=self.order.item_id
         )
 

@@ -1,4 +1,4 @@
-"""Recorders as workers are given them, and what is measured whenever one is asked."""
+"""Open recorders for workers, and record their clock whenever one is probed."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,23 +8,25 @@ from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock
 from services.domain.cameras.measurements import Source
 from services.domain.cases import storage_office
-from services.recorders.base import Recorder, RecorderDown
+from services.recorders.protocol import Recorder, RecorderDown
 
 
 class Recorders(Protocol):
-    """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
+    """Opens a recorder by kind and configuration; ``recorders.registry.open_recorder`` is one."""
 
     def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
 
 
 def open_source(recorders: Recorders, source: Source) -> Recorder:
-    """The recorder of a camera."""
+    """Open the recorder of a camera."""
     return recorders(source.kind, {name: str(value) for name, value in source.configuration.items()})
 
 
 async def probe(database: Database, actor: Actor, recorder: Recorder, source: Source) -> Clock:
-    """Ask a recorder for its clock and oldest frames and book them: the clock as it is known now. Raises RecorderDown
-    when it is not there."""
+    """Probe a recorder and record its clock and oldest frames; return the clock.
+
+    Raises RecorderDown when it cannot be reached.
+    """
     try:
         facts = await recorder.probe()
     except RecorderDown:

@@ -14,7 +14,7 @@ from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings, variable
 from services.vault.keys.log_key import ensure_log_key
 from services.vault.keys.secret_box import KeyFileBox
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 
 TOOLS = ROOT / "deploy" / "chart"
@@ -201,7 +201,7 @@ def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
     for folder in (given / "portal", volume, keys):
         folder.mkdir(parents=True, mode=0o777)
     ensure_keys(given / "vault")
-    ensure_seal_key(given / "seal", "本单位", datetime.now(UTC))
+    ensure_signing_key(given / "seal", "本单位", datetime.now(UTC))
     (given / "seal" / "seal-root-TAKE-OFFLINE.pem").unlink()
     ensure_log_key(given / "log")
     (given / "portal" / "secrets.key").write_text("ab" * 32 + "\n")
@@ -221,11 +221,11 @@ def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
 
     assert ensure_keys(keys / "vault").unwrapper() is not None
     assert not (keys / "vault" / "escrow-identity-TAKE-OFFLINE.txt").exists()
-    assert ensure_seal_key(keys / "seal", "本单位", datetime.now(UTC)).sign(bytes(32))
+    assert ensure_signing_key(keys / "seal", "本单位", datetime.now(UTC)).sign(bytes(32))
     assert ensure_log_key(keys / "log").public == ensure_log_key(given / "log").public
     assert LoanKeys(keys / "loans").create("copy-1") == copy
     box = KeyFileBox(keys / "portal" / "secrets.key")
-    assert box.open(box.seal("secret", "test"), "test") == "secret"
+    assert box.decrypt(box.encrypt("secret", "test"), "test") == "secret"
 
     lay_out("read")
     assert LoanKeys(keys / "loans").unwrapper("copy-1") is not None

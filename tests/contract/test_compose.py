@@ -14,8 +14,8 @@ from image_layout import DOCKERFILE, variables
 
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, variable
-from services.vault.keys.signer import own_seals
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import trusted_signers
+from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import recipients_in
 
 DEPLOY = ROOT / "deploy"
@@ -185,4 +185,4 @@ def test_the_keys_are_made_once_and_the_recipients_lie_apart(tmp_path: Path) -> 
     assert recipients_in(recipients) == first == recipients_in(vault)
     assert sorted(path.name for path in recipients.iterdir()) == ["escrow-recipient.txt", "vault-recipient.txt"]
     assert [path.name for path in chain.iterdir()] == ["seal-chain.pem"]
-    assert own_seals(chain).has_made(ensure_seal_key(seal, "本单位", datetime.now(UTC)).chain)
+    assert trusted_signers(chain).include(ensure_signing_key(seal, "本单位", datetime.now(UTC)).chain)

@@ -23,7 +23,7 @@ from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.domain.wiring import open_database
-from services.recorders.layout import redate
+from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.jobs.worker import discover
 from services.runtime.rules import Rules

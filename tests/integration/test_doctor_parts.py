@@ -17,7 +17,7 @@ from services.database.unit_of_work import Actor
 from services.demo import organisation
 from services.runtime.clock import TurnedClock
 from services.runtime.settings import Settings, unknown_variables
-from services.vault.keys.signing import LEAF_LASTS, ensure_seal_key
+from services.vault.keys.signing_key import LEAF_LASTS, ensure_signing_key
 from services.vault.keys.vault_keys import ensure_keys
 
 NOBODY = "127.0.0.1:1"
@@ -58,7 +58,7 @@ async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica
 
 async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate_is_over(tmp_path: Path) -> None:
     made = datetime.now(UTC) - LEAF_LASTS + app_doctor.SEAL_WARNED - timedelta(days=1)
-    ensure_seal_key(tmp_path / "keys" / "seal", "某某局", made)
+    ensure_signing_key(tmp_path / "keys" / "seal", "某某局", made)
 
     said = await sentence("keys", settings(tmp_path))
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from custody_desk import Desk
 
-from services.recorders.base import Recorder, RecorderDown, RecorderFacts, Segment
+from services.recorders.protocol import Recorder, RecorderDown, RecorderFacts, Segment
 from services.recorders.registry import open_recorder
 from services.runtime.spans import Span
 

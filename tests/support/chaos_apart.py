@@ -26,7 +26,7 @@ from services.demo import organisation
 from services.demo.people import People, Somebody, Stuck
 from services.domain.process.relay import take_due
 from services.domain.wiring import open_database
-from services.recorders.layout import redate
+from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings

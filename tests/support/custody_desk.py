@@ -44,8 +44,8 @@ from services.runtime.errors import Outcome
 from services.runtime.rules import Rules
 from services.runtime.spans import Span
 from services.runtime.stores import FolderStore
-from services.vault.keys.signer import Seal, own_seals
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer, trusted_signers
+from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.labels import label_key, read_label
 from services.vault.store.opening import open_store
@@ -96,7 +96,7 @@ class Desk:
         self.replica_store.ensure()
         self.vault_keys = ensure_keys(self.root / "keys")
         self.loan_keys = LoanKeys(self.root / "loans")
-        self.seal = Seal(ensure_seal_key(self.root / "seal", "本单位", datetime.now(UTC)))
+        self.signer = Signer(ensure_signing_key(self.root / "seal", "本单位", datetime.now(UTC)))
         self.recorders = open_recorder
         if copied:
             self.change(Recorder, "recorder", configuration={"root": str(self.recordings)})
@@ -182,7 +182,7 @@ class Desk:
         """The statement on a sealed object, whose signature holds and is this desk's."""
         label = read_label(b"".join(self.store.get(sealed["bucket"], label_key(sealed["key"]))))
         assert label.chain is not None
-        assert own_seals(self.root / "seal").has_made(label.chain)
+        assert trusted_signers(self.root / "seal").include(label.chain)
         return label.statement
 
     def damage(self, bucket: str, key: str) -> None:
@@ -202,7 +202,7 @@ class Desk:
             "replica_store": self.replica_store,
             "vault_keys": self.vault_keys,
             "loan_keys": self.loan_keys,
-            "seal": self.seal,
+            "signer": self.signer,
             "recorders": self.recorders,
         }
 

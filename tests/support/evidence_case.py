@@ -18,7 +18,7 @@ from services.evidence import package
 from services.evidence.package import How, Sources
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, LogKey, ensure_log_key
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.verifier.notes import read_checkpoint
 
 CAMERAS = ("cam1", "gate")
@@ -36,7 +36,7 @@ class Made:
     hash: Path
     other: Path
     fingerprints: dict[str, str]
-    seal: Seal
+    seal: Signer
     log_key: LogKey
     earlier: str
     earlier_proofs: dict[int, dict[str, object]]
@@ -46,7 +46,7 @@ async def made_in(folder: Path, footage: Footage, database: Path) -> Made:
     """Bring two cases to the archive in a house of its own, with checkpoints signed on the way, and package them."""
     async with open_desk(People, Places(folder, footage, database=database), moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.container.seal
+        _ = desk.container.signer
         sources = sources_of(desk.container)
         first = await lend(desk, sources, CAMERAS)
         earlier = await sign(desk, sources)
@@ -66,7 +66,7 @@ async def made_in(folder: Path, footage: Footage, database: Path) -> Made:
             hash=await make(numbers[0], "hash", "hash.zip"),
             other=await make(numbers[1], "clear", "other.zip"),
             fingerprints=made.fingerprints,
-            seal=sources.seal,
+            seal=sources.signer,
             log_key=sources.log_key,
             earlier=earlier,
             earlier_proofs=desk.look(proofs_for, earlier),

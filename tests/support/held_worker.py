@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.cli import main as cli_main
-from services.recorders.folder import FolderRecorder
+from services.recorders.folder.recorder import FolderRecorder
 
 given = FolderRecorder._bytes
 

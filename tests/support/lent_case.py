@@ -23,7 +23,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing
-from services.recorders.base import RecorderFacts
+from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.vault.age import generate_identity

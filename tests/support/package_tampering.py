@@ -12,7 +12,7 @@ import rfc8785
 
 from services.evidence.archive import ArchiveWriter
 from services.vault.envelopes import statement
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.verifier import layout
 from services.verifier.envelopes import open_envelope
 
@@ -36,7 +36,7 @@ def write(path: Path, members: Contents | Iterable[tuple[str, bytes]]) -> Path:
     return path
 
 
-def resealed(contents: Contents, seal: Seal, **changes: Any) -> Contents:
+def resealed(contents: Contents, seal: Signer, **changes: Any) -> Contents:
     """The same with a manifest that fits it, signed by this seal; ``changes`` are of the signed predicate."""
     manifest = json.loads(contents[layout.MANIFEST])
     told = open_envelope(contents[layout.SIGNED]).predicate
@@ -44,15 +44,15 @@ def resealed(contents: Contents, seal: Seal, **changes: Any) -> Contents:
     manifest["members"] = [_entry(name, data) for name, data in members.items()]
     data = rfc8785.dumps(manifest)
     subject = {layout.MANIFEST: hashlib.sha256(data).hexdigest()}
-    signed = seal.statement(statement(subject, "urn:footage-desk:package:v1", {**told, **changes}))
+    signed = seal.sign(statement(subject, "urn:footage-desk:package:v1", {**told, **changes}))
     return {**members, layout.MANIFEST: data, layout.SIGNED: signed}
 
 
-def relabelled(label: bytes, seal: Seal, subjects: dict[str, str] | None = None, **changes: Any) -> bytes:
+def relabelled(label: bytes, seal: Signer, subjects: dict[str, str] | None = None, **changes: Any) -> bytes:
     """The label with other hashes, or another predicate, under this seal."""
     opened = open_envelope(label)
     told = {**opened.subjects, **(subjects or {})}
-    return seal.statement(statement(told, opened.statement["predicateType"], {**opened.predicate, **changes}))
+    return seal.sign(statement(told, opened.statement["predicateType"], {**opened.predicate, **changes}))
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

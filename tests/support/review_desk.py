@@ -82,10 +82,10 @@ FORM = Form(
 class Box:
     """Seals for tests: what was sealed for another purpose does not open."""
 
-    def seal(self, text: str, purpose: str) -> str:
+    def encrypt(self, text: str, purpose: str) -> str:
         return f"{purpose}:{text[::-1]}"
 
-    def open(self, sealed: str, purpose: str) -> str:
+    def decrypt(self, sealed: str, purpose: str) -> str:
         assert sealed.startswith(f"{purpose}:")
         return sealed.removeprefix(f"{purpose}:")[::-1]
 

@@ -9,7 +9,7 @@ from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.reviews import Review
 from services.domain.stages.catalogue import STAGES
-from services.recorders.base import NothingRecorded, RecorderDown, RecorderFacts
+from services.recorders.protocol import NothingRecorded, RecorderDown, RecorderFacts
 from services.runtime.spans import Span
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"

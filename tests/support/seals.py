@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.x509 import Certificate
 
-from services.vault.keys.signer import OwnSeals, Seal
-from services.vault.keys.signing import issue_chain
+from services.vault.keys.signer import Signer, TrustedSigners
+from services.vault.keys.signing_key import issue_chain
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -44,11 +44,11 @@ def _made(name: str) -> MemorySigner:
     return MemorySigner(key, tuple(der(one) for one in chain))
 
 
-def seal(name: str = "本单位") -> Seal:
-    return Seal(signer(name))
+def seal(name: str = "本单位") -> Signer:
+    return Signer(signer(name))
 
 
-def own(name: str = "本单位") -> OwnSeals:
+def own(name: str = "本单位") -> TrustedSigners:
     """What a house takes for its own that has had this seal for a minute."""
     root = hashlib.sha256(signer(name).certificate_chain[-1]).hexdigest()
-    return OwnSeals(frozenset({root}), datetime.now(UTC) - timedelta(minutes=1))
+    return TrustedSigners(frozenset({root}), datetime.now(UTC) - timedelta(minutes=1))

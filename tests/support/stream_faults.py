@@ -11,8 +11,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from services.bench.camera import CHANNEL, span_of
-from services.recorders.base import Segment
-from services.recorders.web import Web
+from services.recorders.http_client import HttpClient
+from services.recorders.protocol import Segment
 from services.runtime.addresses import Guard
 
 PIECE = 16 * 1024
@@ -51,7 +51,7 @@ class FaultyRecorder:
     async def fetch(self) -> AsyncIterator[Segment]:
         """As a recorder over HTTP gives them."""
         patience = PATIENCE if self.fault == "stall" and not self.mended else 30.0
-        web = Web(self.address, Guard([ip_network("127.0.0.0/8")], ("http",)), patience=patience)
+        web = HttpClient(self.address, Guard([ip_network("127.0.0.0/8")], ("http",)), patience=patience)
         for number in range(self.count):
             read = partial(web.read, f"/{number}")
             yield Segment(str(number), CHANNEL, span_of(number), len(self.segment), "fmp4", read)

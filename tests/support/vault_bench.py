@@ -8,14 +8,15 @@ from typing import Any
 
 from footage_maker import Picture, Written
 
-from services.recorders.folder import FolderRecorder
+from services.recorders.folder.recorder import FolderRecorder
 from services.runtime.spans import Span
 from services.runtime.stores import FolderStore
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.packets import packet_hashes, part_of
-from services.vault.sealing import TOLERANCE_MS, Location, Sealed, open_sealed, seal
+from services.vault.sealing import TOLERANCE_MS, Sealed, open_sealed, seal
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Location, Store, Target
+from services.vault.verdict import FootageSource
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -95,18 +96,16 @@ class Bench:
         promised = changes.pop("promised", None)
         if promised is None:
             promised = await self.recorder.coverage(channel, asked) if segments is None else []
-        return await seal(
-            source,
-            asked,
-            channel=channel,
-            promised=promised,
-            recipients=changes.pop("recipients", [self.recipient]),
-            store=changes.pop("store", self.store),
-            bucket="masters",
-            key=changes.pop("key", "masters/item/1"),
-            metadata={"item": "item"},
-            **changes,
+        target = Target(
+            changes.pop("store", self.store),
+            "masters",
+            changes.pop("key", "masters/item/1"),
+            {"item": "item"},
+            legal_hold=changes.pop("legal_hold", False),
         )
+        known = changes.pop("expected_fingerprint", None)
+        footage = FootageSource(source, asked, channel, promised, changes.pop("requested", None), known)
+        return await seal(footage, target, recipients=changes.pop("recipients", [self.recipient]), **changes)
 
     def reader(self, location: Location, identity: str | None = None) -> Reader:
         return open_sealed(self.store, location, X25519Identity(identity or self.identity))

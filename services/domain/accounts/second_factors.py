@@ -110,7 +110,7 @@ def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
     )
     secret = totp.new_secret()
     factor = SecondFactor(id=new_id(), person_id=person_id, sealed_secret="", begun_at=uow.real_now)
-    factor.sealed_secret = uow.secrets.seal(secret, _purpose(factor))
+    factor.sealed_secret = uow.secrets.encrypt(secret, _purpose(factor))
     uow.session.add(factor)
     audit_trail.record(uow, "second-factor-begun", "person", person_id)
     return _enrolment(uow, person, secret)
@@ -121,7 +121,7 @@ def begun(uow: UnitOfWork, person_id: str) -> Enrolment | None:
     factor = _latest(uow, person_id, confirmed=False)
     if factor is None:
         return None
-    secret = uow.secrets.open(factor.sealed_secret, _purpose(factor))
+    secret = uow.secrets.decrypt(factor.sealed_secret, _purpose(factor))
     return _enrolment(uow, uow.session.get_one(Person, person_id), secret)
 
 
@@ -215,7 +215,7 @@ def wrong_code() -> Refused:
 
 def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     uow.session.refresh(factor, with_for_update=True)
-    secret = uow.secrets.open(factor.sealed_secret, _purpose(factor))
+    secret = uow.secrets.decrypt(factor.sealed_secret, _purpose(factor))
     step, used = totp.step_of(secret, code, uow.real_now, after=factor.last_step)
     if used:
         raise Refused(

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from services.runtime.confined import answer_of
 from services.runtime.errors import Refused
-from services.vault.brought import HEAD, KIND_NAMES, what_it_is
+from services.vault.uploaded_file import HEAD, KIND_NAMES, kind_of
 from services.web import upload_body
 from services.web.upload_body import Check
 
@@ -115,7 +115,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _other(content: bytes) -> Refused:
-    kind = what_it_is(content[:HEAD])
+    kind = kind_of(content[:HEAD])
     zh, en = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
     return _refused(
         "picture-kind",

@@ -7,8 +7,8 @@ import anyio.to_thread
 
 from services.database.tables.cameras import Recorder
 from services.domain.cameras.recorders import Entry
+from services.recorders.configuration_schema import ConfigurationSchema, Field
 from services.recorders.registry import KINDS, Kind, Places
-from services.recorders.shapes import Field, Shape
 from services.runtime.addresses import Guard
 from services.runtime.errors import Refused
 
@@ -24,10 +24,10 @@ def kind_of(code: str) -> Kind:
     return known
 
 
-def shape_of(row: Recorder) -> Shape | None:
+def shape_of(row: Recorder) -> ConfigurationSchema | None:
     """The shape of a recorder's kind; None for a kind that this version does not know."""
     known = KINDS.get(row.kind)
-    return None if known is None else known.shape
+    return None if known is None else known.schema
 
 
 async def entry(
@@ -41,7 +41,7 @@ async def entry(
     row: Recorder | None = None,
 ) -> Entry:
     """The entry for the book; Refused with the field at fault, ``configuration.<name>``. ``row`` is what it changes."""
-    shape = kind_of(kind).shape
+    shape = kind_of(kind).schema
     kept = frozenset(secret for secret in shape.secrets if row is not None and row.configuration.get(secret))
     checked = shape.checked(configuration, kept)
     for field in shape.fields:

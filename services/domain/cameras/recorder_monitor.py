@@ -15,7 +15,7 @@ from services.domain.cameras import protections, rounds
 from services.domain.cameras.protections import Due
 from services.domain.cameras.recorder_probe import AWAY, PATIENCE, Tested, look
 from services.domain.cameras.recorders import Found
-from services.recorders.base import WrongChannel
+from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger

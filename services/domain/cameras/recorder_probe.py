@@ -13,7 +13,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import Found
-from services.recorders.base import (
+from services.recorders.protocol import (
     NothingRecorded,
     OutOfReach,
     OutsideRoots,
@@ -22,7 +22,7 @@ from services.recorders.base import (
     ReplayUnsupported,
     WrongChannel,
 )
-from services.recorders.base import Recorder as Opened
+from services.recorders.protocol import Recorder as Opened
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.web.dependencies import OpenRecorder

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.domain.cases.review_sheets import Place, SheetItem
 from services.domain.retrieval import recorder_coverage
-from services.recorders.base import RecorderDown, WrongChannel
+from services.recorders.protocol import RecorderDown, WrongChannel
 from services.runtime.spans import Span, covered_share, gaps
 from services.web.dependencies import OpenRecorder
 

@@ -52,7 +52,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Effects:
+class VaultActions:
     """What the vault is to do after the register has committed; every part may be done again."""
 
     discard: tuple[Kept, ...] = ()  # whatever was never handed over, and the quarantine
@@ -83,7 +83,7 @@ def _brought(rows: Iterable[Upload]) -> tuple[Kept, ...]:
     return tuple(kept(row.sealed) for row in rows if row.sealed is not None)
 
 
-def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Effects:
+def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
     """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
     application = _locked(uow, application_id)
     if closing_outcome not in CLOSED_AS:
@@ -109,7 +109,7 @@ def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Effec
     brought = upload_sources.of_case(uow, application_id)
     to_discard = [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]
     loans = copies.of_application(uow, application_id)
-    return Effects(
+    return VaultActions(
         discard=(*_kept(quarantine), *_kept(to_discard), *_kept(loans), *_brought(brought)),
         discard_replicas=tuple(kept(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
@@ -124,7 +124,7 @@ def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Effec
     )
 
 
-def released(uow: UnitOfWork, application_id: str, effects: Effects) -> None:
+def released(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
     """The vault has done it: book what is gone."""
     because = _locked(uow, application_id).closed_as
     for preservation_id in effects.marks.get("preservations", ()):
@@ -142,7 +142,7 @@ def released(uow: UnitOfWork, application_id: str, effects: Effects) -> None:
     attempts.swept(uow, [attempt.id for attempt in effects.sweep])
 
 
-def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> Effects:
+def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> VaultActions:
     """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13)."""
     application = _locked(uow, application_id)
     hand_over = log.for_work(uow, hand_over_id, application_id)
@@ -157,7 +157,7 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
     return _end_loan(uow, application, hand_over, in_order=in_order, because="re-archived", violation_id=violation_id)
 
 
-def lose(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Effects:
+def lose(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
     """End the loan of a lost copy: a violation, the loan keys destroyed, the masters kept by their class (R48)."""
     application = _locked(uow, application_id)
     hand_over = log.for_work(uow, hand_over_id, application_id)
@@ -175,7 +175,7 @@ def _end_loan(
     in_order: bool,
     because: str,
     violation_id: str | None,
-) -> Effects:
+) -> VaultActions:
     entry = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application.id))
     archived = [row for row in masters.of_application(uow, application.id) if row.discarded_at is None]
     if entry is None:
@@ -191,7 +191,7 @@ def _end_loan(
     quarantine = preservations.release(uow, application.id, because)
     brought = upload_sources.of_case(uow, application.id)
     loans = copies.of_application(uow, application.id)
-    return Effects(
+    return VaultActions(
         discard=(*_kept(quarantine), *_brought(brought)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.unswept(uow, application_id=application.id)),
@@ -213,7 +213,7 @@ def _end_loan(
 
 
 def loan_ended(
-    uow: UnitOfWork, application_id: str, effects: Effects, *, closed_as: str, pdfs: Mapping[str, str]
+    uow: UnitOfWork, application_id: str, effects: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
 ) -> None:
     """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
     application = _locked(uow, application_id)

@@ -9,8 +9,8 @@ from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader, Unwrapper
 from services.vault.keys.vault_keys import KeyGone, LoanKeys
-from services.vault.sealing import Location, open_sealed
-from services.vault.store.protocol import Store
+from services.vault.sealing import open_sealed
+from services.vault.store.protocol import Location, Store
 
 log = get_logger(__name__)
 

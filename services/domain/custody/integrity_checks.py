@@ -16,7 +16,7 @@ from services.runtime import metrics
 from services.runtime.errors import Retryable
 from services.runtime.logs import get_logger
 from services.vault.examination import REMARKS, Expected, examine
-from services.vault.keys.signer import OwnSeals
+from services.vault.keys.signer import TrustedSigners
 from services.vault.store.protocol import Store
 
 log = get_logger(__name__)
@@ -38,13 +38,13 @@ class _Progress:
 class Verifier:
     """Runs the checks that people ask for; what they find is kept in the register.
 
-    ``seals`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    ``trusted`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
     """
 
-    def __init__(self, database: Database, store: Store, seals: Callable[[], OwnSeals] | None = None) -> None:
+    def __init__(self, database: Database, store: Store, trusted: Callable[[], TrustedSigners] | None = None) -> None:
         self._register = database
         self._store = store
-        self._seals = seals
+        self._trusted = trusted
         self._places = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -118,7 +118,7 @@ class Verifier:
             sha256=due.sha256,
             labelled=due.sha256_plain,
             document=due.of if due.kind == "document" else None,
-            seals=self._seals() if self._seals is not None else None,
+            trusted=self._trusted() if self._trusted is not None else None,
             hold=due.hold,
             retain_until=due.retain_until,
         )

@@ -11,7 +11,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Source
 from services.domain.retrieval import preservations
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import NotFound
 from services.runtime.spans import Span, covered_share, gaps
 from services.web.dependencies import OpenRecorder

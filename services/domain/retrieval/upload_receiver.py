@@ -15,12 +15,12 @@ from services.domain.retrieval.uploads import Measured
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
-from services.vault import brought
-from services.vault.brought import Brought, NotFootage
+from services.vault import uploaded_file
 from services.vault.clip.client import ClipFailed, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, discard
+from services.vault.uploaded_file import NotFootage, UploadedFile
 
 log = get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Receiver:
         with _place(upload_id):
             upload = await self.database.run(actor, uploads.begin, upload_id)
             try:
-                came = await brought.receive(
+                came = await uploaded_file.receive(
                     chunks(upload),
                     name=upload.id,
                     recipients=recipients,
@@ -78,14 +78,14 @@ class Receiver:
 
 def place(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:
     """Move a sealed file's moments to its start; what ``uploads`` calls."""
-    return brought.placed(Sealed.from_json(sealed), start).to_json()
+    return uploaded_file.moved_to(Sealed.from_json(sealed), start).to_json()
 
 
 def refusal_of(error: BaseException) -> Refused | None:
     """The sentence for whoever brought the file, where it is the file's fault."""
     match error:
         case NotFootage():
-            zh, en = brought.KIND_NAMES[error.kind]
+            zh, en = uploaded_file.KIND_NAMES[error.kind]
             return _not_kept(
                 "upload-not-footage",
                 f"这是{zh}，不是 MP4、MOV、MKV、MPEG-TS 或 MPEG-PS 录像，未保存；请导出为其中一种后再上传。",
@@ -97,10 +97,10 @@ def refusal_of(error: BaseException) -> Refused | None:
                 "upload-unsupported",
                 "此文件的编码或结构不受支持（画面仅支持 H.264、H.265、MJPEG，声音仅支持 AAC、Opus、G.711；"
                 "索引在末尾、大于 "
-                f"{brought.LIMITS.window >> 20} MiB 的普通 MP4 须先转为分片 MP4），未保存，请转换后再上传。",
+                f"{uploaded_file.LIMITS.window >> 20} MiB 的普通 MP4 须先转为分片 MP4），未保存，请转换后再上传。",
                 "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are taken, and a plain MP4 "
-                f"of more than {brought.LIMITS.window >> 20} MiB whose index comes last has to be made a fragmented "
-                "one first. Convert it and upload that.",
+                f"of more than {uploaded_file.LIMITS.window >> 20} MiB whose index comes last has to be made a "
+                "fragmented one first. Convert it and upload that.",
             )
         case FootageMissing() | FootageUnreadable() | ClipFailed():
             return _not_kept(
@@ -116,7 +116,7 @@ def _not_kept(code: str, zh: str, en: str) -> Refused:
     return Refused(code, zh, en, status=422, field="file")
 
 
-def _measured(came: Brought) -> Measured:
+def _measured(came: UploadedFile) -> Measured:
     return Measured(
         came.sha256, came.size, came.duration, came.sealed.coverage.codecs, came.created, came.sealed.to_json()
     )

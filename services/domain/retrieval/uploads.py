@@ -57,7 +57,7 @@ class Measured:
     sealed: dict[str, Any]
 
 
-# Moves a sealed object's moments to where its first picture was taken; ``vault.brought`` has it.
+# Moves a sealed object's moments to where its first picture was taken; ``vault.uploaded_file`` has it.
 Place = Callable[[dict[str, Any], datetime], dict[str, Any]]
 
 

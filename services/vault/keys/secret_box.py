@@ -1,4 +1,4 @@
-"""The portal's own key, made when it is first needed: it seals what the books keep secret (second factors)."""
+"""The portal's own key, made when first needed: it encrypts the database's secrets (second factors)."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ NONCE_BYTES = 12
 
 
 class KeyFileBox:
-    """Seals with ChaCha20-Poly1305 under the 32 bytes of a key file, mode 0600, written as hexadecimal.
+    """Encrypts with ChaCha20-Poly1305 under the 32 bytes of a key file, mode 0600, written as hexadecimal.
 
     Several portals share the file, as they share the loan keys. The purpose is authenticated with each text.
     """
@@ -24,18 +24,18 @@ class KeyFileBox:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def seal(self, text: str, purpose: str) -> str:
+    def encrypt(self, text: str, purpose: str) -> str:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), purpose.encode())).decode()
 
-    def open(self, sealed: str, purpose: str) -> str:
+    def decrypt(self, sealed: str, purpose: str) -> str:
         try:
             raw = base64.b64decode(sealed, validate=True)
             return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise KeyUnusable(
-                f"could not open | {purpose} | it was sealed with another key than {self._path}, or was changed | "
-                "restore that key file, or reset the second factors"
+                f"could not decrypt | {purpose} | it was encrypted with another key than {self._path}, or was changed "
+                "| restore that key file, or reset the second factors"
             ) from error
 
     @cached_property

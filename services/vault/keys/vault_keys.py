@@ -1,6 +1,6 @@
 """The vault's keys: where they lie, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
 
-What signs labels and documents is a `Signer` (`signing.py`); the audit trail's key is apart from it (`log_key.py`).
+Labels and documents are signed by a `SigningKey` (`signing_key.py`), the audit trail by its own (`log_key.py`).
 """
 
 import re
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import KeyInvalid, NotARecipient, Stanza, Unwrapper, X25519Identity, generate_identity
@@ -23,7 +22,7 @@ from services.vault.keys.key_files import (
     write_key_file,
 )
 
-__all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Signer", "Unwrapper", "VaultKeys", "ensure_keys", "recipients_in"]
+__all__ = ["FileIdentity", "KeyGone", "LoanKeys", "Unwrapper", "VaultKeys", "ensure_keys", "recipients_in"]
 
 VAULT_FILE = "vault-identity.txt"
 VAULT_RECIPIENT_FILE = "vault-recipient.txt"
@@ -44,19 +43,6 @@ class KeyGone(Fatal):
     """The loan key was destroyed, or never was: the copy cannot be opened by anyone. The master can."""
 
     runbook = "incidents-pending#keys"
-
-
-class Signer(Protocol):
-    """A key that signs for the organisation (ES256). Seal key and log key are different signers."""
-
-    @property
-    def certificate_chain(self) -> Sequence[bytes]:
-        """The signer's certificate and those above it, DER, the signer's first."""
-        ...
-
-    def sign(self, digest: bytes) -> bytes:
-        """The ES256 signature (r and s, 64 bytes) over a SHA-256 digest of 32 bytes."""
-        ...
 
 
 class FileIdentity:

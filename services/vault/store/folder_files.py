@@ -15,8 +15,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from services.vault.store.filling import buffer as new_buffer
-from services.vault.store.filling import failed, fill
+from services.vault.store.buffers import failed, fill, new_buffer
 from services.vault.store.protocol import HashedSource, Source, StoreDown, StoreRefused
 
 DATA = "data"

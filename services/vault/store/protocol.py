@@ -69,10 +69,35 @@ class ObjectFacts:
     created: datetime
 
 
-class Source(Protocol):
-    """What a put reads from: ``readinto`` puts something into the room, and says how many bytes; 0 only at the end."""
+@dataclass(frozen=True)
+class Location:
+    """One version of one object: ``size`` is that of the ciphertext."""
 
-    def readinto(self, room: memoryview, /) -> int: ...
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a new object goes, and what the store keeps with it."""
+
+    store: "Store"
+    bucket: str
+    key: str
+    metadata: Mapping[str, str]
+    legal_hold: bool = False
+
+    def put(self, source: "Source") -> Stored:
+        """Store everything that ``source`` gives. Blocks; raises as `Store.put` does."""
+        return self.store.put(self.bucket, self.key, source, metadata=self.metadata, legal_hold=self.legal_hold)
+
+
+class Source(Protocol):
+    """What a put reads from: ``readinto`` fills the buffer and returns the number of bytes; 0 only at the end."""
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 @runtime_checkable

@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from services.runtime.errors import Fatal
 from services.vault.byte_stream import in_own_thread, settle
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Location, Store, Target
 
 R = TypeVar("R")
 Progress = Callable[[bool, int], None]
@@ -58,7 +58,7 @@ class _Copied:
         self._stopped = stopped
         self._rest = memoryview(b"")  # of the last chunk
 
-    def readinto(self, room: memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         while not self._rest:
             if self._stopped.is_set():
                 raise Stopped(self._name)
@@ -70,8 +70,8 @@ class _Copied:
             self.size += len(chunk)
             self._progress(self.size)
             self._rest = memoryview(chunk)
-        taken = min(len(room), len(self._rest))
-        room[:taken], self._rest = self._rest[:taken], self._rest[taken:]
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
         return taken
 
     def _check(self) -> None:
@@ -84,41 +84,28 @@ class _Copied:
 
 async def replicate(
     store: Store,
-    bucket: str,
-    key: str,
-    version_id: str,
+    location: Location,
     sha256_cipher: str,
+    target: Target,
     *,
-    target: Store,
-    target_bucket: str,
-    target_key: str,
-    metadata: Mapping[str, str],
-    legal_hold: bool = False,
     progress: Progress = lambda read_back, size: None,
 ) -> Replica:
-    """Copy a sealed object as it is to another store and read it back; raises ObjectDamaged and the stores' errors."""
+    """Copy a sealed object as it is to ``target`` and read it back; raises ObjectDamaged and the stores' errors."""
     stopped = threading.Event()
 
     def copy() -> Replica:
-        chunks = iter(store.get(bucket, key, version_id=version_id))
-        source = _Copied(chunks, sha256_cipher, f"{bucket}/{key}", stopped, partial(progress, False))
-        stored = target.put(
-            target_bucket,
-            target_key,
-            source,
-            metadata=metadata,
-            legal_hold=legal_hold,
-            content_type="application/octet-stream",
-        )
-        back = target.get(target_bucket, target_key, version_id=stored.version_id)
+        chunks = iter(store.get(location.bucket, location.key, version_id=location.version_id))
+        name = f"{location.bucket}/{location.key}"
+        stored = target.put(_Copied(chunks, sha256_cipher, name, stopped, partial(progress, False)))
+        back = target.store.get(target.bucket, target.key, version_id=stored.version_id)
         if _hash(back, stopped, partial(progress, True)) != sha256_cipher:
-            target.set_legal_hold(target_bucket, target_key, stored.version_id, False)
-            target.delete(target_bucket, target_key, stored.version_id)
+            target.store.set_legal_hold(target.bucket, target.key, stored.version_id, False)
+            target.store.delete(target.bucket, target.key, stored.version_id)
             raise ObjectDamaged(
-                f"The replica {target_bucket}/{target_key} reads back differently from what was put; it was removed. "
+                f"The replica {target.bucket}/{target.key} reads back differently from what was put; it was removed. "
                 "Look at the second store's disks, then retry."
             )
-        return Replica(target_bucket, target_key, stored.version_id, stored.size, sha256_cipher)
+        return Replica(target.bucket, target.key, stored.version_id, stored.size, sha256_cipher)
 
     return await _stoppable(copy, stopped)
 

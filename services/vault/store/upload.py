@@ -1,8 +1,8 @@
-"""A stream, hashed, encrypted, hashed again and put: as one pass through a thread of the store's own."""
+"""Hash, encrypt, hash again and put a stream, in one pass through a thread of the store's own."""
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -11,7 +11,7 @@ from services.runtime.errors import Retryable
 from services.vault.age import SEALED_CHUNK, Encryptor
 from services.vault.byte_stream import ByteStream, Stream, in_own_thread, settle
 from services.vault.camera_signature import CameraSignature
-from services.vault.store.protocol import Store, Stored, StoreDown
+from services.vault.store.protocol import Stored, StoreDown, Target
 
 V = TypeVar("V")
 
@@ -28,7 +28,7 @@ class StoredShort(Retryable):
 
 @dataclass(frozen=True)
 class Uploaded(Generic[V]):
-    """What is in the store, and what ``conclude`` said of it."""
+    """An object in the store, and the result of ``conclude``."""
 
     version_id: str
     size: int
@@ -66,13 +66,13 @@ class CipherSource:
         self._hashed("cipher")
         return self.cipher.hexdigest()
 
-    def readinto(self, room: memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         """Encrypt what comes into the room: how many bytes, none only at the end; raises what stopped the stream."""
-        while not (filled := self._fill(room)) and not self._ended:
-            self._take()
+        while not (filled := self._fill(buffer)) and not self._ended:
+            self._read_piece()
         if filled:
             self._hashed("cipher")
-            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, room[:filled])
+            self._hashing["cipher"] = self._hasher.submit(self.cipher.update, buffer[:filled])
         self.size += filled
         return filled
 
@@ -81,14 +81,14 @@ class CipherSource:
         self._piece = memoryview(b"")
         self._hasher.shutdown(wait=False)
 
-    def _fill(self, room: memoryview) -> int:
+    def _fill(self, buffer: memoryview) -> int:
         filled = 0
-        while filled < len(room):
+        while filled < len(buffer):
             if self._ready:
-                more = min(len(self._ready), len(room) - filled)
-                room[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
+                more = min(len(self._ready), len(buffer) - filled)
+                buffer[filled : filled + more], self._ready = self._ready[:more], self._ready[more:]
             elif piece := self._piece:
-                taken, more = self._encryptor.update_into(piece, room[filled:])
+                taken, more = self._encryptor.update_into(piece, buffer[filled:])
                 if taken < len(piece):
                     again, ready = self._encryptor.update_into(piece[taken:], self._across)
                     taken, self._ready = taken + again, self._across[:ready]
@@ -98,7 +98,7 @@ class CipherSource:
             filled += more
         return filled
 
-    def _take(self) -> None:
+    def _read_piece(self) -> None:
         self._hashed("plain")
         piece = self._byte_stream.read()
         if piece is None:
@@ -107,7 +107,7 @@ class CipherSource:
             return
         self.plain_size += len(piece)
         self._hashing["plain"] = self._hasher.submit(self.plain.update, piece)
-        self.signature.look(piece)
+        self.signature.feed(piece)
         self._piece = piece
 
     def _hashed(self, which: str) -> None:
@@ -119,40 +119,34 @@ class CipherSource:
 async def upload(
     stream: Stream,
     conclude: Callable[[], Awaitable[V]],
+    target: Target,
     *,
-    moved: Callable[[int], None],
     recipients: Sequence[str],
-    store: Store,
-    bucket: str,
-    key: str,
-    metadata: Mapping[str, str],
-    legal_hold: bool,
-    content_type: str,
+    moved: Callable[[int], None],
 ) -> Uploaded[V]:
-    """Put ``stream``, encrypted; ``conclude`` is asked when all has come and before the object exists.
+    """Put ``stream``, encrypted to the recipients; ``conclude`` runs after the last byte and before the object exists.
 
-    ``moved`` is told how many bytes came. Raises whatever the stream, ``moved``, ``conclude`` or the store raise; then
-    nothing is stored.
+    ``moved`` is called with the number of bytes that came. Raises what the stream, ``moved``, ``conclude`` or the store
+    raise; then nothing is stored.
     """
+    name = f"{target.bucket}/{target.key}"
     byte_stream = ByteStream(stream, moved)
     source = CipherSource(byte_stream, recipients)
-    put = in_own_thread(
-        lambda: store.put(bucket, key, source, metadata=metadata, legal_hold=legal_hold, content_type=content_type)
-    )
+    put = in_own_thread(lambda: target.put(source))
     try:
         either: list[asyncio.Future[Any]] = [put, byte_stream.ended]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if put.done():
-            _explain(put, f"{bucket}/{key}")
+            _explain(put, name)
         byte_stream.ended.result()
         verdict = await conclude()
         byte_stream.finish()
         stored = await asyncio.shield(put)
-        _check_size(stored, source, f"{bucket}/{key}")
+        _check_size(stored, source, name)
     except BaseException:
-        byte_stream.fail(UploadStopped(f"the upload of {bucket}/{key} was given up"))
+        byte_stream.fail(UploadStopped(f"the upload of {name} was given up"))
         await settle(put)
-        await _take_back(store, bucket, key, None if put.exception() else put.result())
+        await _remove(target, None if put.exception() else put.result())
         raise
     finally:
         source.close()
@@ -177,8 +171,9 @@ def _check_size(stored: Stored, source: CipherSource, name: str) -> None:
         raise StoredShort(f"The store holds {stored.size} bytes of {name}, and {source.size} were sent.")
 
 
-async def _take_back(store: Store, bucket: str, key: str, stored: Stored | None) -> None:
+async def _remove(target: Target, stored: Stored | None) -> None:
     """Remove what a failed upload left: its parts, or an object that was finished after its caller had gone."""
+    store, bucket, key = target.store, target.bucket, target.key
 
     def remove() -> None:
         if stored is None:
@@ -190,5 +185,5 @@ async def _take_back(store: Store, bucket: str, key: str, stored: Stored | None)
     removal = in_own_thread(remove)
     await settle(removal)
     if isinstance(removal.exception(), StoreDown):
-        return  # the upload's own error is the one to tell; whoever retries sweeps this key first
+        return  # the upload's own error is the one to report; the retry sweeps this key first
     removal.result()

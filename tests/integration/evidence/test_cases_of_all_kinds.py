@@ -39,7 +39,7 @@ from services.verifier.report import Report
 async def desk(tmp_path: Path, case_footage: Footage, case_books: Path) -> AsyncIterator[People]:
     async with open_desk(People, Places(tmp_path, case_footage, database=case_books), moment=MADE_FOR) as opened:
         ensure_log_key(opened.settings.keys / FOLDER)
-        _ = opened.container.seal
+        _ = opened.container.signer
         yield opened
 
 
@@ -124,7 +124,7 @@ async def test_a_passkeys_signature_is_checked_by_whoever_has_the_package(desk: 
         text = told["signature"]["passkey"][change]
         told["signature"]["passkey"][change] = ("A" if text[0] != "A" else "B") + text[1:]
         changed = {**contents, line.of: rfc8785.dumps(told)}
-        tampering.write(tmp_path / "changed.zip", tampering.resealed(changed, desk.container.seal))
+        tampering.write(tmp_path / "changed.zip", tampering.resealed(changed, desk.container.signer))
         first = examine(tmp_path / "changed.zip").failed[0]
         assert (first.check, first.of) == ("decision", line.of)
 

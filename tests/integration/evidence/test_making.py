@@ -31,7 +31,7 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         with pytest.raises(Fatal, match="not on this machine"):
             sources_of(desk.container)
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.container.seal
+        _ = desk.container.signer
         sources = sources_of(desk.container)
         case = await desk.apply("cam1")
         number = str(desk.application(case).number)
@@ -69,7 +69,7 @@ async def test_a_package_is_made_from_books_on_postgresql(
     places = Places(tmp_path, case_footage, database_url=postgres_database())
     async with open_desk(People, places, moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.container.seal
+        _ = desk.container.signer
         sources = sources_of(desk.container)
         case = await lend(desk, sources, ("cam1",))
         await anchor(desk, sources)

@@ -44,7 +44,7 @@ async def test_a_package_that_would_not_hold_is_not_made(
 ) -> None:
     async with open_desk(People, Places(tmp_path, case_footage, database=case_books), moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
-        _ = desk.container.seal
+        _ = desk.container.signer
         sources = sources_of(desk.container)
         number = str(desk.application(await lend(desk, sources, ("cam1",))).number)
         target = tmp_path / "made" / "case.zip"

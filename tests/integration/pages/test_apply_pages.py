@@ -17,7 +17,7 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval import attempts, preservations, recorder_coverage, uploads
 from services.domain.retrieval.uploads import Facts, Measured
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.spans import Span
 
 HOUR = timedelta(hours=1)

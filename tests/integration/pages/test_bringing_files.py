@@ -20,7 +20,7 @@ from services.runtime.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
-from services.workers.vault_work import sweep_abandoned
+from services.workers.vault_actions import sweep_abandoned
 
 pytestmark = pytest.mark.requirement("R8", "R9")
 

@@ -21,7 +21,7 @@ from services.database.unit_of_work import Actor
 from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
 from services.domain.wiring import open_database
-from services.recorders.base import NothingRecorded
+from services.recorders.protocol import NothingRecorded
 from services.runtime.clock import FixedClock
 from services.runtime.jobs.worker import describe_module
 from services.runtime.rules import Rules

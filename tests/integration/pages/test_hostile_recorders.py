@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.domain.cameras import recorder_forms
-from services.recorders.base import OutsideRoots
 from services.recorders.clock import Clock
-from services.recorders.folder import FolderRecorder
+from services.recorders.configuration_schema import ConfigurationSchema, Field
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.protocol import OutsideRoots
 from services.recorders.registry import KINDS, Kind, Places
-from services.recorders.shapes import Field, Shape
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Refused
 
@@ -32,7 +32,7 @@ def by_address(monkeypatch: pytest.MonkeyPatch) -> str:
     def make(_told: object, _places: object) -> FolderRecorder:
         raise AssertionError("a refused recorder is never opened")
 
-    monkeypatch.setitem(KINDS, "called", Kind(Shape("called", "网络", "network", (ADDRESS,)), make))
+    monkeypatch.setitem(KINDS, "called", Kind(ConfigurationSchema("called", "网络", "network", (ADDRESS,)), make))
     return "called"
 
 

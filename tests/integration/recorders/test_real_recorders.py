@@ -15,7 +15,7 @@ import pytest
 from recorders.judged import judged
 from vault_bench import Bench
 
-from services.recorders.base import Recorder, RecorderDown, RecorderFacts, WrongChannel
+from services.recorders.protocol import Recorder, RecorderDown, RecorderFacts, WrongChannel
 from services.recorders.registry import Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.spans import Span

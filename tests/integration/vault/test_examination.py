@@ -17,7 +17,7 @@ from services.runtime import stores as places
 from services.runtime.errors import Retryable
 from services.vault.envelopes import statement
 from services.vault.examination import REMARKS, Expected, examine
-from services.vault.keys.signer import OwnSeals
+from services.vault.keys.signer import TrustedSigners
 from services.vault.labels import PREDICATE, label_key
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
@@ -43,8 +43,8 @@ def sealed(store: Store, key: str, *, with_label: bytes | None = None, hold: boo
     """An object with its label, as the books have it."""
     sha256 = hashlib.sha256(BYTES).hexdigest()
     version = put(store, key, BYTES, hold=hold)
-    put(store, label_key(key), seal().statement(told(sha256)) if with_label is None else with_label)
-    return Expected("masters", key, version, len(BYTES), sha256, labelled=FOOTAGE, seals=own())
+    put(store, label_key(key), seal().sign(told(sha256)) if with_label is None else with_label)
+    return Expected("masters", key, version, len(BYTES), sha256, labelled=FOOTAGE, trusted=own())
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_an_object_that_is_gone_is_missing(any_store: Store, key: str) -> 
 
 async def test_a_label_that_is_gone_or_of_something_else_is_found(any_store: Store, key: str) -> None:
     for name, written in (
-        ("of-other", seal().statement(told("0" * 64))),
+        ("of-other", seal().sign(told("0" * 64))),
         ("of-other-unsigned", label("0" * 64)),
         ("odd", b'{"predicateType":"%s","subject":[1]}' % PREDICATE.encode()),
     ):
@@ -94,9 +94,9 @@ async def test_a_label_that_is_gone_or_of_something_else_is_found(any_store: Sto
 
 @pytest.mark.requirement("R37", "R53")
 async def test_a_label_whose_seal_is_broken_or_another_is_found(any_store: Store, key: str) -> None:
-    right = seal().statement(told(hashlib.sha256(BYTES).hexdigest()))
+    right = seal().sign(told(hashlib.sha256(BYTES).hexdigest()))
     for name, written in (
-        ("stranger", seal("another").statement(told(hashlib.sha256(BYTES).hexdigest()))),
+        ("stranger", seal("another").sign(told(hashlib.sha256(BYTES).hexdigest()))),
         ("changed", right.replace(b'"sig":"ME', b'"sig":"MF')),
         ("cut-off", right[:-1]),
         ("of-nothing", b"[]"),
@@ -109,10 +109,10 @@ async def test_a_label_whose_seal_is_broken_or_another_is_found(any_store: Store
 
 async def test_a_label_from_before_labels_were_signed_is_unsigned_and_no_damage(any_store: Store, key: str) -> None:
     expected = sealed(any_store, key, with_label=label(hashlib.sha256(BYTES).hexdigest()))
-    later = OwnSeals(own().roots, datetime.now(UTC) + timedelta(minutes=1))
+    later = TrustedSigners(own().roots, datetime.now(UTC) + timedelta(minutes=1))
 
-    assert await examine(any_store, replace(expected, seals=later)) == ["label-unsigned"]
-    assert set(await examine(any_store, replace(expected, seals=None))) <= REMARKS
+    assert await examine(any_store, replace(expected, trusted=later)) == ["label-unsigned"]
+    assert set(await examine(any_store, replace(expected, trusted=None))) <= REMARKS
 
 
 async def test_a_lifted_hold_and_a_short_retention_are_found(any_store: Store, key: str) -> None:

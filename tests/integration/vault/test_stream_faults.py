@@ -24,15 +24,16 @@ from urllib3 import Retry
 from services.bench.camera import CHANNEL, span_of
 from services.bench.footage import encode
 from services.bench.s3_server import S3Server
-from services.recorders.base import RecorderDown
-from services.recorders.web import BrokenOff
+from services.recorders.http_client import BrokenOff
+from services.recorders.protocol import RecorderDown
 from services.runtime import stores as places
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.coverage import FootageUnreadable, WrongFootage
 from services.vault.sealing import Sealed, open_sealed, seal
 from services.vault.store import folder_files, s3_parts
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import Store, StoreDown, StoreRefused, reader_of
+from services.vault.store.protocol import Store, StoreDown, StoreRefused, Target, reader_of
+from services.vault.verdict import FootageSource
 
 SEED = 20261125
 EACH = amount.examples(sample=3, full=10)  # of each kind on each side: a hundred in all
@@ -86,15 +87,9 @@ class Case:
     async def seal(self) -> Sealed:
         asked = span_of(0, COUNT)
         return await seal(
-            self.recorder.fetch(),
-            asked,
-            channel=CHANNEL,
-            promised=[asked],
+            FootageSource(self.recorder.fetch(), asked, CHANNEL, promised=[asked]),
+            Target(self.store, "quarantine", self.key, {"item": "1"}),
             recipients=[RECIPIENT],
-            store=self.store,
-            bucket="quarantine",
-            key=self.key,
-            metadata={"item": "1"},
         )
 
     async def fails(self, *errors: type[Exception]) -> Exception:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from vault_bench import Bench
 
-from services.recorders.base import Recorder, RecorderDown
+from services.recorders.protocol import Recorder, RecorderDown
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed
 

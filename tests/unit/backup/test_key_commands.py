@@ -27,7 +27,7 @@ from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity
 from services.vault.keys.log_key import ensure_log_key
-from services.vault.keys.signing import CHAIN_FILE, KEY_FILE, ROOT_FILE, FileSigner, ensure_seal_key
+from services.vault.keys.signing_key import CHAIN_FILE, KEY_FILE, ROOT_FILE, FileSigningKey, ensure_signing_key
 from services.vault.keys.vault_keys import ESCROW_FILE
 from services.vault.labels import label_key
 from services.workers import retrieve_footage
@@ -105,10 +105,10 @@ def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place
     [master] = desk.rows(Master)
     statement = desk.label_of(master.sealed)
     for content, result in (
-        (seal("a stranger").statement(statement), "sealed by somebody else"),
+        (seal("a stranger").sign(statement), "sealed by somebody else"),
         (b"{}", "its label does not hold"),
         (
-            desk.seal.statement({**statement, "subject": [{"name": "x#footage", "digest": {"sha256": "0" * 64}}]}),
+            desk.signer.sign({**statement, "subject": [{"name": "x#footage", "digest": {"sha256": "0" * 64}}]}),
             "is not the footage that its label names",
         ),
     ):
@@ -117,7 +117,7 @@ def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place
         assert result in tried.result
         assert not tried.held
     desk.damage("masters", master.sealed["key"])
-    relabel(desk, desk.seal.statement(statement))
+    relabel(desk, desk.signer.sign(statement))
     [tried] = drill(place, desk.root / "escrow.txt", [])
     assert tried.result.startswith("not opened")
     assert desk.do(key_events.last_drill) is None
@@ -163,7 +163,7 @@ def test_keys_are_made_listed_and_replaced_and_the_trail_tells_of_it(runner: Cli
     keys = tmp_path / "var" / "keys"
     made = runner.invoke(cli_main.app, ["keys", "make"])
     assert made.exit_code == 0, made.output
-    before = FileSigner(keys / "seal").chain
+    before = FileSigningKey(keys / "seal").chain
     assert f"seal    sha256:{before.seal_fingerprint}" in made.stdout
     assert f"root    sha256:{before.root_fingerprint}" in made.stdout
     assert f"Take {keys / 'vault' / ESCROW_FILE} offline" in made.stdout
@@ -177,7 +177,7 @@ def test_keys_are_made_listed_and_replaced_and_the_trail_tells_of_it(runner: Cli
         ended = runner.invoke(cli_main.app, ["keys", "rotate", which])
         assert ended.exit_code == 0, ended.output
 
-    after = FileSigner(keys / "seal").chain
+    after = FileSigningKey(keys / "seal").chain
     assert after.root_fingerprint == before.root_fingerprint
     assert after.seal_fingerprint != before.seal_fingerprint
     listed = runner.invoke(cli_main.app, ["keys", "list"]).stdout
@@ -198,7 +198,7 @@ def test_a_rotation_without_the_root_says_what_to_name(runner: CliRunner, tmp_pa
 
 
 def test_the_backup_of_keys_has_the_seal_and_the_log_and_nothing_that_belongs_offline(tmp_path: Path) -> None:
-    ensure_seal_key(tmp_path / "seal", "某某局", datetime.now(UTC))
+    ensure_signing_key(tmp_path / "seal", "某某局", datetime.now(UTC))
     ensure_log_key(tmp_path / "log")
     (tmp_path / "loans").mkdir(mode=0o700)
     (tmp_path / "loans" / "copy.key").write_text("AGE-SECRET-KEY-1")
@@ -208,4 +208,4 @@ def test_the_backup_of_keys_has_the_seal_and_the_log_and_nothing_that_belongs_of
     assert set(kept) == {f"seal/{KEY_FILE}", f"seal/{CHAIN_FILE}", "log/log-key.pem", "log/log-vkeys.txt"}
     assert key_archive.still_here(tmp_path) == [tmp_path / "seal" / ROOT_FILE]
     key_archive.put_back(tmp_path / "again", key_archive.Archived("", kept))
-    assert FileSigner(tmp_path / "again" / "seal").sign(bytes(32))
+    assert FileSigningKey(tmp_path / "again" / "seal").sign(bytes(32))

@@ -6,14 +6,14 @@ from pathlib import Path
 from services.bench import small_case, verify
 from services.bench.figures import MIB
 from services.vault.keys.log_key import ensure_log_key
-from services.vault.keys.signer import Seal
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer
+from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier.examination import examine
 
 
 def test_the_smallest_case_is_sound(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    seal, key = Seal(ensure_seal_key(tmp_path / "seal", "bench", now)), ensure_log_key(tmp_path / "log")
+    seal, key = Signer(ensure_signing_key(tmp_path / "seal", "bench", now)), ensure_log_key(tmp_path / "log")
     small_case.write(tmp_path / "package.zip", seal, key, [b"footage", b"more"], now.isoformat())
 
     report = examine(tmp_path / "package.zip")

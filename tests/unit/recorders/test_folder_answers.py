@@ -16,8 +16,8 @@ from recorders.behaviours import Behaviour, cannot_happen
 from recorders.judged import judged
 from vault_bench import NOON, Bench, span
 
-from services.recorders.base import RecorderDown
-from services.recorders.folder import FolderRecorder
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.protocol import RecorderDown
 from services.vault.coverage import WrongFootage
 
 LAYOUTS = {

@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from recorders.behaviours import Behaviour
 from vault_bench import NOON, at, span
 
-from services.recorders import layout_files
-from services.recorders.base import RecorderDown, WrongChannel
-from services.recorders.extents import Extent, read_extent
-from services.recorders.folder import FolderRecorder
-from services.recorders.layout_files import JOIN, File, aligned
-from services.recorders.shapes import FOLDER
-from services.recorders.stream_extents import read_stream_extent
+from services.recorders.folder import layout as folder_layout
+from services.recorders.folder.layout import File, aligned
+from services.recorders.folder.mp4_extents import Extent, read_extent
+from services.recorders.folder.recorder import SCHEMA, FolderRecorder
+from services.recorders.folder.stream_extents import read_stream_extent
+from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, WrongChannel
 from services.recorders.whole_seconds import SECOND
 from services.runtime.errors import Fatal, Refused
 from services.runtime.spans import Span
@@ -102,7 +101,7 @@ async def test_only_the_hours_that_are_asked_for_are_listed_and_measured(
         looked.append(path)
         return read_extent(path)
 
-    monkeypatch.setattr(layout_files, "read_extent", measure)
+    monkeypatch.setattr(folder_layout, "read_extent", measure)
     await recorder(root, "frigate").coverage("gate", span(4200, 4202))
     assert {path.parts[-3] for path in looked} == {"13"}
 
@@ -119,7 +118,7 @@ async def test_frigates_probe_tells_each_cameras_oldest_picture_and_measures_no_
         looked.append(path)
         return read_extent(path)
 
-    monkeypatch.setattr(layout_files, "read_extent", measure)
+    monkeypatch.setattr(folder_layout, "read_extent", measure)
     facts = await recorder(root, "frigate").probe()
     assert facts.oldest_frame == {"gate": at(4), "hall": at(7200)}
     assert (facts.make, facts.model, facts.clock_method) == ("folder", "frigate", "unknown")
@@ -221,13 +220,13 @@ def test_pattern_that_does_not_say_the_start_is_refused(root: Path, pattern: str
     with pytest.raises(Fatal, match="day, hour, minute and second"):
         recorder(root, "plain", pattern=pattern)
     with pytest.raises(Refused, match="day, hour, minute and second") as caught:
-        FOLDER.checked({"root": "/srv/recordings", "layout": "plain", "pattern": pattern})
+        SCHEMA.checked({"root": "/srv/recordings", "layout": "plain", "pattern": pattern})
     assert caught.value.field == "configuration.pattern"
 
 
 def test_pattern_that_says_the_start_is_kept() -> None:
     told = {"root": "/srv/recordings", "layout": "plain", "pattern": "rec-%d.%m.%y %H-%M-%S%%"}
-    assert FOLDER.checked(told)["pattern"] == told["pattern"]
+    assert SCHEMA.checked(told)["pattern"] == told["pattern"]
 
 
 @pytest.mark.recorder_answer(
@@ -409,7 +408,7 @@ def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins:
     for before, after in pairwise(placed):
         assert abs(after.span.start - before.span.end) <= timedelta(microseconds=5)
     for file, named in zip(placed, files, strict=True):
-        assert named.span.start - JOIN <= file.span.start <= named.span.start + SECOND + JOIN
+        assert named.span.start - JOIN_TOLERANCE <= file.span.start <= named.span.start + SECOND + JOIN_TOLERANCE
         assert abs(file.span.duration - named.span.duration) <= timedelta(microseconds=5)
 
 

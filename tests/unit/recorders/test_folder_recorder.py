@@ -13,11 +13,11 @@ from footage_maker import NAME, Camera, numbers_in, truncate
 from recorders.behaviours import Behaviour
 from vault_bench import NOON, at, span
 
-from services.recorders import layout_files
-from services.recorders.base import NothingRecorded, RecorderDown, Segment, WrongChannel
-from services.recorders.extents import Extent, read_extent
-from services.recorders.folder import FolderRecorder
-from services.recorders.layout import redate
+from services.recorders.folder import layout as folder_layout
+from services.recorders.folder.mediamtx_layout import redate
+from services.recorders.folder.mp4_extents import Extent, read_extent
+from services.recorders.folder.recorder import FolderRecorder
+from services.recorders.protocol import NothingRecorded, RecorderDown, Segment, WrongChannel
 from services.recorders.registry import Bounded, open_recorder
 from services.runtime.errors import Fatal
 from services.runtime.metrics import REGISTRY
@@ -205,7 +205,7 @@ async def test_a_probe_measures_no_more_files_than_it_takes_to_find_the_oldest_f
         measured.append(path)
         return read_extent(path)
 
-    monkeypatch.setattr(layout_files, "read_extent", measure)
+    monkeypatch.setattr(folder_layout, "read_extent", measure)
     facts = await recorder(root).probe()
 
     assert facts.oldest_frame == {"cam1": at(4)}

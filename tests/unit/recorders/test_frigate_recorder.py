@@ -16,9 +16,9 @@ from recorders.raw_server import Reply, Request
 from structlog.testing import capture_logs
 from vault_bench import NOON, Bench, assert_honest, at, span
 
-from services.recorders.base import RecorderDown, Segment, WrongChannel
-from services.recorders.frigate import FrigateRecorder
-from services.recorders.frigate_export import UNSEEN
+from services.recorders.frigate.exports import UNSEEN
+from services.recorders.frigate.recorder import FrigateRecorder
+from services.recorders.protocol import RecorderDown, Segment, WrongChannel
 from services.recorders.registry import Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal

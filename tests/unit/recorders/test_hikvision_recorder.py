@@ -16,9 +16,9 @@ from recorders.judged import assert_login_refused, judged
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span
 
-from services.recorders import again
-from services.recorders.base import RecorderDown, Segment, WrongChannel
-from services.recorders.hikvision import HikvisionRecorder
+from services.recorders import retrying_fetch
+from services.recorders.hikvision.recorder import HikvisionRecorder
+from services.recorders.protocol import RecorderDown, Segment, WrongChannel
 from services.recorders.registry import Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -459,7 +459,7 @@ async def test_a_transfer_that_ends_with_the_session_is_taken_up_again(
     server.wrong.append(on(DOWNLOAD, expire, 1))
     async with opened(server) as recorder:
         promised = await recorder.coverage("1", ASKED)
-        segments = again.fetch(recorder, "1", ASKED, kind="hikvision", sleep=at_once)
+        segments = retrying_fetch.fetch(recorder, "1", ASKED, kind="hikvision", sleep=at_once)
         sealed = await bench.seal(ASKED, segments, promised=promised, channel="1")
     assert server.nonces == 3
     cut, whole, _ = sealed.coverage.sources

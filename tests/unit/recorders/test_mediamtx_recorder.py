@@ -14,11 +14,11 @@ from recorders.mediamtx_server import MediamtxServer, muxed
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span, wanted
 
-from services.recorders import mediamtx
-from services.recorders.base import RecorderDown, WrongChannel
-from services.recorders.mediamtx import MediamtxRecorder
+from services.recorders.http_client import BrokenOff
+from services.recorders.mediamtx import recorder as mediamtx
+from services.recorders.mediamtx.recorder import MediamtxRecorder
+from services.recorders.protocol import RecorderDown, WrongChannel
 from services.recorders.registry import open_recorder
-from services.recorders.web import BrokenOff
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.places import ROOT

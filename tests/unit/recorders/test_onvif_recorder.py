@@ -15,9 +15,9 @@ from recorders.onvif_server import PASSWORD, USER, Held, OnvifDevice, fault, say
 from vault_bench import at, span
 
 from services.domain.cameras import recorder_probe
-from services.recorders.base import RecorderDown, ReplayUnsupported, WrongChannel
-from services.recorders.onvif import IDLE, OnvifRecorder
-from services.recorders.onvif_history import Change, recorded
+from services.recorders.onvif.history import Change, recorded
+from services.recorders.onvif.recorder import IDLE, OnvifRecorder
+from services.recorders.protocol import RecorderDown, ReplayUnsupported, WrongChannel
 from services.recorders.registry import KINDS, Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -411,7 +411,7 @@ async def test_device_service_may_lie_elsewhere() -> None:
 
 
 def test_kind_is_known_and_says_what_it_lacks() -> None:
-    assert "gives no footage" in KINDS["onvif"].shape.en
+    assert "gives no footage" in KINDS["onvif"].schema.en
     opened = open_recorder("onvif", {"address": "http://127.0.0.1"}, Places(guard=LOOPBACK))
     assert opened is not None
     for told in ({}, {"address": "http://127.0.0.1", "zone": "Peking"}):

@@ -10,7 +10,7 @@ from footage_formats import shoot
 from vault_bench import at, span, stream
 
 from services.recorders import snapshot
-from services.recorders.base import NothingRecorded, Segment
+from services.recorders.protocol import NothingRecorded, Segment
 from services.recorders.snapshot import picture_in
 from services.recorders.snapshot_process import jpeg
 

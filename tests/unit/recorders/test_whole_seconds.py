@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vault_bench import NOON, at
 
-from services.recorders.whole_seconds import SECOND, SLACK, runs_of
+from services.recorders.whole_seconds import SECOND, TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.spans import Span
 
 LENGTHS = st.lists(st.integers(500, 12_000), min_size=1, max_size=40)  # in milliseconds
@@ -35,7 +35,7 @@ def test_what_has_no_gap_is_one_run_less_than_a_second_from_its_place(begin: int
     assert [one.duration for one in run] == lengths
     assert all(one.end == two.start for one, two in pairwise(run))
     off = starts[0] - run[0].start
-    assert -SLACK <= off < SECOND + SLACK
+    assert -TIMESTAMP_TOLERANCE <= off < SECOND + TIMESTAMP_TOLERANCE
 
 
 @given(st.integers(0, 999), LENGTHS, LENGTHS, st.integers(2401, 60_000))
@@ -59,8 +59,8 @@ def test_a_clock_that_drifts_for_a_night_opens_no_gap(drift: float, seconds: flo
     length = timedelta(seconds=seconds)
     starts = [NOON + number * length * (1 + drift) for number in range(int(12 * 3600 / seconds))]
     [run] = runs_of(named(starts, [length] * len(starts)))
-    assert all(abs(two.start - one.end) <= SLACK for one, two in pairwise(run))
-    assert all(abs(one.start - start) <= SECOND + SLACK for one, start in zip(run, starts, strict=True))
+    assert all(abs(two.start - one.end) <= TIMESTAMP_TOLERANCE for one, two in pairwise(run))
+    assert all(abs(one.start - start) <= SECOND + TIMESTAMP_TOLERANCE for one, start in zip(run, starts, strict=True))
 
 
 def test_nothing_is_no_run() -> None:

@@ -17,12 +17,12 @@ from recorders.raw_server import Reply, Request
 from recorders.zoneminder_server import LOGIN_PAGE, Event, ZoneMinderServer, filmed_as
 from vault_bench import NOON, Bench, at, span
 
-from services.recorders import web
-from services.recorders.base import RecorderDown, WrongChannel
-from services.recorders.media_length import measure
+from services.recorders import http_client
+from services.recorders.protocol import RecorderDown, WrongChannel
 from services.recorders.registry import open_recorder
-from services.recorders.zoneminder import ZoneMinderRecorder
-from services.recorders.zoneminder_events import Row, placed, rows_of
+from services.recorders.zoneminder.events import Row, placed, rows_of
+from services.recorders.zoneminder.media_length import measure
+from services.recorders.zoneminder.recorder import ZoneMinderRecorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.places import ROOT
@@ -291,7 +291,7 @@ async def test_a_download_that_goes_wrong_for_good_leaves_nothing(
     bench: Bench, events: list[Event], wrong: Callable[[Reply], Reply], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if wrong is stops:
-        monkeypatch.setattr(web, "RESUMES", 1)  # each waits as long
+        monkeypatch.setattr(http_client, "RESUMES", 1)  # each waits as long
     server = ZoneMinderServer(events, change={"index": downloads(wrong)})
     async with asked_of(server, patience=2 if wrong is stops else 10) as zoneminder:
         with pytest.raises(RecorderDown) as down:

@@ -8,7 +8,7 @@ import pytest
 from footage_maker import Camera, Written
 from vault_bench import NOON, Bench, given, span
 
-from services.vault.camera_signature import ABSENT, ABSENT_SO_FAR, LOOKED_AT, PRESENT, UUID, CameraSignature
+from services.vault.camera_signature import ABSENT, ABSENT_SO_FAR, EXAMINED_BYTES, PRESENT, UUID, CameraSignature
 
 SEI = b"\x06\x05\x18" + UUID + b"\xaa\xbb" * 4 + b"\x80"
 
@@ -16,7 +16,7 @@ SEI = b"\x06\x05\x18" + UUID + b"\xaa\xbb" * 4 + b"\x80"
 def seen(*pieces: bytes) -> str:
     signature = CameraSignature()
     for piece in pieces:
-        signature.look(memoryview(piece))
+        signature.feed(memoryview(piece))
     return signature.seen
 
 
@@ -45,7 +45,7 @@ def test_the_same_bytes_that_are_no_message_are_no_signature() -> None:
 
 def test_long_footage_is_looked_at_as_far_as_a_camera_would_have_signed() -> None:
     piece = bytes(1 << 20)
-    assert seen(*[piece] * (LOOKED_AT >> 20), SEI) == ABSENT_SO_FAR
+    assert seen(*[piece] * (EXAMINED_BYTES >> 20), SEI) == ABSENT_SO_FAR
 
 
 def signed(written: Written) -> bytes:

@@ -11,7 +11,7 @@ from time_authority import Authority
 
 from services.runtime.places import ROOT
 from services.vault.envelopes import statement
-from services.vault.keys.signer import Seal
+from services.vault.keys.signer import Signer
 from services.vault.time_stamping import HttpTimeStamper
 from services.verifier.chains import seal_chain
 
@@ -34,7 +34,7 @@ def typed(label: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.requirement("R37", "R47")
 def test_the_pages_commands_confirm_an_envelope_and_tell_the_root(tmp_path: Path) -> None:
     label = tmp_path / "m.label.json"
-    label.write_bytes(seal().statement(TOLD))
+    label.write_bytes(seal().sign(TOLD))
 
     done = typed(label)
 
@@ -48,7 +48,7 @@ def test_the_pages_commands_confirm_an_envelope_and_tell_the_root(tmp_path: Path
 @pytest.mark.requirement("R37")
 def test_the_pages_commands_find_a_changed_envelope(tmp_path: Path) -> None:
     label = tmp_path / "m.label.json"
-    label.write_bytes(seal().statement(TOLD).replace(b'"payload":"ey', b'"payload":"ez'))
+    label.write_bytes(seal().sign(TOLD).replace(b'"payload":"ey', b'"payload":"ez'))
 
     assert typed(label).returncode != 0
 
@@ -58,7 +58,7 @@ def test_the_pages_command_confirms_the_time_stamp(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
     label = tmp_path / "m.label.json"
     with authority.served() as url:
-        label.write_bytes(Seal(signer(), HttpTimeStamper(url, pause=lambda _: None)).statement(TOLD))
+        label.write_bytes(Signer(signer(), HttpTimeStamper(url, pause=lambda _: None)).sign(TOLD))
     assert typed(label).returncode == 0
     found = re.search(r"`(openssl ts -verify [^`]*) -CAfile AUTHORITY.pem`", PAGE)
     assert found is not None

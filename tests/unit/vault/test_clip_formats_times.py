@@ -16,7 +16,8 @@ from services.runtime.spans import Span
 from services.vault.age import X25519Identity, generate_identity
 from services.vault.clip.client import Limits, UnsupportedFootage
 from services.vault.packets import part_of
-from services.vault.sealing import issue
+from services.vault.sealing import MasterSource, issue
+from services.vault.store.protocol import Target
 
 WRAP = 1 << 33  # ticks of 90 kHz after which MPEG counts from 0 again
 
@@ -197,17 +198,10 @@ async def test_a_copy_is_cut_from_a_master_of_any_kind(bench: Bench, video: str,
     master = await bench.seal(span(0, 4), [made.given()])
     identity, recipient = generate_identity()
     copy = await issue(
-        bench.store,
-        master.location,
-        X25519Identity(bench.identity),
-        master.sha256_plain,
+        MasterSource(bench.store, master, "cam1", X25519Identity(bench.identity)),
         span(1, 3),
-        coverage=master.coverage,
-        channel="cam1",
+        Target(bench.store, "copies", "copies/copy/1", {}),
         recipients=[recipient],
-        bucket="copies",
-        key="copies/copy/1",
-        metadata={},
     )
     assert copy.outcome == "complete"
     assert [part.container for part in copy.coverage.parts] == ["mov" if audio else "mp4"]

@@ -11,7 +11,7 @@ import pytest
 from footage_maker import Camera, numbers_in, truncate
 from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stream, wanted
 
-from services.recorders.base import RecorderDown, Segment
+from services.recorders.protocol import RecorderDown, Segment
 from services.runtime.places import DEPLOY, ROOT
 from services.runtime.spans import Span
 from services.vault.byte_stream import in_own_thread

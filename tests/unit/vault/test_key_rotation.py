@@ -11,19 +11,19 @@ from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
 from services.vault.age import Encryptor, NotARecipient, Reader, generate_identity
 from services.vault.envelopes import open_envelope, statement
-from services.vault.keys import signing as key_signing
+from services.vault.keys import signing_key
 from services.vault.keys.key_files import KeyUnusable
 from services.vault.keys.log_key import KEY_FILE as LOG_KEY_FILE
 from services.vault.keys.log_key import ensure_log_key, public_keys, rotate_log
-from services.vault.keys.signer import Seal, own_seals
-from services.vault.keys.signing import (
+from services.vault.keys.signer import Signer, trusted_signers
+from services.vault.keys.signing_key import (
     CHAIN_FILE,
     KEY_FILE,
     NEXT_FILE,
     ROOT_FILE,
-    FileSigner,
-    ensure_seal_key,
-    rotate_seal,
+    FileSigningKey,
+    ensure_signing_key,
+    rotate_signing_key,
 )
 from services.vault.keys.vault_keys import VAULT_FILE, VAULT_RECIPIENT_FILE, Unwrapper, ensure_keys, rotate_vault
 from services.verifier.notes import Checkpoint, open_checkpoint
@@ -43,7 +43,7 @@ def opened(data: bytes, unwrapper: Unwrapper) -> bytes:
 
 @pytest.fixture
 def seal_folder(tmp_path: Path) -> Path:
-    ensure_seal_key(tmp_path / "seal", "某某局", NOW)
+    ensure_signing_key(tmp_path / "seal", "某某局", NOW)
     return tmp_path / "seal"
 
 
@@ -79,18 +79,18 @@ def test_a_rotation_of_the_vault_key_that_died_between_leaves_both_usable(tmp_pa
 
 @pytest.mark.requirement("R37", "R47")
 def test_labels_sealed_by_the_key_of_before_lead_to_the_same_root(seal_folder: Path) -> None:
-    signer = FileSigner(seal_folder)
-    old = Seal(signer).statement(TOLD)
+    signer = FileSigningKey(seal_folder)
+    old = Signer(signer).sign(TOLD)
     key = (seal_folder / KEY_FILE).read_bytes()
 
-    before, after = rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW + timedelta(days=400))
-    new = Seal(signer).statement(TOLD)  # who had the signer before signs with the new key
+    before, after = rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, NOW + timedelta(days=400))
+    new = Signer(signer).sign(TOLD)  # who had the signer before signs with the new key
 
     assert before.seal_fingerprint != after.seal_fingerprint
     assert before.root_fingerprint == after.root_fingerprint
     assert open_envelope(old).chain == before
     assert open_envelope(new).chain == after
-    assert all(own_seals(seal_folder).has_made(open_envelope(one).chain) for one in (old, new))
+    assert all(trusted_signers(seal_folder).include(open_envelope(one).chain) for one in (old, new))
     assert (seal_folder / KEY_FILE).read_bytes() != key
     assert not (seal_folder / NEXT_FILE).exists()
     assert after.organisation == "某某局"
@@ -99,13 +99,13 @@ def test_labels_sealed_by_the_key_of_before_lead_to_the_same_root(seal_folder: P
 def test_the_root_comes_from_the_safe_and_has_to_be_the_right_one(seal_folder: Path, tmp_path: Path) -> None:
     safe = tmp_path / "root.pem"
     (seal_folder / ROOT_FILE).rename(safe)
-    ensure_seal_key(tmp_path / "other", "某某局", NOW)
+    ensure_signing_key(tmp_path / "other", "某某局", NOW)
 
     with pytest.raises(Fatal, match="is not the key of the root"):
-        rotate_seal(seal_folder, tmp_path / "other" / ROOT_FILE, NOW)
+        rotate_signing_key(seal_folder, tmp_path / "other" / ROOT_FILE, NOW)
     with pytest.raises(Fatal, match="cannot be read"):
-        rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
-    before, after = rotate_seal(seal_folder, safe, NOW)
+        rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, NOW)
+    before, after = rotate_signing_key(seal_folder, safe, NOW)
 
     assert before.seal_fingerprint != after.seal_fingerprint
     assert not (seal_folder / ROOT_FILE).exists()
@@ -122,39 +122,39 @@ def test_a_rotation_of_the_seal_that_died_signs_on_and_is_finished(
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(key_signing, died, die)
+        patched.setattr(signing_key, died, die)
         with pytest.raises(Died):
-            rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
-        assert open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD))
+            rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, NOW)
+        assert open_envelope(Signer(FileSigningKey(seal_folder)).sign(TOLD))
 
-    ensure_seal_key(seal_folder, "某某局", NOW)
-    assert open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD))
-    rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
+    ensure_signing_key(seal_folder, "某某局", NOW)
+    assert open_envelope(Signer(FileSigningKey(seal_folder)).sign(TOLD))
+    rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, NOW)
     assert not (seal_folder / NEXT_FILE).exists()
-    assert open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD))
+    assert open_envelope(Signer(FileSigningKey(seal_folder)).sign(TOLD))
 
 
 @pytest.mark.requirement("R47")
 def test_nothing_is_sealed_once_the_certificate_is_over_until_the_key_is_replaced(seal_folder: Path) -> None:
-    clock = FixedClock(FileSigner(seal_folder).chain.leaf.not_valid_after_utc)
-    seal = Seal(FileSigner(seal_folder), real=clock)
-    seal.statement(TOLD)
+    clock = FixedClock(FileSigningKey(seal_folder).chain.leaf.not_valid_after_utc)
+    seal = Signer(FileSigningKey(seal_folder), real=clock)
+    seal.sign(TOLD)
 
     clock.turn(timedelta(seconds=1))
     with pytest.raises(KeyUnusable, match="footage-desk keys rotate seal"):
-        seal.statement(TOLD)
-    rotate_seal(seal_folder, seal_folder / ROOT_FILE, clock.now())
+        seal.sign(TOLD)
+    rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, clock.now())
 
-    assert open_envelope(seal.statement(TOLD))
+    assert open_envelope(seal.sign(TOLD))
 
 
 def test_a_seal_under_another_root_is_ours_where_its_chain_was_kept(seal_folder: Path, tmp_path: Path) -> None:
-    old = open_envelope(Seal(FileSigner(seal_folder)).statement(TOLD)).chain
-    rotate_seal(seal_folder, seal_folder / ROOT_FILE, NOW)
-    other = ensure_seal_key(tmp_path / "other", "某某局", NOW)
+    old = open_envelope(Signer(FileSigningKey(seal_folder)).sign(TOLD)).chain
+    rotate_signing_key(seal_folder, seal_folder / ROOT_FILE, NOW)
+    other = ensure_signing_key(tmp_path / "other", "某某局", NOW)
     (seal_folder / CHAIN_FILE).write_bytes((tmp_path / "other" / CHAIN_FILE).read_bytes())
 
-    assert own_seals(seal_folder).roots == {old.root_fingerprint, other.chain.root_fingerprint}
+    assert trusted_signers(seal_folder).roots == {old.root_fingerprint, other.chain.root_fingerprint}
 
 
 @pytest.mark.requirement("R25", "R47")

@@ -10,8 +10,8 @@ import pytest
 from footage_maker import Camera
 from vault_bench import NOON, Bench, span
 
-from services.vault.keys.signer import Seal, own_seals
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer, trusted_signers
+from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.labels import (
     ClockReading,
     LabelInvalid,
@@ -63,13 +63,13 @@ async def test_label_names_both_hashes_and_the_whole_origin(sealed: Sealed) -> N
 @pytest.mark.requirement("R37")
 async def test_a_label_is_sealed_and_read_again_with_whoever_sealed_it(sealed: Sealed, tmp_path: Path) -> None:
     label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
-    signer = ensure_seal_key(tmp_path / "seal", "本单位", datetime.now(UTC))
+    signer = ensure_signing_key(tmp_path / "seal", "本单位", datetime.now(UTC))
 
-    read = read_label(Seal(signer).statement(label))
+    read = read_label(Signer(signer).sign(label))
 
     assert read.statement == label
     assert read.chain is not None
-    assert own_seals(tmp_path / "seal").has_made(read.chain)
+    assert trusted_signers(tmp_path / "seal").include(read.chain)
     assert read.chain.organisation == "本单位"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +13,30 @@ import pytest
 from footage_maker import Camera, numbers_in
 from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 
-from services.recorders.base import Segment
+from services.recorders.protocol import Segment
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
 from services.vault.byte_stream import ByteStream, in_own_thread
 from services.vault.coverage import FootageMissing, Fragment, fragments_from_json, fragments_to_json
-from services.vault.sealing import MasterDamaged, Sealed, issue
-from services.vault.store.protocol import Source, Store, StoreConflict, Stored, StoreDown
+from services.vault.sealing import MasterDamaged, MasterSource, Sealed, issue
+from services.vault.store.protocol import Source, Store, StoreConflict, Stored, StoreDown, Target
 from services.vault.store.replicas import ObjectDamaged, replicate, verify
 from services.vault.store.upload import UploadStopped
 
 
 async def issued(bench: Bench, master: Sealed, granted: Any, **changes: Any) -> tuple[Sealed, str]:
     identity, recipient = generate_identity()
+    store = changes.pop("store", bench.store)
     copy = await issue(
-        changes.pop("store", bench.store),
-        changes.pop("source", master.location),
-        changes.pop("unwrapper", X25519Identity(bench.identity)),
-        changes.pop("sha256_plain", master.sha256_plain),
+        MasterSource(
+            store,
+            replace(master, sha256_plain=changes.pop("sha256_plain", master.sha256_plain)),
+            "cam1",
+            changes.pop("unwrapper", X25519Identity(bench.identity)),
+        ),
         granted,
-        coverage=master.coverage,
-        channel="cam1",
+        Target(store, "copies", changes.pop("key", "copies/copy/1"), {"copy": "copy"}),
         recipients=[recipient],
-        bucket="copies",
-        key=changes.pop("key", "copies/copy/1"),
-        metadata={"copy": "copy"},
         **changes,
     )
     return copy, identity
@@ -368,14 +368,9 @@ async def test_damaged_object_gives_no_replica(bench: Bench, camera: Camera, tmp
 async def _replicate(store: Any, master: Sealed, target: Any) -> Any:
     return await replicate(
         store,
-        master.bucket,
-        master.key,
-        master.version_id,
+        master.location,
         master.sha256_cipher,
-        target=target,
-        target_bucket="replicas",
-        target_key="replicas/item/1",
-        metadata={},
+        Target(target, "replicas", "replicas/item/1", {}),
     )
 
 

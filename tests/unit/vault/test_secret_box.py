@@ -16,35 +16,35 @@ def test_the_key_is_made_when_it_is_first_needed_and_is_nobody_elses(tmp_path: P
     box = KeyFileBox(path)
     assert not path.exists()
 
-    sealed = box.seal("JBSWY3DP", "second-factor 1")
+    sealed = box.encrypt("JBSWY3DP", "second-factor 1")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert "JBSWY3DP" not in sealed
-    assert KeyFileBox(path).open(sealed, "second-factor 1") == "JBSWY3DP"
+    assert KeyFileBox(path).decrypt(sealed, "second-factor 1") == "JBSWY3DP"
 
 
 def test_the_same_text_is_sealed_differently_each_time(tmp_path: Path) -> None:
     box = KeyFileBox(tmp_path / "keys" / "secrets.key")
 
-    assert box.seal("a", "p") != box.seal("a", "p")
+    assert box.encrypt("a", "p") != box.encrypt("a", "p")
 
 
 def test_what_was_sealed_for_another_purpose_or_was_changed_does_not_open(tmp_path: Path) -> None:
     box = KeyFileBox(tmp_path / "keys" / "secrets.key")
-    sealed = box.seal("a secret", "second-factor 1")
+    sealed = box.encrypt("a secret", "second-factor 1")
     changed = ("B" if sealed[0] == "A" else "A") + sealed[1:]
 
     for text, purpose in ((sealed, "second-factor 2"), (changed, "second-factor 1"), ("no base64!", "second-factor 1")):
         with pytest.raises(Fatal, match="restore that key file"):
-            box.open(text, purpose)
+            box.decrypt(text, purpose)
 
 
 def test_another_key_opens_nothing(tmp_path: Path) -> None:
-    sealed = KeyFileBox(tmp_path / "one" / "secrets.key").seal("a secret", "p")
+    sealed = KeyFileBox(tmp_path / "one" / "secrets.key").encrypt("a secret", "p")
 
-    with pytest.raises(Fatal, match="sealed with another key"):
-        KeyFileBox(tmp_path / "two" / "secrets.key").open(sealed, "p")
+    with pytest.raises(Fatal, match="encrypted with another key"):
+        KeyFileBox(tmp_path / "two" / "secrets.key").decrypt(sealed, "p")
 
 
 @pytest.mark.parametrize("content", ["", "00ff\n", "no hexadecimal"])
@@ -55,10 +55,10 @@ def test_a_key_file_without_a_key_is_named(tmp_path: Path, content: str) -> None
     tmp_path.chmod(0o700)
 
     with pytest.raises(Fatal, match="holds no key of 32 bytes: restore it"):
-        KeyFileBox(path).seal("a", "p")
+        KeyFileBox(path).encrypt("a", "p")
 
 
 def test_a_house_without_a_key_says_so() -> None:
-    for act in (NoSecretBox().seal, NoSecretBox().open):
+    for act in (NoSecretBox().encrypt, NoSecretBox().decrypt):
         with pytest.raises(Fatal, match="was given no key"):
             act("a", "second-factor 1")

@@ -13,8 +13,8 @@ from seals import signer
 from time_authority import Authority
 
 from services.runtime import metrics
-from services.vault.envelopes import open_envelope, seal_statement, statement
-from services.vault.keys.signer import Seal
+from services.vault.envelopes import open_envelope, sign_statement, statement
+from services.vault.keys.signer import Signer
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
 from services.verifier.invalid import Invalid
 from services.verifier.timestamps import check_token, token_of_reply
@@ -52,7 +52,7 @@ def counted(outcome: str) -> float:
 @pytest.mark.requirement("R47")
 def test_what_is_sealed_bears_the_stamp_that_openssl_confirms(authority: Authority, tmp_path: Path) -> None:
     with authority.served() as url:
-        envelope = Seal(signer(), stamper(url, authority)).statement(TOLD)
+        envelope = Signer(signer(), stamper(url, authority)).sign(TOLD)
 
     opened = open_envelope(envelope)
 
@@ -161,7 +161,7 @@ def test_without_the_authority_what_is_sealed_has_no_stamp_and_is_counted(
     before, asked = counted("failed"), authority.asked
     authority.faults[:] = [500, 500, 500]
     with authority.served() as url:
-        opened = open_envelope(Seal(signer(), stamper(url, authority)).statement(TOLD))
+        opened = open_envelope(Signer(signer(), stamper(url, authority)).sign(TOLD))
 
     assert (opened.token, opened.signed_at) == (None, None)
     assert (counted("failed"), authority.asked) == (before + 1, asked + 3)
@@ -188,4 +188,4 @@ def test_a_stamp_of_another_signature_breaks_the_envelope(token: bytes) -> None:
             return token
 
     with pytest.raises(Invalid, match="over something else"):
-        seal_statement(TOLD, signer(), Wrong())
+        sign_statement(TOLD, signer(), Wrong())

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from seals import MemorySigner, der, new_key, signer
 
-from services.vault.envelopes import seal_statement, statement
-from services.vault.keys import signing as key_signing
+from services.vault.envelopes import sign_statement, statement
+from services.vault.keys import signing_key
 from services.verifier.chains import seal_chain
 from services.verifier.envelopes import is_envelope, open_envelope
 from services.verifier.invalid import Invalid
@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 
 def changed(act: Callable[[dict[str, Any]], None]) -> bytes:
     """A sealed envelope after ``act``, canonical again."""
-    envelope = json.loads(seal_statement(TOLD, signer()))
+    envelope = json.loads(sign_statement(TOLD, signer()))
     act(envelope)
     return rfc8785.dumps(envelope)
 
@@ -50,7 +50,7 @@ def resigned(payload: bytes, by: MemorySigner | None = None) -> bytes:
 
 @pytest.mark.requirement("R37", "R47")
 def test_what_was_sealed_opens_with_what_it_says_and_who_sealed_it() -> None:
-    opened = open_envelope(seal_statement(TOLD, signer()))
+    opened = open_envelope(sign_statement(TOLD, signer()))
 
     assert opened.statement == TOLD
     assert opened.subjects == {"a.pdf": "0" * 64, "a.json": "f" * 64}
@@ -62,7 +62,7 @@ def test_what_was_sealed_opens_with_what_it_says_and_who_sealed_it() -> None:
 @pytest.mark.tool("openssl")
 @pytest.mark.requirement("R37", "R47")
 def test_openssl_confirms_signature_and_chain(tmp_path: Path) -> None:
-    envelope = json.loads(seal_statement(TOLD, signer()))
+    envelope = json.loads(sign_statement(TOLD, signer()))
     [signature] = envelope["signatures"]
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
@@ -83,7 +83,7 @@ def test_openssl_confirms_signature_and_chain(tmp_path: Path) -> None:
 
 
 def test_a_byte_that_changes_anywhere_in_an_envelope_is_found() -> None:
-    envelope = seal_statement(TOLD, signer())
+    envelope = sign_statement(TOLD, signer())
     for at in range(len(envelope)):
         for flip in (1, 0x20):
             with pytest.raises(Invalid):
@@ -150,14 +150,14 @@ def test_a_statement_that_is_signed_and_none_all_the_same_is_refused(payload: by
 
 
 def test_the_envelopes_own_text_is_canonical() -> None:
-    envelope = seal_statement(TOLD, signer())
+    envelope = sign_statement(TOLD, signer())
     for other in (envelope + b" ", json.dumps(json.loads(envelope)).encode(), envelope[:-1] + b',"payload":""}'):
         with pytest.raises(Invalid):
             open_envelope(other)
 
 
 def test_old_labels_are_told_from_envelopes() -> None:
-    assert is_envelope(json.loads(seal_statement(TOLD, signer())))
+    assert is_envelope(json.loads(sign_statement(TOLD, signer())))
     assert not is_envelope(TOLD)
     assert not is_envelope([])
 
@@ -165,7 +165,7 @@ def test_old_labels_are_told_from_envelopes() -> None:
 @pytest.mark.parametrize("length", [31, 33])
 def test_only_a_digest_is_signed(length: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        key_signing.ensure_seal_key(tmp_path / "seal", "本单位", NOW).sign(bytes(length))
+        signing_key.ensure_signing_key(tmp_path / "seal", "本单位", NOW).sign(bytes(length))
 
 
 # Certificates that do not hold together, however well each is signed.
@@ -196,9 +196,9 @@ def made(
 
 CA = (x509.BasicConstraints(ca=True, path_length=0), True)
 NO_CA = (x509.BasicConstraints(ca=False, path_length=None), True)
-VOUCHES = (key_signing._usage("key_cert_sign"), True)
-SIGNS = (key_signing._usage("digital_signature"), True)
-BOTH = (key_signing._usage("digital_signature", "key_cert_sign"), True)
+VOUCHES = (signing_key._usage("key_cert_sign"), True)
+SIGNS = (signing_key._usage("digital_signature"), True)
+BOTH = (signing_key._usage("digital_signature", "key_cert_sign"), True)
 STRANGE = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)
 ROOT, LEAF, OTHER = new_key(), new_key(), new_key()
 P384 = ec.generate_private_key(ec.SECP384R1())

@@ -15,8 +15,8 @@ from package_tampering import Contents, resealed
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
-from services.vault.keys.signer import Seal
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer
+from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier import layout
 from services.verifier.examination import examine, fingerprint
 from services.verifier.invalid import Invalid
@@ -24,12 +24,12 @@ from services.verifier.members import Archive
 
 
 @pytest.fixture(scope="module")
-def seal(tmp_path_factory: pytest.TempPathFactory) -> Seal:
-    return Seal(ensure_seal_key(tmp_path_factory.mktemp("seal") / "seal", "strangers", datetime.now(UTC)))
+def seal(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer(ensure_signing_key(tmp_path_factory.mktemp("seal") / "seal", "strangers", datetime.now(UTC)))
 
 
 @pytest.fixture(scope="module")
-def contents(tmp_path_factory: pytest.TempPathFactory, seal: Seal) -> Contents:
+def contents(tmp_path_factory: pytest.TempPathFactory, seal: Signer) -> Contents:
     folder = tmp_path_factory.mktemp("small")
     key = ensure_log_key(folder / "log")
     small_case.write(folder / "package.zip", seal, key, [b"footage"], datetime.now(UTC).isoformat())
@@ -60,7 +60,7 @@ MEMBERS = (
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_a_member_of_any_shape_gets_a_report(contents: Contents, seal: Seal, tmp_path: Path, name: str) -> None:
+def test_a_member_of_any_shape_gets_a_report(contents: Contents, seal: Signer, tmp_path: Path, name: str) -> None:
     for shape in SHAPES:
         for data in (shape, shape + b"\n"):
             if data in (b"", b"\n") and name in (layout.CONSISTENCY, layout.ANCHORS):
@@ -106,7 +106,7 @@ def test_a_manifest_of_any_shape_gets_a_report(contents: Contents, tmp_path: Pat
 
 
 def test_a_pdf_that_unpacks_without_end_is_unpacked_as_far_as_its_data_are_long(
-    contents: Contents, seal: Seal, tmp_path: Path
+    contents: Contents, seal: Signer, tmp_path: Path
 ) -> None:
     bomb = b"%PDF-1.7\n" + b"stream\n" + zlib.compress(bytes(64 << 20), 9)
     stem = f"documents/{small_case.NUMBER}"
@@ -123,7 +123,7 @@ def test_a_pdf_that_unpacks_without_end_is_unpacked_as_far_as_its_data_are_long(
     ]
 
 
-def test_a_small_member_that_is_large_is_not_read(contents: Contents, seal: Seal, tmp_path: Path) -> None:
+def test_a_small_member_that_is_large_is_not_read(contents: Contents, seal: Signer, tmp_path: Path) -> None:
     target = tampering.write(tmp_path / "package.zip", contents)
     with Archive(target) as archive, pytest.raises(Invalid, match="the most for such a member"):
         archive.read(layout.README, 3)
@@ -141,7 +141,7 @@ def test_what_is_no_fingerprint_is_said_to_be_none(contents: Contents, tmp_path:
 
 @pytest.mark.parametrize(("minutes", "failed"), [(4, []), (6, ["approvals"] * len(small_case.STAGES))])
 def test_a_clock_that_is_a_little_ahead_makes_no_approval_late(
-    seal: Seal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, failed: list[str]
+    seal: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, failed: list[str]
 ) -> None:
     event, ahead = small_case._event, f"2031-03-04T12:0{minutes}:00+00:00"
 

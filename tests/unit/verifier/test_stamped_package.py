@@ -13,8 +13,8 @@ from time_authority import Authority
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
-from services.vault.keys.signer import Seal
-from services.vault.keys.signing import ensure_seal_key
+from services.vault.keys.signer import Signer
+from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.notes import read_checkpoint
@@ -37,8 +37,8 @@ class Stamper:
 @pytest.mark.requirement("R52")
 def test_the_authority_is_named_and_its_token_belongs_to_the_signature(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    signer = ensure_seal_key(tmp_path / "seal", "stamped", now)
-    seal, key = Seal(signer, Stamper(tmp_path / "authority")), ensure_log_key(tmp_path / "log")
+    signer = ensure_signing_key(tmp_path / "seal", "stamped", now)
+    seal, key = Signer(signer, Stamper(tmp_path / "authority")), ensure_log_key(tmp_path / "log")
     for name in ("one.zip", "two.zip"):
         small_case.write(tmp_path / name, seal, key, [name.encode()], now.isoformat())
 
@@ -63,7 +63,7 @@ def with_token_of(contents: tampering.Contents, other: bytes) -> tampering.Conte
 @pytest.mark.requirement("R52")
 def test_the_authority_that_has_stamped_an_anchor_is_named(tmp_path: Path) -> None:
     now, stamper = datetime.now(UTC), Stamper(tmp_path / "authority")
-    seal, key = Seal(ensure_seal_key(tmp_path / "seal", "stamped", now)), ensure_log_key(tmp_path / "log")
+    seal, key = Signer(ensure_signing_key(tmp_path / "seal", "stamped", now)), ensure_log_key(tmp_path / "log")
     small_case.write(tmp_path / "one.zip", seal, key, [b"footage"], now.isoformat())
     contents = tampering.read(tmp_path / "one.zip")
     note = contents[layout.CHECKPOINT]

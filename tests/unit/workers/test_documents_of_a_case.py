@@ -24,7 +24,7 @@ from services.domain.agreements import service as agreement_service
 from services.domain.custody.integrity import expected
 from services.domain.reviews import service as review_service
 from services.vault.examination import Expected, examine
-from services.vault.keys.signer import own_seals
+from services.vault.keys.signer import trusted_signers
 from services.vault.labels import label_key, read_label
 from services.vault.store.protocol import StoreDown
 from services.workers import inspect_return, re_archive
@@ -155,7 +155,7 @@ def test_the_agreement_is_filed_with_the_case_that_was_lent_under_it(closed: Des
 @pytest.mark.requirement("R28", "R35")
 async def test_a_run_that_dies_between_data_and_pdf_is_taken_up_where_it_was(desk: Desk) -> None:
     _, ids = await returned(desk)
-    with patch("services.workers.filing_papers.render", side_effect=StoreDown("away")), pytest.raises(StoreDown):
+    with patch("services.workers.document_filing.render", side_effect=StoreDown("away")), pytest.raises(StoreDown):
         await desk.work(re_archive, **ids, decision="in-order")
     [first] = desk.store.list_keys("documents")
 
@@ -188,11 +188,11 @@ async def test_a_document_that_was_filed_before_there_were_seals_is_said_to_be_u
 
 
 async def found(desk: Desk, due: Any) -> list[str]:
-    seals = own_seals(desk.root / "seal")
+    seals = trusted_signers(desk.root / "seal")
     where = Expected(
         *(due.bucket, due.key, due.version_id, due.size, due.sha256),
         document=due.of,
-        seals=seals,
+        trusted=seals,
         retain_until=due.retain_until,
     )
     assert seals.since < datetime.now(UTC)

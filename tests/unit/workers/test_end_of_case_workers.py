@@ -32,7 +32,7 @@ from services.workers import (
     preserve_footage,
     re_archive,
     release_preservation,
-    vault_work,
+    vault_actions,
 )
 
 KINDS = {
@@ -78,7 +78,7 @@ async def test_a_damaged_copy_and_a_late_return_are_findings(desk: Desk) -> None
 
 async def test_a_copy_that_is_not_in_the_vault_is_a_finding(desk: Desk) -> None:
     _, ids = await returned(desk)
-    await vault_work.discard(desk.store, "copies", desk.rows(Copy)[0].sealed["key"])
+    await vault_actions.discard(desk.store, "copies", desk.rows(Copy)[0].sealed["key"])
 
     assert (await desk.work(inspect_return, **ids)).return_findings == 1
 
@@ -249,7 +249,7 @@ async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> Non
     await case.approve().retrieve()
     named = {"application_id": case.id, "closing_outcome": "withdrawn"}
 
-    with patch.object(vault_work, "carry_out", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(vault_actions, "apply_vault_actions", side_effect=Killed), pytest.raises(Killed):
         await desk.work(release_preservation, **named)
     assert len(desk.objects("masters")) == 1
     with patch.object(closing, "released", side_effect=Killed), pytest.raises(Killed):
@@ -284,14 +284,14 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
     desk.loan_keys.create(dead.subject_id)
     arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
 
-    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "somebody may be working on it"
-    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0, "somebody may be working on it"
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 1
     assert list((desk.root / "loans").glob("*.key")) == []
     assert len(desk.objects("masters")) == 1, "what is finished stays"
-    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0
     desk.clock.turn(timedelta(hours=2))
-    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "once more, for a writer's last request"
-    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 0
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 1, "once more, for a writer's last request"
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 0
 
 
 async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:
@@ -301,8 +301,8 @@ async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk
     desk.store.put(late.bucket, late.key, io.BytesIO(b"x"), metadata={}, content_type="application/octet-stream")
     arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
 
-    assert await vault_work.sweep_abandoned(*arguments, all_open=False) == 0, "its writer may end in order"
-    assert await vault_work.sweep_abandoned(*arguments, all_open=True) == 1, "it has died and cannot"
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0, "its writer may end in order"
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 1, "it has died and cannot"
     assert desk.everything() == []
 
 
@@ -311,7 +311,7 @@ async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
     desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
     desk.clock.turn(timedelta(hours=25))
 
-    swept = await vault_work.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)
+    swept = await vault_actions.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)
 
     assert swept == 1
 

@@ -10,8 +10,8 @@ import pytest
 from asked_recorder import Asked
 from custody_desk import FILMED, Desk
 
-from services.recorders import again
-from services.recorders.base import Recorder, Segment
+from services.recorders import retrying_fetch
+from services.recorders.protocol import Recorder, Segment
 from services.runtime.jobs.adapter import JobAdapter
 from services.runtime.jobs.lease import Lease
 from services.runtime.spans import Span
@@ -76,7 +76,9 @@ async def test_a_job_is_kept_over_hundreds_of_pieces() -> None:
 
     got = 0
     async with engine.lease():
-        async for segment in again.fetch(cast("Recorder", Pieces()), "1", Span(start, start + timedelta(hours=1))):
+        async for segment in retrying_fetch.fetch(
+            cast("Recorder", Pieces()), "1", Span(start, start + timedelta(hours=1))
+        ):
             got += sum([len(chunk) async for chunk in segment.open()])
 
     assert got == pieces

@@ -19,7 +19,7 @@ from services.domain.retrieval import attempts, preservations
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed
 from services.vault.store.protocol import StoreDown, StoreLocked
-from services.workers import fetching, preserve_footage
+from services.workers import preserve_footage, retrieve
 from services.workers.preserve_footage import Result
 
 
@@ -148,7 +148,7 @@ async def test_a_crash_between_put_and_book_leaves_no_orphan(desk: Desk) -> None
     class Killed(BaseException):
         pass
 
-    clear = patch("services.workers.vault_work.clear_earlier_runs", side_effect=[None, Killed()])
+    clear = patch("services.workers.vault_actions.clear_earlier_runs", side_effect=[None, Killed()])
     with patch.object(preservations, "keep", side_effect=Killed), clear, pytest.raises(Killed):
         await preserve(desk, case)
     assert len(desk.objects("quarantine")) == 1
@@ -170,7 +170,7 @@ async def test_a_failure_is_on_the_trail_with_its_kind_and_no_words_of_the_case(
 async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(desk: Desk) -> None:
     under(desk, preserve="always")
     case = desk.case("gate")
-    begun, may_go_on, seal = asyncio.Event(), asyncio.Event(), fetching.seal
+    begun, may_go_on, seal = asyncio.Event(), asyncio.Event(), retrieve.seal
 
     async def slow(*arguments, **named):  # type: ignore[no-untyped-def]
         if not begun.is_set():
@@ -178,7 +178,7 @@ async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(
             await may_go_on.wait()
         return await seal(*arguments, **named)
 
-    with patch.object(fetching, "seal", slow):
+    with patch.object(retrieve, "seal", slow):
         old = asyncio.create_task(desk.work(preserve_footage, application_id=case.id, job_key=5))
         await begun.wait()
         new = await desk.work(preserve_footage, application_id=case.id, job_key=6)

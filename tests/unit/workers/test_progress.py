@@ -9,7 +9,7 @@ from custody_desk import Case, Desk
 from services.database.tables.progress import Progress
 from services.database.unit_of_work import EVERY_COMMIT, Actor
 from services.domain.retrieval.attempts import NoLongerWanted
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Outcome
 from services.workers import back_up_footage, encrypt_copy, progress_reporter, retrieve_footage
 

@@ -20,7 +20,7 @@ from services.database.tables.applications import Item
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span
 from services.vault.age import Unwrapper

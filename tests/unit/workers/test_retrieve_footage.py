@@ -15,7 +15,7 @@ from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Fatal, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage

@@ -19,14 +19,15 @@ from services.database.tables.protections import Protection
 from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.cameras import clocks, protections
 from services.domain.custody import closing
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
-from services.workers import encrypt_copy, fetching, preserve_footage, release_preservation, retrieve_footage
+from services.workers import encrypt_copy, preserve_footage, release_preservation, retrieve_footage
+from services.workers import retrieve as retrieval
 
 SECOND = timedelta(seconds=1)
 INNER = Span(FILMED.start + 8 * SECOND, FILMED.start + 14 * SECOND)  # room on both sides of it
-PADDING = fetching.PADDING.total_seconds()
+PADDING = retrieval.PADDING.total_seconds()
 
 
 async def retrieve(desk: Desk, case: Case) -> float:
@@ -212,7 +213,7 @@ async def test_what_was_promised_and_came_broken_is_fetched_once_more_and_the_be
     assert first.abandoned_because == "another pass gave more"
     assert first.swept_at is not None
     assert second.key == master.sealed["key"]
-    assert record(desk)["difficulties"] == [fetching.ASKED_AGAIN]
+    assert record(desk)["difficulties"] == [retrieval.ASKED_AGAIN]
 
 
 async def test_what_does_not_come_the_second_time_either_is_named(desk: Desk) -> None:
@@ -224,7 +225,7 @@ async def test_what_does_not_come_the_second_time_either_is_named(desk: Desk) ->
     assert len(asked.fetched) == 2
     assert len(desk.objects("masters")) == 1
     lines = record(desk)["difficulties"]
-    assert lines[0] == fetching.LESS_AGAIN
+    assert lines[0] == retrieval.LESS_AGAIN
     assert [line.partition(": ")[0] for line in lines[1:3]] == ["gap", "promised and not given"]
     assert "09-00-08-000000.mp4: " in lines[3]
 
@@ -253,7 +254,7 @@ async def test_a_recorder_that_goes_down_meanwhile_leaves_what_it_gave(desk: Des
     case = desk.case("gate").approve()
 
     assert 0 < await retrieve(desk, case) < 1.0
-    assert record(desk)["difficulties"][0] == fetching.NOT_ASKED_AGAIN
+    assert record(desk)["difficulties"][0] == retrieval.NOT_ASKED_AGAIN
     assert len(desk.objects("masters")) == 1
 
 

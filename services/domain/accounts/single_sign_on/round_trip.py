@@ -29,7 +29,7 @@ class RoundTrip:
 
     def sealed(self, box: SecretBox) -> str:
         """What goes into the cookie."""
-        return box.seal(json.dumps(asdict(self)), PURPOSE)
+        return box.encrypt(json.dumps(asdict(self)), PURPOSE)
 
 
 def begin(back: str, now: datetime) -> RoundTrip:
@@ -43,7 +43,7 @@ def opened(box: SecretBox, sealed: str | None, now: datetime) -> RoundTrip:
     if not sealed:
         raise ProviderRefused("out-of-date", "no way was begun in this browser")
     try:
-        trip = RoundTrip(**json.loads(box.open(sealed, PURPOSE)))
+        trip = RoundTrip(**json.loads(box.decrypt(sealed, PURPOSE)))
     except (Fatal, ValueError, TypeError) as error:
         raise ProviderRefused("out-of-date", "the browser's cookie was not sealed here") from error
     if now.timestamp() >= trip.until:

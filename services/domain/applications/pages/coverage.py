@@ -11,7 +11,7 @@ from services.domain.applications import directory, previews
 from services.domain.applications.pages import form_view
 from services.domain.applications.pages.typed_form import Row
 from services.domain.retrieval import recorder_coverage
-from services.recorders.base import WrongChannel
+from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.web.dependencies import GivenDatabase, GivenRecorders

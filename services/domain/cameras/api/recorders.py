@@ -129,7 +129,7 @@ def row_answer(line: RecorderLine) -> RecorderRowAnswer:
 @router.get("/kinds", responses=problems(401))
 async def list_kinds(_actor: Acting) -> list[KindAnswer]:
     """The kinds of recorder, and what each has to be told."""
-    return [KindAnswer.model_validate(kind.shape) for kind in KINDS.values()]
+    return [KindAnswer.model_validate(kind.schema) for kind in KINDS.values()]
 
 
 @router.get("", responses=problems(401, 403))

@@ -132,12 +132,12 @@ def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
 
 
 def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
-    shape = KINDS.get(kind, KINDS["folder"]).shape
+    shape = KINDS.get(kind, KINDS["folder"]).schema
     return visitor.page(
         "cameras/recorder_new.html",
         refusal.status if refusal else 200,
         shape=shape,
-        kinds=[one.shape for one in KINDS.values()],
+        kinds=[one.schema for one in KINDS.values()],
         row=None,
         shown={},
         secrets=[],

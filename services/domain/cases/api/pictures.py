@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.domain.cases import camera_pictures
-from services.recorders.base import NothingRecorded, OutOfReach, ReplayUnsupported
+from services.recorders.protocol import NothingRecorded, OutOfReach, ReplayUnsupported
 from services.runtime.errors import Refused
 from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.errors import USUAL, problems_beside

@@ -31,8 +31,8 @@ def verifier(request: Request) -> Verifier:
     """One for each application: it bounds how many checks run at once."""
     state = request.app.state
     if not hasattr(state, "verifier"):
-        seals = state.dependencies.get("own_seals")
-        state.verifier = Verifier(given(request, "database"), given(request, "store"), seals)
+        trusted = state.dependencies.get("trusted_signers")
+        state.verifier = Verifier(given(request, "database"), given(request, "store"), trusted)
     return cast("Verifier", state.verifier)
 
 

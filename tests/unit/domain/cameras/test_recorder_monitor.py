@@ -21,7 +21,7 @@ from services.domain.cameras import rounds as camera_rounds
 from services.domain.cameras.recorder_monitor import AT_ONCE, Round, keep_asking
 from services.domain.cameras.recorders import Found
 from services.domain.cases import metrics as case_metrics
-from services.recorders.base import RecorderDown, RecorderFacts, WrongChannel
+from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChannel
 from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span

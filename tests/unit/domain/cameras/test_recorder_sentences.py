@@ -11,7 +11,7 @@ import pytest
 from services import recorders
 from services.database.tables.cameras import Recorder
 from services.domain.cameras.recorder_probe import DOWN, look
-from services.recorders.base import RecorderDown
+from services.recorders.protocol import RecorderDown
 from services.recorders.registry import KINDS
 from services.rendering import formatting as rendering_formatting
 from services.runtime import labels
@@ -52,7 +52,7 @@ def test_no_two_ways_to_be_down_are_told_alike() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
-    shape = KINDS[kind].shape
+    shape = KINDS[kind].schema
 
     assert labels.has_word(f"recorder-{kind}")
     assert all((field.zh, field.en) != ("", "") for field in shape.fields)

@@ -26,7 +26,7 @@ from services.database.tables.reviews import Decision
 from services.domain.cases.api.timeline import verifier
 from services.domain.custody import integrity
 from services.runtime.errors import Refused, Retryable
-from services.vault.keys.signer import OwnSeals, own_seals
+from services.vault.keys.signer import TrustedSigners, trusted_signers
 from services.vault.labels import label_key
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -263,18 +263,18 @@ def relabel(desk: Desk, content: bytes) -> None:
 @pytest.mark.requirement("R37", "R53")
 async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_is_none(desk: Desk, case: Case) -> None:
     ours = desk.root / "seal"
-    security = await browser_of(desk, "security", own_seals=lambda: own_seals(ours))
+    security = await browser_of(desk, "security", trusted_signers=lambda: trusted_signers(ours))
     assert faults(await verified(security, case)) == {}
     [master] = desk.rows(Master)
     told = desk.label_of(master.sealed)
 
-    relabel(desk, seal("a stranger").statement(told))
+    relabel(desk, seal("a stranger").sign(told))
     assert faults(await verified(security, case)) == {"master": ["label-seal"]}
     assert "The seal on its label is broken, or is not ours." in (await security.get(f"/cases/{case.id}")).text
 
     since = desk.clock.now() + timedelta(days=1)  # labels were not signed yet when this one was written
-    later = OwnSeals(own_seals(ours).roots, since)
-    old = await browser_of(desk, "security", own_seals=lambda: later)
+    later = TrustedSigners(trusted_signers(ours).roots, since)
+    old = await browser_of(desk, "security", trusted_signers=lambda: later)
     relabel(desk, json.dumps(told).encode())
     found = await verified(old, case)
     assert (found["outcome"], faults(found)) == ("intact", {})
@@ -283,7 +283,7 @@ async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_
         "Its label is unsigned: it was written before labels were sealed." in (await old.get(f"/cases/{case.id}")).text
     )
 
-    nowhere = await browser_of(desk, "security", own_seals=lambda: own_seals(desk.root / "nowhere"))
+    nowhere = await browser_of(desk, "security", trusted_signers=lambda: trusted_signers(desk.root / "nowhere"))
     assert (await verified(nowhere, case))["outcome"] == "unfinished", "whose seals are ours is not known there"
     for browser in (security, old, nowhere):
         await browser.client.aclose()

@@ -21,7 +21,8 @@ from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
 from services.vault.sealing import Sealed, seal
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, Target
+from services.vault.verdict import FootageSource
 
 MINUTE = DEPLOY / "demo/recordings/cam1/2026-11-24_22-46-07-242666.mp4"
 START = datetime(2031, 3, 4, 9, tzinfo=UTC)
@@ -87,15 +88,14 @@ async def lent_long(desk: Desk, seconds: int) -> Sealed:
     copy_id = await lent(desk, "gate")
     segments = recording(seconds)
     sealed = await seal(
-        stream(segments),
-        Span(START, START + timedelta(seconds=seconds)),
-        channel="gate",
-        promised=[segment.span for segment in segments],
+        FootageSource(
+            stream(segments),
+            Span(START, START + timedelta(seconds=seconds)),
+            "gate",
+            promised=[segment.span for segment in segments],
+        ),
+        Target(desk.store, "copies", f"copies/{copy_id}/long", {}),
         recipients=[desk.loan_keys.create(copy_id)],
-        store=desk.store,
-        bucket="copies",
-        key=f"copies/{copy_id}/long",
-        metadata={},
     )
     desk.change(Copy, copy_id, sealed=sealed.to_json())
     return sealed

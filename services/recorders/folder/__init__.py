@@ -1,0 +1,1 @@
+"""Recorders that are folders of files on a disk or a mount."""

@@ -1,0 +1,1 @@
+"""Frigate, through its HTTP API."""

@@ -1,0 +1,1 @@
+"""Hikvision recorders and cameras, through ISAPI."""

@@ -1,0 +1,1 @@
+"""MediaMTX, through its playback server."""

@@ -1,0 +1,279 @@
+"""MediaMTX, asked through its playback server: what it lists, and what it gives for each stretch of the list.
+
+An answer to /get ends at the first gap without a word, and bytes that broke off cannot be taken up again. So /list is
+asked before every /get, each stretch that it names is asked for by itself, and a long one in pieces. Pieces overlap by
+a few pictures, for one that begins between key frames has the pictures since the last key frame squeezed into its
+first moment; the clip leaves out what it has already.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from services.recorders.clock import Clock
+from services.recorders.configuration_schema import (
+    IDENTITY,
+    PARALLEL,
+    PASSWORD,
+    USER,
+    ZONE,
+    ConfigurationSchema,
+    Field,
+    zone_of,
+)
+from services.recorders.http_client import PATIENCE, Answer, HttpClient
+from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.snapshot import picture_in
+from services.runtime.addresses import Guard
+from services.runtime.errors import Fatal
+from services.runtime.spans import Span, merge
+
+PIECE = timedelta(minutes=10)  # what is lost where one breaks off
+OVERLAP = timedelta(seconds=5)  # of a piece with the one before
+LEAD = timedelta(seconds=30)  # before the asked start, so that a true key frame lies there
+NARROWEST = timedelta(seconds=30)  # a list that fails is asked for in halves down to this
+MOST_ASKS = 64  # for one list
+LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the oldest is looked for
+PAGES = 1000
+PER_PAGE = 5  # channels; each comes with all its segments
+
+SCHEMA = ConfigurationSchema(
+    "mediamtx",
+    "MediaMTX 录像服务",
+    "MediaMTX recorder",
+    (
+        Field(
+            *("address", "address", "回放地址", "playback address"),
+            "回放服务的网址，例如 http://192.168.1.20:9996。",
+            "Where its playback server answers, such as http://192.168.1.20:9996.",
+            required=True,
+            schemes=("http", "https"),
+        ),
+        Field(
+            *("api_address", "address", "管理接口地址", "API address"),
+            "可不填；例如 http://192.168.1.20:9997，用于列出通道和最早的录像。",
+            "May be empty; such as http://192.168.1.20:9997, to be told its channels and their oldest footage.",
+            schemes=("http", "https"),
+        ),
+        USER,
+        PASSWORD,
+        Field(
+            *("channels", "text", "通道", "channels"),
+            "未填管理接口地址时查看这些通道，用逗号分隔，例如 gate,hall。",
+            "Looked at where no API address is given; with commas between, such as gate,hall.",
+        ),
+        ZONE,
+        IDENTITY,
+        PARALLEL,
+    ),
+)
+
+
+@dataclass
+class MediamtxRecorder:
+    """Reads only. ``api`` is None where its API is not to be asked."""
+
+    client: HttpClient
+    api: HttpClient | None
+    zone: ZoneInfo
+    channels: tuple[str, ...] = ()
+
+    @classmethod
+    def from_configuration(
+        cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
+    ) -> "MediamtxRecorder":
+        """Keys as in SCHEMA; raises Fatal with what to mend."""
+        if not configuration.get("address"):
+            raise Fatal("A MediaMTX recorder has no address: set that of its playback server.")
+        user, password = configuration.get("user", ""), configuration.get("password", "")
+        auth = httpx.BasicAuth(user, password) if user else None
+        identity = configuration.get("identity", "")
+
+        def client(address: str) -> HttpClient:
+            return HttpClient(
+                address, guard, identity=identity or configuration["address"], auth=auth, patience=patience
+            )
+
+        names = tuple(name.strip() for name in configuration.get("channels", "").split(",") if name.strip())
+        api = client(configuration["api_address"]) if configuration.get("api_address") else None
+        return cls(client(configuration["address"]), api, zone_of(configuration, "MediaMTX"), names)
+
+    async def probe(self) -> RecorderFacts:
+        oldest: dict[str, datetime] = {}
+        clock, version, reachable = Clock(), "", True
+        try:
+            if self.api is not None:
+                oldest, version = await self._oldest_by_api(self.api), await self._version(self.api)
+            channels = self.channels or tuple(sorted(oldest)) or ("-",)
+            now = datetime.now(UTC)
+            answer, _ = await self._ask_list(channels[0], Span(now - NARROWEST, now))
+            clock = answer.clock
+            if self.api is None:
+                oldest = {name: first for name in self.channels if (first := await self._oldest(name))}
+        except RecorderDown:
+            oldest, reachable = {}, False
+        return RecorderFacts(
+            make="MediaMTX",
+            model=version,
+            identity=self.client.identity,
+            reachable=reachable,
+            oldest_frame=oldest,
+            clock_offset_ms=clock.offset_ms,
+            clock_method=clock.method,
+            clock_uncertainty_ms=clock.uncertainty_ms,
+            zone=self.zone.key,
+        )
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        parts = (one.intersect(span) for one in merge(await self._stretches(channel, span), tolerance=JOIN_TOLERANCE))
+        return [part for part in parts if part is not None]
+
+    async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+        for stretch in await self._stretches(channel, Span(span.start - LEAD, span.end)):
+            wanted = stretch.intersect(span)
+            if wanted is None:
+                continue
+            start, until = max(stretch.start, span.start - LEAD), wanted.start
+            while until < wanted.end:
+                until = min(until + PIECE, wanted.end)
+                piece = Span(start, until)
+                yield Segment(
+                    name=f"{quote(channel, safe='')}_{start:%Y-%m-%dT%H-%M-%S-%f}Z.mp4",
+                    channel=channel,
+                    span=piece,
+                    size=None,
+                    container="fmp4",
+                    open=partial(self._bytes, channel, piece),
+                )
+                start = max(until - OVERLAP, stretch.start)
+
+    async def snapshot(self, channel: str, at: datetime) -> bytes:
+        return await picture_in(self.fetch(channel, Span(at, at + timedelta(seconds=1))), at)
+
+    async def protect(self, channel: str, span: Span) -> bool:
+        return False  # it deletes by age alone
+
+    async def release(self, channel: str, span: Span) -> None:
+        return None
+
+    async def _bytes(self, channel: str, piece: Span) -> AsyncIterator[bytes]:
+        params = {
+            "path": channel,
+            "start": _moment(piece.start),
+            "duration": f"{piece.duration.total_seconds():.6f}",
+            "format": "fmp4",
+        }
+        # Its files may be gone since they were listed: then nothing comes, and the clip says so.
+        async with self.client.stream("GET", "/get", params=params, accept=(200, 404)) as body:
+            if body.status == 200:
+                async for chunk in body.chunks:
+                    yield chunk
+
+    async def _stretches(self, channel: str, span: Span) -> list[Span]:
+        """What it lists of the span, in order of time, each without a gap; raises WrongChannel."""
+        found = await self._listed(channel, span, count(1)) if span.duration else []
+        if found is None:
+            raise self.client.down("busy", "it answered 500 to /list")
+        return found
+
+    async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
+        """None where nothing can be listed. One damaged file makes a whole list fail, so a list that fails is asked
+        for in halves: what is next to the damage is still found."""
+        answer, payload = await self._ask_list(channel, span)
+        if answer.status == 200:
+            return sorted(set(self._understood(payload)))
+        why = str(payload.get("error", "")) if isinstance(payload, dict) else ""
+        if answer.status == 404 or "lstat" in why:  # no folder: nothing was ever recorded
+            return []
+        if answer.status == 400:
+            raise WrongChannel(
+                f"Recorder {self.client.identity} has no channel {channel!r}, or gives back nothing of it: correct the "
+                "camera's channel in the register, or the path in mediamtx.yml, then retry."
+            )
+        if span.duration <= NARROWEST or next(asks) > MOST_ASKS:
+            return None
+        middle = span.start + span.duration / 2
+        before = await self._listed(channel, Span(span.start, middle), asks)
+        after = await self._listed(channel, Span(middle, span.end), asks)
+        return None if before is None and after is None else _joined(before or [], after or [])
+
+    async def _ask_list(self, channel: str, span: Span) -> tuple[Answer, Any]:
+        params = {"path": channel, "start": _moment(span.start), "end": _moment(span.end)}
+        answer = await self.client.ask("GET", "/list", params=params, accept=(200, 400, 404, 500))
+        return answer, self.client.parsed(answer, "/list")
+
+    def _understood(self, payload: Any) -> list[Span]:
+        try:
+            stretches = []
+            for entry in payload:
+                start = self._time(entry["start"])
+                length = timedelta(seconds=float(entry["duration"]))
+                if timedelta() < length < LONGEST:
+                    stretches.append(Span(start, start + length))
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise self.client.down("not-a-recorder", "its list is none of MediaMTX") from error
+        return stretches
+
+    def _time(self, text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+
+    async def _oldest(self, channel: str) -> datetime | None:
+        """Looked for from the far past on: each list opens all its files, so that a short one is asked for."""
+        now = datetime.now(UTC)
+        back = LONGEST
+        while back > timedelta(hours=12):
+            back /= 2
+            end = now - back if back > timedelta(hours=12) else now
+            try:
+                listed = await self._stretches(channel, Span(now - LONGEST, end))
+            except WrongChannel:
+                return None
+            if listed:
+                return listed[0].start
+        return None
+
+    async def _oldest_by_api(self, api: HttpClient) -> dict[str, datetime]:
+        oldest: dict[str, datetime] = {}
+        path = "/v3/recordings/list"
+        for page in range(PAGES):
+            answer = await api.ask("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
+            payload = api.parsed(answer, path)
+            try:
+                found = {
+                    str(item["name"]): min(self._time(segment["start"]) for segment in item["segments"])
+                    for item in payload["items"]
+                    if item["segments"]
+                }
+                pages = int(payload["pageCount"])
+            except (TypeError, KeyError, ValueError, OverflowError) as error:
+                raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+            again = found.keys() <= oldest.keys()
+            oldest |= found
+            if again or page + 1 >= pages:
+                break
+        return oldest
+
+    async def _version(self, api: HttpClient) -> str:
+        answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
+        payload = api.parsed(answer, "/v3/info") if answer.status == 200 else None
+        return str(payload.get("version", "")) if isinstance(payload, dict) else ""
+
+
+def _joined(before: list[Span], after: list[Span]) -> list[Span]:
+    """The lists of two halves, where one stretch may have been cut in two."""
+    if before and after and after[0].start <= before[-1].end:
+        whole = Span(before[-1].start, max(before[-1].end, after[0].end))
+        return [*before[:-1], whole, *after[1:]]
+    return before + after
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

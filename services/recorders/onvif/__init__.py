@@ -1,0 +1,1 @@
+"""ONVIF recorders (Profile G), which can be asked only."""

@@ -1,0 +1,118 @@
+"""The protocol of recorders: what they hold, and how it is fetched, segment by segment."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.spans import Span
+
+# Neighbours this close are one recording; the names of MediaMTX's files are inexact by 0.05 s.
+JOIN_TOLERANCE = timedelta(milliseconds=200)
+
+
+class RecorderDown(Retryable):
+    """The recorder cannot be reached, or its storage is not there.
+
+    ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
+    answers over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
+    """
+
+    runbook = "recorder-silent"
+
+    def __init__(self, message: str, code: str = "away") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OutsideRoots(Fatal):
+    """The recorder's address or folder is not one that the settings allow."""
+
+    runbook = "recorder-silent"
+
+
+class WrongChannel(Fatal):
+    """The recorder has no such channel."""
+
+    runbook = "recorder-silent"
+
+
+class ReplayUnsupported(Fatal):
+    """The recorder can be queried and not fetched from: a person exports the footage and uploads it."""
+
+    runbook = "recorder-silent"
+    code = "replay-unsupported"
+
+
+class NothingRecorded(Exception):
+    """The recorder works and holds nothing at that moment."""
+
+
+class OutOfReach(NothingRecorded):
+    """The recorder has something at that moment, in a recording too large to be read for one picture."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of footage as the recorder keeps it.
+
+    ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
+    at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,
+    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its times:
+    neighbours that lie no further apart may be contiguous.
+    """
+
+    name: str
+    channel: str
+    span: Span
+    size: int | None
+    container: str
+    open: Callable[[], AsyncIterator[bytes]]
+    step: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class RecorderFacts:
+    """What a recorder reports about itself.
+
+    ``clock_offset_ms`` is its clock minus true time, None where it was not measured; ``oldest_frame`` is by channel.
+    """
+
+    make: str
+    model: str
+    identity: str
+    reachable: bool
+    oldest_frame: dict[str, datetime]
+    clock_offset_ms: int | None
+    clock_method: str
+    clock_uncertainty_ms: int | None
+    zone: str
+
+
+class Recorder(Protocol):
+    """One recorder. Every method raises RecorderDown and WrongChannel."""
+
+    async def probe(self) -> RecorderFacts:
+        """Read make, clock and oldest frames; one that is down is reported by ``reachable``, not raised."""
+        ...
+
+    async def coverage(self, channel: str, span: Span) -> list[Span]:
+        """List what exists of the span, without its gaps and without fetching it."""
+        ...
+
+    def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
+        """Yield the segments that hold something of the span, in order of time."""
+        ...
+
+    async def snapshot(self, channel: str, at: datetime) -> bytes:
+        """Return the picture shown at that moment, as JPEG; raises NothingRecorded."""
+        ...
+
+    async def protect(self, channel: str, span: Span) -> bool:
+        """Protect the span from being overwritten; False where the recorder cannot."""
+        ...
+
+    async def release(self, channel: str, span: Span) -> None:
+        """Undo ``protect``."""
+        ...

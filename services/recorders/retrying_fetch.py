@@ -1,0 +1,147 @@
+"""Retry a fetch whose connection breaks: the broken segment is requested again, then the remaining ones.
+
+A segment that broke off is yielded again from its beginning; the clip drops the packets that it has already. Each
+segment is retried ``len(PAUSES)`` times. Where no byte of a segment comes at all, RecorderDown reaches the caller.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import anyio
+
+from services.recorders.protocol import Recorder, RecorderDown, Segment
+from services.runtime import metrics
+from services.runtime.iterators import closing
+from services.runtime.spans import Span
+
+PAUSES = (1.0, 5.0)  # seconds before the second try and the third
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def fetch(
+    recorder: Recorder, channel: str, span: Span, *, kind: str = "", sleep: Sleep = anyio.sleep
+) -> AsyncIterator[Segment]:
+    """Fetch as ``recorder.fetch`` does, with retries. Raises RecorderDown and WrongChannel.
+
+    ``kind`` is the recorder's, for the metrics.
+    """
+    delivered: set[tuple[str, Span]] = set()
+    remaining, pauses = span, iter(PAUSES)
+    while True:
+        try:
+            async with closing(recorder.fetch(channel, remaining)) as segments:
+                async for segment in segments:
+                    if (segment.name, segment.span) in delivered:
+                        continue
+                    async with closing(_attempts(segment, kind, sleep)) as tries:
+                        async for attempt in tries:
+                            yield attempt
+                    delivered.add((segment.name, segment.span))
+                    metrics.FETCHED_SEGMENTS.labels(kind).inc()
+                    remaining = Span(min(max(remaining.start, segment.span.end), span.end), span.end)
+                    pauses = iter(PAUSES)
+        except RecorderDown:
+            # Its list broke off: list again what follows the last segment.
+            pause = next(pauses, None)
+            if not delivered or pause is None:
+                raise
+            if not remaining.duration:
+                return
+            metrics.FETCHES_AGAIN.labels(kind).inc()
+            await sleep(pause)
+        else:
+            return
+
+
+async def _attempts(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator[Segment, None]:
+    """Yield the segment, and again for as long as its stream breaks off and pauses are left."""
+    stream = _Stream(segment, kind, sleep, iter(PAUSES))
+    yield replace(segment, open=stream.open)
+    while stream.broken and (pause := next(stream.pauses, None)) is not None:
+        await stream.wait(pause)
+        if not await stream.begin():
+            return  # what came is kept, and judged by the clip
+        try:
+            yield replace(segment, open=stream.open)
+        finally:
+            await stream.close()
+
+
+@dataclass
+class _Stream:
+    """The bytes of a segment. ``broken``: they ended before the segment was complete."""
+
+    segment: Segment
+    kind: str
+    sleep: Sleep
+    pauses: Iterator[float]
+    broken: bool = False
+    _begun: "tuple[bytes, AsyncGenerator[bytes, None]] | None" = field(default=None, init=False)
+
+    async def wait(self, pause: float) -> None:
+        metrics.FETCHES_AGAIN.labels(self.kind).inc()
+        await self.sleep(pause)
+
+    async def open(self) -> AsyncIterator[bytes]:
+        if self._begun is None:
+            await self.begin()
+        if self._begun is None:
+            return
+        first, chunks = self._begun
+        self._begun = None
+        async with aclosing(chunks):
+            yield self._counted(first)
+            try:
+                async for chunk in chunks:
+                    yield self._counted(chunk)
+            except RecorderDown:
+                self.broken = True
+
+    async def begin(self) -> bool:
+        """Open the segment, with retries, until there is a first byte.
+
+        Returns False where none comes and some came before, or where the recorder has none; raises RecorderDown where
+        none ever came.
+        """
+        before, self.broken = self.broken, False
+        while True:
+            chunks = _generator(self.segment.open())
+            try:
+                first = await anext(chunks, None)
+            except RecorderDown:
+                await chunks.aclose()
+                pause = next(self.pauses, None)
+                if pause is not None:
+                    await self.wait(pause)
+                    continue
+                if before:
+                    return False
+                raise
+            except BaseException:
+                await chunks.aclose()
+                raise
+            if first is None:
+                await chunks.aclose()
+                return False
+            self._begun = first, chunks
+            return True
+
+    async def close(self) -> None:
+        """Close a connection that was never read from."""
+        if self._begun is not None:
+            await self._begun[1].aclose()
+            self._begun = None
+
+    def _counted(self, chunk: bytes) -> bytes:
+        metrics.FETCHED_BYTES.labels(self.kind).inc(len(chunk))
+        return chunk
+
+
+async def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    async with closing(chunks):
+        async for chunk in chunks:
+            if chunk:
+                yield chunk

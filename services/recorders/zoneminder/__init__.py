@@ -1,0 +1,1 @@
+"""ZoneMinder, through its API."""

@@ -1,0 +1,265 @@
+"""The seal key (ES256): it signs labels, documents and packages; a root that is kept offline certifies it.
+
+The root is made at the first start beside the key. Whoever is given the root's fingerprint once can check everything
+that any seal key under it has ever signed (docs/sealing.md, "Who signs").
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.x509.oid import NameOID
+
+from services.vault.keys.key_files import (
+    KeyUnusable,
+    make_key_folder,
+    read_key_file,
+    remove_second_names,
+    replace_key_file,
+    shred,
+    write_key_file,
+)
+from services.verifier.chains import Chain, key_id, seal_chain
+from services.verifier.invalid import Invalid
+
+KEY_FILE = "seal-key.pem"
+CHAIN_FILE = "seal-chain.pem"
+NEXT_FILE = "seal-key-next.pem"
+ROOT_FILE = "seal-root-TAKE-OFFLINE.pem"
+OLDER = "older"  # a folder of the chains that were replaced
+ROOT_LASTS = timedelta(days=20 * 365 + 5)
+LEAF_LASTS = timedelta(days=5 * 365 + 1)
+# A clock that is a little behind somewhere makes no certificate that is not valid yet.
+BEFORE = timedelta(days=1)
+_LONGEST_NAME = 64
+
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+class SigningKey(Protocol):
+    """A key that signs for the organisation (ES256). The seal key is one; the log key is another."""
+
+    @property
+    def certificate_chain(self) -> Sequence[bytes]:
+        """The key's certificate and those above it, DER, the key's own first."""
+        ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """The ES256 signature (r and s, 64 bytes) over a SHA-256 digest of 32 bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSigningKey:
+    """The seal key in a file of mode 0600, read when it is used; a `SigningKey`."""
+
+    folder: Path
+
+    @property
+    def chain(self) -> Chain:
+        """The certificates, as they lie there now; raises KeyUnusable where they do not hold together."""
+        return read_chain(self.folder / CHAIN_FILE)
+
+    @property
+    def certificate_chain(self) -> Sequence[bytes]:
+        return tuple(one.public_bytes(serialization.Encoding.DER) for one in self.chain.certificates)
+
+    def sign(self, digest: bytes) -> bytes:
+        """Raises KeyUnusable where the key is not here, open to others, or not the certificate's."""
+        if len(digest) != hashlib.sha256().digest_size:
+            raise ValueError("what is signed is a SHA-256 digest of 32 bytes")
+        r, s = decode_dss_signature(self._key().sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
+        return r.to_bytes(32) + s.to_bytes(32)
+
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        wanted = self.chain.key_id
+        # A rotation puts the chain in its place first, and the key then: in between the key has another name.
+        waiting = self.folder / NEXT_FILE
+        for path in (self.folder / KEY_FILE, *([waiting] if waiting.exists() else [])):
+            if key_id_of(key := read_key(path)) == wanted:
+                return key
+        raise KeyUnusable(
+            f"{self.folder / CHAIN_FILE} does not belong to {KEY_FILE}: restore both files from the same backup, "
+            "or nobody could check what is signed."
+        )
+
+
+def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSigningKey:
+    """The seal key in ``folder``, made on the first start with a root that vouches for it; the folder gets mode 0700.
+
+    Only the chain has to be there later: who only checks is given a folder without keys. Raises KeyUnusable.
+    """
+    make_key_folder(folder)
+    if not (folder / CHAIN_FILE).exists():
+        if (folder / KEY_FILE).exists() and not (folder / ROOT_FILE).exists():
+            raise KeyUnusable(
+                f"{folder / CHAIN_FILE} is missing beside {KEY_FILE}: restore it from its backup; without it nobody "
+                "could check what is signed."
+            )
+        # The keys are on the disk before the chain is: nothing is signed by a key that a crash has lost.
+        root = _key_in(folder / ROOT_FILE)
+        write_chain(folder / CHAIN_FILE, issue_chain(root, _key_in(folder / KEY_FILE), organisation, now))
+    for name in (KEY_FILE, ROOT_FILE):
+        # Whoever takes the root offline takes the file that has its name, and no other may be left.
+        remove_second_names(folder / name)
+    _end_rotation(folder)
+    key = FileSigningKey(folder)
+    if (folder / KEY_FILE).exists():
+        key.sign(bytes(32))
+    return key
+
+
+def rotate_signing_key(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Chain]:
+    """A new seal key under the same root; what was sealed before is checked as before, and the old key is destroyed.
+
+    The chains before and after. ``root_file``: the root's key, from wherever it lies. Raises KeyUnusable.
+    """
+    _end_rotation(folder)
+    before = FileSigningKey(folder).chain
+    root = read_key(root_file)
+    if key_id_of(root) != key_id(before.root):
+        raise KeyUnusable(f"{root_file} is not the key of the root in {folder / CHAIN_FILE}: name the one that is.")
+    leaf = _key_in(folder / NEXT_FILE)
+    make_key_folder(folder / OLDER)
+    write_chain(folder / OLDER / f"{before.seal_fingerprint[:16]}.pem", before.certificates)
+    certificates = [issue_leaf(root, before.root, leaf, now), before.root]
+    replace_key_file(folder / CHAIN_FILE, _pem(certificates), mode=0o644)
+    _end_rotation(folder)
+    return before, FileSigningKey(folder).chain
+
+
+def _end_rotation(folder: Path) -> None:
+    """Put the new key in its place where its chain is; before that it waits, and the next rotation takes it."""
+    waiting = folder / NEXT_FILE
+    if waiting.exists() and key_id_of(read_key(waiting)) == read_chain(folder / CHAIN_FILE).key_id:
+        remove_second_names(waiting)
+        shred(folder / KEY_FILE)
+        waiting.replace(folder / KEY_FILE)
+
+
+def read_chain(path: Path) -> Chain:
+    """The certificates of a PEM file, the leaf first; raises KeyUnusable."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        return seal_chain([one.public_bytes(serialization.Encoding.DER) for one in found])
+    except OSError as error:
+        raise KeyUnusable(
+            f"the seal key's certificates {path} cannot be read ({error.strerror}): restore them from their backup."
+        ) from error
+    except (Invalid, ValueError) as error:
+        raise KeyUnusable(
+            f"the seal key's certificates {path} cannot be used ({error}): restore them from their backup."
+        ) from error
+
+
+def write_chain(path: Path, certificates: Sequence[x509.Certificate]) -> None:
+    write_key_file(path, _pem(certificates), mode=0o644)
+
+
+def _pem(certificates: Sequence[x509.Certificate]) -> str:
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
+
+
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The private key of a PEM file of mode 0600; raises KeyUnusable."""
+    try:
+        key = serialization.load_pem_private_key(read_key_file(path).encode(), password=None)
+    except (ValueError, TypeError) as error:
+        raise KeyUnusable(f"the key file {path} holds no private key: restore it from its backup.") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise KeyUnusable(f"the key file {path} holds no key on P-256: restore it from its backup.")
+    return key
+
+
+def key_id_of(key: ec.EllipticCurvePrivateKey) -> str:
+    spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()
+
+
+def issue_chain(
+    root: ec.EllipticCurvePrivateKey,
+    leaf: ec.EllipticCurvePrivateKey,
+    organisation: str,
+    now: datetime,
+) -> list[x509.Certificate]:
+    """New certificates of a root and of the leaf that it vouches for."""
+    name = _name(organisation, "Footage Desk root")
+    above = (
+        _begun(name, root, name, now, ROOT_LASTS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+        .sign(root, hashes.SHA256())
+    )
+    return [issue_leaf(root, above, leaf, now), above]
+
+
+def issue_leaf(
+    root: ec.EllipticCurvePrivateKey, above: x509.Certificate, leaf: ec.EllipticCurvePrivateKey, now: datetime
+) -> x509.Certificate:
+    """A certificate of the leaf's key by the root that is there already; it ends no later than the root's."""
+    organisation = str(above.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    lasts = min(LEAF_LASTS, above.not_valid_after_utc - now)
+    authority = above.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        _begun(_name(organisation, "Footage Desk seal"), leaf, above.subject, now, lasts)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage("digital_signature"), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority), critical=False)
+        .sign(root, hashes.SHA256())
+    )
+
+
+def _begun(
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, now: datetime, lasts: timedelta
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BEFORE)
+        .not_valid_after(now + lasts)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _name(organisation: str, common: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:_LONGEST_NAME]),
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+        ]
+    )
+
+
+def _usage(*wanted: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{name: name in wanted for name in _USES})
+
+
+def _key_in(path: Path) -> ec.EllipticCurvePrivateKey:
+    if not path.exists():
+        fresh = ec.generate_private_key(ec.SECP256R1())
+        pem = fresh.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_key_file(path, pem.decode())
+    # Whoever comes second takes the first one's key.
+    return read_key(path)

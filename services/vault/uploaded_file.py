@@ -1,0 +1,245 @@
+"""Receive a file that a person uploads: it is clipped whole and sealed, as a recorder's footage is (R8, R9).
+
+Only its bytes are trusted. It goes through the same confined process, and is encrypted to the vault before it reaches
+the store. People or the file say when it was recorded: until then its first picture is at ``ORIGIN``, and ``moved_to``
+moves it to its time.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from services.runtime.boxes import BoxError, BoxWalk, read_movie
+from services.runtime.spans import Span, covered_share, gaps
+from services.vault.clip.client import Limits, OwnSegment
+from services.vault.clip.source import FIRST_BOXES
+from services.vault.coverage import Coverage
+from services.vault.sealing import TOLERANCE_MS, Sealed, seal
+from services.vault.store.protocol import Store, Target
+from services.vault.verdict import FootageSource
+
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+LONGEST = timedelta(hours=48)
+# A plain MP4 whose index comes last is held in memory by the confined process; twice this and its code fit its address
+# space.
+LIMITS = Limits(window=256 << 20)
+HEAD = 512
+
+# Magic numbers and what they mean; ISO boxes have a list of their own.
+_BEGINNINGS = (
+    (0, b"PK\x03\x04", "zip"),
+    (0, b"Rar!", "archive"),
+    (0, b"7z\xbc\xaf", "archive"),
+    (0, b"\x1f\x8b", "archive"),
+    (0, b"%PDF", "pdf"),
+    (0, b"\x89PNG", "image"),
+    (0, b"\xff\xd8\xff", "image"),
+    (0, b"GIF8", "image"),
+    (8, b"WEBP", "image"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
+    (8, b"AVI ", "avi"),
+    (0, b"FLV\x01", "flv"),
+    (0, b"\x30\x26\xb2\x75", "wmv"),
+    (0, b"\x00\x00\x01\xba", "mpeg-ps"),
+    (0, b"IMKH", "mpeg-ps"),  # as Hikvision's recorders export it
+    (0, b"OggS", "ogg"),
+    (0, b"ID3", "sound"),
+    (8, b"WAVE", "sound"),
+    (0, b"MZ", "program"),
+    (0, b"\x7fELF", "program"),
+)
+
+
+# What the clip copies, by what the file begins with; None is what begins with a box.
+_CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps"}
+
+
+# What a file is that is no MP4 or MOV, in both languages.
+KIND_NAMES = {
+    "empty": ("空文件", "empty"),
+    "zip": ("压缩包或 Office 文档", "a ZIP archive or an Office document"),
+    "archive": ("压缩包", "an archive"),
+    "pdf": ("PDF 文档", "a PDF document"),
+    "image": ("图片", "a picture"),
+    "matroska": ("MKV 或 WebM 视频", "an MKV or WebM video"),
+    "avi": ("AVI 视频", "an AVI video"),
+    "flv": ("FLV 视频", "an FLV video"),
+    "wmv": ("WMV 视频", "a WMV video"),
+    "mpeg-ps": ("MPEG-PS 视频", "an MPEG program stream"),
+    "mpeg-ts": ("MPEG-TS 视频", "an MPEG transport stream"),
+    "ogg": ("OGG 文件", "an OGG file"),
+    "sound": ("音频文件", "a sound file"),
+    "program": ("程序文件", "a program"),
+    "html": ("网页", "an HTML page"),
+    "svg": ("SVG 图形", "an SVG drawing"),
+    "text": ("文本", "text"),
+    "unknown": ("无法识别的文件", "of an unknown kind"),
+}
+
+
+class NotFootage(Exception):
+    """The file is no recording that the clip copies; ``kind`` says what it is instead: one of ``KINDS``."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the file is no footage: it is {kind}")
+        self.kind = kind
+
+
+KINDS = (*dict.fromkeys(kind for _, _, kind in _BEGINNINGS), "empty", "html", "svg", "mpeg-ts", "text", "unknown")
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """``sealed`` begins at ORIGIN; ``sha256`` and ``size`` are the file's; ``created`` is what it says itself."""
+
+    sealed: Sealed
+    sha256: str
+    size: int
+    created: datetime | None
+
+    @property
+    def duration(self) -> timedelta:
+        return self.sealed.coverage.asked.duration
+
+
+async def receive(
+    chunks: AsyncIterator[bytes],
+    *,
+    name: str,
+    recipients: Sequence[str],
+    store: Store,
+    bucket: str,
+    key: str,
+    limits: Limits = LIMITS,
+) -> UploadedFile:
+    """Seal the file that ``chunks`` carry; ``name`` stands for it in records, and is not the one that people gave.
+
+    Raises NotFootage, FootageMissing, FootageUnreadable, UnsupportedFootage, ClipFailed, the store's errors, and
+    whatever ``chunks`` raise; then nothing is stored.
+    """
+    reader = _IndexReader(chunks)
+    kind = kind_of(await reader.head())
+    if kind is not None and kind not in _CONTAINERS:
+        raise NotFootage(kind)
+    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], reader.stream)
+    sealed = await seal(
+        FootageSource(_one(file), Span(ORIGIN - LONGEST, ORIGIN + LONGEST), name),
+        Target(store, bucket, key, metadata={"upload": name}, legal_hold=True),
+        recipients=recipients,
+        limits=limits,
+    )
+    [source] = sealed.coverage.sources
+    return UploadedFile(moved_to(_whole(sealed), ORIGIN), source.sha256, source.size, reader.created)
+
+
+def moved_to(sealed: Sealed, start: datetime) -> Sealed:
+    """Return the same object with its first picture at ``start``: the object itself holds no times."""
+    by = start - sealed.coverage.asked.start
+    coverage = sealed.coverage
+
+    def moved(span: Span) -> Span:
+        return Span(span.start + by, span.end + by)
+
+    return replace(
+        sealed,
+        coverage=replace(
+            coverage,
+            asked=moved(coverage.asked),
+            requested=moved(coverage.requested or coverage.asked),
+            covered=tuple(map(moved, coverage.covered)),
+            gaps=tuple(map(moved, coverage.gaps)),
+            lost=tuple(map(moved, coverage.lost)),
+            sources=tuple(replace(one, span=moved(one.span)) for one in coverage.sources),
+            parts=tuple(replace(one, span=moved(one.span)) for one in coverage.parts),
+            first_frame=coverage.first_frame + by,
+            last_frame=coverage.last_frame + by,
+            zero=coverage.zero + by,
+        ),
+    )
+
+
+def kind_of(head: bytes) -> str | None:
+    """Return the kind of a file that begins so; None where it may be an MP4 or MOV."""
+    if not head:
+        return "empty"
+    if head[4:8] in FIRST_BOXES:
+        return None
+    known = next((kind for place, mark, kind in _BEGINNINGS if head[place : place + len(mark)] == mark), None)
+    if known is not None:
+        return known
+    if head[0] == 0x47 and (len(head) <= 188 or head[188] == 0x47):
+        return "mpeg-ts"
+    return _text(head)
+
+
+def _text(head: bytes) -> str:
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<script")):
+        return "html"
+    if b"<svg" in text:
+        return "svg"
+    return "text" if all(byte in b"\t\r\n" or byte >= 0x20 for byte in head) else "unknown"
+
+
+def _whole(sealed: Sealed) -> Sealed:
+    """Take the covered span as the asked one, so that only holes inside it are gaps."""
+    coverage: Coverage = sealed.coverage
+    asked = Span(coverage.covered[0].start, coverage.covered[-1].end)
+    holes = gaps(asked, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
+    return replace(
+        sealed,
+        outcome="partial" if holes or coverage.problems else "complete",
+        coverage=replace(
+            coverage,
+            asked=asked,
+            gaps=tuple(holes),
+            lost=(),
+            share=round(covered_share(asked, coverage.covered), 6),
+            lead_in_ms=0,
+            tail_ms=0,
+            requested=asked,
+            trimmed_before_ms=0,
+            trimmed_after_ms=0,
+            sources=tuple(replace(one, span=asked) for one in coverage.sources),
+        ),
+    )
+
+
+async def _one(file: OwnSegment) -> AsyncIterator[OwnSegment]:
+    yield file
+
+
+class _IndexReader:
+    """Passes the file's chunks on, and reads an MP4's index on the way."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self.created: datetime | None = None
+        self._chunks = chunks
+        self._head = b""
+        self._walk = BoxWalk()
+
+    async def head(self) -> bytes:
+        """Return the file's first bytes, by which its kind is recognised."""
+        async for chunk in self._chunks:
+            self._head += chunk
+            if len(self._head) >= HEAD:
+                break
+        return self._head[:HEAD]
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        head, self._head = self._head, b""
+        self._read(head)
+        yield head
+        async for chunk in self._chunks:
+            self._read(chunk)
+            yield chunk
+
+    def _read(self, chunk: bytes) -> None:
+        self._walk.feed(chunk)
+        for kind, _, _, contents in self._walk.found:
+            if kind == "moov" and contents is not None and self.created is None:
+                try:
+                    self.created = read_movie(contents).created
+                except BoxError:
+                    self.created = None  # the confined process says what is wrong with it
+        self._walk.found.clear()

@@ -1,0 +1,158 @@
+"""Actions of several workers in the vault: sweep, discard, and end a case. Each is idempotent."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from services.database.tables.upload_attempts import UploadAttempt
+from services.database.unit_of_work import Actor, Database
+from services.domain.custody.closing import Kept, VaultActions
+from services.domain.retrieval import attempts, upload_sources, uploads
+from services.runtime.threads import run_in_thread
+from services.vault.keys.signer import Signer
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.labels import label_key
+from services.vault.store.protocol import Store
+from services.vault.store.protocol import discard as discard_object
+from services.workers import document_filing
+
+SWEEPER = Actor("system", "sweeper")
+
+
+async def clear_earlier_runs(
+    database: Database,
+    actor: Actor,
+    store: Store,
+    *,
+    purpose: attempts.Purpose,
+    item_id: str,
+    loan_keys: LoanKeys | None = None,
+    job_key: int | None = None,
+) -> None:
+    """Remove what earlier runs left for the item, by exact keys; ``job_key`` spares the work of later jobs."""
+    left = await database.run(actor, attempts.take_over, purpose, item_id, job_key)
+    await sweep(database, actor, store, left, loan_keys)
+
+
+async def sweep(
+    database: Database, actor: Actor, store: Store, left: Iterable[UploadAttempt], loan_keys: LoanKeys | None = None
+) -> None:
+    """Remove every trace of these abandoned attempts: unfinished parts, the object, its label, its loan key."""
+    left = list(left)
+    for attempt in left:
+        await run_in_thread(_sweep_one, store, attempt, loan_keys)
+    if left:
+        await database.run(actor, attempts.swept, [attempt.id for attempt in left])
+
+
+async def sweep_abandoned(
+    database: Database, store: Store, replica_store: Store | None, loan_keys: LoanKeys | None, *, all_open: bool
+) -> int:
+    """Sweep what dead uploads left; return the number of keys.
+
+    ``all_open`` at the start of the only process that uploads.
+    """
+    left = await database.run(SWEEPER, attempts.give_up_dead, all_open=all_open)
+    replicas = [attempt for attempt in left if attempt.purpose == "replica"]
+    await sweep(database, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
+    if replica_store is not None:
+        await sweep(database, SWEEPER, replica_store, replicas)
+    uploads_left = await database.run(SWEEPER, upload_sources.give_up_dead, all_open=all_open)
+    for upload in uploads_left:
+        await discard(store, uploads.BUCKET, upload.key)
+    await database.run(SWEEPER, upload_sources.swept, [upload.id for upload in uploads_left])
+    return len(left) + len(uploads_left)
+
+
+async def discard_spent(database: Database, actor: Actor, store: Store, item_id: str) -> None:
+    """Remove an uploaded file once its master is kept (R8, R9)."""
+    upload = await database.run(actor, upload_sources.take_spent, item_id)
+    if upload is not None:
+        await discard(store, uploads.BUCKET, upload.key)
+        await database.run(actor, upload_sources.swept, [upload.id])
+
+
+async def discard(store: Store, bucket: str, key: str) -> None:
+    """Remove an object and its label, holds included."""
+    await run_in_thread(_discard, store, bucket, key)
+
+
+async def apply_vault_actions(
+    actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None = None
+) -> dict[str, str]:
+    """Apply to the vault what the database has decided at the end of a case; loan keys are destroyed first.
+
+    ``signer`` is for the documents of cases that had a loan. Returns the SHA-256 of their PDFs, by number.
+    """
+    return await run_in_thread(_apply, actions, store, replica_store, loan_keys, signer)
+
+
+def _apply(
+    actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None
+) -> dict[str, str]:
+    pdfs = {}
+    for copy_id in actions.destroy_keys:
+        loan_keys.destroy(copy_id)
+    for attempt in actions.sweep:
+        place = store if attempt.purpose != "replica" else replica_store
+        if place is not None:
+            _sweep_one(place, attempt, loan_keys)
+    for kept in actions.discard:
+        _discard(store, kept.bucket, kept.key)
+    for kept in actions.lift_holds:
+        _each(store, kept, partial(_lift, store))
+    if actions.retain_until is not None:
+        for kept in actions.retain:
+            _each(store, kept, partial(_retain, store, actions))
+    if signer is not None:
+        for document in actions.file:
+            for kept in document_filing.file(store, signer, actions, document):
+                _keep(store, actions, kept)
+            pdfs[document.number] = document_filing.pdf_sha256(store, document)
+    if replica_store is not None:
+        _apply_to_replicas(actions, replica_store)
+    return pdfs
+
+
+def _apply_to_replicas(actions: VaultActions, replica_store: Store) -> None:
+    for kept in actions.discard_replicas:
+        _discard(replica_store, kept.bucket, kept.key)
+    if actions.retain_until is not None:
+        for kept in actions.retain_replicas:
+            _each(replica_store, kept, partial(_retain, replica_store, actions))
+
+
+def _each(store: Store, kept: Kept, act: Callable[[Kept], None]) -> None:
+    """Act on an object and, where it has one, its label."""
+    act(kept)
+    label = store.stat(kept.bucket, label_key(kept.key))
+    if label is not None:
+        act(Kept(kept.bucket, label.key, label.version_id))
+
+
+def _lift(store: Store, kept: Kept) -> None:
+    store.set_legal_hold(kept.bucket, kept.key, kept.version_id, False)
+
+
+def _retain(store: Store, actions: VaultActions, kept: Kept) -> None:
+    if actions.retain_until is not None:
+        store.retain(kept.bucket, kept.key, kept.version_id, actions.retain_until)
+
+
+def _keep(store: Store, actions: VaultActions, kept: Kept) -> None:
+    """Retain an object; one of several cases, such as an agreement, for the longest of their terms."""
+    facts = store.stat(kept.bucket, kept.key, kept.version_id)
+    until = facts.retain_until if facts else None
+    if until is None or (actions.retain_until is not None and until < actions.retain_until):
+        _retain(store, actions, kept)
+
+
+def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:
+    _discard(store, attempt.bucket, attempt.key)
+    if attempt.purpose == "copy" and loan_keys is not None:
+        loan_keys.destroy(attempt.subject_id)
+
+
+def _discard(store: Store, bucket: str, key: str) -> None:
+    """Delete the label first: an object without one is labelled again, a label without its object would stay."""
+    for name in (label_key(key), key):
+        discard_object(store, bucket, name)
