@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import anyio
 
 from services.app.container import Container, models
 from services.database.unit_of_work import Actor, Database
-from services.domain.applications.upkeep import keep_tending
+from services.domain.applications.upkeep import upkeep
 from services.domain.audit.checkpoint_publisher import LogHead
-from services.domain.cameras.recorder_monitor import keep_asking
+from services.domain.cameras.recorder_monitor import Round
 from services.domain.cases import metrics as case_metrics
-from services.domain.notifications.channels.sender import keep_sending
+from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.process.relay import Relay
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
@@ -31,6 +32,7 @@ from services.runtime.http import address_of, listen, serve
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
+from services.runtime.periodic import Periodic
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER as LOG_FOLDER
@@ -105,6 +107,14 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
             await asyncio.sleep(1)
 
 
+class PeriodicTask(Protocol):
+    """What takes turns beside the work until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Parts:
     """What one process runs."""
@@ -160,19 +170,8 @@ async def run(
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
-                if log_head is not None:
-                    group.start_soon(log_head.run, container.on_turn)
-                if parts.relay:
-                    relay = Relay(container.database, client)
-                    container.on_turn.append(relay.wake)
-                    group.start_soon(relay.run)
-                    group.start_soon(_keep_counting, container.database)
-                    group.start_soon(keep_sending, container.database, settings, container.on_turn)
-                    group.start_soon(keep_tending, container.database, container.on_turn)
-                    every = settings.ask_recorders_every
-                    group.start_soon(keep_asking, container.database, container.recorders, every, container.on_turn)
-                if parts.sweeper:
-                    group.start_soon(_keep_sweeping, container)
+                for task in _periodic_tasks(container, parts, client, log_head):
+                    group.start_soon(task.run)
                 group.start_soon(_work, runner, bool(parts.workers))
                 if ready is not None:
                     await ready(
@@ -205,15 +204,19 @@ async def run_until_signalled(container: Container, parts: Parts, ready: Ready |
 
 
 async def sweep(container: Container, *, all_open: bool) -> None:
-    """Remove what dead uploads left; a store that is away is tried again at the next turn."""
+    """Remove what dead uploads left; a store that is away is tried again by the periodic task."""
     try:
-        swept = await sweep_abandoned(
-            container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
-        )
-        if swept:
-            log.info("swept what dead uploads had left", keys=swept)
+        await _sweep(container, all_open=all_open)
     except Retryable as error:
         log.warning("could not sweep", cause=str(error))
+
+
+async def _sweep(container: Container, *, all_open: bool) -> None:
+    swept = await sweep_abandoned(
+        container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
+    )
+    if swept:
+        log.info("swept what dead uploads had left", keys=swept)
 
 
 def _log_head(container: Container) -> LogHead:
@@ -229,18 +232,27 @@ def _log_head(container: Container) -> LogHead:
     )
 
 
-async def _keep_sweeping(container: Container) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_EVERY.total_seconds())
-        await sweep(container, all_open=False)
-
-
-async def _keep_counting(database: Database) -> None:
-    """Show the business in the metrics; a register that is away shows in its own check."""
-    while True:
-        with suppress(Retryable):
-            await database.run(Actor("system", "figures"), case_metrics.count)
-        await asyncio.sleep(COUNT_EVERY.total_seconds())
+def _periodic_tasks(
+    container: Container, parts: Parts, client: PyzeebeEngineClient, log_head: LogHead | None
+) -> list[PeriodicTask]:
+    """List what these parts do every so often; what goes by the clock is woken when it is turned."""
+    database = container.database
+    by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
+    others: list[PeriodicTask] = []
+    if parts.relay:
+        by_clock += [
+            Relay(database, client),
+            Sender(database, channels_of(container.settings)),
+            upkeep(database),
+            Round(database, container.recorders, container.settings.ask_recorders_every),
+        ]
+        count = partial(database.run, Actor("system", "figures"), case_metrics.count)
+        others.append(Periodic("figures", COUNT_EVERY, count))
+    if parts.sweeper:
+        # The first sweep was before the workers began.
+        others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
+    container.on_turn.extend(task.wake for task in by_clock)
+    return by_clock + others
 
 
 async def _work(runner: JobRunner, has_work: bool) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from background import drain
 from notice_servers import PASSWORD, Certificate, Post, certificate, mail_server, silent_server
 from review_desk import ReviewDesk
 
@@ -58,7 +60,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.database, channels_of(set_up)).send_due(MAIL)
+    return await drain(partial(Sender(desk.database, channels_of(set_up)).send_next, MAIL))
 
 
 def delivery(desk: ReviewDesk) -> Delivery:

@@ -7,10 +7,12 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from background import drain
 from notice_servers import Certificate, Site, certificate, says, web_server
 from review_desk import ReviewDesk
 
@@ -59,7 +61,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.database, channels_of(set_up)).send_due(WEBHOOK)
+    return await drain(partial(Sender(desk.database, channels_of(set_up)).send_next, WEBHOOK))
 
 
 def delivery(desk: ReviewDesk) -> Delivery:

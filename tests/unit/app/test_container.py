@@ -38,7 +38,7 @@ def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(
     given = container.for_workers(server.only([job_type]).workers)
 
     assert opened(container) == asked_for
-    assert {"register", "loan_keys"} <= set(given)
+    assert {"database", "loan_keys"} <= set(given)
 
 
 def test_the_portal_opens_neither_the_replica_nor_the_vaults_keys(container: Container) -> None:
