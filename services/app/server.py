@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import anyio
 
@@ -69,7 +69,7 @@ async def engine_of(
     if given is None and not settings.embedded:
         yield settings.gateway_address
         return
-    kept = timedelta(days=settings.engine_records_days)
+    kept = timedelta(days=settings.engine.records_days)
     server = given or EngineServer(
         settings.data_dir / "engine", container.clock, settings.gateway_address, retention=kept
     )
@@ -82,7 +82,7 @@ async def engine_of(
         cause = str(error).partition(";")[0]
         raise Fatal(
             f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
-            f"or set {variable('engine_port')} to a free port"
+            f"or set {variable('engine.port')} to a free port"
         ) from error
     container.on_turn.append(server.on_clock_changed)
     container.engine = server.inspector
@@ -221,13 +221,13 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
 
 def _log_head(container: Container) -> LogHead:
     settings = container.settings
-    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
+    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.audit.origin)
     return LogHead(
         container.database,
         key,
         container.store,
-        every=settings.checkpoint_every,
-        anchor_every=settings.anchor_every,
+        every=settings.audit.checkpoint_every,
+        anchor_every=settings.audit.anchor_every,
         time_stamper=container.time_stamper,
     )
 
@@ -244,7 +244,7 @@ def _periodic_tasks(
             Relay(database, client),
             Sender(database, channels_of(container.settings)),
             upkeep(database),
-            Round(database, container.recorders, container.settings.ask_recorders_every),
+            Round(database, container.recorders, container.settings.recorders.ask_every),
         ]
         count = partial(database.run, Actor("system", "figures"), case_metrics.count)
         others.append(Periodic("figures", COUNT_EVERY, count))
@@ -281,12 +281,13 @@ async def _engine_answers(client: PyzeebeEngineClient) -> str | None:
     return None if await client.healthy() else "the engine does not answer"
 
 
-def _listen(settings: Settings, part: str) -> socket.socket:
-    host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+def _listen(settings: Settings, part: Literal["health", "portal"]) -> socket.socket:
+    given = settings.health if part == "health" else settings.portal
+    host, port = given.host, given.port
     try:
         return listen(host, port)
     except Fatal as error:
         raise Fatal(
             f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
-            f"process, or set {variable(f'{part}_port')} to a free port"
+            f"process, or set {variable(f'{part}.port')} to a free port"
         ) from error

@@ -89,4 +89,4 @@ class Sender:
 def channels_of(settings: Settings) -> dict[str, Send]:
     """How each channel of the settings sends."""
     known: dict[str, Callable[[Settings], Mailer | Webhook]] = {deliveries.MAIL: Mailer, deliveries.WEBHOOK: Webhook}
-    return {channel: known[channel](settings).send for channel in settings.notice_channels}
+    return {channel: known[channel](settings).send for channel in settings.notices.channels}

@@ -18,7 +18,7 @@ from services.domain.audit.checkpoint_publisher import LogHead
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.keys.log_key import LogKey
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, StoreDown, StoreLocked

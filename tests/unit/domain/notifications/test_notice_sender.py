@@ -21,9 +21,9 @@ from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
 from services.domain.notifications.dispatch import Parcel
 from services.runtime import metrics
-from services.runtime.notice_settings import MOST_SECONDS
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
+from services.runtime.settings.notices import MOST_SECONDS
 
 SOON = 4  # seconds: before the sender would look by itself
 
