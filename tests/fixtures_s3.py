@@ -10,7 +10,7 @@ import pytest
 from fixtures_absent import start_or_fail
 
 from services.bench.s3_server import S3Server, seaweedfs
-from services.runtime import stores as places
+from services.runtime.settings import stores as places
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
 

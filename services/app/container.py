@@ -27,7 +27,7 @@ from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, variable
-from services.runtime.stores import StoreSettings
+from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signer import Signer, trusted_signers
@@ -65,11 +65,11 @@ class Container:
     @cached_property
     def store(self) -> Store:
         """Opened when somebody first asks for it, as the two below: who never does needs no key to it."""
-        return self.given_store or _opened(self.settings.store, self.clock)
+        return self.given_store or _opened(self.settings.store_place, self.clock)
 
     @cached_property
     def replica_store(self) -> Store:
-        return self.given_replica or _opened(self.settings.replica, self.clock)
+        return self.given_replica or _opened(self.settings.replica_place, self.clock)
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
@@ -85,7 +85,7 @@ class Container:
     @cached_property
     def time_stamper(self) -> TimeStamper | None:
         """The authority that the settings name, or none."""
-        url, file = self.settings.time_stamp_url, self.settings.time_stamp_trusted_file
+        url, file = self.settings.time_stamp.url, self.settings.time_stamp.trusted_file
         return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
@@ -105,7 +105,7 @@ class Container:
     def for_portal(self) -> dict[str, object]:
         """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
         given = {**self._for_all, "store": self.store}
-        if self.settings.oidc_issuer is not None:
+        if self.settings.oidc.issuer is not None:
             given["provider"] = Provider(self.settings, self.database.real)
         if self.engine is not None:
             given["engine"] = self.engine
@@ -159,7 +159,7 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
     ``apart``: for a process that is one of several, which opens only the stores that its parts ask for.
     """
     if not apart:
-        _ = settings.store, settings.replica  # what is not set is told before anything is made
+        _ = settings.store_place, settings.replica_place  # what is not set is told before anything is made
     use_models(settings.models_dir)
     data_folder.prepare(settings.data_dir)
     container = Container(
@@ -175,7 +175,7 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
     return container
 
 
-def _opened(place: StoreSettings, clock: Clock) -> Store:
+def _opened(place: StorePlace, clock: Clock) -> Store:
     store = open_store(place, clock)
     store.ensure()
     return store

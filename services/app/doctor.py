@@ -26,7 +26,7 @@ from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
-from services.runtime.stores import StoreSettings
+from services.runtime.settings.stores import StorePlace
 from services.runtime.threads import run_in_thread
 from services.vault.keys.key_files import make_key_folder
 from services.vault.keys.signing_key import ROOT_FILE, ensure_signing_key
@@ -60,7 +60,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     for part, look in _looks(settings, portal):
         lines.append(await _line(part, look))
     database = _there(settings) and all(line.well for line in lines if line.part == "database")
-    lines.append(_use_period(await _max_use_days(settings) if database else settings.max_use_days))
+    lines.append(_use_period(await _max_use_days(settings) if database else settings.rules.max_use_days))
     if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines += await _recorders(settings)
@@ -103,10 +103,10 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
 
     async def store() -> str:
-        return await _store(settings.store)
+        return await _store(settings.store_place)
 
     async def replica() -> str:
-        return await _store(settings.replica)
+        return await _store(settings.replica_place)
 
     async def keys() -> str:
         if not portal:
@@ -133,7 +133,7 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
         ("sign-in", lambda: check_provider(settings)),
-        *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp_url is not None else []),
+        *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
 
 
@@ -154,18 +154,18 @@ def _belongs_offline(settings: Settings) -> str:
 
 
 async def _time_stamps(settings: Settings) -> str:
-    stamper = HttpTimeStamper(str(settings.time_stamp_url), read_trusted(settings.time_stamp_trusted_file))
+    stamper = HttpTimeStamper(str(settings.time_stamp.url), read_trusted(settings.time_stamp.trusted_file))
     try:
         await run_in_thread(stamper.check)
     except NotGranted as error:
-        name = variable("time_stamp_url")
-        raise Fatal(f"no time stamp from {settings.time_stamp_url}: {error}; correct {name}, or reach it") from error
-    return f"{settings.time_stamp_url} stamps what is sealed"
+        name = variable("time_stamp.url")
+        raise Fatal(f"no time stamp from {settings.time_stamp.url}: {error}; correct {name}, or reach it") from error
+    return f"{settings.time_stamp.url} stamps what is sealed"
 
 
 def _use_period(days: int | None) -> Line:
     if days is None:
-        name = variable("max_use_days")
+        name = variable("rules.max_use_days")
         return Line(
             "use period",
             False,
@@ -200,7 +200,7 @@ async def _database(settings: Settings) -> str:
         database.close()
 
 
-async def _store(place: StoreSettings) -> str:
+async def _store(place: StorePlace) -> str:
     store = open_store(place)
     await run_in_thread(store.ensure)
     return store.describe()
@@ -213,7 +213,7 @@ async def _engine(settings: Settings) -> str:
     try:
         topology = await PyzeebeEngineClient(channel, call_seconds=5).topology()
     except Retryable as error:
-        name = variable("engine_port" if settings.embedded else "zeebe_address")
+        name = variable("engine.port" if settings.embedded else "zeebe_address")
         raise Fatal(f"{error}: see that the engine runs at {settings.gateway_address}, or correct {name}") from error
     finally:
         await channel.close()
@@ -225,7 +225,7 @@ async def _engine(settings: Settings) -> str:
 def _in_use(settings: Settings) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex((settings.engine_host, settings.engine_port)) == 0
+        return probe.connect_ex((settings.engine.host, settings.engine.port)) == 0
 
 
 async def _recorders(settings: Settings) -> list[Line]:

@@ -21,7 +21,7 @@ def sources_of(container: Container, identity: Path | None = None) -> Sources:
                 f"no package was made | {path} | it is not on this machine, and a package is signed with it | run this "
                 "where the keys are; the first start of footage-desk run, or of portal and workers, makes them"
             )
-    key = log_key.ensure_log_key(log, container.settings.log_origin)
+    key = log_key.ensure_log_key(log, container.settings.audit.origin)
     return Sources(
         database=container.database,
         store=container.store,

@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import anyio
 
 from services.app.container import Container, models
 from services.database.unit_of_work import Actor, Database
-from services.domain.applications.upkeep import keep_tending
+from services.domain.applications.upkeep import upkeep
 from services.domain.audit.checkpoint_publisher import LogHead
-from services.domain.cameras.recorder_monitor import keep_asking
+from services.domain.cameras.recorder_monitor import Round
 from services.domain.cases import metrics as case_metrics
-from services.domain.notifications.channels.sender import keep_sending
+from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.process.relay import Relay
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
@@ -31,6 +32,7 @@ from services.runtime.http import address_of, listen, serve
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
+from services.runtime.periodic import Periodic
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER as LOG_FOLDER
@@ -67,7 +69,7 @@ async def engine_of(
     if given is None and not settings.embedded:
         yield settings.gateway_address
         return
-    kept = timedelta(days=settings.engine_records_days)
+    kept = timedelta(days=settings.engine.records_days)
     server = given or EngineServer(
         settings.data_dir / "engine", container.clock, settings.gateway_address, retention=kept
     )
@@ -80,7 +82,7 @@ async def engine_of(
         cause = str(error).partition(";")[0]
         raise Fatal(
             f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
-            f"or set {variable('engine_port')} to a free port"
+            f"or set {variable('engine.port')} to a free port"
         ) from error
     container.on_turn.append(server.on_clock_changed)
     container.engine = server.inspector
@@ -103,6 +105,14 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
                 raise
             log.warning("the engine is not there yet", cause=str(error))
             await asyncio.sleep(1)
+
+
+class PeriodicTask(Protocol):
+    """What takes turns beside the work until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+    def wake(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -160,19 +170,8 @@ async def run(
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
-                if log_head is not None:
-                    group.start_soon(log_head.run, container.on_turn)
-                if parts.relay:
-                    relay = Relay(container.database, client)
-                    container.on_turn.append(relay.wake)
-                    group.start_soon(relay.run)
-                    group.start_soon(_keep_counting, container.database)
-                    group.start_soon(keep_sending, container.database, settings, container.on_turn)
-                    group.start_soon(keep_tending, container.database, container.on_turn)
-                    every = settings.ask_recorders_every
-                    group.start_soon(keep_asking, container.database, container.recorders, every, container.on_turn)
-                if parts.sweeper:
-                    group.start_soon(_keep_sweeping, container)
+                for task in _periodic_tasks(container, parts, client, log_head):
+                    group.start_soon(task.run)
                 group.start_soon(_work, runner, bool(parts.workers))
                 if ready is not None:
                     await ready(
@@ -205,42 +204,55 @@ async def run_until_signalled(container: Container, parts: Parts, ready: Ready |
 
 
 async def sweep(container: Container, *, all_open: bool) -> None:
-    """Remove what dead uploads left; a store that is away is tried again at the next turn."""
+    """Remove what dead uploads left; a store that is away is tried again by the periodic task."""
     try:
-        swept = await sweep_abandoned(
-            container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
-        )
-        if swept:
-            log.info("swept what dead uploads had left", keys=swept)
+        await _sweep(container, all_open=all_open)
     except Retryable as error:
         log.warning("could not sweep", cause=str(error))
 
 
+async def _sweep(container: Container, *, all_open: bool) -> None:
+    swept = await sweep_abandoned(
+        container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
+    )
+    if swept:
+        log.info("swept what dead uploads had left", keys=swept)
+
+
 def _log_head(container: Container) -> LogHead:
     settings = container.settings
-    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.log_origin)
+    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.audit.origin)
     return LogHead(
         container.database,
         key,
         container.store,
-        every=settings.checkpoint_every,
-        anchor_every=settings.anchor_every,
+        every=settings.audit.checkpoint_every,
+        anchor_every=settings.audit.anchor_every,
         time_stamper=container.time_stamper,
     )
 
 
-async def _keep_sweeping(container: Container) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_EVERY.total_seconds())
-        await sweep(container, all_open=False)
-
-
-async def _keep_counting(database: Database) -> None:
-    """Show the business in the metrics; a register that is away shows in its own check."""
-    while True:
-        with suppress(Retryable):
-            await database.run(Actor("system", "figures"), case_metrics.count)
-        await asyncio.sleep(COUNT_EVERY.total_seconds())
+def _periodic_tasks(
+    container: Container, parts: Parts, client: PyzeebeEngineClient, log_head: LogHead | None
+) -> list[PeriodicTask]:
+    """List what these parts do every so often; what goes by the clock is woken when it is turned."""
+    database = container.database
+    by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
+    others: list[PeriodicTask] = []
+    if parts.relay:
+        by_clock += [
+            Relay(database, client),
+            Sender(database, channels_of(container.settings)),
+            upkeep(database),
+            Round(database, container.recorders, container.settings.recorders.ask_every),
+        ]
+        count = partial(database.run, Actor("system", "figures"), case_metrics.count)
+        others.append(Periodic("figures", COUNT_EVERY, count))
+    if parts.sweeper:
+        # The first sweep was before the workers began.
+        others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
+    container.on_turn.extend(task.wake for task in by_clock)
+    return by_clock + others
 
 
 async def _work(runner: JobRunner, has_work: bool) -> None:
@@ -269,12 +281,13 @@ async def _engine_answers(client: PyzeebeEngineClient) -> str | None:
     return None if await client.healthy() else "the engine does not answer"
 
 
-def _listen(settings: Settings, part: str) -> socket.socket:
-    host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+def _listen(settings: Settings, part: Literal["health", "portal"]) -> socket.socket:
+    given = settings.health if part == "health" else settings.portal
+    host, port = given.host, given.port
     try:
         return listen(host, port)
     except Fatal as error:
         raise Fatal(
             f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
-            f"process, or set {variable(f'{part}_port')} to a free port"
+            f"process, or set {variable(f'{part}.port')} to a free port"
         ) from error

@@ -38,9 +38,9 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     app.add_middleware(Bounds)
     app.add_middleware(SecurityHeaders)
     settings = dependencies.get("settings")
-    if isinstance(settings, Settings) and settings.trusted_proxies:
+    if isinstance(settings, Settings) and settings.portal.trusted_proxies:
         # Sign-ins are counted by address: without a proxy that we know, nobody else says where a call comes from.
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.portal.trusted_proxies)
     for router in (*routers_of("api"), *routers):
         app.include_router(router)
     for router in routers_of("pages"):

@@ -29,7 +29,10 @@ class Premises:
         Raises SettingsError, Fatal or Retryable with a sentence.
         """
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-        stores = {"store": open_store(settings.store, clock), "replica": open_store(settings.replica, clock)}
+        stores = {
+            "store": open_store(settings.store_place, clock),
+            "replica": open_store(settings.replica_place, clock),
+        }
         if not only_to_look:
             for store in stores.values():
                 store.ensure()

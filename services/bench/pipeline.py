@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.bench.camera import SECONDS
-from services.runtime import stores as places
+from services.runtime.settings import stores as places
 
 _FRAGMENTED = "-c copy -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 pipe:1"
 
@@ -31,7 +31,7 @@ class Pipeline:
 
 
 def sealing(
-    address: str, recipients: Sequence[str], place: places.StoreSettings, target: str, *, ca_file: Path | None
+    address: str, recipients: Sequence[str], place: places.StorePlace, target: str, *, ca_file: Path | None
 ) -> Pipeline:
     """From the recorder to the store; ``target`` is ``bucket/key`` or a file."""
     fetch = "curl -sS --fail" + (f" --cacert {_quoted(ca_file)}" if ca_file else "") + f" {shlex.quote(address)}"
@@ -39,7 +39,7 @@ def sealing(
 
 
 def issuing(
-    master: str, identity: Path, recipients: Sequence[str], place: places.StoreSettings, target: str, *, seconds: float
+    master: str, identity: Path, recipients: Sequence[str], place: places.StorePlace, target: str, *, seconds: float
 ) -> Pipeline:
     """From a master to a copy without its first and last half segment; ``seconds`` is how long the master plays."""
     whole = f"cat {shlex.quote(master)}"
@@ -51,9 +51,7 @@ def issuing(
     return replace(piped, line=piped.line.removeprefix(_STRICT))
 
 
-def _piped(
-    first: list[str], recipients: Sequence[str], place: places.StoreSettings, target: str, begins: str
-) -> Pipeline:
+def _piped(first: list[str], recipients: Sequence[str], place: places.StorePlace, target: str, begins: str) -> Pipeline:
     wrap = "age " + " ".join(f"-r {shlex.quote(recipient)}" for recipient in recipients)
     tools = {command.split()[0] for command in first} | {"ffmpeg", "age", "bash", "tee", "sha256sum"}
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from services.runtime import stores as places
+from services.runtime.settings import stores as places
 
 START_SECONDS = 60
 

@@ -21,8 +21,8 @@ from services.bench.footage import encode
 from services.bench.memory import Peak, processor_seconds
 from services.bench.s3_server import S3Server, program, seaweedfs
 from services.bench.seal_process import BUCKET, Task, store_to_json
-from services.runtime import stores as places
 from services.runtime.errors import Fatal
+from services.runtime.settings import stores as places
 from services.vault.age import generate_identity
 from services.vault.sealing import Sealed
 from services.vault.store.opening import open_store
@@ -48,7 +48,7 @@ class Scene:
     """What every run needs: the recorder's address, its footage, and a store whose buckets are made."""
 
     folder: Path
-    place: places.StoreSettings
+    place: places.StorePlace
     address: str
     certificate: Path | None
     segments: int
@@ -70,7 +70,7 @@ def measure(
     runs: int,
     store: str,
     tls: bool,
-    settings: places.StoreSettings | None,
+    settings: places.StorePlace | None,
 ) -> dict[str, Any]:
     """Seal or issue (``what``) so much footage ``at_once`` times at the same time; the store is left as it was.
 
@@ -240,7 +240,7 @@ def _measured(
 
 @contextmanager
 def _scene(
-    folder: Path, store: str, settings: places.StoreSettings | None, *, size: int, megabits: float, tls: bool
+    folder: Path, store: str, settings: places.StorePlace | None, *, size: int, megabits: float, tls: bool
 ) -> Iterator[Scene]:
     certificate = certify(folder / "certificate.pem") if tls else None
     segment = folder / "segment.mp4"

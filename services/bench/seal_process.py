@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from services.bench.camera import CHANNEL, SECONDS, span_of
 from services.recorders.http_client import HttpClient
 from services.recorders.protocol import Segment
-from services.runtime import stores as places
 from services.runtime.addresses import Guard
+from services.runtime.settings import stores as places
 from services.runtime.spans import Span
 from services.vault.age import X25519Identity
 from services.vault.sealing import MasterSource, Sealed, issue, seal
@@ -48,7 +48,7 @@ class Task:
     identity: str = ""  # that opens it
 
 
-def store_to_json(place: places.StoreSettings) -> dict[str, str]:
+def store_to_json(place: places.StorePlace) -> dict[str, str]:
     """A store as a task holds it: nothing of it stands on a command line."""
     if isinstance(place, places.FolderStore):
         return {"folder": str(place.path), "prefix": place.prefix}
@@ -63,7 +63,7 @@ def store_to_json(place: places.StoreSettings) -> dict[str, str]:
     }
 
 
-def store_from_json(told: dict[str, str]) -> places.StoreSettings:
+def store_from_json(told: dict[str, str]) -> places.StorePlace:
     """The reverse of ``store_to_json``."""
     if "folder" in told:
         return places.FolderStore(Path(told["folder"]), told["prefix"])

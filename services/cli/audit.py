@@ -141,7 +141,7 @@ def _heads(
     else:
         try:
             clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-            signed_heads.of_store(connection, open_store(settings.store, clock), keys, found)
+            signed_heads.of_store(connection, open_store(settings.store_place, clock), keys, found)
         except (Retryable, Fatal, SettingsError) as error:
             say(f"The store could not be looked at: {error}")
     for path in known:
@@ -169,7 +169,7 @@ def _tell(trail: Trail, found: Heads, say: Say) -> bool:
 
 def _sign(settings: Settings) -> str:
     """The note of the newest checkpoint, which is signed now where the trail has grown."""
-    key = ensure_log_key(settings.keys / FOLDER, settings.log_origin)
+    key = ensure_log_key(settings.keys / FOLDER, settings.audit.origin)
     signed = _act(settings, checkpoints.sign, key.known, key.sign)
     newest = signed or _act(settings, checkpoints.newest)
     if newest is None:

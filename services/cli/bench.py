@@ -66,7 +66,7 @@ def commands(
             runs: Runs = 3,
         ) -> None:
             with sentences(), _folder(folder) as place:
-                known = settings().store if store is Target.settings else None
+                known = settings().store_place if store is Target.settings else None
                 tell(
                     sealing.measure(
                         place,

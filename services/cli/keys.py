@@ -43,7 +43,7 @@ def commands(
         with sentences():
             ensure_keys(loaded.keys / VAULT)
             ensure_signing_key(loaded.keys / SEAL, loaded.organisation, datetime.now(UTC))
-            ensure_log_key(loaded.keys / LOG, loaded.log_origin)
+            ensure_log_key(loaded.keys / LOG, loaded.audit.origin)
             _list(loaded, say)
 
     @app.command("list")
@@ -83,7 +83,7 @@ def commands(
         """A new key of the audit trail, whose name stays. What the old one has signed is checked as before."""
         loaded = settings()
         with sentences(), _books(loaded) as database:
-            before, after = rotate_log(loaded.keys / LOG, loaded.log_origin)
+            before, after = rotate_log(loaded.keys / LOG, loaded.audit.origin)
             database.run_now(ACTOR, key_events.rotated, LOG, before.fingerprint, after.fingerprint)
             say(f"The audit trail's head is signed by {after.fingerprint} from the portal's next start on.")
 

@@ -62,7 +62,7 @@ def run(
 ) -> None:
     """Run everything in this process: engine, workers, portal. Ctrl-C or SIGTERM ends it, and nothing is lost.
 
-    What it writes is under FOOTAGE_DESK_DATA_DIR (var); it listens on FOOTAGE_DESK_PORTAL_PORT (8080).
+    What it writes is under FOOTAGE_DESK_DATA_DIR (var); it listens on FOOTAGE_DESK_PORTAL__PORT (8080).
     """
     loaded = _settings(quiet=True, **(organisation.settings() if demo else {}))
     _say(f"Opening books, keys and footage store in {loaded.data_dir}/ …")
@@ -219,9 +219,9 @@ def _settings(*, quiet: bool = False, **overrides: Any) -> Settings:
         loaded = Settings.load(**overrides)
     except SettingsError as error:
         _leave(str(error), 2)
-    at_terminal = loaded.log_format != "json" and sys.stderr.isatty()
-    chosen = "log_level" in loaded.model_fields_set
-    configure_logs("warning" if quiet and at_terminal and not chosen else loaded.log_level, loaded.log_format)
+    at_terminal = loaded.log.format != "json" and sys.stderr.isatty()
+    chosen = loaded.is_given("log.level")
+    configure_logs("warning" if quiet and at_terminal and not chosen else loaded.log.level, loaded.log.format)
     for sentence in unknown_variables():
         complaints.print(sentence, soft_wrap=True)
     return loaded

@@ -106,7 +106,7 @@ NAME = "示例制造有限公司"
 def settings() -> dict[str, Any]:
     """What a demo sets where the environment does not: its own clock, and the use period that has no default (T3)."""
     chosen: dict[str, Any] = {"demo": True}
-    for name, value in (("max_use_days", MAX_USE_DAYS), ("organisation", NAME)):
+    for name, value in (("rules.max_use_days", MAX_USE_DAYS), ("organisation", NAME)):
         if not os.environ.get(variable(name)):
             chosen[name] = value
     return chosen

@@ -46,10 +46,10 @@ ALONE = dict.fromkeys(
         "database_url",
         "keys_dir",
         "zeebe_address",
-        "store_folder",
-        "store_endpoint",
-        "replica_folder",
-        "replica_endpoint",
+        "store.folder",
+        "store.endpoint",
+        "replica.folder",
+        "replica.endpoint",
     )
 )
 
@@ -90,10 +90,10 @@ async def demonstrate(data: Path, console: Console) -> int:
             **organisation.settings(),
             **ALONE,
             data_dir=data / HOUSE,
-            portal_port=0,
-            engine_port=0,
-            health_port=0,
-            poll_seconds=2,
+            portal={"port": 0},
+            engine={"port": 0},
+            health={"port": 0},
+            workers={"workers.poll_seconds": 2},
         )
         console.print("[bold]Footage Desk · 录像调取台[/]: one application, from the form to the archive.")
         console.print("Every decision is signed with the password over the form's hash.\n")

@@ -113,6 +113,18 @@ REGISTER_FAILURES = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+PERIODIC_LAST_RUN = Gauge(
+    "footage_desk_periodic_last_run_timestamp_seconds",
+    "When a periodic task last ran to its end; until it has, when the process began",
+    ["task"],
+    registry=REGISTRY,
+)
+PERIODIC_EVERY = Gauge(
+    "footage_desk_periodic_every_seconds", "Seconds between two runs of a periodic task", ["task"], registry=REGISTRY
+)
+PERIODIC_FAILURES = Counter(
+    "footage_desk_periodic_failures", "Runs of a periodic task that failed", ["task"], registry=REGISTRY
+)
 
 BOOKS_COUNTED = Gauge(
     "footage_desk_books_counted_timestamp_seconds", "When the books were last counted", registry=BOOKS
@@ -200,6 +212,13 @@ def expect_notices(channel: str) -> None:
     """Show a channel's notices from the start."""
     for outcome in NOTICE_OUTCOMES:
         NOTICES.labels(channel, outcome)
+
+
+def expect_periodic(task: str, every: float) -> None:
+    """Show everything about a task that runs every ``every`` seconds from the start."""
+    PERIODIC_EVERY.labels(task).set(every)
+    PERIODIC_LAST_RUN.labels(task).set_to_current_time()
+    PERIODIC_FAILURES.labels(task)
 
 
 def exposition() -> bytes:

@@ -21,7 +21,7 @@ from services.vault.store.protocol import Store
 def is_https(request: Request) -> bool:
     """Whether people reach the portal by https; what the public address says, not what a proxy forwards."""
     settings = request.app.state.dependencies.get("settings")
-    return isinstance(settings, Settings) and settings.portal_url.startswith("https://")
+    return isinstance(settings, Settings) and settings.portal.url.startswith("https://")
 
 
 class OpenRecorder(Protocol):

@@ -62,7 +62,7 @@ def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Cal
     with served(app) as address:
         # browsers give no passkeys at a bare address
         origin = f"http://localhost:{urlsplit(address).port}"
-        app.state.dependencies["settings"] = Settings(data_dir=tmp_path, public_url=origin)
+        app.state.dependencies["settings"] = Settings.load(data_dir=tmp_path, portal={"public_url": origin})
         context = browser.new_context(base_url=origin, viewport={"width": 1100, "height": 1000}, locale="zh-CN")
 
         def opened(login: str) -> Page:

@@ -48,11 +48,8 @@ def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with served(later) as address, real_provider(address) as issuer:
         settings = Settings.load(
             data_dir=tmp_path_factory.mktemp("data"),
-            public_url=address,
-            oidc_issuer=issuer,
-            oidc_client_id=CLIENT,
-            oidc_client_secret=SECRET,
-            oidc_name="统一身份认证",
+            portal={"public_url": address},
+            oidc={"issuer": issuer, "client_id": CLIENT, "client_secret": SECRET, "name": "统一身份认证"},
             allowed_networks=NETWORKS,
         )
         provider = Provider(settings, desk.database.real)
@@ -62,7 +59,7 @@ def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def page(settings: Settings, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(base_url=settings.portal_url, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(base_url=settings.portal.url, viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
 
@@ -83,27 +80,27 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []
     picture(page, "sign-in-provider")
     page.get_by_role("link", name="使用统一身份认证登录").click()
-    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")
+    page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")
     at_the_provider(page, "drafter")
     page.wait_for_url("**/account")
     bound = desk.the(Identity, person_id="drafter")
-    assert (bound.person_id, bound.issuer, bound.subject) == ("drafter", settings.oidc_issuer, "subject-of-drafter")
+    assert (bound.person_id, bound.issuer, bound.subject) == ("drafter", settings.oidc.issuer, "subject-of-drafter")
 
     page.get_by_role("button", name="退出").click()
-    page.wait_for_url(f"{settings.oidc_issuer}/session/end?*")
+    page.wait_for_url(f"{settings.oidc.issuer}/session/end?*")
     page.get_by_role("button", name="Yes, sign me out").click()
     page.wait_for_url("**/sign-in")
 
     page.get_by_role("link", name="使用统一身份认证登录").click()
-    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")  # it asks anew
+    page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")  # it asks anew
     at_the_provider(page, "stranger")
     page.wait_for_url("**/sign-in/provider/answer?*")
     expect(page.get_by_role("alert")).to_contain_text("没有您可用的账户")
     picture(page, "sign-in-provider-refused")
     page.get_by_role("link", name="使用统一身份认证登录").click()
-    page.wait_for_url(f"{settings.oidc_issuer}/interaction/*")  # or nobody else could come in
+    page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")  # or nobody else could come in
     at_the_provider(page, "drafter")
-    page.wait_for_url(f"{settings.portal_url}/")
+    page.wait_for_url(f"{settings.portal.url}/")
 
 
 def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings: Settings, page: Page) -> None:
@@ -111,8 +108,8 @@ def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings
     at_the_provider(page, "keeper")
     page.wait_for_url("**/account")
     assert page.context.browser is not None
-    context = page.context.browser.new_context(base_url=settings.portal_url, locale="en")
-    context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": settings.portal_url}])
+    context = page.context.browser.new_context(base_url=settings.portal.url, locale="en")
+    context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": settings.portal.url}])
     assert context.request.post("/api/sign-in", data={"login": "admin", "password": PASSWORD}).ok
     admin = context.new_page()
     admin.goto("/admin/people/keeper")

@@ -11,7 +11,7 @@ import pytest
 from chart_render import CHART, ROOT, SETS, parts, rendered
 
 from services.runtime.jobs.worker import discover
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import Settings, all_settings, variable
 from services.vault.keys.log_key import ensure_log_key
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signing_key import ensure_signing_key
@@ -115,7 +115,7 @@ def test_every_pod_is_restricted(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_variable_is_a_setting_and_stands_there_once(name: str) -> None:
-    known = {variable(setting) for setting in Settings.model_fields} | {"PGPASSWORD", "POD_NAME"}
+    known = {variable(path) for path in all_settings()} | {"PGPASSWORD", "POD_NAME"}
     for part in parts(name).values():
         names = [entry["name"] for entry in part.environment]
         assert len(names) == len(set(names)), part.name
@@ -139,14 +139,14 @@ def test_what_a_part_is_told_makes_settings(name: str, monkeypatch: pytest.Monke
             settings = Settings.load()
         assert settings.data_dir == Path("/var/lib/footage-desk")
         if part.kind == "Deployment":
-            assert settings.health_host == "0.0.0.0"
+            assert settings.health.host == "0.0.0.0"
             assert settings.database.startswith("postgresql+psycopg://footage_desk@postgres")
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_pod_ends_later_than_its_jobs(name: str) -> None:
     for part in parts(name).values():
-        drain = [entry["value"] for entry in part.environment if entry["name"] == "FOOTAGE_DESK_DRAIN_SECONDS"]
+        drain = [entry["value"] for entry in part.environment if entry["name"] == "FOOTAGE_DESK_WORKERS__DRAIN_SECONDS"]
         if drain:
             assert part.pod["terminationGracePeriodSeconds"] >= int(drain[0]) + 10
 

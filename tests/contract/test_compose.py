@@ -13,7 +13,7 @@ import yaml
 from image_layout import DOCKERFILE, variables
 
 from services.runtime.places import ROOT
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import Settings, all_settings, variable
 from services.vault.keys.signer import trusted_signers
 from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import recipients_in
@@ -56,7 +56,7 @@ def test_each_part_is_given_its_secrets_and_no_other() -> None:
     for name in (*WORKERS, "portal"):
         given, needed = set(SERVICES[name]["environment"]), needs(name)
         for group in ("store", "replica"):
-            assert (f"FOOTAGE_DESK_{group.upper()}_SECRET_KEY" in given) == (group in needed), name
+            assert (f"FOOTAGE_DESK_{group.upper()}__SECRET_KEY" in given) == (group in needed), name
         mounted = volumes(name) if "volumes" in SERVICES[name] else {}
         assert (mounted.get("/keys/vault") == "vault-keys") == ("vaultKey" in needed), name
         assert ("/keys/vault" in mounted) == ("recipients" in needed), name
@@ -78,7 +78,7 @@ def test_every_part_is_confined() -> None:
 
 
 def test_every_variable_of_a_part_is_a_setting() -> None:
-    known = {variable(name) for name in Settings.model_fields} | {"PGPASSWORD"}
+    known = {variable(path) for path in all_settings()} | {"PGPASSWORD"}
     for one in OURS.values():
         assert set(one.get("environment", {})) <= known
 
@@ -120,11 +120,11 @@ def test_prometheus_finds_everything_that_goes_on_running() -> None:
 
     assert found == {"footage-desk-portal": {"portal"}, "footage-desk-workers": set(WORKERS)}
     assert {name for name, one in OURS.items() if one["restart"] == "unless-stopped"} == {"portal", *WORKERS}
-    port = Settings.model_fields["health_port"].default
+    port = Settings().health.port
     assert {how["port"] for how in by_name.values()} == {port}
-    assert not any("FOOTAGE_DESK_HEALTH_PORT" in one.get("environment", {}) for one in OURS.values())
-    assert f"EXPOSE {Settings.model_fields['portal_port'].default} {port}\n" in DOCKERFILE
-    assert variables()["FOOTAGE_DESK_HEALTH_HOST"] == "0.0.0.0"
+    assert not any("FOOTAGE_DESK_HEALTH__PORT" in one.get("environment", {}) for one in OURS.values())
+    assert f"EXPOSE {Settings().portal.port} {port}\n" in DOCKERFILE
+    assert variables()["FOOTAGE_DESK_HEALTH__HOST"] == "0.0.0.0"
     assert (camunda["metrics_path"], camunda["static_configs"]) == (
         "/actuator/prometheus",
         [{"targets": ["camunda:9600"]}],

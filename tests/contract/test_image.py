@@ -122,7 +122,7 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
         fetched = {file: httpx.get(f"{portal}/static/{file}", timeout=30).status_code for file in files}
         health = one.printed(r"metrics are at (http://\S+)\n")
         [check] = re.findall(r'CMD \["python", "-c", "(.+)"\]', DOCKERFILE)
-        port = {"FOOTAGE_DESK_HEALTH_PORT": health.rpartition(":")[2]}
+        port = {"FOOTAGE_DESK_HEALTH__PORT": health.rpartition(":")[2]}
         healthy = subprocess.run([sys.executable, "-c", check], env=env | port, check=False).returncode
         assert one.end() == 0
 

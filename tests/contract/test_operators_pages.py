@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from services.cli import main as cli_main
 from services.runtime import metrics
 from services.runtime.places import ROOT
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import all_settings, variable
 
 DOCS = ROOT / "docs"
 PAGES = [DOCS / name for name in ("operations.md", "capacity.md", "camunda.md") if (DOCS / name).exists()]
@@ -111,7 +111,7 @@ def test_what_an_operator_needs_is_said() -> None:
 
 @every_page
 def test_every_setting_is_there(path: Path) -> None:
-    settings = {variable(name) for name in Settings.model_fields}
+    settings = {variable(path) for path in all_settings()}
 
     assert set(re.findall(r"\b(?:FOOTAGE_DESK|CAMUNDA|ZEEBE)_\w+", text(path))) <= settings
 
@@ -181,13 +181,13 @@ def test_the_table_of_secrets_is_the_charts() -> None:
 
 def test_the_drain_is_shorter_than_every_grace() -> None:
     page = text(DOCS / "operations.md")
-    drain = int(re.findall(r"^FOOTAGE_DESK_DRAIN_SECONDS=(\d+)$", page, re.MULTILINE)[0])
+    drain = int(re.findall(r"^FOOTAGE_DESK_WORKERS__DRAIN_SECONDS=(\d+)$", page, re.MULTILINE)[0])
 
     assert int(re.findall(r"^TimeoutStopSec=(\d+)$", page, re.MULTILINE)[0]) >= drain + 20
     for name, one in COMPOSE.items():
         if name == "portal" or name.startswith("worker-"):
             waits = int(one["stop_grace_period"].removesuffix("s"))
-            assert f"waits {waits} s for {one['environment']['FOOTAGE_DESK_DRAIN_SECONDS']}" in page
+            assert f"waits {waits} s for {one['environment']['FOOTAGE_DESK_WORKERS__DRAIN_SECONDS']}" in page
 
 
 def test_every_page_is_reached_from_the_readme() -> None:

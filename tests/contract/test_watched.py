@@ -24,7 +24,7 @@ from services.runtime import metrics
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import all_settings, variable
 
 PROMETHEUS, GRAFANA, RUNBOOKS = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana", ROOT / "docs" / "runbooks"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
@@ -266,7 +266,7 @@ def test_every_kind_of_failure_names_a_page_that_is_there() -> None:
 @pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 def test_a_page_names_only_settings_paths_and_pages_that_exist(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
-    settings = {variable(name) for name in Settings.model_fields}
+    settings = {variable(path) for path in all_settings()}
     routes = {re.sub(r"\{\w+\}", "", route.partition(" ")[2]) for route in page_rules.PAGES}
 
     mentioned = {name for name in re.findall(r"\b(?:FOOTAGE_DESK|CAMUNDA|ZEEBE)_\w+", page) if not name.endswith("_")}

@@ -27,7 +27,7 @@ from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.jobs.worker import discover
 from services.runtime.rules import Rules
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, variable
 from services.vault.store.opening import open_store
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
@@ -62,12 +62,14 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
             data_dir=tmp_path / "var",
             zeebe_address=engine.printed(r"listens on (\S+)\.\n"),
             database_url=url,
-            max_use_days=30,
-            recorder_roots=tmp_path / "recordings",
-            store_prefix=f"apart-{name}",
-            replica_prefix=f"replica-{name}",
-            poll_seconds=2,
-            second_factor="nobody",
+            **{
+                "rules.max_use_days": 30,
+                "recorders.roots": tmp_path / "recordings",
+                "store.prefix": f"apart-{name}",
+                "replica.prefix": f"replica-{name}",
+                "workers.poll_seconds": 2,
+                "portal.second_factor": "nobody",
+            },
             **_s3(s3_server.place(""), "store"),
             **_s3(s3_server.place(""), "replica"),
         )
@@ -121,7 +123,7 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_fetch_hands_it_to_ano
     passwords = {account.login: account.password for account in organisation.accounts()}
     assert apart.processes.pop("retrieving").end() == 0
     # What is not handed back would come again after ten minutes.
-    slow = apart.env | {"FOOTAGE_DESK_JOB_TIMEOUT": "PT10M", "FOOTAGE_DESK_DRAIN_SECONDS": "0.5"}
+    slow = apart.env | {"FOOTAGE_DESK_WORKERS__JOB_TIMEOUT": "PT10M", "FOOTAGE_DESK_WORKERS__DRAIN_SECONDS": "0.5"}
     async with People(apart.portal, passwords) as people:
         case = Case(people, lambda *_: None)
         await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
@@ -136,7 +138,7 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_fetch_hands_it_to_ano
 
     masters, open_attempts, wanted = _register(apart.env["FOOTAGE_DESK_DATABASE_URL"], _what_was_uploaded)
     assert (masters, open_attempts) == (2, 0)
-    store = open_store(Settings.load(**_place(apart.env)).store)
+    store = open_store(Settings.load(**_place(apart.env)).store_place)
     assert {key for key in store.list_keys("masters") if not key.endswith(".label.json")} == wanted
     jobs = [job for job in _jobs(apart.root / "records.jsonl") if job["value"]["type"] == "retrieve-footage"]
     assert [job["intent"] for job in jobs].count("FAILED") == 2  # that is how a job is handed back
@@ -174,8 +176,8 @@ def _jobs(records: Path) -> list[dict[str, Any]]:
 
 
 def _place(env: dict[str, str]) -> dict[str, Any]:
-    names = ("store_endpoint", "store_access_key", "store_secret_key", "store_secure", "store_prefix")
-    return {name: env[f"FOOTAGE_DESK_{name.upper()}"] for name in names}
+    names = ("store.endpoint", "store.access_key", "store.secret_key", "store.secure", "store.prefix")
+    return {name: env[variable(name)] for name in names}
 
 
 def _register(url: str, act: Callable[[UnitOfWork], Any]) -> Any:
@@ -189,10 +191,10 @@ def _register(url: str, act: Callable[[UnitOfWork], Any]) -> Any:
 def _s3(place: Any, group: str) -> dict[str, object]:
     secret: SecretStr = place.secret_key
     return {
-        f"{group}_endpoint": place.endpoint,
-        f"{group}_access_key": place.access_key,
-        f"{group}_secret_key": secret.get_secret_value(),
-        f"{group}_secure": "false",
+        f"{group}.endpoint": place.endpoint,
+        f"{group}.access_key": place.access_key,
+        f"{group}.secret_key": secret.get_secret_value(),
+        f"{group}.secure": "false",
     }
 
 

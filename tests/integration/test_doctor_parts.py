@@ -25,7 +25,7 @@ NOBODY = "127.0.0.1:1"
 
 def settings(root: Path, **more: Any) -> Settings:
     return Settings.load(
-        **{"data_dir": root, "max_use_days": 30, "engine_port": 1, "recorder_roots": str(root), **more}
+        **{"data_dir": root, "rules.max_use_days": 30, "engine.port": 1, "recorders.roots": str(root), **more}
     )
 
 
@@ -66,21 +66,21 @@ async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate
 
 
 async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
-    said = await sentence("use period", settings(tmp_path, max_use_days=None))
-    assert "FOOTAGE_DESK_MAX_USE_DAYS is not set" in said
+    said = await sentence("use period", settings(tmp_path, **{"rules.max_use_days": None}))
+    assert "FOOTAGE_DESK_RULES__MAX_USE_DAYS is not set" in said
 
 
 async def test_a_variable_that_is_no_setting_gets_the_name_that_was_meant(tmp_path: Path) -> None:
     unknown = unknown_variables({"FOOTAGE_DESK_PORTAL_PROT": "1"})
     [line] = [line for line in await app_doctor.examine(settings(tmp_path), unknown) if line.part == "settings"]
     assert not line.well
-    assert "did you mean FOOTAGE_DESK_PORTAL_PORT" in line.sentence
+    assert "did you mean FOOTAGE_DESK_PORTAL__PORT" in line.sentence
 
 
 async def test_a_store_that_is_down(tmp_path: Path) -> None:
-    replica = {"replica_folder": tmp_path / "replica"}
-    keys = {"store_access_key": "key", "store_secret_key": "secret"}
-    said = await sentence("store", settings(tmp_path, store_endpoint=NOBODY, store_secure=False, **keys, **replica))
+    replica = {"replica.folder": tmp_path / "replica"}
+    keys = {"store.access_key": "key", "store.secret_key": "secret"}
+    said = await sentence("store", settings(tmp_path, store={"endpoint": NOBODY, "secure": False}, **keys, **replica))
     assert NOBODY in said
     assert "see that it runs" in said
 
@@ -93,12 +93,14 @@ async def test_a_bucket_without_object_lock(tmp_path: Path, s3_server: Any, key:
         "store",
         settings(
             tmp_path,
-            store_endpoint=s3_server.endpoint,
-            store_access_key=s3_server.access_key,
-            store_secret_key=s3_server.secret_key,
-            store_secure=False,
-            store_prefix=prefix,
-            replica_folder=tmp_path / "replica",
+            store={
+                "endpoint": s3_server.endpoint,
+                "access_key": s3_server.access_key,
+                "secret_key": s3_server.secret_key,
+                "secure": False,
+                "prefix": prefix,
+            },
+            replica={"folder": tmp_path / "replica"},
         ),
     )
     assert "without object lock" in said
@@ -140,7 +142,9 @@ async def test_a_recorder_that_cannot_be_reached(tmp_path: Path) -> None:
     container.database.run_now(Actor("system", "test"), lambda uow: uow.session.add(recorder))
     container.database.close()
     assert "does not answer" in await sentence("recorder 仓库", settings(tmp_path))
-    assert "FOOTAGE_DESK_RECORDER_ROOTS" in await sentence("recorder 仓库", settings(tmp_path, recorder_roots=None))
+    assert "FOOTAGE_DESK_RECORDERS__ROOTS" in await sentence(
+        "recorder 仓库", settings(tmp_path, **{"recorders.roots": None})
+    )
 
 
 async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
@@ -150,13 +154,13 @@ async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
 
 def test_its_exit_code_says_whether_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("FOOTAGE_DESK_ENGINE_PORT", "1")
-    monkeypatch.delenv("FOOTAGE_DESK_MAX_USE_DAYS", raising=False)
+    monkeypatch.setenv("FOOTAGE_DESK_ENGINE__PORT", "1")
+    monkeypatch.delenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", raising=False)
     ill = CliRunner().invoke(cli_main.app, ["doctor"])
     assert ill.exit_code == 1
     assert "✗" in ill.output
 
-    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     well = CliRunner().invoke(cli_main.app, ["doctor"])
     assert well.exit_code == 0, well.output
     assert "✗" not in well.output

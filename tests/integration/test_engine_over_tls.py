@@ -81,7 +81,7 @@ async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
                 camunda_client_id="desk",
                 camunda_client_secret="shh",
                 camunda_oauth_url=desk.url,
-                poll_seconds=1,
+                workers={"poll_seconds": 1},
             )
             writer.end_long_polls()
         assert guard.turned_away == 0

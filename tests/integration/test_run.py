@@ -28,9 +28,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(folder: Path) -> dict[str, str]:
-    return environment(data_dir=folder / "data", job_timeout="PT2S", poll_seconds=1, drain_seconds=5) | {
-        "HOME": str(folder / "home")
-    }
+    return environment(
+        **{
+            "data_dir": folder / "data",
+            "workers.job_timeout": "PT2S",
+            "workers.poll_seconds": 1,
+            "workers.drain_seconds": 5,
+        }
+    ) | {"HOME": str(folder / "home")}
 
 
 @pytest.fixture
@@ -91,7 +96,7 @@ async def test_the_clock_that_a_demo_has_turned_is_not_left_for_the_machines_in_
     desk.process.send_signal(signal.SIGINT)
     assert desk.gone() == 0
 
-    without = once("run", env=env | {"FOOTAGE_DESK_MAX_USE_DAYS": "30"}, cwd=folder)
+    without = once("run", env=env | {"FOOTAGE_DESK_RULES__MAX_USE_DAYS": "30"}, cwd=folder)
     assert without.returncode == 1
     assert "turned the clock of its books 2.0 days ahead" in without.stderr
     assert "--demo" in without.stderr
@@ -99,7 +104,7 @@ async def test_the_clock_that_a_demo_has_turned_is_not_left_for_the_machines_in_
 
 @pytest.mark.parametrize("part", ["portal", "engine", "health"])
 def test_a_port_that_is_taken_is_named_with_its_variable(part: str, folder: Path, env: dict[str, str]) -> None:
-    name = f"FOOTAGE_DESK_{part.upper()}_PORT"
+    name = f"FOOTAGE_DESK_{part.upper()}__PORT"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = once("run", "--demo", env=env | {name: str(taken.getsockname()[1])}, cwd=folder)
     assert ended.returncode == 1

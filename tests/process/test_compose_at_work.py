@@ -59,9 +59,9 @@ class Machine:
             **{variable: substitutes.get(value, value) for variable, value in told.items()},
             "PATH": f"{PROGRAM.parent}:/usr/bin:/bin",
             "PYTHONPATH": str(self.app),
-            "FOOTAGE_DESK_PORTAL_PORT": "0",
-            "FOOTAGE_DESK_HEALTH_PORT": "0",
-            "FOOTAGE_DESK_SECOND_FACTOR": "nobody",  # the demo's people have no telephones
+            "FOOTAGE_DESK_PORTAL__PORT": "0",
+            "FOOTAGE_DESK_HEALTH__PORT": "0",
+            "FOOTAGE_DESK_PORTAL__SECOND_FACTOR": "nobody",  # the demo's people have no telephones
         }
 
     def mount(self, name: str) -> None:

@@ -122,7 +122,7 @@ async def test_an_application_may_be_returned_again_and_again_and_then_rejected(
 
 @pytest.mark.zeebe
 async def test_withdrawing_in_approval(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate")
         await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
         await desk.review(case, "preliminary")
@@ -134,7 +134,7 @@ async def test_withdrawing_in_approval(a_desk: OpenDesk) -> None:
 
 @pytest.mark.zeebe
 async def test_withdrawing_while_the_footage_is_being_preserved(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate", "yard")
         await desk.review(case, "preliminary")
 
@@ -145,7 +145,7 @@ async def test_withdrawing_while_the_footage_is_being_preserved(a_desk: OpenDesk
 
 @pytest.mark.zeebe
 async def test_withdrawing_in_correction(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1")
         await desk.decide(case, "preliminary", "returned")
         await desk.until(lambda uow: uow.session.get_one(Application, case).correction_until, "the return")

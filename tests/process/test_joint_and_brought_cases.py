@@ -110,7 +110,7 @@ async def test_two_spans_of_one_file_and_a_camera_beside_it(desk: People, tmp_pa
 
 @pytest.mark.requirement("R8", "R9")
 async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_desk: OpenDesk, tmp_path: Path) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         upload, _ = await brought(desk, tmp_path / "film")
         case = await apply_for(desk, asked_of(upload, 0, 4))
         await desk.decide(case, "preliminary", "rejected")

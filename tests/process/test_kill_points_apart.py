@@ -29,11 +29,11 @@ async def test_a_case_has_each_effect_once_however_often_its_parts_are_killed(
     for group in ("store", "replica"):
         place = s3_server.place("")
         given |= {
-            f"{group}_endpoint": place.endpoint,
-            f"{group}_access_key": place.access_key,
-            f"{group}_secret_key": place.secret_key,
-            f"{group}_secure": False,
-            f"{group}_prefix": f"{group}-{key.partition('/')[0]}",
+            f"{group}.endpoint": place.endpoint,
+            f"{group}.access_key": place.access_key,
+            f"{group}.secret_key": place.secret_key,
+            f"{group}.secure": False,
+            f"{group}.prefix": f"{group}-{key.partition('/')[0]}",
         }
     run = ApartRun(tmp_path, given=given)
     run.prepare(seed, SHARES)

@@ -151,7 +151,7 @@ async def test_a_recorder_that_comes_back_in_time_needs_nobody(desk: People) -> 
 @pytest.mark.zeebe
 @pytest.mark.requirement("R15")
 async def test_what_is_always_preserved_is_released_when_the_copies_are_back(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate")
         await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
         for preservation in desk.rows(Preservation):
@@ -177,7 +177,7 @@ async def test_only_what_is_at_risk_is_preserved(desk: People) -> None:
 
 @pytest.mark.zeebe
 async def test_never_preserves_nothing(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="never") as desk:
+    async with a_desk(rules={"preservation": "never"}) as desk:
         desk.look(soon_overwritten, "gate")
         case = await desk.apply("gate")
 
@@ -200,7 +200,7 @@ def soon_overwritten(uow: UnitOfWork, channel: str) -> None:
 @pytest.mark.zeebe
 @pytest.mark.requirement("R15")
 async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate")
         await desk.until(lambda _: len(desk.rows(Preservation)) == 2, "the preservation")
         for path in desk.recordings_of("gate"):
@@ -219,7 +219,7 @@ async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(
 
 
 async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         async with desk.recorder_down():
             case = await desk.apply("cam1")
             await desk.review(case, "preliminary")
@@ -234,7 +234,7 @@ async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: OpenDesk) 
 
 @pytest.mark.zeebe
 async def test_a_correction_preserves_what_the_new_scope_needs(a_desk: OpenDesk) -> None:
-    async with a_desk(preservation="always") as desk:
+    async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1")
         await desk.decide(case, "preliminary", "returned")
         await desk.correct(case, "cam1", "gate")

@@ -1,7 +1,7 @@
 """What a process does beside everything else, begun for a test and ended with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,3 +17,11 @@ async def going(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def drain(act: Callable[[], Awaitable[bool | None]]) -> int:
+    """Let a periodic task act until nothing is left; how many times there was something."""
+    turns = 0
+    while await act():
+        turns += 1
+    return turns

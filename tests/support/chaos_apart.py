@@ -67,18 +67,18 @@ class ApartRun(Run):
         self.given |= {
             "data_dir": data,
             "zeebe_address": f"127.0.0.1:{free_port()}",
-            "recorder_roots": str(data / "recordings"),
-            "max_use_days": 30,
-            "preservation": "always",
-            "second_factor": "nobody",
-            "job_timeout": timedelta(seconds=2),
-            "poll_seconds": 1,
-            "drain_seconds": 2,
+            "recorders.roots": str(data / "recordings"),
+            "rules.max_use_days": 30,
+            "rules.preservation": "always",
+            "portal.second_factor": "nobody",
+            "workers.job_timeout": timedelta(seconds=2),
+            "workers.poll_seconds": 1,
+            "workers.drain_seconds": 2,
         }
 
     @property
     def env(self) -> dict[str, str]:
-        told = self.given | {"job_timeout": "PT2S", "store_secure": "false", "replica_secure": "false"}
+        told = self.given | {"workers.job_timeout": "PT2S", "store.secure": "false", "replica.secure": "false"}
         return environment(
             **{name: getattr(value, "get_secret_value", lambda v=value: v)() for name, value in told.items()}
         )

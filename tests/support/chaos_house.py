@@ -24,13 +24,11 @@ def settings(folder: Path) -> Settings:
     return Settings.load(
         **organisation.settings(),
         data_dir=folder / "house",
-        preservation="always",
-        portal_port=0,
-        engine_port=0,
-        health_port=0,
-        job_timeout=timedelta(seconds=2),
-        poll_seconds=1,
-        drain_seconds=2,
+        rules={"preservation": "always"},
+        portal={"port": 0},
+        engine={"port": 0},
+        health={"port": 0},
+        workers={"job_timeout": timedelta(seconds=2), "poll_seconds": 1, "drain_seconds": 2},
     )
 
 

@@ -42,8 +42,8 @@ from services.recorders.registry import open_recorder
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Outcome
 from services.runtime.rules import Rules
+from services.runtime.settings.stores import FolderStore
 from services.runtime.spans import Span
-from services.runtime.stores import FolderStore
 from services.vault.keys.signer import Signer, trusted_signers
 from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import LoanKeys, ensure_keys

@@ -14,14 +14,14 @@ READY_SECONDS = 90.0
 END_SECONDS = 40.0
 # As compose and the chart have it, who drop all capabilities: root without them is bound by the modes of files too.
 CONFINED = ("setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs") if os.geteuid() == 0 else ()
-FREE_PORTS = {f"FOOTAGE_DESK_{part}_PORT": "0" for part in ("PORTAL", "ENGINE", "HEALTH")}
+FREE_PORTS = {f"FOOTAGE_DESK_{part}__PORT": "0" for part in ("PORTAL", "ENGINE", "HEALTH")}
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """This machine's environment without any setting of the house, and ``settings`` (short names) in it."""
+    """This machine's environment without any setting of the house, and ``settings`` (by their paths) in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTAGE_DESK_", "ZEEBE_"))}
     given = {
-        name.upper() if name.startswith("zeebe_") else f"FOOTAGE_DESK_{name.upper()}": str(value)
+        name.upper() if name.startswith("zeebe_") else f"FOOTAGE_DESK_{name.upper().replace('.', '__')}": str(value)
         for name, value in settings.items()
     }
     return {**kept, **FREE_PORTS, "COLUMNS": "80", **given}

@@ -33,7 +33,7 @@ def portal_over(dependencies: Mapping[str, object]) -> FastAPI:
     are only its dependencies and what else hangs on its state.
     """
     settings = dependencies.get("settings")
-    if isinstance(settings, Settings) and settings.trusted_proxies:
+    if isinstance(settings, Settings) and settings.portal.trusted_proxies:
         return create_app(dependencies)
     app = copy.copy(_built())
     app.state = State({"identity": app.state.identity, "dependencies": dict(dependencies)})
@@ -44,7 +44,7 @@ class Portal:
     """Clients of one portal, each with cookies and a CSRF token of its own."""
 
     def __init__(self, desk: ReviewDesk, **dependencies: object) -> None:
-        settings = Settings(public_url="https://footage.example")
+        settings = Settings.load(portal={"public_url": "https://footage.example"})
         self.app = portal_over({"database": desk.database, "settings": settings, "models": MODELS, **dependencies})
         self._clients: list[httpx.AsyncClient] = []
 

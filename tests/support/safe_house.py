@@ -17,7 +17,7 @@ from services.backup.source import ACTOR, Premises
 from services.database.tables.audit import AuditEvent
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.store.opening import open_store
@@ -50,7 +50,7 @@ class SafeHouse:
         self.identity.write_text(identity)
 
     def settings(self, data: str = "var", **changes: Any) -> Settings:
-        return Settings.load(data_dir=self.root / data, max_use_days=30, **changes)
+        return Settings.load(data_dir=self.root / data, rules={"max_use_days": 30}, **changes)
 
     def premises(self, data: str = "var", **changes: Any) -> Premises:
         return Premises(self.settings(data, **changes), self.clock, self.stores)

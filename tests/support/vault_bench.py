@@ -9,8 +9,8 @@ from typing import Any
 from footage_maker import Picture, Written
 
 from services.recorders.folder.recorder import FolderRecorder
+from services.runtime.settings.stores import FolderStore
 from services.runtime.spans import Span
-from services.runtime.stores import FolderStore
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.packets import packet_hashes, part_of
 from services.vault.sealing import TOLERANCE_MS, Sealed, open_sealed, seal

@@ -19,7 +19,7 @@ from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.settings import Settings
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store

@@ -30,54 +30,54 @@
 {{- range $group := list "store" "replica" }}
   {{- if has $group $.access }}
     {{- $place := index $v $group }}{{- $prefix := printf "FOOTAGE_DESK_%s" (upper $group) }}
-    {{- $_ := set $env (printf "%s_ENDPOINT" $prefix) (dict "value" $place.endpoint) }}
-    {{- $_ := set $env (printf "%s_SECURE" $prefix) (dict "value" (toString $place.secure)) }}
-    {{- $_ := set $env (printf "%s_PREFIX" $prefix) (dict "value" $place.prefix) }}
-    {{- $_ := set $env (printf "%s_ACCESS_KEY" $prefix) (dict "value" $place.accessKey) }}
-    {{- with $place.region }}{{- $_ := set $env (printf "%s_REGION" $prefix) (dict "value" .) }}{{- end }}
-    {{- if $place.caSecret }}{{- $_ := set $env (printf "%s_CA_FILE" $prefix) (dict "value" (printf "/etc/footage-desk/ca/%s/ca.crt" $group)) }}{{- end }}
-    {{- $_ := set $env (printf "%s_SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson))) }}
+    {{- $_ := set $env (printf "%s__ENDPOINT" $prefix) (dict "value" $place.endpoint) }}
+    {{- $_ := set $env (printf "%s__SECURE" $prefix) (dict "value" (toString $place.secure)) }}
+    {{- $_ := set $env (printf "%s__PREFIX" $prefix) (dict "value" $place.prefix) }}
+    {{- $_ := set $env (printf "%s__ACCESS_KEY" $prefix) (dict "value" $place.accessKey) }}
+    {{- with $place.region }}{{- $_ := set $env (printf "%s__REGION" $prefix) (dict "value" .) }}{{- end }}
+    {{- if $place.caSecret }}{{- $_ := set $env (printf "%s__CA_FILE" $prefix) (dict "value" (printf "/etc/footage-desk/ca/%s/ca.crt" $group)) }}{{- end }}
+    {{- $_ := set $env (printf "%s__SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson))) }}
   {{- end }}
 {{- end }}
 {{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}
-  {{- $_ := set $env "FOOTAGE_DESK_RECORDER_ROOTS" (dict "value" $v.recorders.folder.mountPath) }}
+  {{- $_ := set $env "FOOTAGE_DESK_RECORDERS__ROOTS" (dict "value" $v.recorders.folder.mountPath) }}
 {{- end }}
 {{- if has "provider" .access }}
   {{- with $v.portal.oidc }}
     {{- if .issuer }}
-      {{- $_ := set $env "FOOTAGE_DESK_OIDC_ISSUER" (dict "value" .issuer) }}
-      {{- $_ := set $env "FOOTAGE_DESK_OIDC_CLIENT_ID" (dict "value" .clientId) }}
-      {{- with .name }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_NAME" (dict "value" .) }}{{- end }}
-      {{- with .scopes }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_SCOPES" (dict "value" .) }}{{- end }}
-      {{- with .claim }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_CLAIM" (dict "value" .) }}{{- end }}
-      {{- if .caSecret }}{{- $_ := set $env "FOOTAGE_DESK_OIDC_CA_FILE" (dict "value" "/etc/footage-desk/ca/provider/ca.crt") }}{{- end }}
-      {{- $_ := set $env "FOOTAGE_DESK_OIDC_CLIENT_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "oidc") | fromJson))) }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC__ISSUER" (dict "value" .issuer) }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC__CLIENT_ID" (dict "value" .clientId) }}
+      {{- with .name }}{{- $_ := set $env "FOOTAGE_DESK_OIDC__NAME" (dict "value" .) }}{{- end }}
+      {{- with .scopes }}{{- $_ := set $env "FOOTAGE_DESK_OIDC__SCOPES" (dict "value" .) }}{{- end }}
+      {{- with .claim }}{{- $_ := set $env "FOOTAGE_DESK_OIDC__CLAIM" (dict "value" .) }}{{- end }}
+      {{- if .caSecret }}{{- $_ := set $env "FOOTAGE_DESK_OIDC__CA_FILE" (dict "value" "/etc/footage-desk/ca/provider/ca.crt") }}{{- end }}
+      {{- $_ := set $env "FOOTAGE_DESK_OIDC__CLIENT_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "oidc") | fromJson))) }}
     {{- end }}
   {{- end }}
 {{- end }}
 {{- if or (has "sealKey" .access) (has "logKey" .access) }}
   {{- with $v.seal.timeStamp }}
-    {{- if .url }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP_URL" (dict "value" .url) }}{{- end }}
-    {{- if .trusted }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP_TRUSTED_FILE" (dict "value" "/keys/seal/time-stamp-trusted.pem") }}{{- end }}
+    {{- if .url }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP__URL" (dict "value" .url) }}{{- end }}
+    {{- if .trusted }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP__TRUSTED_FILE" (dict "value" "/keys/seal/time-stamp-trusted.pem") }}{{- end }}
   {{- end }}
 {{- end }}
 {{- if has "mail" .access }}
   {{- with $v.portal.mail }}
     {{- if .host }}
-      {{- $_ := set $env "FOOTAGE_DESK_SMTP_HOST" (dict "value" .host) }}
-      {{- $_ := set $env "FOOTAGE_DESK_SMTP_PORT" (dict "value" (toString .port)) }}
-      {{- $_ := set $env "FOOTAGE_DESK_SMTP_SECURITY" (dict "value" .security) }}
-      {{- $_ := set $env "FOOTAGE_DESK_SMTP_SENDER" (dict "value" .sender) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__HOST" (dict "value" .host) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__PORT" (dict "value" (toString .port)) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__SECURITY" (dict "value" .security) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__SENDER" (dict "value" .sender) }}
       {{- if .user }}
-        {{- $_ := set $env "FOOTAGE_DESK_SMTP_USER" (dict "value" .user) }}
-        {{- $_ := set $env "FOOTAGE_DESK_SMTP_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "mail") | fromJson))) }}
+        {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__USER" (dict "value" .user) }}
+        {{- $_ := set $env "FOOTAGE_DESK_NOTICES__MAIL__PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "mail") | fromJson))) }}
       {{- end }}
     {{- end }}
   {{- end }}
   {{- with $v.portal.webhook }}
     {{- if .url }}
-      {{- $_ := set $env "FOOTAGE_DESK_WEBHOOK_URL" (dict "value" .url) }}
-      {{- $_ := set $env "FOOTAGE_DESK_WEBHOOK_SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "webhook") | fromJson))) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__WEBHOOK__URL" (dict "value" .url) }}
+      {{- $_ := set $env "FOOTAGE_DESK_NOTICES__WEBHOOK__SECRET" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "webhook") | fromJson))) }}
     {{- end }}
   {{- end }}
 {{- end }}

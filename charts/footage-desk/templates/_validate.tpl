@@ -120,8 +120,8 @@
     {{- $wrong = append $wrong (printf "workers.%s makes names longer than 63 letters: shorten it." $name) }}
   {{- end }}
   {{- range $variable, $_ := $w.extraEnv }}
-    {{- if eq $variable "FOOTAGE_DESK_DRAIN_SECONDS" }}
-      {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_DRAIN_SECONDS, which the pod's end would not know: set workers.%s.drainSeconds." $name $name) }}
+    {{- if eq $variable "FOOTAGE_DESK_WORKERS__DRAIN_SECONDS" }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_WORKERS__DRAIN_SECONDS, which the pod's end would not know: set workers.%s.drainSeconds." $name $name) }}
     {{- end }}
   {{- end }}
 {{- end }}

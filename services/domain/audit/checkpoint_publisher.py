@@ -3,9 +3,8 @@
 Only the portal does so, for it alone holds the log key. No act waits for it: it reads what is committed.
 """
 
-import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -15,8 +14,8 @@ from services.domain.audit import checkpoints
 from services.domain.audit.checkpoints import Due
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
+from services.runtime.periodic import Periodic
 from services.runtime.threads import run_in_thread
-from services.runtime.waiting import set_within
 from services.vault.envelopes import TimeStamper
 from services.vault.keys.log_key import LogKey
 from services.vault.store.protocol import Store, StoreConflict, StoreLocked
@@ -43,20 +42,22 @@ class LogHead:
         self._register = database
         self._key = key
         self._store = store
-        self._every = every
+        self._periodic = Periodic("checkpoints", every, self._sign_and_anchor)
         self._anchor_every = anchor_every
         self._time_stamper = time_stamper
         self._swept = False
 
-    async def run(self, on_turn: list[Callable[[], None]]) -> None:
-        """Sign and anchor at once, then every so often and when the clock is turned, until cancelled."""
-        turned = asyncio.Event()
-        on_turn.append(turned.set)
-        while True:
-            turned.clear()
-            await self.sign()
-            await self.anchor()
-            await set_within(turned, self._every.total_seconds())
+    async def run(self) -> None:
+        """Sign and anchor at once, then every so often and when it is woken, until cancelled."""
+        await self._periodic.run()
+
+    def wake(self) -> None:
+        """Look now: the clock was turned."""
+        self._periodic.wake()
+
+    async def _sign_and_anchor(self) -> None:
+        await self.sign()
+        await self.anchor()
 
     async def sign(self) -> AuditCheckpoint | None:
         """Sign what has come since; None where nothing has, or where it failed: that is logged, and shows as lag."""

@@ -81,8 +81,8 @@ def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> No
         return
     if not roots:
         raise field.refusal(
-            "尚未设置允许的根文件夹，请先在环境变量 FOOTAGE_DESK_RECORDER_ROOTS 中设置。",
-            "no folder is allowed yet: set FOOTAGE_DESK_RECORDER_ROOTS in the environment first.",
+            "尚未设置允许的根文件夹，请先在环境变量 FOOTAGE_DESK_RECORDERS__ROOTS 中设置。",
+            "no folder is allowed yet: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first.",
         )
     # Links are followed before looking, so that none leads out.
     if not any(Path(text).resolve().is_relative_to(root.resolve()) for root in roots):

@@ -5,7 +5,7 @@ answers is told what it need not protect any more: portals reach the recorders, 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
-from services.runtime.waiting import set_within
+from services.runtime.periodic import Periodic
 from services.web.dependencies import OpenRecorder
 
 log = get_logger(__name__)
@@ -44,23 +44,22 @@ class Round:
         self._patience = patience
         self._asking: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
+        self._periodic = Periodic("recorders", LOOK, self._ask_due)
 
     async def run(self) -> None:
         """Ask until cancelled: whoever is due, every few seconds, and at once when the clock was turned."""
         try:
-            while True:
-                self._wake.clear()
-                with suppress(Retryable):  # a register that is away shows in its own check
-                    await self.ask_due()
-                await set_within(self._wake, LOOK.total_seconds())
+            await self._periodic.run()
         finally:
             for task in self._tasks:
                 task.cancel()
 
     def wake(self) -> None:
-        """Look now: the clock was turned, or a place is free. Call it on the event loop."""
-        self._wake.set()
+        """Look now: the clock was turned, or a place is free."""
+        self._periodic.wake()
+
+    async def _ask_due(self) -> None:
+        await self.ask_due()
 
     async def ask_due(self) -> list[asyncio.Task[None]]:
         """Begin to ask whoever is due, as far as there are places; done when their answers are in the books."""
@@ -137,12 +136,3 @@ def _telling(row: Recorder) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001  # see above
         log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
-
-
-async def keep_asking(
-    database: Database, recorders: OpenRecorder, every: timedelta, on_turn: list[Callable[[], None]]
-) -> None:
-    """Ask the recorders in turn until cancelled."""
-    round_of_all = Round(database, recorders, every)
-    on_turn.append(round_of_all.wake)
-    await round_of_all.run()

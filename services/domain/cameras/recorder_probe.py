@@ -129,8 +129,8 @@ async def look(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera]
         found.append(
             Found(
                 "outside-roots",
-                "文件夹不在允许的范围内，请移到允许的根文件夹下，或在 FOOTAGE_DESK_RECORDER_ROOTS 中加入。",
-                "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDER_ROOTS.",
+                "文件夹不在允许的范围内，请移到允许的根文件夹下，或在 FOOTAGE_DESK_RECORDERS__ROOTS 中加入。",
+                "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS.",
             )
         )
     except (Fatal, Retryable):

@@ -4,7 +4,6 @@ A message carries its row's id, so the engine keeps one of it while it is buffer
 expires there within the hour.
 """
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,14 +17,14 @@ from services.runtime.engine_client import EngineClient, NotLetIn
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger, log_context
-from services.runtime.waiting import set_within
+from services.runtime.periodic import Periodic
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 TRIES_OF_A_DECISION = 3  # nothing in the books follows an accepted receipt: by then its wait has long been entered
-LOOK_SECONDS = 5.0
-PAUSE_SECONDS = 1.0
+LOOK = timedelta(seconds=5)
+PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -46,29 +45,19 @@ class Relay:
     def __init__(self, database: Database, client: EngineClient) -> None:
         self._register = database
         self._client = client
-        self._wake = asyncio.Event()
+        self._periodic = Periodic("relay", LOOK, self._publish, pause=PAUSE)
 
     async def run(self) -> None:
         """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
-        loop = asyncio.get_running_loop()
-
-        def hear() -> None:
-            loop.call_soon_threadsafe(self.wake)
-
-        self._register.on("outbox", hear)
-        while True:
-            self._wake.clear()
-            try:
-                while await self.publish_due():
-                    pass
-            except Retryable as error:
-                log.warning("the outbox waits", cause=str(error))
-                await asyncio.sleep(PAUSE_SECONDS)
-            await set_within(self._wake, LOOK_SECONDS)
+        self._register.on("outbox", self.wake)
+        await self._periodic.run()
 
     def wake(self) -> None:
-        """Look now: there is a message, or the clock was turned. Call it on the event loop."""
-        self._wake.set()
+        """Look now: there is a message, or the clock was turned."""
+        self._periodic.wake()
+
+    async def _publish(self) -> bool:
+        return await self.publish_due() > 0
 
     async def publish_due(self) -> int:
         """Publish what is due now; how many were taken up. Raises Retryable when the engine is away or knows us not."""

@@ -75,7 +75,7 @@ def change_answer(change: Change) -> ChangeAnswer:
 def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
     rule, change = standing.rule, standing.change
     said_zh, said_en = rule.said(standing.value)
-    source = "environment" if rule.name in settings.model_fields_set else "default"
+    source = "environment" if settings.is_given(rule.setting) else "default"
     return RuleAnswer(
         name=rule.name,
         kind=rule.kind,
@@ -87,7 +87,7 @@ def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
         said_zh=said_zh,
         said_en=said_en,
         source=source if change is None else "changed",
-        variable=variable(rule.name),
+        variable=variable(rule.setting),
         by_itself=rule.by_itself,
         changes=standing.changes,
         last_change=None if change is None else change_answer(change),

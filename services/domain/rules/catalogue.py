@@ -1,6 +1,6 @@
 """The rules that administrators change: what each means in words, and how its value is written, checked and applied.
 
-A rule has the name of its setting, and its constraints are the setting's own.
+A rule has the name of its setting among ``rules``, and its constraints are the setting's own.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from services.runtime.errors import Refused
 from services.runtime.rules import Rules
-from services.runtime.settings import Settings
+from services.runtime.settings import all_settings
 
 Kind = Literal["duration", "days", "hours", "count", "choice", "text"]
 EXPECTED = {
@@ -42,9 +42,14 @@ class Rule:
     choices: tuple[tuple[str, str, str], ...] = ()  # value, zh, en
     by_itself: bool = True  # False: changes with something else, not by hand
 
+    @property
+    def setting(self) -> str:
+        """The path of its setting: the organisation's name is one of the whole house."""
+        return self.name if self.name == "organisation" else f"rules.{self.name}"
+
     def parse(self, text: str) -> Any:
         """The value in the setting's type; Refused with what to give."""
-        info = Settings.model_fields[self.name]
+        info = all_settings()[self.setting]
         model: type[BaseModel] = create_model("Value", value=(info.annotation, info))  # type: ignore[arg-type]  # as pydantic holds them
         try:
             value = getattr(model.model_validate({"value": text}), "value", None)

@@ -139,6 +139,6 @@ def _source(settings: Settings) -> Any:
     def tell(standing: Standing) -> str:
         if standing.change is not None:
             return "changed"
-        return "environment" if standing.rule.name in settings.model_fields_set else "default"
+        return "environment" if settings.is_given(standing.rule.setting) else "default"
 
     return tell

@@ -210,13 +210,13 @@ class FolderRecorder:
             return
         if not self._roots:
             raise OutsideRoots(
-                f"Recorder {self._identity} is a folder, and no folder is allowed: set FOOTAGE_DESK_RECORDER_ROOTS to "
-                "the folders that recorders lie under, then start again."
+                f"Recorder {self._identity} is a folder, and no folder is allowed: set FOOTAGE_DESK_RECORDERS__ROOTS "
+                "to the folders that recorders lie under, then start again."
             )
         if not any(root.is_relative_to(allowed.resolve()) for allowed in self._roots):
             raise OutsideRoots(
-                f"Recorder {self._identity} lies outside the folders that FOOTAGE_DESK_RECORDER_ROOTS allows: move it "
-                "under one of them, or add its folder there."
+                f"Recorder {self._identity} lies outside the folders that FOOTAGE_DESK_RECORDERS__ROOTS allows: move "
+                "it under one of them, or add its folder there."
             )
 
     async def _in_thread(self, read: Callable[[], R]) -> R:

@@ -65,7 +65,7 @@ class JobRunner:
         name: str | None = None,
     ) -> None:
         self._settings = settings
-        self._timeout = settings.job_timeout.total_seconds()
+        self._timeout = settings.workers.job_timeout.total_seconds()
         self.health = health or Health()
         self._journal = journal or NoJournal()
         self._backoff = backoff or Backoff()
@@ -76,7 +76,7 @@ class JobRunner:
         self._pyzeebe = ZeebeWorker(
             channel,
             name=name,
-            request_timeout=round(settings.poll_seconds * 1000),
+            request_timeout=round(settings.workers.poll_seconds * 1000),
             max_connection_retries=-1,
             poll_retry_delay=1,
             exception_handler=self._on_error,
@@ -110,7 +110,7 @@ class JobRunner:
 
     async def stop(self, grace: float | None = None) -> None:
         """Take no more jobs, wait up to ``grace`` seconds for those that run, hand the rest back to the engine."""
-        seconds = self._settings.drain_seconds if grace is None else grace
+        seconds = self._settings.workers.drain_seconds if grace is None else grace
         log.info("stopping", running=self.running, grace_seconds=seconds)
         self._adapter.draining = True
         self.health.resting = True
@@ -131,9 +131,9 @@ class JobRunner:
         self._scope.cancel()
 
     def _register(self, worker: Worker, bound: Mapping[str, object]) -> None:
-        default = self._settings.heavy_concurrency if worker.heavy else self._settings.worker_concurrency
+        default = self._settings.workers.heavy_concurrency if worker.heavy else self._settings.workers.concurrency
         places = worker.concurrency or default
-        self.health.watch(worker.job_type, places, self._settings.poll_seconds * 2 + POLL_SILENCE)
+        self.health.watch(worker.job_type, places, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
         metrics.expect_jobs(worker.job_type, places)
 
         # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.

@@ -1,13 +1,13 @@
 """From a setting to a store."""
 
-from services.runtime import stores as places
 from services.runtime.clock import Clock
+from services.runtime.settings import stores as places
 from services.vault.store.folder import FolderStore
 from services.vault.store.protocol import Store
 
 
-def open_store(place: places.StoreSettings, clock: Clock | None = None) -> Store:
-    """The store that a setting names (`Settings.store`, `Settings.replica`); call `ensure` before its first use.
+def open_store(place: places.StorePlace, clock: Clock | None = None) -> Store:
+    """The store at a place (`Settings.store_place`, `Settings.replica_place`); call `ensure` before its first use.
 
     ``clock`` is for the folder's retention, the machine's own unless given; an S3 server goes by its own.
     """

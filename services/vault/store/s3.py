@@ -12,7 +12,7 @@ from minio.error import S3Error
 from minio.helpers import ObjectWriteResult
 from minio.retention import Retention
 
-from services.runtime.stores import S3Store as Place
+from services.runtime.settings.stores import S3Store as Place
 from services.vault.store import s3_parts
 from services.vault.store.protocol import (
     BUCKETS,
@@ -224,7 +224,7 @@ class S3Store:
                 raise
             raise StoreRefused(
                 f"{bucket} was made without object lock, which cannot be added later: set another prefix for the store "
-                "(FOOTAGE_DESK_STORE_PREFIX, FOOTAGE_DESK_REPLICA_PREFIX)."
+                "(FOOTAGE_DESK_STORE__PREFIX, FOOTAGE_DESK_REPLICA__PREFIX)."
             ) from error
         if lock.mode is not None:
             raise StoreRefused(

@@ -15,7 +15,7 @@ RETRIES = 2
 
 
 class Connection(Protocol):
-    """Where an S3 server is, as `services.runtime.stores.S3Store` says it."""
+    """Where an S3 server is, as `services.runtime.settings.stores.S3Store` says it."""
 
     @property
     def endpoint(self) -> str: ...

@@ -20,7 +20,7 @@ from whole_house import prepare_books
 from services.backup import inventory
 from services.backup.bundle import Bundle
 from services.backup.inventory import Compared, Entry
-from services.runtime.stores import FolderStore, StoreSettings
+from services.runtime.settings.stores import FolderStore, StorePlace
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, Stored
 
@@ -67,7 +67,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, small_books: Path) -> K
     prefix = f"kept-{secrets.token_hex(4)}"
     container = SafeHouse(tmp_path, small_books)
     for name in ("store", "replica"):
-        place: StoreSettings = FolderStore(tmp_path / name / prefix, prefix)
+        place: StorePlace = FolderStore(tmp_path / name / prefix, prefix)
         if request.param == "s3":
             place = request.getfixturevalue("s3_server").place(f"{prefix}-{name}")
         container.stores[name] = open_store(place)

@@ -22,9 +22,9 @@ PLACES = ("/backup/", "/loan-keys/", "/keys-apart/", "/drill")
 def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SafeHouse:
     container = SafeHouse(tmp_path, prepare_books(tmp_path / "books.db", MADE_FOR))
     for name in ("store", "replica"):  # as the settings make them, under their own prefixes
-        monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}_FOLDER", str(tmp_path / name))
+        monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__FOLDER", str(tmp_path / name))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     return container
 

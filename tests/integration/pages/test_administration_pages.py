@@ -39,7 +39,7 @@ async def portal(desk: ReviewDesk, lens: Lens, tmp_path: Path) -> AsyncIterator[
     async def examine() -> list[Line]:
         return [Line("store", False, "the folder is not there: mount it")]
 
-    settings = Settings(public_url="https://footage.example", recorder_roots=str(tmp_path))
+    settings = Settings.load(portal={"public_url": "https://footage.example"}, recorders={"roots": str(tmp_path)})
     async with Portal(desk, recorders=lambda *_: lens, doctor=examine, settings=settings) as opened:
         yield opened
 

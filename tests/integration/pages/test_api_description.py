@@ -31,7 +31,7 @@ from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.opening import open_store
@@ -111,7 +111,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     app = portal_over(
         {
             "database": desk.database,
-            "settings": Settings(data_dir=folder, public_url=ADDRESS, recorder_roots=ROOTS),
+            "settings": Settings.load(data_dir=folder, portal={"public_url": ADDRESS}, recorders={"roots": ROOTS}),
             "store": store,
             "loan_keys": LoanKeys(folder / "loans"),
             "vault_recipients": lambda: [generate_identity()[1]],

@@ -16,7 +16,8 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Actor
 from services.domain.retrieval import upload_sources, uploads
-from services.runtime.stores import FolderStore
+from services.runtime.settings import Settings
+from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
@@ -175,7 +176,9 @@ async def test_what_is_larger_than_the_limit_is_stopped(
     portal: Portal, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
     given = portal.app.state.dependencies
-    given["settings"] = given["settings"].model_copy(update={"largest_upload_mib": 1})
+    was: Settings = given["settings"]
+    limited = was.portal.model_copy(update={"largest_upload_mib": 1})
+    given["settings"] = was.model_copy(update={"portal": limited})
     upload_id = await announced(drafter)
     assert problem(await sent(drafter, upload_id, bytes(2 << 20)))[:2] == (413, "upload-too-large")
 

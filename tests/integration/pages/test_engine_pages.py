@@ -111,8 +111,9 @@ async def test_an_incident_is_retried_by_an_administrator_and_the_trail_says_so(
 
 
 async def test_where_camunda_runs_the_processes_the_page_leads_to_operate(desk: ReviewDesk) -> None:
-    settings = Settings(
-        public_url="https://footage.example", zeebe_address="zeebe:26500", operate_url="https://operate.example/"
+    settings = Settings.load(
+        portal={"public_url": "https://footage.example", "operate_url": "https://operate.example/"},
+        zeebe_address="zeebe:26500",
     )
     async with Portal(desk, settings=settings) as portal:
         browser = await portal.signed_in("admin")
@@ -126,7 +127,7 @@ async def test_where_camunda_runs_the_processes_the_page_leads_to_operate(desk: 
     assert "zeebe:26500" in page.text
     assert problem(listed)[:2] == (404, "no-engine")
     assert hidden.status_code == 403
-    assert "FOOTAGE_DESK_OPERATE_URL" in unset.text
+    assert "FOOTAGE_DESK_PORTAL__OPERATE_URL" in unset.text
 
 
 @pytest.mark.parametrize("key", ["0", "no", "1", "9" * 30, "٣"])

@@ -158,7 +158,7 @@ async def test_coverage_of_any_span_is_an_answer_or_a_refusal(portal: Portal) ->
 @pytest.mark.requirement("R52")
 async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tells_another(desk: ReviewDesk) -> None:
     async def last(trusted: str | None, calls: int) -> int:
-        app = create_app({"database": desk.database, "settings": Settings(trusted_proxies=trusted)})
+        app = create_app({"database": desk.database, "settings": Settings.load(portal={"trusted_proxies": trusted})})
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as browser:
             for number in range(calls):
                 answer = await browser.post(

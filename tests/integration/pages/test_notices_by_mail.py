@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from background import drain
 from notice_servers import PASSWORD, Certificate, Post, certificate, mail_server, silent_server
 from review_desk import ReviewDesk
 
@@ -24,7 +26,8 @@ from services.runtime.settings import Settings
 SENDER = "desk@footage.example"
 # aiosmtpd does not know that a connection which is encrypted from its first byte needs no STARTTLS
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
-SIGN_IN = {"smtp_user": "desk", "smtp_password": PASSWORD}
+ADDRESS = "https://footage.example"
+SIGN_IN = {"user": "desk", "password": PASSWORD}
 
 
 @pytest.fixture
@@ -45,9 +48,9 @@ def localhost(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return certificate(tmp_path_factory.mktemp("tls"))
 
 
-def settings(port: int, **more: Any) -> Settings:
-    given = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_security": "none", "smtp_sender": SENDER, **more}
-    return Settings.load(public_url="https://footage.example", **given)
+def settings(port: int, timeout_seconds: float = 10, public_url: str | None = ADDRESS, **more: Any) -> Settings:
+    mail = {"host": "127.0.0.1", "port": port, "security": "none", "sender": SENDER, **more}
+    return Settings.load(portal={"public_url": public_url}, notices={"mail": mail, "timeout_seconds": timeout_seconds})
 
 
 def told(desk: ReviewDesk) -> str:
@@ -58,7 +61,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.database, channels_of(set_up)).send_due(MAIL)
+    return await drain(partial(Sender(desk.database, channels_of(set_up)).send_next, MAIL))
 
 
 def delivery(desk: ReviewDesk) -> Delivery:
@@ -108,7 +111,7 @@ async def test_the_server_is_known_by_its_certificate_and_we_by_a_password(
     server = {security: localhost}
 
     async with mail_server(post, auth=True, **server) as port:  # type: ignore[arg-type]  # two of its parameters
-        trusted = settings(port, smtp_security=security, smtp_ca_file=localhost.authority, **SIGN_IN)
+        trusted = settings(port, security=security, ca_file=localhost.authority, **SIGN_IN)
         await send(desk, trusted)
         said = await check_mail(trusted)
 
@@ -124,9 +127,9 @@ async def test_nothing_is_said_to_a_server_that_cannot_prove_its_name(
     server = {security: localhost}
 
     async with mail_server(post, auth=True, **server) as port:  # type: ignore[arg-type]  # two of its parameters
-        await send(desk, settings(port, smtp_security=security, **SIGN_IN))
+        await send(desk, settings(port, security=security, **SIGN_IN))
         with pytest.raises(Fatal, match="check the server's certificate"):
-            await check_mail(settings(port, smtp_security=security, **SIGN_IN))
+            await check_mail(settings(port, security=security, **SIGN_IN))
 
     assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "certificate")
     assert post.mails == []
@@ -136,7 +139,7 @@ async def test_a_server_that_offers_no_encryption_gets_no_password(desk: ReviewD
     post, _ = Post(), told(desk)
 
     async with mail_server(post) as port:
-        await send(desk, settings(port, smtp_security="starttls", **SIGN_IN))
+        await send(desk, settings(port, security="starttls", **SIGN_IN))
 
     assert delivery(desk).last_error == "certificate"
     assert post.mails == []
@@ -144,12 +147,12 @@ async def test_a_server_that_offers_no_encryption_gets_no_password(desk: ReviewD
 
 async def test_a_wrong_password_is_named_and_tried_again(desk: ReviewDesk, localhost: Certificate) -> None:
     post, _ = Post(), told(desk)
-    wrong = {"smtp_ca_file": localhost.authority, "smtp_user": "desk", "smtp_password": "wrong"}
+    wrong = {"ca_file": localhost.authority, "user": "desk", "password": "wrong"}
 
     async with mail_server(post, tls=localhost, auth=True) as port:
-        await send(desk, settings(port, smtp_security="tls", **wrong))
+        await send(desk, settings(port, security="tls", **wrong))
         with pytest.raises(Fatal, match="correct the settings") as refused:
-            await check_mail(settings(port, smtp_security="tls", **wrong))
+            await check_mail(settings(port, security="tls", **wrong))
 
     assert "wrong" not in str(refused.value)
     assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "credentials")
@@ -192,9 +195,9 @@ async def test_a_server_that_says_nothing_is_left_alone_after_the_time_set(desk:
     told(desk)
 
     async with silent_server() as port:
-        await send(desk, settings(port, notice_seconds=0.1))
+        await send(desk, settings(port, timeout_seconds=0.1))
         with pytest.raises(Fatal, match="did not answer in time"):
-            await check_mail(settings(port, notice_seconds=0.1))
+            await check_mail(settings(port, timeout_seconds=0.1))
 
     assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "too-slow")
 
@@ -242,6 +245,6 @@ async def test_an_address_that_would_write_into_the_headers_gets_no_mail(desk: R
 
 async def test_links_that_lead_nowhere_are_pointed_out() -> None:
     async with mail_server(Post()) as port:
-        loaded = settings(port).model_copy(update={"public_url": None})
-        with pytest.raises(Fatal, match="set FOOTAGE_DESK_PUBLIC_URL"):
+        loaded = settings(port, public_url=None)
+        with pytest.raises(Fatal, match="set FOOTAGE_DESK_PORTAL__PUBLIC_URL"):
             await check_mail(loaded)

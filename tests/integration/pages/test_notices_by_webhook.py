@@ -7,10 +7,12 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from background import drain
 from notice_servers import Certificate, Site, certificate, says, web_server
 from review_desk import ReviewDesk
 
@@ -45,10 +47,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return certificate(tmp_path_factory.mktemp("tls"), name="elsewhere.example")
 
 
-def settings(url: str, **more: Any) -> Settings:
-    secret = base64.b64encode(KEY).decode()
-    given = {"webhook_url": url, "webhook_secret": f"whsec_{secret}", "allowed_networks": LOOPBACK, **more}
-    return Settings.load(public_url="https://footage.example", **given)
+def settings(url: str, timeout_seconds: float = 10, allowed_networks: str | None = LOOPBACK, **more: Any) -> Settings:
+    webhook = {"url": url, "secret": f"whsec_{base64.b64encode(KEY).decode()}", **more}
+    return Settings.load(
+        allowed_networks=allowed_networks,
+        portal={"public_url": "https://footage.example"},
+        notices={"webhook": webhook, "timeout_seconds": timeout_seconds},
+    )
 
 
 def told(desk: ReviewDesk) -> str:
@@ -59,7 +64,7 @@ def told(desk: ReviewDesk) -> str:
 
 
 async def send(desk: ReviewDesk, set_up: Settings) -> int:
-    return await Sender(desk.database, channels_of(set_up)).send_due(WEBHOOK)
+    return await drain(partial(Sender(desk.database, channels_of(set_up)).send_next, WEBHOOK))
 
 
 def delivery(desk: ReviewDesk) -> Delivery:
@@ -150,7 +155,7 @@ async def test_who_is_slow_is_left_alone_after_the_time_set(desk: ReviewDesk) ->
     site = Site(answer=hang)
     told(desk)
     async with web_server(site) as port:
-        await send(desk, settings(f"http://127.0.0.1:{port}/", notice_seconds=0.1))
+        await send(desk, settings(f"http://127.0.0.1:{port}/", timeout_seconds=0.1))
         ended.set()
 
     assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "too-slow")
@@ -165,7 +170,7 @@ async def test_who_drips_an_answer_byte_by_byte_gets_no_more_than_the_time_set(d
 
     told(desk)
     async with web_server(Site(answer=drip)) as port:
-        await send(desk, settings(f"http://127.0.0.1:{port}/", notice_seconds=0.1))
+        await send(desk, settings(f"http://127.0.0.1:{port}/", timeout_seconds=0.1))
 
     assert delivery(desk).state == "waiting"
 
@@ -196,12 +201,12 @@ async def test_a_certificate_must_be_good_for_the_name(
     wrong, right = Site(), Site()
     async with web_server(wrong, elsewhere) as port:
         url = f"https://localhost:{port}/"
-        for trusted in ({}, {"webhook_ca_file": elsewhere.authority}):
+        for trusted in ({}, {"ca_file": elsewhere.authority}):
             await send(desk, settings(url, **trusted))
             assert delivery(desk).last_error == "certificate"
             desk.clock.turn(timedelta(minutes=5))
     async with web_server(right, localhost) as port:
-        set_up = settings(f"https://localhost:{port}/", webhook_ca_file=localhost.authority)
+        set_up = settings(f"https://localhost:{port}/", ca_file=localhost.authority)
         await send(desk, set_up)
         assert await check_webhook(set_up) == "the address answers"
 

@@ -76,11 +76,8 @@ def seconds() -> Seconds:
 @pytest.fixture
 def settings(crooked: CrookedProvider) -> Settings:
     return Settings.load(
-        public_url="https://footage.example",
-        oidc_issuer=crooked.issuer,
-        oidc_client_id=CLIENT,
-        oidc_client_secret=SECRET,
-        oidc_name="统一身份认证",
+        portal={"public_url": "https://footage.example"},
+        oidc={"issuer": crooked.issuer, "client_id": CLIENT, "client_secret": SECRET, "name": "统一身份认证"},
         allowed_networks="127.0.0.0/8",
     )
 
@@ -591,7 +588,7 @@ async def test_the_doctor_says_what_the_provider_has_to_know(
     assert "/keys" in crooked.called
 
     crooked.misbehave["/keys"] = broken
-    with pytest.raises(Fatal, match=r"HTTP 500 and no key set; see FOOTAGE_DESK_OIDC_ISSUER"):
+    with pytest.raises(Fatal, match=r"HTTP 500 and no key set; see FOOTAGE_DESK_OIDC__ISSUER"):
         await check_provider(settings)
     with pytest.raises(Fatal, match="FOOTAGE_DESK_ALLOWED_NETWORKS"):
         await check_provider(settings.model_copy(update={"allowed_networks": None}))

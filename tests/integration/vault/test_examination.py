@@ -13,8 +13,8 @@ import pytest
 import rfc8785
 from seals import own, seal
 
-from services.runtime import stores as places
 from services.runtime.errors import Retryable
+from services.runtime.settings import stores as places
 from services.vault.envelopes import statement
 from services.vault.examination import REMARKS, Expected, examine
 from services.vault.keys.signer import TrustedSigners

@@ -26,7 +26,7 @@ from minio.commonconfig import GOVERNANCE
 from minio.objectlockconfig import DAYS, ObjectLockConfig
 from pydantic import SecretStr
 
-from services.runtime import stores as places
+from services.runtime.settings import stores as places
 from services.vault.store import s3_parts
 from services.vault.store.protocol import StoreDown, StoreLocked, StoreMissing, StoreRefused
 from services.vault.store.s3 import S3Store
@@ -59,7 +59,7 @@ def test_buckets_are_made_with_lock_and_versions_and_no_default_retention(
 @pytest.mark.requirement("R52")
 def test_a_bucket_without_object_lock_is_refused(s3_server: S3Server, administrator: Minio, prefix: str) -> None:
     administrator.make_bucket(f"{prefix}-masters")
-    with pytest.raises(StoreRefused, match=r"without object lock.*FOOTAGE_DESK_STORE_PREFIX"):
+    with pytest.raises(StoreRefused, match=r"without object lock.*FOOTAGE_DESK_STORE__PREFIX"):
         S3Store(s3_server.place(prefix)).ensure()
 
 
@@ -84,7 +84,7 @@ def test_a_wrong_secret_says_what_to_set(s3_server: S3Server, s3_place: places.S
         lambda: store.stat("masters", key),
         lambda: list(store.get("masters", key)),
     ):
-        with pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE_SECRET_KEY") as refused:
+        with pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE__SECRET_KEY") as refused:
             call()
         assert wrong not in str(refused.value)
 
@@ -251,7 +251,7 @@ def test_both_ways_to_refuse_a_locked_delete_are_known(status: int, code: str) -
         (503, "SlowDown", StoreDown, "for now"),
         (507, "XMinioStorageFull", StoreDown, "told so"),
         (403, "RequestTimeTooSkewed", StoreRefused, "NTP"),
-        (403, "SignatureDoesNotMatch", StoreRefused, "FOOTAGE_DESK_STORE_SECRET_KEY"),
+        (403, "SignatureDoesNotMatch", StoreRefused, "FOOTAGE_DESK_STORE__SECRET_KEY"),
         (404, "NoSuchBucket", StoreRefused, "doctor"),
         (404, "NoSuchKey", StoreMissing, "check its key"),
         (400, "SomethingNew", StoreRefused, "SomethingNew"),
@@ -291,7 +291,7 @@ def certificate(tmp_path: Path) -> Path:
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
     with (
         answering(404, "NoSuchKey", tls=certificate) as store,
-        pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE_CA_FILE"),
+        pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE__CA_FILE"),
     ):
         list(store.get("masters", "1/1"))
 

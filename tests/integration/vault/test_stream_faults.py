@@ -26,7 +26,7 @@ from services.bench.footage import encode
 from services.bench.s3_server import S3Server
 from services.recorders.http_client import BrokenOff
 from services.recorders.protocol import RecorderDown
-from services.runtime import stores as places
+from services.runtime.settings import stores as places
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.coverage import FootageUnreadable, WrongFootage
 from services.vault.sealing import Sealed, open_sealed, seal

@@ -13,9 +13,9 @@ from services.cli import main as cli_main
 
 @pytest.fixture
 def typed(container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> "Typed":
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(container.root / "store"))
-    monkeypatch.setenv("FOOTAGE_DESK_REPLICA_FOLDER", str(container.root / "replica"))
-    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(container.root / "store"))
+    monkeypatch.setenv("FOOTAGE_DESK_REPLICA__FOLDER", str(container.root / "replica"))
+    monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     return Typed(container, monkeypatch)
 
@@ -62,7 +62,7 @@ def test_a_check_reads_both_stores_to_the_last_byte_and_writes_nothing(typed: Ty
     container = typed.container
     for name in ("store", "replica"):
         # The settings' own prefixes; nobody makes the buckets but whoever works with them.
-        typed.monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}_PREFIX", "test")
+        typed.monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__PREFIX", "test")
     container.put("documents", "SQ-2031-000001.json", b"{}")
     container.stores["replica"].put("replicas", "replicas/a/1", io.BytesIO(b"sealed"), metadata={})
     backup = container.back_up()
@@ -80,7 +80,7 @@ def test_a_check_reads_both_stores_to_the_last_byte_and_writes_nothing(typed: Ty
 
 def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp_path: Path) -> None:
     backup = typed.container.back_up()
-    typed.monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(tmp_path / "elsewhere"))
+    typed.monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(tmp_path / "elsewhere"))
 
     checked = typed("new", "restore", str(backup), "--check", "--read-all")
     assert checked.exit_code == 1

@@ -17,7 +17,7 @@ from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.cli import main as cli_main
 from services.runtime.places import ROOT
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.packets import packet_hashes
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import BUCKETS
@@ -120,7 +120,7 @@ def test_a_pipeline_that_fails_is_told_and_not_measured(tmp_path: Path, tools: P
 def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Path
 ) -> None:
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_FOLDER", str(tmp_path / "store"))
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(tmp_path / "store"))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
 
     assert measured("seal", "--size", "1MiB", "--store", "settings")["outcome"] == "complete"

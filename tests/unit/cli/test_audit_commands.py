@@ -29,7 +29,7 @@ class Desk:
         self.settings = Settings.load(data_dir=folder)
         folder.mkdir()
         self.trail = Trail(self.settings.database, ensure_log_key(self.settings.keys / FOLDER))
-        self.store: Store = open_store(self.settings.store, FixedClock(NOON))
+        self.store: Store = open_store(self.settings.store_place, FixedClock(NOON))
         self.store.ensure()
 
     def audit(self, *arguments: str | Path) -> Result:
@@ -139,7 +139,7 @@ def test_a_checkpoint_in_the_store_is_as_it_was_put_there_and_stays_under_its_lo
 
 def test_a_store_that_is_away_is_told_and_the_books_are_checked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.trail.grow(2)
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__ENDPOINT", "127.0.0.1:1")
     told = desk.audit("verify")
     assert told.exit_code == 0
     assert "The store could not be looked at" in told.output

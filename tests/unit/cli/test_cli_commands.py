@@ -10,25 +10,25 @@ from services.cli import main as cli_main
 from services.runtime.data_folder import only_process
 from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import all_settings, variable
 
 COMMANDS = (
     "run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "backup", "restore", "demo", "doctor",
     "policy",
 )  # fmt: skip
 WRONG = {
-    "FOOTAGE_DESK_PORTAL_PORT": "eighty",
-    "FOOTAGE_DESK_HEALTH_PORT": "70000",
+    "FOOTAGE_DESK_PORTAL__PORT": "eighty",
+    "FOOTAGE_DESK_HEALTH__PORT": "70000",
     "FOOTAGE_DESK_ZONE": "Mars/Olympus",
-    "FOOTAGE_DESK_REVIEW_LIMIT": "soon",
-    "FOOTAGE_DESK_PRESERVATION": "perhaps",
-    "FOOTAGE_DESK_MAX_USE_DAYS": "0",
+    "FOOTAGE_DESK_RULES__REVIEW_LIMIT": "soon",
+    "FOOTAGE_DESK_RULES__PRESERVATION": "perhaps",
+    "FOOTAGE_DESK_RULES__MAX_USE_DAYS": "0",
     "FOOTAGE_DESK_DEMO": "maybe",
-    "FOOTAGE_DESK_STORE_ENDPOINT": "https://store:9000",
-    "FOOTAGE_DESK_STORE_CA_FILE": "/nowhere/ca.pem",
+    "FOOTAGE_DESK_STORE__ENDPOINT": "https://store:9000",
+    "FOOTAGE_DESK_STORE__CA_FILE": "/nowhere/ca.pem",
     "FOOTAGE_DESK_DATABASE_URL": "mysql://somebody:secret@database/desk",
-    "FOOTAGE_DESK_WEBHOOK_SECRET": "c2hvcnQ",
-    "FOOTAGE_DESK_LOG_LEVEL": "loud",
+    "FOOTAGE_DESK_NOTICES__WEBHOOK__SECRET": "c2hvcnQ",
+    "FOOTAGE_DESK_LOG__LEVEL": "loud",
     "CAMUNDA_CLIENT_ID": "alone",
 }
 
@@ -73,16 +73,16 @@ def test_a_wrong_setting_is_one_sentence_that_names_its_variable(
 
 
 def test_s3_without_its_keys_and_without_a_replica_is_named(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__ENDPOINT", "127.0.0.1:1")
     ended = runner.invoke(cli_main.app, ["run"])
     assert ended.exit_code == 2
-    assert "FOOTAGE_DESK_STORE_ACCESS_KEY is not set" in ended.stderr
+    assert "FOOTAGE_DESK_STORE__ACCESS_KEY is not set" in ended.stderr
 
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_ACCESS_KEY", "key")
-    monkeypatch.setenv("FOOTAGE_DESK_STORE_SECRET_KEY", "secret")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__ACCESS_KEY", "key")
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__SECRET_KEY", "secret")
     ended = runner.invoke(cli_main.app, ["run"])
     assert ended.exit_code == 2
-    assert "FOOTAGE_DESK_REPLICA_ENDPOINT is not set" in ended.stderr
+    assert "FOOTAGE_DESK_REPLICA__ENDPOINT is not set" in ended.stderr
 
 
 def test_a_job_type_that_nobody_does_gets_the_list_of_those_there_are(runner: CliRunner) -> None:
@@ -105,7 +105,7 @@ def test_the_settings_are_all_in_their_document() -> None:
     told = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     missing = [
         variable(name)
-        for name, field in Settings.model_fields.items()
+        for name, field in all_settings().items()
         if f"| `{variable(name)}` | {field.description} |" not in told
     ]
     assert missing == []

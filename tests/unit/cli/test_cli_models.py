@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(MODELS, folder)
     monkeypatch.setenv("FOOTAGE_DESK_MODELS_DIR", str(folder))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("FOOTAGE_DESK_MAX_USE_DAYS", "30")
+    monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     return folder
 
 

@@ -10,12 +10,12 @@ from services.runtime import ca_file
 from services.runtime.settings import Settings, SettingsError, variable
 
 FILES = (
-    "store_ca_file",
-    "replica_ca_file",
-    "smtp_ca_file",
-    "webhook_ca_file",
-    "oidc_ca_file",
-    "time_stamp_trusted_file",
+    "store.ca_file",
+    "replica.ca_file",
+    "notices.mail.ca_file",
+    "notices.webhook.ca_file",
+    "oidc.ca_file",
+    "time_stamp.trusted_file",
 )
 
 
@@ -31,7 +31,7 @@ def test_without_a_file_no_certificates_are_loaded(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_with_certificates_is_taken(name: str, tmp_path: Path) -> None:
     file = certificate(tmp_path).authority
-    assert getattr(Settings.load(**{name: file}), name) == file
+    assert Settings.load(**{name: file}).needed(name) == file
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -48,5 +48,5 @@ def test_a_file_without_certificates_is_refused_by_its_variable(
 
 
 def test_a_folder_is_no_file_of_certificates(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="FOOTAGE_DESK_SMTP_CA_FILE cannot be used"):
-        Settings.load(smtp_ca_file=tmp_path)
+    with pytest.raises(SettingsError, match="FOOTAGE_DESK_NOTICES__MAIL__CA_FILE cannot be used"):
+        Settings.load(notices={"mail": {"ca_file": tmp_path}})

@@ -46,9 +46,9 @@ def seal_worker(act: Act, job_type: str = "seal-item", **arguments: Any) -> Work
     return describe(job_type, handle, **arguments)
 
 
-def settings_for(gateway: FakeGateway, **overrides: Any) -> Settings:
+def settings_for(gateway: FakeGateway, threads: int = 8, **overrides: Any) -> Settings:
     values: dict[str, Any] = {"job_timeout": timedelta(seconds=1), "poll_seconds": 1, "drain_seconds": 5} | overrides
-    return Settings.load(zeebe_address=gateway.address, **values)
+    return Settings.load(zeebe_address=gateway.address, threads=threads, workers=values)
 
 
 @asynccontextmanager

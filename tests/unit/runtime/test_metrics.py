@@ -30,7 +30,8 @@ async def test_a_worker_says_how_many_places_it_has_and_how_many_jobs_run(gatewa
         await release.wait()
 
     settings = Settings.load(
-        zeebe_address=gateway.address, job_timeout=timedelta(seconds=30), poll_seconds=1, worker_concurrency=3
+        zeebe_address=gateway.address,
+        workers={"job_timeout": timedelta(seconds=30), "poll_seconds": 1, "concurrency": 3},
     )
     runner = JobRunner(settings, [describe("count-flight", handle)], {}, channel)
     job = {"type": "count-flight"}

@@ -88,7 +88,7 @@ async def working(
     address: str, *workers: Worker, watch: Callable[[], float] | None = None, **overrides: Any
 ) -> AsyncIterator[JobRunner]:
     values: dict[str, Any] = {"job_timeout": timedelta(seconds=1), "poll_seconds": 1, "drain_seconds": 5} | overrides
-    settings = Settings.load(zeebe_address=address, **values)
+    settings = Settings.load(zeebe_address=address, workers=values)
     health = Health(monotonic=watch) if watch else Health()
     async with open_channel(settings) as channel:
         runner = JobRunner(settings, workers, {}, channel, health=health)
@@ -278,7 +278,7 @@ async def test_a_job_that_timed_out_goes_to_another_worker_and_the_first_ones_la
     book.gate.clear()
     other.gate.set()
     # With its one place taken the first one does not poll, so the job goes to the other.
-    async with served(gateway), working(gateway.address, book.worker(), worker_concurrency=1):
+    async with served(gateway), working(gateway.address, book.worker(), concurrency=1):
         await gateway.put("seal-item", 1, {"applicationId": "A1"})
         await book.began.get()
         async with working(gateway.address, other.worker()):

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from services.runtime import stores as places
 from services.runtime.clock import FixedClock
+from services.runtime.settings import stores as places
 from services.vault.store import folder, folder_files
 from services.vault.store.folder import FolderStore
 from services.vault.store.folder_files import BUFFER

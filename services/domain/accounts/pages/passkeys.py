@@ -64,7 +64,7 @@ async def _page(
         passkeys=own,
         state=state,
         place=place_of(settings),
-        port=settings.portal_port,
+        port=settings.portal.port,
         typed=typed,
         refusal=refusal,
     )

@@ -132,7 +132,7 @@ def place_of(settings: Settings) -> Place | None:
 
     None where that address is a bare IP: browsers give no passkeys there.
     """
-    origin = (settings.public_url or f"http://localhost:{settings.portal_port}").rstrip("/")
+    origin = (settings.portal.public_url or f"http://localhost:{settings.portal.port}").rstrip("/")
     address = urlsplit(origin)
     host = address.hostname or ""
     try:
@@ -149,8 +149,8 @@ def needed_place(settings: Settings) -> Place:
     if place is None:
         raise Refused(
             "passkeys-nowhere",
-            "本系统以 IP 地址访问，浏览器不支持通行密钥：请管理员设置域名（FOOTAGE_DESK_PUBLIC_URL）。",
+            "本系统以 IP 地址访问，浏览器不支持通行密钥：请管理员设置域名（FOOTAGE_DESK_PORTAL__PUBLIC_URL）。",
             "This portal is opened by a bare IP address, where browsers give no passkeys: have the administrator give "
-            "it a name (FOOTAGE_DESK_PUBLIC_URL).",
+            "it a name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
         )
     return place

@@ -33,7 +33,7 @@ class Wire:
     def __init__(
         self, settings: Settings, *, seconds: float = SECONDS, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._ca_file = settings.oidc_ca_file
+        self._ca_file = settings.oidc.ca_file
         # The issuer is the operator's word, and its document leads on from there: never into this machine unasked.
         self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"))
         self._seconds = seconds
@@ -96,5 +96,5 @@ async def _read(answer: httpx.Response) -> Told:
 
 def _unreachable(url: str, error: Exception) -> str:
     if caused_by(error, ssl.SSLError):
-        return f"no encrypted connection to {url} came about ({error}): set its authority in {variable('oidc_ca_file')}"
+        return f"no encrypted connection to {url} came about ({error}): set its authority in {variable('oidc.ca_file')}"
     return f"{url} cannot be reached ({type(error).__name__})"

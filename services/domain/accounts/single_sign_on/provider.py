@@ -44,12 +44,12 @@ class Provider:
     """The provider of the settings; ``oidc_issuer`` is set. ``real`` is the machine's clock, whatever a demo turns."""
 
     def __init__(self, settings: Settings, real: Clock, wire: Wire | None = None) -> None:
-        self.issuer = str(settings.needed("oidc_issuer"))
-        self.name = settings.oidc_name
-        self._client_id = str(settings.needed("oidc_client_id"))
-        self._secret = settings.needed("oidc_client_secret").get_secret_value()
-        self._scopes, self._claim = settings.oidc_scopes, settings.oidc_claim
-        self._portal_url = settings.portal_url
+        self.issuer = str(settings.needed("oidc.issuer"))
+        self.name = settings.oidc.name
+        self._client_id = str(settings.needed("oidc.client_id"))
+        self._secret = settings.needed("oidc.client_secret").get_secret_value()
+        self._scopes, self._claim = settings.oidc.scopes, settings.oidc.claim
+        self._portal_url = settings.portal.url
         self._real = real
         self._wire = wire or Wire(settings)
         self._discovered = Remembered(lambda: discover(self._wire, self.issuer), self._wire.monotonic)
@@ -99,7 +99,7 @@ class Provider:
         if login is None and discovered.userinfo is not None:
             login = await self._from_userinfo(discovered.userinfo, str(claims["sub"]), tokens)
         if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN:
-            raise ProviderRefused("no-login", f"no text in the claim {self._claim}: see {variable('oidc_claim')}")
+            raise ProviderRefused("no-login", f"no text in the claim {self._claim}: see {variable('oidc.claim')}")
         return Vouched(self.issuer, str(claims["sub"]), login)
 
     async def goodbye(self) -> str | None:
@@ -141,7 +141,7 @@ class Provider:
         error = error if ERROR_CODE.fullmatch(error) else "no error by name"
         detail = f"the token endpoint answered HTTP {told.status}, {error}"
         if error in ("invalid_client", "unauthorized_client"):
-            raise ProviderRefused("client-refused", f"{detail}: check {variable('oidc_client_id')} and its secret")
+            raise ProviderRefused("client-refused", f"{detail}: check {variable('oidc.client_id')} and its secret")
         raise ProviderRefused("code-refused" if error == "invalid_grant" else "broken", detail)
 
     async def _checked(self, discovered: Discovered, trip: RoundTrip, tokens: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -74,7 +74,7 @@ async def show(
         shown_review=review,
         path_of=path_of,
         told=[_told(visitor, event) for event in case.time_line if not str(event["action"]).startswith(MECHANICS)],
-        operate=operate_link(settings.operate_url, case),
+        operate=operate_link(settings.portal.operate_url, case),
     )
 
 

@@ -11,21 +11,22 @@ from services.runtime.settings import Settings, variable
 
 async def check_mail(settings: Settings) -> str:
     """One sentence; raises Fatal with what to do. No mail is sent."""
-    if settings.smtp_host is None:
-        return f"not set; notices stay in the portal. {variable('smtp_host')} makes it mail them"
+    mail = settings.notices.mail
+    if mail.host is None:
+        return f"not set; notices stay in the portal. {variable('notices.mail.host')} makes it mail them"
     await _check(Mailer(settings).check)
     _public(settings)
-    secured = "in the clear" if settings.smtp_security == "none" else f"by {settings.smtp_security}"
-    return f"{settings.smtp_host}:{settings.smtp_port} answers, {secured}; mails come from {settings.smtp_sender}"
+    secured = "in the clear" if mail.security == "none" else f"by {mail.security}"
+    return f"{mail.host}:{mail.port} answers, {secured}; mails come from {mail.sender}"
 
 
 async def check_webhook(settings: Settings) -> str:
     """As ``check_mail``: the address is reached, and told nothing."""
-    if settings.webhook_url is None:
-        return f"not set; {variable('webhook_url')} makes every notice go to an address of yours"
+    if settings.notices.webhook.url is None:
+        return f"not set; {variable('notices.webhook.url')} makes every notice go to an address of yours"
     await _check(Webhook(settings).check)
     _public(settings)
-    return "the address answers" + ("" if settings.webhook_url.startswith("https:") else ", in the clear")
+    return "the address answers" + ("" if settings.notices.webhook.url.startswith("https:") else ", in the clear")
 
 
 async def _check(act: Callable[[], Awaitable[None]]) -> None:
@@ -37,5 +38,7 @@ async def _check(act: Callable[[], Awaitable[None]]) -> None:
 
 
 def _public(settings: Settings) -> None:
-    if settings.public_url is None:
-        raise Fatal(f"links in notices lead to {settings.portal_url}: set {variable('public_url')} to what people type")
+    if settings.portal.public_url is None:
+        raise Fatal(
+            f"links in notices lead to {settings.portal.url}: set {variable('portal.public_url')} to what people type"
+        )

@@ -7,7 +7,7 @@ from email.policy import SMTP
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import Parcel
 from services.domain.notifications.texts import NoticeWords, link, words_of
-from services.runtime.notice_settings import MAIL_ADDRESS
+from services.runtime.settings.notices import MAIL_ADDRESS
 
 PRODUCT = {"zh": "录像调取台", "en": "Footage Desk"}
 LINES = {

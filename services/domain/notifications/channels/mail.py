@@ -27,8 +27,8 @@ class Mailer:
 
     async def send(self, parcel: Parcel) -> None:
         """Raises Undelivered."""
-        sender = str(self._settings.needed("smtp_sender"))
-        message = letters.mail(parcel, sender=sender, portal_url=self._settings.portal_url)
+        sender = str(self._settings.needed("notices.mail.sender"))
+        message = letters.mail(parcel, sender=sender, portal_url=self._settings.portal.url)
         await self._in_thread(partial(_send, self._settings, message))
 
     async def check(self) -> None:
@@ -37,7 +37,7 @@ class Mailer:
 
     async def _in_thread(self, act: Callable[[], None]) -> None:
         try:
-            with anyio.fail_after(self._settings.notice_seconds * ANSWERS_OF_A_MAIL):
+            with anyio.fail_after(self._settings.notices.timeout_seconds * ANSWERS_OF_A_MAIL):
                 await anyio.to_thread.run_sync(act, limiter=self._one_at_a_time, abandon_on_cancel=True)
         except TimeoutError:
             raise Undelivered("too-slow") from None
@@ -58,20 +58,20 @@ def _greet(settings: Settings) -> None:
 
 
 def _session(settings: Settings) -> smtplib.SMTP:
-    context = ssl.create_default_context(cafile=settings.smtp_ca_file)
-    host, port, wait = str(settings.smtp_host), settings.smtp_port, settings.notice_seconds
+    mail, wait = settings.notices.mail, settings.notices.timeout_seconds
+    context, host = ssl.create_default_context(cafile=mail.ca_file), str(mail.host)
     # our name is the sender's domain: asking the network for it could take longer than the mail
-    name = str(settings.smtp_sender).partition("@")[2]
+    name = str(mail.sender).partition("@")[2]
     session: smtplib.SMTP
-    if settings.smtp_security == "tls":
-        session = smtplib.SMTP_SSL(host, port, local_hostname=name, timeout=wait, context=context)
+    if mail.security == "tls":
+        session = smtplib.SMTP_SSL(host, mail.port, local_hostname=name, timeout=wait, context=context)
     else:
-        session = smtplib.SMTP(host, port, local_hostname=name, timeout=wait)
+        session = smtplib.SMTP(host, mail.port, local_hostname=name, timeout=wait)
     try:
-        if settings.smtp_security == "starttls":
+        if mail.security == "starttls":
             session.starttls(context=context)
-        if settings.smtp_user is not None and settings.smtp_password is not None:
-            session.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        if mail.user is not None and mail.password is not None:
+            session.login(mail.user, mail.password.get_secret_value())
     except BaseException:
         session.close()
         raise

@@ -1,8 +1,8 @@
 """The sender: takes what the book of deliveries holds to its channels, beside everything else and in nobody's way."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
 import anyio
 
@@ -14,11 +14,10 @@ from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.webhook import Webhook
 from services.domain.notifications.dispatch import Parcel
 from services.runtime import metrics
-from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
+from services.runtime.periodic import Periodic
 from services.runtime.settings import Settings
-from services.runtime.waiting import set_within
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "sender")
@@ -29,50 +28,47 @@ Send = Callable[[Parcel], Awaitable[None]]
 
 
 class Sender:
-    """One for each process; each channel has a loop of its own, so that none waits for another."""
+    """One for each process; each channel has a task of its own, so that none waits for another."""
 
     def __init__(self, database: Database, channels: Mapping[str, Send]) -> None:
         self._register = database
         self._channels = channels
         for channel in channels:
             metrics.expect_notices(channel)
-        self._wakes = {channel: asyncio.Event() for channel in channels}
+        self._tasks = [
+            Periodic(f"notices-{channel}", LOOK, partial(self.send_next, channel), pause=PAUSE) for channel in channels
+        ]
 
     async def run(self) -> None:
         """Send until cancelled: at once after each commit that leaves something, else every few seconds."""
-        loop = asyncio.get_running_loop()
-
-        def hear() -> None:
-            loop.call_soon_threadsafe(self.wake)
-
-        self._register.on(deliveries.TOPIC, hear)
+        self._register.on(deliveries.TOPIC, self.wake)
         async with anyio.create_task_group() as group:
-            for channel in self._channels:
-                group.start_soon(self._keep_sending, channel)
+            for task in self._tasks:
+                group.start_soon(task.run)
 
     def wake(self) -> None:
-        """Look now: there is a notice, or the clock was turned. Call it on the event loop."""
-        for wake in self._wakes.values():
-            wake.set()
+        """Look now: there is a notice, or the clock was turned."""
+        for task in self._tasks:
+            task.wake()
 
-    async def send_due(self, channel: str) -> int:
-        """Send what is due now; how many were tried. Raises Retryable when the register is away."""
-        tried = 0
-        while (parcel := await self._register.run(ACTOR, notification_dispatch.take, channel)) is not None:
-            tried += 1
-            try:
-                await self._channels[channel](parcel)
-            except Undelivered as error:
-                await self._book(channel, parcel, error)
-            except Exception as error:  # noqa: BLE001  # whatever it is, a notice must not stop the portal
-                log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
-                    "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
-                )
-                await self._book(channel, parcel, Undelivered("broken", type(error).__name__))
-            else:
-                await self._register.run(ACTOR, notification_dispatch.delivered, parcel.delivery_id)
-                metrics.NOTICES.labels(channel, "delivered").inc()
-        return tried
+    async def send_next(self, channel: str) -> bool:
+        """Send one notice that is due; whether there was one. Raises Retryable when the register is away."""
+        parcel = await self._register.run(ACTOR, notification_dispatch.take, channel)
+        if parcel is None:
+            return False
+        try:
+            await self._channels[channel](parcel)
+        except Undelivered as error:
+            await self._book(channel, parcel, error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the notices behind it must not wait for it
+            log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
+                "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
+            )
+            await self._book(channel, parcel, Undelivered("broken", type(error).__name__))
+        else:
+            await self._register.run(ACTOR, notification_dispatch.delivered, parcel.delivery_id)
+            metrics.NOTICES.labels(channel, "delivered").inc()
+        return True
 
     async def _book(self, channel: str, parcel: Parcel, error: Undelivered) -> None:
         last = await self._register.run(
@@ -89,26 +85,8 @@ class Sender:
             "a notice did not arrive", channel=channel, delivery=parcel.delivery_id, cause=error.code, last=last
         )
 
-    async def _keep_sending(self, channel: str) -> None:
-        wake = self._wakes[channel]
-        while True:
-            wake.clear()
-            try:
-                await self.send_due(channel)
-            except Retryable as error:
-                log.warning("the notices wait", channel=channel, cause=str(error))
-                await asyncio.sleep(PAUSE.total_seconds())
-            await set_within(wake, LOOK.total_seconds())
-
 
 def channels_of(settings: Settings) -> dict[str, Send]:
     """How each channel of the settings sends."""
     known: dict[str, Callable[[Settings], Mailer | Webhook]] = {deliveries.MAIL: Mailer, deliveries.WEBHOOK: Webhook}
-    return {channel: known[channel](settings).send for channel in settings.notice_channels}
-
-
-async def keep_sending(database: Database, settings: Settings, on_turn: list[Callable[[], None]]) -> None:
-    """Send notices until cancelled; without a channel there is nothing to do."""
-    sender = Sender(database, channels_of(settings))
-    on_turn.append(sender.wake)
-    await sender.run()
+    return {channel: known[channel](settings).send for channel in settings.notices.channels}

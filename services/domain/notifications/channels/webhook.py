@@ -25,18 +25,18 @@ class Webhook:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._url = str(settings.webhook_url)
+        self._url = str(settings.notices.webhook.url)
         self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="webhook_url")
 
     async def send(self, parcel: Parcel) -> None:
         """Raises Undelivered."""
-        body = letters.event(parcel, portal_url=self._settings.portal_url)
+        body = letters.event(parcel, portal_url=self._settings.portal.url)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "footage-desk",
             "Idempotency-Key": parcel.delivery_id,
             # the receiver compares it with its own clock, so it is the true one, whatever a demo has turned
-            **signature(self._settings.webhook_key, parcel.delivery_id, int(time.time()), body),
+            **signature(self._settings.notices.webhook.key, parcel.delivery_id, int(time.time()), body),
         }
         status = await self._call("POST", headers, body)
         if 300 <= status < 400:
@@ -50,9 +50,9 @@ class Webhook:
 
     async def _call(self, method: str, headers: dict[str, str], body: bytes) -> int:
         """The answer's status; its body stays on the line, however long it is."""
-        context = ssl.create_default_context(cafile=self._settings.webhook_ca_file)
+        context = ssl.create_default_context(cafile=self._settings.notices.webhook.ca_file)
         wire = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
-        seconds = self._settings.notice_seconds
+        seconds = self._settings.notices.timeout_seconds
         try:
             with anyio.fail_after(seconds):
                 async with (

@@ -105,7 +105,7 @@ def _chosen(processes: Iterable[ProcessAnswer], definition: str) -> ProcessAnswe
 
 
 def _elsewhere(visitor: Visitor, settings: Settings) -> Response:
-    operate = settings.operate_url
+    operate = settings.portal.operate_url
     return visitor.page(
         "process/elsewhere.html",
         gateway=settings.gateway_address,

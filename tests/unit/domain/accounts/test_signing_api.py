@@ -123,7 +123,7 @@ async def test_passkeys_are_renamed_and_removed_and_an_administrator_ends_them(
 
 async def test_at_a_bare_address_the_page_says_how_to_open_the_portal(desk: ReviewDesk, portal: Portal) -> None:
     head = await portal.signed_in("head")
-    portal.app.state.dependencies["settings"] = Settings(public_url="https://192.0.2.7")
+    portal.app.state.dependencies["settings"] = Settings.load(portal={"public_url": "https://192.0.2.7"})
     page = await head.get("/account/passkeys")
     assert "localhost" in page.text
     assert "add-passkey" not in page.text
@@ -133,12 +133,12 @@ async def test_at_a_bare_address_the_page_says_how_to_open_the_portal(desk: Revi
 
 def test_passkeys_belong_to_the_address_that_people_type() -> None:
     def place(url: str | None) -> tuple[str, str] | None:
-        found = place_of(Settings(public_url=url))
+        found = place_of(Settings.load(portal={"public_url": url}))
         return None if found is None else (found.rp_id, found.origin)
 
     assert place("https://Footage.example:8443/") == ("footage.example", "https://footage.example:8443")
     assert place("https://footage.example:443") == ("footage.example", "https://footage.example")
-    port = Settings().portal_port
+    port = Settings().portal.port
     assert place(None) == ("localhost", f"http://localhost:{port}")
     assert place("http://[::1]:8080") is None
     assert place("http://127.0.0.1:8080") is None

@@ -18,7 +18,7 @@ from services.domain.audit.checkpoint_publisher import LogHead
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
-from services.runtime.stores import FolderStore
+from services.runtime.settings.stores import FolderStore
 from services.vault.keys.log_key import LogKey
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, StoreDown, StoreLocked
@@ -72,18 +72,18 @@ def text_of(store: Store, key: str) -> str:
 async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turned(
     database: Database, store: Store
 ) -> None:
-    stamper, on_turn = Stamper(), []
+    stamper = Stamper()
     signed = asyncio.Queue[int]()
     loop = asyncio.get_running_loop()
     database.on("commit", lambda: loop.call_soon_threadsafe(signed.put_nowait, 1))
     head = head_of(database, store, stamper)
-    running = asyncio.create_task(head.run(on_turn))
+    running = asyncio.create_task(head.run())
     async with asyncio.timeout(10):
         while not await database.run(ACTOR, checkpoints.anchors):
             await signed.get()
         await database.run(ACTOR, lambda uow: audit_trail.record(uow, "tried", "test", "two"))
         database.clock = FixedClock(NOON + HOUR)
-        on_turn[0]()
+        head.wake()
         while len(await database.run(ACTOR, checkpoints.anchors)) < 2:
             await signed.get()
     running.cancel()

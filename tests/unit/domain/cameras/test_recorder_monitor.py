@@ -18,7 +18,7 @@ from services.database.tables.protections import Protection
 from services.database.unit_of_work import EVERY_COMMIT, UnitOfWork
 from services.domain.cameras import protections
 from services.domain.cameras import rounds as camera_rounds
-from services.domain.cameras.recorder_monitor import AT_ONCE, Round, keep_asking
+from services.domain.cameras.recorder_monitor import AT_ONCE, Round
 from services.domain.cameras.recorders import Found
 from services.domain.cases import metrics as case_metrics
 from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChannel
@@ -322,13 +322,12 @@ async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) ->
 
 
 async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
-    on_turn: list[Any] = []
+    round_ = Round(desk.database, Recorders(), EVERY)
 
-    async with going(keep_asking(desk.database, Recorders(), EVERY, on_turn)):
+    async with going(round_.run()):
         await booked(desk, lambda row: row.last_seen_at == NOON)
         desk.clock.turn(EVERY)
-        for wake in on_turn:
-            wake()
+        round_.wake()
         await booked(desk, lambda row: row.last_seen_at == NOON + EVERY)
 
 

@@ -181,7 +181,7 @@ async def test_operate_is_linked_where_it_is_configured(desk: Desk, case: Case, 
     from services.runtime.settings import Settings  # noqa: PLC0415
 
     desk.change(Application, case.id, process_instance_key=2251799813685249)
-    settings = Settings(data_dir=desk.root, operate_url="https://operate.example/")
+    settings = Settings.load(data_dir=desk.root, portal={"operate_url": "https://operate.example/"})
     linked = await browser_of(desk, "security", settings=settings)
 
     assert 'href="https://operate.example/processes/2251799813685249"' in (await linked.get(f"/cases/{case.id}")).text

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from background import going
+from background import drain, going
 from review_desk import ReviewDesk
 
 from services.database.tables.deliveries import Delivery
@@ -20,9 +21,9 @@ from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
 from services.domain.notifications.dispatch import Parcel
 from services.runtime import metrics
-from services.runtime.notice_settings import MOST_SECONDS
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
+from services.runtime.settings.notices import MOST_SECONDS
 
 SOON = 4  # seconds: before the sender would look by itself
 
@@ -99,7 +100,7 @@ async def test_two_senders_send_each_notice_once(desk: ReviewDesk) -> None:
     channel = Channel()
     senders = [Sender(desk.database, {MAIL: channel.send}) for _ in range(2)]
 
-    await asyncio.gather(*(sender.send_due(MAIL) for sender in senders))
+    await asyncio.gather(*(drain(partial(sender.send_next, MAIL)) for sender in senders))
 
     sent = [parcel.delivery_id for parcel in channel.parcels]
     assert len(sent) == len(set(sent)) == len(desk.all(Delivery, channel=MAIL))
@@ -111,7 +112,7 @@ async def test_a_defect_in_a_channel_costs_one_try_and_stops_nothing(desk: Revie
     channel.trouble = ZeroDivisionError("a defect")
     sender = Sender(desk.database, {MAIL: channel.send})
 
-    await sender.send_due(MAIL)
+    await drain(partial(sender.send_next, MAIL))
     rows = desk.all(Delivery, channel=MAIL)
     assert {(row.state, row.last_error, row.last_detail) for row in rows} == {
         ("waiting", "broken", "ZeroDivisionError")
@@ -119,7 +120,7 @@ async def test_a_defect_in_a_channel_costs_one_try_and_stops_nothing(desk: Revie
 
     channel.trouble = None
     desk.clock.turn(timedelta(minutes=1))
-    assert await sender.send_due(MAIL) == len(rows)
+    assert await drain(partial(sender.send_next, MAIL)) == len(rows)
 
 
 async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
@@ -132,17 +133,17 @@ async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
     channel, before = Channel(), {outcome: counted(outcome) for outcome in ("tried", "failed", "delivered")}
     sender = Sender(desk.database, {MAIL: channel.send})
     channel.trouble = Undelivered("try-later")
-    tries = await sender.send_due(MAIL)
+    tries = await drain(partial(sender.send_next, MAIL))
     assert counted("tried") == before["tried"] + tries
 
     desk.clock.turn(timedelta(minutes=1))
     channel.trouble = None
-    await sender.send_due(MAIL)
+    await drain(partial(sender.send_next, MAIL))
     assert counted("delivered") == before["delivered"] + tries
 
     tell(desk)
     channel.trouble = Undelivered("recipient-refused", for_good=True)
-    await sender.send_due(MAIL)
+    await drain(partial(sender.send_next, MAIL))
     assert counted("failed") > before["failed"]
 
 

@@ -171,7 +171,7 @@ def test_a_rule_is_applied_to_what_the_books_read(
 
 
 def test_every_rule_can_be_set_in_the_environment_and_written_as_it_is_there() -> None:
-    given = rules_of(Settings(max_use_days=30))
+    given = rules_of(Settings.load(rules={"max_use_days": 30}))
 
     for rule in RULES.values():
         text = rule.text(given)

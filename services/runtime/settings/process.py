@@ -1,0 +1,69 @@
+"""How one process runs: the embedded engine, workers, recorders' round, health and logs."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from services.runtime.settings.kinds import Days, Part, Port
+
+
+class EngineSettings(Part):
+    """The embedded engine; a cluster is named by ``ZEEBE_ADDRESS``."""
+
+    host: str = Field(default="127.0.0.1", description="the address on which the embedded engine listens")
+    port: Port = Field(default=26500, description="a port from 0 to 65535 (0 takes a free one)")
+    records_days: Days = Field(default=30, description="for how many days the embedded engine keeps its records")
+
+
+class HealthSettings(Part):
+    """Liveness, readiness and metrics."""
+
+    host: str = Field(default="127.0.0.1", description="the address for /livez, /readyz and /metrics")
+    port: Port = Field(default=9600, description="a port from 0 to 65535 (0 takes a free one)")
+
+
+class LogSettings(Part):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
+    )
+    format: Literal["auto", "json", "console"] = Field(default="auto", description="auto, json or console")
+
+
+class RecorderSettings(Part):
+    """What administrators may have this house open as a recorder, and how often recorders are asked."""
+
+    roots: str | None = Field(
+        default=None,
+        description="the folders that recorders' folders lie under, with colons between: /mnt/recorders:/srv/cctv",
+    )
+    ask_every: timedelta = Field(
+        default=timedelta(minutes=5),
+        ge=timedelta(seconds=10),
+        le=timedelta(minutes=30),
+        description="an ISO 8601 duration up to PT30M, such as PT5M: each recorder is then asked whether it answers",
+    )
+
+    @field_validator("roots")
+    @classmethod
+    def _roots_are_absolute(cls, roots: str | None) -> str | None:
+        if roots is not None and not all(Path(root).is_absolute() for root in roots.split(":")):
+            raise ValueError("each folder is written from / on")
+        return roots
+
+
+class WorkerSettings(Part):
+    """How jobs are taken and done."""
+
+    concurrency: int = Field(default=8, ge=1, description="how many jobs of one type may run at once")
+    heavy_concurrency: int = Field(default=2, ge=1, description="how many footage jobs of one type may run at once")
+    job_timeout: timedelta = Field(
+        default=timedelta(seconds=30), ge=timedelta(seconds=1), description="an ISO 8601 duration, such as PT30S"
+    )
+    poll_seconds: float = Field(
+        default=10, gt=0, le=60, description="seconds that one poll for jobs may wait, such as 10"
+    )
+    drain_seconds: float = Field(default=20, ge=0, description="seconds that running jobs get at shutdown, such as 20")

@@ -1,0 +1,40 @@
+"""The organisation's numbers (T3, T4 and T11 in policy.md); administrators may change most of them in the portal."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from services.runtime.settings.kinds import Days, Duration, Lead, Part
+
+
+class RuleSettings(Part):
+    """The numbers with which an installation begins."""
+
+    review_limit: Duration = Field(default=timedelta(hours=24), description="an ISO 8601 duration, such as PT24H")
+    notify_limit: Duration = Field(default=timedelta(hours=1), description="an ISO 8601 duration, such as PT1H")
+    release_limit: Duration = Field(default=timedelta(hours=24), description="an ISO 8601 duration, such as PT24H")
+    reminder_lead: Lead = Field(default=timedelta(days=3), description="an ISO 8601 duration, such as P3D")
+    grace_period: Lead = Field(default=timedelta(days=3), description="an ISO 8601 duration, such as P3D")
+    correction_period: Duration = Field(default=timedelta(days=7), description="an ISO 8601 duration, such as P7D")
+    take_up_period: Duration = Field(default=timedelta(days=7), description="an ISO 8601 duration, such as P7D")
+    preservation: Literal["always", "at-risk", "never"] = Field(
+        default="at-risk", description="always, at-risk or never (T4)"
+    )
+    max_use_days: Days | None = Field(
+        default=None, description="the longest use period in whole days that the organisation allows (T3)"
+    )
+    max_span_hours: int = Field(default=24, ge=1, le=8760, description="the longest span of one item in whole hours")
+    max_items: int = Field(default=20, ge=1, le=200, description="how many items one application may have")
+    first_reminder_after: Duration = Field(
+        default=timedelta(hours=12), description="an ISO 8601 duration, such as PT12H"
+    )
+    ordinary_retention_days: Days = Field(
+        default=365, description="for how many days ordinary footage is kept in the archive"
+    )
+    important_retention_days: Days = Field(
+        default=730, description="for how many days important footage is kept in the archive"
+    )
+    agreement_version: str = Field(
+        default="2026", min_length=1, max_length=40, description="the version of the confidentiality agreement"
+    )

@@ -1,0 +1,71 @@
+"""Where footage and its backups are kept: a folder, or an S3 server with object lock."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from services.runtime.ca_file import CaFile
+from services.runtime.settings.kinds import Part
+
+
+class StoreSettings(Part):
+    """Where masters, copies and quarantine are kept."""
+
+    folder: Path | None = Field(default=None, description="a folder for footage")
+    endpoint: str | None = Field(default=None, description="host and port of an S3 server, without https://")
+    access_key: str | None = Field(default=None, description="the S3 access key")
+    secret_key: SecretStr | None = Field(default=None, description="the S3 secret key")
+    secure: bool = Field(default=True, description="true for TLS, or false")
+    region: str | None = Field(default=None, description="the S3 region, such as us-east-1")
+    prefix: str = Field(default="footage-desk", description="the beginning of every bucket's name")
+    ca_file: CaFile | None = Field(default=None, description="a PEM file with the S3 server's certificate authority")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint_is_bare(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and "/" in endpoint:
+            raise ValueError("an endpoint has no scheme and no path")
+        return endpoint
+
+
+class ReplicaSettings(StoreSettings):
+    """Where backups are kept."""
+
+    folder: Path | None = Field(default=None, description="a folder for backups, on another disk than the store")
+    endpoint: str | None = Field(default=None, description="host and port of another S3 server, without https://")
+    prefix: str = Field(default="footage-desk-replica", description="the beginning of every bucket's name")
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """A folder that keeps the same rules as an S3 store with object lock."""
+
+    path: Path
+    prefix: str
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """An S3 server; ``endpoint`` is ``host:port``, ``prefix`` begins every bucket's name."""
+
+    endpoint: str
+    access_key: str
+    secret_key: SecretStr
+    secure: bool
+    region: str | None
+    prefix: str
+    ca_file: Path | None
+
+
+StorePlace = FolderStore | S3Store
+
+
+def same_place(one: StorePlace, other: StorePlace) -> bool:
+    """Whether two stores share their objects: the same buckets of one server, or folders that lie in each other."""
+    if isinstance(one, FolderStore) and isinstance(other, FolderStore):
+        first, second = one.path.resolve(), other.path.resolve()
+        return first.is_relative_to(second) or second.is_relative_to(first)
+    if isinstance(one, S3Store) and isinstance(other, S3Store):
+        return (one.endpoint.lower(), one.prefix) == (other.endpoint.lower(), other.prefix)
+    return False
