@@ -107,7 +107,7 @@ def _text(row: Application, cameras: Cameras) -> str:
 
 def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[Line]:
     ids = [row.id for row in rows]
-    states_of, footage = queries.states(uow, rows), queries.footage(uow, rows)
+    states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
     names = access_queries.names(uow, [row.drafter_id for row in rows])
     saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
     lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}

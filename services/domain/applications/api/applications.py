@@ -12,6 +12,7 @@ from services.domain.applications.findings import Found
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
+from services.domain.cases.schemas import CaseSummary
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -100,17 +101,6 @@ class Withdrawal(Body):
     reason: Paragraph = ""
 
 
-class Summary(Answer):
-    id: str
-    number: str | None
-    state: str
-    state_detail: str | None
-    drafter: str
-    submitted_at: Moment | None
-    overwrite_at: Moment | None
-    way_of_use: str
-
-
 # OpenAPI has no word for a tuple that FastAPI writes right.
 Both = Annotated[list[str], Field(min_length=2, max_length=2)]
 
@@ -163,12 +153,12 @@ async def list_applications(
     mine: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
-) -> list[Summary]:
+) -> list[CaseSummary]:
     """The applications that the signed-in person may see, newest first."""
 
-    def read(uow: UnitOfWork) -> list[Summary]:
+    def read(uow: UnitOfWork) -> list[CaseSummary]:
         rows = visibility.all_visible(uow, limit=limit, offset=offset, mine=mine)
-        return [Summary.model_validate(line) for line in case_queries.summaries(uow, rows)]
+        return case_queries.summaries(uow, rows)
 
     return await database.run(actor, read)
 
@@ -192,11 +182,11 @@ async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, databa
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
-async def apply(application: NewApplication, actor: Acting, database: GivenDatabase) -> Summary:
+async def apply(application: NewApplication, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Draft an application, or hand it in at once."""
     form = application.to_form()
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row = service.draft(uow, form, previous_id=application.previous_id)
         if application.submit:
             row = service.submit(uow, row.id)
@@ -223,11 +213,11 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
 
 
 @router.put("/applications/{application_id}", responses=problems(*USUAL))
-async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> Summary:
+async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Change a draft."""
     form = redraft.to_form()
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row = service.redraft(uow, application_id, form)
         drafts.save(uow, application_id, form, version=redraft.version)
         return _summary(uow, row)
@@ -242,10 +232,10 @@ async def discard(application_id: str, actor: Acting, database: GivenDatabase) -
 
 
 @router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
-async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> Summary:
+async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Draft a new application with what an earlier one says."""
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row, form = drafts.source(uow, application_id)
         return _summary(uow, service.draft(uow, form, previous_id=row.id if wish.appeal else None))
 
@@ -253,24 +243,24 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
 
 
 @router.post("/applications/{application_id}/submit", responses=problems(*USUAL))
-async def submit(application_id: str, actor: Acting, database: GivenDatabase) -> Summary:
+async def submit(application_id: str, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Hand in a draft: it gets its number and its process begins."""
     return await database.run(actor, lambda uow: _summary(uow, service.submit(uow, application_id)))
 
 
 @router.post("/applications/{application_id}/correct", responses=problems(*USUAL))
-async def correct(application_id: str, form: Form, actor: Acting, database: GivenDatabase) -> Summary:
+async def correct(application_id: str, form: Form, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Correct a returned application; all decisions are asked for anew."""
     return await database.run(actor, lambda uow: _summary(uow, service.correct(uow, application_id, form.to_form())))
 
 
 @router.post("/applications/{application_id}/withdraw", responses=problems(*USUAL))
-async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, database: GivenDatabase) -> Summary:
+async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Withdraw an application of which nothing was handed over yet."""
     return await database.run(
         actor, lambda uow: _summary(uow, service.withdraw(uow, application_id, withdrawal.reason))
     )
 
 
-def _summary(uow: UnitOfWork, application: Any) -> Summary:
-    return Summary.model_validate(case_queries.summary(uow, application))
+def _summary(uow: UnitOfWork, application: Any) -> CaseSummary:
+    return case_queries.summary(uow, application)

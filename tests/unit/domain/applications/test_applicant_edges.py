@@ -11,6 +11,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.attempts import UploadAttempt
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
@@ -20,7 +21,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness, forms, security_check
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
-from services.domain.cases import queries as case_queries
+from services.domain.cases import states as case_states
 from services.domain.custody import copies
 from services.domain.process import outbox
 from services.domain.process.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
@@ -135,7 +136,7 @@ def test_a_case_is_withdrawn_until_its_last_copy_is_made(database: Database) -> 
     withdrawn = database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert withdrawn.withdrawn_at == NOON
-    assert database.run_now(CLERK, case_queries.state, withdrawn) == case_queries.State("closed", "withdrawn")
+    assert database.run_now(CLERK, case_states.state_of, withdrawn) == case_states.State("closed", "withdrawn")
 
 
 def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(database: Database) -> None:
@@ -251,5 +252,5 @@ def test_the_filed_form_grants_no_more_days_than_the_class_allows(database: Data
 
     assert filed == again
     assert filed.use_period_days == 15
-    assert '"useDays":15' in rows(database, filing.documents.Document)[0].content
+    assert '"useDays":15' in rows(database, Document)[0].content
     assert all(row.settled_at for row in rows(database, OutboxMessage) if row.name == REVIEW_DECIDED)

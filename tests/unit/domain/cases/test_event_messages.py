@@ -41,12 +41,12 @@ def actions_of_cases() -> set[str]:
     """Every action that is recorded with an application, except readings."""
     found: set[str] = set()
     for name, call in _calls():
-        if name == "audit.record" and any(keyword.arg == "application_id" for keyword in call.keywords):
+        if name == "audit_trail.record" and any(keyword.arg == "application_id" for keyword in call.keywords):
             action = _text(call.args[1])
             found |= set(FILLED.get(action or "", (action,) if action else ()))
         elif name in HANDED_ON and len(call.args) > HANDED_ON[name]:
             found.add(_text(call.args[HANDED_ON[name]]) or "")
-        elif name == "custody.append":
+        elif name in ("log.append", "custody_log.append"):
             found.add(f"custody-{_text(call.args[2])}")
     return {one for one in found if one and "{" not in one and not one.endswith("-read")}
 
