@@ -292,10 +292,10 @@ async def test_the_time_in_each_stage_is_counted_over_the_cases_that_one_sees(de
         return {one.stage: one for one in stage_times(uow, MODELS, since, until)}
 
     found = desk.look(look, SECURITY)
-    assert found["preliminary"].count == 3
-    assert found["preliminary"].median == timedelta(hours=2)
-    assert found["preliminary"].ninetieth == found["preliminary"].longest == timedelta(hours=3)
-    assert (found["security"].count, found["security"].open) == (0, 3)
+    assert found["preliminary"].ended == 3
+    assert found["preliminary"].median == 2 * 3600
+    assert found["preliminary"].ninetieth == found["preliminary"].longest == 3 * 3600
+    assert (found["security"].ended, found["security"].open) == (0, 3)
     assert desk.look(look, CUSTODIAN) == {}
 
 

@@ -351,3 +351,61 @@ class CaseView(CaseSummary):
     time_line: list[CaseEvent]
     consultation: ConsultationView | None
     integrity: CheckAnswer | None
+
+
+class CaseLine(Answer):
+    """One case in the register. From ``overwriteAt`` on footage that is not kept yet may be gone."""
+
+    id: str
+    number: str | None
+    state: str
+    outcome: str | None
+    department: DepartmentNamed
+    drafter: str
+    custodian: str | None
+    purpose_category: str
+    importance: str | None
+    items: int
+    submitted_at: datetime | None
+    overwrite_at: datetime | None
+    due_at: datetime | None
+    closed_at: datetime | None
+
+
+class OutLine(Answer):
+    """A hand-over whose copies somebody holds."""
+
+    application_id: str
+    hand_over_id: str
+    number: str | None
+    custodian: str
+    department: DepartmentNamed
+    way_of_use: str
+    accepted_at: datetime | None
+    due_at: datetime | None
+    suspended_at: datetime | None
+    overdue: bool
+
+
+class RiskLine(Answer):
+    """Footage that a case asks for, that lies on its recorder alone."""
+
+    application_id: str
+    number: str | None
+    state: str
+    camera: CameraNamed
+    start: datetime
+    end: datetime
+    zone: str
+    overwrite_at: datetime
+
+
+class StageLine(Answer):
+    """What one stage took over many visits that ended, in seconds; ``open`` counts those that last."""
+
+    stage: str
+    ended: int
+    open: int
+    median: float
+    ninetieth: float
+    longest: float

@@ -1,7 +1,6 @@
 """How long cases stay in each stage: the register's statistics (R62)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -10,6 +9,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
 from services.domain.cases.rows import CaseRows
+from services.domain.cases.schemas import StageLine
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Model
 
@@ -23,22 +23,13 @@ OTHER_STAGES = {
 }
 
 
-@dataclass(frozen=True)
-class StageTime:
-    """What one stage took over many stays that ended; ``open`` counts those that last."""
-
-    stage: str
-    count: int
-    median: timedelta
-    ninetieth: timedelta
-    longest: timedelta
-    open: int
-
-
 def stage_times(
     uow: UnitOfWork, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
-) -> list[StageTime]:
-    """For each stage that began from ``since`` up to ``until`` in a case the acting person may see, in their order."""
+) -> list[StageLine]:
+    """Sum up the stages that began from ``since`` up to ``until``, in their order.
+
+    Only cases that the acting person may see are counted.
+    """
     query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
     if department_id is not None:
         query = query.where(Application.department_id == department_id)
@@ -57,7 +48,7 @@ def stage_times(
 
 
 def order() -> tuple[str, ...]:
-    """Reviews and other stages as a case meets them."""
+    """List reviews and other stages as a case meets them."""
     release, *retrieval = STAGES.of_phase("retrieval")
     return (
         "preservation",
@@ -81,15 +72,15 @@ def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, timeline.Stay]]
             yield stage, stay
 
 
-def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageTime:
-    ordered = sorted(lengths)
+def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageLine:
+    ordered = sorted(length.total_seconds() for length in lengths)
     if not ordered:
-        return StageTime(stage, 0, timedelta(), timedelta(), timedelta(), lasting)
-    return StageTime(
-        stage,
-        len(ordered),
-        (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
-        ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
-        ordered[-1],
-        lasting,
+        return StageLine(stage=stage, ended=0, open=lasting, median=0, ninetieth=0, longest=0)
+    return StageLine(
+        stage=stage,
+        ended=len(ordered),
+        open=lasting,
+        median=(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
+        ninetieth=ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
+        longest=ordered[-1],
     )

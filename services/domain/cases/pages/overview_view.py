@@ -10,8 +10,7 @@ from services.domain.access import visibility
 from services.domain.cases import consent_queries, inbox, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.inbox import Waiting
-from services.domain.cases.register import AtRisk, Out
-from services.domain.cases.schemas import CaseSummary
+from services.domain.cases.schemas import CaseSummary, OutLine, RiskLine
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.queries import Loan
 from services.web import menu
@@ -33,8 +32,8 @@ class Overview:
     held: list[Loan]
     held_count: int
     late_count: int
-    at_risk: list[AtRisk]
-    out: list[Out]
+    at_risk: list[RiskLine]
+    out: list[OutLine]
     states: Mapping[str, int] | None
     consents: Sequence[consent_queries.Waiting] = ()
     agreed: bool = True
