@@ -409,3 +409,32 @@ class StageLine(Answer):
     median: float
     ninetieth: float
     longest: float
+
+
+class NamePair(Answer):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class OwnApplication(Answer):
+    """One application of the applicant's side.
+
+    ``detail`` is the open stage, or how it was closed; ``changedAt`` when the form was last saved or submitted,
+    ``dueAt``: until when it is to be corrected, or its copies are to be returned.
+    """
+
+    id: str
+    number: str | None
+    state: str
+    detail: str | None
+    drafter: str
+    own: bool
+    reason: str
+    cameras: list[NamePair]
+    way_of_use: str
+    changed_at: datetime
+    submitted_at: datetime | None
+    overwrite_at: datetime | None
+    due_at: datetime | None

@@ -12,7 +12,7 @@ from services.domain.applications.findings import Found
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import CaseSummary
+from services.domain.cases.schemas import CaseSummary, OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -38,23 +38,6 @@ class OwnQuestion(Body):
     descending: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-
-
-class OwnAnswer(Answer):
-    """``dueAt``: until when it is to be corrected, or its copies are to be returned."""
-
-    id: str
-    number: str | None
-    state: str
-    detail: str | None
-    drafter: str
-    own: bool
-    reason: str
-    way_of_use: str
-    changed_at: Moment
-    submitted_at: Moment | None
-    overwrite_at: Moment | None
-    due_at: Moment | None
 
 
 class Redraft(Form):
@@ -164,10 +147,12 @@ async def list_applications(
 
 
 @router.get("/applications/own", responses=problems(401))
-async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase) -> list[OwnAnswer]:
+async def list_own(
+    asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> list[OwnApplication]:
     """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
 
-    def read(uow: UnitOfWork) -> list[OwnAnswer]:
+    def read(uow: UnitOfWork) -> list[OwnApplication]:
         lines = own_applications.lines(
             uow,
             department=asked.department,
@@ -176,7 +161,7 @@ async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, databa
             sort=asked.sort,
             descending=asked.descending,
         )
-        return [OwnAnswer.model_validate(line) for line in lines[asked.offset : asked.offset + asked.limit]]
+        return lines[asked.offset : asked.offset + asked.limit]
 
     return await database.run(actor, read)
 
