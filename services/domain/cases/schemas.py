@@ -7,6 +7,7 @@ from pydantic import Field
 
 from services.web.schemas import Answer, SpanAnswer
 
+MarkerKind = Literal["passed", "working", "waiting", "stuck"]
 ActKind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
 
 
@@ -351,6 +352,55 @@ class CaseView(CaseSummary):
     time_line: list[CaseEvent]
     consultation: ConsultationView | None
     integrity: CheckAnswer | None
+
+
+class DiagramMarker(Answer):
+    """One element: ``passed``, or the case is there: ``working``, ``waiting`` for people, ``stuck`` in an incident.
+
+    Elements that take no time have no moments. ``seconds`` adds up all ``times``, the one that lasts included;
+    ``elementKind`` is that of BPMN.
+    """
+
+    element_id: str
+    element_kind: str
+    zh: str
+    en: str
+    kind: MarkerKind
+    since: datetime | None = None
+    until: datetime | None = None
+    seconds: float | None = None
+    times: int = 0
+    attempts: int = 0
+    review_id: str | None = None
+
+    @property
+    def here(self) -> bool:
+        return self.kind != "passed"
+
+
+class Timeline(Answer):
+    """All markers of one process, in the order in which they were first reached.
+
+    ``inTransit``: a message is on its way to the process engine and nobody has anything to do meanwhile.
+    """
+
+    process_id: str
+    markers: list[DiagramMarker]
+    in_transit: bool = False
+
+    @property
+    def timed(self) -> list[DiagramMarker]:
+        """What takes time, and where it began and ended: the list that is read instead of the diagram."""
+        return [
+            marker
+            for marker in self.markers
+            if marker.since is not None and marker.element_kind not in ("subProcess", "boundaryEvent")
+        ]
+
+    @property
+    def here(self) -> list[DiagramMarker]:
+        """Where the case is now; phases around it are left out."""
+        return [marker for marker in self.markers if marker.here and marker.element_kind != "subProcess"]
 
 
 class CaseLine(Answer):

@@ -36,14 +36,14 @@ def stage_times(
     took: dict[str, list[timedelta]] = {}
     lasting: dict[str, int] = {}
     for application in uow.session.scalars(query):
-        for stage, stay in _stages(CaseRows(uow, application), models[timeline.MAIN]):
-            if not since <= stay.since < until:
+        for stage, visit in _stages(CaseRows(uow, application), models[timeline.MAIN]):
+            if not since <= visit.since < until:
                 continue
             took.setdefault(stage, [])
-            if stay.until is None:
+            if visit.until is None:
                 lasting[stage] = lasting.get(stage, 0) + 1
             else:
-                took[stage].append(stay.until - stay.since)
+                took[stage].append(visit.until - visit.since)
     return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in order() if stage in took]
 
 
@@ -64,12 +64,12 @@ def order() -> tuple[str, ...]:
     )
 
 
-def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, timeline.Stay]]:
-    for stay in timeline.main_stays(rows, model):
-        element = model.elements.get(stay.element_id)
-        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
+def _stages(rows: CaseRows, model: Model) -> Iterator[tuple[str, timeline.Visit]]:
+    for visit in timeline.main_visits(rows, model):
+        element = model.elements.get(visit.element_id)
+        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(visit.element_id)
         if stage is not None:
-            yield stage, stay
+            yield stage, visit
 
 
 def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageLine:

@@ -1,20 +1,19 @@
 """Where a case stands: the models as they are drawn, the markers for them, and the check of what the vault holds."""
 
-from datetime import datetime
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.domain.cases import queries, timeline
-from services.domain.cases.schemas import CheckAnswer
+from services.domain.cases.schemas import CheckAnswer, Timeline
 from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import NotFound
 from services.runtime.models import Model
 from services.web.dependencies import GivenDatabase, given
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Identifier
+from services.web.schemas import Identifier
 
 router = APIRouter(prefix="/api", tags=["cases"])
 
@@ -34,32 +33,6 @@ def verifier(request: Request) -> Verifier:
 
 GivenModels = Annotated[dict[str, Model], Depends(models)]
 GivenVerifier = Annotated[Verifier, Depends(verifier)]
-
-
-class MarkerAnswer(Answer):
-    """One element: ``passed``, or the case is there: ``working``, ``waiting`` for people, ``stuck`` in an incident.
-
-    Elements that take no time have no moments. ``seconds`` adds up all ``times``.
-    """
-
-    element_id: str
-    zh: str
-    en: str
-    kind: Literal["passed", "working", "waiting", "stuck"]
-    since: datetime | None
-    until: datetime | None
-    seconds: float | None
-    times: int
-    attempts: int
-    review_id: str | None
-
-
-class StandingAnswer(Answer):
-    """``inTransit``: a message is on its way to the process engine and nobody has anything to do meanwhile."""
-
-    process_id: str
-    markers: list[MarkerAnswer]
-    in_transit: bool
 
 
 @router.get("/models/{process_id}", responses=problems_beside(401, 404), response_class=Response)
@@ -83,31 +56,11 @@ async def read_steps(
     database: GivenDatabase,
     models: GivenModels,
     review: Annotated[Identifier | None, Query()] = None,
-) -> StandingAnswer:
-    """Where the case stands in its process, or in one ``review`` that the process called."""
+) -> Timeline:
+    """Read the timeline of the case in its process, or in one ``review`` that the process called."""
     if review is None:
-        found = await database.run(actor, timeline.of_case, application_id, models)
-    else:
-        found = await database.run(actor, timeline.of_review, application_id, review, models)
-    return StandingAnswer(
-        process_id=found.model.process_id,
-        in_transit=found.in_transit,
-        markers=[
-            MarkerAnswer(
-                element_id=marker.element.id,
-                zh=marker.element.zh,
-                en=marker.element.en,
-                kind=marker.kind,
-                since=marker.since,
-                until=marker.until,
-                seconds=marker.took.total_seconds() if marker.took is not None else None,
-                times=marker.times,
-                attempts=marker.attempts,
-                review_id=marker.review_id,
-            )
-            for marker in found.markers
-        ],
-    )
+        return await database.run(actor, timeline.of_case, application_id, models)
+    return await database.run(actor, timeline.of_review, application_id, review, models)
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))

@@ -11,8 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import event_messages, queries, timeline
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
-from services.domain.cases.schemas import CaseEvent, CaseView, NextAct
-from services.domain.cases.timeline import Standing
+from services.domain.cases.schemas import CaseEvent, CaseView, NextAct, Timeline
 from services.runtime.errors import Refused
 from services.runtime.models import Model
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -45,11 +44,11 @@ async def show(
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
     """The case; with ``review`` the diagram shows that review's own process."""
-    case, stands = await database.run(visitor.actor, _read, application_id, models, review)
+    case, case_timeline = await database.run(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
         case=case,
-        stands=stands,
+        timeline=case_timeline,
         shown_review=review,
         path_of=path_of,
         told=[_told(visitor, event) for event in case.time_line if not event.action.startswith(MECHANICS)],
@@ -102,11 +101,12 @@ def operate_link(operate_url: str | None, case: CaseView) -> str | None:
 
 def _read(
     uow: UnitOfWork, application_id: str, models: Mapping[str, Model], review_id: str | None
-) -> tuple[CaseView, Standing]:
+) -> tuple[CaseView, Timeline]:
     rows = case_rows.of_case(uow, application_id)
     case = queries.case_of_rows(rows)
-    stands = timeline.of_rows(rows, models) if review_id is None else timeline.review_of_rows(rows, review_id, models)
-    return case, stands
+    if review_id is None:
+        return case, timeline.of_rows(rows, models)
+    return case, timeline.review_of_rows(rows, review_id, models)
 
 
 def _told(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
