@@ -1,31 +1,15 @@
 """What the case waits for from the person who looks at it."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.applications import joint_departments
 from services.domain.applications import service as application_service
 from services.domain.cases.rows import CaseRows
-
-Kind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
-
-
-@dataclass(frozen=True)
-class NextAct:
-    """One act that the acting person may do now. ``subject_id`` is that of the application, review, consent or
-    hand-over that it is about; ``stage`` is the review's, ``due_at`` when it has to be done."""
-
-    kind: Kind
-    subject_id: str
-    stage: str | None = None
-    due_at: datetime | None = None
+from services.domain.cases.schemas import NextAct
 
 
 def of_case(rows: CaseRows) -> list[NextAct]:
-    """What the acting person may do now for the case, the most pressing first."""
+    """List what the acting person may do now for the case, the most pressing first."""
     application = rows.application
     if application.closed_at is not None or application.withdrawn_at is not None:
         return []
@@ -33,7 +17,7 @@ def of_case(rows: CaseRows) -> list[NextAct]:
 
 
 def may_withdraw(rows: CaseRows) -> bool:
-    """Whether the acting person may withdraw the application now."""
+    """Say whether the acting person may withdraw the application now."""
     application = rows.application
     copied = {row.item.id for row in rows.items if row.copy is not None}
     ready = application_service.copies_ready([row.item for row in rows.items], copied)
@@ -52,21 +36,21 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
     if not _is_own(rows):
         return []
     if application.submitted_at is None:
-        return [NextAct("hand-in", application.id)]
+        return [NextAct(kind="hand-in", subject_id=application.id)]
     if application.correction_until is not None:
-        return [NextAct("correct", application.id, due_at=application.correction_until)]
+        return [NextAct(kind="correct", subject_id=application.id, due_at=application.correction_until)]
     return []
 
 
 def _is_own(rows: CaseRows) -> bool:
-    """Whether the acting person is on the applicant's side, and may correct and withdraw."""
+    """Say whether the acting person is on the applicant's side, and may correct and withdraw."""
     return application_service.is_of_applicant(rows.uow, rows.application)
 
 
 def _consents(rows: CaseRows) -> list[NextAct]:
     uow = rows.uow
     return [
-        NextAct("consent", consent.id, due_at=consultation.due_at)
+        NextAct(kind="consent", subject_id=consent.id, due_at=consultation.due_at)
         for consultation, consent, department in rows.consents
         if consultation.ended_at is None and consultation.due_at > uow.now and consent.answer is None
         if uow.actor.id in joint_departments.answerers(uow, rows.application, department.id)
@@ -80,7 +64,12 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
         return []
     staff, facts = access_queries.directory(uow), access_queries.facts(uow, rows.application.id)
     return [
-        NextAct("confirm" if row.proposed else "decide", row.review.id, row.review.stage, row.review.due_at)
+        NextAct(
+            kind="confirm" if row.proposed else "decide",
+            subject_id=row.review.id,
+            stage=row.review.stage,
+            due_at=row.review.due_at,
+        )
         for row in waiting
         if access_policy.refusal_for(staff, facts, row.review, uow.actor.id, second=row.proposed) is None
     ]
@@ -92,7 +81,7 @@ def _as_custodian(rows: CaseRows) -> list[NextAct]:
         return []
     if hand_over.accepted_at is None:
         offered = hand_over.declined_at is None
-        return [NextAct("accept", hand_over.id, due_at=hand_over.take_up_until)] if offered else []
+        return [NextAct(kind="accept", subject_id=hand_over.id, due_at=hand_over.take_up_until)] if offered else []
     if hand_over.returned_at is None and hand_over.lost_at is None:
-        return [NextAct("give-back", hand_over.id, due_at=hand_over.due_at)]
+        return [NextAct(kind="give-back", subject_id=hand_over.id, due_at=hand_over.due_at)]
     return []

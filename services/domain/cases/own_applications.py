@@ -1,7 +1,6 @@
 """The applications of the applicant's side as a list: where each stands, what comes next, and until when (R16)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.cases import queries, states
+from services.domain.cases.schemas import NamePair, OwnApplication
 from services.domain.cases.states import STATES
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -22,37 +22,7 @@ Cameras = tuple[tuple[str, str], ...]
 OfCase = TypeVar("OfCase", Draft, HandOver)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One application. ``due_at``: until when it is to be corrected, or the copies are to be returned.
-
-    ``detail`` is the open stage, or how it was closed; ``changed_at`` when the form was last saved or submitted.
-    """
-
-    id: str
-    number: str | None
-    state: str
-    detail: str | None
-    drafter: str
-    own: bool
-    reason: str
-    cameras: tuple[tuple[str, str], ...]
-    way_of_use: str
-    changed_at: datetime
-    submitted_at: datetime | None
-    overwrite_at: datetime | None
-    due_at: datetime | None
-
-    @property
-    def editable(self) -> bool:
-        return self.state in EDITABLE
-
-    @property
-    def deletable(self) -> bool:
-        return self.state == "draft" and self.own
-
-
-SORTS: dict[str, Callable[[Line], Any]] = {
+SORTS: dict[str, Callable[[OwnApplication], Any]] = {
     "changed": lambda line: line.changed_at,
     "overwrite": lambda line: line.overwrite_at or NEVER,
     "due": lambda line: line.due_at or NEVER,
@@ -69,10 +39,11 @@ def lines(
     search: str = "",
     sort: str = "changed",
     descending: bool = True,
-) -> list[Line]:
-    """What the acting person drafted; with ``department`` what the departments that the person heads have submitted.
+) -> list[OwnApplication]:
+    """List what the acting person drafted.
 
-    ``search`` looks in number, reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
+    With ``department`` it is what the departments that the person heads have submitted. ``search`` looks in number,
+    reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
     rows = _rows(uow, department, state)
     cameras = _cameras(uow, rows)
@@ -83,7 +54,7 @@ def lines(
 
 
 def may_see_department(uow: UnitOfWork) -> bool:
-    """Whether the acting person heads a department, or stands in for its head."""
+    """Say whether the acting person heads a department, or stands in for its head."""
     return access_queries.directory(uow).holds(uow.actor.id, "head", "deputy")
 
 
@@ -101,34 +72,34 @@ def _rows(uow: UnitOfWork, department: bool, state: str | None) -> list[Applicat
 
 
 def _text(row: Application, cameras: Cameras) -> str:
-    told = [row.number, row.reason, row.purpose, row.incident_reference]
-    return "\n".join([*(text or "" for text in told), *(name for pair in cameras for name in pair)])
+    texts = [row.number, row.reason, row.purpose, row.incident_reference]
+    return "\n".join([*(text or "" for text in texts), *(name for pair in cameras for name in pair)])
 
 
-def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[Line]:
+def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[OwnApplication]:
     ids = [row.id for row in rows]
-    states_of, footage = queries.states(uow, rows), queries.footage(uow, rows)
+    states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
     names = access_queries.names(uow, [row.drafter_id for row in rows])
     saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
     lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}
     for row in rows:
-        stands = states_of[row.id]
-        drafted = saved.get(row.id) if stands.code in EDITABLE else None
+        state = states_of[row.id]
+        drafted = saved.get(row.id) if state.code in EDITABLE else None
         due = {"correction": row.correction_until, "in-use": lent.get(row.id), "overdue": lent.get(row.id)}
-        yield Line(
+        yield OwnApplication(
             id=row.id,
             number=row.number,
-            state=stands.code,
-            detail=stands.detail,
+            state=state.code,
+            detail=state.detail,
             drafter=names[row.drafter_id],
             own=row.drafter_id == uow.actor.id,
             reason=row.reason,
-            cameras=cameras[row.id],
+            cameras=[NamePair(zh=zh, en=en) for zh, en in cameras[row.id]],
             way_of_use=row.granted_way_of_use or row.way_of_use,
             changed_at=drafted or row.submitted_at or row.created_at,
             submitted_at=row.submitted_at,
-            overwrite_at=footage[row.id].overwrite_at if stands.code != "closed" else None,
-            due_at=due.get(stands.code),
+            overwrite_at=footage[row.id].overwrite_at if state.code != "closed" else None,
+            due_at=due.get(state.code),
         )
 
 
@@ -137,14 +108,14 @@ def _of(table: type[OfCase], ids: Sequence[str]) -> Select[OfCase]:
 
 
 def _cameras(uow: UnitOfWork, rows: Sequence[Application]) -> dict[str, Cameras]:
-    """The names of the cameras that each application asks for, by position."""
+    """Read the names of the cameras that each application asks for, by position."""
     query = (
         select(Item.application_id, Camera.name_zh, Camera.name_en)
         .join(Camera, Camera.id == Item.camera_id)
         .where(Item.application_id.in_([row.id for row in rows]), Item.dropped_in_round.is_(None))
         .order_by(Item.position)
     )
-    found: dict[str, dict[tuple[str, str], None]] = {row.id: {} for row in rows}
+    names: dict[str, dict[tuple[str, str], None]] = {row.id: {} for row in rows}
     for application_id, zh, en in uow.session.execute(query):
-        found[application_id][zh, en] = None
-    return {application_id: tuple(names) for application_id, names in found.items()}
+        names[application_id][zh, en] = None
+    return {application_id: tuple(pairs) for application_id, pairs in names.items()}

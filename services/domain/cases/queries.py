@@ -1,4 +1,4 @@
-"""The case as people see it: where it stands, what happened, what belongs to it. Derived, never stored (F24)."""
+"""The case as people see it, as the typed view that page and API share. Derived, never stored (F24)."""
 
 import json
 from collections import Counter, defaultdict
@@ -7,39 +7,62 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
-from services.database.tables.consents import Consultation
+from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
+from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
-from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, forms
 from services.domain.audit import trail as audit_trail
+from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
+from services.domain.cases.schemas import (
+    AnsweredQuestion,
+    CameraNamed,
+    CaseArchive,
+    CaseDocument,
+    CaseEvent,
+    CaseFinding,
+    CaseHandOver,
+    CaseItem,
+    CaseReview,
+    CaseSummary,
+    CaseView,
+    CaseViolation,
+    CheckAnswer,
+    ConsultationView,
+    CopyView,
+    CustodyLine,
+    DepartmentConsent,
+    DepartmentNamed,
+    EventSubject,
+    JointDepartment,
+    MasterView,
+    MeasuredFootage,
+    RecorderClock,
+    ReviewConfirmation,
+    StatedApplication,
+)
+from services.domain.custody import integrity
+from services.domain.custody import log as custody_log
 from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import STAGES
+from services.web.schemas import SpanAnswer
 
+# Where things lie in the vault is left out of what people see of an event.
 VAULT_ADDRESS = ("bucket", "key", "version")
-
-
-@dataclass(frozen=True)
-class State:
-    """``code``: draft, approval, correction, retrieval, awaiting-receipt, in-use, overdue, return-inspection, closed.
-
-    ``detail`` is the open stage, the outcome of a closed case, or ``consents`` while joint departments are asked.
-    """
-
-    code: str
-    detail: str | None = None
+# Lines of a retrieval record that say in text what the record holds as numbers too.
+SHOWN_AS_NUMBERS = ("gap: ", "the recorder's clock is off")
 
 
 @dataclass(frozen=True)
@@ -53,113 +76,37 @@ class Footage:
     overwrite_at: datetime | None = None
 
 
-def state(uow: UnitOfWork, application: Application) -> State:
-    """Where the case stands."""
-    return states(uow, [application])[application.id]
-
-
-def states(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
-    """Where the cases stand, by id; one statement, however many there are.
-
-    ``case_states.code`` says the same in SQL, without the detail.
-    """
-    known = {row.id: row for row in uow.session.execute(_standing([one.id for one in applications]))}
-    found = {}
-    for one in applications:
-        row = known[one.id]
-        found[one.id] = _state(uow, one, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
-    return found
-
-
-def _state(
-    uow: UnitOfWork,
-    application: Application,
-    hand_over: HandOver | None,
-    *,
-    asked: bool,
-    stage: str | None,
-    filed: bool,
-) -> State:
-    if application.closed_at is not None or application.withdrawn_at is not None:
-        # of a withdrawn case the process only clears away what was preserved
-        return State("closed", application.closed_as or "withdrawn")
-    if application.submitted_at is None or application.correction_until is not None:
-        code = "draft" if application.submitted_at is None else "correction"
-        return State(code, "consents" if asked else None)
-    if hand_over is not None:
-        return State(_custody(uow, hand_over))
-    if stage in STAGES.of_phase("approval") or not filed:
-        return State("approval", stage)
-    return State("retrieval", stage)
-
-
-def _standing(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
-    """What ``states`` needs of each case: its hand-over, whether consents are asked, the open stage, whether filed."""
-    asked = select(Consultation.id).where(
-        Consultation.application_id == Application.id, Consultation.ended_at.is_(None)
-    )
-    stage = (
-        select(Review.stage)
-        .where(Review.application_id == Application.id, Review.closed_at.is_(None))
-        .order_by(Review.opened_at, Review.id)
-        .limit(1)
-    )
-    filed = select(Document.number).where(
-        Document.application_id == Application.id, Document.kind == "application-form"
-    )
-    return (
-        select(
-            Application.id,
-            HandOver,
-            asked.exists().label("asked"),
-            stage.scalar_subquery().label("stage"),
-            filed.exists().label("filed"),
-        )
-        .outerjoin(HandOver, HandOver.application_id == Application.id)
-        .where(Application.id.in_(ids))
-    )
-
-
-def _custody(uow: UnitOfWork, hand_over: HandOver) -> str:
-    if hand_over.returned_at is not None:
-        return "return-inspection"
-    if hand_over.accepted_at is None:
-        return "awaiting-receipt"
-    overdue = hand_over.due_at is not None and hand_over.due_at <= uow.now
-    return "overdue" if overdue else "in-use"
-
-
-def summary(uow: UnitOfWork, application: Application) -> dict[str, Any]:
-    """One line of a list."""
+def summary(uow: UnitOfWork, application: Application) -> CaseSummary:
+    """Read one line of a list."""
     return summaries(uow, [application])[0]
 
 
-def summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[dict[str, Any]]:
-    """The lines of a list, in the given order; three statements, however many there are."""
-    stands, asked = states(uow, applications), footage(uow, applications)
-    names = access_queries.names(uow, [one.drafter_id for one in applications])
+def summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[CaseSummary]:
+    """Read the lines of a list, in the given order; three statements, however many there are."""
+    states_of, footage_of = states.states_of(uow, applications), footage(uow, applications)
+    names = access_queries.names(uow, [application.drafter_id for application in applications])
     return [
-        {
-            "id": one.id,
-            "number": one.number,
-            "state": stands[one.id].code,
-            "stateDetail": stands[one.id].detail,
-            "drafter": names[one.drafter_id],
-            "submittedAt": _iso(one.submitted_at),
-            "overwriteAt": _iso(asked[one.id].overwrite_at),
-            "wayOfUse": one.granted_way_of_use or one.way_of_use,
-        }
-        for one in applications
+        CaseSummary(
+            id=application.id,
+            number=application.number,
+            state=states_of[application.id].code,
+            state_detail=states_of[application.id].detail,
+            drafter=names[application.drafter_id],
+            submitted_at=application.submitted_at,
+            overwrite_at=footage_of[application.id].overwrite_at,
+            way_of_use=application.granted_way_of_use or application.way_of_use,
+        )
+        for application in applications
     ]
 
 
 def nearest_overwrite(uow: UnitOfWork, application: Application) -> datetime | None:
-    """The first moment at which footage that is asked for and not yet in the vault may be overwritten."""
+    """Compute from when on footage that is asked for and not yet in the vault may be overwritten."""
     return footage(uow, [application])[application.id].overwrite_at
 
 
 def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Footage]:
-    """What the cases ask for, by id; one statement, however many there are."""
+    """Read what the cases ask for, by id; one statement, however many there are."""
     if not applications:
         return {}
     query = (
@@ -181,26 +128,87 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
 
 
 def is_safe() -> ColumnElement[bool]:
-    """Whether the vault holds the footage of an item, as its master or in the quarantine; of a query on ``Item``."""
+    """Select whether the vault holds an item, as its master or in the quarantine; of a query on ``Item``."""
     preserved = select(Preservation.id).where(Preservation.item_id == Item.id, Preservation.released_at.is_(None))
     return select(Master.id).where(Master.item_id == Item.id).exists() | preserved.exists()
 
 
-def state_of(rows: CaseRows) -> State:
-    """As ``state``, of rows that are read."""
-    open_stages = [row.review.stage for row in rows.reviews if row.review.closed_at is None]
-    return _state(
-        rows.uow,
-        rows.application,
-        rows.head.hand_over,
-        asked=any(consultation.ended_at is None for consultation, _, _ in rows.consents),
-        stage=next(iter(open_stages), None),
-        filed=any(document.kind == "application-form" for document in rows.documents),
+def case(uow: UnitOfWork, application_id: str) -> CaseView:
+    """Read the whole case for one who may see it; reading it is an event (F20, R2)."""
+    return case_of_rows(case_rows.of_case(uow, application_id))
+
+
+def case_of_rows(rows: CaseRows) -> CaseView:
+    """Read the whole case from rows that its reader was let in to; reading it is an event (F20, R2)."""
+    uow, application, head = rows.uow, rows.application, rows.head
+    audit_trail.record(uow, "case-read", "application", application.id, application_id=application.id)
+    state = states.state_of_rows(rows)
+    revision = rows.revisions[-1] if rows.revisions else None
+    names = access_queries.names(uow, _people(rows))
+    return CaseView(
+        id=application.id,
+        number=application.number,
+        state=state.code,
+        state_detail=state.detail,
+        department=DepartmentNamed.model_validate(head.department),
+        drafter=head.drafter,
+        custodian=head.custodian,
+        recipients=[names[person_id] for person_id in application.recipients if person_id in names],
+        subjects=[names.get(person_id, person_id) for person_id in application.subject_ids],
+        previous_number=head.previous_number,
+        application=StatedApplication.model_validate(application),
+        submitted_at=application.submitted_at,
+        overwrite_at=_overwrite_at(rows),
+        way_of_use=application.granted_way_of_use or application.way_of_use,
+        round=application.round,
+        form=revision.form if revision else forms.contents(uow, application),
+        form_sha256=revision.sha256 if revision else None,
+        correction_until=application.correction_until,
+        importance=application.importance,
+        granted_way_of_use=application.granted_way_of_use,
+        granted_use_days=application.granted_use_days,
+        process_instance=str(application.process_instance_key) if application.process_instance_key else None,
+        next_acts=next_actions.of_case(rows),
+        may_withdraw=next_actions.may_withdraw(rows),
+        items=_items(rows),
+        findings=[
+            CaseFinding.model_validate(finding)
+            for finding in findings.in_order(one for one in rows.findings if one.round == application.round)
+        ],
+        reviews=[_review(row, names) for row in rows.reviews],
+        documents=[CaseDocument.model_validate(document) for document in rows.documents],
+        hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
+        custody=[
+            CustodyLine(
+                at=entry.at,
+                event=entry.event,
+                person=names.get(entry.person_id, entry.person_id) if entry.person_id is not None else None,
+            )
+            for entry in rows.custody
+        ],
+        custody_broken_at=custody_log.broken_at(rows.custody),
+        archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
+        violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
+        time_line=_time_line(uow, application.id),
+        consultation=_consultation(rows, names),
+        integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
 
 
-def overwrite_of(rows: CaseRows) -> datetime | None:
-    """As ``nearest_overwrite``, of rows that are read."""
+def consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
+    """Read how the newest consultation stands or ended; None where nobody was asked."""
+    rows = CaseRows(uow, application)
+    return _consultation(rows, access_queries.names(uow, _consenters(rows)))
+
+
+def integrity_check(uow: UnitOfWork, application_id: str) -> CheckAnswer | None:
+    """Read the last check of a case for one who may see it; None where there was none."""
+    check = integrity.read(uow, application_id)
+    return _check(uow, check, access_queries.names(uow, [check.asked_by])) if check is not None else None
+
+
+def _overwrite_at(rows: CaseRows) -> datetime | None:
+    """Compute what ``nearest_overwrite`` does, from rows that are read."""
     if rows.application.closed_at is not None:
         return None
     moments = [
@@ -211,51 +219,178 @@ def overwrite_of(rows: CaseRows) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def case(uow: UnitOfWork, application_id: str) -> dict[str, Any]:
-    """The whole case for one who may see it; reading it is an event (F20)."""
-    rows = case_rows.of_case(uow, application_id)
-    application = rows.application
-    audit_trail.record(uow, "case-read", "application", application_id, application_id=application_id)
-    stands = state_of(rows)
-    revision = rows.revisions[-1] if rows.revisions else None
-    decided_by = [row.decision.decided_by for row in rows.reviews if row.decision is not None]
-    hand_over = rows.head.hand_over
-    names = access_queries.names(uow, [*decided_by, hand_over.custodian_id if hand_over is not None else None])
+def _people(rows: CaseRows) -> set[str | None]:
+    """Collect everybody whom the view names beside the drafter and the custodian of the application."""
+    decisions = [row.decision for row in rows.reviews if row.decision is not None]
+    hand_over, check = rows.head.hand_over, rows.head.check
     return {
-        "id": application.id,
-        "number": application.number,
-        "state": stands.code,
-        "stateDetail": stands.detail,
-        "drafter": rows.head.drafter,
-        "submittedAt": _iso(application.submitted_at),
-        "overwriteAt": _iso(overwrite_of(rows)),
-        "wayOfUse": application.granted_way_of_use or application.way_of_use,
-        "round": application.round,
-        "form": revision.form if revision else forms.contents(uow, application),
-        "formSha256": revision.sha256 if revision else None,
-        "correctionUntil": _iso(application.correction_until),
-        "importance": application.importance,
-        "grantedUseDays": application.granted_use_days,
-        "processInstance": str(application.process_instance_key) if application.process_instance_key else None,
-        "items": [_item(row) for row in rows.items],
-        "findings": [
-            {"check": f.check, "code": f.code, "severity": f.severity, "zh": f.zh, "en": f.en, "itemId": f.item_id}
-            for f in findings.in_order(one for one in rows.findings if one.round == application.round)
-        ],
-        "reviews": [_review(row, names) for row in rows.reviews],
-        "documents": [
-            {"number": d.number, "kind": d.kind, "sha256": d.sha256, "madeAt": d.made_at.isoformat()}
-            for d in rows.documents
-        ],
-        "handOver": _hand_over(hand_over, names) if hand_over is not None else None,
-        "violations": [{"kind": v.kind, "openedAt": v.opened_at.isoformat()} for v in rows.violations],
-        "timeLine": time_line(uow, application_id),
-        "consultation": consultation(rows),
+        *rows.application.recipients,
+        *rows.application.subject_ids,
+        *(decision.decided_by for decision in decisions),
+        *(decision.stands_in_for for decision in decisions),
+        *(confirmation.person_id for row in rows.reviews for confirmation in row.confirmations),
+        *_consenters(rows),
+        *(entry.person_id for entry in rows.custody),
+        hand_over.custodian_id if hand_over is not None else None,
+        check.asked_by if check is not None else None,
     }
 
 
-def time_line(uow: UnitOfWork, application_id: str) -> list[dict[str, Any]]:
-    """What happened, oldest first, from the audit trail; readings, and where things lie in the vault, are left out."""
+def _consenters(rows: CaseRows) -> set[str | None]:
+    return {consent.person_id for _, consent, _ in rows.newest_consents}
+
+
+def _items(rows: CaseRows) -> list[CaseItem]:
+    records = {document.item_id: document for document in rows.documents if document.kind == "retrieval-record"}
+    return [_item(row, records.get(row.item.id)) for row in rows.items]
+
+
+def _item(row: ItemRow, record: Document | None) -> CaseItem:
+    item = row.item
+    content = json.loads(record.content) if record is not None else {}
+    clock = content.get("recorderClock")
+    return CaseItem(
+        id=item.id,
+        position=item.position,
+        camera_id=item.camera_id,
+        camera=CameraNamed.model_validate(row.camera),
+        asked_start=item.asked_start,
+        asked_end=item.asked_end,
+        granted_start=item.granted_start,
+        granted_end=item.granted_end,
+        zone=item.zone,
+        outcome=item.outcome,
+        coverage=item.coverage,
+        preserved=row.preserved,
+        measured=_measured(row.master.sealed["coverage"]) if row.master is not None else None,
+        master=_master(row.master) if row.master is not None else None,
+        issued_copy=_copy(row.copy) if row.copy is not None else None,
+        record=record.number if record is not None else None,
+        clock=RecorderClock.model_validate(clock) if clock else None,
+        searched=_searched(content),
+        difficulties=[line for line in content.get("difficulties", ()) if not line.startswith(SHOWN_AS_NUMBERS)],
+    )
+
+
+def _measured(coverage: Mapping[str, Any]) -> MeasuredFootage:
+    covered, gaps = (
+        [SpanAnswer(start=start, end=end) for start, end in coverage.get(kind, [])] for kind in ("covered", "gaps")
+    )
+    return MeasuredFootage(share=coverage["share"], covered=covered, gaps=gaps)
+
+
+def _searched(content: Mapping[str, Any]) -> SpanAnswer | None:
+    """Read where it was looked for, where a retrieval record says that this is not what was asked for."""
+    spans = [
+        SpanAnswer(start=span["start"], end=span["end"])
+        for span in (content.get("searched"), content.get("asked"))
+        if span is not None
+    ]
+    return spans[0] if len(spans) > 1 and spans[0] != spans[1] else None
+
+
+def _master(master: Master) -> MasterView:
+    return MasterView(
+        sha256_cipher=master.sealed["sha256Cipher"],
+        taken_from=master.taken_from,
+        retrieved_at=master.retrieved_at,
+        replica_verified_at=master.replica_verified_at,
+        dispose_after=master.dispose_after,
+        discarded_at=master.discarded_at,
+    )
+
+
+def _copy(copy: Copy) -> CopyView:
+    return CopyView(
+        sha256_cipher=copy.sealed["sha256Cipher"],
+        made_at=copy.made_at,
+        key_destroyed_at=copy.key_destroyed_at,
+        discarded_at=copy.discarded_at,
+    )
+
+
+def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
+    review, decision = row.review, row.decision
+    view = CaseReview(
+        id=review.id,
+        stage=review.stage,
+        round=review.round,
+        opened_at=review.opened_at,
+        due_at=review.due_at,
+        closed_at=review.closed_at,
+        closed_because=review.closed_because,
+        confirmed_by=[
+            ReviewConfirmation(person=names.get(one.person_id, one.person_id), at=one.confirmed_at)
+            for one in row.confirmations
+        ],
+    )
+    if decision is None:
+        return view
+    questions = {question.code: question for question in STAGES[review.stage].questions}
+    represented = decision.stands_in_for
+    return view.model_copy(
+        update={
+            "outcome": decision.outcome,
+            "decided_by": names.get(decision.decided_by, decision.decided_by),
+            "stands_in_for": names.get(represented, represented) if represented else None,
+            "decided_at": decision.decided_at,
+            "reason": decision.reason,
+            "opinion": decision.opinion,
+            # what a receipt states answers no question; one that was left out of the stage since keeps its code
+            "answers": [
+                AnsweredQuestion(
+                    zh=questions[code].zh if code in questions else code,
+                    en=questions[code].en if code in questions else code,
+                    answer=bool(answer),
+                )
+                for code, answer in (decision.answers.items() if questions else ())
+            ],
+            "form_sha256": decision.form_sha256,
+            "statement_sha256": decision.statement_sha256,
+            "signature_method": decision.signature.get("method", "password"),
+        }
+    )
+
+
+def _hand_over(row: HandOver, names: Mapping[str, str]) -> CaseHandOver:
+    return CaseHandOver(
+        id=row.id,
+        custodian=names[row.custodian_id],
+        offered_at=row.offered_at,
+        accepted_at=row.accepted_at,
+        due_at=row.due_at,
+        suspended_at=row.suspended_at,
+        returned_at=row.returned_at,
+        lost_at=row.lost_at,
+        ended_at=row.ended_at,
+    )
+
+
+def _consultation(rows: CaseRows, names: Mapping[str, str]) -> ConsultationView | None:
+    if not rows.newest_consents:
+        return None
+    newest = rows.newest_consents[0][0]
+    return ConsultationView(
+        asked_at=newest.asked_at,
+        due_at=newest.due_at,
+        ended_at=newest.ended_at,
+        ended_because=newest.ended_because,
+        form_sha256=newest.sha256,
+        answers=[
+            DepartmentConsent(
+                department=JointDepartment(id=department.id, zh=department.name_zh, en=department.name_en),
+                answer=consent.answer,
+                by=names.get(consent.person_id, consent.person_id) if consent.person_id is not None else None,
+                at=consent.answered_at,
+                reason=consent.reason,
+            )
+            for _, consent, department in rows.newest_consents
+        ],
+    )
+
+
+def _time_line(uow: UnitOfWork, application_id: str) -> list[CaseEvent]:
+    """Read what happened from the audit trail, oldest first; readings are left out."""
     query = (
         select(AuditEvent, Person.name)
         .outerjoin(Person, (Person.id == AuditEvent.actor_id) & (AuditEvent.actor_kind == "person"))
@@ -263,91 +398,31 @@ def time_line(uow: UnitOfWork, application_id: str) -> list[dict[str, Any]]:
         .order_by(AuditEvent.seq)
     )
     return [
-        {
-            "at": event.at.isoformat(),
-            "action": event.action,
-            "actor": name or event.actor_id,
-            "byPerson": event.actor_kind == "person",
-            "subject": {"kind": event.subject_kind, "id": None if event.subject_kind == "object" else event.subject_id},
-            "detail": {
-                key: value for key, value in json.loads(event.entry)["detail"].items() if key not in VAULT_ADDRESS
-            },
-        }
+        CaseEvent(
+            at=event.at,
+            action=event.action,
+            actor=name or event.actor_id,
+            by_person=event.actor_kind == "person",
+            subject=EventSubject(
+                kind=event.subject_kind, id=None if event.subject_kind == "object" else event.subject_id
+            ),
+            detail={key: value for key, value in json.loads(event.entry)["detail"].items() if key not in VAULT_ADDRESS},
+        )
         for event, name in uow.session.execute(query)
     ]
 
 
-def _item(row: ItemRow) -> dict[str, Any]:
-    item = row.item
-    return {
-        "id": item.id,
-        "position": item.position,
-        "cameraId": item.camera_id,
-        "from": item.asked_start.isoformat(),
-        "to": item.asked_end.isoformat(),
-        "grantedFrom": _iso(item.granted_start),
-        "grantedTo": _iso(item.granted_end),
-        "zone": item.zone,
-        "outcome": item.outcome,
-        "coverage": item.coverage,
-        "preserved": row.preserved,
-    }
-
-
-def _review(row: ReviewRow, names: Mapping[str, str]) -> dict[str, Any]:
-    review, decision = row.review, row.decision
-    return {
-        "id": review.id,
-        "stage": review.stage,
-        "round": review.round,
-        "openedAt": review.opened_at.isoformat(),
-        "dueAt": review.due_at.isoformat(),
-        "closedAt": _iso(review.closed_at),
-        "closedBecause": review.closed_because,
-        "outcome": decision.outcome if decision else None,
-        "decidedBy": names[decision.decided_by] if decision else None,
-        "reason": decision.reason if decision else None,
-        "opinion": decision.opinion if decision else None,
-    }
-
-
-def _hand_over(row: HandOver, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "custodian": names[row.custodian_id],
-        "offeredAt": row.offered_at.isoformat(),
-        "acceptedAt": _iso(row.accepted_at),
-        "dueAt": _iso(row.due_at),
-        "suspendedAt": _iso(row.suspended_at),
-        "returnedAt": _iso(row.returned_at),
-        "lostAt": _iso(row.lost_at),
-    }
-
-
-def consultation(rows: CaseRows) -> dict[str, Any] | None:
-    """How the newest consultation stands or ended; None where nobody was asked."""
-    if not rows.newest_consents:
-        return None
-    names = access_queries.names(rows.uow, [consent.person_id for _, consent, _ in rows.newest_consents])
-    newest = rows.newest_consents[0][0]
-    return {
-        "askedAt": newest.asked_at.isoformat(),
-        "dueAt": newest.due_at.isoformat(),
-        "endedAt": _iso(newest.ended_at),
-        "endedBecause": newest.ended_because,
-        "formSha256": newest.sha256,
-        "answers": [
-            {
-                "department": {"id": department.id, "zh": department.name_zh, "en": department.name_en},
-                "answer": consent.answer,
-                "by": names[consent.person_id] if consent.person_id is not None else None,
-                "at": _iso(consent.answered_at),
-                "reason": consent.reason,
-            }
-            for _, consent, department in rows.newest_consents
-        ],
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+def _check(uow: UnitOfWork, check: IntegrityCheck, names: Mapping[str, str]) -> CheckAnswer:
+    return CheckAnswer.model_validate(
+        {
+            "id": check.id,
+            "asked_by": names[check.asked_by],
+            "began_at": check.began_at,
+            "ended_at": check.ended_at,
+            "outcome": check.outcome,
+            "bytes_read": check.bytes_read,
+            "bytes_total": check.bytes_total,
+            "runs": integrity.runs(uow, check),
+            "objects": check.objects,
+        }
+    )

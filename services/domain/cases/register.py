@@ -19,6 +19,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries, states
+from services.domain.cases.schemas import CameraNamed, CaseLine, DepartmentNamed, OutLine, RiskLine
 from services.domain.retrieval import preservations
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
@@ -43,58 +44,8 @@ class Search:
     descending: bool = True
 
 
-@dataclass(frozen=True)
-class Line:
-    """One case in the register. ``overwrite_at``: from then on footage that is not kept yet may be gone."""
-
-    id: str
-    number: str | None
-    state: str
-    outcome: str | None
-    department: Department
-    drafter: str
-    custodian: str | None
-    purpose_category: str
-    importance: str | None
-    items: int
-    submitted_at: datetime | None
-    overwrite_at: datetime | None
-    due_at: datetime | None
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Out:
-    """A hand-over whose copies somebody holds."""
-
-    application_id: str
-    hand_over_id: str
-    number: str | None
-    custodian: str
-    department: Department
-    way_of_use: str
-    accepted_at: datetime | None
-    due_at: datetime | None
-    suspended_at: datetime | None
-    overdue: bool
-
-
-@dataclass(frozen=True)
-class AtRisk:
-    """Footage that a case asks for, that lies on its recorder alone."""
-
-    application_id: str
-    number: str | None
-    state: str
-    camera: Camera
-    start: datetime
-    end: datetime
-    zone: str
-    overwrite_at: datetime
-
-
-def search(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> list[Line]:
-    """The cases that match, in the order that is wished."""
+def search(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> list[CaseLine]:
+    """List the cases that match, in the order that is wished."""
     state = states.code(uow.now).label("state")
     query = _matching(uow, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
     audit_trail.record(uow, "register-read", "register", "cases", state=wanted.state, offset=offset)
@@ -104,18 +55,18 @@ def search(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> l
 
 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
-    """How many cases stand where, of those that the acting person may see; drafts are their drafters' own."""
+    """Count the cases by state, of those that the acting person may see; drafts are their drafters' own."""
     state = states.code(uow.now).label("state")
     seen = visibility.seen(uow).with_only_columns(state).order_by(None).subquery()
     counted = uow.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
-    found: dict[str, int] = {str(code): int(number) for code, number in counted}
-    return {code: found.get(code, 0) for code in states.STATES}
+    counts: dict[str, int] = {str(code): int(number) for code, number in counted}
+    return {code: counts.get(code, 0) for code in states.STATES}
 
 
 def copies_out(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
-) -> list[Out]:
-    """Who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
+) -> list[OutLine]:
+    """List who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
     seen = visibility.seen(uow).with_only_columns(Application.id)
     number, name = cast(Application.number, String), Person.name
     query = (
@@ -140,12 +91,12 @@ def copies_out(
         **{"department": listing.name(Department), "accepted": HandOver.accepted_at},
     }
     return [
-        Out(
+        OutLine(
             application_id=application.id,
             hand_over_id=hand_over.id,
             number=application.number,
             custodian=custodian.name,
-            department=department,
+            department=DepartmentNamed.model_validate(department),
             way_of_use=application.granted_way_of_use or application.way_of_use,
             accepted_at=hand_over.accepted_at,
             due_at=hand_over.due_at,
@@ -158,8 +109,11 @@ def copies_out(
     ]
 
 
-def next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[AtRisk]:
-    """What lies on recorders alone, the first to be overwritten first (T4). Costs by the cases that are under way."""
+def next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[RiskLine]:
+    """List what lies on recorders alone, the first to be overwritten first (T4).
+
+    It costs by the cases that are under way.
+    """
     state = states.code(uow.now).label("state")
     query = (
         visibility.seen(uow)
@@ -168,22 +122,22 @@ def next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[AtR
         .where(states.is_under_way(), Item.dropped_in_round.is_(None), ~queries.is_safe())
         .with_only_columns(Application, Item, Camera, state)
     )
-    found = [
-        AtRisk(
+    lines = [
+        RiskLine(
             application_id=application.id,
             number=application.number,
-            state=stands,
-            camera=camera,
+            state=code,
+            camera=CameraNamed.model_validate(camera),
             start=item.asked_start,
             end=item.asked_end,
             zone=item.zone,
             overwrite_at=moment,
         )
-        for application, item, camera, stands in uow.session.execute(query)
+        for application, item, camera, code in uow.session.execute(query)
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
     ]
     return listing.of(
-        sorted(found, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
+        sorted(lines, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
         {
             "overwrite": lambda one: one.overwrite_at,
             "camera": lambda one: listing.name(one.camera),
@@ -259,14 +213,14 @@ def _order(wanted: Search, state: ColumnElement[str]) -> tuple[ColumnElement[Any
     return (column.desc() if wanted.descending else column.asc()).nulls_last(), Application.id.expression
 
 
-def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> Line:
+def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
     application, department, state, drafter, custodian, due_at = row
-    return Line(
+    return CaseLine(
         id=application.id,
         number=application.number,
         state=state,
         outcome=application.closed_as,
-        department=department,
+        department=DepartmentNamed.model_validate(department),
         drafter=drafter,
         custodian=custodian,
         purpose_category=application.purpose_category,

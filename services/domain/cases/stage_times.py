@@ -1,7 +1,6 @@
 """How long cases stay in each stage: the register's statistics (R62)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -13,6 +12,7 @@ from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
+from services.domain.cases.schemas import StageLine
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Model
 
@@ -31,41 +31,32 @@ FINDING = (Finding.round, Finding.check, Finding.severity, Finding.found_at)
 REVISION = (Revision.round, Revision.submitted_at)
 
 
-@dataclass(frozen=True)
-class StageTime:
-    """What one stage took over many stays that ended; ``open`` counts those that last."""
-
-    stage: str
-    count: int
-    median: timedelta
-    ninetieth: timedelta
-    longest: timedelta
-    open: int
-
-
 def stage_times(
     uow: UnitOfWork, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
-) -> list[StageTime]:
-    """For each stage that began from ``since`` up to ``until`` in a case the acting person may see, in their order."""
+) -> list[StageLine]:
+    """Sum up the stages that began from ``since`` up to ``until``, in their order.
+
+    Only cases that the acting person may see are counted.
+    """
     query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
     if department_id is not None:
         query = query.where(Application.department_id == department_id)
     took: dict[str, list[timedelta]] = {}
     lasting: dict[str, int] = {}
     for history in _histories(uow, query):
-        for stage, stay in _stages(history, models[timeline.MAIN]):
-            if not since <= stay.since < until:
+        for stage, visit in _stages(history, models[timeline.MAIN]):
+            if not since <= visit.since < until:
                 continue
             took.setdefault(stage, [])
-            if stay.until is None:
+            if visit.until is None:
                 lasting[stage] = lasting.get(stage, 0) + 1
             else:
-                took[stage].append(stay.until - stay.since)
+                took[stage].append(visit.until - visit.since)
     return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in order() if stage in took]
 
 
 def order() -> tuple[str, ...]:
-    """Reviews and other stages as a case meets them."""
+    """List reviews and other stages as a case meets them."""
     release, *retrieval = STAGES.of_phase("retrieval")
     return (
         "preservation",
@@ -82,7 +73,7 @@ def order() -> tuple[str, ...]:
 
 
 def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline.History]:
-    """The history of each case of the query: six statements, however many cases there are."""
+    """Load the history of each case of the query: six statements, however many cases there are."""
     loaded = query.options(
         joinedload(Application.hand_over),
         subqueryload(Application.reviews).joinedload(Review.decision).load_only(*DECISION),
@@ -102,23 +93,23 @@ def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline
         )
 
 
-def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Stay]]:
-    for stay in timeline.main_stays(history, model):
-        element = model.elements.get(stay.element_id)
-        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(stay.element_id)
+def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Visit]]:
+    for visit in timeline.main_visits(history, model):
+        element = model.elements.get(visit.element_id)
+        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(visit.element_id)
         if stage is not None:
-            yield stage, stay
+            yield stage, visit
 
 
-def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageTime:
-    ordered = sorted(lengths)
+def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageLine:
+    ordered = sorted(length.total_seconds() for length in lengths)
     if not ordered:
-        return StageTime(stage, 0, timedelta(), timedelta(), timedelta(), lasting)
-    return StageTime(
-        stage,
-        len(ordered),
-        (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
-        ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
-        ordered[-1],
-        lasting,
+        return StageLine(stage=stage, ended=0, open=lasting, median=0, ninetieth=0, longest=0)
+    return StageLine(
+        stage=stage,
+        ended=len(ordered),
+        open=lasting,
+        median=(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
+        ninetieth=ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
+        longest=ordered[-1],
     )

@@ -1,14 +1,20 @@
-"""Where cases stand, in SQL: what ``cases.state`` says of one application, for lists that filter and count."""
+"""Where cases stand: derived from the rows of one case, of many, or in SQL; never stored (F24)."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, literal, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
+from services.database.tables.consents import Consultation
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.cases.rows import CaseRows
 from services.domain.stages.catalogue import STAGES
 
 STATES = (
@@ -24,8 +30,106 @@ STATES = (
 )
 
 
+@dataclass(frozen=True)
+class State:
+    """``code``: draft, approval, correction, retrieval, awaiting-receipt, in-use, overdue, return-inspection, closed.
+
+    ``detail`` is the open stage, the outcome of a closed case, or ``consents`` while joint departments are asked.
+    """
+
+    code: str
+    detail: str | None = None
+
+
+def state_of(uow: UnitOfWork, application: Application) -> State:
+    """Derive where the case stands."""
+    return states_of(uow, [application])[application.id]
+
+
+def states_of(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
+    """Derive where the cases stand, by id; one statement, however many there are."""
+    known = {row.id: row for row in uow.session.execute(_facts([one.id for one in applications]))}
+    return {
+        application.id: _state(uow.now, application, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
+        for application in applications
+        for row in [known[application.id]]
+    }
+
+
+def state_of_rows(rows: CaseRows) -> State:
+    """Derive where the case stands from rows that are read."""
+    open_stages = [row.review.stage for row in rows.reviews if row.review.closed_at is None]
+    return _state(
+        rows.uow.now,
+        rows.application,
+        rows.head.hand_over,
+        asked=any(consultation.ended_at is None for consultation, _, _ in rows.consents),
+        stage=next(iter(open_stages), None),
+        filed=any(document.kind == "application-form" for document in rows.documents),
+    )
+
+
+def _state(
+    now: datetime,
+    application: Application,
+    hand_over: HandOver | None,
+    *,
+    asked: bool,
+    stage: str | None,
+    filed: bool,
+) -> State:
+    """Derive the state; ``code`` does the same in SQL, without the detail."""
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        # of a withdrawn case the process only clears away what was preserved
+        return State("closed", application.closed_as or "withdrawn")
+    if application.submitted_at is None or application.correction_until is not None:
+        code = "draft" if application.submitted_at is None else "correction"
+        return State(code, "consents" if asked else None)
+    if hand_over is not None:
+        return State(_custody(now, hand_over))
+    if stage in STAGES.of_phase("approval") or not filed:
+        return State("approval", stage)
+    return State("retrieval", stage)
+
+
+def _custody(now: datetime, hand_over: HandOver) -> str:
+    if hand_over.returned_at is not None:
+        return "return-inspection"
+    if hand_over.accepted_at is None:
+        return "awaiting-receipt"
+    overdue = hand_over.due_at is not None and hand_over.due_at <= now
+    return "overdue" if overdue else "in-use"
+
+
+def _facts(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
+    """Select what the state of each case rests on."""
+    asked = select(Consultation.id).where(
+        Consultation.application_id == Application.id, Consultation.ended_at.is_(None)
+    )
+    stage = (
+        select(Review.stage)
+        .where(Review.application_id == Application.id, Review.closed_at.is_(None))
+        .order_by(Review.opened_at, Review.id)
+        .limit(1)
+    )
+    filed = select(Document.number).where(
+        Document.application_id == Application.id, Document.kind == "application-form"
+    )
+    return (
+        select(
+            Application.id,
+            HandOver,
+            asked.exists().label("asked"),
+            stage.scalar_subquery().label("stage"),
+            filed.exists().label("filed"),
+        )
+        .outerjoin(HandOver, HandOver.application_id == Application.id)
+        .where(Application.id.in_(ids))
+    )
+
+
 def code(now: datetime) -> ColumnElement[str]:
-    """The state's code as a column of a query on ``Application``; one of ``STATES``."""
+    """Derive the state's code in SQL, as a column of a query on ``Application``; one of ``STATES``."""
     hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
     handed = hand_over.application_id == Application.id
     in_approval = select(review.id).where(
@@ -52,7 +156,7 @@ def code(now: datetime) -> ColumnElement[str]:
 
 
 def is_under_way() -> ColumnElement[bool]:
-    """Handed in, and neither closed nor withdrawn."""
+    """Select what is handed in, and neither closed nor withdrawn."""
     return and_(
         Application.submitted_at.is_not(None), Application.closed_at.is_(None), Application.withdrawn_at.is_(None)
     )

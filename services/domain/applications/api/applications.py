@@ -12,6 +12,7 @@ from services.domain.applications.findings import Found
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
+from services.domain.cases.schemas import CaseSummary, OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -37,23 +38,6 @@ class OwnQuestion(Body):
     descending: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-
-
-class OwnAnswer(Answer):
-    """``dueAt``: until when it is to be corrected, or its copies are to be returned."""
-
-    id: str
-    number: str | None
-    state: str
-    detail: str | None
-    drafter: str
-    own: bool
-    reason: str
-    way_of_use: str
-    changed_at: Moment
-    submitted_at: Moment | None
-    overwrite_at: Moment | None
-    due_at: Moment | None
 
 
 class Redraft(Form):
@@ -98,17 +82,6 @@ class CopyWish(Body):
 
 class Withdrawal(Body):
     reason: Paragraph = ""
-
-
-class Summary(Answer):
-    id: str
-    number: str | None
-    state: str
-    state_detail: str | None
-    drafter: str
-    submitted_at: Moment | None
-    overwrite_at: Moment | None
-    way_of_use: str
 
 
 # OpenAPI has no word for a tuple that FastAPI writes right.
@@ -163,21 +136,23 @@ async def list_applications(
     mine: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
-) -> list[Summary]:
+) -> list[CaseSummary]:
     """The applications that the signed-in person may see, newest first."""
 
-    def read(uow: UnitOfWork) -> list[Summary]:
+    def read(uow: UnitOfWork) -> list[CaseSummary]:
         rows = visibility.all_visible(uow, limit=limit, offset=offset, mine=mine)
-        return [Summary.model_validate(line) for line in case_queries.summaries(uow, rows)]
+        return case_queries.summaries(uow, rows)
 
     return await database.run(actor, read)
 
 
 @router.get("/applications/own", responses=problems(401))
-async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase) -> list[OwnAnswer]:
+async def list_own(
+    asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
+) -> list[OwnApplication]:
     """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
 
-    def read(uow: UnitOfWork) -> list[OwnAnswer]:
+    def read(uow: UnitOfWork) -> list[OwnApplication]:
         lines = own_applications.lines(
             uow,
             department=asked.department,
@@ -186,17 +161,17 @@ async def list_own(asked: Annotated[OwnQuestion, Query()], actor: Acting, databa
             sort=asked.sort,
             descending=asked.descending,
         )
-        return [OwnAnswer.model_validate(line) for line in lines[asked.offset : asked.offset + asked.limit]]
+        return lines[asked.offset : asked.offset + asked.limit]
 
     return await database.run(actor, read)
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
-async def apply(application: NewApplication, actor: Acting, database: GivenDatabase) -> Summary:
+async def apply(application: NewApplication, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Draft an application, or hand it in at once."""
     form = application.to_form()
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row = service.draft(uow, form, previous_id=application.previous_id)
         if application.submit:
             row = service.submit(uow, row.id)
@@ -223,11 +198,11 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
 
 
 @router.put("/applications/{application_id}", responses=problems(*USUAL))
-async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> Summary:
+async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Change a draft."""
     form = redraft.to_form()
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row = service.redraft(uow, application_id, form)
         drafts.save(uow, application_id, form, version=redraft.version)
         return _summary(uow, row)
@@ -242,10 +217,10 @@ async def discard(application_id: str, actor: Acting, database: GivenDatabase) -
 
 
 @router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
-async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> Summary:
+async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Draft a new application with what an earlier one says."""
 
-    def act(uow: UnitOfWork) -> Summary:
+    def act(uow: UnitOfWork) -> CaseSummary:
         row, form = drafts.source(uow, application_id)
         return _summary(uow, service.draft(uow, form, previous_id=row.id if wish.appeal else None))
 
@@ -253,24 +228,24 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
 
 
 @router.post("/applications/{application_id}/submit", responses=problems(*USUAL))
-async def submit(application_id: str, actor: Acting, database: GivenDatabase) -> Summary:
+async def submit(application_id: str, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Hand in a draft: it gets its number and its process begins."""
     return await database.run(actor, lambda uow: _summary(uow, service.submit(uow, application_id)))
 
 
 @router.post("/applications/{application_id}/correct", responses=problems(*USUAL))
-async def correct(application_id: str, form: Form, actor: Acting, database: GivenDatabase) -> Summary:
+async def correct(application_id: str, form: Form, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Correct a returned application; all decisions are asked for anew."""
     return await database.run(actor, lambda uow: _summary(uow, service.correct(uow, application_id, form.to_form())))
 
 
 @router.post("/applications/{application_id}/withdraw", responses=problems(*USUAL))
-async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, database: GivenDatabase) -> Summary:
+async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Withdraw an application of which nothing was handed over yet."""
     return await database.run(
         actor, lambda uow: _summary(uow, service.withdraw(uow, application_id, withdrawal.reason))
     )
 
 
-def _summary(uow: UnitOfWork, application: Any) -> Summary:
-    return Summary.model_validate(case_queries.summary(uow, application))
+def _summary(uow: UnitOfWork, application: Any) -> CaseSummary:
+    return case_queries.summary(uow, application)

@@ -17,7 +17,7 @@ from services.domain.applications.objections import Criticism
 from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
 from services.domain.cases import queries as case_queries
-from services.domain.cases.rows import CaseRows
+from services.domain.cases.schemas import ConsultationView
 from services.runtime import local_times
 from services.web.forms import TypedForm
 
@@ -50,7 +50,7 @@ class Desk:
     recipients: Sequence[Person]
     missing: Sequence[Line]
     criticism: Criticism | None
-    consultation: dict[str, Any] | None
+    consultation: ConsultationView | None
     previous: str | None
     most_days: int | None
     most_items: int
@@ -141,7 +141,7 @@ def look(
         recipients=recipients.known(uow, reading.form.recipient_ids),
         missing=missing(uow, reading),
         criticism=objections.of(uow, application) if application and application.correction_until else None,
-        consultation=case_queries.consultation(CaseRows(uow, application)) if application else None,
+        consultation=case_queries.consultation(uow, application) if application else None,
         previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
         most_items=uow.rules.max_items,

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import own_applications
 from services.domain.cases import states as case_states
-from services.domain.cases.own_applications import Line
+from services.domain.cases.schemas import OwnApplication
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer
@@ -67,8 +67,8 @@ class Asked:
 Asking = Annotated[Asked, Depends()]
 
 
-async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[Line], bool]:
-    def read(uow: UnitOfWork) -> tuple[list[Line], bool]:
+async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[OwnApplication], bool]:
+    def read(uow: UnitOfWork) -> tuple[list[OwnApplication], bool]:
         heads = own_applications.may_see_department(uow)
         found = own_applications.lines(
             uow,
@@ -115,7 +115,7 @@ async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, ask
             word(visitor.language, line.detail),
             line.drafter,
             line.reason,
-            "; ".join(en if english else zh for zh, en in line.cameras),
+            "; ".join(camera.en if english else camera.zh for camera in line.cameras),
             *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
         )
         for line in found

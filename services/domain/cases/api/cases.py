@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from services.domain.cases import document_kinds, printing, queries
+from services.domain.cases.schemas import CaseView
 from services.domain.documents import reading
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase
@@ -33,8 +34,8 @@ class DocumentAnswer(Answer):
 
 
 @router.get("/cases/{application_id}", responses=problems(401, 404))
-async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> dict[str, Any]:
-    """The whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
+async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> CaseView:
+    """Read the whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
     return await database.run(actor, queries.case, application_id)
 
 

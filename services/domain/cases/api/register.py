@@ -10,12 +10,13 @@ from pydantic import AfterValidator, Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
+from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import stage_times
 from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import LAST_OFFSET, Answer, Body, Moment, no_control
+from services.web.schemas import LAST_OFFSET, Body, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
 
@@ -64,70 +65,6 @@ class RiskQuestion(ListQuestion):
     sort: case_register.RiskSort = "overwrite"
 
 
-class DepartmentNamed(Answer):
-    id: str
-    name_zh: str
-    name_en: str
-
-
-class CaseLine(Answer):
-    id: str
-    number: str | None
-    state: str
-    outcome: str | None
-    department: DepartmentNamed
-    drafter: str
-    custodian: str | None
-    purpose_category: str
-    importance: str | None
-    items: int
-    submitted_at: Moment | None
-    overwrite_at: Moment | None
-    due_at: Moment | None
-    closed_at: Moment | None
-
-
-class OutLine(Answer):
-    application_id: str
-    hand_over_id: str
-    number: str | None
-    custodian: str
-    department: DepartmentNamed
-    way_of_use: str
-    accepted_at: Moment | None
-    due_at: Moment | None
-    suspended_at: Moment | None
-    overdue: bool
-
-
-class CameraNamed(Answer):
-    id: str
-    name_zh: str
-    name_en: str
-    place_zh: str
-    place_en: str
-
-
-class RiskLine(Answer):
-    application_id: str
-    number: str | None
-    state: str
-    camera: CameraNamed
-    start: Moment
-    end: Moment
-    zone: str
-    overwrite_at: Moment
-
-
-class StageLine(Answer):
-    stage: str
-    ended: int
-    open: int
-    median: float
-    ninetieth: float
-    longest: float
-
-
 @router.get("", responses=problems(401))
 async def search_register(
     question: Annotated[LedgerQuestion, Query()], actor: Acting, database: GivenDatabase
@@ -136,8 +73,7 @@ async def search_register(
 
     def read(uow: UnitOfWork) -> list[CaseLine]:
         wanted = question.search(uow.rules.zone)
-        found = case_register.search(uow, wanted, limit=question.limit, offset=question.offset)
-        return [CaseLine.model_validate(line) for line in found]
+        return case_register.search(uow, wanted, limit=question.limit, offset=question.offset)
 
     return await database.run(actor, read)
 
@@ -149,10 +85,9 @@ async def copies_out(
     """Who holds copies; what is due first comes first."""
 
     def read(uow: UnitOfWork) -> list[OutLine]:
-        found = case_register.copies_out(
+        return case_register.copies_out(
             uow, question.listing(), overdue=question.overdue, department_id=question.department_id
         )
-        return [OutLine.model_validate(line) for line in found]
 
     return await database.run(actor, read)
 
@@ -162,11 +97,7 @@ async def next_overwritten(
     question: Annotated[RiskQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RiskLine]:
     """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
-
-    def read(uow: UnitOfWork) -> list[RiskLine]:
-        return [RiskLine.model_validate(line) for line in case_register.next_overwritten(uow, question.listing())]
-
-    return await database.run(actor, read)
+    return await database.run(actor, case_register.next_overwritten, question.listing())
 
 
 @router.get("/states", responses=problems(401))
@@ -182,18 +113,7 @@ async def stage_lengths(
     """How long cases stay in each stage, over the last days; lengths in seconds (R62)."""
 
     def read(uow: UnitOfWork) -> list[StageLine]:
-        times = stage_times(uow, models, uow.now - timedelta(days=days), uow.now)
-        return [
-            StageLine(
-                stage=time.stage,
-                ended=time.count,
-                open=time.open,
-                median=time.median.total_seconds(),
-                ninetieth=time.ninetieth.total_seconds(),
-                longest=time.longest.total_seconds(),
-            )
-            for time in times
-        ]
+        return stage_times(uow, models, uow.now - timedelta(days=days), uow.now)
 
     return await database.run(actor, read)
 

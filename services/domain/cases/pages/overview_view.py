@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
@@ -11,7 +10,7 @@ from services.domain.access import visibility
 from services.domain.cases import consent_queries, inbox, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.inbox import Waiting
-from services.domain.cases.register import AtRisk, Out
+from services.domain.cases.schemas import CaseSummary, OutLine, RiskLine
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.queries import Loan
 from services.web import menu
@@ -28,13 +27,13 @@ class Overview:
 
     waiting: list[Waiting]
     waiting_count: int
-    mine: list[dict[str, Any]]
+    mine: list[CaseSummary]
     mine_count: int
     held: list[Loan]
     held_count: int
     late_count: int
-    at_risk: list[AtRisk]
-    out: list[Out]
+    at_risk: list[RiskLine]
+    out: list[OutLine]
     states: Mapping[str, int] | None
     consents: Sequence[consent_queries.Waiting] = ()
     agreed: bool = True
@@ -48,7 +47,7 @@ def overview(uow: UnitOfWork, posts: frozenset[str]) -> Overview:
     asked = consent_queries.waiting_for(uow)
     watches = bool(posts & menu.WATCHES)
     drafted = visibility.all_visible(uow, limit=50, offset=0, mine=True)
-    mine = [line for line in queries.summaries(uow, drafted) if line["state"] != "closed"]
+    mine = [line for line in queries.summaries(uow, drafted) if line.state != "closed"]
     held = custody_queries.open_loans(uow)
     return Overview(
         waiting=waiting[:FEW],

@@ -15,8 +15,8 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import LedgerQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.register import AtRisk, Line, Out
-from services.domain.cases.stage_times import StageTime, stage_times
+from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.stage_times import stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
@@ -86,7 +86,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[W
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
     part = wanted.listing(visitor.language)
 
-    def read(uow: UnitOfWork) -> tuple[list[Line], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[list[CaseLine], list[Department]]:
         asked = question.search(uow.rules.zone)
         found = case_register.search(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
         return found, directory.departments(uow)
@@ -109,7 +109,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[W
 async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesWanted, Query()]) -> Response:
     """Who holds copies of what, until when."""
 
-    def read(uow: UnitOfWork) -> tuple[list[Out], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
         part = wanted.listing(visitor.language)
         found = case_register.copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
         return found, directory.departments(uow)
@@ -138,7 +138,7 @@ async def stages(
     """How long cases stay in each stage, as a table with a chart (R62)."""
     days = wanted.days if wanted.days in PERIODS else PERIODS[1]
 
-    def read(uow: UnitOfWork) -> tuple[list[StageTime], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[list[StageLine], list[Department]]:
         chosen = wanted.department or None
         times = stage_times(uow, models, uow.now - timedelta(days=days), uow.now, department_id=chosen)
         return times, directory.departments(uow)
@@ -146,7 +146,7 @@ async def stages(
     times, departments = await database.run(visitor.actor, read)
     if wanted.form == "csv":
         return _stages_csv(visitor, times)
-    most = max((time.ninetieth for time in times), default=timedelta()) or timedelta(seconds=1)
+    most = max((time.ninetieth for time in times), default=0) or 1
     return visitor.page(
         "cases/stages.html",
         times=times,
@@ -167,7 +167,7 @@ def _day(text: str, field: str) -> date | None:
         ) from error
 
 
-def _csv(visitor: Visitor, lines: Sequence[Line]) -> Response:
+def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
     tell, language = visitor.translated, visitor.language
     header = [
         tell("Number"), tell("State"), tell("Outcome"), tell("Department"), tell("Drafter"), tell("Custodian"),
@@ -193,7 +193,7 @@ def _csv(visitor: Visitor, lines: Sequence[Line]) -> Response:
     return web_csv.csv_answer(tell("Register"), header, rows)
 
 
-def _out_csv(visitor: Visitor, lines: Sequence[Out]) -> Response:
+def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
     tell = visitor.translated
     header = [
         tell("Number"), tell("Custodian"), tell("Department"), tell("Way of use"), tell("Accepted"), tell("Due"),
@@ -214,7 +214,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[Out]) -> Response:
     return web_csv.csv_answer(tell("Copies out"), header, rows)
 
 
-def _risk_csv(visitor: Visitor, lines: Sequence[AtRisk]) -> Response:
+def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
     tell = visitor.translated
     header = [tell("Number"), tell("State"), tell("Camera"), tell("From"), tell("To"), tell("Overwritten from")]
     rows = [
@@ -231,7 +231,7 @@ def _risk_csv(visitor: Visitor, lines: Sequence[AtRisk]) -> Response:
     return web_csv.csv_answer(tell("Next to be overwritten"), header, rows)
 
 
-def _stages_csv(visitor: Visitor, times: Sequence[StageTime]) -> Response:
+def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:
     tell = visitor.translated
     header = [
         tell("Stage"), tell("Ended"), tell("Median in seconds"), tell("90th percentile in seconds"),
@@ -240,8 +240,8 @@ def _stages_csv(visitor: Visitor, times: Sequence[StageTime]) -> Response:
     rows: list[list[web_csv.Cell]] = [
         [
             word(visitor.language, time.stage),
-            time.count,
-            *(int(length.total_seconds()) for length in (time.median, time.ninetieth, time.longest)),
+            time.ended,
+            *(int(seconds) for seconds in (time.median, time.ninetieth, time.longest)),
             time.open,
         ]
         for time in times

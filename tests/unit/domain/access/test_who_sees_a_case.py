@@ -13,6 +13,7 @@ from services.domain.access import visibility
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
 from services.domain.cases import queries as case_queries
+from services.domain.cases import states as case_states
 from services.runtime.errors import NotFound
 
 pytestmark = pytest.mark.both_databases
@@ -37,7 +38,7 @@ def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
 
 
 def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
-    found = desk.run(lambda uow: case_queries.state(uow, uow.session.get_one(Application, application_id)))
+    found = desk.run(lambda uow: case_states.state_of(uow, uow.session.get_one(Application, application_id)))
     return found.code, found.detail
 
 
@@ -94,7 +95,7 @@ def test_every_look_at_a_case_is_on_the_trail_and_none_in_the_time_line(desk: Re
 
     looks = [event for event in desk.all(AuditEvent, application_id=application_id) if event.action == "case-read"]
     assert [event.actor_id for event in looks] == ["supervisor"]
-    assert [line["action"] for line in case["timeLine"]] == ["application-drafted", "application-submitted"]
+    assert [event.action for event in case.time_line] == ["application-drafted", "application-submitted"]
     with pytest.raises(NotFound):
         desk.run(case_queries.case, application_id, by="admin")
 

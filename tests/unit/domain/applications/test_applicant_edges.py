@@ -21,7 +21,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness, forms, security_check
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
-from services.domain.cases import queries as case_queries
+from services.domain.cases import states as case_states
 from services.domain.custody import copies
 from services.domain.process import outbox
 from services.domain.process.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
@@ -136,7 +136,7 @@ def test_a_case_is_withdrawn_until_its_last_copy_is_made(database: Database) -> 
     withdrawn = database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert withdrawn.withdrawn_at == NOON
-    assert database.run_now(CLERK, case_queries.state, withdrawn) == case_queries.State("closed", "withdrawn")
+    assert database.run_now(CLERK, case_states.state_of, withdrawn) == case_states.State("closed", "withdrawn")
 
 
 def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(database: Database) -> None:

@@ -132,10 +132,10 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
 
     assert desk.the(Application).submitted_at is None
     assert waiting(desk, "office-head") == []
-    told = desk.run(case_queries.case, application_id, by="drafter")["consultation"]
-    assert told is not None
-    assert told["endedBecause"] == "refused"
-    assert "应由仓储部申请" in [one["reason"] for one in told["answers"]]
+    consultation = desk.run(case_queries.case, application_id, by="drafter").consultation
+    assert consultation is not None
+    assert consultation.ended_because == "refused"
+    assert "应由仓储部申请" in [answer.reason for answer in consultation.answers]
     assert [one.code for one in desk.all(Notice, person_id="drafter")] == ["consent-refused"]
     desk.run(
         application_service.redraft, application_id, replace(FORM, reason="改由本部门单独申请的另一事由"), by="drafter"

@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from services.database.tables.reviews import Decision
 from services.domain.cases.api.timeline import verifier
 from services.domain.custody import integrity
 from services.runtime.errors import Refused, Retryable
+from services.runtime.labels import word
 from services.vault.keys.signer import TrustedSigners, trusted_signers
 from services.vault.labels import label_key
 
@@ -99,6 +100,52 @@ async def test_the_page_shows_the_whole_case(desk: Desk, case: Case, security: B
         assert master.sealed["key"] not in page
     assert "conditionsVersion" not in page, "what a receipt states is no question that was answered"
     assert "custody-" not in re.sub(r'href="[^"]*"|id="[^"]*"|aria-\w+="[^"]*"', "", page)
+
+
+@pytest.mark.parametrize("stage", ["draft", "submitted", "correction", "retrieved", "offered", "lent", "closed"])
+async def test_page_and_api_say_the_same_of_a_case(desk: Desk, stage: str) -> None:
+    case = await _at(desk, stage)
+    browser = await browser_of(desk, "custodian" if stage in ("offered", "lent") else "drafter")
+
+    page = (await browser.get(f"/cases/{case.id}")).text
+    view = (await browser.get(f"/api/cases/{case.id}")).json()
+
+    [heading] = re.findall(r"<h1>.*?</h1>", page)
+    codes = [code for code in (view["state"], view["stateDetail"]) if code is not None]
+    assert re.findall(r'<span class="tag[^>]*>(.*?)</span>', heading) == [word("en", code) for code in codes]
+    loan = view["handOver"] or {"dueAt": None, "endedAt": None}
+    due = [act["dueAt"] for act in view["nextActs"]]
+    due += [view["overwriteAt"], view["correctionUntil"], None if loan["endedAt"] else loan["dueAt"]]
+    due += [review["dueAt"] for review in view["reviews"] if not review["closedAt"]]
+    shown = {datetime.fromisoformat(moment) for moment in re.findall(r'data-until="([^"]+)"', page)}
+    assert shown == {datetime.fromisoformat(moment) for moment in due if moment is not None}
+    assert len(view["items"]) == page.count('<svg class="bar"') == 1
+    [item] = view["items"]
+    assert f"{item['position']}. {item['camera']['nameEn']}" in page
+    assert (item["master"] is not None) == ("% of the span is covered" in page) == (stage in FETCHED)
+    if item["master"] is not None:
+        assert item["master"]["sha256Cipher"] in page
+        assert f"{100 * item['measured']['share']:.1f} %" in page
+    await browser.client.aclose()
+
+
+FETCHED = ("retrieved", "offered", "lent")
+
+
+async def _at(desk: Desk, stage: str) -> Case:
+    if stage in ("offered", "lent"):
+        case = desk.case("yard")
+        await (case.offer() if stage == "offered" else case.lend())
+        return case
+    values: dict[str, dict[str, Any]] = {
+        "draft": {"submitted_at": None, "number": None},
+        "correction": {"correction_until": desk.clock.now() + timedelta(days=3)},
+        "closed": {"closed_at": desk.clock.now(), "closed_as": "rejected"},
+    }
+    case = desk.case("yard", **values.get(stage, {}))
+    if stage == "retrieved":
+        await case.approve().retrieve()
+    return case
 
 
 async def test_the_page_is_chinese_by_default(desk: Desk, case: Case) -> None:

@@ -12,7 +12,6 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cases import queries as case_queries
 from services.domain.cases import register as case_register
 from services.domain.cases import states as case_states
 from services.domain.cases.register import Search
@@ -36,7 +35,7 @@ def agree(uow: UnitOfWork) -> list[tuple[str, str]]:
     state = case_states.code(uow.now)
     rows = uow.session.query(Application, state).all()
     return [
-        (told, case_queries.state(uow, row).code) for row, told in rows if told != case_queries.state(uow, row).code
+        (told, case_states.state_of(uow, row).code) for row, told in rows if told != case_states.state_of(uow, row).code
     ]
 
 
