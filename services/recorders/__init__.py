@@ -1,1 +1,1 @@
-"""Where footage comes from: one module for each kind of recorder."""
+"""Read footage from recorders; one module for each kind, all behind ``base.Recorder``."""

@@ -11,11 +11,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
 from services.domain.cases.stage_times import stage_times
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import LAST_OFFSET, Answer, Body, Moment, no_control
+from services.web.schemas import LAST_OFFSET, Answer, Body, ListParameters, Moment, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
 
@@ -50,7 +49,7 @@ class LedgerQuestion(Body):
         )
 
 
-class OutQuestion(ListQuestion):
+class OutQuestion(ListParameters):
     """``text`` is looked for in numbers, custodians and departments."""
 
     sort: case_register.OutSort = "due"
@@ -58,7 +57,7 @@ class OutQuestion(ListQuestion):
     department_id: Text = ""
 
 
-class RiskQuestion(ListQuestion):
+class RiskQuestion(ListParameters):
     """``text`` is looked for in numbers, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
