@@ -6,11 +6,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from demo_container import Places
 from desk_people import People
 from evidence_case import anchor, lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places
 
 from services.app.evidence import sources_of
 from services.evidence import package
