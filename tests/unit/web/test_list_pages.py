@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import pytest
-from engine_looked_at import with_one_stuck
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from inspected_engine import with_one_stuck
 from portal_client import Portal
 from review_desk import ReviewDesk
 
