@@ -59,10 +59,10 @@ async def test_a_package_that_would_not_hold_is_not_made(
         kept = signed_acts.of_application
         with monkeypatch.context() as patched:
             patched.setattr(signed_acts, "of_application", lambda uow, id_: kept(uow, id_)[1:])
-            await refused("was not kept whole")
+            await refused("was not stored completely")
         with monkeypatch.context() as patched:
             patched.setattr(DocumentFile, "sha256", "0" * 64)
-            await refused("checks of it do not hold, the first: document of documents/")
+            await refused("checks of it failed, the first: document of documents/")
 
         await run_in_thread(package.make, sources, number, target)
         await run_in_thread(package.make, sources, number, tmp_path / "again.zip")

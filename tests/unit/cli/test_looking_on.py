@@ -106,5 +106,5 @@ async def test_without_a_folder_the_engine_of_the_settings_is_asked(
 def test_options_before_the_command_are_not_lost_silently(tmp_path: Path) -> None:
     ended = CliRunner().invoke(cli_main.app, ["engine", "--data", str(tmp_path), "incidents"])
 
-    assert (ended.exit_code, ended.stderr) == (2, "Write the options of engine incidents behind it.\n")
+    assert (ended.exit_code, ended.stderr) == (2, "Write the options of engine incidents after it.\n")
     assert list(tmp_path.iterdir()) == []
