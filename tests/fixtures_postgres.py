@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from amount import all_of_it
 from fixtures_absent import start_or_fail
-from new_books import lay_out
+from new_database import lay_out
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
@@ -124,7 +124,7 @@ def open_to_all() -> Callable[[str], str]:
 
 @pytest.fixture
 def any_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without rows for ``new_books.lay_out``: a file that is not there yet, or PostgreSQL's, migrated."""
+    """A database without rows for ``new_database.lay_out``: a file that is not there yet, or PostgreSQL's, migrated."""
     yield from _url(request, tmp_path, migrated=True)
 
 

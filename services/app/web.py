@@ -16,7 +16,7 @@ from services.domain.accounts.signatures import http as signature_http
 from services.runtime.settings import Settings
 from services.web import errors as web_errors
 from services.web import refusal_pages
-from services.web.middleware import Bounds, SecurityHeaders
+from services.web.middleware import RequestLimits, SecurityHeaders
 
 
 def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -35,7 +35,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     web_errors.install(app, refusal_pages.page)
     refusal_pages.install(app)
     signature_http.install(app)
-    app.add_middleware(Bounds)
+    app.add_middleware(RequestLimits)
     app.add_middleware(SecurityHeaders)
     settings = dependencies.get("settings")
     if isinstance(settings, Settings) and settings.portal.trusted_proxies:

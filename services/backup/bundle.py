@@ -1,12 +1,12 @@
-"""A backup as it lies on a disk: a folder, or one .zip with the same members, and a manifest with their hashes.
+"""The format of a backup: a folder or a .zip with the same members, and a manifest with their hashes.
 
-    manifest.json            what this is, and size and SHA-256 of every other member
+    manifest.json            facts about the backup, and size and SHA-256 of every other member
     books/<table>.jsonl      a table: its columns in the first line, then one row a line
-    objects.jsonl            what the object stores held, one object a line
-    engine/engine.sqlite3    the embedded engine's state, where it was taken along
-    clock.json               how far a demo had turned its clock
+    objects.jsonl            the inventory of the object stores, one object a line
+    engine/engine.sqlite3    the embedded engine's state, if it was included
+    clock.json               by how much a demo has turned its clock
 
-Members are written once and in order; nothing has its name before all of it is on the disk.
+Members are written once and in order; the backup gets its name when all of it is on the disk.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _BLOCK = 1 << 20
 
 
 class _Hashed:
-    """Counts and hashes what is written through it."""
+    """Count and hash what is written."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
@@ -50,7 +50,7 @@ class _Hashed:
 
 
 class BundleWriter:
-    """Use ``new_bundle``. ``members`` grows as they are written."""
+    """Writes the members; made by ``new_bundle``. ``members`` has those that were written."""
 
     def __init__(self, place: Path, archive: zipfile.ZipFile | None) -> None:
         self._place = place
@@ -59,7 +59,7 @@ class BundleWriter:
 
     @contextmanager
     def member(self, name: str) -> Iterator[_Hashed]:
-        """A new member to write to; one at a time."""
+        """Open a new member to write to; one at a time."""
         with ExitStack() as stack:
             if self._archive is not None:
                 out = stack.enter_context(self._archive.open(name, "w", force_zip64=True))
@@ -75,9 +75,9 @@ class BundleWriter:
         self.members[name] = hashed.facts
 
     def finish(self, facts: dict[str, Any]) -> str:
-        """Write the manifest; the SHA-256 of its bytes, which stands for the whole backup."""
-        told = {"format": FORMAT, **facts, "members": dict(self.members)}
-        text = json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
+        """Write the manifest; return its SHA-256, which identifies the whole backup."""
+        manifest = {"format": FORMAT, **facts, "members": dict(self.members)}
+        text = json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n"
         with self.member(MANIFEST) as out:
             out.write(text)
         return hashlib.sha256(text).hexdigest()
@@ -85,16 +85,16 @@ class BundleWriter:
 
 @contextmanager
 def new_bundle(target: Path) -> Iterator[BundleWriter]:
-    """A backup on its way to ``target``, a folder or a name that ends with .zip; mode 0700 or 0600.
+    """Write a backup to ``target``, a folder or a name that ends with .zip; mode 0700 or 0600.
 
-    It has its name when the block has ended well; otherwise nothing of it stays. Raises Fatal where something is there.
+    It gets its name when the block succeeds; otherwise nothing remains. Raises Fatal if ``target`` exists.
     """
     partial = target.with_name(f".{target.name}.partial")
     for path in (target, partial):
         if path.exists():
             raise Fatal(
-                f"no backup was made | {path} | something is there, and a backup is never overwritten | "
-                "name another place, or move that one away"
+                f"no backup was made | {path} | it exists, and a backup is never overwritten | "
+                "name another target, or move that one away"
             )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def new_bundle(target: Path) -> Iterator[BundleWriter]:
         sync_folder(target.parent)
     except OSError as error:
         raise Fatal(
-            f"no backup was made | {target} | {error.strerror or error} | make room there, or name another place"
+            f"no backup was made | {target} | {error.strerror or error} | make room there, or name another target"
         ) from error
     finally:
         if partial.is_dir():
@@ -121,7 +121,7 @@ def new_bundle(target: Path) -> Iterator[BundleWriter]:
 
 
 class Bundle:
-    """A backup that is there. Raises Fatal for what is none, or of another format."""
+    """An existing backup. Raises Fatal if it is none, or has another format."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -130,16 +130,16 @@ class Bundle:
             with self._raw(MANIFEST) as file:
                 text = file.read()
             self.manifest: dict[str, Any] = json.loads(text)
-            found = self.manifest["format"]
+            written_format = self.manifest["format"]
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise Fatal(
-                f"nothing was restored | {place} | it holds no readable {MANIFEST}, so it is no backup or not a whole "
-                "one | name the folder or .zip that footage-desk backup has made"
+                f"nothing was restored | {place} | it has no readable {MANIFEST}, so it is not a complete "
+                "backup | name the folder or .zip that footage-desk backup made"
             ) from error
-        if found != FORMAT:
+        if written_format != FORMAT:
             raise Fatal(
-                f"nothing was restored | {place} | it has format {found}, and this version reads {FORMAT} | "
-                "restore it with the version that has made it"
+                f"nothing was restored | {place} | it has format {written_format}, and this version reads {FORMAT} | "
+                "restore it with the version that made it"
             )
         if lacking := NEEDED - set(self.manifest):
             raise self._damaged(MANIFEST, f"it lacks {', '.join(sorted(lacking))}")
@@ -147,18 +147,18 @@ class Bundle:
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """A member to read; raises Fatal for one that the manifest does not name or that is not there."""
+        """Open a member to read; raises Fatal if the manifest does not name it, or it is missing."""
         if name not in self.manifest["members"]:
             raise self._damaged(name, "the manifest does not name it")
         try:
             file = self._raw(name)
         except (OSError, KeyError) as error:
-            raise self._damaged(name, "it is not there") from error
+            raise self._damaged(name, "it is missing") from error
         with file:
             yield file
 
     def verify(self) -> int:
-        """Read everything; how many members there are. Raises Fatal for the first that is not as it was written."""
+        """Read every member; return their number. Raises Fatal for the first that has changed."""
         for name, facts in self.manifest["members"].items():
             digest, size = hashlib.sha256(), 0
             try:
@@ -169,7 +169,7 @@ class Bundle:
             except UNREADABLE as error:
                 raise self._damaged(name, "it cannot be read") from error
             if (size, digest.hexdigest()) != (facts["bytes"], facts["sha256"]):
-                raise self._damaged(name, "it is not what was written")
+                raise self._damaged(name, "it has changed")
         return len(self.manifest["members"])
 
     def _raw(self, name: str) -> IO[bytes]:
@@ -180,5 +180,5 @@ class Bundle:
 
 
 def _private(path: Path) -> IO[bytes]:
-    """A new file for this account alone."""
+    """Create a file that only this account can read."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -1,4 +1,4 @@
-"""``footage-desk backup``: one moment of the books and the engine, an inventory of the objects, and keys apart."""
+"""Make a backup: a snapshot of database and engine, an inventory of the objects, and the keys apart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from services.backup import database_export, engine_data, inventory, key_archive
 from services.backup.bundle import BundleWriter, new_bundle
-from services.backup.source import ACTOR, Premises
+from services.backup.installation import ACTOR, Installation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
@@ -18,12 +18,12 @@ from services.runtime.settings import Settings, variable
 
 Say = Callable[[str], None]
 CLOCK = "clock.json"
-MANY = 20  # names that are told one by one
+MOST_SENTENCES = 20  # of a list; the rest is only counted
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Where to, and what besides the books. ``engine_data`` is the folder of an engine that runs by itself."""
+class BackupRequest:
+    """Where to write, and what besides the database. ``engine_data`` is the folder of a separate engine."""
 
     target: Path
     keys: Path | None = None
@@ -33,98 +33,98 @@ class Wanted:
     without_engine: bool = False
 
 
-def back_up(place: Premises, wanted: Wanted, say: Say) -> str:
-    """Make the backup; the SHA-256 of its manifest, which its audit event has too. Raises Fatal and Retryable."""
-    _check(place.settings, wanted)
-    with _engine_at_rest(place.settings, wanted) as engine, new_bundle(wanted.target) as out:
-        made_at = place.clock.now().isoformat()
-        with database_export.snapshot(place.settings.database) as connection:
+def back_up(installation: Installation, request: BackupRequest, say: Say) -> str:
+    """Make the backup; return its manifest's SHA-256, as in its audit event. Raises Fatal and Retryable."""
+    _check(installation.settings, request)
+    with _locked_engine(installation.settings, request) as engine, new_bundle(request.target) as out:
+        made_at = installation.clock.now().isoformat()
+        with database_export.snapshot(installation.settings.database) as connection:
             revision = database_export.revision_of(connection)
-            say("Writing the books …")
+            say("Writing the database …")
             rows = database_export.dump(connection, out)
-            say(f"The books have {sum(rows.values())} rows in {len(rows)} tables.")
+            say(f"The database has {sum(rows.values())} rows in {len(rows)} tables.")
             say("Listing the objects of both stores …")
-            count, absent = inventory.take(connection, place.stores, out)
-        say(f"The stores hold {count} objects; they are listed, and stay where they are.")
-        told([f"{name} is in the books and not in its store." for name in absent], say)
+            count, absent = inventory.write(connection, installation.stores, out)
+        say(f"The stores hold {count} objects; the backup lists them and does not copy them.")
+        say_first([f"{name} is in the database and not in its store." for name in absent], say)
         if engine is not None:
             engine_data.dump(engine, out)
-        say(_about_engine(place.settings, wanted, engine))
-        _add_clock(place.settings, out)
+        say(_about_engine(installation.settings, request, engine))
+        _add_clock(installation.settings, out)
         manifest = out.finish(
             {
                 "madeAt": made_at,
                 "madeBy": f"footage-desk {version('footage-desk')}",
-                "organisation": place.settings.organisation,
-                "database": make_url(place.settings.database).get_backend_name(),
+                "organisation": installation.settings.organisation,
+                "database": make_url(installation.settings.database).get_backend_name(),
                 "schema": revision,
                 "tables": rows,
                 "objects": count,
                 "engine": engine is not None,
             }
         )
-    with place.database() as database:
-        # At once: whatever becomes of the keys, a whole copy of the books lies there now.
+    with installation.database() as database:
+        # Before the keys: even if they fail, a whole copy of the database exists from now on.
         database.run_now(ACTOR, _record, manifest)
-        _back_up_keys(place, wanted, made_at, say)
-        if wanted.keys is not None or wanted.loan_keys is not None:
-            database.run_now(ACTOR, _record_keys, manifest, wanted)
-    say(f"The backup is {wanted.target}; its manifest has the SHA-256 {manifest}.")
+        _back_up_keys(installation, request, made_at, say)
+        if request.keys is not None or request.loan_keys is not None:
+            database.run_now(ACTOR, _record_keys, manifest, request)
+    say(f"The backup is {request.target}; its manifest has the SHA-256 {manifest}.")
     return manifest
 
 
-def _check(settings: Settings, wanted: Wanted) -> None:
-    if (wanted.keys or wanted.loan_keys) and not wanted.recipients:
+def _check(settings: Settings, request: BackupRequest) -> None:
+    if (request.keys or request.loan_keys) and not request.recipients:
         raise Fatal(
-            "no backup was made | the keys | nobody is named to whom they would be encrypted | "
+            "no backup was made | the keys | no recipient is named to encrypt them to | "
             "name an age1… recipient with --recipient"
         )
-    if wanted.recipients:
-        key_archive.check_recipients(wanted.recipients)
-    _check_apart(wanted)
-    if wanted.keys is not None and wanted.keys.exists():
+    if request.recipients:
+        key_archive.check_recipients(request.recipients)
+    _check_apart(request)
+    if request.keys is not None and request.keys.exists():
         raise Fatal(
-            f"no backup was made | {wanted.keys} | something is there, and a file of lasting keys is never overwritten "
-            "| name another file"
+            f"no backup was made | {request.keys} | the file exists, and lasting keys are never overwritten | "
+            "name another file"
         )
     if settings.database.startswith("sqlite") and not Path(make_url(settings.database).database or "").exists():
         raise Fatal(
-            f"no backup was made | {make_url(settings.database).database} | there are no books | set "
-            f"{variable('data_dir')} or {variable('database_url')} to those of the house"
+            f"no backup was made | {make_url(settings.database).database} | there is no database | set "
+            f"{variable('data_dir')} or {variable('database_url')} to the one of this installation"
         )
 
 
-def _check_apart(wanted: Wanted) -> None:
-    """The file of loan keys replaces what has its name: not what this very backup has just made."""
-    places = [path.resolve() for path in (wanted.target, wanted.keys, wanted.loan_keys) if path is not None]
+def _check_apart(request: BackupRequest) -> None:
+    """The file of loan keys replaces an existing file: that must not be one of this same backup."""
+    places = [path.resolve() for path in (request.target, request.keys, request.loan_keys) if path is not None]
     if len(set(places)) < len(places):
         raise Fatal(
-            f"no backup was made | {wanted.target} | the backup and its files of keys are to have the same name, and "
+            f"no backup was made | {request.target} | the backup and its key files have the same name, and "
             "one would replace the other | name another file for each"
         )
 
 
 @contextmanager
-def _engine_at_rest(settings: Settings, wanted: Wanted) -> Iterator[Path | None]:
-    """The engine's file, held still; None where it is not to be taken, or is not ours."""
-    folder = wanted.engine_data or (settings.data_dir / "engine" if settings.embedded else None)
-    if wanted.without_engine or folder is None:
+def _locked_engine(settings: Settings, request: BackupRequest) -> Iterator[Path | None]:
+    """Lock the engine's file; None if it is excluded or not ours."""
+    folder = request.engine_data or (settings.data_dir / "engine" if settings.embedded else None)
+    if request.without_engine or folder is None:
         yield None
         return
-    with engine_data.standing_still(folder) as path:
+    with engine_data.locked(folder) as path:
         yield path
 
 
-def _about_engine(settings: Settings, wanted: Wanted, engine: Path | None) -> str:
+def _about_engine(settings: Settings, request: BackupRequest, engine: Path | None) -> str:
     if engine is not None:
-        return "The engine stood still; its state is in the backup, of the same moment as the books."
-    if wanted.without_engine:
-        return "The engine's state was left out: cases that are under way cannot go on from this backup alone."
+        return "The engine was stopped; its state is in the backup, of the same moment as the database."
+    if request.without_engine:
+        return "The engine's state was left out: open cases cannot continue from this backup alone."
     if settings.embedded:
         return "The engine has written nothing yet."
     return (
-        f"The engine at {settings.gateway_address} keeps its own data, which is not in this backup: take its own "
-        "backup while portals and workers stand still, so that both are of one moment."
+        f"The engine at {settings.gateway_address} keeps its own data, which is not in this backup: back it up "
+        "while portals and workers are stopped, so that both are of the same moment."
     )
 
 
@@ -135,46 +135,46 @@ def _add_clock(settings: Settings, out: BundleWriter) -> None:
             member.write(path.read_bytes())
 
 
-def _back_up_keys(place: Premises, wanted: Wanted, made_at: str, say: Say) -> None:
-    keys = place.settings.keys
-    if wanted.keys is not None:
-        files = key_archive.lasting(keys)
-        key_archive.write(wanted.keys, key_archive.LASTING, files, wanted.recipients, made_at)
-        say(f"{len(files)} key files are in {wanted.keys}, encrypted, without loan keys and what belongs offline.")
+def _back_up_keys(installation: Installation, request: BackupRequest, made_at: str, say: Say) -> None:
+    keys = installation.settings.keys
+    if request.keys is not None:
+        files = key_archive.lasting_keys(keys)
+        key_archive.write(request.keys, key_archive.LASTING, files, request.recipients, made_at)
+        say(f"{len(files)} key files are in {request.keys}, encrypted; without loan keys and offline keys.")
     else:
-        say("No lasting keys were backed up: without them no master opens, except with the escrow key.")
-    if wanted.loan_keys is not None:
-        files = key_archive.living(keys)
-        key_archive.write(wanted.loan_keys, key_archive.LIVING, files, wanted.recipients, made_at)
+        say("No lasting keys were backed up: without them only the escrow key opens masters.")
+    if request.loan_keys is not None:
+        files = key_archive.loan_keys(keys)
+        key_archive.write(request.loan_keys, key_archive.LOANS, files, request.recipients, made_at)
         say(
-            f"{len(files)} loan keys that live now are in {wanted.loan_keys}, in place of those before. Keep no older "
-            "one: who has it and its identity opens copies whose loans have ended since."
+            f"{len(files)} current loan keys are in {request.loan_keys}, which replaces the last file. Keep no older "
+            "one: together with its identity it opens copies whose loans have ended since."
         )
     else:
-        say("No loan keys were backed up: after a loss, copies that are lent now cannot be opened; masters can.")
-    for path in key_archive.still_here(keys):
-        say(f"{path} still lies on this machine and is in no backup: take it offline.")
+        say("No loan keys were backed up: after a loss, copies on loan cannot be opened; masters can.")
+    for path in key_archive.offline_files(keys):
+        say(f"{path} is still on this machine and in no backup: take it offline.")
 
 
 def _record(uow: UnitOfWork, manifest: str) -> None:
     audit_trail.record(uow, "books-backed-up", "backup", manifest)
 
 
-def _record_keys(uow: UnitOfWork, manifest: str, wanted: Wanted) -> None:
+def _record_keys(uow: UnitOfWork, manifest: str, request: BackupRequest) -> None:
     audit_trail.record(
         uow,
         "keys-backed-up",
         "backup",
         manifest,
-        keys=wanted.keys is not None,
-        loan_keys=wanted.loan_keys is not None,
-        recipients=list(wanted.recipients),
+        keys=request.keys is not None,
+        loan_keys=request.loan_keys is not None,
+        recipients=list(request.recipients),
     )
 
 
-def told(sentences: Sequence[str], say: Say) -> None:
-    """Say the first of many, and how many more there are."""
-    for sentence in sentences[:MANY]:
+def say_first(sentences: Sequence[str], say: Say) -> None:
+    """Say the first sentences, and how many more there are."""
+    for sentence in sentences[:MOST_SENTENCES]:
         say(sentence)
-    if len(sentences) > MANY:
-        say(f"… and {len(sentences) - MANY} more.")
+    if len(sentences) > MOST_SENTENCES:
+        say(f"… and {len(sentences) - MOST_SENTENCES} more.")

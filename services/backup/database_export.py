@@ -1,7 +1,7 @@
-"""The books as text: every table in one snapshot, in a form that SQLite and PostgreSQL both give and take.
+"""The database as text: every table of one snapshot, in a form that SQLite and PostgreSQL both load.
 
-What a row means is said in the backup itself (columns and their kinds), so that a backup of an older schema is loaded
-into that schema first, and migrated then.
+The backup itself describes the columns and their kinds, so that a backup of an older schema is loaded into that schema
+first and then migrated.
 """
 
 import base64
@@ -59,10 +59,10 @@ KINDS: dict[str, TypeEngine[Any]] = {
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Connection]:
-    """A connection that sees one moment of the books and keeps nobody from writing. Retryable when they are away."""
+    """Open a read-only snapshot that blocks no writer; Retryable if the database does not answer."""
     engine = create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _readers_isolation)
+        event.listen(engine, "connect", _set_read_only)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         options: dict[str, Any] = {}
     else:
@@ -71,36 +71,36 @@ def snapshot(url: str) -> Iterator[Connection]:
         with engine.connect().execution_options(**options) as connection:
             yield connection
     except OperationalError as error:
-        raise away(engine, error) from error
+        raise unavailable(engine, error) from error
     finally:
         engine.dispose()
 
 
 def revision_of(connection: Connection) -> str:
-    """The books' schema; raises Fatal unless it is the newest, which alone can be backed up."""
+    """Return the schema's revision; raises Fatal unless it is the newest: no other can be backed up."""
     newest = ScriptDirectory(str(database_schema.migrations())).get_current_head()
     present = MigrationContext.configure(connection).get_current_revision()
     if present is None or present != newest:
         raise Fatal(
-            f"no backup was made | the books have the schema {present or 'none'} and not {newest} | this version knows "
-            "its own schema only | run footage-desk migrate, or take the backup with the version that runs there"
+            f"no backup was made | the database has the schema {present or 'none'} and not {newest} | this version "
+            "knows its own schema only | run footage-desk migrate, or take the backup with the version that runs there"
         )
     return present
 
 
 def dump(connection: Connection, out: BundleWriter) -> dict[str, int]:
-    """Write every table; how many rows each has, in an order in which they can be loaded."""
+    """Write every table, in an order in which they can be loaded; return the number of rows of each."""
     rows = {}
     for table in database_schema.metadata().sorted_tables:
         columns = [_describe(table, column) for column in table.columns]
         kinds = [column["kind"] for column in columns]
         query = select(table).order_by(*table.primary_key.columns)
-        found = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+        result = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
         rows[table.name] = 0
         with out.member(member_of(table.name)) as file:
             file.write(_line({"table": table.name, "columns": columns}))
-            for row in found:
-                file.write(_line([_tell(kind, value) for kind, value in zip(kinds, row, strict=True)]))
+            for row in result:
+                file.write(_line([_encode(kind, value) for kind, value in zip(kinds, row, strict=True)]))
                 rows[table.name] += 1
     return rows
 
@@ -110,7 +110,7 @@ def member_of(table: str) -> str:
 
 
 def check_empty(engine: Engine) -> None:
-    """Raises Fatal where any table has a row: what is there is never mixed with a backup, and never replaced."""
+    """Raise Fatal if any table has a row: existing rows are never mixed with a backup, and never replaced."""
     try:
         with engine.connect() as connection:
             for name in inspect(connection).get_table_names():
@@ -119,15 +119,15 @@ def check_empty(engine: Engine) -> None:
                 if connection.execute(select(literal(1)).select_from(Table(name, MetaData())).limit(1)).first():
                     where = engine.url.render_as_string()
                     raise Fatal(
-                        f"nothing was restored | the books at {where} | they are not empty: {name} has rows | restore "
+                        f"nothing was restored | the database at {where} | it is not empty: {name} has rows | restore "
                         "into an empty database or another FOOTAGE_DESK_DATA_DIR, or move the old one away first"
                     )
     except OperationalError as error:
-        raise away(engine, error) from error
+        raise unavailable(engine, error) from error
 
 
 def check_revision(revision: str) -> None:
-    """Raises Fatal for a schema that this version cannot bring up to its own."""
+    """Raise Fatal for a schema that this version cannot migrate to its own."""
     if revision in database_schema.BEFORE_THE_FIRST_RELEASE:
         raise Fatal(
             f"nothing was restored | the schema {revision} | it is from before the first release, and no release "
@@ -137,13 +137,13 @@ def check_revision(revision: str) -> None:
         ScriptDirectory(str(database_schema.migrations())).get_revision(revision)
     except CommandError as error:
         raise Fatal(
-            f"nothing was restored | the schema {revision} | this version does not know it, so a newer one has made "
+            f"nothing was restored | the schema {revision} | this version does not know it, so a newer one made "
             "the backup | restore with that version or a newer one"
         ) from error
 
 
 def load(connection: Connection, bundle: Bundle) -> None:
-    """Put every row of the backup into the empty tables of its schema; the caller commits."""
+    """Insert every row of the backup into the empty tables of its schema; the caller commits."""
     for name, count in bundle.manifest["tables"].items():
         loaded = _load_table(connection, bundle, name)
         if loaded != count:
@@ -153,9 +153,9 @@ def load(connection: Connection, bundle: Bundle) -> None:
             )
 
 
-def away(engine: Engine, error: OperationalError) -> Retryable:
+def unavailable(engine: Engine, error: OperationalError) -> Retryable:
     return Retryable(
-        f"the register did not answer | {engine.url.render_as_string()} | {error.orig} | "
+        f"the database did not answer | {engine.url.render_as_string()} | {error.orig} | "
         "check that the database runs and is reachable"
     )
 
@@ -164,18 +164,20 @@ def away(engine: Engine, error: OperationalError) -> Retryable:
 class _Column:
     name: str
     kind: str
-    own: bool  # refers to its own table, so it is filled when all rows are there
+    own: bool  # a foreign key to its own table, so it is set when all rows exist
 
 
 def _load_table(connection: Connection, bundle: Bundle, name: str) -> int:
     with bundle.open(member_of(name)) as file:
-        columns = [_Column(one["name"], one["kind"], one["own"]) for one in json.loads(file.readline())["columns"]]
-        table = Table(name, MetaData(), *(Column(one.name, KINDS[one.kind]) for one in columns))
+        columns = [
+            _Column(column["name"], column["kind"], column["own"]) for column in json.loads(file.readline())["columns"]
+        ]
+        table = Table(name, MetaData(), *(Column(column.name, KINDS[column.kind]) for column in columns))
         count, batch, later = 0, list[dict[str, Any]](), list[dict[str, Any]]()
         for line in file:
             values = json.loads(line)
-            row = {one.name: _read(one.kind, value) for one, value in zip(columns, values, strict=True)}
-            own = {one.name: row[one.name] for one in columns if one.own and row[one.name] is not None}
+            row = {column.name: _decode(column.kind, value) for column, value in zip(columns, values, strict=True)}
+            own = {column.name: row[column.name] for column in columns if column.own and row[column.name] is not None}
             if own:
                 later.append({"id": row["id"], **own})
             batch.append({**row, **dict.fromkeys(own)})
@@ -185,16 +187,16 @@ def _load_table(connection: Connection, bundle: Bundle, name: str) -> int:
                 batch = []
         if batch:
             connection.execute(table.insert(), batch)
-        for one in later:
-            key = one.pop("id")
-            connection.execute(table.update().where(table.c.id == key).values(**one))
+        for column in later:
+            key = column.pop("id")
+            connection.execute(table.update().where(table.c.id == key).values(**column))
     if connection.dialect.name == "postgresql":
-        _count_on(connection, table)
+        _set_sequences(connection, table)
     return count
 
 
-def _count_on(connection: Connection, table: Table) -> None:
-    """PostgreSQL's own counters go on after the highest number that was loaded."""
+def _set_sequences(connection: Connection, table: Table) -> None:
+    """Set PostgreSQL's sequences after the highest number that was loaded."""
     for column in table.columns:
         named = {"relation": f'"{table.name}"', "column": column.name}
         counter = connection.execute(text("SELECT pg_get_serial_sequence(:relation, :column)"), named).scalar()
@@ -223,7 +225,7 @@ def _kind_of(kind: TypeEngine[Any]) -> str:
     raise TypeError(f"a backup does not know how to write a column of the type {kind!r}")
 
 
-def _tell(kind: str, value: Any) -> Any:
+def _encode(kind: str, value: Any) -> Any:
     if value is None:
         return None
     if kind == "moment":
@@ -231,7 +233,7 @@ def _tell(kind: str, value: Any) -> Any:
     return base64.b64encode(value).decode() if kind == "bytes" else value
 
 
-def _read(kind: str, value: Any) -> Any:
+def _decode(kind: str, value: Any) -> Any:
     if value is None:
         return None
     if kind == "moment":
@@ -243,7 +245,7 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _readers_isolation(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own transactions would end ours
+def _set_read_only(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin or commit transactions by itself
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA busy_timeout=10000")

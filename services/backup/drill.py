@@ -1,4 +1,4 @@
-"""The escrow drill: whether masters open with the key from the safe alone, and hold what their labels say (R6, F34)."""
+"""The escrow drill: open masters with the key from the safe alone, and compare them with their labels (R6, F34)."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.backup.source import ACTOR, Premises
+from services.backup.installation import ACTOR, Installation
 from services.database import schema as database_schema
 from services.domain.audit import key_events
 from services.runtime.errors import Fatal
@@ -22,8 +22,8 @@ HELD = "held"
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One master; ``result`` is ``held``, or says what did not hold."""
+class Opening:
+    """One opened master; ``result`` is ``held``, or says what failed."""
 
     master_id: str
     key: str
@@ -35,29 +35,29 @@ class Tried:
         return self.result == HELD
 
 
-def drill(place: Premises, identity_file: Path, master_ids: list[str]) -> list[Tried]:
-    """Try the masters named, or the oldest and the newest; the audit trail gets an event. Raises Fatal.
+def drill(installation: Installation, identity_file: Path, master_ids: list[str]) -> list[Opening]:
+    """Open the named masters, or the oldest and the newest; writes an audit event. Raises Fatal.
 
-    Every byte is read and decrypted, nothing of it is kept.
+    Every byte is read and decrypted; nothing is kept.
     """
     identity = FileIdentity(identity_file)
-    _is_the_escrow(place.settings.keys / "vault" / ESCROW_RECIPIENT_FILE, identity)
-    with place.database() as database:
+    _check_escrow(installation.settings.keys / "vault" / ESCROW_RECIPIENT_FILE, identity)
+    with installation.database() as database:
         database.run_now(ACTOR, database_schema.check)
-        chosen = database.run_now(ACTOR, key_events.masters_to_try, master_ids)
-        lacking = set(master_ids) - {id_ for id_, _ in chosen}
-        if lacking or not chosen:
+        masters = database.run_now(ACTOR, key_events.masters_to_try, master_ids)
+        unknown = set(master_ids) - {id_ for id_, _ in masters}
+        if unknown or not masters:
             raise Fatal(
-                f"nothing was tried | {', '.join(sorted(lacking)) or 'the vault'} | there is no such master | name the "
-                "id of one that is kept, as its case's page has it, or retrieve footage first"
+                f"nothing was tried | {', '.join(sorted(unknown)) or 'the vault'} | there is no such master | name the "
+                "id of an existing one, as on the page of its case, or retrieve footage first"
             )
-        tried = [_try(place, identity, id_, sealed) for id_, sealed in chosen]
-        results = {one.master_id: one.result for one in tried}
+        openings = [_open(installation, identity, id_, sealed) for id_, sealed in masters]
+        results = {opening.master_id: opening.result for opening in openings}
         database.run_now(ACTOR, key_events.drilled, identity.recipient, results)
-    return tried
+    return openings
 
 
-def _is_the_escrow(path: Path, identity: FileIdentity) -> None:
+def _check_escrow(path: Path, identity: FileIdentity) -> None:
     if path.exists() and path.read_text().strip() != identity.recipient:
         raise Fatal(
             f"nothing was tried | {identity.recipient} | masters are not sealed to this key: {path} names another | "
@@ -65,30 +65,28 @@ def _is_the_escrow(path: Path, identity: FileIdentity) -> None:
         )
 
 
-def _try(place: Premises, identity: Unwrapper, master_id: str, sealed: dict[str, Any]) -> Tried:
-    store, location = (
-        place.stores["store"],
-        Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"]),
-    )
+def _open(installation: Installation, identity: Unwrapper, master_id: str, sealed: dict[str, Any]) -> Opening:
+    store = installation.stores["store"]
+    location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
     try:
-        wanted = _footage_hash(place, store, location)
+        expected = _label_hash(installation, store, location)
         digest = hashlib.sha256()
-        for piece in _plain(store, location, identity):
+        for piece in _decrypted(store, location, identity):
             digest.update(piece)
-        result = HELD if digest.hexdigest() == wanted else "opened, and it is not the footage that its label names"
+        result = HELD if digest.hexdigest() == expected else "opened, and it is not the footage of its label"
     except StoreMissing:
-        result = "not in the store, or its label is not"
+        result = "not in the store, or without a label"
     except AgeError as error:
         result = f"not opened: {error}"
     except Invalid as error:
-        result = f"its label does not hold: {error}"
-    return Tried(master_id, location.key, location.size, result)
+        result = f"its label is invalid: {error}"
+    return Opening(master_id, location.key, location.size, result)
 
 
-def _footage_hash(place: Premises, store: Store, location: Location) -> str:
-    """What the label says, whose seal has to be ours."""
+def _label_hash(installation: Installation, store: Store, location: Location) -> str:
+    """Return the footage's SHA-256 by its label, which must be signed by us."""
     label = read_label(b"".join(store.get(location.bucket, label_key(location.key))))
-    if label.chain is not None and not trusted_signers(place.settings.keys / "seal").include(label.chain):
+    if label.chain is not None and not trusted_signers(installation.settings.keys / "seal").include(label.chain):
         raise Invalid("it is sealed by somebody else.")
     for subject in label.statement["subject"]:
         if str(subject.get("name", "")).endswith("#footage"):
@@ -96,7 +94,7 @@ def _footage_hash(place: Premises, store: Store, location: Location) -> str:
     raise Invalid("it names no footage.")
 
 
-def _plain(store: Store, location: Location, identity: Unwrapper) -> Iterator[bytes]:
+def _decrypted(store: Store, location: Location, identity: Unwrapper) -> Iterator[bytes]:
     with open_sealed(store, location, identity) as reader:
         while piece := reader.read(READ):
             yield piece

@@ -1,4 +1,4 @@
-"""The embedded engine's own file. It is open in one process only, so it is copied while the engine stands still."""
+"""The embedded engine's data file. Only one process may open it, so the engine is stopped for a copy."""
 
 import os
 import sqlite3
@@ -16,8 +16,8 @@ _BLOCK = 1 << 20
 
 
 @contextmanager
-def standing_still(folder: Path) -> Iterator[Path | None]:
-    """The engine's file, which no engine opens while the block runs; None where none was ever written.
+def locked(folder: Path) -> Iterator[Path | None]:
+    """Lock the engine's file against engines while the block runs; None if there is no file.
 
     Raises Fatal while an engine has it open.
     """
@@ -28,48 +28,48 @@ def standing_still(folder: Path) -> Iterator[Path | None]:
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM counters").fetchone()  # from here on it is held
+            connection.execute("SELECT count(*) FROM counters").fetchone()  # takes the lock
         except sqlite3.OperationalError as error:
             raise Fatal(
                 f"no backup was made | {path} | the engine runs and has it open ({error}) | stop the engine first, it "
-                "goes on where it stopped; or take the books without it: --without-engine"
+                "continues where it stopped; or back up without it: --without-engine"
             ) from error
         yield path
 
 
 def dump(path: Path, out: BundleWriter) -> None:
-    """Copy the file, with what its write-ahead log holds, into the backup."""
+    """Copy the file, with the content of its write-ahead log, into the backup."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / FILE_NAME
         with closing(sqlite3.connect(path, timeout=0)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-            target.execute("PRAGMA journal_mode=DELETE")  # one file, whole by itself
+            target.execute("PRAGMA journal_mode=DELETE")  # a single file, complete without a log
         with out.member(MEMBER) as member, copy.open("rb") as file:
             while block := file.read(_BLOCK):
                 member.write(block)
 
 
 def check_absent(folder: Path) -> None:
-    """Raises Fatal where an engine has written already."""
+    """Raise Fatal if an engine has written there."""
     if (folder / FILE_NAME).exists():
         raise Fatal(
-            f"nothing was restored | {folder / FILE_NAME} | an engine has written there, and it is never replaced | "
+            f"nothing was restored | {folder / FILE_NAME} | an engine has data there, which is never replaced | "
             "restore into another FOOTAGE_DESK_DATA_DIR, or move that folder away first"
         )
 
 
 @contextmanager
 def staged(bundle: Bundle, folder: Path) -> Iterator[None]:
-    """The engine's file beside its place while the block runs, and in its place once that has ended well."""
+    """Write the engine's file under a temporary name; rename it when the block has succeeded."""
     folder.mkdir(parents=True, exist_ok=True)
-    waiting = folder / f"{FILE_NAME}.restoring"
+    temporary = folder / f"{FILE_NAME}.restoring"
     try:
-        with bundle.open(MEMBER) as file, waiting.open("wb") as out:
+        with bundle.open(MEMBER) as file, temporary.open("wb") as out:
             while block := file.read(_BLOCK):
                 out.write(block)
             out.flush()
             os.fsync(out.fileno())
         yield
-        waiting.rename(folder / FILE_NAME)
+        temporary.rename(folder / FILE_NAME)
     finally:
-        waiting.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the object stores held when the backup was made, so that a restore can say what is missing or changed there.
+"""The inventory of the object stores, by which a restore finds missing and changed objects.
 
 The objects themselves are not in the backup: masters have replicas in a second store, and locks do not survive copying.
 """
@@ -17,14 +17,14 @@ from services.database import schema as database_schema
 from services.vault.store.protocol import BUCKETS, ObjectFacts, Store
 
 MEMBER = "objects.jsonl"
-SMALL = 1 << 20  # labels and documents are read to be hashed; footage is hashed in the books already
+SMALL = 1 << 20  # labels and documents are hashed here; the database has the hashes of footage
 
 Stores = Mapping[str, Store]  # "store" and "replica"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One object as it lay there. ``sha256`` is of its bytes, where it is known; ``absent``: in the books alone."""
+    """One object. ``place`` is its store; ``sha256`` is of its bytes, if known; ``absent``: only in the database."""
 
     place: str
     bucket: str
@@ -43,40 +43,40 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What a comparison found: how many objects are as they were, a sentence for each other one, and what is new."""
+class Comparison:
+    """The number of unchanged objects, a sentence for each missing or changed one, and the names of newer ones."""
 
     same: int
     faults: Sequence[str]
     newer: Sequence[str]
 
 
-def take(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[int, list[str]]:
-    """Write the inventory; how many objects there are, and the names of those that are in the books alone."""
-    expected = {(one.place, one.bucket, one.key): one for one in _in_books(connection)}
-    absent = []
+def write(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[int, list[str]]:
+    """Write the inventory; return the number of objects, and the names of those that are only in the database."""
+    expected = {(entry.place, entry.bucket, entry.key): entry for entry in _referenced(connection)}
+    absent: list[str] = []
     count = 0
     with out.member(MEMBER) as file:
 
-        def write(entry: Entry) -> None:
+        def write_entry(entry: Entry) -> None:
             file.write(json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
-        for place, facts in _there(stores):
+        for place, facts in _objects(stores):
             known = expected.get((place, facts.bucket, facts.key))
             if known is not None and known.version != facts.version_id:
                 continue
             expected.pop((place, facts.bucket, facts.key), None)
             sha256 = known.sha256 if known else _hash(stores[place], facts) if facts.size <= SMALL else None
-            write(_entry(place, facts, sha256))
+            write_entry(_entry(place, facts, sha256))
             count += 1
-        # By version: a delete marker or a version that somebody has put on top hides the one that the books name.
+        # By version: a delete marker or a newer version hides the one that the database names.
         for entry in expected.values():
-            found = stores[entry.place].stat(entry.bucket, entry.key, entry.version)
-            if found is None:
-                write(entry)
+            present = stores[entry.place].stat(entry.bucket, entry.key, entry.version)
+            if present is None:
+                write_entry(entry)
                 absent.append(entry.name)
             else:
-                write(_entry(entry.place, found, entry.sha256))
+                write_entry(_entry(entry.place, present, entry.sha256))
                 count += 1
     return count, absent
 
@@ -87,7 +87,7 @@ def read(bundle: Bundle) -> Iterator[Entry]:
             yield Entry(**json.loads(line))
 
 
-def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Compared:
+def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Comparison:
     """Ask the stores for each object; ``read_all`` also hashes every byte, which takes as long as reading the vault."""
     same, faults, seen = 0, [], dict[tuple[str, str, str], str]()
     for entry in entries:
@@ -100,17 +100,17 @@ def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Comp
         else:
             faults.append(f"{entry.name} {fault}.")
     newer = []
-    for place, facts in _there(stores):
+    for place, facts in _objects(stores):
         known = seen.get((place, facts.bucket, facts.key))
         if known is None:
             newer.append(_name(place, facts.key))
         elif known != facts.version_id and stores[place].stat(facts.bucket, facts.key, known) is not None:
             newer.append(f"{_name(place, facts.key)} as version {facts.version_id}")
-    return Compared(same, faults, newer)
+    return Comparison(same, faults, newer)
 
 
-def under_hold(store: Store, sealed: Mapping[str, Any]) -> bool:
-    """Whether the object is there and nobody has lifted its hold: a copy's lasts exactly as long as its loan."""
+def is_held(store: Store, sealed: Mapping[str, Any]) -> bool:
+    """Whether the object exists and is on hold; a copy's hold lasts exactly as long as its loan."""
     facts = store.stat(sealed["bucket"], sealed["key"], sealed["versionId"])
     return facts is not None and facts.legal_hold
 
@@ -123,20 +123,22 @@ def _fault(entry: Entry, store: Store, *, read_all: bool) -> str | None:
     facts = store.stat(entry.bucket, entry.key, entry.version)
     if facts is None:
         other = store.stat(entry.bucket, entry.key)
-        return "is missing" if other is None else f"is there as version {other.version_id}, the books name another one"
+        return (
+            "is missing" if other is None else f"is there as version {other.version_id}, the database names another one"
+        )
     if (facts.size, facts.etag) != (entry.size, entry.etag):
         return f"has changed: {facts.size} bytes with the tag {facts.etag} instead of {entry.size} with {entry.etag}"
     if entry.sha256 and (read_all or facts.size <= SMALL) and _hash(store, facts) != entry.sha256:
-        return "has changed: its SHA-256 is another one"
+        return "has changed: it has another SHA-256"
     until = None if entry.retain_until is None else datetime.fromisoformat(entry.retain_until)
     if until is not None and (facts.retain_until is None or facts.retain_until < until):
         return f"is no longer retained until {until.isoformat()}"
     if entry.hold and not facts.legal_hold:
-        return "is under no hold any more: what it was held for has ended since"
+        return "is no longer on hold: the reason of its hold has ended since"
     return None
 
 
-def _there(stores: Stores) -> Iterator[tuple[str, ObjectFacts]]:
+def _objects(stores: Stores) -> Iterator[tuple[str, ObjectFacts]]:
     for place, store in stores.items():
         for bucket in BUCKETS:
             for key in store.list_keys(bucket):
@@ -166,8 +168,8 @@ def _hash(store: Store, facts: ObjectFacts) -> str:
     return digest.hexdigest()
 
 
-def _in_books(connection: Connection) -> Iterator[Entry]:
-    """What the books say must be there: quarantine, masters and their replicas, copies, brought files."""
+def _referenced(connection: Connection) -> Iterator[Entry]:
+    """Yield the objects that the database refers to: quarantine, masters and replicas, copies, uploads."""
     tables = database_schema.metadata().tables
     for name, ended in (
         ("preservations", "discarded_at"),

@@ -1,4 +1,4 @@
-"""``footage-desk restore``: a backup into empty books, what the stores lack or changed, and the loan keys that live."""
+"""Restore a backup into an empty database, compare the stores with it, and restore loan keys that still count."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 from services.backup import database_export, engine_data, inventory, key_archive
 from services.backup.bundle import Bundle
-from services.backup.create import CLOCK, Say, told
-from services.backup.key_archive import Archived
-from services.backup.source import ACTOR, Premises
+from services.backup.create import CLOCK, Say, say_first
+from services.backup.installation import ACTOR, Installation
+from services.backup.key_archive import KeyArchive
 from services.database import schema as database_schema
 from services.database.tables.documents import NumberSeries
 from services.database.unit_of_work import UnitOfWork, connect
@@ -27,8 +27,8 @@ _NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)\.jso
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where from. ``identity`` opens both files of keys; ``read_all`` hashes every object in the stores."""
+class RestoreRequest:
+    """What to restore. ``identity`` opens both key files; ``read_all`` hashes every object in the stores."""
 
     backup: Path
     keys: Path | None = None
@@ -39,93 +39,95 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Restored:
-    """How the stores stand against the backup, and which loan keys stay destroyed, with the reason for each copy."""
+class RestoreResult:
+    """How the stores compare with the backup, and which loan keys stay destroyed, with the reason for each copy."""
 
-    compared: inventory.Compared
+    comparison: inventory.Comparison
     left_out: dict[str, str]
 
     @property
-    def well(self) -> bool:
-        return not self.compared.faults
+    def complete(self) -> bool:
+        """Whether no object of the backup is missing or changed."""
+        return not self.comparison.faults
 
 
 def check(backup: Path, say: Say) -> Bundle:
-    """Read the whole backup and compare it with its manifest; raises Fatal. Nothing is written."""
+    """Read the whole backup and compare it with its manifest; raises Fatal. Writes nothing."""
     bundle = Bundle(backup)
     database_export.check_revision(bundle.manifest["schema"])
-    say(f"{bundle.verify()} members of {backup} are as they were written; {_described(bundle)}")
+    say(f"{bundle.verify()} members of {backup} are unchanged; {_described(bundle)}")
     return bundle
 
 
-def compare(place: Premises, bundle: Bundle, say: Say, *, read_all: bool) -> inventory.Compared:
-    """How both stores stand against the backup's inventory, in sentences too. Nothing is written."""
+def compare(installation: Installation, bundle: Bundle, say: Say, *, read_all: bool) -> inventory.Comparison:
+    """Compare both stores with the backup's inventory, and say the differences. Writes nothing."""
     say("Comparing the stores with the inventory …")
-    found = inventory.compare(inventory.read(bundle), place.stores, read_all=read_all)
+    comparison = inventory.compare(inventory.read(bundle), installation.stores, read_all=read_all)
     how = "every byte was read" if read_all else "by version, size, tag and locks; --read-all reads every byte"
-    say(f"{found.same} objects are as they were ({how}).")
-    told(found.faults, say)
-    if found.newer:
-        say(f"{len(found.newer)} objects were made after the backup, and its books do not know them:")
-        told([f"{key} is newer." for key in found.newer], say)
-    return found
+    say(f"{comparison.same} objects are unchanged ({how}).")
+    say_first(comparison.faults, say)
+    if comparison.newer:
+        say(f"{len(comparison.newer)} objects were made after the backup, so the restored database does not know them:")
+        say_first([f"{key} is newer." for key in comparison.newer], say)
+    return comparison
 
 
-def as_they_were(place: Premises, bundle: Bundle, say: Say) -> bool:
-    """Whether every object of the inventory is, read to its last byte. Nothing is written."""
-    return not compare(place, bundle, say, read_all=True).faults
+def check_stores(installation: Installation, bundle: Bundle, say: Say) -> bool:
+    """Read every object of the inventory whole; return whether none is missing or changed. Writes nothing."""
+    return not compare(installation, bundle, say, read_all=True).faults
 
 
-def restore(place: Premises, source: Source, say: Say) -> Restored:
-    """Bring everything back, or nothing but what the next try finds again. Raises Fatal and Retryable."""
-    settings = place.settings
-    bundle = check(source.backup, say)
-    lasting, living = _open_keys(source)
+def restore(installation: Installation, request: RestoreRequest, say: Say) -> RestoreResult:
+    """Restore everything; after a failure the next try can start again. Raises Fatal and Retryable."""
+    settings = installation.settings
+    bundle = check(request.backup, say)
+    lasting, loans = _open_keys(request)
     with _alone(settings):
-        folder = source.engine_data or settings.data_dir / "engine"
-        _check_place(settings, bundle, source, folder)
+        folder = request.engine_data or settings.data_dir / "engine"
+        _check_target(settings, bundle, request, folder)
         engine = connect(settings.database)
         try:
             database_export.check_empty(engine)
             if lasting is not None:
-                key_archive.check_fits(settings.keys, lasting)
-                say(f"{key_archive.put_back(settings.keys, lasting)} key files were put back in {settings.keys}.")
-            with _engine_staged(settings, bundle, source, folder, say):
-                left_out = _load(engine, place, bundle, living, say)
+                key_archive.check_no_conflict(settings.keys, lasting)
+                count = key_archive.restore_lasting_keys(settings.keys, lasting)
+                say(f"{count} key files were restored to {settings.keys}.")
+            with _restored_engine(settings, bundle, request, folder, say):
+                left_out = _load(engine, installation, bundle, loans, say)
         finally:
             engine.dispose()
-        place = _with_clock(place, bundle)
-        compared = compare(place, bundle, say, read_all=source.read_all)
-        with place.database() as database:
-            database.run_now(ACTOR, _count_on, place, say)
-            database.run_now(ACTOR, _record, bundle, compared, left_out)
-    say("The books are restored, and at the newest schema. footage-desk doctor checks the rest; then start the house.")
-    return Restored(compared, left_out)
+        installation = _with_clock(installation, bundle)
+        comparison = compare(installation, bundle, say, read_all=request.read_all)
+        with installation.database() as database:
+            database.run_now(ACTOR, _raise_number_series, installation, say)
+            database.run_now(ACTOR, _record, bundle, comparison, left_out)
+    say("The database is restored, and at the newest schema. Run footage-desk doctor, then start Footage Desk.")
+    return RestoreResult(comparison, left_out)
 
 
 def _described(bundle: Bundle) -> str:
-    told = bundle.manifest
-    engine = "with" if told["engine"] else "without"
+    manifest = bundle.manifest
+    engine = "with" if manifest["engine"] else "without"
     return (
-        f"it was made at {told['madeAt']} for {told['organisation']} by {told['madeBy']} from {told['database']}, "
-        f"{sum(told['tables'].values())} rows, {engine} an engine's state; "
+        f"it was made at {manifest['madeAt']} for {manifest['organisation']} by {manifest['madeBy']} "
+        f"from {manifest['database']}, {sum(manifest['tables'].values())} rows, {engine} an engine's state; "
         f"its manifest has the SHA-256 {bundle.sha256}."
     )
 
 
-def _open_keys(source: Source) -> tuple[Archived | None, Archived | None]:
-    """The lasting and the living, where they are named."""
+def _open_keys(request: RestoreRequest) -> tuple[KeyArchive | None, KeyArchive | None]:
+    """Open the archives of lasting keys and of loan keys, if they are named."""
 
-    def opened(path: Path | None, kind: str) -> Archived | None:
+    def opened(path: Path | None, kind: str) -> KeyArchive | None:
         if path is None:
             return None
-        if source.identity is None:
+        if request.identity is None:
             raise Fatal(
-                "nothing was restored | the keys | no identity is named that opens them | name its file with --identity"
+                "nothing was restored | the keys | no identity is named to open them | name its file with --identity"
             )
-        return key_archive.read(path, kind, source.identity)
+        return key_archive.read(path, kind, request.identity)
 
-    return opened(source.keys, key_archive.LASTING), opened(source.loan_keys, key_archive.LIVING)
+    return opened(request.keys, key_archive.LASTING), opened(request.loan_keys, key_archive.LOANS)
 
 
 def _alone(settings: Settings) -> AbstractContextManager[None]:
@@ -133,55 +135,59 @@ def _alone(settings: Settings) -> AbstractContextManager[None]:
     return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
 
 
-def _check_place(settings: Settings, bundle: Bundle, source: Source, folder: Path) -> None:
+def _check_target(settings: Settings, bundle: Bundle, request: RestoreRequest, folder: Path) -> None:
     engine_data.check_absent(folder)
-    if bundle.manifest["engine"] and not settings.embedded and source.engine_data is None:
+    if bundle.manifest["engine"] and not settings.embedded and request.engine_data is None:
         raise Fatal(
-            f"nothing was restored | the engine's state in {bundle.place} | {variable('zeebe_address')} is set, so it "
-            "is not known where that engine keeps its own | name its folder with --engine-data, or unset the variable"
+            f"nothing was restored | the engine's state in {bundle.place} | {variable('zeebe_address')} is set, so the "
+            "data folder of that engine is not known | name its folder with --engine-data, or unset the variable"
         )
-    if _ahead(bundle) and not settings.demo:
+    if _is_clock_turned(bundle) and not settings.demo:
         raise Fatal(
-            f"nothing was restored | {bundle.place} | a demo has turned the clock of these books, and the machine's "
-            f"would run behind them | set {variable('demo')}=true"
+            f"nothing was restored | {bundle.place} | a demo has turned the clock of this database, and the "
+            f"machine's clock is behind it | set {variable('demo')}=true"
         )
 
 
-def _engine_staged(
-    settings: Settings, bundle: Bundle, source: Source, folder: Path, say: Say
+def _restored_engine(
+    settings: Settings, bundle: Bundle, request: RestoreRequest, folder: Path, say: Say
 ) -> AbstractContextManager[None]:
     if bundle.manifest["engine"]:
-        say("The engine's state goes back with the books.")
+        say("The engine's state is restored with the database.")
         return engine_data.staged(bundle, folder)
     if settings.embedded:
-        say("This backup has no engine's state: cases that were under way stand still until somebody files them anew.")
+        say("This backup has no engine state: open cases do not continue until they are filed again.")
     else:
         say(
             f"The engine at {settings.gateway_address} has its own backup: restore the one of "
-            f"{bundle.manifest['madeAt']}, or cases run that these books do not know."
+            f"{bundle.manifest['madeAt']}, or cases run that this database does not know."
         )
     return nullcontext()
 
 
-def _load(engine: Engine, place: Premises, bundle: Bundle, living: Archived | None, say: Say) -> dict[str, str]:
-    """The rows in one transaction, and before it commits the loan keys, so that a second try finds what the first did.
+def _load(
+    engine: Engine, installation: Installation, bundle: Bundle, loans: KeyArchive | None, say: Say
+) -> dict[str, str]:
+    """Load the rows in one transaction, and write the loan keys before it commits, so that it can be tried again.
 
-    Why loan keys stay destroyed, by copy.
+    Returns why loan keys stay destroyed, by copy.
     """
     try:
         database_schema.migrate(engine, bundle.manifest["schema"])
         with engine.begin() as connection:
             database_export.load(connection, bundle)
-            left_out = _loan_keys(connection, place, living, say)
+            left_out = _loan_keys(connection, installation, loans, say)
         database_schema.migrate(engine)
     except OperationalError as error:
-        raise database_export.away(engine, error) from error
+        raise database_export.unavailable(engine, error) from error
     return left_out
 
 
-def _loan_keys(connection: Connection, place: Premises, living: Archived | None, say: Say) -> dict[str, str]:
-    if living is None:
-        say("No loan keys were restored: copies that were lent cannot be opened, and can be issued anew from masters.")
+def _loan_keys(
+    connection: Connection, installation: Installation, loans: KeyArchive | None, say: Say
+) -> dict[str, str]:
+    if loans is None:
+        say("No loan keys were restored: copies on loan cannot be opened, and can be issued again from masters.")
         return {}
     copies = database_schema.metadata().tables["copies"]
     query = select(copies.c.id, copies.c.sealed, copies.c.key_destroyed_at, copies.c.discarded_at)
@@ -190,60 +196,61 @@ def _loan_keys(connection: Connection, place: Premises, living: Archived | None,
     def ended_because(copy_id: str) -> str | None:
         row = rows.get(copy_id)
         if row is None:
-            return "the restored books do not know this copy"
+            return "the restored database does not know this copy"
         if row.key_destroyed_at is not None or row.discarded_at is not None:
-            return "the restored books say that it was destroyed"
-        if not inventory.under_hold(place.stores["store"], row.sealed):
-            return "no hold lies on the copy's object any more, so its loan has ended since"
+            return "the restored database says that it was destroyed"
+        if not inventory.is_held(installation.stores["store"], row.sealed):
+            return "the copy's object is no longer on hold, so its loan has ended since"
         return None
 
-    left_out = key_archive.put_back_loans(place.settings.keys, living, ended_because)
-    back = len(living.files) - len(left_out)
-    say(f"{back} loan keys are back. {len(left_out)} stay destroyed.")
+    left_out = key_archive.restore_loan_keys(installation.settings.keys, loans, ended_because)
+    restored = len(loans.files) - len(left_out)
+    say(f"{restored} loan keys were restored. {len(left_out)} stay destroyed.")
     for copy_id, reason in left_out.items():
         say(f"The loan key of copy {copy_id} stays destroyed: {reason}.")
     return left_out
 
 
-def _with_clock(place: Premises, bundle: Bundle) -> Premises:
-    if CLOCK not in bundle.manifest["members"] or not place.settings.demo:
-        return place
+def _with_clock(installation: Installation, bundle: Bundle) -> Installation:
+    if CLOCK not in bundle.manifest["members"] or not installation.settings.demo:
+        return installation
     with bundle.open(CLOCK) as file:
-        (place.settings.data_dir / CLOCK).write_bytes(file.read())
-    return replace(place, clock=data_folder.clock_of(place.settings.data_dir, demo=True))
+        (installation.settings.data_dir / CLOCK).write_bytes(file.read())
+    return replace(installation, clock=data_folder.clock_of(installation.settings.data_dir, demo=True))
 
 
-def _ahead(bundle: Bundle) -> bool:
+def _is_clock_turned(bundle: Bundle) -> bool:
     if CLOCK not in bundle.manifest["members"]:
         return False
     with bundle.open(CLOCK) as file:
         return bool(json.load(file)["offsetMilli"])
 
 
-def _count_on(uow: UnitOfWork, place: Premises, say: Say) -> None:
-    """Numbers that documents in the vault bear already are not given again: a filed document is never overwritten."""
-    for key in place.stores["store"].list_keys("documents"):
-        if (found := _NUMBERED.fullmatch(key)) is None:
+def _raise_number_series(uow: UnitOfWork, installation: Installation, say: Say) -> None:
+    """Raise the number series above the documents in the vault: a filed document is never overwritten."""
+    for key in installation.stores["store"].list_keys("documents"):
+        if (match := _NUMBERED.fullmatch(key)) is None:
             continue
-        series = uow.session.get(NumberSeries, (found["prefix"], int(found["year"])))
+        prefix, year, number = match["prefix"], int(match["year"]), int(match["number"])
+        series = uow.session.get(NumberSeries, (prefix, year))
         if series is None:
-            series = NumberSeries(prefix=found["prefix"], year=int(found["year"]), last=0)
+            series = NumberSeries(prefix=prefix, year=year, last=0)
             uow.session.add(series)
-        if series.last < int(found["number"]):
-            series.last = int(found["number"])
-            say(f"{key.removesuffix('.json')} was given after the backup; the next number comes after it.")
+        if series.last < number:
+            series.last = number
+            say(f"{key.removesuffix('.json')} was assigned after the backup; the next number follows it.")
 
 
-def _record(uow: UnitOfWork, bundle: Bundle, compared: inventory.Compared, left_out: dict[str, str]) -> None:
+def _record(uow: UnitOfWork, bundle: Bundle, comparison: inventory.Comparison, left_out: dict[str, str]) -> None:
     audit_trail.record(
         uow,
         "books-restored",
         "backup",
         bundle.sha256,
         made_at=bundle.manifest["madeAt"],
-        objects_as_they_were=compared.same,
-        objects_missing_or_changed=len(compared.faults),
-        objects_newer=len(compared.newer),
-        checkpoints_lost=[name for name in compared.newer if name.startswith(CHECKPOINTS)],
+        objects_as_they_were=comparison.same,
+        objects_missing_or_changed=len(comparison.faults),
+        objects_newer=len(comparison.newer),
+        checkpoints_lost=[name for name in comparison.newer if name.startswith(CHECKPOINTS)],
         loan_keys_left_destroyed=sorted(left_out),
     )

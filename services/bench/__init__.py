@@ -1,1 +1,1 @@
-"""Benchmarks of sealing, relay and register: each beside a peer that does the bare work on the same machine."""
+"""Measure sealing, relay, database and engine, each beside a peer that does the bare work on the same machine."""

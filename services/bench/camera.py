@@ -1,4 +1,4 @@
-"""The camera that is measured with: one segment, which repeats from a moment on."""
+"""The camera of the benchmarks: one segment that is repeated."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,11 @@ CHANNEL = "camera"
 
 
 def segments_of(size: int, segment: int) -> int:
-    """How many segments of ``segment`` bytes make at least ``size`` bytes."""
+    """Return the number of segments of ``segment`` bytes that make at least ``size`` bytes."""
     return max(1, math.ceil(size / segment))
 
 
 def span_of(number: int, count: int = 1) -> Span:
-    """Where ``count`` segments from the ``number``-th on lie on the wall clock."""
+    """Return the span of ``count`` segments from the ``number``-th on."""
     start = START + timedelta(seconds=number * SECONDS)
     return Span(start, start + timedelta(seconds=count * SECONDS))

@@ -1,4 +1,4 @@
-"""A certificate for this machine's loopback address, its own authority, for as long as something is measured."""
+"""A self-signed certificate for the loopback address, for the time of a benchmark."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def certify(path: Path) -> Path:
-    """Write key and certificate as one PEM file, which clients may also trust as their authority."""
+    """Write key and certificate as one PEM file, which clients can also trust as authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, LOOPBACK)])
     now = datetime.now(UTC)

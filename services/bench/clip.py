@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.bench.camera import CHANNEL, segments_of, span_of
-from services.bench.figures import MIB, Peer, timed, timed_now, told
+from services.bench.figures import MIB, Peer, report, timed, timed_sync
 from services.bench.footage import encode
 from services.bench.recording import Recording
 from services.recorders.protocol import Segment
@@ -59,12 +59,12 @@ async def measure(folder: Path, *, size: int, megabits: float, runs: int) -> dic
     for _ in range(runs):
         seconds.append(await timed(cut))
         if ffmpeg is not None:
-            others.append(timed_now(partial(_ffmpeg, ffmpeg, recording, count)))
+            others.append(timed_sync(partial(_ffmpeg, ffmpeg, recording, count)))
     figures: dict[str, Any] = {"bytes": came, "mebibytes_per_second": came / MIB / statistics.median(seconds)}
     if ffmpeg is None:
-        return told("clip", seconds, None, missing="There is no peer: this machine lacks ffmpeg.", **figures)
+        return report("clip", seconds, None, missing="There is no peer: this machine lacks ffmpeg.", **figures)
     theirs = {"mebibytes_per_second": recording.size(count) / MIB / statistics.median(others)}
-    return told("clip", seconds, Peer(_FFMPEG, others), faster=True, of_peer=theirs, **figures)
+    return report("clip", seconds, Peer(_FFMPEG, others), faster=True, of_peer=theirs, **figures)
 
 
 def _ffmpeg(program: str, recording: Recording, count: int) -> None:

@@ -24,7 +24,7 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 from services.bench import engine_clients
 from services.bench.engine_clients import Task
 from services.bench.engine_fill import fill
-from services.bench.figures import GIB, MIB, Peer, timed_now, told
+from services.bench.figures import GIB, MIB, Peer, report, timed_sync
 from services.bench.memory import Peak
 from services.runtime.errors import Fatal
 
@@ -73,7 +73,7 @@ def measure(folder: Path, *, instances: int, opened: int, ended: int, runs: int,
     filled, served_beside = _measured(folder / "filled", instances, runs)
     ours, beside = served.seconds[_COUNTED], served_beside.seconds[_COUNTED]
     peer, of_peer = _peer(folder, zeebe, instances, runs)
-    return told(
+    return report(
         "engine",
         ours,
         peer,
@@ -140,7 +140,7 @@ def _peer(folder: Path, zeebe: str | None, instances: int, runs: int) -> tuple[P
     if zeebe is not None:
         served = _served(zeebe, instances, runs)
         return Peer(_BROKER.format(address=zeebe), served.seconds[_COUNTED]), served.figures(instances)
-    seconds = [timed_now(lambda: _commit_rows(folder / "rows.sqlite3", instances)) for _ in range(runs)]
+    seconds = [timed_sync(lambda: _commit_rows(folder / "rows.sqlite3", instances)) for _ in range(runs)]
     return Peer(_ROWS, seconds), {"instances_per_second": instances / statistics.median(seconds)}
 
 

@@ -1,4 +1,4 @@
-"""An engine's folder with many instances, open and ended, as months of work leave them."""
+"""Fill an engine's data folder with many open and ended instances, as after months of work."""
 
 import json
 import re
@@ -32,16 +32,16 @@ _COUNT = Statement(update(counters).where(counters.c.name == bindparam("counter"
 
 
 def fill(folder: Path, *, opened: int, ended: int) -> None:
-    """Make an engine's file with so many instances at a service task, and the records of so many that have ended."""
+    """Write an engine's file with ``opened`` instances at a service task and records of ``ended`` ones."""
     store = Store(folder)
     try:
         core = CommandProcessor(store, SystemClock())
         resources = [deployments.Resource("bench.bpmn", PROCESS.format(name=_NAME).encode())]
         _do(core, [lambda execution: deployments.deploy(execution, resources)])
-        [one] = _do(core, [_create])
+        [record] = _do(core, [_create])
         [[activated]] = _do(core, [_fetch])
         _do(core, [lambda execution: jobs.complete_job(execution, activated.job.key, {"outcome": "done"})])
-        pattern = store.records.of_instance(one.key)
+        pattern = store.records.of_instance(record.key)
         for start in range(0, opened, _AT_ONCE):
             _do(core, [_create] * min(_AT_ONCE, opened - start))
     finally:
@@ -72,28 +72,30 @@ def _repeat(file: Path, pattern: Sequence[Record], times: int) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")  # it has not begun to count yet
         reached = dict(connection.execute("SELECT name, value FROM counters"))
-        moulds = [_Mould(record, pattern[0].key) for record in pattern]
-        keys = max(mould.highest for mould in moulds) + 1
+        templates = [_RecordTemplate(record, pattern[0].key) for record in pattern]
+        keys = max(template.highest for template in templates) + 1
         for start in range(0, times, _AT_ONCE):
             connection.execute("BEGIN")
-            rows = _rows(moulds, reached, keys, min(_AT_ONCE, times - start))
+            rows = _rows(templates, reached, keys, min(_AT_ONCE, times - start))
             _ADD.run_each(connection, rows)
             for counter, value in reached.items():
                 _COUNT.run(connection, counter=counter, reached=value)
             connection.execute("COMMIT")
 
 
-def _rows(moulds: Iterable["_Mould"], reached: dict[str, int], keys: int, times: int) -> Iterator[tuple[Any, ...]]:
+def _rows(
+    templates: Iterable["_RecordTemplate"], reached: dict[str, int], keys: int, times: int
+) -> Iterator[tuple[Any, ...]]:
     for _ in range(times):
         first = reached["key"] + 1
-        for mould in moulds:
+        for template in templates:
             reached["position"] += 1
-            yield mould.row(reached["position"], first)
+            yield template.row(reached["position"], first)
         reached["key"] += keys
 
 
-class _Mould:
-    """One record of an instance whose keys begin anywhere."""
+class _RecordTemplate:
+    """A record of an instance, to be repeated with other keys."""
 
     def __init__(self, record: Record, first: int) -> None:
         value = json.dumps(record.value, ensure_ascii=False, separators=(",", ":")).replace("%", "%%")
@@ -108,14 +110,14 @@ class _Mould:
         return max(self._own, *self._offsets)
 
     def row(self, position: int, first: int) -> tuple[Any, ...]:
-        """In the order of the table."""
+        """Return the columns in the order of the table."""
         value = self._value % tuple(first + offset for offset in self._offsets)
-        one = self._record
-        return position, one.timestamp, first + self._own, one.value_type, one.intent, first, value
+        record = self._record
+        return position, record.timestamp, first + self._own, record.value_type, record.intent, first, value
 
-    def _place(self, found: re.Match[str]) -> str:
-        offset = int(found[0]) - self._first
+    def _place(self, match: re.Match[str]) -> str:
+        offset = int(match[0]) - self._first
         if offset < 0:  # the definition's
-            return found[0]
+            return match[0]
         self._offsets.append(offset)
         return "%d"

@@ -1,4 +1,4 @@
-"""What a benchmark tells: median seconds of its own work and of its peer's, and the ratio that machines share."""
+"""The result of a benchmark: median seconds of our work and of the peer's, and their ratio."""
 
 import re
 import statistics
@@ -18,22 +18,22 @@ _SIZE = re.compile(r"(\d+)\s*(MiB|GiB|M|G)", re.IGNORECASE)
 
 
 def size_of(text: str) -> int:
-    """The bytes that a text such as 256MiB or 1GiB means; raises Fatal."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None or not int(found[1]):
-        raise Fatal(f"{text} is no size: write one such as 256MiB or 1GiB.")
-    return int(found[1]) * (GIB if found[2].upper().startswith("G") else MIB)
+    """Parse a size such as 256MiB or 1GiB into bytes; raises Fatal."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        raise Fatal(f"{text} is not a size: write one such as 256MiB or 1GiB.")
+    return int(match[1]) * (GIB if match[2].upper().startswith("G") else MIB)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """The least that the same work could cost here."""
+    """The measurements of the peer, which does only the bare work."""
 
     what: str
     seconds: Sequence[float]
 
 
-def told(
+def report(
     bench: str,
     seconds: Sequence[float],
     peer: Peer | None,
@@ -42,20 +42,20 @@ def told(
     of_peer: Mapping[str, float] | None = None,
     **figures: Any,
 ) -> dict[str, Any]:
-    """The benchmark's result as JSON values; ``seconds`` has one measurement for each run.
+    """Return the benchmark's result as JSON values; ``seconds`` has one measurement for each run.
 
-    ``ratio`` is how many times as long as the peer ours takes, or with ``faster`` how many times as fast it is.
+    ``ratio`` is our time divided by the peer's, or with ``faster`` the peer's time divided by ours.
     """
     own = statistics.median(seconds)
-    beside: dict[str, Any] = {"peer": None, "ratio": None}
+    comparison: dict[str, Any] = {"peer": None, "ratio": None}
     if peer is not None:
         other = statistics.median(peer.seconds)
         ratio = other / own if faster else own / other
-        beside = {
+        comparison = {
             "peer": {"what": peer.what, "seconds": round(other, 4), **_rounded(of_peer or {})},
             "ratio": round(ratio, 2),
         }
-    return {"bench": bench, "runs": len(seconds), "seconds": round(own, 4), **beside, **_rounded(figures)}
+    return {"bench": bench, "runs": len(seconds), "seconds": round(own, 4), **comparison, **_rounded(figures)}
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ async def timed(work: Callable[[], Coroutine[Any, Any, None]]) -> float:
     return time.perf_counter() - started
 
 
-def timed_now(work: Callable[[], None]) -> float:
+def timed_sync(work: Callable[[], None]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

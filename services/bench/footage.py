@@ -1,4 +1,4 @@
-"""Footage to measure with: ten seconds of noise, encoded once."""
+"""Footage for benchmarks: ten seconds of noise, encoded once."""
 
 import secrets
 from fractions import Fraction
@@ -14,9 +14,9 @@ _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
 
 def encode(path: Path, megabits: float) -> int:
-    """Write one segment at about this bit rate, and say how many bytes it has.
+    """Write one segment at about this bit rate; return its size in bytes.
 
-    The picture is noise, which no encoder makes small; footage is never decoded, so it costs what any other costs.
+    The picture is noise, which does not compress; footage is never decoded, so the content does not matter.
     """
     with av.open(str(path), "w", format="mp4", options=_FRAGMENTED) as container:
         stream = container.add_stream("libx264", rate=FPS)

@@ -1,7 +1,7 @@
-"""How much memory a process and its children hold at once, at most, and what they take of the processor.
+"""Measure the peak memory of a process with its children, and their processor time.
 
-Resident pages are added up every few milliseconds; those that two of them share count twice, so the figure is never too
-small. Linux only, by ``/proc``.
+Resident pages are summed every 20 milliseconds; shared pages count for each process, so the figure is never too small.
+Linux only, by ``/proc``.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-EVERY = 0.02
+POLL_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -23,11 +23,11 @@ class Peak:
         self._pid = pid
         self._spent: dict[int, float] = {}  # by process
         self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch = threading.Thread(target=self._poll, daemon=True)
 
     @property
     def processor_seconds(self) -> float:
-        """Of all of them; each may lack what it did since it was looked at last."""
+        """Processor seconds of all of them, up to the last poll of each."""
         return sum(self._spent.values())
 
     def __enter__(self) -> "Peak":
@@ -40,8 +40,8 @@ class Peak:
         self._ended.set()
         self._watch.join()
 
-    def _look(self) -> None:
-        while not self._ended.wait(EVERY):
+    def _poll(self) -> None:
+        while not self._ended.wait(POLL_SECONDS):
             family = list(_family(self._pid))
             self.bytes = max(self.bytes, sum(map(_resident, family)))
             self._spent |= {pid: max(processor_seconds(pid), self._spent.get(pid, 0.0)) for pid in family}
@@ -52,7 +52,7 @@ def _family(pid: int) -> Iterator[int]:
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended
         return
     for child in children:
         yield from _family(child)
@@ -66,9 +66,9 @@ def _resident(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has taken so far, without its children; 0 where it has ended."""
+    """Return the processor seconds of a process without its children; 0 if it has ended."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # its name may hold anything
-        return (int(told[11]) + int(told[12])) / _TICKS
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # its name may contain any character
+        return (int(fields[11]) + int(fields[12])) / _TICKS
     except (OSError, IndexError):
         return 0.0

@@ -1,4 +1,4 @@
-"""The peer of sealing and issuing: the pipeline that a user would type for the same work."""
+"""The peer of sealing and issuing: a shell pipeline that does the same work."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ _STRICT = "set -o pipefail; "
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A line for bash, with the environment that it needs; secrets stand in the environment alone."""
+    """A line for bash with its environment; secrets are only in the environment."""
 
     what: str
     line: str
@@ -25,15 +25,15 @@ class Pipeline:
     tools: tuple[str, ...]
 
     def missing(self) -> str | None:
-        """A sentence where this machine lacks a tool."""
-        lacking = [tool for tool in self.tools if shutil.which(tool) is None]
-        return f"There is no peer: this machine lacks {', '.join(lacking)}." if lacking else None
+        """Return a sentence if this machine lacks a tool."""
+        missing = [tool for tool in self.tools if shutil.which(tool) is None]
+        return f"There is no peer: this machine lacks {', '.join(missing)}." if missing else None
 
 
 def sealing(
     address: str, recipients: Sequence[str], place: places.StorePlace, target: str, *, ca_file: Path | None
 ) -> Pipeline:
-    """From the recorder to the store; ``target`` is ``bucket/key`` or a file."""
+    """Return the pipeline from the recorder to the store; ``target`` is ``bucket/key`` or a file."""
     fetch = "curl -sS --fail" + (f" --cacert {_quoted(ca_file)}" if ca_file else "") + f" {shlex.quote(address)}"
     return _piped([fetch, f"ffmpeg -loglevel error -i pipe:0 {_FRAGMENTED}"], recipients, place, target, "curl")
 
@@ -41,13 +41,13 @@ def sealing(
 def issuing(
     master: str, identity: Path, recipients: Sequence[str], place: places.StorePlace, target: str, *, seconds: float
 ) -> Pipeline:
-    """From a master to a copy without its first and last half segment; ``seconds`` is how long the master plays."""
+    """Return the pipeline from a master of ``seconds`` to a copy without its first and last half segment."""
     whole = f"cat {shlex.quote(master)}"
     if isinstance(place, places.S3Store):
         whole = f"{_aws(place)} s3 cp --no-progress s3://{shlex.quote(master)} -"
     cut = f"ffmpeg -loglevel error -i pipe:0 -ss {SECONDS / 2} -to {seconds - SECONDS / 2} {_FRAGMENTED}"
     piped = _piped([whole, f"age -d -i {_quoted(identity)}", cut], recipients, place, target, "age -d")
-    # ffmpeg stops reading where the cut ends, which the commands before it take for a failure.
+    # ffmpeg stops reading where the cut ends, so the commands before it fail with a broken pipe.
     return replace(piped, line=piped.line.removeprefix(_STRICT))
 
 

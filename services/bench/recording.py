@@ -93,7 +93,7 @@ def main() -> None:
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     sys.stdin.read()
-    os._exit(0)  # whoever still reads is not waited for
+    os._exit(0)  # do not wait for open connections
 
 
 if __name__ == "__main__":

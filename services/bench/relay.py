@@ -1,11 +1,11 @@
-"""The relay: messages from the outbox to the embedded engine; the peer publishes as many without any book."""
+"""The relay: messages from the outbox to the embedded engine; the peer publishes as many without a database."""
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from services.bench import submissions
-from services.bench.figures import Peer, timed, told
+from services.bench.figures import Peer, report, timed
 from services.database.base import new_id
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.process import outbox
@@ -22,7 +22,7 @@ _PEER = "publish as many messages straight to the engine, one after another"
 
 
 async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[str, Any]:
-    """``messages`` that are due at once, ``runs`` times, on an engine that writes to ``folder``."""
+    """Publish ``messages`` that are due at once, ``runs`` times, to an engine that writes to ``folder``."""
     engine = EngineServer(folder / "engine", SystemClock(), "127.0.0.1:0")
     address = await engine.start()
     channel = open_channel(Settings.load(zeebe_address=address, zeebe_insecure=True))
@@ -34,10 +34,10 @@ async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[s
             relay = Relay(database, client)
             await _drain(relay)
             for _ in range(runs):
-                database.run_now(submissions.CLERK, _fill, application_id, messages)
+                database.run_now(submissions.ACTOR, _fill, application_id, messages)
                 seconds.append(await timed(lambda: _drain(relay)))
-                peers.append(await timed(lambda: _straight(client, messages)))
-            return told("relay", seconds, Peer(_PEER, peers), **_figures(database, messages, seconds))
+                peers.append(await timed(lambda: _publish_directly(client, messages)))
+            return report("relay", seconds, Peer(_PEER, peers), **_figures(database, messages, seconds))
     finally:
         await channel.close()
         await engine.stop()
@@ -64,7 +64,7 @@ async def _drain(relay: Relay) -> None:
         pass
 
 
-async def _straight(client: PyzeebeEngineClient, messages: int) -> None:
+async def _publish_directly(client: PyzeebeEngineClient, messages: int) -> None:
     for _ in range(messages):
         name = new_id()
         await client.publish_message(MESSAGE, name, {"stage": "x"}, name, timedelta(hours=1))

@@ -37,8 +37,8 @@ class S3Server:
 
 def program() -> Path | None:
     """The server, where its package is installed."""
-    found = Path(sys.executable).with_name("weed")
-    return found if found.exists() else None
+    path = Path(sys.executable).with_name("weed")
+    return path if path.exists() else None
 
 
 @contextmanager
@@ -78,9 +78,9 @@ def seaweedfs(folder: Path, *, volume_mib: int = 64, certificate: Path | None = 
 
 def free_ports(count: int) -> list[int]:
     """Ports that are free and whose neighbours 10 000 higher, where the server puts gRPC, are free too."""
-    found: list[int] = []
+    ports: list[int] = []
     with ExitStack() as held:
-        while len(found) < count:
+        while len(ports) < count:
             low = held.enter_context(socket.socket())
             low.bind(("127.0.0.1", 0))
             port = low.getsockname()[1]
@@ -91,8 +91,8 @@ def free_ports(count: int) -> list[int]:
                 high.bind(("127.0.0.1", port + 10000))
             except OSError:
                 continue
-            found.append(port)
-    return found
+            ports.append(port)
+    return ports
 
 
 def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

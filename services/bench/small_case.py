@@ -1,4 +1,4 @@
-"""The smallest case that a package can be of, with as much footage as is wanted: for measuring the verifier alone."""
+"""The smallest case of which a package can be made, with any amount of footage, to measure the verifier."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from services.evidence.archive import ArchiveWriter, new_archive
 from services.vault.envelopes import statement
 from services.vault.keys.log_key import LogKey
 from services.vault.keys.signer import Signer
-from services.verifier import approvals, filed, footage, label_words, layout, merkle, package
+from services.verifier import approvals, filed, footage, label_facts, layout, merkle, package
 from services.verifier.notes import Checkpoint
 
 AT = "2031-03-04T12:00:00+00:00"
@@ -25,7 +25,7 @@ STAGES = {**approvals.NEEDED, **approvals.RELEASE}
 
 
 def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], sealed_at: str) -> None:
-    """A sound package whose footage is these blocks."""
+    """Write a sound package whose footage is these blocks."""
     size = sum(map(len, blocks))
     sha256 = _sha256(blocks)
     form: dict[str, Any] = {"number": NUMBER, "round": 0}
@@ -34,8 +34,8 @@ def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], se
     form["granted"] = {"items": [{"id": ITEM, "from": AT, "to": AT}], "wayOfUse": "view", "useDays": 1}
     form["decisions"] = [{"stage": act["statement"]["stage"], "statement": act["signature"]["sha256"]} for act in acts]
     data = rfc8785.dumps(form)
-    told = _record(_sha256([data]))
-    record = rfc8785.dumps(told)
+    record_content = _record(_sha256([data]))
+    record = rfc8785.dumps(record_content)
     entries = [
         *(_event("review-decided", "review", PERSON, statement_sha256=act["signature"]["sha256"]) for act in acts),
         _event("application-form-written", "document", NUMBER, sha256=_sha256([data])),
@@ -45,15 +45,15 @@ def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], se
     ]
     leaves = [merkle.leaf_hash(entry) for entry in entries]
     head = Checkpoint(key.origin, len(leaves), merkle.root(leaves))
-    label = _label(told, _sha256([record]), size)
+    label = _label(record_content, _sha256([record]), size)
     subjects = {"masters/key": "0" * 64, "masters/key#footage": sha256}
     with new_archive(target) as writer:
         writer.add(layout.README, b"A package for measuring; its case never was.\n")
         chain = [x509.load_der_x509_certificate(der) for der in signer.key.certificate_chain]
-        writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
+        writer.add(layout.CHAIN, b"".join(item.public_bytes(serialization.Encoding.PEM) for item in chain))
         writer.add(layout.LOG_KEYS, f"{key.public.vkey}\n".encode())
         writer.add(layout.CHECKPOINT, key.sign(head).encode())
-        writer.add(layout.EVENTS, _lines({"index": n, "entry": one.decode()} for n, one in enumerate(entries)))
+        writer.add(layout.EVENTS, _lines({"index": n, "entry": item.decode()} for n, item in enumerate(entries)))
         writer.add(layout.PROOFS, _lines(_proof(leaves, index) for index in range(len(leaves))))
         writer.add(layout.CONSISTENCY, b"")
         writer.add(layout.ANCHORS, b"")
@@ -71,12 +71,12 @@ def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], se
 
 
 def _record(form_sha256: str) -> dict[str, Any]:
-    """As much of a retrieval record as labels are compared with."""
+    """Return the part of a retrieval record that labels are compared with."""
     camera = {"id": CAMERA, "nameZh": "摄像机", "nameEn": "camera", "channel": "1"}
     recorder = {"kind": "folder", "name": "recorder", "make": None, "model": None, "identity": None}
     span = {"start": AT, "end": AT}
     return {
-        **dict.fromkeys(label_words.SAME),
+        **dict.fromkeys(label_facts.SAME),
         "number": RECORD,
         "item": ITEM,
         "form": {"number": NUMBER, "sha256": form_sha256},
@@ -86,15 +86,15 @@ def _record(form_sha256: str) -> dict[str, Any]:
         "recorderClock": {"zone": "UTC", "offsetMs": None, "method": None, "uncertaintyMs": None},
         "asked": span,
         "searched": span,
-        "obtained": {**dict.fromkeys(label_words.MASTERS), "asked": [AT, AT]},
+        "obtained": {**dict.fromkeys(label_facts.MASTERS), "asked": [AT, AT]},
         "cameraSignature": "absent",
         "finishedAt": AT,
     }
 
 
 def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, Any]:
-    database = {
-        **label_words.of_record(record),
+    facts = {
+        **label_facts.of_record(record),
         "kind": "master",
         "recordNumber": RECORD,
         "recordSha256": record_sha256,
@@ -102,12 +102,12 @@ def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, A
     }
     return {
         **record["obtained"],
-        **label_words.said(database),
+        **label_facts.printed_facts(facts),
         "searched": record["obtained"]["asked"],
         "cameraSignature": record["cameraSignature"],
         "outcome": "complete",
         "size": {"footage": size, "object": size},
-        "books": database,
+        "books": facts,
     }
 
 
@@ -118,12 +118,19 @@ def _retrieved(sha256: str) -> dict[str, Any]:
 def _document(writer: ArchiveWriter, signer: Signer, kind: str, number: str, data: bytes) -> None:
     pdf = _pdf(data)
     subjects = {f"{number}.pdf": _sha256([pdf]), f"{number}.json": _sha256([data])}
-    told = {"kind": kind, "number": number, "application": CASE, "madeAt": AT, "demo": False, "auditCheckpoint": None}
+    label = {
+        "kind": kind,
+        "number": number,
+        "application": CASE,
+        "madeAt": AT,
+        "demo": False,
+        "auditCheckpoint": None,
+    }
     if kind == "retrieval-record":
-        told["item"] = ITEM
+        label["item"] = ITEM
     writer.add(f"documents/{number}.pdf", pdf)
     writer.add(f"documents/{number}.json", data)
-    writer.add(f"documents/{number}.label.json", signer.sign(statement(subjects, filed.PREDICATE, told)))
+    writer.add(f"documents/{number}.label.json", signer.sign(statement(subjects, filed.PREDICATE, label)))
 
 
 def _pdf(data: bytes) -> bytes:
@@ -135,23 +142,23 @@ def _filed(number: str, data: bytes) -> bytes:
 
 
 def _manifest(writer: ArchiveWriter, signer: Signer, head: Checkpoint, keys: list[str], sealed_at: str) -> None:
-    told = {"application": NUMBER, "applicationId": CASE, "madeAt": AT}
+    subject = {"application": NUMBER, "applicationId": CASE, "madeAt": AT}
     members = [
         {
-            "name": one.name,
-            "size": one.size,
+            "name": member.name,
+            "size": member.size,
             "sha256": sha256,
-            "crc32": f"{one.crc:08x}",
-            "role": layout.role_of(one.name),
+            "crc32": f"{member.crc:08x}",
+            "role": layout.role_of(member.name),
         }
-        for one, sha256 in writer.written
+        for member, sha256 in writer.written
     ]
-    manifest: dict[str, Any] = {"format": layout.FORMAT, **told, "footage": "clear", "members": members}
+    manifest: dict[str, Any] = {"format": layout.FORMAT, **subject, "footage": "clear", "members": members}
     sha256 = writer.add(layout.MANIFEST, rfc8785.dumps(manifest))
     root = base64.b64encode(head.root).decode()
     checkpoint: dict[str, Any] = {"origin": head.origin, "size": head.size, "root": root}
     predicate: dict[str, Any] = {
-        **told,
+        **subject,
         "sealedAt": sealed_at,
         "checkpoint": checkpoint,
         "logKeys": keys,
@@ -161,7 +168,7 @@ def _manifest(writer: ArchiveWriter, signer: Signer, head: Checkpoint, keys: lis
 
 
 def _act(stage: str, outcome: str, form: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    signed: dict[str, Any] = {
         "kind": "decision",
         "stage": stage,
         "round": 0,
@@ -171,18 +178,23 @@ def _act(stage: str, outcome: str, form: str) -> dict[str, Any]:
         "granted": [{"item": ITEM, "camera": CAMERA, "from": AT, "to": AT}],
         "variables": {"wayOfUse": "view", "usePeriodDays": 1},
     }
-    signature = {"method": "password", "person": PERSON, "sha256": _sha256([rfc8785.dumps(said)]), "signedAt": AT}
-    return {"statement": said, "signature": signature}
+    signature = {
+        "method": "password",
+        "person": PERSON,
+        "sha256": _sha256([rfc8785.dumps(signed)]),
+        "signedAt": AT,
+    }
+    return {"statement": signed, "signature": signature}
 
 
 def _event(action: str, kind: str, subject: str, **detail: Any) -> bytes:
     actor = {"id": PERSON, "kind": "person"}
-    told: dict[str, Any] = {"action": action, "actor": actor, "application": CASE, "at": AT, "detail": detail}
-    return rfc8785.dumps({**told, "subject": {"id": subject, "kind": kind}})
+    event: dict[str, Any] = {"action": action, "actor": actor, "application": CASE, "at": AT, "detail": detail}
+    return rfc8785.dumps({**event, "subject": {"id": subject, "kind": kind}})
 
 
 def _proof(leaves: list[bytes], index: int) -> dict[str, Any]:
-    return {"index": index, "size": len(leaves), "hashes": [one.hex() for one in _path(leaves, index)]}
+    return {"index": index, "size": len(leaves), "hashes": [digest.hex() for digest in _path(leaves, index)]}
 
 
 def _path(leaves: list[bytes], index: int) -> Iterator[bytes]:

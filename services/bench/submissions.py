@@ -1,4 +1,4 @@
-"""The register: applications drafted and submitted one after another; the peer commits one row as often."""
+"""Draft and submit applications one after another; the peer commits single rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, String, Table
 
-from services.bench.figures import Peer, timed_now, told
+from services.bench.figures import Peer, report, timed_sync
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
@@ -22,9 +22,9 @@ from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 
 DAY = 86_400
-CLERK = Actor("system", "bench")
+ACTOR = Actor("system", "bench")
 DRAFTER = Actor("person", demo_id("lina"))
-WHOLE_CASE = 107  # transactions of a case of one item from the form to the archive, with the relay's (counted)
+WHOLE_CASE = 107  # counted transactions of a case with one item, from the form to the archive, with the relay's
 _PEER = "commit one row of the same size as an event, as often as the applications commit"
 
 _rows = Table("bench_peer", MetaData(), Column("id", Integer, primary_key=True), Column("entry", String))
@@ -32,34 +32,34 @@ _rows = Table("bench_peer", MetaData(), Column("id", Integer, primary_key=True),
 
 @contextmanager
 def opened(url: str, recordings: Path) -> Iterator[Database]:
-    """Books with the demo organisation, at ``url``, which has to be empty."""
+    """Open an empty database at ``url`` and seed it with the demo organisation."""
     database = open_database(url, SystemClock(), Rules(max_use_days=30))
     try:
         database_schema.migrate(database.engine)
-        database.run_now(CLERK, seed_demo, recordings)
+        database.run_now(ACTOR, seed_demo, recordings)
         yield database
     finally:
         database.close()
 
 
 def apply(database: Database) -> Application:
-    """Draft and submit one application, as two acts of its drafter."""
+    """Draft and submit one application, in two transactions."""
     drafted = database.run_now(DRAFTER, lambda uow: application_service.draft(uow, _form(uow)))
     database.run_now(DRAFTER, application_service.submit, drafted.id)
     return drafted
 
 
 def measure(url: str, folder: Path, *, applications: int, runs: int) -> dict[str, Any]:
-    """``applications`` in a row, ``runs`` times, each beside its peer."""
+    """Submit ``applications`` in a row, ``runs`` times, each beside its peer."""
     seconds, peers = [], []
     with opened(url, folder / "recordings") as database:
         _rows.create(database.engine)
-        entry = database.run_now(CLERK, lambda uow: uow.session.query(AuditEvent.entry).limit(1).scalar()) or "x" * 400
+        entry = database.run_now(ACTOR, lambda uow: uow.session.query(AuditEvent.entry).limit(1).scalar()) or "x" * 400
         for _ in range(runs):
-            seconds.append(timed_now(lambda: _repeat(applications, lambda: apply(database))))
-            peers.append(timed_now(lambda: _repeat(2 * applications, lambda: _commit(database, entry))))
+            seconds.append(timed_sync(lambda: _repeat(applications, lambda: apply(database))))
+            peers.append(timed_sync(lambda: _repeat(2 * applications, lambda: _commit(database, entry))))
         median = sorted(seconds)[len(seconds) // 2]
-        return told(
+        return report(
             "register",
             seconds,
             Peer(_PEER, peers),

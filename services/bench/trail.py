@@ -1,7 +1,7 @@
-"""The audit trail: events appended durably, proofs made and checked, all of it recomputed; the peer is a hash chain.
+"""Append audit events durably, make and check proofs, recompute the trail; the peer is a hash chain.
 
-The peer keeps the same entries in the same database, each row with the hash of the one before and with a signature of
-its own (Ed25519): that costs about as much, and proves no event without showing all others.
+The peer writes the same entries to the same database, each row with the hash of the row before and with an Ed25519
+signature. It costs about as much, and cannot prove one event without showing all others.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table
 
 from services.backup.database_export import snapshot
-from services.bench.figures import Peer, timed_now, told
+from services.bench.figures import Peer, report, timed_sync
 from services.database import schema as database_schema
 from services.database.base import new_id
 from services.database.tables.audit import AuditEvent
@@ -48,7 +48,7 @@ _rows = Table(
 
 
 def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]:
-    """``appends`` one by one, ``runs`` times, each beside its peer; then ``events`` are proved and recomputed.
+    """Append events one by one, ``runs`` times, each beside its peer; then prove and recompute ``events`` events.
 
     ``url``: an empty database.
     """
@@ -62,19 +62,19 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
             for _ in range(runs):
                 one_by_one, chained = _events(appends), _events(appends)
                 started = time.process_time()
-                seconds.append(timed_now(partial(_append, connection, one_by_one, 1)))
+                seconds.append(timed_sync(partial(_append, connection, one_by_one, 1)))
                 processor += time.process_time() - started
-                peers.append(timed_now(partial(_chain, connection, chained)))
+                peers.append(timed_sync(partial(_chain, connection, chained)))
             together: dict[str, Any] = {}
             for width in AT_ONCE:
                 many = _events(appends)
-                took = timed_now(partial(_append, connection, many, width))
-                together[f"appends_per_second_{width}_at_once"] = appends / took
+                elapsed = timed_sync(partial(_append, connection, many, width))
+                together[f"appends_per_second_{width}_at_once"] = appends / elapsed
             connection.rollback()
             writer = one_writer(engine)
             for clients in CLIENTS:
                 lasted = [
-                    timed_now(partial(_append_as_clients, engine, writer, _events(appends), clients))
+                    timed_sync(partial(_append_as_clients, engine, writer, _events(appends), clients))
                     for _ in range(runs)
                 ]
                 together[f"appends_per_second_{clients}_clients"] = appends / statistics.median(lasted)
@@ -84,7 +84,7 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
         recomputed = _recompute(url)
     finally:
         engine.dispose()
-    return told(
+    return report(
         "audit",
         seconds,
         Peer(_PEER, peers),
@@ -103,7 +103,7 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
 
 
 def _events(count: int) -> list[AuditEvent]:
-    """Events as a viewing leaves them, not appended yet."""
+    """Make events like those of a viewing, not appended yet."""
     uow = SimpleNamespace(actor=Actor("person", new_id()), now=datetime.now(UTC), events=[])
     case, copy, viewing = new_id(), new_id(), new_id()
     for number in range(count):
@@ -121,7 +121,7 @@ def _append(connection: Connection, events: list[AuditEvent], width: int) -> Non
 def _append_as_clients(
     engine: Engine, writer: AbstractContextManager[object], events: list[AuditEvent], clients: int
 ) -> None:
-    """Each client appends one event, and the next once that is on the disk; transactions as the register's units."""
+    """Append events from several clients, each waiting until its last event is on the disk."""
 
     def append(own: list[AuditEvent]) -> None:
         for event in own:
@@ -152,7 +152,7 @@ def _fill(connection: Connection, events: int) -> None:
 
 
 def _prove(connection: Connection) -> tuple[float, int]:
-    """Median seconds to prove an event and check the proof, and how many hashes the longest had."""
+    """Return the median seconds to prove an event and check the proof, and the length of the longest proof."""
     size = audit_tree.size_in(connection)
     root, chosen = audit_tree.root_in(connection, size), random.Random(SEED)  # noqa: S311  # no secret
     seconds, longest = [], 0
@@ -166,7 +166,7 @@ def _prove(connection: Connection) -> tuple[float, int]:
             merkle.verify_inclusion(leaf, index, size, hashes, root)
             longest = max(longest, len(hashes))
 
-        seconds.append(timed_now(prove))
+        seconds.append(timed_sync(prove))
     connection.rollback()
     return statistics.median(seconds), longest
 
@@ -176,12 +176,12 @@ def _entry(connection: Connection, seq: int) -> str:
 
 
 def _recompute(url: str) -> tuple[int, float, float]:
-    """How many events, the seconds that it took, and those of the processor."""
+    """Return the number of events, the seconds, and the processor seconds."""
     with snapshot(url) as connection:
         done: list[Any] = []
         started = time.process_time()
-        seconds = timed_now(lambda: done.append(recompute(connection)))
+        seconds = timed_sync(lambda: done.append(recompute(connection)))
         processor = time.process_time() - started
     if done[0].faults:
-        raise Fatal(f"the trail that was measured is not sound: {done[0].faults[0]}")
+        raise Fatal(f"the measured trail is not sound: {done[0].faults[0]}")
     return done[0].size, seconds, processor

@@ -1,4 +1,4 @@
-"""``bench verify``: an evidence package checked as ``footage-desk verify`` does; the peer is sha256sum on the file."""
+"""``bench verify``: check an evidence package as ``footage-desk verify`` does; the peer is sha256sum."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from services.bench import small_case
-from services.bench.figures import MIB, Peer, told
+from services.bench.figures import MIB, Peer, report
 from services.bench.memory import Peak
 from services.runtime.errors import Fatal
 from services.vault.keys.log_key import ensure_log_key
@@ -23,7 +23,7 @@ GIGABYTE = 1e9
 
 
 def measure(folder: Path, *, size: int, runs: int) -> dict[str, Any]:
-    """Check a package with so much footage in a process of its own, start of Python included."""
+    """Check a package with ``size`` bytes of footage in a process of its own, including the start of Python."""
     path = folder / "package.zip"
     now = datetime.now(UTC)
     signer = Signer(ensure_signing_key(folder / "seal", "bench", now))
@@ -32,10 +32,10 @@ def measure(folder: Path, *, size: int, runs: int) -> dict[str, Any]:
     verify = [sys.executable, "-m", "services.verifier", str(path)]
     peer = shutil.which("sha256sum")
     seconds, others, peaks = [], [], []
-    _run(verify, UNKNOWN)  # so that both find the file in memory
+    _run(verify, UNKNOWN)  # so that the file is cached for both
     for _ in range(runs):
-        took, peak = _run(verify, UNKNOWN)
-        seconds.append(took)
+        elapsed, peak = _run(verify, UNKNOWN)
+        seconds.append(elapsed)
         peaks.append(peak)
         if peer is not None:
             others.append(_run([peer, str(path)], 0)[0])
@@ -45,18 +45,18 @@ def measure(folder: Path, *, size: int, runs: int) -> dict[str, Any]:
         "peak_mib": max(peaks) / MIB,
     }
     if peer is None:
-        return told("verify", seconds, None, missing="There is no peer: this machine lacks sha256sum.", **figures)
+        return report("verify", seconds, None, missing="There is no peer: this machine lacks sha256sum.", **figures)
     theirs = {"gigabytes_per_second": length / GIGABYTE / statistics.median(others)}
-    return told("verify", seconds, Peer("sha256sum package.zip", others), faster=True, of_peer=theirs, **figures)
+    return report("verify", seconds, Peer("sha256sum package.zip", others), faster=True, of_peer=theirs, **figures)
 
 
-def _run(command: list[str], wanted: int) -> tuple[float, int]:
-    """Seconds and the peak of memory; raises Fatal where it ended otherwise than it has to."""
+def _run(command: list[str], expected: int) -> tuple[float, int]:
+    """Return seconds and peak memory; raises Fatal for another exit code than ``expected``."""
     started = perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603 - our own
         with Peak(process.pid) as peak:
-            said = process.communicate()[0]
-        took = perf_counter() - started
-    if process.returncode != wanted:
-        raise Fatal(f"{command[0]} ended with {process.returncode}: {said.decode(errors='replace')[-2000:]}")
-    return took, peak.bytes
+            output = process.communicate()[0]
+        elapsed = perf_counter() - started
+    if process.returncode != expected:
+        raise Fatal(f"{command[0]} ended with {process.returncode}: {output.decode(errors='replace')[-2000:]}")
+    return elapsed, peak.bytes

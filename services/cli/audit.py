@@ -1,8 +1,8 @@
-"""``footage-desk audit …``: recompute the trail, sign its head, prove what stands in it."""
+"""``footage-desk audit …``: recompute the audit trail, sign its head, prove events."""
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 from sqlalchemy import Connection, select
 
 from services.backup.database_export import snapshot
+from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint, AuditEvent
@@ -33,132 +34,132 @@ from services.verifier.invalid import Invalid
 from services.verifier.notes import key_of
 
 ACTOR = Actor("system", "log")
-Say = Callable[[str], None]
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def commands(
-    settings: Callable[[], Settings], sentences: Callable[[], AbstractContextManager[None]], say: Say
-) -> typer.Typer:
-    """The commands; ``say`` prints a line."""
-    app = typer.Typer(help="Check the audit trail, sign its head, prove what stands in it.", no_args_is_help=True)
+def add_to(app: typer.Typer) -> None:
+    """Add the group ``audit``."""
+    group = typer.Typer(help="Check the audit trail, sign its head, prove events.", no_args_is_help=True)
+    app.add_typer(group, name="audit")
 
-    @app.command()
+    @group.command()
     def verify(
         known: Annotated[
-            list[Path] | None, typer.Option(help="A file with a checkpoint that somebody has kept; may be repeated.")
+            list[Path] | None, typer.Option(help="A file with a checkpoint that was kept elsewhere; may be repeated.")
         ] = None,
         key: Annotated[
-            list[str] | None, typer.Option(help="A log key, as name+id+key, beside those in the keys folder.")
+            list[str] | None, typer.Option(help="A log key, as name+id+key, in addition to those in the keys folder.")
         ] = None,
         without_store: Annotated[
-            bool, typer.Option("--without-store", help="Do not look for the checkpoints under a lock in the store.")
+            bool, typer.Option("--without-store", help="Do not read the locked checkpoints in the store.")
         ] = False,
         accept_restores: Annotated[
             bool,
             typer.Option(
                 "--accept-restores",
-                help="Take what the books say a restore has lost for no fault: where you know of that restore.",
+                help="Accept events that a recorded restore has lost. Use it if you know of that restore.",
             ),
         ] = False,
     ) -> None:
         """Recompute the audit trail from its rows, and compare it with every head that was ever signed.
 
-        Reads only. Names each row that is not as it was written, and ends with 1 then.
+        Reads only. Names each changed row, and then exits with 1.
         """
-        loaded = settings()
-        with sentences(), _books(loaded) as connection:
-            found = _heads(connection, loaded, known or [], key or [], say, without_store=without_store)
-            trail = recompute(connection, found.heads)
+        settings = load_settings()
+        with reported_errors(), _database_snapshot(settings) as connection:
+            heads = _signed_heads(connection, settings, known or [], key or [], without_store=without_store)
+            trail = recompute(connection, heads.heads)
             if not accept_restores:
-                found.doubt_restores()
-            well = _tell(trail, found, say)
-        raise typer.Exit(0 if well else 1)
+                heads.doubt_restores()
+            faultless = _report(trail, heads)
+        raise typer.Exit(0 if faultless else 1)
 
-    @app.command()
+    @group.command()
     def checkpoint(
-        out: Annotated[Path | None, typer.Option(help="Write it there too; a file that is there is replaced.")] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Also write it to this file; an existing file is replaced.")
+        ] = None,
     ) -> None:
-        """Sign the head of the audit trail as it stands, and print the note. Needs the log key."""
-        loaded = settings()
-        with sentences():
-            note = _sign(loaded)
+        """Sign the current head of the audit trail, and print the note. Needs the log key."""
+        settings = load_settings()
+        with reported_errors():
+            note = _signed_head(settings)
             if out is not None:
                 _write(out, note)
         say(note.removesuffix("\n"))
 
-    @app.command()
+    @group.command()
     def prove(
         event: Annotated[int | None, typer.Argument(min=1, help="The event's number.")] = None,
         application: Annotated[
             str | None, typer.Option(help="An application's number: all events of its case.")
         ] = None,
     ) -> None:
-        """Print the proof that events stand in the audit trail, as JSON with the checkpoint. Reads only."""
-        loaded = settings()
-        with sentences(), _books(loaded) as connection:
+        """Print the proof that the audit trail contains events, as JSON with the checkpoint. Reads only."""
+        settings = load_settings()
+        with reported_errors(), _database_snapshot(settings) as connection:
             if (event is None) == (application is None):
                 raise Fatal("name either the number of an event or --application with an application's number.")
             proofs = _proofs(connection, _numbers(connection, event, application))
         say(json.dumps(proofs, ensure_ascii=False, indent=1))
 
-    @app.command()
+    @group.command()
     def seen(
-        camera: Annotated[str, typer.Argument(help="The camera's id, as its page's address shows it.")],
+        camera: Annotated[str, typer.Argument(help="The camera's id, as in the address of its page.")],
         start: Annotated[str, typer.Argument(help="A moment with its zone, such as 2031-03-04T12:00:00+08:00.")],
-        minutes: Annotated[int, typer.Option(min=1, help="For how long from then on.")] = 1,
+        minutes: Annotated[int, typer.Option(min=1, help="The length of the span, from that moment on.")] = 1,
     ) -> None:
-        """Print who saw a stretch of a camera's footage, by the recorder's own time, as JSON. Asking is an event."""
-        loaded = settings()
-        with sentences():
+        """Print who viewed a span of a camera's footage, by the recorder's time, as JSON. Writes an audit event."""
+        settings = load_settings()
+        with reported_errors():
             span = _span(start, minutes)
-            found = _act(loaded, viewers.of, camera, span)
-        say(json.dumps([{**asdict(one), "at": one.at.isoformat()} for one in found], ensure_ascii=False, indent=1))
-
-    return app
+            viewings = _in_unit_of_work(settings, viewers.of, camera, span)
+        payload = [{**asdict(viewing), "at": viewing.at.isoformat()} for viewing in viewings]
+        say(json.dumps(payload, ensure_ascii=False, indent=1))
 
 
 @contextmanager
-def _books(settings: Settings) -> Iterator[Connection]:
-    """One moment of the books, for reading alone; raises Fatal for those of another schema."""
+def _database_snapshot(settings: Settings) -> Iterator[Connection]:
+    """Open a read-only snapshot of the database; raises Fatal if it has another schema."""
     with snapshot(settings.database) as connection:
         database_schema.check_in(connection)
         yield connection
 
 
-def _heads(
-    connection: Connection, settings: Settings, known: list[Path], vkeys: list[str], say: Say, *, without_store: bool
+def _signed_heads(
+    connection: Connection, settings: Settings, known: list[Path], vkeys: list[str], *, without_store: bool
 ) -> Heads:
     try:
         keys = [*public_keys(settings.keys / FOLDER), *(key_of(vkey) for vkey in vkeys)]
     except Invalid as error:
         raise Fatal(f"--key cannot be used: {error}.") from error
-    found = Heads()
-    signed_heads.of_books(connection, keys, found)
+    heads = Heads()
+    signed_heads.of_books(connection, keys, heads)
     if without_store:
-        say("The store was not looked at.")
+        say("The store was not read.")
     else:
         try:
             clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-            signed_heads.of_store(connection, open_store(settings.store_place, clock), keys, found)
+            signed_heads.of_store(connection, open_store(settings.store_place, clock), keys, heads)
         except (Retryable, Fatal, SettingsError) as error:
-            say(f"The store could not be looked at: {error}")
+            say(f"The store could not be read: {error}")
     for path in known:
-        signed_heads.of_file(path, keys, found)
-    return found
+        signed_heads.of_file(path, keys, heads)
+    return heads
 
 
-def _tell(trail: Trail, found: Heads, say: Say) -> bool:
+def _report(trail: Trail, heads: Heads) -> bool:
+    """Print what was found; return whether the trail has no fault."""
     say(f"{trail.size} events; their root is {trail.root.hex()}.")
     if trail.complete_up_to is not None:
         say(f"Complete up to {trail.complete_up_to.isoformat()}: no act is kept without its event.")
-    if found.signed_at is not None:
-        say(f"Signed up to event {found.signed_up_to}, at {found.signed_at.isoformat()}.")
-    say(f"{trail.agreeing} of {len(found.heads)} checkpoints agree; {found.in_store} of them lie in the store.")
-    if found.lost:
-        say(f"{len(found.lost)} more in the store are of what a restore of the books has lost, as its event says.")
-    faults = [*trail.faults, *found.faults]
+    if heads.signed_at is not None:
+        say(f"Signed up to event {heads.signed_up_to}, at {heads.signed_at.isoformat()}.")
+    say(f"{trail.agreeing} of {len(heads.heads)} checkpoints agree; {heads.in_store} of them are in the store.")
+    if heads.lost:
+        say(f"{len(heads.lost)} more in the store are of events that a restore has lost, as its own event says.")
+    faults = [*trail.faults, *heads.faults]
     for fault in faults:
         say(f"✗ {fault}.")
     if trail.more_faults:
@@ -167,17 +168,19 @@ def _tell(trail: Trail, found: Heads, say: Say) -> bool:
     return not faults
 
 
-def _sign(settings: Settings) -> str:
-    """The note of the newest checkpoint, which is signed now where the trail has grown."""
+def _signed_head(settings: Settings) -> str:
+    """Return the note of the newest checkpoint; sign a new one if the trail has grown."""
     key = ensure_log_key(settings.keys / FOLDER, settings.audit.origin)
-    signed = _act(settings, checkpoints.sign, key.known, key.sign)
-    newest = signed or _act(settings, checkpoints.newest)
+    signed = _in_unit_of_work(settings, checkpoints.sign, key.known, key.sign)
+    newest = signed or _in_unit_of_work(settings, checkpoints.newest)
     if newest is None:
         raise Fatal("no checkpoint was signed | the audit trail | it has no event yet | sign after the first act")
     return newest.note
 
 
-def _act(settings: Settings, act: Callable[Concatenate[UnitOfWork, P], R], *arguments: P.args, **named: P.kwargs) -> R:
+def _in_unit_of_work(
+    settings: Settings, act: Callable[Concatenate[UnitOfWork, P], R], *arguments: P.args, **named: P.kwargs
+) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     database = open_database(settings.database, clock, rules_of(settings))
     try:
@@ -191,9 +194,9 @@ def _span(start: str, minutes: int) -> Span:
     try:
         begin = datetime.fromisoformat(start)
     except ValueError:
-        begin = datetime.min  # noqa: DTZ901  # told below
+        begin = datetime.min  # noqa: DTZ901  # refused below
     if begin.tzinfo is None:
-        raise Fatal(f"{start} is no moment with a zone: write one such as 2031-03-04T12:00:00+08:00.")
+        raise Fatal(f"{start} is not a moment with a zone: write one such as 2031-03-04T12:00:00+08:00.")
     return Span(begin, begin + timedelta(minutes=minutes))
 
 
@@ -207,31 +210,34 @@ def _write(path: Path, note: str) -> None:
 def _numbers(connection: Connection, event: int | None, application: str | None) -> list[int]:
     if event is not None:
         return [event]
-    found = connection.execute(select(Application.id).where(Application.number == application)).scalar_one_or_none()
-    if found is None:
-        raise Fatal(f"could not prove | application {application} | there is none of this number | check the number")
-    query = select(AuditEvent.seq).where(AuditEvent.application_id == found).order_by(AuditEvent.seq)
-    return list(connection.execute(query).scalars())
+    query = select(Application.id).where(Application.number == application)
+    application_id = connection.execute(query).scalar_one_or_none()
+    if application_id is None:
+        raise Fatal(
+            f"could not prove | application {application} | there is no application with this number | check the number"
+        )
+    events = select(AuditEvent.seq).where(AuditEvent.application_id == application_id).order_by(AuditEvent.seq)
+    return list(connection.execute(events).scalars())
 
 
 def _proofs(connection: Connection, numbers: list[int]) -> dict[str, Any]:
-    """Each event with its way up to the newest checkpoint; raises Fatal where that does not reach."""
+    """Return each event with its inclusion proof; raises Fatal if the newest checkpoint is older than an event."""
     query = select(AuditCheckpoint.__table__).order_by(AuditCheckpoint.size.desc()).limit(1)
     newest = connection.execute(query).one_or_none()
     size = newest.size if newest is not None else 0
     if newest is None or max(numbers, default=0) > size:
         raise Fatal(
-            f"could not prove | event {max(numbers, default=0)} | the newest checkpoint is of {size} events | "
-            "run footage-desk audit checkpoint where the log key is, or wait for the portal to sign one"
+            f"could not prove | event {max(numbers, default=0)} | the newest checkpoint has {size} events | "
+            "run footage-desk audit checkpoint on the machine with the log key, or wait for the portal to sign one"
         )
-    found = connection.execute(select(AuditEvent.seq, AuditEvent.entry).where(AuditEvent.seq.in_(numbers)))
-    entries = {row.seq: row.entry for row in found}
+    rows = connection.execute(select(AuditEvent.seq, AuditEvent.entry).where(AuditEvent.seq.in_(numbers)))
+    entries = {row.seq: row.entry for row in rows}
     events = [
         {
             "entry": entries[number],
             "index": number - 1,
             "size": size,
-            "hashes": [one.hex() for one in audit_tree.inclusion_in(connection, number - 1, size)],
+            "hashes": [digest.hex() for digest in audit_tree.inclusion_in(connection, number - 1, size)],
         }
         for number in numbers
     ]

@@ -1,70 +1,68 @@
-"""``footage-desk bpmn …``: what designers do with the models, from the command line."""
+"""``footage-desk bpmn …``: check, format and draw the models."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.cli.context import reported_errors
 from services.designers import element_templates, node_tools
-from services.designers.agreement import disagreements
+from services.designers.consistency import find_problems
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read as read_models
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the models.")]
-BESIDE = Path("bpmn")
+DEFAULT = Path("bpmn")
 
 
-def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None]]) -> None:
-    """Add ``bpmn`` with its commands; ``sentences`` leaves with the sentence of what could not be done."""
-    bpmn = typer.Typer(help="Check, format and draw the models; make their element templates.", no_args_is_help=True)
-    app.add_typer(bpmn, name="bpmn")
+def add_to(app: typer.Typer) -> None:
+    """Add the group ``bpmn``."""
+    group = typer.Typer(help="Check, format and draw the models; make their element templates.", no_args_is_help=True)
+    app.add_typer(group, name="bpmn")
 
-    @bpmn.command()
-    def lint(folder: Folder = BESIDE) -> None:
-        """Check models, review stages and element templates for every Camunda version. Ends with 0 when all is well."""
-        with sentences():
+    @group.command()
+    def lint(folder: Folder = DEFAULT) -> None:
+        """Check models, review stages and element templates for every Camunda version. Exits with 0 if all is well."""
+        with reported_errors():
             models = _models(folder)
-            wrong = disagreements(folder, discover())
-            for sentence in wrong:
+            problems = find_problems(folder, discover())
+            for sentence in problems:
                 typer.echo(sentence, err=True)
             codes = [node_tools.run("lint", *models), _templates(folder)]
-        raise typer.Exit(1 if wrong or any(codes) else 0)
+        raise typer.Exit(1 if problems or any(codes) else 0)
 
-    @bpmn.command("format")
+    @group.command("format")
     def format_(
-        folder: Folder = BESIDE,
-        check: Annotated[
-            bool, typer.Option("--check", help="Change nothing; end with 1 where a file differs.")
-        ] = False,
+        folder: Folder = DEFAULT,
+        check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a file differs.")] = False,
     ) -> None:
-        """Bring the models into the one formatting that Camunda Modeler writes."""
-        with sentences():
+        """Format the models as Camunda Modeler writes them."""
+        with reported_errors():
             code = node_tools.run("format", *(["--check"] if check else []), *_models(folder))
         raise typer.Exit(code)
 
-    @bpmn.command()
+    @group.command()
     def render(
-        folder: Folder = BESIDE,
-        to: Annotated[Path, typer.Option(help="The folder of the pictures.")] = Path("docs"),
+        folder: Folder = DEFAULT,
+        to: Annotated[Path, typer.Option(help="The folder for the pictures.")] = Path("docs"),
     ) -> None:
         """Draw each model and each of its phases as SVG, with Chromium."""
-        with sentences():
+        with reported_errors():
             models = _models(folder)
             _make(to)
             code = node_tools.run("render", f"--to={to.absolute()}", *models)
         raise typer.Exit(code)
 
-    @bpmn.command()
+    @group.command()
     def templates(
-        folder: Folder = BESIDE,
-        check: Annotated[bool, typer.Option("--check", help="Change nothing; end with 1 where one differs.")] = False,
+        folder: Folder = DEFAULT,
+        check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if one differs.")] = False,
     ) -> None:
-        """Make the element templates anew, from the workers and the review stages; what changed gets a new version."""
-        with sentences():
+        """Write the element templates from the workers and review stages; a changed one gets a new version."""
+        with reported_errors():
             paths = _models(folder)
             STAGES.use(folder)
             models = read_models(path for path in paths if path.suffix == ".bpmn")
@@ -72,21 +70,21 @@ def add_to(app: typer.Typer, sentences: Callable[[], AbstractContextManager[None
             place = folder / element_templates.FOLDER
             names = element_templates.stale(made, place) if check else element_templates.write(made, place)
         for name in names:
-            typer.echo(f"{place / name} {'is not up to date' if check else 'is made anew'}")
+            typer.echo(f"{place / name} {'is out of date' if check else 'was written'}")
         raise typer.Exit(1 if check and names else 0)
 
 
 def _models(folder: Path) -> Sequence[Path]:
-    """The folder's models. Fatal where it has none: the tools would take those of the checkout instead."""
-    found = sorted(path.absolute() for path in folder.glob("*") if path.suffix in (".bpmn", ".dmn"))
-    if not any(path.suffix == ".bpmn" for path in found):
-        cause = "it has no BPMN files" if folder.is_dir() else "it is no folder"
+    """Return the folder's models; Fatal if it has none: the tools would use those of the checkout instead."""
+    models = sorted(path.absolute() for path in folder.glob("*") if path.suffix in (".bpmn", ".dmn"))
+    if not any(path.suffix == ".bpmn" for path in models):
+        cause = "it has no BPMN files" if folder.is_dir() else "it is not a folder"
         cause = cause if folder.exists() else "there is no such folder"
         raise Fatal(
-            f"could not read the models | {folder} | {cause} | name the folder of the models, or be in a checkout, "
-            "where it is bpmn"
+            f"could not read the models | {folder} | {cause} | name the folder of the models, or run this in a "
+            "checkout, where it is bpmn"
         )
-    return found
+    return models
 
 
 def _make(folder: Path) -> None:

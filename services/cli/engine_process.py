@@ -1,4 +1,4 @@
-"""``footage-desk engine`` without a command: the embedded engine by itself, and nothing imported beside it."""
+"""``footage-desk engine`` without a command: run the embedded engine alone, and import nothing else."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -13,22 +13,24 @@ from services.engine.server import DEFAULT_RETENTION
 
 def run(  # noqa: PLR0917 - each is an option of the command line
     context: typer.Context,
-    address: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1:26500",
-    data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory when not given.")] = None,
-    management: Annotated[str | None, typer.Option(help="Where health, metrics and incidents answer.")] = None,
+    address: Annotated[str, typer.Option(help="The address of the gateway.")] = "127.0.0.1:26500",
+    data: Annotated[Path | None, typer.Option(help="The folder of its state; in memory by default.")] = None,
+    management: Annotated[str | None, typer.Option(help="The address of health, metrics and incidents.")] = None,
     controlled_clock: Annotated[bool, typer.Option("--controlled-clock", help="A clock that can be turned.")] = False,
-    records: Annotated[Path | None, typer.Option(help="A file that gets every record, one JSON object a line.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="A file to write every record to, one JSON object a line.")
+    ] = None,
     records_days: Annotated[
-        int, typer.Option(min=1, max=36_500, help="For how many days it keeps its own records of what happened.")
+        int, typer.Option(min=1, max=36_500, help="The number of days to keep records of ended instances.")
     ] = DEFAULT_RETENTION.days,
 ) -> None:
-    """Run the embedded engine by itself, speaking Zeebe's gateway protocol. Set ZEEBE_ADDRESS to it elsewhere.
+    """Run the embedded engine alone, with Zeebe's gateway protocol. Other processes set ZEEBE_ADDRESS to it.
 
-    The commands below look into one, which may be that of footage-desk run, and let what has stopped go on.
+    The commands below inspect an engine, also that of footage-desk run, and resolve its incidents.
     """
     if context.invoked_subcommand is not None:
         if data or management or records:
-            typer.echo(f"Write the options of engine {context.invoked_subcommand} behind it.", err=True)
+            typer.echo(f"Write the options of engine {context.invoked_subcommand} after it.", err=True)
             raise typer.Exit(2)
         return
     try:

@@ -1,4 +1,4 @@
-"""The command ``footage-desk``. The engine by itself starts without loading the rest, in a fraction of the time."""
+"""The command ``footage-desk``. A separate engine starts without loading the rest, in a fraction of the time."""
 
 import sys
 from importlib import import_module
@@ -9,7 +9,7 @@ INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolv
 
 
 def main() -> None:
-    """Do what the command line says, and end with its exit code."""
+    """Run the command line, and exit with its code."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["engine"] and not {"--help", *INSPECTING}.intersection(arguments):
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,7 +1,7 @@
-"""``footage-desk package`` and ``footage-desk verify``: arguments, and what is said of the outcome."""
+"""``footage-desk package`` and ``footage-desk verify``."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +11,9 @@ from typer.core import TyperCommand
 
 from services.app.container import Container, open_container
 from services.app.evidence import sources_of
+from services.cli.context import load_settings, reported_errors, say
 from services.evidence import package as packaging
-from services.evidence.announcement import Say, announce
+from services.evidence.announcement import announce
 from services.runtime.settings import Settings
 from services.verifier import main as verifying
 from services.verifier.layout import file_name
@@ -20,7 +21,7 @@ from services.verifier.report import BROKEN, UNKNOWN
 
 
 class Footage(StrEnum):
-    """How the footage goes along."""
+    """In which form the package contains the footage."""
 
     clear = "clear"
     sealed = "sealed"
@@ -35,69 +36,71 @@ class Lang(StrEnum):
     en = "en"
 
 
-def add_to(
-    app: typer.Typer,
-    settings: Callable[[], Settings],
-    sentences: Callable[[], AbstractContextManager[None]],
-    say: Say,
-) -> None:
-    """Add both commands; ``sentences`` leaves with the sentence of what could not be done."""
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
 
     @app.command()
     def package(
         number: Annotated[str, typer.Argument(help="The application's number, such as SQ-2026-000001.")],
-        out: Annotated[Path | None, typer.Option(help="The ZIP to be made; NUMBER.zip here without.")] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="The ZIP to write; NUMBER.zip in this folder by default.")
+        ] = None,
         footage: Annotated[
-            Footage, typer.Option(help="clear: as it plays; sealed: still encrypted (age); hash: its hash alone.")
+            Footage, typer.Option(help="clear: playable; sealed: still encrypted (age); hash: only its hash.")
         ] = Footage.clear,
         identity: Annotated[
-            Path | None, typer.Option(help="An age identity (mode 0600) that opens the masters; the vault's without.")
+            Path | None,
+            typer.Option(help="An age identity (mode 0600) that opens the masters; the vault's by default."),
         ] = None,
     ) -> None:
-        """Make the evidence package of an application: footage, documents, signatures, custody, proofs, one ZIP.
+        """Make the evidence package of an application: footage, documents, signatures, custody, proofs, in one ZIP.
 
-        For operators on the machine that has the keys; it may run beside the portal. That it was made is an event.
+        For operators on the machine with the keys; the portal may run meanwhile. Writes an audit event.
         """
-        loaded = settings()
-        with sentences(), _beside(loaded) as container:
+        settings = load_settings()
+        with reported_errors(), _second_container(settings) as container:
             target = out or Path(f"{file_name(number.strip())}.zip")
             made = packaging.make(sources_of(container, identity), number, target, footage.value)
         announce(made, say)
 
-    @app.command(cls=_EndsWithOne)
+    @app.command(cls=_UsageErrorIsOne)
     def verify(
         package: Annotated[Path, typer.Argument(help="The ZIP that you were given.")],
         trust: Annotated[
             list[str] | None,
-            typer.Option(help="A fingerprint of root, seal or log key that came to you another way; may be repeated."),
+            typer.Option(help="A fingerprint of root, seal or log key that reached you another way; may be repeated."),
         ] = None,
         json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
         lang: Annotated[Lang, typer.Option(help="The language of the lines.")] = Lang.both,
     ) -> None:
-        """Check an evidence package, with no network and no database: one line for each check.
+        """Check an evidence package, without network or database; prints one line for each check.
 
-        Ends with 0 when all holds under a key that is trusted, 2 when all holds under an unknown key, else with 1.
+        Exits with 0 if all checks pass under a trusted key, with 2 if they pass under an unknown key, else with 1.
         """
-        options = [f"--trust={one}" for one in trust or ()] + (["--json"] if json else []) + [f"--lang={lang.value}"]
+        options = (
+            [f"--trust={fingerprint}" for fingerprint in trust or ()]
+            + (["--json"] if json else [])
+            + [f"--lang={lang.value}"]
+        )
         raise typer.Exit(verifying.main([*options, "--", str(package)], "footage-desk verify"))
 
 
-class _EndsWithOne(TyperCommand):
-    """A wrong call ends with 1, for 2 means that the package is sound."""
+class _UsageErrorIsOne(TyperCommand):
+    """Exit with 1 for a wrong call, because 2 means that the package is sound."""
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         try:
             return super().make_context(*arguments, **named)
         except Exception as error:
-            # typer carries click within itself: what says that a call was wrong is told by the code it would end with
+            # typer vendors click, so click.UsageError cannot be caught here: its exit code identifies it
             if getattr(error, "exit_code", None) == UNKNOWN:
                 vars(error)["exit_code"] = BROKEN
             raise
 
 
 @contextmanager
-def _beside(settings: Settings) -> Iterator[Container]:
-    """A house beside one that may be running: the books bear a second writer for a moment, and nothing is started."""
+def _second_container(settings: Settings) -> Iterator[Container]:
+    """Open a container beside a running portal: a second writer is allowed for a moment, nothing is started."""
     container = open_container(settings, apart=True)
     try:
         yield container

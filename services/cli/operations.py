@@ -1,63 +1,56 @@
-"""Commands of operators: let a stuck case go on (docs/runbooks/incidents-pending.md), enter the first administrator."""
+"""Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), enter the first administrator."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
 
 from services.app.container import START, open_register
+from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.domain.accounts import staff
 from services.runtime import incidents
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Refused
-from services.runtime.settings import Settings
 
 
-def add_to(
-    app: typer.Typer,
-    settings: Callable[[], Settings],
-    sentences: Callable[[], AbstractContextManager[None]],
-    say: Callable[[str], None],
-) -> None:
-    """Add the commands; ``sentences`` leaves with the sentence of what went wrong."""
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
 
     @app.command()
     def resolve(
         incident: Annotated[int, typer.Argument(help="The incident's key, as Operate or the engine's log shows it.")],
-        job: Annotated[int | None, typer.Option(help="The key of its job, where it has one.")] = None,
-        retries: Annotated[int, typer.Option(min=1, help="How often the job may be tried again.")] = 3,
+        job: Annotated[int | None, typer.Option(help="The key of its job, if it has one.")] = None,
+        retries: Annotated[int, typer.Option(min=1, help="How many more times the job may be tried.")] = 3,
     ) -> None:
-        """Resolve an incident once its cause is removed: what failed is tried again where it stopped."""
-        loaded = settings()
+        """Resolve an incident after its cause was removed: the failed step is tried again."""
+        settings = load_settings()
 
         async def work() -> None:
-            channel = open_channel(loaded)
+            channel = open_channel(settings)
             try:
                 await incidents.resolve(channel, incident, job, retries)
             finally:
                 await channel.close()
 
-        with sentences():
+        with reported_errors():
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
 
     @app.command()
     def administrator(
-        login: Annotated[str, typer.Argument(help="What they type to sign in, such as li.na.")],
-        name: Annotated[str, typer.Argument(help="Their name, as pages and documents show it.")],
+        login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
+        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
     ) -> None:
         """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
 
-        Only while the books have nobody; it is changed at the first sign-in.
+        Only while the database has no people. The password is changed at the first sign-in.
         """
-        loaded = settings()
+        settings = load_settings()
 
         async def work() -> None:
-            database = open_register(loaded, SystemClock())
+            database = open_register(settings, SystemClock())
             try:
                 await database.run(START, database_schema.check)
                 entered = await staff.enter_first(database, START, login, name)
@@ -68,5 +61,5 @@ def add_to(
                 database.close()
             say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
 
-        with sentences():
+        with reported_errors():
             asyncio.run(work())

@@ -1,1 +1,1 @@
-"""The demonstration: an organisation to try things with, and a walk of one application through every step."""
+"""The demonstration: an organisation to try things with, and one application led through every step."""

@@ -26,12 +26,12 @@ from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
 AGREEMENT_TERM = timedelta(days=365)
-ZONE = "Asia/Shanghai"  # of the place and of the recorder's clock, which its pictures show
+ZONE = "Asia/Shanghai"  # of the site, and of the recorder's clock that its pictures show
 
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who can sign in to the demo; ``does`` says what for."""
+    """A person who can sign in to the demo; ``does`` says in which role."""
 
     login: str
     password: str
@@ -57,7 +57,7 @@ class _Member:
     does: str
 
 
-# The kind of each department is its key, but for production, which is a business one.
+# The kind of each department is its key, except production, which is a business department.
 DEPARTMENTS = (
     _Department("management", "管理层", "Management", superior=None),
     _Department("production", "生产部", "Production"),
@@ -96,15 +96,15 @@ CAMERAS = (
 )
 
 
-PLACE = DEPLOY / "demo"
-RECORDINGS = PLACE / "recordings"
-PICTURES = PLACE / "pictures"
+FOLDER = DEPLOY / "demo"
+RECORDINGS = FOLDER / "recordings"
+PICTURES = FOLDER / "pictures"
 MAX_USE_DAYS = 30
 NAME = "示例制造有限公司"
 
 
 def settings() -> dict[str, Any]:
-    """What a demo sets where the environment does not: its own clock, and the use period that has no default (T3)."""
+    """Return settings of a demo that the environment lacks: its own clock, and the use period (no default, T3)."""
     chosen: dict[str, Any] = {"demo": True}
     for name, value in (("rules.max_use_days", MAX_USE_DAYS), ("organisation", NAME)):
         if not os.environ.get(variable(name)):
@@ -113,16 +113,16 @@ def settings() -> dict[str, Any]:
 
 
 def prepare(container: Container, days_ago: Sequence[int] = (1,)) -> list[Account]:
-    """Seed the demo organisation and lay recordings of so many days ago under the data folder. Again changes nothing.
+    """Seed the demo organisation, and write recordings of ``days_ago`` below the data folder; idempotent.
 
-    Raises Fatal for books that are somebody's own: the demo's passwords are known to everybody.
+    Raises Fatal for a database with other people: everybody knows the demo's passwords.
     """
     recordings = (container.settings.data_dir / "recordings").absolute()
-    there = container.database.run_now(Actor("system", "demo"), _seed, recordings)
+    seeded = container.database.run_now(Actor("system", "demo"), _seed, recordings)
     container.database.run_now(Actor("system", "demo"), seed_pictures)
     for days in days_ago:
         redate(RECORDINGS, recordings, (container.clock.now() - timedelta(days=days)).date())
-    return there
+    return seeded
 
 
 def _seed(uow: UnitOfWork, recordings: Path) -> list[Account]:
@@ -130,12 +130,12 @@ def _seed(uow: UnitOfWork, recordings: Path) -> list[Account]:
 
 
 def demo_id(name: str) -> str:
-    """The identifier of a row of the demo, the same in every run."""
+    """Return the identifier of a row of the demo, the same in every run."""
     return str(uuid.uuid5(NAMESPACE, name))
 
 
 def accounts() -> list[Account]:
-    """Who can sign in, with passwords."""
+    """Return who can sign in, with passwords."""
     names = {department.key: department.zh for department in DEPARTMENTS}
     return [
         Account(member.login, f"demo-{member.login}", member.name, names[member.department], member.does)
@@ -144,14 +144,14 @@ def accounts() -> list[Account]:
 
 
 def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[Account]:
-    """Write the demo organisation; what is there already stays as it is, an agreement that has expired is renewed.
+    """Write the demo organisation; existing rows stay, an expired agreement is renewed.
 
     ``recordings`` is the root of a folder recorder with channels cam1 and cam2; ``zone`` is that of its file names.
-    Raises Fatal for books with people of their own.
+    Raises Fatal for a database with other people.
     """
     if uow.session.get(Person, demo_id("lina")) is None and uow.session.scalar(select(Person.id).limit(1)):
         raise Fatal(
-            "could not enter the demo organisation | these books have people of their own, and everybody knows the "
+            "could not enter the demo organisation | this database has other people, and everybody knows the "
             "demo's passwords | leave --demo out, or set FOOTAGE_DESK_DATA_DIR and FOOTAGE_DESK_DATABASE_URL elsewhere"
         )
     for department in DEPARTMENTS:
@@ -163,7 +163,7 @@ def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[A
 
 
 def seed_pictures(uow: UnitOfWork) -> None:
-    """Give each camera that has none its reference picture; they are sealed with the portal's key."""
+    """Store the missing reference pictures of cameras, encrypted with the portal's key."""
     for channel, *_ in CAMERAS:
         if uow.session.get(CameraPicture, demo_id(channel)) is None:
             picture = (PICTURES / f"{channel}.jpg").read_bytes()

@@ -1,4 +1,4 @@
-"""The people of the demonstration as the API sees them: signed in, reading, deciding. Nothing here has a short cut."""
+"""Clients of the API for the demonstration's people, who sign in, read and decide as real people do."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,15 +8,15 @@ from typing import Any, Self
 
 import httpx
 
-LOOK_AGAIN = 0.1
-PATIENCE = timedelta(seconds=60)
+POLL_SECONDS = 0.1
+TIMEOUT = timedelta(seconds=60)
 
 
-class Stuck(Exception):
-    """What was waited for did not come; the text says what, and where the case stands."""
+class StepFailed(Exception):
+    """A step did not succeed in time, or the API refused it; the text says which."""
 
 
-class Somebody:
+class PortalUser:
     """One signed-in person."""
 
     def __init__(self, http: httpx.AsyncClient, login: str, password: str) -> None:
@@ -33,23 +33,23 @@ class Somebody:
         return _answer(await self._http.get(path, params=parameters or None))
 
     async def get_bytes(self, path: str) -> bytes:
-        return _right(await self._http.get(path)).content
+        return _checked(await self._http.get(path)).content
 
     async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return _answer(await self._http.post(path, json=body or {}))
 
     async def read(self, path: str, first: int, last: int) -> httpx.Response:
-        """The bytes ``first`` to ``last`` of footage, as a player asks for them."""
+        """Read the bytes ``first`` to ``last`` of footage by a Range request, as a player does."""
         return await self._http.get(path, headers={"Range": f"bytes={first}-{last}"})
 
     async def decide(self, review: dict[str, Any], outcome: str, **more: Any) -> Any:
-        """Answer every question with yes and sign with the password again over the form's hash."""
-        whole = await self.get(f"/api/reviews/{review['id']}")
+        """Answer every question as needed to approve, and sign the form's hash with the password."""
+        details = await self.get(f"/api/reviews/{review['id']}")
         body = {
             "outcome": outcome,
-            "formSha256": whole["formSha256"],
+            "formSha256": details["formSha256"],
             "password": self._password,
-            "answers": {question["code"]: question["yesToApprove"] for question in whole["questions"]},
+            "answers": {question["code"]: question["yesToApprove"] for question in details["questions"]},
             **more,
         }
         return await self.post(f"/api/reviews/{review['id']}/decide", body)
@@ -60,13 +60,13 @@ class Somebody:
 
 
 class People:
-    """Everybody who acts, each with a session of one's own, on one portal."""
+    """The users of one portal, each with an own session."""
 
     def __init__(self, address: str, passwords: dict[str, str]) -> None:
         self._address = address
         self._passwords = passwords
         self._clients: dict[str, httpx.AsyncClient] = {}
-        self._known: dict[str, Somebody] = {}
+        self._known: dict[str, PortalUser] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,34 +77,34 @@ class People:
         for client in self._clients.values():
             await client.aclose()
 
-    async def __call__(self, login: str) -> Somebody:
-        """The person, signed in."""
+    async def __call__(self, login: str) -> PortalUser:
+        """Return the user with this login, signed in."""
         if login not in self._known:
             client = self._clients[login] = httpx.AsyncClient(base_url=self._address, timeout=30)
-            somebody = Somebody(client, login, self._passwords[login])
-            await somebody.sign_in()
-            self._known[login] = somebody
+            user = PortalUser(client, login, self._passwords[login])
+            await user.sign_in()
+            self._known[login] = user
         return self._known[login]
 
 
-async def wait_for(what: str, look: Callable[[], Awaitable[Any]], patience: timedelta = PATIENCE) -> Any:
-    """The first answer of ``look`` that is not empty; raises Stuck after ``patience``."""
-    end = asyncio.get_running_loop().time() + patience.total_seconds()
-    while not (found := await look()):
+async def wait_for(what: str, poll: Callable[[], Awaitable[Any]], limit: timedelta = TIMEOUT) -> Any:
+    """Return the first result of ``poll`` that is not empty; raises StepFailed after ``limit``."""
+    end = asyncio.get_running_loop().time() + limit.total_seconds()
+    while not (result := await poll()):
         if asyncio.get_running_loop().time() > end:
-            raise Stuck(f"{what} did not come within {patience.total_seconds():.0f} s")
-        await asyncio.sleep(LOOK_AGAIN)
-    return found
+            raise StepFailed(f"{what} did not come within {limit.total_seconds():.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
+    return result
 
 
 def _answer(response: httpx.Response) -> Any:
-    return _right(response).json() if response.content else None
+    return _checked(response).json() if response.content else None
 
 
-def _right(response: httpx.Response) -> httpx.Response:
+def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_error:
         problem = response.json() if response.headers.get("content-type", "").startswith("application/json") else {}
-        raise Stuck(
+        raise StepFailed(
             f"{response.request.method} {response.request.url.path} answered {response.status_code}: "
             f"{problem.get('en', response.text[:200])}"
         )

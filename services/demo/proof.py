@@ -1,4 +1,4 @@
-"""What is true of the copies, looked at without asking the register: packets, keys, hashes, coverage."""
+"""Check issued copies independently of the database: packets, keys, hashes, coverage."""
 
 import hashlib
 import io
@@ -38,7 +38,7 @@ class Issued:
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, of which camera or case, and what was found."""
+    """What was checked, of which camera or case, and the result."""
 
     subject: str
     what: str
@@ -47,7 +47,7 @@ class Check:
 
 
 def issued_copies(container: Container, application_id: str, recordings: Path) -> list[Issued]:
-    """The copies of the application, in the order of its items."""
+    """Return the copies of the application, in the order of its items."""
 
     def read(uow: UnitOfWork) -> list[Issued]:
         rows = uow.session.execute(
@@ -71,17 +71,19 @@ def issued_copies(container: Container, application_id: str, recordings: Path) -
 
 
 def while_out(container: Container, copies: Sequence[Issued]) -> list[Check]:
-    """The checks while the custodian has the copies."""
+    """Run the checks while the custodian has the copies."""
     return [check for copy in copies for check in _while_out(container, copy, copies)]
 
 
 def after_return(container: Container, copies: Sequence[Issued]) -> list[Check]:
-    """The checks after the return: the loan keys are gone, so nothing opens a copy."""
+    """Run the checks after the return: the loan keys are destroyed, so nothing opens a copy."""
     checks = []
     for copy in copies:
-        gone = _refused(KeyGone, container.loan_keys.unwrapper, copy.copy_id)
-        shut = _refused(NotARecipient, _open, container, copy, container.vault_keys.unwrapper())
-        checks.append(Check(copy.camera, "after the return nothing opens it", gone and shut, "loan key destroyed"))
+        key_gone = _refused(KeyGone, container.loan_keys.unwrapper, copy.copy_id)
+        vault_refused = _refused(NotARecipient, _open, container, copy, container.vault_keys.unwrapper())
+        checks.append(
+            Check(copy.camera, "after the return nothing opens it", key_gone and vault_refused, "loan key destroyed")
+        )
     return checks
 
 
@@ -91,14 +93,14 @@ def _while_out(container: Container, copy: Issued, copies: Sequence[Issued]) -> 
     strangers = [*others, container.vault_keys.unwrapper(), X25519Identity(generate_identity()[0])]
     with _open(container, copy, own) as reader:
         plain = reader.read() or b""
-    shut = [_refused(NotARecipient, _open, container, copy, key) for key in strangers]
+    refused = [_refused(NotARecipient, _open, container, copy, key) for key in strangers]
     cipher = hashlib.sha256()
     for chunk in container.store.get(copy.sealed.bucket, copy.sealed.key, version_id=copy.sealed.version_id):
         cipher.update(chunk)
     name = copy.camera
     return [
         *(_packets(copy, plain, kind) for kind in ("video", "audio")),
-        Check(name, "opens with its loan key and no other", all(shut), f"{len(shut)} other keys refused"),
+        Check(name, "opens with its loan key and no other", all(refused), f"{len(refused)} other keys refused"),
         Check(
             name,
             "the plaintext is what was sealed",
@@ -116,26 +118,26 @@ def _while_out(container: Container, copy: Issued, copies: Sequence[Issued]) -> 
 
 
 def _packets(copy: Issued, plain: bytes, kind: str) -> Check:
-    """Every packet of the copy is one of the source's, and they follow each other without a hole."""
+    """Check that the copy's packets are consecutive packets of the source."""
     source = [digest for path in copy.sources for digest in packet_hashes(str(path), kind)]
-    got = [
+    packets = [
         digest
         for part in copy.sealed.coverage.parts
         for digest in packet_hashes(part_of(io.BytesIO(plain), part), kind)
     ]
-    # silence repeats itself, so the first packet alone does not tell where the copy begins
-    starts = (place for place, digest in enumerate(source) if got and digest == got[0])
-    same = any(source[start : start + len(got)] == got for start in starts)
-    return Check(copy.camera, f"{kind} packets are the recorder's own", same, f"{len(got)} packets")
+    # silent packets repeat, so the first packet alone does not show where the copy begins
+    starts = (index for index, digest in enumerate(source) if packets and digest == packets[0])
+    same = any(source[start : start + len(packets)] == packets for start in starts)
+    return Check(copy.camera, f"{kind} packets are the recorder's own", same, f"{len(packets)} packets")
 
 
 def _coverage(copy: Issued) -> Check:
-    """Covered time and gaps together are the asked span, and what is called complete has no gap."""
+    """Check that covered time and gaps add up to the requested span, and that a complete copy has no gap."""
     coverage = copy.sealed.coverage
-    # the lead-in and the tail are covered too and were not asked for
+    # the lead-in and the tail are covered as well, but were not requested
     asked = [part for span in coverage.covered if (part := span.intersect(coverage.asked))]
-    told = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
-    whole = abs(told - coverage.asked.duration) < timedelta(seconds=1)
+    total = sum((span.duration for span in (*asked, *coverage.gaps)), timedelta())
+    whole = abs(total - coverage.asked.duration) < timedelta(seconds=1)
     honest = (copy.sealed.outcome == "complete") == (not coverage.gaps)
     zone = ZoneInfo(organisation.ZONE)
     gaps = ", ".join(

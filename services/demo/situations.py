@@ -1,4 +1,4 @@
-"""A dozen cases at every stage, brought there by the demo's people through the API, for a newcomer to look at."""
+"""A dozen example cases at every stage, made by the demo's people through the API."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 USE_DAYS = 10
-# Long enough that the first loan is overdue, and not so long that its grace is over too.
+# Long enough that the first loan is overdue, and short enough that its grace period is not over.
 AHEAD = timedelta(days=USE_DAYS, hours=9)
-# What people take for a step, in turn: all of it together stays below the limit of the first review that waits.
+# The time for each step, in turn; the sum stays below the time limit of the first open review.
 PACE = tuple(timedelta(minutes=minutes) for minutes in (25, 50, 15, 70, 40))
-# Of how many days ago recordings lie on the recorder: what it overwrites next is measured by the oldest.
+# Ages in days of the recordings on the recorder; the oldest one is overwritten next.
 RECORDED = (1, 12)
 
 
@@ -103,16 +103,15 @@ SAFETY_LINE = Plot(
 
 
 async def lay_out(address: str, passwords: dict[str, str], day: date) -> int:
-    """Bring the cases to their stages on the portal at ``address``, with the recordings of ``day``.
+    """Make the cases on the portal at ``address``, with the recordings of ``day``; return their number.
 
-    Leaves books in which there is a case already as they are. Answers how many cases it made; raises Stuck.
+    Does nothing if there is a case already. Raises StepFailed.
     """
     async with People(address, passwords) as people:
         if await (await people("wulei")).get("/api/applications"):
             return 0
         scene = _Scene(people, day)
-        made = 0
-        for act in (
+        acts = (
             scene.overdue,
             scene.re_archived,
             scene.in_use,
@@ -126,15 +125,15 @@ async def lay_out(address: str, passwords: dict[str, str], day: date) -> int:
             scene.to_correct,
             scene.rejected,
             scene.draft,
-        ):
+        )
+        for act in acts:
             await act()
-            made += 1
-        log.info("the demo's cases are laid out", cases=made)
-        return made
+        log.info("the demo's cases are made", cases=len(acts))
+        return len(acts)
 
 
 class _Scene:
-    """Each method brings one case to one stage; the first turns the clock, so that its loan is overdue."""
+    """Each method leads one case to one stage; the first one turns the clock, so that its loan is overdue."""
 
     def __init__(self, people: People, day: date) -> None:
         self._people = people
@@ -152,9 +151,9 @@ class _Scene:
         case = await self._lent(HANDOVER)
         hand_over = await self._accept(case)
         await case.view(hand_over)
-        await self._later()
+        await self._advance()
         await case.give_back(hand_over)
-        await self._later()
+        await self._advance()
         await case.close()
 
     async def in_use(self) -> None:
@@ -215,12 +214,12 @@ class _Scene:
         await drafter.post("/api/applications", {**self._form(LOADING), "submit": False})
 
     async def _decide(self, case: Case, login: str, stage: str, outcome: str, **more: Any) -> None:
-        """Decide after a while, as people do."""
+        """Wait for the review, advance the clock, and decide."""
         await case.review(login, stage)
-        await self._later()
+        await self._advance()
         await case.decide(login, stage, outcome, **more)
 
-    async def _later(self) -> None:
+    async def _advance(self) -> None:
         await self._turn(next(self._pace))
 
     async def _turn(self, ahead: timedelta) -> None:
@@ -250,10 +249,10 @@ class _Scene:
         return case
 
     async def _accept(self, case: Case) -> dict[str, Any]:
-        """The custodian accepts this case's copies."""
+        """Accept this case's copies as custodian."""
         custodian = await self._people("liuyang")
-        offered = await wait_for("the hand-over", self._offer(case))
-        await self._later()
+        offered = await wait_for("the hand-over", self._poll_offer(case))
+        await self._advance()
         accepted: dict[str, Any] = await custodian.post(
             f"/api/hand-overs/{offered['id']}/accept",
             {
@@ -264,16 +263,16 @@ class _Scene:
         )
         return accepted
 
-    def _offer(self, case: Case) -> Callable[[], Awaitable[Any]]:
-        async def look() -> Any:
+    def _poll_offer(self, case: Case) -> Callable[[], Awaitable[Any]]:
+        async def poll() -> Any:
             custodian = await self._people("liuyang")
-            asked = [review["applicationId"] for review in await custodian.get("/api/reviews")]
-            if case.application_id not in asked:
+            reviewed = [review["applicationId"] for review in await custodian.get("/api/reviews")]
+            if case.application_id not in reviewed:
                 return None
             offers = await custodian.get("/api/hand-overs")
-            return next((one for one in offers if one["number"] == case.number), None)
+            return next((offer for offer in offers if offer["number"] == case.number), None)
 
-        return look
+        return poll
 
     def _form(self, plot: Plot) -> dict[str, Any]:
         start = datetime(self._day.year, self._day.month, self._day.day, 22, 46, 30, tzinfo=ZoneInfo(organisation.ZONE))

@@ -1,4 +1,4 @@
-"""The steps of one application as people take them, through the API: from the form to the archive."""
+"""The steps of one application through the API, from the form to the archive."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from services.demo import organisation
 from services.demo.people import People, wait_for
 
-# By the sample recordings: camera 1 has a gap of 21 s in this span, camera 2 has none.
+# In the sample recordings camera 1 has a gap of 21 s in this span, and camera 2 none.
 ITEMS = (("cam1", (22, 46, 30), (22, 50, 30)), ("cam2", (22, 46, 30), (22, 47, 45)))
 STAGES = {
     "preliminary": "部门初审 preliminary review",
@@ -23,38 +23,40 @@ STAGES = {
 NAMES = {member.login: member.name for member in organisation.PEOPLE}
 SYSTEM = "system"
 
-Tell: TypeAlias = Callable[[str, str, str], None]
-"""Is told the step's name, who took it, and what came of it."""
+Report: TypeAlias = Callable[[str, str, str], None]
+"""Called with the step's name, the person's name, and the result."""
 
 
 @dataclass
 class Case:
-    """One application and the people who bring it through. Every method raises Stuck where it cannot go on."""
+    """One application, and the people who act on it. Every method raises StepFailed if its step fails."""
 
     people: People
-    tell: Tell
+    report: Report
     application_id: str = ""
     number: str = ""
 
     async def apply(self, day: date) -> None:
-        """Draft and submit the form for ``day``, the date that the recordings lie on."""
+        """Draft and submit the form for ``day``, the date of the recordings."""
         drafter = await self.people("lina")
         items, zone = [], ZoneInfo(organisation.ZONE)
         for channel, start, end in ITEMS:
-            asked = {
+            span = {
                 "cameraId": organisation.demo_id(channel),
                 "start": datetime(day.year, day.month, day.day, *start, tzinfo=zone).isoformat(),
                 "end": datetime(day.year, day.month, day.day, *end, tzinfo=zone).isoformat(),
             }
-            held = await drafter.get("/api/coverage", **asked)
-            items.append({**asked, "zone": zone.key})
-            self._tell("预查 coverage", "lina", f"the recorder holds {held['share']:.1%} of the span of {channel}")
+            coverage = await drafter.get("/api/coverage", **span)
+            items.append({**span, "zone": zone.key})
+            self._report(
+                "预查 coverage", "lina", f"the recorder holds {coverage['share']:.1%} of the span of {channel}"
+            )
         applied = await drafter.post("/api/applications", _form(items))
         self.application_id, self.number = applied["id"], applied["number"]
-        self._tell("申请 application", "lina", f"{self.number} submitted with {len(items)} items")
+        self._report("申请 application", "lina", f"{self.number} submitted with {len(items)} items")
 
     async def approve(self) -> None:
-        """Preliminary review, security review, sign-off, and management for the sensitive camera."""
+        """Take the preliminary and security review, the sign-off, and the management decision."""
         await self.decide("zhangwei", "preliminary", "approved")
         await self.decide("wulei", "security", "approved", usePeriodDays=10, wayOfUse="download")
         await self.decide("zhaoqiang", "security-signature", "signed")
@@ -62,24 +64,24 @@ class Case:
         await self.decide("gaofeng", "management", "approved", opinion=opinion)
 
     async def release(self) -> None:
-        """The storage department releases the footage, by two people."""
+        """Release the footage, confirmed by a second person of the storage department."""
         await self.decide("hutao", "storage-release", "approved")
         second = await self.people("linlin")
         review = await self.review("linlin", "storage-release")
-        whole = await second.get(f"/api/reviews/{review['id']}")
+        details = await second.get(f"/api/reviews/{review['id']}")
         await second.post(
             f"/api/reviews/{review['id']}/confirm",
-            {"agrees": True, "formSha256": whole["formSha256"], "password": second.password},
+            {"agrees": True, "formSha256": details["formSha256"], "password": second.password},
         )
-        self._tell(STAGES["storage-release"], "linlin", "confirmed as the second person")
+        self._report(STAGES["storage-release"], "linlin", "confirmed as the second person")
 
     async def items(self) -> list[dict[str, Any]]:
-        """The items as they stand now."""
-        found: list[dict[str, Any]] = (await self.show())["items"]
-        return found
+        """Return the current items."""
+        items: list[dict[str, Any]] = (await self.show())["items"]
+        return items
 
     async def retrieved(self, watch: Callable[[Sequence[dict[str, Any]]], None] = lambda _: None) -> None:
-        """Wait until every item has its outcome, showing each look to ``watch``; confirm what is partial."""
+        """Wait until every item has its outcome, calling ``watch`` on each poll; accept partial footage."""
 
         async def all_there() -> list[dict[str, Any]] | None:
             items = await self.items()
@@ -88,14 +90,14 @@ class Case:
 
         items = await wait_for("the footage", all_there)
         for item in items:
-            found = f"item {item['position']} is {item['outcome']}, {item['coverage']:.1%} of it is covered"
-            self._tell("调取 retrieval", SYSTEM, found)
+            result = f"item {item['position']} is {item['outcome']}, {item['coverage']:.1%} of it is covered"
+            self._report("调取 retrieval", SYSTEM, result)
         if any(item["outcome"] == "partial" for item in items):
             reason = "缺口处没有录像，其余部分足以查明经过。"
             await self.decide("wulei", "partial-footage", "approved", reason=reason)
 
     async def accept(self) -> dict[str, Any]:
-        """The custodian accepts the copies; the hand-over as it was accepted."""
+        """Accept the copies as custodian; return the accepted hand-over."""
         custodian = await self.people("liuyang")
 
         async def offered() -> Any:
@@ -110,32 +112,32 @@ class Case:
                 "password": custodian.password,
             },
         )
-        self._tell("签收 receipt", "liuyang", f"accepted, due back on {accepted['dueAt'][:10]}")
+        self._report("签收 receipt", "liuyang", f"accepted, due back on {accepted['dueAt'][:10]}")
         return accepted
 
     async def view(self, hand_over: dict[str, Any]) -> None:
-        """The custodian looks into the middle of each copy."""
+        """View the middle of each copy as custodian."""
         custodian = await self.people("liuyang")
         for copy in hand_over["copies"]:
             viewing = await custodian.post(f"/api/copies/{copy['id']}/viewings", {"purposeConfirmed": True})
             middle = viewing["size"] // 2
-            got = await custodian.read(viewing["content"], middle, middle + 99_999)
-            looked = f"read {len(got.content):,} bytes in the middle of the sealed copy of {copy['cameraZh']}"
-            self._tell("查看 viewing", "liuyang", looked)
+            response = await custodian.read(viewing["content"], middle, middle + 99_999)
+            result = f"read {len(response.content):,} bytes in the middle of the sealed copy of {copy['cameraZh']}"
+            self._report("查看 viewing", "liuyang", result)
 
     async def reminded(self, hand_over: dict[str, Any]) -> None:
         """Wait until the custody log has the reminder."""
         custodian = await self.people("liuyang")
 
-        async def look() -> bool:
+        async def is_reminded() -> bool:
             log = await custodian.get(f"/api/hand-overs/{hand_over['id']}/custody-log")
             return any(entry["event"] == "reminded" for entry in log["entries"])
 
-        await wait_for("the reminder", look)
-        self._tell("提醒 reminder", SYSTEM, "the custodian is reminded three days before the due date")
+        await wait_for("the reminder", is_reminded)
+        self._report("提醒 reminder", SYSTEM, "the custodian is reminded three days before the due date")
 
     async def give_back(self, hand_over: dict[str, Any]) -> None:
-        """The custodian returns the copies to the storage office."""
+        """Return the copies to the storage office as custodian."""
         custodian = await self.people("liuyang")
         path = f"/api/hand-overs/{hand_over['id']}"
         downloads = (await custodian.get(path))["downloads"]
@@ -148,10 +150,10 @@ class Case:
                 "password": custodian.password,
             },
         )
-        self._tell("归还 return", "liuyang", "returned to the storage office, attested that nothing was kept")
+        self._report("归还 return", "liuyang", "returned to the storage office, attested that nothing was kept")
 
     async def close(self) -> dict[str, Any]:
-        """The return is inspected and the case goes to the archive; the case as it ends."""
+        """Inspect the return and wait for the archive; return the closed case."""
         await self.decide("guotao", "return-inspection", "in-order")
 
         async def closed() -> dict[str, Any] | None:
@@ -159,11 +161,11 @@ class Case:
             return case if case["state"] == "closed" else None
 
         case: dict[str, Any] = await wait_for("the archive", closed)
-        self._tell("重新存档 re-archive", SYSTEM, f"the case is closed as {case['stateDetail']}")
+        self._report("重新存档 re-archive", SYSTEM, f"the case is closed as {case['stateDetail']}")
         return case
 
     async def show(self) -> dict[str, Any]:
-        """The case as the security reviewer sees it."""
+        """Return the case as the security reviewer sees it."""
         case: dict[str, Any] = await (await self.people("wulei")).get(f"/api/cases/{self.application_id}")
         return case
 
@@ -172,22 +174,22 @@ class Case:
         review = await self.review(login, stage)
         decided = await (await self.people(login)).decide(review, outcome, **more)
         waits = "" if decided["published"] else "; a second person has to confirm"
-        self._tell(STAGES[stage], login, f"{outcome.replace('-', ' ')}{waits}")
+        self._report(STAGES[stage], login, f"{outcome.replace('-', ' ')}{waits}")
 
     async def review(self, login: str, stage: str) -> dict[str, Any]:
-        """The person's open review of this case, once it is there."""
-        somebody = await self.people(login)
+        """Wait for the person's open review of this case and return it."""
+        user = await self.people(login)
 
         async def mine() -> dict[str, Any] | None:
-            reviews = await somebody.get("/api/reviews")
-            ours = (one for one in reviews if (one["stage"], one["applicationId"]) == (stage, self.application_id))
-            return next(ours, None)
+            reviews = await user.get("/api/reviews")
+            key = (stage, self.application_id)
+            return next((review for review in reviews if (review["stage"], review["applicationId"]) == key), None)
 
-        found: dict[str, Any] = await wait_for(f"the review {stage} for {login}", mine)
-        return found
+        review: dict[str, Any] = await wait_for(f"the review {stage} for {login}", mine)
+        return review
 
-    def _tell(self, step: str, login: str, what: str) -> None:
-        self.tell(step, NAMES.get(login, login), what)
+    def _report(self, step: str, login: str, what: str) -> None:
+        self.report(step, NAMES.get(login, login), what)
 
 
 def _form(items: Sequence[dict[str, str]]) -> dict[str, Any]:

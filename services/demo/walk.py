@@ -1,4 +1,4 @@
-"""``make demo``: one application with two items through every step, through the API that people use."""
+"""``make demo``: lead one application with two items through every step, by the API, and check the result."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from services.app.container import Container, locked_container
 from services.app.evidence import sources_of
 from services.app.server import Addresses
 from services.demo import organisation, proof
-from services.demo.people import People, Stuck
+from services.demo.people import People, StepFailed
 from services.demo.proof import Check
 from services.demo.steps import ITEMS, Case
 from services.evidence import package
@@ -35,13 +35,12 @@ from services.vault.labels import label_key
 from services.verifier.examination import examine
 from services.verifier.layout import file_name
 from services.verifier.report import SOUND
-from services.verifier.words import TITLES
+from services.verifier.titles import TITLES
 
-HOUSE = "house"  # the demonstration's own data, under its folder
+DATA = "house"  # the folder of the demonstration's own data
 
-
-# Whatever the environment says of real books, footage and keys: the demonstration has its own.
-ALONE = dict.fromkeys(
+# Whatever database, stores and keys the environment names: the demonstration uses its own.
+OWN_STORES = dict.fromkeys(
     (
         "database_url",
         "keys_dir",
@@ -56,7 +55,7 @@ ALONE = dict.fromkeys(
 
 @dataclass
 class Walk:
-    """The running demonstration: on which house, for whom to read, and what was found."""
+    """The running demonstration: its container, its output, and the checks so far."""
 
     container: Container
     console: Console
@@ -65,8 +64,8 @@ class Walk:
     checks: list[Check] = field(default_factory=list)
     package: Made | None = None
 
-    def tell(self, step: str, who: str, what: str) -> None:
-        """One line of the commentary; a long one goes on under itself."""
+    def report(self, step: str, who: str, what: str) -> None:
+        """Print one line of the commentary."""
         self.steps.append((step, who, what))
         line = Table.grid(padding=(0, 2, 0, 0))
         clock = self.container.clock.now().astimezone(self.container.settings.zone_info)
@@ -81,15 +80,15 @@ class Walk:
 
 
 async def demonstrate(data: Path, console: Console) -> int:
-    """Run the whole demonstration in ``data``; 0 only when every check holds."""
+    """Run the whole demonstration in ``data``; return 0 only if every check holds."""
     started = datetime.now(UTC)
     configure_logs("error", "console")
     try:
         _clear(data)
         settings = Settings.load(
             **organisation.settings(),
-            **ALONE,
-            data_dir=data / HOUSE,
+            **OWN_STORES,
+            data_dir=data / DATA,
             portal={"port": 0},
             engine={"port": 0},
             health={"port": 0},
@@ -101,42 +100,42 @@ async def demonstrate(data: Path, console: Console) -> int:
             accounts = {account.login: account.password for account in organisation.prepare(container)}
             async with People(addresses.portal or "", accounts) as people:
                 walk = Walk(container, console, data)
-                case = Case(people, walk.tell)
-                await _take_every_step(walk, case)
-    except (Stuck, Fatal, Retryable, SettingsError) as error:
+                case = Case(people, walk.report)
+                await _run_steps(walk, case)
+    except (StepFailed, Fatal, Retryable, SettingsError) as error:
         console.print(Text.assemble(("The demonstration stopped: ", "red"), str(error)))
         return 1
-    return _report(walk, case, datetime.now(UTC) - started)
+    return _print_checks(walk, case, datetime.now(UTC) - started)
 
 
 def _clear(data: Path) -> None:
-    """Remove what an earlier demonstration left; raises Fatal for a folder that holds something else."""
-    if data.exists() and any(data.iterdir()) and not (data / HOUSE).is_dir():
-        raise Fatal(f"the folder {data} holds something else, and would be emptied: name another one with --data.")
+    """Remove the data of an earlier demonstration; raises Fatal for a folder with anything else."""
+    if data.exists() and any(data.iterdir()) and not (data / DATA).is_dir():
+        raise Fatal(f"the folder {data} has other files, which would be deleted: name another folder with --data.")
     shutil.rmtree(data, ignore_errors=True)
 
 
 @asynccontextmanager
 async def _running(settings: Settings) -> AsyncIterator[tuple[Container, Addresses]]:
     with locked_container(settings) as container:
-        there: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
+        started: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
 
         async def ready(addresses: Addresses) -> None:
-            there.set_result(addresses)
+            started.set_result(addresses)
 
         running = asyncio.create_task(server.run(container, server.everything(), ready))
         try:
-            first: set[asyncio.Future[Any]] = {running, there}
+            first: set[asyncio.Future[Any]] = {running, started}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 await running
-            yield container, there.result()
+            yield container, started.result()
         finally:
             running.cancel()
             await asyncio.wait({running})
 
 
-async def _take_every_step(walk: Walk, case: Case) -> None:
+async def _run_steps(walk: Walk, case: Case) -> None:
     await case.apply((walk.container.clock.now() - timedelta(days=1)).date())
     await case.approve()
     await case.release()
@@ -145,19 +144,19 @@ async def _take_every_step(walk: Walk, case: Case) -> None:
     await case.view(hand_over)
     copies = walk.issued(case)
     walk.checks += await anyio.to_thread.run_sync(proof.while_out, walk.container, copies)
-    _keep_results(walk, copies)
-    await _turn_to_the_reminder(walk, case, hand_over)
+    _save_copies(walk, copies)
+    await _wait_for_reminder(walk, case, hand_over)
     await case.give_back(hand_over)
     closed = await case.close()
     walk.checks += await anyio.to_thread.run_sync(proof.after_return, walk.container, copies)
     ended = closed["stateDetail"]
     walk.checks.append(Check(case.number, "the case ended in the archive", ended == "footage-re-archived", ended))
-    await _keep_documents(walk, case, closed)
-    await anyio.to_thread.run_sync(_keep_package, walk, case)
+    await _save_documents(walk, case, closed)
+    await anyio.to_thread.run_sync(_save_package, walk, case)
 
 
 async def _retrieve(walk: Walk, case: Case) -> None:
-    """Show each item's way into the vault until all have their outcome."""
+    """Show each item's progress until all have their outcome."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
     with Progress(*columns, console=walk.console, transient=True) as progress:
         bars = [
@@ -171,15 +170,15 @@ async def _retrieve(walk: Walk, case: Case) -> None:
         await case.retrieved(watch)
 
 
-async def _turn_to_the_reminder(walk: Walk, case: Case, hand_over: dict[str, Any]) -> None:
+async def _wait_for_reminder(walk: Walk, case: Case, hand_over: dict[str, Any]) -> None:
     administrator = await case.people("luoxin")
-    turned = timedelta(days=hand_over["useDays"] - 3, minutes=1)
-    await administrator.post("/api/demo/clock", {"seconds": int(turned.total_seconds())})
-    walk.tell("时钟 clock", "罗欣", f"the clock of the demo is turned {turned.days} days ahead")
+    offset = timedelta(days=hand_over["useDays"] - 3, minutes=1)
+    await administrator.post("/api/demo/clock", {"seconds": int(offset.total_seconds())})
+    walk.report("时钟 clock", "罗欣", f"the clock of the demo is turned {offset.days} days ahead")
     await case.reminded(hand_over)
 
 
-async def _keep_documents(walk: Walk, case: Case, closed: dict[str, Any]) -> None:
+async def _save_documents(walk: Walk, case: Case, closed: dict[str, Any]) -> None:
     documents = walk.results / "documents"
     documents.mkdir(parents=True, exist_ok=True)
     reader = await case.people("wulei")
@@ -190,8 +189,8 @@ async def _keep_documents(walk: Walk, case: Case, closed: dict[str, Any]) -> Non
         path.with_suffix(".pdf").write_bytes(await reader.get_bytes(f"/api/documents/{document['number']}/pdf"))
 
 
-def _keep_results(walk: Walk, copies: list[proof.Issued]) -> None:
-    """Lay the sealed copies and their labels where one can look at them."""
+def _save_copies(walk: Walk, copies: list[proof.Issued]) -> None:
+    """Write the sealed copies and their labels into the results folder."""
     folder = walk.results / "copies"
     folder.mkdir(parents=True, exist_ok=True)
     for number, copy in enumerate(copies, 1):
@@ -200,8 +199,8 @@ def _keep_results(walk: Walk, copies: list[proof.Issued]) -> None:
                 file.writelines(walk.container.store.get(copy.sealed.bucket, key))
 
 
-def _keep_package(walk: Walk, case: Case) -> None:
-    """Make the evidence package and check it as a stranger would who was told the root's fingerprint."""
+def _save_package(walk: Walk, case: Case) -> None:
+    """Make the evidence package, and check it as a stranger would who knows the root's fingerprint."""
     target = walk.results / f"{file_name(case.number)}.zip"
     walk.package = made = package.make(sources_of(walk.container), case.number, target)
     report = examine(target, [made.fingerprints["root"]])
@@ -216,7 +215,7 @@ def _pretty(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def _report(walk: Walk, case: Case, took: timedelta) -> int:
+def _print_checks(walk: Walk, case: Case, took: timedelta) -> int:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("what was checked", no_wrap=True)
     table.add_column("")

@@ -1,1 +1,1 @@
-"""What designers need besides the models: element templates, checks, and the tools for BPMN files."""
+"""What process designers need besides the models: element templates, descriptions, checks, BPMN tools."""

@@ -1,4 +1,4 @@
-"""Element templates for Camunda Modeler: one for each worker and one for the review call, made from what there is.
+"""Generate element templates for Camunda Modeler: one for each worker, and one for the review call.
 
 Job type, inputs and results come from the worker registry, the names from the models, the stages from
 ``review-stages.json``. Modeler finds them in ``.camunda/element-templates`` beside the diagrams.
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from services.designers.descriptions import DOES
 from services.domain.custody.closing import CLOSED_AS
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
@@ -39,15 +38,41 @@ FIVE_TIMES = (
     "inspect-return",
     "re-archive",
 )
-# Several tasks of the models do this, each under a name of its own.
+# Several tasks of the models have this job type, each under its own name.
 NAMES = {"open-violation": ("登记违规", "Open violation")}
-# What a task says by itself; every other variable is in the process already, from a message, a job or a decision.
+# Variables that a designer chooses at a task; all others come from a message, a job or a decision.
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "violationKind": ("违规类型 · Kind of violation", {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss"}),
     "closingOutcome": (
         "结案原因 · Why the case is closed",
         {code: f"{word('zh', outcome)} · {word('en', outcome)}" for code, outcome in CLOSED_AS.items()},
     ),
+}
+
+# What each worker does, in Chinese; the English is the first line of its module.
+DOES: Mapping[str, str] = {
+    "back-up-footage": "移交之前，把母本另存一份到别处，并读回核对哈希",
+    "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
+    "escalate-review": "审核到期未办，替补人员也可以办理",
+    "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
+    "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
+    "file-application": "批准的申请表编号归档，作为调取依据",
+    "hand-over": "把副本交给指定的保管人签收",
+    "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
+    "notify-storage": "通知存储部门有已归档的批准申请，并记录用时",
+    "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
+    "open-review": "向有权办理的人员发起一项审核",
+    "open-violation": "登记违规：超过宽限期仍未归还，或副本丢失（本案随之结案）",
+    "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
+    "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
+    "re-archive": "销毁借用密钥，终止访问，母本保留到处置日期，本案结案",
+    "release-preservation": "未移交而结案时，清除保管库中为本案保存的录像，并说明结案原因",
+    "remind-return": "提醒归还，每个任务提醒一次",
+    "remind-reviewer": "提醒可以办理此项审核的人员",
+    "resume-access": "使用期限变更后，恢复访问到新的到期日",
+    "retrieve-footage": "将一个申请项的录像取回保管库，并生成调取记录",
+    "security-review": "安全审核的自动部分：核对规定、利害关系、保密协议和摄像头级别",
+    "suspend-access": "到期日停止访问",
 }
 
 Template: TypeAlias = dict[str, Any]
@@ -57,21 +82,21 @@ _references = re.compile(r" \([^()]*\)\.?$")
 
 
 def templates(workers: Iterable[Worker], models: Iterable[Model]) -> dict[str, Template]:
-    """Every template by its file's name, without a version."""
+    """Return every template by its file name, without a version."""
     names = _names(models)
     made = {f"{worker.job_type}.json": _of_worker(worker, names) for worker in workers}
     return {**made, f"{REVIEW}.json": _of_review()}
 
 
 def up_to_date(made: Mapping[str, Template], folder: Path) -> dict[str, str]:
-    """The text of each file: a template that is not what the folder has gets the next version, others keep theirs."""
+    """Return the text of each file; a template that differs from the folder's gets the next version."""
     return {name: _text(template, folder / name) for name, template in made.items()}
 
 
 def write(made: Mapping[str, Template], folder: Path) -> list[str]:
-    """Write the templates and remove ours of workers that are gone; the names of the files that changed.
+    """Write the templates, remove those of removed workers, and return the names of changed files.
 
-    Templates of designers' own, whose ids do not begin as ours do, stay as they are.
+    Designers' own templates, whose ids do not start with our prefix, stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     changed = stale(made, folder)
@@ -85,15 +110,15 @@ def write(made: Mapping[str, Template], folder: Path) -> list[str]:
 
 
 def stale(made: Mapping[str, Template], folder: Path) -> list[str]:
-    """The names of the files that are not there, not as they would be made, or ours and of no worker."""
+    """Return the names of missing and outdated files, and of ours without a worker."""
     texts = up_to_date(made, folder)
-    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    ours = {name for name in there if str(_read(folder / name).get("id")).startswith(PREFIX)}
-    return sorted(name for name in {*texts, *ours} if texts.get(name) != there.get(name))
+    present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    ours = {name for name in present if str(_read(folder / name).get("id")).startswith(PREFIX)}
+    return sorted(name for name in {*texts, *ours} if texts.get(name) != present.get(name))
 
 
 def versions(folder: Path) -> Iterator[tuple[str, str]]:
-    """The id and the version of each template of a folder, as applied elements name them."""
+    """Yield id and version of each template of a folder, as applied elements name them."""
     for path in sorted(folder.glob("*.json")):
         template = _read(path)
         yield str(template.get("id")), str(template.get("version"))
@@ -101,32 +126,32 @@ def versions(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _read(path: Path) -> Template:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise Fatal(
-            f"could not read the element template | {path} | it is no JSON: {error} | correct the file, or remove it "
-            "and make it anew: footage-desk bpmn templates"
+            f"could not read the element template | {path} | it is not JSON: {error} | correct the file, or remove it "
+            "and run footage-desk bpmn templates"
         ) from error
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _text(template: Template, path: Path) -> str:
-    there = _read(path) if path.exists() else {}
-    version = there.pop("version", 0)
-    if there != template:
+    present = _read(path) if path.exists() else {}
+    version = present.pop("version", 0)
+    if present != template:
         version += 1
     head = {key: template[key] for key in ("$schema", "name", "id")}
     return json.dumps({**head, "version": version, **template}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _names(models: Iterable[Model]) -> dict[str, tuple[str, str]]:
-    found = {
+    names = {
         element.job_type: (element.zh, element.en)
         for model in models
         for element in model.elements.values()
         if element.job_type
     }
-    return {**found, **NAMES}
+    return {**names, **NAMES}
 
 
 def _of_worker(worker: Worker, names: Mapping[str, tuple[str, str]]) -> Template:
@@ -148,7 +173,7 @@ def _of_worker(worker: Worker, names: Mapping[str, tuple[str, str]]) -> Template
 
 
 def _description(worker: Worker) -> str:
-    """What the worker does, in Chinese and as its module says; what it reads and gives."""
+    """Describe the worker in Chinese and English, with the variables that it reads and returns."""
     module = importlib.import_module(worker.handle.__module__)
     does = (module.__doc__ or "").partition("\n")[0].removeprefix(f"{worker.job_type}: ")
     does = _references.sub("", does).rstrip(".")
@@ -160,11 +185,11 @@ def _description(worker: Worker) -> str:
 
 
 def _of_review() -> Template:
-    """The call of ``review.bpmn``: what it returns begins as null, so that no earlier answer passes for it."""
-    asked = {code: stage for code, stage in STAGES.items() if not stage.retired}
-    handed = [_literal(code) for code, stage in asked.items() if stage.needs_hand_over]
-    returned = dict.fromkeys(name for stage in asked.values() for name in stage.returns)
-    stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in asked.items()]
+    """Return the template of a call of ``review.bpmn``; results start as null, so no earlier answer counts."""
+    active = {code: stage for code, stage in STAGES.items() if not stage.retired}
+    with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
+    returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
+    stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
     return {
         **_head(
             REVIEW,
@@ -194,12 +219,14 @@ def _of_review() -> Template:
             },
             _hidden("=null", "zeebe:input", name="decision"),
             _hidden("=applicationId", "zeebe:input", name="applicationId"),
-            _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(handed)),
+            _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(with_hand_over)),
             *_returning("decision", None),
             *(
-                one
+                property_
                 for name in returned
-                for one in _returning(name, [_literal(code) for code, stage in asked.items() if name in stage.returns])
+                for property_ in _returning(
+                    name, [_literal(code) for code, stage in active.items() if name in stage.returns]
+                )
             ),
         ],
     }
@@ -227,13 +254,13 @@ def _hidden(value: str | bool, kind: str, *, condition: Property | None = None, 
 
 def _chosen(name: str) -> Property:
     label, choices = CHOSEN[name]
-    listed = [{"name": text, "value": _literal(code)} for code, text in choices.items()]
+    options = [{"name": text, "value": _literal(code)} for code, text in choices.items()]
     return {
         "id": name,
         "label": label,
         "type": "Dropdown",
-        "value": listed[0]["value"],
-        "choices": listed,
+        "value": options[0]["value"],
+        "choices": options,
         "binding": {"type": "zeebe:input", "name": name},
     }
 

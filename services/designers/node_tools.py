@@ -19,7 +19,7 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def run(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> int:
-    """Run one tool, its words on this process's own output; its exit code. Fatal where what it needs is missing."""
+    """Run one tool with this process's output; return its exit code. Fatal if something that it needs is missing."""
     node = _node(tool, tools)
     if tool == "render":
         _require_chromium()
@@ -29,17 +29,19 @@ def run(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> int:
 
 def _node(tool: Tool, tools: Path) -> str:
     if not (tools / f"{tool}.mjs").exists():
-        raise _missing(tool, f"{tools} is not there", "run this in a checkout of Footage Desk; an image has no tools")
+        raise _missing(tool, f"{tools} is missing", "run this in a checkout of Footage Desk; an image has no tools")
     node = shutil.which("node")
     if node is None:
         raise _missing(
             tool, "there is no Node", f"install Node {OLDEST_NODE} or newer: sudo apt-get install nodejs npm"
         )
-    asked = (node, "--version")
-    told = subprocess.run(asked, check=False, capture_output=True, text=True).stdout  # noqa: S603 - no shell
-    version = re.match(r"v(\d+)\.", told)
+    command = (node, "--version")
+    output = subprocess.run(command, check=False, capture_output=True, text=True).stdout  # noqa: S603 - no shell
+    version = re.match(r"v(\d+)\.", output)
     if version is None or int(version[1]) < OLDEST_NODE:
-        raise _missing(tool, f"Node is {told.strip() or 'of no known version'}", f"install Node {OLDEST_NODE} or newer")
+        raise _missing(
+            tool, f"Node is {output.strip() or 'of unknown version'}", f"install Node {OLDEST_NODE} or newer"
+        )
     if not (tools / "node_modules").is_dir():
         raise _missing(tool, "the packages of the tools are not installed", f"run npm ci in {tools}")
     return node
@@ -48,7 +50,7 @@ def _node(tool: Tool, tools: Path) -> str:
 def _require_chromium() -> None:
     named = os.environ.get("CHROMIUM")
     if named and not Path(named).exists():
-        raise _missing("render", f"CHROMIUM names {named}, which is not there", "correct the variable")
+        raise _missing("render", f"CHROMIUM names {named}, which does not exist", "correct the variable")
     if not named and not any(map(shutil.which, CHROMIUMS)):
         raise _missing(
             "render",

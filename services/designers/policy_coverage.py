@@ -1,4 +1,4 @@
-"""Which requirement of the policy is satisfied where: read from the models' documentation and the tests' markers."""
+"""The coverage of the policy's requirements, from the models' documentation and the tests' markers."""
 
 import re
 from collections import defaultdict
@@ -17,7 +17,7 @@ MARKER = re.compile(r"mark\.requirement\(([^)]*)\)")
 
 @dataclass(frozen=True)
 class Requirement:
-    """One requirement: where the policy says it, what it says, who satisfies it and what shows it."""
+    """One requirement: its place and text in the policy, the elements that satisfy it, the tests that show it."""
 
     number: str
     where: str
@@ -27,7 +27,7 @@ class Requirement:
 
 
 def coverage(root: Path) -> list[Requirement]:
-    """The policy's requirements in order, from a checkout at ``root``; raises FileNotFoundError elsewhere."""
+    """Return the requirements in order, from a checkout at ``root``; raises FileNotFoundError elsewhere."""
     elements = _elements(root / "bpmn")
     tests = _tests(root / "tests")
     return [
@@ -38,29 +38,29 @@ def coverage(root: Path) -> list[Requirement]:
 
 def _rows(policy: Path) -> Iterator[tuple[str, str, str]]:
     for line in policy.read_text(encoding="utf-8").splitlines():
-        found = ROW.match(line)
-        if found:
-            yield found.group(1), found.group(2), found.group(3)
+        match = ROW.match(line)
+        if match:
+            yield match.group(1), match.group(2), match.group(3)
 
 
 def _elements(folder: Path) -> defaultdict[str, list[str]]:
-    """Requirement to the ids of the elements whose documentation names it."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    """Map each requirement to the ids of the elements whose documentation names it."""
+    elements: defaultdict[str, list[str]] = defaultdict(list)
     for model in sorted([*folder.glob("*.bpmn"), *folder.glob("*.dmn")]):
         for text in etree.parse(model).iter(f"{BPMN}documentation", f"{DMN}description"):
             parent = text.getparent()
             name = parent.get("id") if parent is not None else None
             for number in dict.fromkeys(NUMBER.findall(text.text or "")):
-                if name and name not in found[number]:
-                    found[number].append(name)
-    return found
+                if name and name not in elements[number]:
+                    elements[number].append(name)
+    return elements
 
 
 def _tests(folder: Path) -> defaultdict[str, set[str]]:
-    """Requirement to the test modules that show it."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    """Map each requirement to the test modules that show it."""
+    modules: defaultdict[str, set[str]] = defaultdict(set)
     for module in folder.rglob("test_*.py"):
         for marker in MARKER.findall(module.read_text(encoding="utf-8")):
             for number in NUMBER.findall(marker):
-                found[number].add(module.stem.removeprefix("test_"))
-    return found
+                modules[number].add(module.stem.removeprefix("test_"))
+    return modules

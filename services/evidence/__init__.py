@@ -1,1 +1,1 @@
-"""The evidence package: what a case has, collected and sealed for somebody who does not know us (docs/evidence.md)."""
+"""Collect and seal the evidence package of a case for a reader who does not know us (docs/evidence.md)."""

@@ -1,4 +1,4 @@
-"""What is said of an evidence package that was made."""
+"""The lines that a command prints about a new evidence package."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Say = Callable[[str], None]
 
 
 def announce(made: Made, say: Say) -> None:
-    """Say what was made, its fingerprints, and the command that checks it."""
+    """Print the package's path, its fingerprints, and the command that checks it."""
     say(f"{made.path}: the evidence package of {made.number}, {made.size} bytes, manifest sha256:{made.sha256}")
     for name, value in made.fingerprints.items():
         say(f"{name:<5} sha256:{value}")
@@ -18,6 +18,6 @@ def announce(made: Made, say: Say) -> None:
 
 
 def command(made: Made) -> str:
-    """Return the command that checks the package, as it is typed where this runs."""
-    called = sys.argv[0] if Path(sys.argv[0]).name == "footage-desk" else "footage-desk"
-    return f"{called} verify {made.path} --trust sha256:{made.fingerprints['root']}"
+    """Return the command that checks the package, as it was called here."""
+    program = sys.argv[0] if Path(sys.argv[0]).name == "footage-desk" else "footage-desk"
+    return f"{program} verify {made.path} --trust sha256:{made.fingerprints['root']}"

@@ -1,4 +1,4 @@
-"""Writes the ZIP of a package, member by member, in the structure that ``services.verifier.members`` reads again."""
+"""Write the ZIP of a package, member by member, in the structure that ``services.verifier.members`` reads."""
 
 import hashlib
 import os
@@ -15,41 +15,41 @@ from services.verifier.members import Member
 
 
 class ArchiveWriter:
-    """Use ``new_archive``. ``written`` has each member and the SHA-256 of its bytes, in order."""
+    """Writes members; made by ``new_archive``. ``written`` has each with the SHA-256 of its bytes, in order."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self.written: list[tuple[Member, str]] = []
 
     def add(self, name: str, data: bytes) -> str:
-        """A member whose bytes are here; its SHA-256."""
+        """Add a member with these bytes; return its SHA-256."""
         return self.stream(name, len(data), [data])
 
     def stream(self, name: str, size: int, chunks: Iterable[bytes]) -> str:
-        """A member of ``size`` bytes that come one after another; its SHA-256. Fatal where other bytes come."""
+        """Add a member of ``size`` bytes from chunks; return its SHA-256. Fatal if the size differs."""
         members.check_name(name)
         offset = self._out.tell()
         self._out.write(members.local(name, size, 0))
-        digest, crc, got = hashlib.sha256(), 0, 0
+        digest, crc, received = hashlib.sha256(), 0, 0
         for chunk in chunks:
             digest.update(chunk)
             crc = zlib.crc32(chunk, crc)
-            got += len(chunk)
+            received += len(chunk)
             self._out.write(chunk)
-        if got != size:
+        if received != size:
             raise Fatal(
-                f"no package was made | {name} | {got} bytes came, and {size} were to come | "
-                "look at the vault's integrity check of this object"
+                f"no package was made | {name} | it has {received} bytes instead of {size} | "
+                "run the vault's integrity check of this object"
             )
-        place = self._out.tell()
+        position = self._out.tell()
         self._out.seek(offset)
         self._out.write(members.local(name, size, crc))
-        self._out.seek(place)
+        self._out.seek(position)
         self.written.append((Member(name, size, crc, offset), digest.hexdigest()))
         return digest.hexdigest()
 
     def finish(self) -> None:
-        """Write the directory; nothing can be added afterwards."""
+        """Write the central directory; nothing can be added afterwards."""
         offset = self._out.tell()
         directory = members.directory([member for member, _ in self.written])
         self._out.write(directory)
@@ -58,25 +58,25 @@ class ArchiveWriter:
 
 
 def partial_of(target: Path) -> Path:
-    """Where a package lies until it has its name."""
+    """Return the temporary path of a package that is being written."""
     return target.with_name(f".{target.name}.partial")
 
 
 @contextmanager
 def new_archive(target: Path) -> Iterator[ArchiveWriter]:
-    """A package on its way to ``target``, mode 0600; it has its name when the block has ended well, else nothing stays.
+    """Write a package to ``target``, mode 0600; it gets its name when the block succeeds, else nothing remains.
 
-    Raises Fatal where something is there, or where it cannot be written.
+    Raises Fatal if ``target`` exists or cannot be written.
     """
     partial = partial_of(target)
     if target.exists():
         raise Fatal(
-            f"no package was made | {target} | something is there, and a package is never overwritten | "
-            "name another place with --out, or move that one away"
+            f"no package was made | {target} | it exists, and a package is never overwritten | "
+            "name another file with --out, or move that one away"
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)  # of a run that was killed
+        partial.unlink(missing_ok=True)  # left by a run that was killed
         with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
             writer = ArchiveWriter(file)
             yield writer
@@ -86,7 +86,7 @@ def new_archive(target: Path) -> Iterator[ArchiveWriter]:
         sync_folder(target.parent)
     except OSError as error:
         raise Fatal(
-            f"no package was made | {target} | {error.strerror or error} | make room there, or name another place"
+            f"no package was made | {target} | {error.strerror or error} | make room there, or name another file"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the books know of one case, read in one transaction: for the package, and at the moment of its checkpoint."""
+"""Everything that the database has about one case, read in one transaction as of a signed checkpoint."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ from services.verifier.notes import Checkpoint, read_checkpoint
 
 @dataclass(frozen=True)
 class Footage:
-    """An object of an item, and the key of its label; ``container`` is how a player calls the footage."""
+    """The sealed footage of an item; ``container`` is its file extension."""
 
     position: int
     sealed: Sealed
@@ -40,8 +40,10 @@ class Footage:
 
 @dataclass
 class CaseFile:
-    """Everything but footage, labels and PDFs, which lie in the store. ``sealed_at`` is real time, whatever a demo's
-    clock shows: certificates go by it."""
+    """Everything but footage, labels and PDFs, which are in the store.
+
+    ``sealed_at`` is real time even in a demo with a turned clock, because certificates are valid by real time.
+    """
 
     application_id: str
     number: str
@@ -56,7 +58,7 @@ class CaseFile:
     documents: list[Document]
     acts: list[SignedAct]
     custody: list[CustodyEntry]
-    given_back: dict[str, Any] | None
+    returned: dict[str, Any] | None
     anchors: list[dict[str, Any]]
     names: dict[str, str] = field(default_factory=dict)
 
@@ -66,28 +68,29 @@ class CaseFile:
 
 
 def find(uow: UnitOfWork, number: str) -> str:
-    """The id of the application with this number; Fatal where there is none, or no filed form to rest a package on."""
+    """Return the id of the application with this number; Fatal without one, or without a filed form."""
     application = uow.session.scalar(select(Application).where(Application.number == number.strip()))
     if application is None:
         raise Fatal(
-            f"no package was made | application {number} | the register does not know this number | "
+            f"no package was made | application {number} | no application has this number | "
             "look it up among the cases of the portal; it is written as SQ-2026-000001"
         )
-    if not any(one.kind == "application-form" for one in document_service.of_application(uow, application.id)):
+    if not any(
+        document.kind == "application-form" for document in document_service.of_application(uow, application.id)
+    ):
         raise Fatal(
-            f"no package was made | application {number} | no approved form was filed, so there is nothing that a "
-            "package could rest on | make it once the form is filed"
+            f"no package was made | application {number} | no approved form was filed, on which a package "
+            "is based | make it after the form was filed"
         )
     return application.id
 
 
 def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
-    """The case as of the signed checkpoint ``note``; None where something has happened since it was signed."""
+    """Read the case as of the signed checkpoint ``note``; None if it has newer events."""
     application = uow.session.get_one(Application, application_id)
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     acts = signed_acts.of_application(uow, application_id)
-    written = document_service.of_application(uow, application_id)
-    read_file = CaseFile(
+    case = CaseFile(
         application_id=application_id,
         number=str(application.number),
         demo=uow.demo,
@@ -98,23 +101,23 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         events=_events(uow, application_id, acts),
         masters=_footage(uow, [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]),
         copies=_footage(uow, copies.of_application(uow, application_id)),
-        documents=written,
+        documents=document_service.of_application(uow, application_id),
         acts=acts,
         custody=custody_log.log_of(uow, hand_over.id) if hand_over is not None else [],
-        given_back=_given_back(uow, application_id, hand_over),
+        returned=_returned(uow, application_id, hand_over),
         anchors=[],
     )
-    size = read_file.checkpoint.size
-    read_file.anchors = list(_anchors(uow, read_file.events[0].seq, size))
-    people = {entry.person_id for entry in read_file.custody} | {act.statement.get("standsInFor") for act in acts}
+    size = case.checkpoint.size
+    case.anchors = list(_anchors(uow, case.events[0].seq, size))
+    people = {entry.person_id for entry in case.custody} | {act.statement.get("standsInFor") for act in acts}
     known = access_queries.names(uow, people)
-    read_file.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
+    case.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
-    return None if (uow.session.scalar(since) or 0) > size else read_file
+    return None if (uow.session.scalar(since) or 0) > size else case
 
 
 def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> tuple[list[Any], list[Any]]:
-    """Inclusion of the events in, and consistency of the earlier sizes with, the tree of ``size`` events."""
+    """Return inclusion proofs of events and consistency proofs of earlier sizes, for a tree of ``size`` events."""
     return (
         [audit_tree.inclusion(uow, index, size) for index in indexes],
         [audit_tree.consistency(uow, old, size) for old in olds],
@@ -122,39 +125,41 @@ def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> t
 
 
 def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
-    """The case's events, and those of confidentiality agreements that its hand-over rests on, which are of no case."""
-    found = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
+    """Return the case's events, and those of the confidentiality agreements that its hand-over requires."""
+    events = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
     if signed:
-        beside = select(AuditEvent).where(AuditEvent.action == "agreement-signed", AuditEvent.application_id.is_(None))
-        by = {act.statement["person"] for act in signed.values()}
-        for event in uow.session.scalars(beside.where(AuditEvent.actor_id.in_(by))):
+        agreements = select(AuditEvent).where(
+            AuditEvent.action == "agreement-signed", AuditEvent.application_id.is_(None)
+        )
+        signers = {act.statement["person"] for act in signed.values()}
+        for event in uow.session.scalars(agreements.where(AuditEvent.actor_id.in_(signers))):
             if json.loads(event.entry)["detail"].get("statement_sha256") in signed:
-                found.append(event)
-    return sorted(found, key=lambda event: event.seq)
+                events.append(event)
+    return sorted(events, key=lambda event: event.seq)
 
 
 def _footage(uow: UnitOfWork, rows: Sequence[Master | Copy]) -> list[Footage]:
     """By the items' positions."""
     query = select(Item.id, Item.position).where(Item.id.in_([row.item_id for row in rows]))
     positions = {row.id: row.position for row in uow.session.execute(query)}
-    found = []
+    footage = []
     for row in rows:
-        told = Sealed.from_json(row.sealed)
-        containers = {part.container for part in told.coverage.parts}
+        sealed = Sealed.from_json(row.sealed)
+        containers = {part.container for part in sealed.coverage.parts}
         position = positions[row.item_id]
-        found.append(Footage(position, told, "mov" if "mov" in containers else "mp4"))
-    return sorted(found, key=lambda one: one.position)
+        footage.append(Footage(position, sealed, "mov" if "mov" in containers else "mp4"))
+    return sorted(footage, key=lambda one: one.position)
 
 
-def _given_back(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:
+def _returned(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:
     if hand_over is None:
         return None
     row = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     if row is None:
         return None
-    done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
-    kept = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
+    inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
+    archived = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
     return {
         "handOver": hand_over.id,
         "returnedBy": row.returned_by,
@@ -163,21 +168,25 @@ def _given_back(uow: UnitOfWork, application_id: str, hand_over: HandOver | None
         "attestation": row.attestation,
         "statementSha256": row.statement_sha256,
         "inspection": None
-        if done is None
-        else {"inspectedAt": done.inspected_at.isoformat(), "hashes": done.hashes, "findings": done.findings},
-        "archived": None
-        if kept is None
+        if inspection is None
         else {
-            "archivedAt": kept.archived_at.isoformat(),
-            "inOrder": kept.in_order,
-            "disposeAfter": kept.dispose_after.isoformat(),
-            "location": kept.location,
+            "inspectedAt": inspection.inspected_at.isoformat(),
+            "hashes": inspection.hashes,
+            "findings": inspection.findings,
+        },
+        "archived": None
+        if archived is None
+        else {
+            "archivedAt": archived.archived_at.isoformat(),
+            "inOrder": archived.in_order,
+            "disposeAfter": archived.dispose_after.isoformat(),
+            "location": archived.location,
         },
     }
 
 
 def _anchors(uow: UnitOfWork, since: int, until: int) -> Iterator[dict[str, Any]]:
-    """Those that hold the case's first event, or more; not one that was signed after the package's checkpoint."""
+    """Yield the anchors of checkpoints between the case's first event and the package's checkpoint."""
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
     within = AuditAnchor.size.between(since, until)
     for anchor, note in uow.session.execute(rows.where(within).order_by(AuditAnchor.size)):

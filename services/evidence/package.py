@@ -1,6 +1,6 @@
-"""Makes the evidence package of a case: a fresh checkpoint, what the case has, and the seal over all of it (R28, R47).
+"""Make the evidence package of a case: a fresh checkpoint, the case's records, and a signature over all (R28, R47).
 
-Footage streams from the store into the ZIP; whatever fails leaves no file. That a package was made is itself an event.
+Footage streams from the store into the ZIP; a failure leaves no file. Making a package is itself an audit event.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.documents import filed
 from services.domain.documents import service as document_service
-from services.evidence import case_file, papers_of, pyz, readme
+from services.evidence import case_file, document_members, pyz, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
-from services.evidence.papers_of import Paper
+from services.evidence.document_members import DocumentFile
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
@@ -41,13 +41,13 @@ from services.verifier.notes import VerifierKey
 from services.verifier.package import PREDICATE
 
 ACTOR = Actor("system", "package")
-TRIES = 5  # where the case goes on while it is read
+ATTEMPTS = 5  # if the case changes while it is read
 How = Literal["clear", "sealed", "hash"]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where everything comes from. ``unwrapper`` opens masters; asked for only where footage goes out in clear."""
+    """What a package is made from. ``unwrapper`` opens masters, and is only called for footage in clear."""
 
     database: Database
     store: Store
@@ -59,7 +59,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Made:
-    """``sha256`` is of the manifest, which stands for the whole package; fingerprints by name, in hexadecimal."""
+    """A new package. ``sha256`` is of its manifest; fingerprints are by key name, in hexadecimal."""
 
     path: Path
     number: str
@@ -69,17 +69,17 @@ class Made:
 
 
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
-    """Write the package of the application to ``target``; raises Fatal or Retryable with a sentence."""
+    """Write the package of the application to ``target``; raises Fatal and Retryable."""
     application_id = sources.database.run_now(actor, case_file.find, number)
-    case, papers = _read(sources, application_id, actor)
+    case, files = _read(sources, application_id, actor)
     _require_signatures(case)
     with new_archive(target) as writer:
-        _write(writer, sources, case, papers, how)
-        sha256 = _seal(writer, sources, case, how, actor)
+        _write(writer, sources, case, files, how)
+        sha256 = _sign(writer, sources, case, how, actor)
         writer.finish()
         _check(partial_of(target), case.number)
-        # Whoever reads the trail learns of every package that could have left.
-        sources.database.run_now(actor, _book, case, sha256, how)
+        # Before the package gets its name: the trail has every package that could have left.
+        sources.database.run_now(actor, _record, case, sha256, how)
     chain = sources.signer.key.certificate_chain
     return Made(
         target,
@@ -94,62 +94,61 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
     )
 
 
-def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile, dict[str, Paper]]:
-    """The case and the PDFs of its documents, whose hashes the trail tells before its head is signed."""
-    for left in reversed(range(TRIES)):
-        papers = papers_of.papers(
-            sources.store, sources.database.run_now(actor, document_service.of_application, application_id)
-        )
-        hashes = {number: paper.sha256 for number, paper in papers.items()}
+def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile, dict[str, DocumentFile]]:
+    """Read the case and its PDFs; their hashes are written to the trail before its head is signed."""
+    for attempts_left in reversed(range(ATTEMPTS)):
+        rows = sources.database.run_now(actor, document_service.of_application, application_id)
+        files = document_members.read(sources.store, rows)
+        hashes = {number: file.sha256 for number, file in files.items()}
         sources.database.run_now(actor, filed.book, hashes)
         try:
             note = sources.database.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment
-            if not left:
+            if not attempts_left:
                 raise
             continue
         case = sources.database.run_now(actor, case_file.read, application_id, note)
-        if case is not None and {one.number for one in case.documents} <= set(papers):
-            return case, papers
+        if case is not None and {document.number for document in case.documents} <= set(files):
+            return case, files
     raise Fatal(
-        f"no package was made | application {application_id} | something happened in the case each time it was read | "
+        f"no package was made | application {application_id} | the case changed each time it was read | "
         "try again in a while"
     )
 
 
 def _require_signatures(case: CaseFile) -> None:
-    """Raises Fatal where a signature was not kept whole, as some were not before this release."""
-    here = {act.signature["sha256"] for act in case.acts}
+    """Raise Fatal if a signature was not stored completely, as before packages existed."""
+    stored = {act.signature["sha256"] for act in case.acts}
     for event in case.events:
-        if json.loads(event.entry)["detail"].get("statement_sha256") not in {*here, None}:
+        if json.loads(event.entry)["detail"].get("statement_sha256") not in {*stored, None}:
             raise Fatal(
                 f"no package was made | application {case.number} | the signature of the audit event {event.seq - 1} "
-                f"({event.action}) was not kept whole, as some were not before packages were made, and a package has "
-                "all of them | give out the case's documents one by one instead"
+                f"({event.action}) was not stored completely, as some before packages existed, and a package "
+                "needs all of them | hand out the case's documents one by one instead"
             )
 
 
 def _check(path: Path, number: str) -> None:
-    """What does not hold is not given out; whether its key is trusted is for others to say."""
+    """Raise Fatal if a check of the package fails; whether its key is trusted is not checked here."""
     failed = examine(path).failed
     if failed:
         first = failed[0]
         raise Fatal(
-            f"no package was made | application {number} | {len(failed)} checks of it do not hold, the first: "
+            f"no package was made | application {number} | {len(failed)} checks of it failed, the first: "
             f"{first.check} of {first.of}: {first.found} | run footage-desk audit verify and the integrity check of "
-            "the vault, and look at what they say of this case"
+            "the vault, and read what they report about this case"
         )
 
 
 def _signed_head(uow: UnitOfWork, key: LogKey) -> str:
-    """The checkpoint of the trail as it stands."""
+    """Return the note of a checkpoint of the current trail."""
     row = checkpoints.sign(uow, key.known, key.sign) or checkpoints.newest(uow)
     if row is None:
-        raise Fatal("no package was made | the audit trail | it has nothing in it | look at the database")
+        raise Fatal("no package was made | the audit trail | it has no event | check the database")
     return row.note
 
 
-def _book(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
+def _record(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
     audit_trail.record(
         uow,
         "package-made",
@@ -162,48 +161,50 @@ def _book(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
     )
 
 
-def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, made: dict[str, Paper], how: How) -> None:
+def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, files: dict[str, DocumentFile], how: How) -> None:
     writer.add(layout.README, readme.text(case.number, case.organisation, how).encode())
     certificates = [x509.load_der_x509_certificate(der) for der in sources.signer.key.certificate_chain]
-    writer.add(layout.CHAIN, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
+    writer.add(
+        layout.CHAIN, b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+    )
     writer.add(layout.LOG_KEYS, "".join(f"{key.vkey}\n" for key in sources.log_keys).encode())
-    labels = {f"footage/{one.position}-master": (one, _label(sources.store, one)) for one in case.masters}
-    labels |= {f"footage/{one.position}-copy-1": (one, _label(sources.store, one)) for one in case.copies}
-    papers = papers_of.documents(sources.signer, case, made)
+    labels = {f"footage/{master.position}-master": (master, _label(sources.store, master)) for master in case.masters}
+    labels |= {f"footage/{copy.position}-copy-1": (copy, _label(sources.store, copy)) for copy in case.copies}
+    documents = document_members.of_case(sources.signer, case, files)
     acts = _acts(case)
-    _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *papers_of.labels(papers)])
+    _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *document_members.labels(documents)])
     for stem, (footage, label) in labels.items():
         writer.add(f"{stem}.label.json", label)
         if stem.endswith("-master") and how != "hash":
             _write_footage(writer, sources, stem, footage, how)
-    for name, data in (*papers.items(), *acts.items()):
+    for name, data in (*documents.items(), *acts.items()):
         writer.add(name, data)
     people = {"people": case.names}
-    entries = [{**custody_log.line_of(one), "sha256": one.sha256} for one in case.custody]
+    entries = [{**custody_log.line_of(entry), "sha256": entry.sha256} for entry in case.custody]
     writer.add(layout.CUSTODY, rfc8785.dumps({"entries": entries, **people}))
-    if case.given_back is not None:
-        writer.add(layout.RETURN, rfc8785.dumps(case.given_back))
+    if case.returned is not None:
+        writer.add(layout.RETURN, rfc8785.dumps(case.returned))
     writer.add(layout.VERIFIER, pyz.build())
 
 
 def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelopes: list[bytes]) -> None:
-    """The checkpoint, the events with their proofs, and the way from each earlier one that is named or anchored."""
+    """Write the checkpoint, the events with proofs, and consistency proofs of named and anchored checkpoints."""
     size = case.checkpoint.size
     named = [_checkpoint_of(data) for data in envelopes]
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
-    olds = sorted({one["size"] for one in (*named, *case.anchors) if one is not None})
+    olds = sorted({checkpoint["size"] for checkpoint in (*named, *case.anchors) if checkpoint is not None})
     indexes = [event.seq - 1 for event in case.events]
     inclusions, consistencies = sources.database.run_now(ACTOR, case_file.proofs, indexes, olds, size)
     writer.add(layout.CHECKPOINT, case.note.encode())
-    writer.add(layout.EVENTS, _lines({"index": one.seq - 1, "entry": one.entry} for one in case.events))
+    writer.add(layout.EVENTS, _lines({"index": event.seq - 1, "entry": event.entry} for event in case.events))
     writer.add(layout.PROOFS, _lines(inclusions))
     writer.add(layout.CONSISTENCY, _lines(consistencies))
     writer.add(layout.ANCHORS, _lines(case.anchors))
 
 
-def _seal(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, actor: Actor) -> str:
-    """Write the manifest and sign it; its SHA-256."""
-    told = {"application": case.number, "applicationId": case.application_id, "madeAt": case.made_at}
+def _sign(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, actor: Actor) -> str:
+    """Write the manifest and sign it; return its SHA-256."""
+    subject = {"application": case.number, "applicationId": case.application_id, "madeAt": case.made_at}
     entries = [
         {
             "name": member.name,
@@ -214,11 +215,11 @@ def _seal(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, act
         }
         for member, sha256 in writer.written
     ]
-    manifest: dict[str, Any] = {"format": layout.FORMAT, **told, "footage": how, "members": entries}
+    manifest: dict[str, Any] = {"format": layout.FORMAT, **subject, "footage": how, "members": entries}
     sha256 = writer.add(layout.MANIFEST, rfc8785.dumps(manifest))
     head = case.checkpoint
     predicate = {
-        **told,
+        **subject,
         "sealedAt": case.sealed_at,
         "checkpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
         "logKeys": [key.vkey for key in sources.log_keys],
@@ -235,25 +236,25 @@ def _label(store: Store, footage: Footage) -> bytes:
         data = b"".join(store.get(sealed.bucket, label_key(sealed.key)))
         open_envelope(data)
     except StoreMissing as error:
-        raise _unlabelled(sealed.key, "its label is not in the store") from error
+        raise _label_error(sealed.key, "its label is not in the store") from error
     except Invalid as error:
-        raise _unlabelled(sealed.key, _why_not(data, error)) from error
+        raise _label_error(sealed.key, _label_fault(data, error)) from error
     return data
 
 
-def _why_not(data: bytes, error: Invalid) -> str:
+def _label_fault(data: bytes, error: Invalid) -> str:
     try:
         signed = read_label(data).chain is not None
     except Invalid:
         signed = True
     if not signed:
-        return "it was sealed before labels were signed, and cases with such footage have no package"
-    return f"its label does not hold: {error}"
+        return "it was sealed before labels were signed, so the case has no package"
+    return f"its label is invalid: {error}"
 
 
-def _unlabelled(key: str, why: str) -> Fatal:
+def _label_error(key: str, why: str) -> Fatal:
     return Fatal(
-        f"no package was made | {key} | {why} | look at the integrity check of the vault; a package takes signed labels"
+        f"no package was made | {key} | {why} | run the integrity check of the vault; a package needs signed labels"
     )
 
 
@@ -261,19 +262,19 @@ def _write_footage(writer: ArchiveWriter, sources: Sources, stem: str, footage: 
     sealed = footage.sealed
     if how == "sealed":
         chunks = sources.store.get(sealed.bucket, sealed.key, version_id=sealed.version_id)
-        got, wanted = writer.stream(f"{stem}.age", sealed.size, chunks), sealed.sha256_cipher
+        sha256, expected = writer.stream(f"{stem}.age", sealed.size, chunks), sealed.sha256_cipher
     else:
         name = f"{stem}.{footage.container}"
-        got, wanted = writer.stream(name, sealed.plain_size, _plain(sources, footage)), sealed.sha256_plain
-    if got != wanted:
+        sha256, expected = writer.stream(name, sealed.plain_size, _decrypted(sources, footage)), sealed.sha256_plain
+    if sha256 != expected:
         raise Fatal(
-            f"no package was made | {sealed.key} | its bytes are not those that were sealed | "
+            f"no package was made | {sealed.key} | its bytes have changed since they were sealed | "
             "restore it from the replica, then try again",
             runbook="verification-failures",
         )
 
 
-def _plain(sources: Sources, footage: Footage) -> Iterator[bytes]:
+def _decrypted(sources: Sources, footage: Footage) -> Iterator[bytes]:
     try:
         with open_sealed(sources.store, footage.sealed.location, sources.unwrapper()) as reader:
             while chunk := reader.read(READ):
@@ -286,16 +287,16 @@ def _plain(sources: Sources, footage: Footage) -> Iterator[bytes]:
 
 
 def _acts(case: CaseFile) -> dict[str, bytes]:
-    found = {}
+    members = {}
     for number, act in enumerate(case.acts, 1):
         people = {str(act.statement["person"]): act.person}
         if (absent := act.statement.get("standsInFor")) is not None:
             people[str(absent)] = case.names[str(absent)]
         name = "-".join((f"decisions/{number:02d}", act.kind, *([act.stage] if act.stage else [])))
-        found[f"{name}.json"] = rfc8785.dumps(
+        members[f"{name}.json"] = rfc8785.dumps(
             {"statement": act.statement, "signature": act.signature, "people": people}
         )
-    return found
+    return members
 
 
 def _checkpoint_of(envelope: bytes) -> Any:

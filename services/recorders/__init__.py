@@ -1,1 +1,1 @@
-"""Where footage comes from: one package for each kind of recorder."""
+"""Read footage from recorders; one package for each kind, all behind ``protocol.Recorder``."""

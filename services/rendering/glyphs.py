@@ -1,8 +1,8 @@
-"""The font of the documents, and what it cannot show: that is written as a code point, never left out (R28).
+"""The font of the documents; a character that it cannot show is written as its code point, never left out (R28).
 
 The font is Noto Serif SC, shipped whole: it has every Chinese character of GBK, of the basic CJK block and of
-extension A. One that it lacks, or that would be unseen (a control, a mark of direction), is told as 〔U+20BB7〕; the
-data attached to the document hold the character itself.
+extension A. A missing or invisible character (a control, a mark of direction) is printed as 〔U+20BB7〕; the data
+attached to the document contain the character itself.
 """
 
 import re
@@ -15,13 +15,13 @@ from typing import Any
 FONTS = Path(__file__).parent / "fonts"
 FONT = FONTS / "NotoSerifSC-Regular.ttf"
 FAMILY = "Noto Serif SC"
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PLAIN = re.compile(r"[\n\x20-\x7e\u4e00-\u9fa5，。；：、（）／]*")
 
 
 @cache
-def shown() -> frozenset[int]:
-    """The code points that the font has a picture of, by its own table (OpenType ``cmap``, format 12)."""
+def covered() -> frozenset[int]:
+    """Return the code points that the font covers, by its own table (OpenType ``cmap``, format 12)."""
     with FONT.open("rb") as file:
         _, tables = struct.unpack(">IH6x", file.read(12))
         directory = [struct.unpack(">4sIII", file.read(16)) for _ in range(tables)]
@@ -32,35 +32,35 @@ def shown() -> frozenset[int]:
         file.seek(offset + next(start for platform, kind, start in encodings if (platform, kind) == (3, 10)))
         form, groups = struct.unpack(">H10xI", file.read(16))
         if form != 12:
-            raise ValueError(f"the font {FONT.name} has no cmap of format 12: take the one that the manifest names")
+            raise ValueError(f"the font {FONT.name} has no cmap of format 12: use the one that the manifest names")
         spans = [struct.unpack(">III", file.read(12)) for _ in range(groups)]
     return frozenset(code for first, last, _ in spans for code in range(first, last + 1))
 
 
 def visible(text: str) -> str:
-    """The text as the font shows it: what it lacks as a code point, lines and spaces kept."""
+    """Replace characters that the font cannot show by their code points; lines and spaces stay."""
     text = text.replace("\r\n", "\n").replace("\t", "    ")
     return text if _PLAIN.fullmatch(text) else "".join(map(_visible, text))
 
 
-def lacking(told: Any) -> bool:
-    """Whether any text of the tree has to be told by code points."""
-    if isinstance(told, str):
-        return visible(told).count("〔U+") > told.count("〔U+")
-    parts = told.values() if isinstance(told, dict) else told if isinstance(told, list | tuple) else ()
-    return any(lacking(one) for one in parts)
+def has_code_points(tree: Any) -> bool:
+    """Whether ``visible`` replaces a character in any text of the tree."""
+    if isinstance(tree, str):
+        return visible(tree).count("〔U+") > tree.count("〔U+")
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return any(has_code_points(part) for part in parts)
 
 
-def _visible(letter: str) -> str:
-    if letter == "\n" or (ord(letter) in shown() and unicodedata.category(letter) not in UNSEEN):
-        return letter
-    return f"〔U+{ord(letter):04X}〕"
+def _visible(character: str) -> str:
+    if character == "\n" or (ord(character) in covered() and unicodedata.category(character) not in INVISIBLE):
+        return character
+    return f"〔U+{ord(character):04X}〕"
 
 
-def all_visible(told: Any) -> Any:
-    """The same tree with every text visible."""
-    if isinstance(told, str):
-        return visible(told)
-    if isinstance(told, dict):
-        return {name: all_visible(value) for name, value in told.items()}
-    return [all_visible(one) for one in told] if isinstance(told, list | tuple) else told
+def all_visible(tree: Any) -> Any:
+    """Apply ``visible`` to every text of the tree."""
+    if isinstance(tree, str):
+        return visible(tree)
+    if isinstance(tree, dict):
+        return {name: all_visible(value) for name, value in tree.items()}
+    return [all_visible(part) for part in tree] if isinstance(tree, list | tuple) else tree

@@ -1,4 +1,4 @@
-"""What a document shows, part by part, before it is set on pages or printed by a browser."""
+"""The content of a document, part by part, before it is rendered as PDF or HTML."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Style = Literal["", "signed", "hash", "note"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a cell; a text of many lines keeps them."""
+    """One line of a cell; its text may have line breaks."""
 
     text: str
     style: Style = ""
@@ -21,29 +21,29 @@ NOTHING = "—"
 
 
 def cell(*lines: str | Line | None) -> Cell:
-    """A cell of these lines; a dash where there is none."""
-    told = tuple(line if isinstance(line, Line) else Line(line) for line in lines if line not in (None, ""))
-    return told or (Line(NOTHING),)
+    """Return a cell of these lines; a dash if there is none."""
+    shown = tuple(line if isinstance(line, Line) else Line(line) for line in lines if line not in (None, ""))
+    return shown or (Line(NOTHING),)
 
 
 def joined(texts: Iterable[str], otherwise: str = NOTHING) -> Cell:
-    """The texts in one line, as a list is written in Chinese."""
+    """Join the texts into one line, as lists are written in Chinese."""
     return cell("、".join(texts) or otherwise)
 
 
-def mark(*texts: str) -> Cell:
-    """Hashes and keys, each on a line of its own."""
+def hashes(*texts: str) -> Cell:
+    """Return hashes and keys, each on its own line."""
     return tuple(Line(text, "hash") for text in texts) or (Line(NOTHING),)
 
 
 def short(sha256: str) -> Line:
-    """A hash in its short form."""
+    """Return the short form of a hash."""
     return Line(f"{sha256[:24]}…", "hash")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they stand for, one or two pairs to a row."""
+    """Names and values, one or two pairs to a row."""
 
     title: str
     rows: Sequence[Sequence[tuple[str, Cell]]]
@@ -52,7 +52,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Listing:
-    """A ruled list with heads, which stand on every page it goes over; ``widths`` are shares of the line."""
+    """A table whose heading is repeated on every page; ``widths`` are shares of the line."""
 
     title: str
     heads: Sequence[str]
@@ -63,7 +63,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Prose:
-    """Text that is read from top to bottom; a paragraph for each line."""
+    """Running text; each line is a paragraph."""
 
     title: str
     text: str
@@ -72,7 +72,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed, as what, how and when; ``sha256`` is of what was signed."""
+    """Who signed, in which role, how and when; ``sha256`` is of the signed statement."""
 
     role: str
     name: str

@@ -1,1 +1,1 @@
-"""How every service runs: settings, logs, metrics, health, errors, clock, the engine client, the job runner."""
+"""What every process needs: settings, logs, metrics, health, errors, clock, HTTP, engine client, job runner."""

@@ -1,1 +1,1 @@
-"""Where footage is kept: sealing, keys, object storage, labels."""
+"""Keep footage: sealing, keys, object storage, labels."""

@@ -1,1 +1,1 @@
-"""Checks of evidence without us: the standard library and `cryptography`, no other room (docs/evidence.md)."""
+"""Check an evidence package without us: standard library and ``cryptography`` only (docs/evidence.md)."""

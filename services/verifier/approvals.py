@@ -1,4 +1,4 @@
-"""What people signed: each signature over its statement, its audit event, and the approvals before the retrieval."""
+"""Check people's signatures, their audit events, and that all approvals came before the retrieval."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ ADDED = (
 
 @dataclass(frozen=True)
 class Act:
-    """A signature whose statement holds, and the audit event that was written with it."""
+    """A valid signature, and the audit event that was written with it."""
 
     name: str
     statement: Mapping[str, Any]
@@ -52,11 +52,11 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
             acts.append(act)
             finding.text, finding.noted = _told(package, act)
     with report.check("decisions-complete", layout.EVENTS) as finding:
-        here = {package.json(name)["signature"]["sha256"] for name in package.named("decision")}
+        signed_hashes = {package.json(name)["signature"]["sha256"] for name in package.named("decision")}
         for sha256, (event, *_) in by_hash.items():
-            if sha256 not in here:
+            if sha256 not in signed_hashes:
                 raise Invalid(f"the signature of the audit event {event.index} ({event.action}) is not in the package")
-        finding.text = f"{len(here)} signatures"
+        finding.text = f"{len(signed_hashes)} signatures"
     people.examine_places(package, report)
     report.each("approvals", _approvals(package, trail, acts), "documents/" + layout.file_name(_number(package)))
     decisions = [act.statement for act in acts if act.event.action == "review-decided" and "stage" in act.statement]
@@ -71,10 +71,10 @@ def _number(package: Package) -> str:
 
 
 def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act:
-    told = package.json(name)
-    if set(told) != {"statement", "signature", "people"}:
+    member = package.json(name)
+    if set(member) != {"statement", "signature", "people"}:
         raise Invalid("it has other fields than a signed act")
-    statement, signature = told["statement"], told["signature"]
+    statement, signature = member["statement"], member["signature"]
     sha256 = hashlib.sha256(canonical(statement)).hexdigest()
     if signature["sha256"] != sha256:
         raise Invalid(f"the signature is over the SHA-256 {signature['sha256']!r:.70}, and the statement has {sha256}")
@@ -105,11 +105,11 @@ def _told(package: Package, act: Act) -> tuple[str, bool]:
 
 
 def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Each stage that the policy asks for, as signed for the form that was filed, and before any retrieval."""
+    """Yield a check of each stage that the policy requires: signed for the filed form, before any retrieval."""
     form = package.form
-    sha256 = hashlib.sha256(canonical({name: told for name, told in form.items() if name not in ADDED})).hexdigest()
+    sha256 = hashlib.sha256(canonical({name: value for name, value in form.items() if name not in ADDED})).hexdigest()
     last = {act.statement["stage"]: act for act in acts if _is_of_round(act, form)}
-    listed = {one["stage"]: one for one in form["decisions"]}
+    decisions = {decision["stage"]: decision for decision in form["decisions"]}
     before_filing = {**NEEDED, **(MANAGEMENT if form["managementNeeded"] else {})}
     retrieved = trail.of("footage-retrieved", "retrieval-recorded")
     for stage, outcome in {**before_filing, **(RELEASE if retrieved else {})}.items():
@@ -122,7 +122,7 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
                 raise Invalid(f"it ended with {act.statement['outcome']!r:.40} and not with {outcome!r}")
             if act.statement["form"] != sha256:
                 raise Invalid("it was decided for another form than the one that was filed")
-            if stage in before_filing and listed.get(stage, {}).get("statement") != _sha256(act):
+            if stage in before_filing and decisions.get(stage, {}).get("statement") != _sha256(act):
                 raise Invalid("the filed form tells of another decision")
             for event in retrieved:
                 if event.index < act.event.index or moment(event.at) < moment(act.event.at) - CLOCKS_APART:
@@ -144,7 +144,7 @@ def _fails(sentence: str) -> Callable[[], None]:
 
 
 def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:
-    """A release that was refused by its second person was no decision; the last one of a stage counts."""
+    """Whether the act is a decision of the form's round; a release that the second person refused is none."""
     return (
         act.statement["kind"] == "decision"
         and act.event.action == "review-decided"

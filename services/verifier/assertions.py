@@ -1,4 +1,4 @@
-"""A signature by passkey, checked years later: a WebAuthn assertion over a statement's hash (Level 2, 7.2).
+"""Check a signature by passkey offline: a WebAuthn assertion over a statement's hash (Level 2, 7.2).
 
 Needs no network and no database: the public key, the address and what the authenticator answered are kept beside the
 statement.
@@ -30,7 +30,7 @@ HEAD = 37  # bytes: hash of the relying party's name, flags, sign count
 
 @dataclass(frozen=True)
 class Assertion:
-    """What a sound assertion says. ``sign_count`` is 0 where the authenticator does not count."""
+    """The content of a valid assertion. ``sign_count`` is 0 if the authenticator does not count."""
 
     credential_id: bytes
     rp_id: str
@@ -41,15 +41,15 @@ class Assertion:
 def check_assertion(
     passkey: Mapping[str, Any], sha256: str, *, rp_id: str | None = None, origin: str | None = None
 ) -> Assertion:
-    """The assertion, when it signs the statement with this hash (hex) at the address it names; Invalid otherwise.
+    """Return the assertion if it signs the statement with this hash (hex) at its address; else raise Invalid.
 
     ``passkey`` is what is kept: credentialId, publicKey (PEM), rpId, origin, and in base64url authenticatorData,
     clientDataJSON and signature. ``rp_id`` and ``origin`` are compared with what is kept where they are given.
     """
     texts = _texts(passkey)
-    for name, wanted in (("rpId", rp_id), ("origin", origin)):
-        if wanted is not None and texts[name] != wanted:
-            raise Invalid(f"the passkey signed for {name} {texts[name]!r} and not for {wanted!r}")
+    for name, expected in (("rpId", rp_id), ("origin", origin)):
+        if expected is not None and texts[name] != expected:
+            raise Invalid(f"the passkey signed for {name} {texts[name]!r} and not for {expected!r}")
     client_data = _binary(texts, "clientDataJSON")
     authenticator_data = _binary(texts, "authenticatorData")
     _check_client_data(client_data, sha256, texts["origin"])
@@ -73,7 +73,7 @@ def _texts(passkey: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _binary(texts: Mapping[str, str], name: str) -> bytes:
-    """Base64url without padding, spelt in the one way there is."""
+    """Decode base64url without padding; only the canonical spelling is accepted."""
     text = texts[name]
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -86,35 +86,35 @@ def _binary(texts: Mapping[str, str], name: str) -> bytes:
 
 def _check_client_data(data: bytes, sha256: str, origin: str) -> None:
     try:
-        told = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+        client = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"the passkey's clientDataJSON cannot be read: {error}") from error
-    if not isinstance(told, dict):
+    if not isinstance(client, dict):
         raise Invalid("the passkey's clientDataJSON is no object")
-    if told.get("type") != "webauthn.get":
-        raise Invalid(f"the passkey's answer is a {told.get('type')!r} and no signature (webauthn.get)")
-    challenge = told.get("challenge")
+    if client.get("type") != "webauthn.get":
+        raise Invalid(f"the passkey's answer is a {client.get('type')!r} and no signature (webauthn.get)")
+    challenge = client.get("challenge")
     try:
         expected = bytes.fromhex(sha256)
     except ValueError as error:
         raise Invalid("the statement's hash is no SHA-256 in hex") from error
     if len(expected) != 32 or challenge != base64.urlsafe_b64encode(expected).rstrip(b"=").decode():
         raise Invalid("the passkey has signed another statement than this one")
-    if told.get("origin") != origin:
-        raise Invalid(f"the passkey's answer comes from {told.get('origin')!r} and not from {origin!r}")
-    if told.get("crossOrigin", False) is not False:
+    if client.get("origin") != origin:
+        raise Invalid(f"the passkey's answer comes from {client.get('origin')!r} and not from {origin!r}")
+    if client.get("crossOrigin", False) is not False:
         raise Invalid("the passkey was asked from within a page of another origin")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name stands twice in one object")
-    return found
+    return members
 
 
 def _check_place(rp_id: str, origin: str) -> None:
-    """The relying party is the origin's host or a domain above it; in clear only on this very machine."""
+    """Check that the relying party is the origin's host or a domain above it, with TLS except on localhost."""
     try:
         address = urlsplit(origin)
         host = address.hostname or ""

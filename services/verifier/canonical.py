@@ -1,4 +1,4 @@
-"""JSON as it is hashed and signed (RFC 8785): one text for the same values, read without leniency.
+"""Canonical JSON as it is hashed and signed (RFC 8785), read strictly.
 
 Whole numbers are known within 53 bits, others as JavaScript writes them: a share of a span that was covered is one.
 """
@@ -18,12 +18,12 @@ _STRINGS = json.JSONEncoder(ensure_ascii=False)
 
 
 def canonical(value: Any) -> bytes:
-    """The value's canonical bytes; raises Invalid for a value that has none here."""
+    """Return the value's canonical bytes; raises Invalid for an unsupported value."""
     return _text(value, 0).encode()
 
 
 def read(data: bytes, name: str) -> Any:
-    """The value of canonical bytes. Raises Invalid, naming ``name``, for everything else.
+    """Parse canonical bytes. Raises Invalid, naming ``name``, for anything else.
 
     Keys twice, other white space, another order or another spelling of a number are everything else.
     """
@@ -61,7 +61,7 @@ def _text(value: Any, depth: int) -> str:
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, list):
-        return f"[{','.join(_text(one, depth + 1) for one in value)}]"
+        return f"[{','.join(_text(item, depth + 1) for item in value)}]"
     if isinstance(value, dict):
         # By UTF-16 code units, as JavaScript sorts.
         names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
@@ -70,10 +70,10 @@ def _text(value: Any, depth: int) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise Invalid("an object has a key twice.")
-    return found
+    return members
 
 
 def _whole(text: str) -> int:
@@ -89,7 +89,7 @@ def _fraction(text: str) -> float:
 
 
 def _number(value: float) -> str:
-    """As ECMAScript writes it: the same digits as Python's, the exponent in its own way."""
+    """Format a number as ECMAScript does: Python's digits, another exponent notation."""
     if not math.isfinite(value):
         raise Invalid("it holds a number that is none.")
     if value == 0:

@@ -1,4 +1,4 @@
-"""Certificates of those that sign: a leaf, whoever vouches for it, and at the end a root that vouches for itself.
+"""Certificate chains of signers: a leaf, its issuers, and a self-signed root.
 
 Whether the root is to be trusted is not said here: its fingerprint is compared with one that came another way.
 """
@@ -34,7 +34,7 @@ _HEEDED = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.
 
 @dataclass(frozen=True)
 class Chain:
-    """Certificates that hold together, the leaf first and the root last; one alone is both."""
+    """A valid chain, the leaf first and the root last; a single certificate is both."""
 
     certificates: tuple[x509.Certificate, ...]
 
@@ -48,7 +48,7 @@ class Chain:
 
     @property
     def seal_fingerprint(self) -> str:
-        """SHA-256 of the leaf's DER, in hexadecimal."""
+        """Return the SHA-256 of the leaf's DER, in hexadecimal."""
         return fingerprint(self.leaf)
 
     @property
@@ -62,15 +62,15 @@ class Chain:
 
     @property
     def organisation(self) -> str | None:
-        """Whom the leaf names; nobody but the root has checked that."""
+        """Return the leaf's subject, which only the root vouches for."""
         for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
             for name in self.leaf.subject.get_attributes_for_oid(kind):
                 return str(name.value)
         return None
 
     def valid_at(self, moment: datetime) -> bool:
-        """Whether every certificate is within its time at an aware moment."""
-        return all(one.not_valid_before_utc <= moment <= one.not_valid_after_utc for one in self.certificates)
+        """Whether every certificate is valid at an aware moment."""
+        return all(member.not_valid_before_utc <= moment <= member.not_valid_after_utc for member in self.certificates)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -85,7 +85,7 @@ def key_id(certificate: x509.Certificate) -> str:
 
 
 def read_certificate(der: bytes, name: str = "a certificate") -> x509.Certificate:
-    """Raises Invalid for what is no certificate, or has anything beside it."""
+    """Parse a certificate; raises Invalid for an invalid one, or for trailing bytes."""
     if len(der) > LARGEST:
         raise Invalid(f"{name} has {len(der)} bytes, more than a certificate needs.")
     try:
@@ -104,7 +104,7 @@ def read_certificate(der: bytes, name: str = "a certificate") -> x509.Certificat
 
 
 def seal_chain(ders: Sequence[bytes]) -> Chain:
-    """The chain of a key that seals: ECDSA on P-256 throughout, a leaf that may sign and is no authority.
+    """Return the chain of a seal key: ECDSA on P-256 throughout, a leaf that may sign and is no authority.
 
     Raises Invalid. Times are not asked: without a time stamp nobody knows when something was signed.
     """
@@ -120,23 +120,23 @@ def seal_chain(ders: Sequence[bytes]) -> Chain:
 
 
 def vouched_chain(leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> Chain:
-    """The leaf and those of the others that vouch for it, as far up as they go; raises Invalid for a link that breaks.
+    """Return the leaf with its issuers among the others, as far as they go; raises Invalid for a broken link.
 
     For authorities that are not ours: RSA from 2048 bits and ECDSA, SHA-256 and better. The last one need be no root.
     """
-    found = [leaf]
-    while not _is_root(found[-1]) and len(found) < LONGEST:
-        above = [one for one in others if one.subject == found[-1].issuer and one not in found]
-        vouching = [one for one in above if _vouches(one, found[-1]) is None]
+    chain = [leaf]
+    while not _is_root(chain[-1]) and len(chain) < LONGEST:
+        issuers = [other for other in others if other.subject == chain[-1].issuer and other not in chain]
+        vouching = [issuer for issuer in issuers if _vouches(issuer, chain[-1]) is None]
         if not vouching:
-            if above:
-                raise Invalid(_vouches(above[0], found[-1]) or "")
+            if issuers:
+                raise Invalid(_vouches(issuers[0], chain[-1]) or "")
             break
-        found.append(vouching[0])
-    if _is_root(found[-1]):
-        _check_signature(found[-1], found[-1])
-    _check_lengths(found)
-    return Chain(tuple(found))
+        chain.append(vouching[0])
+    if _is_root(chain[-1]):
+        _check_signature(chain[-1], chain[-1])
+    _check_lengths(chain)
+    return Chain(tuple(chain))
 
 
 def _linked(certificates: Sequence[x509.Certificate]) -> Chain:
@@ -160,7 +160,7 @@ def _is_root(certificate: x509.Certificate) -> bool:
 
 
 def _vouches(above: x509.Certificate, below: x509.Certificate) -> str | None:
-    """Why ``above`` does not vouch for ``below``; None when it does."""
+    """Return why ``above`` does not vouch for ``below``, or None if it does."""
     name = _name(above)
     if below.issuer != above.subject:
         return f"the certificate of {_name(below)} was not issued by {name}."
@@ -209,12 +209,12 @@ def _check_lengths(certificates: Sequence[x509.Certificate]) -> None:
 
 def _constraints(certificate: x509.Certificate) -> x509.BasicConstraints:
     try:
-        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        extension = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except x509.ExtensionNotFound:
         return x509.BasicConstraints(ca=False, path_length=None)
-    if found.value.ca and not found.critical:
+    if extension.value.ca and not extension.critical:
         raise Invalid(f"the certificate of {_name(certificate)} calls it an authority and not critically so.")
-    return found.value
+    return extension.value
 
 
 def _usage(certificate: x509.Certificate, name: str) -> x509.KeyUsage:
@@ -225,7 +225,7 @@ def _usage(certificate: x509.Certificate, name: str) -> x509.KeyUsage:
 
 
 def _heeded(certificate: x509.Certificate) -> None:
-    strange = [one.oid for one in certificate.extensions if one.critical and one.oid not in _HEEDED]
+    strange = [entry.oid for entry in certificate.extensions if entry.critical and entry.oid not in _HEEDED]
     if strange:
         raise Invalid(
             f"the certificate of {_name(certificate)} has the critical extension {strange[0].dotted_string}, which "

@@ -1,4 +1,4 @@
-"""The custody log against the audit events, the loan keys' end, and the order of the steps in time."""
+"""Check the custody log against the audit events, the destruction of loan keys, and the order of the steps."""
 
 import hashlib
 from itertools import pairwise
@@ -44,31 +44,31 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
 def _check_chain(entries: list[dict[str, Any]]) -> None:
     before = NOTHING_BEFORE
     for number, entry in enumerate(entries, 1):
-        told = {name: value for name, value in entry.items() if name != "sha256"}
+        content = {name: value for name, value in entry.items() if name != "sha256"}
         if entry["seq"] != number or entry["previous"] != before:
             raise Invalid(f"entry {number} does not follow the one before it")
-        before = hashlib.sha256(canonical(told)).hexdigest()
+        before = hashlib.sha256(canonical(content)).hexdigest()
         if entry["sha256"] != before:
             raise Invalid(f"entry {number} does not have the hash that it tells")
 
 
 def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
-    told = [(event.subject, event.detail["seq"], event.action, event.detail["sha256"]) for event in events]
-    here = [(one["handOver"], one["seq"], f"custody-{one['event']}", one["sha256"]) for one in entries]
-    for wanted in told:
-        if wanted not in here:
+    from_events = [(event.subject, event.detail["seq"], event.action, event.detail["sha256"]) for event in events]
+    from_log = [(entry["handOver"], entry["seq"], f"custody-{entry['event']}", entry["sha256"]) for entry in entries]
+    for expected in from_events:
+        if expected not in from_log:
             raise Invalid(
-                f"the audit events tell of entry {wanted[1]} ({wanted[2]}), which is not in the log as it was"
+                f"the audit events tell of entry {expected[1]} ({expected[2]}), which is not in the log as it was"
             )
-    for found in here:
-        if found not in told:
-            raise Invalid(f"entry {found[1]} ({found[2]}) is in the log, and no audit event tells of it")
-    if len(told) != len(here):
+    for logged in from_log:
+        if logged not in from_events:
+            raise Invalid(f"entry {logged[1]} ({logged[2]}) is in the log, and no audit event tells of it")
+    if len(from_events) != len(from_log):
         raise Invalid("an audit event tells of the same entry twice")
 
 
 def _tells_of_entry(event: Event) -> bool:
-    """The log was also written as a document, and read."""
+    """Check the log's document against the log."""
     return event.action.startswith("custody-") and not event.action.startswith("custody-log-")
 
 
@@ -85,7 +85,7 @@ def _loan_keys(trail: Trail) -> tuple[str, bool]:
 
 
 def _check_times(package: Package, trail: Trail) -> str:
-    """The steps come in order, in the tree and on the clock; nothing is later than the package."""
+    """Check that the steps are in order, in the tree and by time, and none is later than the package."""
     reached = [trail.of(action)[0] for action in STEPS if trail.of(action)]
     for before, after in pairwise(reached):
         if after.index < before.index:

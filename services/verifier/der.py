@@ -1,4 +1,4 @@
-"""DER, as far as a time stamp needs it (ITU-T X.690): elements of a definite length, told in the fewest bytes.
+"""The part of DER that a time stamp needs (ITU-T X.690): elements of definite, minimal length.
 
 The order of a SET OF is not asked for: OpenSSL 3.0 writes certificates in the order in which it was given them.
 """
@@ -15,14 +15,14 @@ DEEPEST_LENGTH = 4
 
 @dataclass(frozen=True)
 class Element:
-    """``tag`` is the first byte; ``raw`` the whole element, ``content`` what is in it."""
+    """``tag`` is the first byte, ``raw`` the whole element, ``content`` its content."""
 
     tag: int
     raw: bytes
     content: bytes
 
     def parts(self) -> "Parts":
-        """What is in it, one after the other."""
+        """Return a reader of the elements inside."""
         return Parts(self.content)
 
     def number(self) -> int:
@@ -31,7 +31,7 @@ class Element:
         return int.from_bytes(self.content, "big", signed=True)
 
     def oid(self) -> str:
-        """In dotted form."""
+        """Return the object identifier in dotted form."""
         numbers, value, open_ = [], 0, False
         for byte in self.content:
             value, open_ = value << 7 | byte & 0x7F, bool(byte & 0x80)
@@ -41,11 +41,11 @@ class Element:
         if open_ or not numbers:
             raise Invalid("the time stamp is not in DER: an identifier is cut off.")
         first = min(numbers[0] // 40, 2)
-        return ".".join(str(one) for one in (first, numbers[0] - 40 * first, *numbers[1:]))
+        return ".".join(str(number) for number in (first, numbers[0] - 40 * first, *numbers[1:]))
 
 
 class Parts:
-    """Takes elements from the front."""
+    """Reads elements one after another."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -56,14 +56,14 @@ class Parts:
             yield self._next()
 
     def take(self, *tags: int) -> Element:
-        """The next element, which has to be one of these."""
-        found = self.maybe(*tags)
-        if found is None:
+        """Return the next element, which must have one of these tags."""
+        element = self.maybe(*tags)
+        if element is None:
             raise Invalid("the time stamp is not built as one: something is missing, or in another place.")
-        return found
+        return element
 
     def maybe(self, *tags: int) -> Element | None:
-        """The next element where it is one of these."""
+        """Return the next element if it has one of these tags, else None."""
         if self._at >= len(self._data) or self._data[self._at] not in tags:
             return None
         return self._next()
@@ -91,7 +91,7 @@ class Parts:
 
 
 def only(data: bytes, tag: int) -> Element:
-    """The one element that the data is."""
+    """Parse data that is exactly one element."""
     parts = Parts(data)
     element = parts.take(tag)
     parts.end()

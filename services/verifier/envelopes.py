@@ -1,4 +1,4 @@
-"""Signed statements: in-toto Statement v1 in a DSSE envelope, ES256, with the certificates that vouch for the key.
+"""Signed statements: in-toto Statement v1 in a DSSE envelope, ES256, with the key's certificate chain.
 
 The envelope is canonical JSON, and so is the statement inside: one act of signing has one text. A signature that the
 key's holder did not make is Invalid; whether the key's root is to be trusted, the caller asks by its fingerprint.
@@ -31,7 +31,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Opened:
-    """A statement whose signature holds; ``time_stamp`` where an authority has seen the signature."""
+    """A statement with a valid signature; ``time_stamp`` if an authority has stamped the signature."""
 
     statement: dict[str, Any]
     chain: Chain
@@ -42,7 +42,7 @@ class Opened:
 
     @property
     def signed_at(self) -> datetime | None:
-        """When an authority saw the signature; None where none did."""
+        """Return when an authority stamped the signature, or None."""
         return None if self.time_stamp is None else self.time_stamp.moment
 
     @property
@@ -56,23 +56,23 @@ class Opened:
 
     @property
     def subjects(self) -> dict[str, str]:
-        """The SHA-256 of each subject by its name."""
-        return {one["name"]: one["digest"]["sha256"] for one in self.statement["subject"]}
+        """Return the SHA-256 of each subject, by name."""
+        return {subject["name"]: subject["digest"]["sha256"] for subject in self.statement["subject"]}
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """What is signed: DSSE's pre-authentication encoding, which holds the type apart from the payload."""
+    """Return what is signed: DSSE's pre-authentication encoding of type and payload."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def is_envelope(value: object) -> bool:
-    """Whether parsed JSON is meant to be an envelope, in order or not."""
+    """Whether parsed JSON looks like an envelope, valid or not."""
     return isinstance(value, Mapping) and "payloadType" in value and "signatures" in value
 
 
 def open_envelope(data: bytes) -> Opened:
-    """The statement of an envelope; raises Invalid with a sentence for everything that is not in order."""
+    """Return the statement of an envelope; raises Invalid for anything that is wrong with it."""
     if len(data) > LARGEST:
         raise Invalid(f"the envelope has {len(data)} bytes, more than {LARGEST}.")
     envelope = read(data, "the envelope")
@@ -83,22 +83,23 @@ def open_envelope(data: bytes) -> Opened:
     signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise Invalid("the envelope has to have one signature.")
-    told = signatures[0]
-    _keys(told, {"keyid", "sig", "x5c"}, {"rfc3161"}, "the signature")
-    if not isinstance(told["x5c"], list):
+    signed = signatures[0]
+    _keys(signed, {"keyid", "sig", "x5c"}, {"rfc3161"}, "the signature")
+    if not isinstance(signed["x5c"], list):
         raise Invalid("the signature has no list of certificates.")
-    chain = seal_chain([_decoded(one, f"certificate {place}") for place, one in enumerate(told["x5c"], 1)])
-    if told["keyid"] != chain.key_id:
+    certificates = [_decoded(text, f"certificate {number}") for number, text in enumerate(signed["x5c"], 1)]
+    chain = seal_chain(certificates)
+    if signed["keyid"] != chain.key_id:
         raise Invalid("the signature names another key than its certificate holds.")
-    signature = _decoded(told["sig"], "the signature")
+    signature = _decoded(signed["sig"], "the signature")
     check_signature(chain, pae(PAYLOAD_TYPE, payload), signature)
     statement = _statement(payload)
-    token = _decoded(told["rfc3161"], "the time stamp") if "rfc3161" in told else None
+    token = _decoded(signed["rfc3161"], "the time stamp") if "rfc3161" in signed else None
     return Opened(statement, chain, payload, signature, token, _stamped(token, signature, chain))
 
 
 def check_signature(chain: Chain, signed: bytes, signature: bytes) -> None:
-    """Raises Invalid unless the leaf's key has made this signature (ES256, DER) over these bytes."""
+    """Raise Invalid unless the leaf's key made this signature (ES256, DER) over these bytes."""
     key = chain.leaf.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise Invalid("the seal key's certificate has no key on P-256.")
@@ -131,16 +132,16 @@ def _statement(payload: bytes) -> dict[str, Any]:
     if not isinstance(subjects, list) or not subjects:
         raise Invalid("the statement has no subject.")
     names = set()
-    for one in subjects:
-        _keys(one, {"name", "digest"}, set(), "a subject")
-        _keys(one["digest"], {"sha256"}, set(), "a subject's digest")
-        if not isinstance(one["name"], str) or one["name"] in names:
+    for subject in subjects:
+        _keys(subject, {"name", "digest"}, set(), "a subject")
+        _keys(subject["digest"], {"sha256"}, set(), "a subject's digest")
+        if not isinstance(subject["name"], str) or subject["name"] in names:
             raise Invalid("the statement's subjects need a name each, and no name twice.")
-        if not isinstance(one["digest"]["sha256"], str) or not _HASH.fullmatch(one["digest"]["sha256"]):
-            raise Invalid(f"the subject {one['name']!r:.80} has no SHA-256 in hexadecimal.")
-        names.add(one["name"])
-    found: dict[str, Any] = statement
-    return found
+        if not isinstance(subject["digest"]["sha256"], str) or not _HASH.fullmatch(subject["digest"]["sha256"]):
+            raise Invalid(f"the subject {subject['name']!r:.80} has no SHA-256 in hexadecimal.")
+        names.add(subject["name"])
+    checked: dict[str, Any] = statement
+    return checked
 
 
 def _keys(value: object, needed: set[str], allowed: set[str], name: str) -> None:
@@ -153,7 +154,7 @@ def _keys(value: object, needed: set[str], allowed: set[str], name: str) -> None
 
 
 def _decoded(text: object, name: str) -> bytes:
-    """Base64 as it is written with padding, and in no other way."""
+    """Decode base64 with padding; only the canonical spelling is accepted."""
     try:
         data = base64.b64decode(text, validate=True) if isinstance(text, str) else None
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""All checks of one package, in the order in which they rest on one another; ``--trust`` among them."""
+"""Run all checks of one package, in the order of their dependencies."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def examine(path: Path, trust: Sequence[str] = ()) -> Report:
-    """The report on the package at ``path``. ``trust``: fingerprints of its root, seal or log key, as people have them.
+    """Report on the package at ``path``. ``trust``: fingerprints of its root, seal or log key, as people write them.
 
     Whatever is wrong with it is a line of the report; nothing is raised but for a machine that fails.
     """
@@ -38,11 +38,11 @@ def examine(path: Path, trust: Sequence[str] = ()) -> Report:
 
 
 def fingerprint(text: str) -> str:
-    """64 digits of what people write: with or without ``sha256:``, colons, blanks, in any case; raises Invalid."""
-    found = re.sub(r"[\s:]", "", text.lower().removeprefix("sha256:"))
-    if not _FINGERPRINT.fullmatch(found):
+    """Normalise a fingerprint to 64 digits; ``sha256:``, colons, blanks and case are ignored; raises Invalid."""
+    digits = re.sub(r"[\s:]", "", text.lower().removeprefix("sha256:"))
+    if not _FINGERPRINT.fullmatch(digits):
         raise Invalid(f"{text!r:.100} is no fingerprint: it has 64 hexadecimal digits, with or without sha256: before")
-    return found
+    return digits
 
 
 def _open(path: Path) -> Archive:
@@ -56,14 +56,14 @@ def _open(path: Path) -> Archive:
 
 def _examine(package: Package, report: Report) -> None:
     if package.opened is not None:
-        chain, told = package.opened.chain, package.opened.predicate
+        chain, predicate = package.opened.chain, package.opened.predicate
         report.fingerprints.update(root=chain.root_fingerprint, seal=chain.seal_fingerprint)
         report.facts.update(
-            application=told.get("application"),
-            madeAt=told.get("madeAt"),
+            application=predicate.get("application"),
+            madeAt=predicate.get("madeAt"),
             footage=package.manifest["footage"],
             organisation=chain.organisation,
-            demo=told.get("demo"),
+            demo=predicate.get("demo"),
         )
     with report.check("chain", layout.CHAIN):
         _check_chain(package)
@@ -76,17 +76,18 @@ def _examine(package: Package, report: Report) -> None:
 
 
 def _check_chain(package: Package) -> None:
-    found = x509.load_pem_x509_certificates(package.content(layout.CHAIN))
-    pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in package.seal.chain.certificates)
-    if tuple(found) != package.seal.chain.certificates or pem != package.content(layout.CHAIN):
+    certificates = x509.load_pem_x509_certificates(package.content(layout.CHAIN))
+    signers = package.seal.chain.certificates
+    pem = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in signers)
+    if tuple(certificates) != signers or pem != package.content(layout.CHAIN):
         raise Invalid("its certificates are not those that the manifest was signed with")
 
 
 def _compare(report: Report, trust: Sequence[str]) -> None:
     for text in trust:
         with report.check("trust", text) as finding:
-            wanted = fingerprint(text)
-            names = [name for name, value in report.fingerprints.items() if value == wanted]
+            expected = fingerprint(text)
+            names = [name for name, value in report.fingerprints.items() if value == expected]
             if not names:
                 raise Invalid("it is neither the root's nor the seal key's nor the log key's of this package")
             finding.text = names[0]

@@ -1,4 +1,4 @@
-"""The numbered documents: data and PDF are what their labels sign, of this case, as the audit events tell."""
+"""Check the numbered documents: data and PDF match their signed labels, this case, and the audit events."""
 
 import re
 import zlib
@@ -28,63 +28,63 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
 def _check(package: Package, trail: Trail, name: str) -> str:
     opened = package.envelope(name)
     stem = _stem(name)
-    told, data = opened.predicate, package.documents[stem]
+    label, data = opened.predicate, package.documents[stem]
     if opened.statement["predicateType"] != PREDICATE:
         raise Invalid("it is signed as something else than a document")
     _check_subjects(package, opened, stem)
-    if layout.file_name(told["number"]) != stem or number_of(data) != told["number"]:
-        raise Invalid(f"it is the document {told['number']!r:.60} and lies here as {stem}")
-    if told["demo"] != data["demo"]:
+    if layout.file_name(label["number"]) != stem or number_of(data) != label["number"]:
+        raise Invalid(f"it is the document {label['number']!r:.60} and lies here as {stem}")
+    if label["demo"] != data["demo"]:
         raise Invalid("label and document differ in whether it is a demonstration's")
-    if told["application"] not in (package.application_id, package.predicate["application"]):
+    if label["application"] not in (package.application_id, package.predicate["application"]):
         raise Invalid("it is a document of another case")
-    if told["kind"] == "retrieval-record" and told.get("item") != data["item"]:
+    if label["kind"] == "retrieval-record" and label.get("item") != data["item"]:
         raise Invalid("label and record are of different items")
-    written = f"{told['kind']}-written"
-    hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == told["number"]}
+    written = f"{label['kind']}-written"
+    hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == label["number"]}
     if package.hashes[f"documents/{stem}.json"] not in hashes:
         raise Invalid(f"no audit event ({written}) tells of a document with this number and this text")
     pdfs = {
         (event.detail["sha256"], event.detail["pdf_sha256"])
         for event in trail.of("document-filed")
-        if event.subject == told["number"]
+        if event.subject == label["number"]
     }
     if tuple(package.hashes[f"documents/{stem}.{form}"] for form in ("json", "pdf")) not in pdfs:
         raise Invalid("no audit event (document-filed) tells of this PDF")
-    return f"{told['kind']} {told['number']}"
+    return f"{label['kind']} {label['number']}"
 
 
 def _check_subjects(package: Package, opened: Opened, stem: str) -> None:
-    found = {layout.file_name(one): sha256 for one, sha256 in opened.subjects.items()}
-    members = {one: package.hashes.get(f"documents/{one}") for one in (f"{stem}.pdf", f"{stem}.json")}
-    if set(found) != set(members):
-        raise Invalid(f"it signs {', '.join(sorted(found))}, and not {' and '.join(sorted(members))}")
-    for one, sha256 in found.items():
-        if members[one] != sha256:
-            raise Invalid(f"documents/{one} has the SHA-256 {members[one]}, and its label says {sha256}")
+    subjects = {layout.file_name(name): sha256 for name, sha256 in opened.subjects.items()}
+    members = {name: package.hashes.get(f"documents/{name}") for name in (f"{stem}.pdf", f"{stem}.json")}
+    if set(subjects) != set(members):
+        raise Invalid(f"it signs {', '.join(sorted(subjects))}, and not {' and '.join(sorted(members))}")
+    for name, sha256 in subjects.items():
+        if members[name] != sha256:
+            raise Invalid(f"documents/{name} has the SHA-256 {members[name]}, and its label says {sha256}")
 
 
 def _data(package: Package) -> Iterator[tuple[str, Callable[[], None]]]:
     for name in package.named("document-pdf"):
 
-        def look(name: str = name) -> None:
+        def check(name: str = name) -> None:
             if not _carries(package.content(name), package.content(f"{name[: -len('.pdf')]}.json")):
                 raise Invalid("none of the files in it is the document's data")
 
-        yield name, look
+        yield name, check
 
 
 def _carries(pdf: bytes, data: bytes) -> bool:
-    """Whether a stream of the PDF, as it is or unpacked, is just the data; nothing is unpacked beyond their length."""
+    """Whether a stream of the PDF, raw or inflated, equals the data; inflates no more than their length."""
     if not pdf.startswith(b"%PDF-"):
         raise Invalid("it is no PDF")
-    for number, found in enumerate(_STREAM.finditer(pdf)):
+    for number, match in enumerate(_STREAM.finditer(pdf)):
         if number >= MOST_STREAMS:
             break
-        if pdf.startswith(data, found.end()):
+        if pdf.startswith(data, match.end()):
             return True
         try:
-            unpacked = zlib.decompressobj().decompress(memoryview(pdf)[found.end() :], len(data) + 1)
+            unpacked = zlib.decompressobj().decompress(memoryview(pdf)[match.end() :], len(data) + 1)
         except zlib.error:
             continue
         if unpacked == data:
@@ -93,11 +93,11 @@ def _carries(pdf: bytes, data: bytes) -> bool:
 
 
 def _complete(package: Package, trail: Trail) -> str:
-    """Whatever the audit events say was written is here, whole."""
-    here = {(number_of(data), package.hashes[f"documents/{stem}.json"]) for stem, data in package.documents.items()}
+    """Check that every document in the audit events is in the package."""
+    included = {(number_of(data), package.hashes[f"documents/{stem}.json"]) for stem, data in package.documents.items()}
     for event in trail.events:
-        written = event.action.endswith("-written") and event.told["subject"]["kind"] == "document"
-        if written and (event.subject, event.detail["sha256"]) not in here:
+        written = event.action.endswith("-written") and event.fields["subject"]["kind"] == "document"
+        if written and (event.subject, event.detail["sha256"]) not in included:
             raise Invalid(f"the document {event.subject} of the audit event {event.index} is not in the package")
     labels = {_stem(name) for name in package.named("document-label")}
     pdfs = {name[len("documents/") : -len(".pdf")] for name in package.named("document-pdf")}
@@ -106,7 +106,7 @@ def _complete(package: Package, trail: Trail) -> str:
             raise Invalid(f"the document {stem} has no PDF, or no label")
     if strange := (labels | pdfs) - set(package.documents):
         raise Invalid(f"the data of the document {min(strange)} are not in the package")
-    return f"{len(here)} documents"
+    return f"{len(included)} documents"
 
 
 def _stem(name: str) -> str:

@@ -1,11 +1,11 @@
-"""The footage and its labels: the bytes that are here are those that were sealed, of the item that was granted."""
+"""Check footage and labels: the bytes are those that were sealed, of the granted item."""
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from services.verifier import label_words, layout
+from services.verifier import label_facts, layout
 from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
@@ -17,7 +17,7 @@ FOOTAGE = "#footage"
 
 
 def examine(package: Package, trail: Trail, report: Report) -> None:
-    """Each label, the bytes that belong to it, and that none is missing."""
+    """Check each label, its footage, and that none is missing."""
     for name in package.named("master-label"):
         with report.check("label", name) as finding:
             finding.text = _check_label(package, trail, name, "footage-retrieved")
@@ -38,49 +38,49 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
 def _copies(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], None]]]:
     for name in package.named("copy-label"):
 
-        def look(name: str = name) -> None:
+        def check(name: str = name) -> None:
             _check_label(package, trail, name, "copy-made")
 
-        yield name, look
+        yield name, check
 
 
 def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
     opened = package.envelope(name)
-    told = opened.predicate
-    books = told["books"]
+    label = opened.predicate
+    facts = label["books"]
     if opened.statement["predicateType"] != PREDICATE:
         raise Invalid("it is signed as something else than a label")
     cipher, plain = _hashes(opened)
-    _check_application(package, told["applicationNumber"])
-    if books["formSha256"] != _form_document(package)[1]:
+    _check_application(package, label["applicationNumber"])
+    if facts["formSha256"] != _form_document(package)[1]:
         raise Invalid("it rests on another form than the filed one")
     position = int(re.findall(r"[1-9]\d*", name)[0])
-    if books["item"]["position"] != position:
-        raise Invalid(f"it is of item {books['item']['position']}, and lies here as that of item {position}")
-    record = package.documents.get(layout.file_name(told["recordNumber"] or ""))
+    if facts["item"]["position"] != position:
+        raise Invalid(f"it is of item {facts['item']['position']}, and lies here as that of item {position}")
+    record = package.documents.get(layout.file_name(label["recordNumber"] or ""))
     if record is None:
-        raise Invalid(f"its retrieval record {told['recordNumber']} is not in the package")
-    if record["item"] != books["item"]["id"]:
-        raise Invalid(f"its retrieval record {told['recordNumber']} is of another item")
-    if package.hashes[f"documents/{layout.file_name(told['recordNumber'])}.json"] != books["recordSha256"]:
-        raise Invalid(f"it was made for another text of the record {told['recordNumber']}")
-    label_words.check(package, opened, record, "copy" if action == "copy-made" else "master")
+        raise Invalid(f"its retrieval record {label['recordNumber']} is not in the package")
+    if record["item"] != facts["item"]["id"]:
+        raise Invalid(f"its retrieval record {label['recordNumber']} is of another item")
+    if package.hashes[f"documents/{layout.file_name(label['recordNumber'])}.json"] != facts["recordSha256"]:
+        raise Invalid(f"it was made for another text of the record {label['recordNumber']}")
+    label_facts.check(package, opened, record, "copy" if action == "copy-made" else "master")
     for event in trail.of(action):
         if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
             _check_event(opened, event)
-            return f"{told['camera']}, {told['outcome']}"
+            return f"{label['camera']}, {label['outcome']}"
     raise Invalid("no audit event tells of an object with its hashes")
 
 
 def _check_event(opened: Opened, event: Event) -> None:
-    """Of this very object, of this item with this outcome, or of this copy."""
-    key, told, books = str(event.detail["key"]), opened.predicate, opened.predicate["books"]
+    """Check that the event is of this object, and of this item and outcome, or this copy."""
+    key, label, facts = str(event.detail["key"]), opened.predicate, opened.predicate["books"]
     if not any(name.endswith(f"/{key}") for name in opened.subjects):
         raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
     if event.action == "copy-made":
-        same = books["copy"] == event.subject
+        same = facts["copy"] == event.subject
     else:
-        same = (event.detail["item"], event.detail["outcome"]) == (books["item"]["id"], told["outcome"])
+        same = (event.detail["item"], event.detail["outcome"]) == (facts["item"]["id"], label["outcome"])
     if not same:
         raise Invalid(f"the audit event {event.index} tells of another item, copy or outcome than the label")
 
@@ -91,7 +91,7 @@ def _check_application(package: Package, number: Any) -> None:
 
 
 def _form_document(package: Package) -> tuple[str, str]:
-    """The name of the filed form and the SHA-256 of its data."""
+    """Return the name of the filed form and the SHA-256 of its data."""
     for name, data in package.documents.items():
         if data is package.form:
             return name, package.hashes[f"documents/{name}.json"]
@@ -99,7 +99,7 @@ def _form_document(package: Package) -> tuple[str, str]:
 
 
 def _hashes(opened: Opened) -> tuple[str, str]:
-    """The SHA-256 of the object as it is stored, and of the footage in it."""
+    """Return the SHA-256 of the stored object and of the footage in it."""
     names = [name for name in opened.subjects if not name.endswith(FOOTAGE)]
     if len(names) != 1 or set(opened.subjects) != {names[0], f"{names[0]}{FOOTAGE}"}:
         raise Invalid("it does not name one object and the footage in it")
@@ -110,43 +110,43 @@ def _check_bytes(package: Package, name: str, how: str) -> str:
     opened = package.envelope(name)
     cipher, plain = _hashes(opened)
     stem = name[: -len(".label.json")]
-    here = [one for one in package.named("footage") if one.rsplit(".", 1)[0] == stem]
+    members = [name for name in package.named("footage") if name.rsplit(".", 1)[0] == stem]
     if how == "hash":
-        if here:
-            raise Invalid(f"{here[0]} is here, and the manifest says that there is no footage")
+        if members:
+            raise Invalid(f"{members[0]} is here, and the manifest says that there is no footage")
         return f"the footage itself is not here, its SHA-256 is {plain}"
-    if len(here) != 1 or here[0].endswith(".age") != (how == "sealed"):
+    if len(members) != 1 or members[0].endswith(".age") != (how == "sealed"):
         raise Invalid(f"its footage is not here as the manifest says: {how}")
-    member = package.archive.by_name[here[0]]
+    member = package.archive.by_name[members[0]]
     size = opened.predicate["size"]["object" if how == "sealed" else "footage"]
     if member.size != size:
         raise Invalid(f"{member.name} has {member.size} bytes, and the label says {size}")
-    wanted = cipher if how == "sealed" else plain
-    if package.hashes[member.name] != wanted:
-        raise Invalid(f"{member.name} has the SHA-256 {package.hashes[member.name]}, and the label says {wanted}")
-    return f"{member.name}, {member.size} bytes, sha256 {wanted}"
+    expected = cipher if how == "sealed" else plain
+    if package.hashes[member.name] != expected:
+        raise Invalid(f"{member.name} has the SHA-256 {package.hashes[member.name]}, and the label says {expected}")
+    return f"{member.name}, {member.size} bytes, sha256 {expected}"
 
 
 def _without_checkpoint(package: Package, trail: Trail) -> list[str]:
-    """Labels of objects that were made when the log had been signed, and that name none of its checkpoints."""
-    found = []
+    """Return labels that name no checkpoint although the log had one when they were made."""
+    names = []
     with suppress(*UNSHAPED):  # events and labels of other shapes are told by their own checks
         made = {event.detail.get("sha256_cipher"): event.index for event in trail.of("footage-retrieved", "copy-made")}
         for name in (*package.named("master-label"), *package.named("copy-label")):
             opened = package.envelope(name)
             index = max(made.get(sha256, 0) for sha256 in opened.subjects.values())
             if opened.predicate.get("auditCheckpoint") is None and any(size <= index for size in trail.signed):
-                found.append(name)
-    return found
+                names.append(name)
+    return names
 
 
 def _complete(package: Package, trail: Trail) -> str:
-    """Every master and copy that was made and not discarded has its label here, and every footage its label."""
+    """Check that every master and copy that was not discarded has its label, and all footage a label."""
     hashes = {
         role: [_hashes(package.envelope(name))[0] for name in package.named(role)]
         for role in ("master-label", "copy-label")
     }
-    labelled = {role: set(found) for role, found in hashes.items()}
+    labelled = {role: set(hashes_of_role) for role, hashes_of_role in hashes.items()}
     if sum(map(len, labelled.values())) != sum(map(len, hashes.values())):
         raise Invalid("two labels are of one object")
     gone = {event.subject for event in trail.of("master-discarded", "copy-discarded")}

@@ -1,7 +1,7 @@
-"""What was approved against what was fetched: Security's approval, the filed form, the release, records and labels.
+"""Compare the approval with the retrieval: Security's approval, the filed form, the release, records, labels.
 
-Spans are those that were asked for and granted; where they were searched for follows from the recorder's clock at the
-retrieval, which the record tells. The class, and what it asks for, is the word of the books: the filed form has it.
+Spans are those that were requested and granted; the searched spans follow from the recorder's clock, as the record
+states. The class of an item, and what it requires, is taken from the filed form.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,8 +17,8 @@ Span = tuple[datetime, datetime]
 
 
 def checks(package: Package, decisions: Iterable[Statement]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """``decisions``: what was signed and decided, in order; the last one of a stage counts, in each round."""
-    last = {(one["round"], one["stage"]): one for one in decisions}
+    """Yield the checks; of ``decisions``, in order, the last one of each stage and round counts."""
+    last = {(decision["round"], decision["stage"]): decision for decision in decisions}
     for stem, data in package.documents.items():
         kind = package.envelope(f"documents/{stem}.label.json").predicate["kind"]
         if kind == "application-form":
@@ -30,17 +30,17 @@ def checks(package: Package, decisions: Iterable[Statement]) -> Iterator[tuple[s
 
 
 def _check_form(last: Mapping[Any, Statement], form: Statement) -> None:
-    """The form grants what Security has approved: no item, no moment, no day and no use beyond it."""
+    """Check that the form grants no item, span, day or use beyond Security's approval."""
     approved = _decided(last, form["round"], "security")
-    spans = {one["item"]: _span(one) for one in approved["granted"]}
-    for one in form["granted"]["items"]:
-        if spans.get(one["id"]) != _span(one):
-            raise Invalid(f"it grants an item or a span that Security has not approved: {one['id']!r:.60}")
-    told, granted = approved["variables"], form["granted"]
-    if granted["wayOfUse"] != told["wayOfUse"] or not 1 <= granted["useDays"] <= told["usePeriodDays"]:
+    spans = {item["item"]: _span(item) for item in approved["granted"]}
+    for item in form["granted"]["items"]:
+        if spans.get(item["id"]) != _span(item):
+            raise Invalid(f"it grants an item or a span that Security has not approved: {item['id']!r:.60}")
+    variables, granted = approved["variables"], form["granted"]
+    if granted["wayOfUse"] != variables["wayOfUse"] or not 1 <= granted["useDays"] <= variables["usePeriodDays"]:
         raise Invalid(
             f"it grants {granted['wayOfUse']!r:.40} for {granted['useDays']!r:.10} days, and Security has approved "
-            f"{told['wayOfUse']!r:.40} for {told['usePeriodDays']!r:.10}"
+            f"{variables['wayOfUse']!r:.40} for {variables['usePeriodDays']!r:.10}"
         )
 
 
@@ -52,24 +52,24 @@ def _check_record(package: Package, last: Mapping[Any, Statement], record: State
 
 
 def _check_label(package: Package, last: Mapping[Any, Statement], name: str) -> None:
-    told = package.envelope(name).predicate
-    books, (start, end) = told["books"], told["asked"]
+    label = package.envelope(name).predicate
+    facts, (start, end) = label["books"], label["asked"]
     span = (moment(start), moment(end))
-    camera = books["source"]["camera"]["id"]
-    _check(package, last, books["formSha256"], item=books["item"]["id"], camera=camera, span=span)
+    camera = facts["source"]["camera"]["id"]
+    _check(package, last, facts["formSha256"], item=facts["item"]["id"], camera=camera, span=span)
 
 
 def _check(
     package: Package, last: Mapping[Any, Statement], form_sha256: str, *, item: str, camera: str, span: Span
 ) -> None:
-    """The item with its camera and span is in the signed release of its form, and in the form."""
+    """Check that the item with its camera and span is in the form and in its signed release."""
     form = next(
         (data for stem, data in package.documents.items() if package.hashes[f"documents/{stem}.json"] == form_sha256),
         None,
     )
     if form is None:
         raise Invalid("the form that it rests on is not in the package")
-    released = {one["item"]: one for one in _decided(last, form["round"], "storage-release")["granted"]}.get(item)
+    released = {entry["item"]: entry for entry in _decided(last, form["round"], "storage-release")["granted"]}.get(item)
     if released is None:
         raise Invalid(f"the signed release has no item {item!r:.60}")
     if released["camera"] != camera:
@@ -79,7 +79,7 @@ def _check(
             f"it is of {span[0].isoformat()} to {span[1].isoformat()}, and the signed release of "
             f"{released['from']!r:.40} to {released['to']!r:.40}"
         )
-    if {one["id"]: _span(one) for one in form["granted"]["items"]}.get(item) != span:
+    if {entry["id"]: _span(entry) for entry in form["granted"]["items"]}.get(item) != span:
         raise Invalid("the filed form grants no such item and span")
 
 
@@ -89,5 +89,5 @@ def _decided(last: Mapping[Any, Statement], round_: Any, stage: str) -> Statemen
     return last[round_, stage]
 
 
-def _span(told: Statement) -> Span:
-    return moment(told["from"]), moment(told["to"])
+def _span(record: Statement) -> Span:
+    return moment(record["from"]), moment(record["to"])

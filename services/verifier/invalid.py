@@ -1,5 +1,5 @@
-"""The one error of this room."""
+"""The error of this package."""
 
 
 class Invalid(ValueError):
-    """What was given is not what it claims to be; the text is a sentence that says what of it is wrong."""
+    """The input is not what it claims to be; the text is a sentence that says why."""

@@ -1,4 +1,4 @@
-"""Which members a package has, what each is for, and how large it may be."""
+"""The members of a package, their roles, and their largest sizes."""
 
 import re
 
@@ -39,7 +39,7 @@ MOST_IN_ALL = 512 << 20
 
 
 def role_of(name: str) -> str:
-    """What a member is for; raises Invalid for one that no package has."""
+    """Return a member's role; raises Invalid for an unknown member."""
     if name in NEEDED:
         return NEEDED[name]
     for pattern, role in _ROLES.items():
@@ -49,5 +49,5 @@ def role_of(name: str) -> str:
 
 
 def file_name(number: str) -> str:
-    """A document's number as it stands in names of members."""
+    """Return a document's number as it is written in member names."""
     return number.replace("/", "-")

@@ -1,4 +1,4 @@
-"""``verify PACKAGE [--trust FINGERPRINT]…``: arguments, the lines of the report, and the exit code."""
+"""``verify PACKAGE [--trust FINGERPRINT]…``: arguments, output and exit code."""
 
 import argparse
 import io
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from services.verifier.examination import examine
 from services.verifier.report import BROKEN, Line, Report
-from services.verifier.words import ENDS, FINGERPRINTS, TITLES
+from services.verifier.titles import ENDS, FINGERPRINTS, TITLES
 
 MARKS = {"pass": ("PASS", "成立"), "fail": ("FAIL", "不成立"), "note": ("NOTE", "说明")}
 
@@ -23,7 +23,7 @@ class _Arguments(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
-    """0: all holds under a key that is trusted; 2: all holds, under an unknown key; 1: anything else."""
+    """Return 0 if all checks pass under a trusted key, 2 if they pass under an unknown key, else 1."""
     parser = _Arguments(
         prog=name,
         description="Check an evidence package. Needs no network and no database. 核验证据包，无需网络与数据库。",
@@ -42,18 +42,18 @@ def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
-    told = parser.parse_args(arguments)
-    report = examine(told.package, told.trust)
+    options = parser.parse_args(arguments)
+    report = examine(options.package, options.trust)
     write = sys.stdout.write
-    if told.json:
+    if options.json:
         write(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n")
     else:
-        tell(report, lambda line: write(line + "\n"), told.lang)
+        print_report(report, lambda line: write(line + "\n"), options.lang)
     return report.exit_code
 
 
-def tell(report: Report, say: Callable[[str], object], lang: str = "both") -> None:
-    """The report for people: one line for each check, then the fingerprints, then what it all means."""
+def print_report(report: Report, say: Callable[[str], object], lang: str = "both") -> None:
+    """Print the report: one line for each check, the fingerprints, and the conclusion."""
     for line in report.lines:
         say(_line(line, lang))
     say("")
@@ -63,8 +63,8 @@ def tell(report: Report, say: Callable[[str], object], lang: str = "both") -> No
 
 
 def _line(line: Line, lang: str) -> str:
-    word, zh = MARKS[line.status]
-    mark = {"both": f"{word} {zh}", "zh": zh, "en": word}[lang]
+    english, chinese = MARKS[line.status]
+    mark = {"both": f"{english} {chinese}", "zh": chinese, "en": english}[lang]
     text = f"{mark}  {_chosen(TITLES[line.check], lang)}  [{_plain(line.of)}]"
     return f"{text}  {_plain(line.found)}" if line.found else text
 
@@ -74,5 +74,5 @@ def _chosen(words: Sequence[str], lang: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what could steer a terminal: names and texts come from the package."""
+    """Replace unprintable characters, because names and texts come from the package."""
     return "".join(sign if sign.isprintable() else "�" for sign in text)

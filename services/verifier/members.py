@@ -1,4 +1,4 @@
-"""The ZIP itself, read so that every byte of it belongs to something (PKWARE's APPNOTE 6.3, stored members alone).
+"""The ZIP, read so that every byte is accounted for (PKWARE's APPNOTE 6.3, stored members only).
 
 A package's ZIP is what follows from its members' names, sizes and contents and from nothing else: headers first, no
 compression, no gaps, no comments, no time but ZIP's first day. ``local``, ``directory`` and ``end`` write those parts;
@@ -34,7 +34,7 @@ _MODE = 0o100644 << 16
 
 @dataclass(frozen=True)
 class Member:
-    """``offset`` is that of its header in the file, ``size`` that of its bytes, ``crc`` as the ZIP says it."""
+    """``offset`` of its header in the file, ``size`` of its bytes, ``crc`` as the ZIP states it."""
 
     name: str
     size: int
@@ -43,29 +43,29 @@ class Member:
 
     @property
     def start(self) -> int:
-        """Where its bytes begin."""
+        """Return the offset of its first byte."""
         return self.offset + len(local(self.name, self.size, self.crc))
 
 
 def check_name(name: str) -> None:
-    """Raises Invalid for a name that could be anything but a file in the package or in one folder of it."""
+    """Raise Invalid unless the name is a file in the package or in one folder of it."""
     if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
         raise Invalid(f"{name[:LONGEST_NAME]!r} is no name of a member")
 
 
 def local(name: str, size: int, crc: int) -> bytes:
-    """The header before a member's bytes."""
+    """Return the local header of a member."""
     large = size >= _LARGE
     extra = struct.pack("<2H2Q", 1, 16, size, size) if large else b""
-    told = _LARGE if large else size
+    size_field = _LARGE if large else size
     needs = _NEEDS_64 if large else _PLAIN
     raw = name.encode("ascii")
-    head = _LOCAL.pack(b"PK\x03\x04", needs, 0, 0, 0, _FIRST_DAY, crc, told, told, len(raw), len(extra))
+    head = _LOCAL.pack(b"PK\x03\x04", needs, 0, 0, 0, _FIRST_DAY, crc, size_field, size_field, len(raw), len(extra))
     return head + raw + extra
 
 
 def directory(members: Sequence[Member]) -> bytes:
-    """The list of all members, behind the last one's bytes."""
+    """Return the central directory."""
     return b"".join(_entry(member) for member in members)
 
 
@@ -82,7 +82,7 @@ def _entry(member: Member) -> bytes:
 
 
 def end(count: int, length: int, offset: int) -> bytes:
-    """What ends the file: how many members there are, and where their directory lies."""
+    """Return the end of the central directory."""
     large = b""
     if offset >= _LARGE:
         large = _END_64.pack(b"PK\x06\x06", 44, _MADE_BY, _NEEDS_64, 0, 0, count, count, length, offset)
@@ -91,10 +91,10 @@ def end(count: int, length: int, offset: int) -> bytes:
 
 
 class Archive:
-    """The members of a package, in order; nothing is ever extracted. Use as a context."""
+    """The members of a package, in order, never extracted. Use as a context."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError for a file that cannot be read, Invalid for one whose structure is not a package's."""
+        """Open the file; raises OSError if it cannot be read, Invalid if its structure is wrong."""
         self._path = path
         self._file = path.open("rb", buffering=0)
         self._one_reads = threading.Lock()
@@ -113,7 +113,7 @@ class Archive:
         self._file.close()
 
     def read(self, name: str, most: int) -> bytes:
-        """A small member's bytes; raises Invalid where it is not there, or larger than ``most``."""
+        """Return a small member's bytes; raises Invalid if it is missing, or larger than ``most``."""
         member = self.by_name.get(name)
         if member is None:
             raise Invalid("it is not in the package")
@@ -122,7 +122,7 @@ class Archive:
         return self._at(member.start, member.size)
 
     def blocks(self, member: Member) -> Iterator[memoryview]:
-        """A member's bytes, block by block, in memory that is used again. Several threads may read at once."""
+        """Yield a member's bytes in blocks of reused memory; threads may read in parallel."""
         buffer = memoryview(bytearray(BLOCK))
         left = member.size
         # A place of its own in the file for each reader; reading at a place is not to be had on every system.
@@ -131,11 +131,11 @@ class Archive:
                 raise Invalid("the file was exchanged while it was read")
             file.seek(member.start)
             while left:
-                got = file.readinto(buffer[: min(BLOCK, left)])
-                if not got:
+                count = file.readinto(buffer[: min(BLOCK, left)])
+                if not count:
                     raise Invalid("the file ended while it was read")
-                yield buffer[:got]
-                left -= got
+                yield buffer[:count]
+                left -= count
 
     def _at(self, offset: int, length: int) -> bytes:
         parts, left = [], length

@@ -22,7 +22,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """The root over the leaf hashes, in memory that grows with the tree's height only."""
+    """Return the root over the leaf hashes, in memory proportional to the tree's height."""
     edge: list[bytes] = []
     for index, leaf in enumerate(leaves):
         node, position = leaf, index
@@ -33,7 +33,7 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def root_of_edge(edge: Sequence[bytes]) -> bytes:
-    """The root over the complete subtrees of a tree, the largest first."""
+    """Return the root over the complete subtrees of a tree, the largest first."""
     if not edge:
         return EMPTY
     node = edge[-1]
@@ -42,20 +42,20 @@ def root_of_edge(edge: Sequence[bytes]) -> bytes:
     return node
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, hashes: Sequence[bytes], wanted: bytes) -> None:
-    """Raises Invalid unless ``hashes`` lead from the leaf at ``index`` to the root of the first ``size`` leaves."""
-    _check_widths(leaf, *hashes, wanted)
+def verify_inclusion(leaf: bytes, index: int, size: int, hashes: Sequence[bytes], root: bytes) -> None:
+    """Raise Invalid unless ``hashes`` lead from the leaf at ``index`` to the root of ``size`` leaves."""
+    _check_widths(leaf, *hashes, root)
     if not 0 <= index < size:
         raise Invalid(f"no tree of {size} entries has an entry {index}")
     node = leaf
-    for one, on_left in _climb(index, size - 1, hashes):
-        node = node_hash(one, node) if on_left else node_hash(node, one)
-    if node != wanted:
+    for sibling, on_left in _climb(index, size - 1, hashes):
+        node = node_hash(sibling, node) if on_left else node_hash(node, sibling)
+    if node != root:
         raise Invalid("the inclusion proof leads to another root")
 
 
 def verify_consistency(old: int, new: int, hashes: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
-    """Raises Invalid unless ``hashes`` show that the tree of ``new`` entries begins with the tree of ``old`` ones."""
+    """Raise Invalid unless ``hashes`` prove that the tree of ``new`` entries extends that of ``old`` ones."""
     _check_widths(*hashes, old_root, new_root)
     if not 0 <= old <= new:
         raise Invalid(f"a tree of {new} entries does not go on from one of {old}")
@@ -70,11 +70,11 @@ def verify_consistency(old: int, new: int, hashes: Sequence[bytes], old_root: by
     if not path:
         raise Invalid("the consistency proof is empty")
     seen_old = seen_new = path[0]
-    for one, on_left in _climb(position, last, path[1:]):
+    for sibling, on_left in _climb(position, last, path[1:]):
         if on_left:
-            seen_old, seen_new = node_hash(one, seen_old), node_hash(one, seen_new)
+            seen_old, seen_new = node_hash(sibling, seen_old), node_hash(sibling, seen_new)
         else:
-            seen_new = node_hash(seen_new, one)
+            seen_new = node_hash(seen_new, sibling)
     if seen_old != old_root:
         raise Invalid("the consistency proof leads to another old root")
     if seen_new != new_root:
@@ -91,20 +91,20 @@ def _check_nothing_to_prove(old: int, new: int, hashes: Sequence[bytes], old_roo
 
 
 def _climb(position: int, last: int, hashes: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Each hash with whether it stands on the left, from one node of a level up to the root of all."""
-    for one in hashes:
+    """Yield each hash and whether it is on the left, from a node up to the root."""
+    for sibling in hashes:
         if last == 0:
             raise Invalid("the proof has more hashes than the tree has levels")
         on_left = bool(position & 1) or position == last
         if on_left:  # the rightmost node of a level may have no neighbour there, nor further up
             while position and not position & 1:
                 position, last = position >> 1, last >> 1
-        yield one, on_left
+        yield sibling, on_left
         position, last = position >> 1, last >> 1
     if last:
         raise Invalid("the proof has fewer hashes than the tree has levels")
 
 
 def _check_widths(*hashes: bytes) -> None:
-    if any(len(one) != WIDTH for one in hashes):
+    if any(len(digest) != WIDTH for digest in hashes):
         raise Invalid(f"a hash of the tree has {WIDTH} bytes")

@@ -35,12 +35,12 @@ class VerifierKey:
 
     @property
     def fingerprint(self) -> str:
-        """As people compare it."""
+        """Return the fingerprint."""
         return f"sha256:{hashlib.sha256(self.public).hexdigest()}"
 
     @property
     def vkey(self) -> str:
-        """``name+id+key``, as other tools take it."""
+        """Return ``name+id+key``, the format of other tools."""
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
 
 
@@ -58,40 +58,40 @@ class Checkpoint:
 
     @property
     def body(self) -> str:
-        """What is signed."""
+        """Return the signed body."""
         return f"{self.origin}\n{self.size}\n{self.root_base64}\n"
 
 
 def key_of(vkey: str) -> VerifierKey:
-    """The key of a line of ``log-vkeys.txt``; raises Invalid."""
-    found = _VKEY.fullmatch(vkey)
-    if found is None:
+    """Parse a line of ``log-vkeys.txt``; raises Invalid."""
+    match = _VKEY.fullmatch(vkey)
+    if match is None:
         raise Invalid("a log's key is written name+id+key")
-    data = _decoded(found["key"], "the log's key")
+    data = _decoded(match["key"], "the log's key")
     if len(data) != 1 + WIDTH or data[:1] != ED25519:
         raise Invalid("the log's key is no Ed25519 key")
-    key = VerifierKey(found["name"], data[1:])
-    if key.id.hex() != found["id"]:
+    key = VerifierKey(match["name"], data[1:])
+    if key.id.hex() != match["id"]:
         raise Invalid("the log's key has another id than its name and bytes give")
     return key
 
 
 def keys_of(text: str) -> list[VerifierKey]:
-    """Every key of ``log-vkeys.txt``, the newest first; raises Invalid."""
+    """Parse ``log-vkeys.txt``, newest key first; raises Invalid."""
     return [key_of(line) for line in text.splitlines() if line]
 
 
 def signed(body: str, key: VerifierKey, signature: bytes) -> str:
-    """The note of a body, which ends with a line break, and one Ed25519 signature (64 bytes) over it."""
+    """Return the note of a body, which ends with a line break, and one Ed25519 signature (64 bytes) over it."""
     return f"{body}\n— {key.name} {base64.b64encode(key.id + signature).decode()}\n"
 
 
 def open_note(note: str, keys: Iterable[VerifierKey]) -> tuple[str, VerifierKey]:
-    """The body and a key that has signed it; raises Invalid when none of ``keys`` has, or when one's signature is bad.
+    """Return the body and its signer's key; raises Invalid if none of ``keys`` has signed, or one's signature is bad.
 
     Signatures of keys that are not known are passed over, as the format wants it.
     """
-    body, signatures = _taken_apart(note)
+    body, signatures = _split_note(note)
     known = {(key.name, key.id): key for key in keys}
     signers = []
     for name, data in signatures:
@@ -109,15 +109,15 @@ def open_note(note: str, keys: Iterable[VerifierKey]) -> tuple[str, VerifierKey]
 
 
 def open_checkpoint(note: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, VerifierKey]:
-    """The checkpoint, signed by the key that bears its origin's name; raises Invalid."""
+    """Return the checkpoint, signed by the key with its origin's name; raises Invalid."""
     checkpoint = read_checkpoint(note)
     _, key = open_note(note, [key for key in keys if key.name == checkpoint.origin])
     return checkpoint, key
 
 
 def read_checkpoint(note: str) -> Checkpoint:
-    """What the note says, with no look at its signatures; raises Invalid."""
-    lines = _taken_apart(note)[0][:-1].split("\n")
+    """Parse the note without checking signatures; raises Invalid."""
+    lines = _split_note(note)[0][:-1].split("\n")
     if len(lines) != 3:  # what a log adds to a checkpoint, ours does not
         raise Invalid("a checkpoint has the lines origin, size and root")
     origin, size, root = lines
@@ -129,11 +129,11 @@ def read_checkpoint(note: str) -> Checkpoint:
     return Checkpoint(origin, int(size), data)
 
 
-def _taken_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     if len(note) > MOST_BYTES or any(character < " " and character != "\n" for character in note):
         raise Invalid("the note is too long, or has control characters")
-    body, found, tail = note.rpartition("\n\n")
-    if not found or not body or not tail.endswith("\n"):
+    body, separator, tail = note.rpartition("\n\n")
+    if not separator or not body or not tail.endswith("\n"):
         raise Invalid("a note is a text, an empty line and signatures")
     lines = tail[:-1].split("\n")
     if len(lines) > MOST_SIGNATURES:
@@ -151,7 +151,7 @@ def _taken_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 
 def _decoded(text: str, what: str) -> bytes:
-    """Base64 in the one spelling that there is of it."""
+    """Decode base64; only the canonical spelling is accepted."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A package as it lies there: its manifest, its small members in memory, its footage read once and hashed."""
+"""A package: its manifest, its small members in memory, its footage read once and hashed."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ _HASH, _CRC = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{8}")
 
 @dataclass
 class Package:
-    """``contents`` has every member but the footage; ``hashes`` the SHA-256 of what was read, by member."""
+    """``contents`` has every member except footage; ``hashes`` the SHA-256 of each member."""
 
     archive: Archive
     manifest: dict[str, Any]
@@ -35,7 +35,7 @@ class Package:
 
     @property
     def seal(self) -> Opened:
-        """The signed manifest; Invalid where its signature does not hold."""
+        """Return the signed manifest; raises Invalid for a bad signature."""
         if self.opened is None:
             raise Invalid("it rests on the signed manifest, which does not hold")
         return self.opened
@@ -49,8 +49,8 @@ class Package:
         return str(self.predicate["applicationId"])
 
     def named(self, role: str) -> list[str]:
-        """The members of this role, in order."""
-        return [one["name"] for one in self.manifest["members"] if one["role"] == role]
+        """Return the names of the members with this role, in order."""
+        return [member["name"] for member in self.manifest["members"] if member["role"] == role]
 
     def content(self, name: str) -> bytes:
         if name not in self.contents:
@@ -61,14 +61,14 @@ class Package:
         return read(self.content(name), name)
 
     def lines(self, name: str) -> list[Any]:
-        """The values of a member that has one canonical JSON text a line."""
+        """Parse a member with one canonical JSON text a line."""
         data = self.content(name)
         if data and not data.endswith(b"\n"):
             raise Invalid(f"{name} does not end with a line's end")
         return [read(line, f"{name}, line {number}") for number, line in enumerate(data.split(b"\n")[:-1], 1)]
 
     def envelope(self, name: str) -> Opened:
-        """A signed statement under the root that signs the whole package."""
+        """Return a signed statement under the package's root."""
         opened = self._envelopes.get(name)
         if opened is None:
             opened = self._envelopes[name] = open_envelope(self.content(name))
@@ -82,12 +82,12 @@ class Package:
 
     @cached_property
     def documents(self) -> dict[str, dict[str, Any]]:
-        """The data of each document, by the name that its members have in common."""
+        """Return the data of each document, by the common part of its member names."""
         return {name[len("documents/") : -len(".json")]: self.json(name) for name in self.named("document-json")}
 
     @cached_property
     def form(self) -> dict[str, Any]:
-        """The filed form that counts: the one of the last round."""
+        """Return the filed form of the last round."""
         forms = [
             self.documents[name]
             for name in self.documents
@@ -99,7 +99,7 @@ class Package:
 
 
 def open_package(archive: Archive, report: Report) -> Package | None:
-    """The package with its manifest and contents; None where nothing more can be said of it."""
+    """Open the package with manifest and contents; None if no further check is possible."""
     package: Package | None = None
     with report.check("manifest", layout.MANIFEST) as finding:
         package = Package(archive, _manifest(archive))
@@ -124,36 +124,36 @@ def _manifest(archive: Archive) -> dict[str, Any]:
         raise Invalid("it has other fields than a manifest")
     if manifest["footage"] not in HOW:
         raise Invalid(f"it does not say how the footage is here: {', '.join(HOW)}")
-    told = manifest["members"]
-    if [one["name"] for one in told] != names[:-2]:
-        raise Invalid(_difference([one["name"] for one in told], names[:-2]))
-    for one, member in zip(told, archive.members, strict=False):
-        _check_entry(one, member)
+    entries = manifest["members"]
+    if [entry["name"] for entry in entries] != names[:-2]:
+        raise Invalid(_difference([entry["name"] for entry in entries], names[:-2]))
+    for entry, member in zip(entries, archive.members, strict=False):
+        _check_entry(entry, member)
     if missing := sorted(set(layout.NEEDED) - set(names)):
         raise Invalid(f"{', '.join(missing)} is not in the package")
-    if sum(one["size"] for one in told if one["role"] != "footage") > layout.MOST_IN_ALL:
+    if sum(entry["size"] for entry in entries if entry["role"] != "footage") > layout.MOST_IN_ALL:
         raise Invalid(f"what is no footage has more than {layout.MOST_IN_ALL} bytes")
     return manifest
 
 
-def _check_entry(one: dict[str, Any], member: Member) -> None:
-    if set(one) != {"name", "size", "sha256", "crc32", "role"} or one["role"] != layout.role_of(member.name):
+def _check_entry(entry: dict[str, Any], member: Member) -> None:
+    if set(entry) != {"name", "size", "sha256", "crc32", "role"} or entry["role"] != layout.role_of(member.name):
         raise Invalid(f"its entry of {member.name} is not one of such a member")
-    if not _HASH.fullmatch(one["sha256"]) or not _CRC.fullmatch(one["crc32"]):
+    if not _HASH.fullmatch(entry["sha256"]) or not _CRC.fullmatch(entry["crc32"]):
         raise Invalid(f"its entry of {member.name} has no hashes")
-    if one["size"] != member.size:
-        raise Invalid(f"{member.name} has {member.size} bytes, and the manifest says {one['size']}")
-    if one["crc32"] != f"{member.crc:08x}":
+    if entry["size"] != member.size:
+        raise Invalid(f"{member.name} has {member.size} bytes, and the manifest says {entry['size']}")
+    if entry["crc32"] != f"{member.crc:08x}":
         raise Invalid(f"{member.name} has another CRC-32 in the ZIP than in the manifest")
 
 
-def _difference(told: list[str], found: list[str]) -> str:
-    if missing := [name for name in told if name not in set(found)]:
+def _difference(listed: list[str], present: list[str]) -> str:
+    if missing := [name for name in listed if name not in set(present)]:
         return f"{missing[0]} is in the manifest and not in the package"
-    if added := [name for name in found if name not in set(told)]:
+    if added := [name for name in present if name not in set(listed)]:
         return f"{added[0]} is in the package and not in the manifest"
-    at = next((number for number, pair in enumerate(zip(told, found, strict=False)) if pair[0] != pair[1]), 0)
-    return f"{found[at]} stands where the manifest has {told[at]}"
+    at = next((number for number, pair in enumerate(zip(listed, present, strict=False)) if pair[0] != pair[1]), 0)
+    return f"{present[at]} stands where the manifest has {listed[at]}"
 
 
 def _signed(package: Package) -> Opened:
@@ -182,23 +182,23 @@ def _stamped(opened: Opened) -> str:
 
 
 def _reading(package: Package) -> Iterator[tuple[str, Any]]:
-    """Each member with what compares its hash; all are read meanwhile, by as many threads as there are cores."""
+    """Yield each member with a check of its hash; members are read by one thread for each core."""
     entries = package.manifest["members"]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        reading = [(one, pool.submit(_read, package, one)) for one in entries]
-        for one, done in reading:
+        futures = [(entry, pool.submit(_read, package, entry)) for entry in entries]
+        for entry, future in futures:
 
-            def compare(one: dict[str, Any] = one, done: Any = done) -> None:
-                got = done.result()
-                if got != one["sha256"]:
-                    raise Invalid(f"it has the SHA-256 {got}, and the manifest says {one['sha256']}")
+            def compare(entry: dict[str, Any] = entry, future: Any = future) -> None:
+                sha256 = future.result()
+                if sha256 != entry["sha256"]:
+                    raise Invalid(f"it has the SHA-256 {sha256}, and the manifest says {entry['sha256']}")
 
-            yield one["name"], compare
+            yield entry["name"], compare
 
 
-def _read(package: Package, one: dict[str, Any]) -> str:
-    name = one["name"]
-    if one["role"] == "footage":
+def _read(package: Package, entry: dict[str, Any]) -> str:
+    name = entry["name"]
+    if entry["role"] == "footage":
         digest = hashlib.sha256()
         for block in package.archive.blocks(package.archive.by_name[name]):
             digest.update(block)
@@ -210,17 +210,17 @@ def _read(package: Package, one: dict[str, Any]) -> str:
 
 
 def number_of(document: dict[str, Any]) -> str:
-    """The number of a document by its data; a form that was corrected has its round behind the application's number."""
+    """Return a document's number by its data; a corrected form has the round after the application's number."""
     round_ = document.get("round", 0)
     return f"{document['number']}/{round_}" if round_ else str(document["number"])
 
 
 def moment(text: Any) -> datetime:
-    """A moment with its offset; raises Invalid for a text that is none."""
+    """Parse a moment with its offset; raises Invalid."""
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
         raise Invalid(f"{text!r:.60} is no moment") from error
-    if found.tzinfo is None:
+    if parsed.tzinfo is None:
         raise Invalid(f"{text!r:.60} has no offset from UTC")
-    return found
+    return parsed

@@ -1,4 +1,4 @@
-"""Who has signed, by name and address: names as documents of the audit tree have them, and where passkeys were used."""
+"""The names of signers, by the documents in the audit tree, and the addresses of their passkeys."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,45 +9,45 @@ from services.verifier.package import Package
 from services.verifier.report import UNSHAPED, Report
 
 
-def name_of(package: Package, person: str, told: str | None) -> tuple[str, bool]:
-    """The person's name, and whether it is to be noted: ``told`` beside the signature is signed by nobody.
+def name_of(package: Package, person: str, claimed: str | None) -> tuple[str, bool]:
+    """Return the person's name, and whether to note that it is unproven: ``claimed`` is not signed.
 
     What documents call the person counts; without one there is no name but the id.
     """
-    known = {one["name"] for data in package.documents.values() for one in _people(data) if one["id"] == person}
-    if told in known:
-        return str(told), False
+    known = {named["name"] for data in package.documents.values() for named in _people(data) if named["id"] == person}
+    if claimed in known:
+        return str(claimed), False
     if not known:
         return person, False
-    return f"{min(known)} (called {told!r:.40} beside the signature alone)", True
+    return f"{min(known)} (called {claimed!r:.40} beside the signature alone)", True
 
 
 def _people(value: Any) -> Iterator[dict[str, str]]:
-    """Each person with id and name in a document's data."""
+    """Yield each person with id and name in a document's data."""
     if isinstance(value, dict):
         if set(value) == {"id", "name"}:
             yield value
         value = list(value.values())
     if isinstance(value, list):
-        for one in value:
-            yield from _people(one)
+        for part in value:
+            yield from _people(part)
 
 
 def examine_places(package: Package, report: Report) -> None:
-    """The addresses at which passkeys were asked: each signature tells its own, and a house has one."""
-    found: dict[str, int] = {}
+    """Note the addresses at which passkeys signed; an organisation has one."""
+    counts: dict[str, int] = {}
     for name in package.named("decision"):
-        where = _where(package, name)
-        if where is not None:
-            found[where] = found.get(where, 0) + 1
-    if found:
+        origin = _where(package, name)
+        if origin is not None:
+            counts[origin] = counts.get(origin, 0) + 1
+    if counts:
         with report.check("passkeys", layout.EVENTS) as finding:
-            finding.noted = len(found) > 1
-            finding.text = ", ".join(f"{count} at {where}" for where, count in found.items())
+            finding.noted = len(counts) > 1
+            finding.text = ", ".join(f"{count} at {origin}" for origin, count in counts.items())
 
 
 def _where(package: Package, name: str) -> str | None:
-    """None too for an answer that does not hold: the check of that signature tells it."""
+    """Return the address, or None, also for an invalid assertion, which its own check reports."""
     try:
         signature = package.json(name)["signature"]
         place = check_assertion(signature["passkey"], signature["sha256"])

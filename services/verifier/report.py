@@ -1,4 +1,4 @@
-"""What was checked, line by line: passed, failed or only noted; and what becomes of it all."""
+"""The report: a line for each check (passed, failed or noted), and the exit code."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.verifier.invalid import Invalid
-from services.verifier.words import TITLES
+from services.verifier.titles import TITLES
 
 Status = Literal["pass", "fail", "note"]
 SOUND, BROKEN, UNKNOWN = 0, 1, 2
@@ -17,7 +17,7 @@ UNSHAPED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
 
 @dataclass(frozen=True)
 class Line:
-    """One check: ``check`` is its code, ``of`` what it looked at, ``found`` a sentence or a figure."""
+    """One check: ``check`` is its code, ``of`` its object, ``found`` a sentence or a figure."""
 
     status: Status
     check: str
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass
 class Finding:
-    """What a check that holds has to say; ``noted`` where it is no check but something to know."""
+    """The text of a passed check; ``noted`` if it is only information."""
 
     text: str = ""
     noted: bool = False
@@ -44,7 +44,7 @@ class Report:
 
     @contextmanager
     def check(self, code: str, of: str = "") -> Iterator[Finding]:
-        """One check: it fails with the sentence of an Invalid, else it holds."""
+        """Run one check; it fails with the sentence of an Invalid, else it passes."""
         finding = Finding()
         try:
             yield finding
@@ -56,15 +56,15 @@ class Report:
             self.lines.append(Line("note" if finding.noted else "pass", code, of, finding.text))
 
     def each(self, code: str, things: Iterable[tuple[str, Callable[[], None]]], what: str = "") -> None:
-        """One check over many things: a line for all that hold together, one for each that does not."""
+        """Run one check over many objects: one line for all that pass, and one for each that fails."""
         count = faults = 0
         rest = iter(things)
         while True:
             of = what
             try:
-                of, look = next(rest)
+                of, check_one = next(rest)
                 count += 1
-                look()
+                check_one()
                 continue
             except StopIteration:
                 break
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all holds under a key that is trusted; 1: something does not hold; 2: all holds, by a key unknown here."""
+        """Return 0 if all passed under a trusted key, 1 if something failed, 2 if all passed under an unknown key."""
         if self.failed or not self.lines:
             return BROKEN
         return SOUND if self.trusted else UNKNOWN

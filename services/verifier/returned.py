@@ -1,4 +1,4 @@
-"""The return and its inspection: as signed, as the custody log has them, and as the inspection's document tells."""
+"""Check the return and its inspection against signatures, custody log and the inspection's document."""
 
 from typing import Any
 
@@ -11,23 +11,23 @@ INSPECTION = "return-inspection"
 
 
 def check(package: Package, trail: Trail) -> str:
-    """What there is to say of it; the entries of the custody log are compared with the audit events elsewhere."""
+    """Describe the return; the custody log is compared with the audit events elsewhere."""
     back, inspected = _entry(package, "returned"), _entry(package, "inspected")
     if layout.RETURN not in package.contents:
         if back is not None or trail.of("custody-returned"):
             raise Invalid("the copies were returned, and the return is not in the package")
         return "there was no return"
-    told = package.json(layout.RETURN)
+    returned = package.json(layout.RETURN)
     if back is None or not trail.of("custody-returned"):
         raise Invalid("no audit event tells of a return")
-    _check_signed(package, trail, told, back)
-    _check_archived(trail, told["archived"])
-    inspection = told["inspection"]
+    _check_signed(package, trail, returned, back)
+    _check_archived(trail, returned["archived"])
+    inspection = returned["inspection"]
     if (inspection is None) != (inspected is None):
         raise Invalid("return and custody log differ in whether there was an inspection")
     if inspection is None or inspected is None:
         return "returned, not inspected yet"
-    _check_inspection(package, trail, told, inspected)
+    _check_inspection(package, trail, returned, inspected)
     differ = sorted(copy for copy, matches in inspection["hashes"].items() if not matches)
     if differ:
         return f"the bytes of {len(differ)} copies differed at the inspection, {len(inspection['findings'])} findings"
@@ -35,30 +35,31 @@ def check(package: Package, trail: Trail) -> str:
 
 
 def _entry(package: Package, event: str) -> dict[str, Any] | None:
-    found = [one for one in package.json(layout.CUSTODY)["entries"] if one["event"] == event]
-    if len(found) > 1:
-        raise Invalid(f"the custody log has {len(found)} entries of the kind {event}")
-    return found[0] if found else None
+    entries = [entry for entry in package.json(layout.CUSTODY)["entries"] if entry["event"] == event]
+    if len(entries) > 1:
+        raise Invalid(f"the custody log has {len(entries)} entries of the kind {event}")
+    return entries[0] if entries else None
 
 
-def _check_signed(package: Package, trail: Trail, told: dict[str, Any], entry: dict[str, Any]) -> None:
-    """The same return in the log's entry, in the event of the signature, and in the statement that was signed."""
-    sha256 = told["statementSha256"]
-    signed = {one.detail["statement_sha256"] for one in trail.of("return-signed") if one.subject == told["handOver"]}
+def _check_signed(package: Package, trail: Trail, returned: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Check that log entry, signature event and signed statement are of the same return."""
+    sha256 = returned["statementSha256"]
+    events = trail.of("return-signed")
+    signed = {event.detail["statement_sha256"] for event in events if event.subject == returned["handOver"]}
     if sha256 != entry["detail"]["statement_sha256"] or sha256 not in signed:
         raise Invalid("the return was signed over another statement than the audit event tells")
     written = (entry["handOver"], entry["person"], entry["at"], entry["detail"]["return_to"])
-    if written != (told["handOver"], told["returnedBy"], told["returnedAt"], told["returnTo"]):
+    if written != (returned["handOver"], returned["returnedBy"], returned["returnedAt"], returned["returnTo"]):
         raise Invalid("the custody log tells of a return by somebody else, at another time or to another place")
     statement = _statement(package, sha256)
-    for name, wanted in (
+    for name, expected in (
         ("kind", "return"),
-        ("handOver", told["handOver"]),
-        ("person", told["returnedBy"]),
-        ("returnTo", told["returnTo"]),
-        ("attestation", told["attestation"]),
+        ("handOver", returned["handOver"]),
+        ("person", returned["returnedBy"]),
+        ("returnTo", returned["returnTo"]),
+        ("attestation", returned["attestation"]),
     ):
-        if statement[name] != wanted:
+        if statement[name] != expected:
             raise Invalid(f"return and signed statement differ in {name}")
 
 
@@ -72,22 +73,23 @@ def _statement(package: Package, sha256: str) -> dict[str, Any]:
     raise Invalid("the statement that the return was signed over is not in the package")
 
 
-def _check_inspection(package: Package, trail: Trail, told: dict[str, Any], entry: dict[str, Any]) -> None:
-    inspection = told["inspection"]
+def _check_inspection(package: Package, trail: Trail, returned: dict[str, Any], entry: dict[str, Any]) -> None:
+    inspection = returned["inspection"]
     written = (entry["handOver"], entry["at"], entry["detail"]["hashes"], entry["detail"]["findings"])
     findings = len(inspection["findings"])
-    if written != (told["handOver"], inspection["inspectedAt"], inspection["hashes"], findings):
+    if written != (returned["handOver"], inspection["inspectedAt"], inspection["hashes"], findings):
         raise Invalid("the custody log tells of an inspection with another end")
-    paper = _paper(package, told["handOver"])
-    if paper is None:
+    document = _paper(package, returned["handOver"])
+    if document is None:
         if trail.of("case-closed"):
             raise Invalid("the case is closed, and the document of the inspection is not in the package")
         return
-    there = (paper["inspectedAt"], {one["id"]: one["matches"] for one in paper["copies"]}, paper["findings"])
-    if there != (inspection["inspectedAt"], inspection["hashes"], inspection["findings"]):
-        raise Invalid(f"the document {paper['number']} tells of an inspection with another end")
-    if paper["return"]["statement"] != told["statementSha256"]:
-        raise Invalid(f"the document {paper['number']} tells of another return")
+    matches = {copy["id"]: copy["matches"] for copy in document["copies"]}
+    documented = (document["inspectedAt"], matches, document["findings"])
+    if documented != (inspection["inspectedAt"], inspection["hashes"], inspection["findings"]):
+        raise Invalid(f"the document {document['number']} tells of an inspection with another end")
+    if document["return"]["statement"] != returned["statementSha256"]:
+        raise Invalid(f"the document {document['number']} tells of another return")
 
 
 def _paper(package: Package, hand_over: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Who but the house has said when something was signed; and whether the house's own clock was a turned one."""
+"""Note which time stamp authorities confirm signing times, and whether a demo's clock was turned."""
 
 from services.verifier import layout
 from services.verifier.envelopes import Opened
@@ -10,7 +10,7 @@ LABELS = ("master-label", "copy-label", "document-label")
 
 
 def examine(package: Package, report: Report) -> None:
-    """Notes alone: the stamps themselves are checked with what they stamp, and whom to trust is the reader's to say."""
+    """Add notes only: stamps are checked with what they stamp, and the reader decides whom to trust."""
     with report.check("time-stamps", layout.SIGNED) as finding:
         finding.noted = True
         finding.text = _authorities(package)
@@ -21,15 +21,15 @@ def examine(package: Package, report: Report) -> None:
 
 
 def _authorities(package: Package) -> str:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     names = [name for role in LABELS for name in package.named(role)]
     for opened in (package.opened, *(_quietly(package, name) for name in names)):
         if opened is not None and opened.time_stamp is not None:
-            who = opened.time_stamp.who
-            found[who] = found.get(who, 0) + 1
-    if not found:
-        return "none: when something was signed, the house alone says"
-    return "; ".join(f"{count} of {len(names) + 1} by {who}" for who, count in found.items())
+            authority = opened.time_stamp.who
+            counts[authority] = counts.get(authority, 0) + 1
+    if not counts:
+        return "none: signing times are by the organisation's own clock only"
+    return "; ".join(f"{count} of {len(names) + 1} by {authority}" for authority, count in counts.items())
 
 
 def _quietly(package: Package, name: str) -> Opened | None:

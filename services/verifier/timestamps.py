@@ -1,4 +1,4 @@
-"""Time stamps (RFC 3161): an authority says that it has seen a hash, and when; checked offline.
+"""Check time stamps offline (RFC 3161): an authority states that it has seen a hash, and when.
 
 The token names the authority's certificate and carries it. Whether that authority is to be believed, the caller asks:
 by certificates that came another way, or by the fingerprint of the last one that vouches for it.
@@ -48,7 +48,7 @@ _GRANTED = (0, 1)
 
 @dataclass(frozen=True)
 class TimeStamp:
-    """What an authority has said; ``moment`` by its own clock."""
+    """The content of a time stamp; ``moment`` is by the authority's clock."""
 
     moment: datetime
     policy: str
@@ -58,12 +58,12 @@ class TimeStamp:
 
     @property
     def authority(self) -> str:
-        """By the name in its certificate."""
+        """Return the authority's name by its certificate."""
         return self.chain.leaf.subject.rfc4514_string()
 
     @property
     def who(self) -> str:
-        """The authority, with what a reader can know it by."""
+        """Return the authority with the fingerprint that identifies it."""
         return f"{self.authority} (its chain ends at sha256:{self.chain.root_fingerprint})"
 
 
@@ -77,28 +77,28 @@ class _Signer:
 
 
 def check_token(token: bytes, data: bytes, trusted: Sequence[x509.Certificate] = ()) -> TimeStamp:
-    """What the token says of ``data``; raises Invalid unless all of it holds.
+    """Return the time stamp over ``data``; raises Invalid unless all of it is valid.
 
     With ``trusted`` certificates one of them has to be, or to vouch for, the authority.
     """
     if len(token) > LARGEST:
         raise Invalid(f"the time stamp has {len(token)} bytes, more than one needs.")
     content, certificates, signer = _opened(token)
-    told = _info(content, data)
+    info = _info(content, data)
     leaf = _certificate_of(signer, certificates)
     _check_attributes(signer, content, leaf)
     _check_signature(signer, leaf)
     _check_use(leaf)
     chain = vouched_chain(leaf, [*certificates, *trusted])
-    if trusted and not any(one in trusted for one in chain.certificates):
+    if trusted and not any(certificate in trusted for certificate in chain.certificates):
         raise Invalid(f"the time stamp is by {leaf.subject.rfc4514_string()[:200]}, which is not trusted.")
-    if not chain.valid_at(told.moment):
+    if not chain.valid_at(info.moment):
         raise Invalid("the time stamp was made outside the time of its authority's certificate.")
-    return TimeStamp(told.moment, told.policy, told.serial, told.nonce, chain)
+    return TimeStamp(info.moment, info.policy, info.serial, info.nonce, chain)
 
 
 def token_of_reply(reply: bytes) -> bytes:
-    """The token in an authority's reply (TimeStampResp); raises Invalid where it gave none."""
+    """Return the token of an authority's reply (TimeStampResp); raises Invalid without one."""
     if len(reply) > LARGEST:
         raise Invalid(f"the authority's reply has {len(reply)} bytes, more than one needs.")
     parts = only(reply, SEQUENCE).parts()
@@ -119,7 +119,7 @@ class _Told:
 
 
 def _opened(token: bytes) -> tuple[bytes, list[x509.Certificate], _Signer]:
-    """The signed content, the certificates and the one signer of a CMS SignedData (RFC 5652)."""
+    """Return the signed content, the certificates and the one signer of a CMS SignedData (RFC 5652)."""
     outer = only(token, SEQUENCE).parts()
     if outer.take(OID).oid() != _SIGNED_DATA:
         raise Invalid("the time stamp is not signed.")
@@ -127,7 +127,7 @@ def _opened(token: bytes) -> tuple[bytes, list[x509.Certificate], _Signer]:
     outer.end()
     if signed.take(INTEGER).number() != 3:
         raise Invalid("the time stamp is signed in a form that is not known.")
-    methods = [_method(one) for one in signed.take(SET).parts()]
+    methods = [_method(element) for element in signed.take(SET).parts()]
     inner = signed.take(SEQUENCE).parts()
     if inner.take(OID).oid() != _TST_INFO:
         raise Invalid("what is signed is no time stamp.")
@@ -135,7 +135,7 @@ def _opened(token: bytes) -> tuple[bytes, list[x509.Certificate], _Signer]:
     inner.end()
     held = signed.maybe(_CONTEXT_0)
     certificates = (
-        [read_certificate(one.raw, "a certificate of the time stamp") for one in held.parts()] if held else []
+        [read_certificate(element.raw, "a certificate of the time stamp") for element in held.parts()] if held else []
     )
     signers = list(signed.take(SET).parts())
     signed.end()
@@ -163,7 +163,7 @@ def _signer(element: Element) -> _Signer:
 
 
 def _method(element: Element) -> str:
-    """An AlgorithmIdentifier of those that have no parameters."""
+    """Parse an AlgorithmIdentifier without parameters."""
     parts = only(element.raw, SEQUENCE).parts()
     name = parts.take(OID).oid()
     if (nothing := parts.maybe(NULL)) is not None and nothing.content:
@@ -173,7 +173,7 @@ def _method(element: Element) -> str:
 
 
 def _info(content: bytes, data: bytes) -> _Told:
-    """TSTInfo, whose imprint has to be that of ``data``."""
+    """Parse TSTInfo, whose imprint must be that of ``data``."""
     parts = only(content, SEQUENCE).parts()
     if parts.take(INTEGER).number() != 1:
         raise Invalid("the time stamp is of a version that is not known.")
@@ -196,20 +196,20 @@ def _info(content: bytes, data: bytes) -> _Told:
 
 
 def _moment(text: bytes) -> datetime:
-    found = _MOMENT.fullmatch(text)
-    if found is None:
+    match = _MOMENT.fullmatch(text)
+    if match is None:
         raise Invalid("the time stamp says no moment.")
     try:
-        whole = datetime.strptime(found[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        whole = datetime.strptime(match[1].decode(), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
         raise Invalid("the time stamp says no moment.") from error
-    return whole + timedelta(microseconds=int((found[2] or b"0").ljust(6, b"0")[:6]))
+    return whole + timedelta(microseconds=int((match[2] or b"0").ljust(6, b"0")[:6]))
 
 
 def _certificate_of(signer: _Signer, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
-    for one in certificates:
-        if _is_named(signer.sid, one):
-            return one
+    for certificate in certificates:
+        if _is_named(signer.sid, certificate):
+            return certificate
     raise Invalid("the time stamp does not carry its authority's certificate.")
 
 
@@ -227,36 +227,36 @@ def _is_named(sid: Element, certificate: x509.Certificate) -> bool:
 
 
 def _check_attributes(signer: _Signer, content: bytes, leaf: x509.Certificate) -> None:
-    """What the authority has signed along: the kind of content, its hash, and its own certificate."""
-    found: dict[str, Element] = {}
-    for one in signer.attributes.parts():
-        parts = one.parts()
+    """Check the signed attributes: content type, message digest, signing certificate."""
+    attributes: dict[str, Element] = {}
+    for attribute in signer.attributes.parts():
+        parts = attribute.parts()
         name, values = parts.take(OID).oid(), list(parts.take(SET).parts())
         parts.end()
-        if name in found or len(values) != 1:
+        if name in attributes or len(values) != 1:
             raise Invalid("the time stamp says something twice.")
-        found[name] = values[0]
+        attributes[name] = values[0]
     for name in (_CONTENT_TYPE, _MESSAGE_DIGEST):
-        if name not in found:
+        if name not in attributes:
             raise Invalid("the time stamp's signature does not say what it is over.")
-    if found[_CONTENT_TYPE].tag != OID or found[_CONTENT_TYPE].oid() != _TST_INFO:
+    if attributes[_CONTENT_TYPE].tag != OID or attributes[_CONTENT_TYPE].oid() != _TST_INFO:
         raise Invalid("the time stamp's signature is over another kind of thing.")
-    if found[_MESSAGE_DIGEST].content != _digest(_hash(signer.method), content):
+    if attributes[_MESSAGE_DIGEST].content != _digest(_hash(signer.method), content):
         raise Invalid("the time stamp's signature is over another content.")
-    _check_signing_certificate(found, leaf)
+    _check_signing_certificate(attributes, leaf)
 
 
-def _check_signing_certificate(found: dict[str, Element], leaf: x509.Certificate) -> None:
-    """ESSCertID names the certificate by SHA-1, ESSCertIDv2 by SHA-256 or the hash that it says (RFC 5816)."""
-    newer = _SIGNING_CERTIFICATE_2 in found
-    if not newer and _SIGNING_CERTIFICATE not in found:
+def _check_signing_certificate(attributes: dict[str, Element], leaf: x509.Certificate) -> None:
+    """Check the signing certificate: ESSCertID by SHA-1, ESSCertIDv2 by SHA-256 or a named hash (RFC 5816)."""
+    newer = _SIGNING_CERTIFICATE_2 in attributes
+    if not newer and _SIGNING_CERTIFICATE not in attributes:
         raise Invalid("the time stamp's signature does not name its certificate.")
-    held = found[_SIGNING_CERTIFICATE_2 if newer else _SIGNING_CERTIFICATE]
+    held = attributes[_SIGNING_CERTIFICATE_2 if newer else _SIGNING_CERTIFICATE]
     first = held.parts().take(SEQUENCE).parts().take(SEQUENCE).parts()
     method: hashes.HashAlgorithm = hashes.SHA1()  # noqa: S303  # of a name, which the signature below covers
     if newer:
-        told = first.maybe(SEQUENCE)
-        method = _hash(_method(told) if told is not None else _SHA256)
+        algorithm = first.maybe(SEQUENCE)
+        method = _hash(_method(algorithm) if algorithm is not None else _SHA256)
     if first.take(OCTETS).content != leaf.fingerprint(method):
         raise Invalid("the time stamp's signature names another certificate.")
 
@@ -278,7 +278,7 @@ def _check_signature(signer: _Signer, leaf: x509.Certificate) -> None:
 
 
 def _check_use(leaf: x509.Certificate) -> None:
-    """The certificate has to be for time stamps, for nothing else, and critically so (RFC 3161, 2.3)."""
+    """Check that the certificate is for time stamps only, by a critical extension (RFC 3161, 2.3)."""
     try:
         use = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:

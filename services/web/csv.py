@@ -1,4 +1,4 @@
-"""Lists as CSV: one way for the whole portal, safe to open in a spreadsheet."""
+"""Lists as CSV that is safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -9,14 +9,16 @@ from starlette.responses import Response
 
 Cell = str | int | float | bool | None
 
-# A spreadsheet takes a cell that begins so for a formula, and runs it with the reader's rights.
+# A spreadsheet runs a cell that begins with one of these as a formula, with the reader's rights.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 MARK = "\ufeff"  # without it Excel reads Chinese in the machine's code page
 
 
 def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
-    """The rows as the attachment ``<name>.csv``, UTF-8 with its mark, RFC 4180. Text that a spreadsheet would run
-    as a formula gets an apostrophe before it; numbers are left as they are."""
+    """Return the rows as the attachment ``<name>.csv``: RFC 4180, UTF-8 with a byte order mark.
+
+    Text that a spreadsheet would run as a formula is prefixed with an apostrophe; numbers stay.
+    """
     buffer = io.StringIO()
     buffer.write(MARK)
     csv.writer(buffer).writerows([safe(cell) for cell in row] for row in (header, *rows))
@@ -29,7 +31,7 @@ def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]])
 
 
 def safe(cell: Cell) -> str | int | float:
-    """A cell that no spreadsheet runs."""
+    """Return the cell in a form that no spreadsheet runs."""
     if cell is None:
         return ""
     if isinstance(cell, str):
@@ -38,5 +40,5 @@ def safe(cell: Cell) -> str | int | float:
 
 
 def unquoted(text: str) -> str:
-    """A cell of a CSV file that people bring, without the apostrophe that ``safe`` put before it."""
+    """Return a cell of an uploaded CSV file without the apostrophe that ``safe`` added."""
     return text[1:] if text.startswith("'") and text[1:].lstrip(" ").startswith(FORMULA) else text

@@ -1,4 +1,4 @@
-"""Days as people type them, as moments of a zone: from the first day's beginning up to the last day's end."""
+"""Days as people type them, converted to moments in a zone."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,22 +7,22 @@ from services.runtime.errors import Refused
 
 
 def span(since: str, until: str, zone: str) -> tuple[datetime, datetime]:
-    """From the first day to the last, both whole; Refused where one is no day."""
+    """Return the start of the first day and the end of the last; Refused for an invalid day."""
     return beginning(since, zone, "since"), end(until, zone, "until")
 
 
 def beginning(text: str, zone: str, field: str) -> datetime:
-    """Where the day begins."""
+    """Return the moment at which the day begins."""
     return datetime.combine(_day(text, field), time(), ZoneInfo(zone))
 
 
 def end(text: str, zone: str, field: str) -> datetime:
-    """Where the day ends, which is where the next one begins."""
+    """Return the moment at which the day ends and the next one begins."""
     return datetime.combine(_day(text, field) + timedelta(days=1), time(), ZoneInfo(zone))
 
 
 def optional(text: str, zone: str, field: str, *, last: bool = False) -> datetime | None:
-    """As ``beginning`` (or ``end``), None where nothing was typed."""
+    """Return ``beginning`` (or ``end``), or None for an empty text."""
     if not text:
         return None
     return end(text, zone, field) if last else beginning(text, zone, field)

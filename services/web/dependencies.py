@@ -1,7 +1,7 @@
-"""How a route gets what it works with: declare a parameter of one of these types, such as ``books: Books``.
+"""The objects that routes work with: declare a parameter of one of these types, such as ``database: GivenDatabase``.
 
-``create_app`` is given the objects by name: register, settings, store, loan_keys, vault_recipients, recorders;
-turn_clock in a demo, provider where people sign in at one, doctor and engine where this process has them.
+``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, recorders;
+turn_clock in a demo, provider with single sign-on, doctor and engine where this process has them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ from services.vault.store.protocol import Store
 
 
 def is_https(request: Request) -> bool:
-    """Whether people reach the portal by https; what the public address says, not what a proxy forwards."""
+    """Whether the portal is reached by https, by its public address and not by what a proxy forwards."""
     settings = request.app.state.dependencies.get("settings")
     return isinstance(settings, Settings) and settings.portal.url.startswith("https://")
 
 
 class OpenRecorder(Protocol):
-    """Opens a recorder by its book row; ``recorders.registry.open_recorder`` is one."""
+    """Open a recorder by its kind and configuration; ``recorders.registry.open_recorder`` is one."""
 
     def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
 
@@ -35,7 +35,7 @@ TurnClock = Callable[[timedelta], datetime]
 
 
 def given(request: Request, name: str) -> Any:
-    """What ``create_app`` was given under this name; KeyError when it was built without."""
+    """Return the object that ``create_app`` was given under this name; KeyError without one."""
     return request.app.state.dependencies[name]
 
 
@@ -64,7 +64,7 @@ def recorders(request: Request) -> OpenRecorder:
 
 
 def turn_clock(request: Request) -> TurnClock:
-    """Only a demo has a clock to turn; answered with 404 elsewhere."""
+    """Return the function that turns the clock; 404 outside a demo."""
     turn = request.app.state.dependencies.get("turn_clock")
     if turn is None:
         raise Refused("no-demo", "只有演示系统可以调时钟。", "Only a demo has a clock to turn.", status=404)

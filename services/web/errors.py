@@ -1,4 +1,4 @@
-"""Every refusal in one shape and in both languages: {code, zh, en, field} with its HTTP status."""
+"""Every error as one JSON object in both languages, {code, zh, en, field}, with its HTTP status."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-# Pydantic's kinds of error, as sentences; the rest say what pydantic says.
+# Sentences for pydantic's types of error; the others show pydantic's own message.
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "missing": ("请填写 {field}。", "Fill in {field}."),
     "string_too_short": (
@@ -82,21 +82,23 @@ JSON_PATHS = ("/api/", "/static/")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route for OpenAPI; 413, 422 and 503 are every route's."""
+    """Return the ``responses`` of a route for OpenAPI; every route has 413, 422 and 503."""
     return {status: {"model": Problem, "description": WHEN[status]} for status in (*statuses, 413, 422, 503)}
 
 
 def problems_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """As ``problems``, for a route whose own answer is no JSON: FastAPI would give the refusals its content type."""
+    """Return ``problems`` for a route that does not answer JSON: FastAPI would give refusals the route's type."""
     refusal = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    told = problems(*statuses)
-    return {status: {"description": told[status]["description"], "content": refusal} for status in told}
+    return {
+        status: {"description": problem["description"], "content": refusal}
+        for status, problem in problems(*statuses).items()
+    }
 
 
 def answer(
     code: str, zh: str, en: str, status: int, field: str | None = None, *, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """A refusal in the one shape; whatever of it a caller has typed may be no proper Unicode and is cleaned."""
+    """Return a refusal as JSON; texts may contain what a caller typed, so invalid Unicode is removed."""
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "10", **(headers or {})}
     content = {"code": code, "zh": _clean(zh), "en": _clean(en), "field": None if field is None else _clean(field)}
@@ -104,7 +106,7 @@ def answer(
 
 
 def _clean(text: str) -> str:
-    """Without lone surrogates, and of a sane length."""
+    """Remove lone surrogates and cut to ``LONGEST_TEXT`` characters."""
     return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
 
 
@@ -131,7 +133,7 @@ def _fatal(_request: Request, error: Exception) -> JSONResponse:
         "系统出现故障，未做任何更改，请联系管理员。",
         "Something is broken and nothing was changed: tell the administrator.",
         500,
-        headers={**SECURITY_HEADERS, "Cache-Control": "no-store"},  # this one passes outside the middleware
+        headers={**SECURITY_HEADERS, "Cache-Control": "no-store"},  # this answer does not pass the middleware
     )
 
 
@@ -141,7 +143,7 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
         return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large()
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # how FastAPI reports a body that is no text
         return answer("json-invalid", *SENTENCES["json_invalid"], 422, "body")
     reason = HTTPStatus(error.status_code).phrase
     return answer(
@@ -156,20 +158,20 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class alone
     first = error.errors()[0]
-    # loc is ("body", "items", 0, "start"): where it was found, then the way to the field.
+    # loc is ("body", "items", 0, "start"): the part of the request, then the path of the field.
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     zh, en = sentence(first["type"], {**first.get("ctx", {}), "field": field, "message": first["msg"]})
     return answer(first["type"].replace("_", "-"), zh, en, 422, field)
 
 
 def sentence(kind: str, values: Mapping[str, Any]) -> tuple[str, str]:
-    """Pydantic's kind of error in Chinese and English; ``values`` are its context with ``field`` and ``message``."""
+    """Describe a pydantic error in Chinese and English; ``values`` are its context with ``field`` and ``message``."""
     zh, en = SENTENCES.get(kind, FALLBACK)
     return zh.format(**values), en.format(**values)
 
 
 def install(app: FastAPI, as_page: Callable[[Request, Refused], Response]) -> None:
-    """Make the application answer every error in this shape under ``/api``, and as a page elsewhere (``as_page``)."""
+    """Answer every error as JSON under ``/api``, and as a page elsewhere (``as_page``)."""
 
     def shown(handler: Callable[[Request, Exception], JSONResponse]) -> Callable[[Request, Exception], Response]:
         def handle(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What a person typed into a page's form, and the same body from it that the JSON API takes."""
+"""Submitted forms, and their conversion to the bodies that the JSON API takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from services.runtime.errors import Refused
 from services.web.errors import sentence
 
 CSRF_FIELD = "csrf_token"
-# The longest form attests for a thousand downloads, each with its id, what became of it, and a note.
+# The longest form is a return with a thousand downloads, each with an id, an outcome and a note.
 MOST_FIELDS, MOST_FILES = 5000, 20
 LONGEST_NAME, DEEPEST = 100, 6  # of a field: items-0-cameraId lies two steps deep
 MARKED = "标出的一项", "the marked field"
@@ -25,21 +25,21 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class TypedForm:
-    """The fields as they came; ``fields`` is ordered and may hold a name more than once."""
+    """The fields of a submitted form; ``fields`` is ordered and may hold a name more than once."""
 
     fields: FormData
 
     def text(self, name: str, default: str = "") -> str:
-        """The field's text without white space around it; ``default`` where it did not come."""
+        """Return the field's text, stripped; ``default`` if it is missing."""
         value = self.fields.get(name)
         return value.strip() if isinstance(value, str) else default
 
     def all(self, name: str) -> list[str]:
-        """All texts of a field that may come more than once, such as check boxes."""
+        """Return all texts of a repeated field, such as check boxes."""
         return [value for value in self.fields.getlist(name) if isinstance(value, str)]
 
     def file(self, name: str) -> UploadFile | None:
-        """The file that was chosen; None where none was."""
+        """Return the chosen file, or None."""
         value = self.fields.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
@@ -47,9 +47,9 @@ class TypedForm:
         return name in self.fields
 
     def body(self, model: type[Model], **more: Any) -> Model:
-        """The form as this body: ``items-0-cameraId`` nests, empty fields are left out, ``more`` wins.
+        """Convert the form to this body: ``items-0-cameraId`` nests, empty fields are dropped, ``more`` wins.
 
-        A field that the body declares as a list may come once or more. Refused names the first field at fault.
+        A field that the body declares as a list may be repeated. Refused names the first invalid field.
         """
         values = {**nested(self._values(model)), **more}
         try:
@@ -62,30 +62,31 @@ class TypedForm:
 
     def _values(self, model: type[BaseModel]) -> dict[str, Any]:
         lists = {info.alias or name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
-        found: dict[str, list[str]] = {}
+        texts_by_name: dict[str, list[str]] = {}
         for name, value in self.fields.multi_items():
             if name != CSRF_FIELD and isinstance(value, str) and value.strip():
-                found.setdefault(name, []).append(value)
-        return {name: texts if name in lists else texts[-1] for name, texts in found.items()}
+                texts_by_name.setdefault(name, []).append(value)
+        return {name: texts if name in lists else texts[-1] for name, texts in texts_by_name.items()}
 
 
 def _sentence(error: Any, field: str) -> tuple[str, str]:
-    """What is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
+    """Describe the error; a page marks the field, so its internal name is not shown."""
     zh, en = (field, field) if error["type"] == "extra_forbidden" else MARKED
     values = {**error.get("ctx", {}), "message": error["msg"]}
-    told = sentence(error["type"], {**values, "field": zh})[0], sentence(error["type"], {**values, "field": en})[1]
-    return told[0], told[1][0].upper() + told[1][1:]
+    chinese, _ = sentence(error["type"], {**values, "field": zh})
+    _, english = sentence(error["type"], {**values, "field": en})
+    return chinese, english[0].upper() + english[1:]
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"items-0-zone": x}`` as ``{"items": [{"zone": x}]}``; numbers become places in a list, in their order."""
+    """Convert ``{"items-0-zone": x}`` to ``{"items": [{"zone": x}]}``; numbers become list positions, in order."""
     tree: dict[str, Any] = {}
     for name, value in values.items():
-        *way, last = name.split("-")
-        if len(name) > LONGEST_NAME or len(way) > DEEPEST:
+        *parents, last = name.split("-")
+        if len(name) > LONGEST_NAME or len(parents) > DEEPEST:
             raise _wrong("field-unknown")
         branch = tree
-        for step in way:
+        for step in parents:
             following = branch.setdefault(step, {})
             if not isinstance(following, dict):
                 raise _wrong("field-twice")
@@ -104,9 +105,9 @@ def _lists(value: Any) -> Any:
 
 
 async def typed(request: Request) -> TypedForm:
-    """The form of this request; empty where its body is none. Its CSRF token is checked by ``visitor``.
+    """Return the form of this request, empty without one. ``visitor`` checks its CSRF token.
 
-    Refused where it has more fields than any form of ours, before they are taken apart.
+    Raises Refused for more fields than any form of ours has, before they are parsed.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORM_TYPES:
@@ -116,7 +117,7 @@ async def typed(request: Request) -> TypedForm:
     try:
         return TypedForm(await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS))
     except HTTPException as error:
-        if error.status_code == HTTPStatus.BAD_REQUEST:  # starlette's word for a form that is none, or too long
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # how starlette reports an invalid or too long form
             raise _wrong("form-wrong") from error
         raise
 

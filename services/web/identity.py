@@ -38,14 +38,14 @@ class Person:
 
 
 class Identity(Protocol):
-    """What the kit asks of the accounts (``domain.accounts.identity``)."""
+    """What the kit needs of the accounts (``domain.accounts.identity``)."""
 
     def actor(self, uow: UnitOfWork, token: str, browser: str) -> Actor:
         """Return the person of a session's token; Refused with 401 when the session is over, or half."""
         ...
 
     def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
-        """As ``actor``, with what the frame of a page shows."""
+        """Return ``actor`` with what the frame of a page shows."""
         ...
 
 
@@ -55,12 +55,12 @@ def identity(request: Request) -> Identity:
 
 
 def csrf_token(token: str) -> str:
-    """Return the token that a page sends with every act; it follows from the session's and reveals nothing of it."""
+    """Return the token that a page sends with every act; derived from the session's, and reveals nothing of it."""
     return hashlib.sha256(b"footage-desk csrf\x00" + token.encode()).hexdigest()
 
 
 def require_csrf(token: str, given: str) -> None:
-    """Refuse with 403 unless ``given`` is the CSRF token that follows from ``token``."""
+    """Refuse with 403 unless ``given`` is the CSRF token derived from ``token``."""
     if not hmac.compare_digest(given.encode(), csrf_token(token).encode()):
         raise Refused(
             "csrf",
@@ -71,7 +71,7 @@ def require_csrf(token: str, given: str) -> None:
 
 
 def browser_of(request: Request) -> str:
-    """Return the browser's name as it sends it; a session holds in the one that it was opened in."""
+    """Return the browser's User-Agent; a session is valid only in the browser that opened it."""
     return request.headers.get("user-agent", "")
 
 

@@ -16,9 +16,8 @@ DEFAULT: Language = "zh"
 
 
 def chosen(request: Request, locale: str = DEFAULT) -> Language:
-    """The language that the reader switched to in this browser, else the one of the person's locale."""
-    wish = request.cookies.get(COOKIE, locale)
-    return "en" if wish == "en" else "zh"
+    """Return the language chosen in this browser, else that of the person's locale."""
+    return "en" if request.cookies.get(COOKIE, locale) == "en" else "zh"
 
 
 @cache
@@ -46,7 +45,7 @@ def gettext(language: Language, message: str) -> str:
 
 
 def ngettext(language: Language, singular: str, plural: str, count: int) -> str:
-    """As ``gettext``, by number; Chinese has one form for all numbers."""
+    """Translate a message by number; Chinese has one form for all numbers."""
     if language == "zh":
         return catalogue().get(singular, singular if count == 1 else plural)
     return singular if count == 1 else plural

@@ -1,4 +1,4 @@
-"""What every list of the pages shares: the parameters of its address, its pages, its headers that sort, its CSV."""
+"""What every list page shares: query parameters, paging, sorting by column, CSV cells."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,30 +6,29 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from services.database.listing import LONGEST_TEXT, Listing
+from services.database.listing import Listing
 from services.web.language import Language
-from services.web.schemas import no_control
+from services.web.schemas import SearchText
 from services.web.visitor import Visitor
 
 MOST_ROWS = 10_000
 Row = TypeVar("Row")
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(no_control)]
 
 
-class Wanted(BaseModel):
-    """What the address asks for; an order that is none of ours counts as not chosen.
+class ListQuery(BaseModel):
+    """The query parameters of a list; an unknown sort order counts as not given.
 
-    A list is a class of its own that names its ``SORTS``, the usual first; those in ``FALLING`` begin with the newest
-    or largest. Its filters are further fields, none of which may be required. ``form=csv`` is all that matches.
+    Each list has a subclass that names its ``SORTS``, the default first. Those in ``FALLING`` start with the newest or
+    largest. Filters are further fields, all optional. ``form=csv`` exports every match.
     """
 
     SORTS: ClassVar[Sequence[str]] = ()
     FALLING: ClassVar[frozenset[str]] = frozenset()
     LENGTH: ClassVar[int] = 50
 
-    text: Text = ""
+    text: SearchText = ""
     sort: str = ""
     order: str = ""
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -41,7 +40,7 @@ class Wanted(BaseModel):
 
     @property
     def by(self) -> str:
-        """The column by which is sorted."""
+        """The column to sort by."""
         return self.sort if self.sort in self.SORTS else self.SORTS[0]
 
     @property
@@ -50,43 +49,43 @@ class Wanted(BaseModel):
 
     @property
     def narrowed(self) -> bool:
-        """Whether something is looked for, so that there may be more than is shown."""
-        return bool(self._told("sort", "order")) or self.page > 1
+        """Whether a filter or a page is set, so that the whole list may be longer."""
+        return bool(self._parameters("sort", "order")) or self.page > 1
 
     def listing(self, language: Language) -> Listing:
-        """The page with one line more, which tells whether another follows; for CSV all."""
+        """Return one page, with one line more to know whether another follows; for CSV every match."""
         if self.as_csv:
             return self.whole(language)
         offset = (self.page - 1) * self.LENGTH
         return Listing(self.text, self.by, self.descending, self.LENGTH + 1, offset, language)
 
     def whole(self, language: Language) -> Listing:
-        """All that matches."""
+        """Return every match."""
         return Listing(self.text, self.by, self.descending, MOST_ROWS, language=language)
 
     def query(self, **changed: str) -> str:
-        """The address's parameters without the page, some of them changed."""
-        return urlencode({**self._told(), **changed})
+        """Return the query string without the page, with some parameters changed."""
+        return urlencode({**self._parameters(), **changed})
 
     def turned(self, sort: str) -> str:
-        """The parameters that sort by this column; where it is sorted so already, the other way round."""
+        """Return the query string that sorts by this column, or reverses the order if it is sorted so already."""
         falling = not self.descending if sort == self.by else sort in self.FALLING
         return self.query(sort=sort, order="desc" if falling else "asc")
 
     def shown(self, lines: Sequence[Row]) -> dict[str, Any]:
-        """What the template of a list wants to know: the page's lines, whether more follow, and what was asked."""
+        """Return the template variables of a list: the page's lines, whether more follow, and this query."""
         return {"lines": lines[: self.LENGTH], "more": len(lines) > self.LENGTH, "wanted": self}
 
-    def _told(self, *without: str) -> dict[str, str]:
-        told = self.model_dump(exclude={"page", "form", *without}, exclude_defaults=True)
-        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items()}
+    def _parameters(self, *without: str) -> dict[str, str]:
+        given = self.model_dump(exclude={"page", "form", *without}, exclude_defaults=True)
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def written(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:
-    """A moment as a cell: ISO 8601 with the offset, which every spreadsheet reads."""
+    """Format a moment as a CSV cell: ISO 8601 with the offset, which every spreadsheet reads."""
     return when.astimezone(ZoneInfo(zone or visitor.zone)).isoformat(timespec="seconds") if when else ""
 
 
 def named(visitor: Visitor, row: object, field: str = "name") -> str:
-    """A name as a cell, in the reader's language."""
+    """Return a name in the reader's language, as a CSV cell."""
     return str(getattr(row, f"{field}_{visitor.language}"))

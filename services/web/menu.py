@@ -1,4 +1,4 @@
-"""The menu: which page groups a person's posts lead to. It only spares people pages that would refuse them."""
+"""The menu, by a person's posts. It hides pages that would refuse the person; it protects nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 @dataclass(frozen=True)
 class Entry:
-    """``label`` is English; the template translates it. ``posts``: whom it is shown; empty for everybody."""
+    """``label`` is English; the template translates it. ``posts`` see the entry; empty means everybody."""
 
     path: str
     label: str
@@ -26,7 +26,7 @@ class Entry:
 
 
 def _(message: str) -> str:
-    """Marks a label for translation."""
+    """Mark a label for translation."""
     return message
 
 
@@ -42,7 +42,7 @@ ENTRIES = (
 
 
 def entries(posts: Iterable[str]) -> list[Entry]:
-    """The entries for somebody who holds these posts."""
+    """Return the entries for a person with these posts."""
     held = frozenset(posts)
     return [
         entry

@@ -1,4 +1,4 @@
-"""What stands before every route: security headers, a limit for bodies, and no null byte in an address."""
+"""ASGI middleware: security headers, a limit for request bodies, no null byte in an address."""
 
 import re
 
@@ -8,15 +8,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.web.errors import SECURITY_HEADERS, answer, too_large
 
-KEPT = (200, 206, 304)  # what is not there now may be there after the next release
-# The largest honest body is a return that attests for a thousand downloads, each with a note.
+CACHEABLE = (200, 206, 304)  # not 404: the file may exist after the next release
+# The largest legitimate body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
-# Here a file is taken, which is counted as it comes.
+# File uploads, which are counted while they stream in.
 FILES = re.compile(r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture)")
 
 
 class SecurityHeaders:
-    """Sets what every answer carries. Plain ASGI, so that footage streams through it untouched."""
+    """Set the headers of every answer. Plain ASGI, so that footage streams through unbuffered."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -31,8 +31,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/static/") and message["status"] in KEPT:
-                    headers.setdefault("Cache-Control", "public, max-age=31536000, immutable")  # its address names it
+                if scope["path"].startswith("/static/") and message["status"] in CACHEABLE:
+                    headers.setdefault("Cache-Control", "public, max-age=31536000, immutable")  # named by hash
                 else:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
@@ -40,10 +40,10 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-class Bounds:
-    """Refuses what no route is to see: a body beyond ``LARGEST_BODY`` (413), a null byte in path or query (404, 422).
+class RequestLimits:
+    """Refuse a body beyond ``LARGEST_BODY`` (413) and a null byte in path or query (404, 422).
 
-    A body is counted as it comes, because its length may be wrong or not told.
+    A body is counted while it streams in, because its Content-Length may be wrong or missing.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,15 +58,15 @@ class Bounds:
             await refusal(scope, receive, send)
             return
         if FILES.fullmatch(scope["path"]):
-            await self.app(scope, receive, send)  # counted by upload_body.file_of, against a limit of its own
+            await self.app(scope, receive, send)  # counted by upload_body.file_of, against its own limit
             return
-        taken = 0
+        received = 0
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal received
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > LARGEST_BODY:
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY:
                 raise HTTPException(413)
             return message
 
@@ -80,9 +80,9 @@ def _refusal(scope: Scope) -> ASGIApp | None:
         return answer(
             "control-character", "请删去参数中的控制字符。", "Leave the control character out of the parameters.", 422
         )
-    told = Headers(scope=scope).get("content-length", "")
     if FILES.fullmatch(scope["path"]):
         return None
-    if told.isascii() and told.isdigit() and (len(told) > 18 or int(told) > LARGEST_BODY):
+    length = Headers(scope=scope).get("content-length", "")
+    if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > LARGEST_BODY):
         return too_large()
     return None

@@ -1,4 +1,4 @@
-"""QR codes as images from our own host: never kept by a browser, because they hold a secret."""
+"""QR codes as images, never cached by a browser, because they hold a secret."""
 
 import io
 
@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 
 def image(text: str) -> Response:
-    """The text as a QR code in SVG."""
+    """Return the text as a QR code in SVG."""
     buffer = io.BytesIO()
     segno.make(text, error="m", micro=False).save(buffer, kind="svg", scale=5, border=3, light="#fff")
     return Response(buffer.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})

@@ -8,7 +8,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ByteRange:
-    """From ``start`` up to, not including, ``end``."""
+    """Bytes from ``start`` to ``end``, without ``end``."""
 
     start: int
     end: int
@@ -23,8 +23,10 @@ class Unsatisfiable(Exception):
 
 
 def parse(header: str | None, size: int) -> ByteRange | None:
-    """The range that is asked for, cut to ``size``; None where the header asks for none that is understood, which
-    means the whole. Several ranges at once are not understood. Raises Unsatisfiable."""
+    """Return the requested range, cut to ``size`` bytes; None means the whole content.
+
+    None also for what is not supported, such as several ranges (RFC 9110 allows to ignore it). Raises Unsatisfiable.
+    """
     match = _RANGE.fullmatch(header.strip()) if header else None
     if match is None or match.groups() == ("", ""):
         return None
@@ -34,7 +36,7 @@ def parse(header: str | None, size: int) -> ByteRange | None:
     else:
         start, end = int(first), size if not last else int(last) + 1
         if last and end <= start:
-            return None  # a range that ends before it begins is no range at all, and is ignored
+            return None  # invalid (ends before it begins), so it is ignored
     if start >= size or not min(end, size) - start:
         raise Unsatisfiable
     return ByteRange(start, min(end, size))

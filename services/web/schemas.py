@@ -1,12 +1,14 @@
-"""What all request and answer bodies share: camelCase outside, snake_case inside, nothing unknown let through."""
+"""Base models and field types of all bodies: camelCase outside, snake_case inside, unknown fields refused."""
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+
+from services.database.listing import LONGEST_TEXT, Listing
 
 LAST_OFFSET = 1_000_000
 # Beyond these a conversion between zones may leave the calendar.
@@ -16,14 +18,14 @@ _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def _written_out(value: Any) -> Any:
-    """No bare number: whether it means seconds or milliseconds would be a guess (F4)."""
+def _no_number(value: Any) -> Any:
+    """Refuse a bare number: whether it means seconds or milliseconds would be a guess (F4)."""
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE_AND_TIME.match(value)):
         return value
     raise PydanticCustomError("moment_format", "not a date and time")
 
 
-def _in_reach(moment: datetime) -> datetime:
+def _in_range(moment: datetime) -> datetime:
     if not EARLIEST <= moment < LATEST:
         raise PydanticCustomError("moment_range", "too far away")
     return moment
@@ -41,17 +43,18 @@ def _one_line(text: str) -> str:
     return no_control(text)
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_reach)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Code = Annotated[str, Field(max_length=64), AfterValidator(_one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]
 Note = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
+SearchText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(no_control)]
 Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
 
 
 class Body(BaseModel):
-    """A request's body; a field that is not known is refused, so that a typing error is seen."""
+    """A request's body; an unknown field is refused, so that a misspelt name is noticed."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True
@@ -59,7 +62,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer's body; may be read from a row of a book."""
+    """An answer's body; may be built from a row of a table."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, from_attributes=True, serialize_by_alias=True
@@ -67,7 +70,7 @@ class Answer(BaseModel):
 
 
 class Done(Answer):
-    """The act is done; ``at`` is the register's moment."""
+    """The act is done; ``at`` is the time by the database's clock."""
 
     at: datetime
 
@@ -75,3 +78,18 @@ class Done(Answer):
 class SpanAnswer(Answer):
     start: Moment
     end: Moment
+
+
+class ListParameters(Body):
+    """The parameters of every list of the API.
+
+    A list names the columns by which it can be sorted in a field ``sort`` of its own, with the default first.
+    """
+
+    text: SearchText = ""
+    order: Literal["asc", "desc"] = "asc"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+
+    def listing(self) -> Listing:
+        return Listing(self.text, getattr(self, "sort", ""), self.order == "desc", self.limit, self.offset)

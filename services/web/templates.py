@@ -1,4 +1,4 @@
-"""The templates of all page groups: one environment for each language, with the filters that they share."""
+"""Jinja environments, one for each language, with the filters that all templates share."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ SOON, NEAR = timedelta(hours=24), timedelta(hours=72)
 
 
 def render(template: str, language: Language, zone: str, context: Mapping[str, Any]) -> str:
-    """The template ``<capability>/<name>.html`` in this language; moments in ``zone`` where the page says none."""
+    """Render ``<capability>/<name>.html`` in this language; ``zone`` is the default for moments."""
     return environment(language).get_template(template).render(default_zone=zone, **context)
 
 
@@ -37,8 +37,8 @@ def _folders() -> dict[str, FileSystemLoader]:
 
 @cache
 def environment(language: Language) -> Environment:
-    """Escapes everything, and refuses a name that is not there."""
-    made = Environment(
+    """Return the environment; it escapes everything and raises on an undefined name."""
+    jinja = Environment(
         loader=ChoiceLoader([FileSystemLoader(SHARED), PrefixLoader(_folders())]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -46,10 +46,10 @@ def environment(language: Language) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.install_gettext_callables(  # type: ignore[attr-defined]  # comes with the extension
+    jinja.install_gettext_callables(  # type: ignore[attr-defined]  # comes with the extension
         partial(languages.gettext, language), partial(languages.ngettext, language), newstyle=True
     )
-    made.globals.update(
+    jinja.globals.update(
         pairs=partial(pairs, language),
         named_pairs=partial(named_pairs, language),
         language=language,
@@ -58,7 +58,7 @@ def environment(language: Language) -> Environment:
         said_in=partial(_pair, language),
         bar_parts=bar_parts,
     )
-    made.filters.update(
+    jinja.filters.update(
         word=partial(labels.word, language),
         named=partial(named, language),
         said=partial(said, language),
@@ -71,40 +71,40 @@ def environment(language: Language) -> Environment:
         instant=_aware,
         size=size,
     )
-    return made
+    return jinja
 
 
 @cache
 def static(name: str) -> str:
-    """The address of a file under ``static/``, which changes with its content so that browsers may keep it."""
+    """Return the address of a file under ``static/``; it holds the content's hash, so browsers may cache it."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
 
 
 def named(language: Language, thing: Any, field: str = "name") -> str:
-    """The name of a row or a mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
+    """Return the name of a row or mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
     if thing is None:
         return "—"
     for key in (f"{field}_{language}", language):
-        found = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
-        if found:
-            return str(found)
+        name = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
+        if name:
+            return str(name)
     plain = thing.get(field, "") if isinstance(thing, Mapping) else getattr(thing, field, "")
     return str(plain)
 
 
 def pairs(language: Language, codes: Iterable[str]) -> list[tuple[str, str]]:
-    """Codes of the register with their words, for a list to choose from."""
+    """Return codes with their labels, as options of a selection."""
     return [(code, labels.word(language, code)) for code in codes]
 
 
 def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]]:
-    """Rows of a book with their names, for a list to choose from."""
+    """Return ids of rows with their names, as options of a selection."""
     return [(row.id, named(language, row)) for row in rows]
 
 
 def said(language: Language, thing: Any) -> str:
-    """The sentence of a refusal or of a finding in this language."""
+    """Return the sentence of a refusal or of a finding in this language."""
     return str(thing.get(language, "") if isinstance(thing, Mapping) else getattr(thing, language, ""))
 
 
@@ -113,7 +113,7 @@ def _pair(language: Language, zh: str, en: str) -> str:
 
 
 def duration(language: Language, length: timedelta | float | None, parts: int = 2) -> str:
-    """A length of time (or seconds) in its one or two largest units, as people say it."""
+    """Format a duration (or seconds) in its one or two largest units."""
     if length is None:
         return "—"
     seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
@@ -124,18 +124,18 @@ def duration(language: Language, length: timedelta | float | None, parts: int = 
         (1, "秒", "s"),
     )
     rest = abs(seconds)
-    told: list[tuple[int, str, str]] = []
+    units_shown: list[tuple[int, str, str]] = []
     for size_of, zh, en in units:
         count, rest = divmod(rest, size_of)
-        if count or (told and len(told) < parts):
-            told.append((count, zh, en))
-    told = [entry for entry in told[:parts] if entry[0]] or [(0, "秒", "s")]
-    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in told)
+        if count or (units_shown and len(units_shown) < parts):
+            units_shown.append((count, zh, en))
+    units_shown = [entry for entry in units_shown[:parts] if entry[0]] or [(0, "秒", "s")]
+    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in units_shown)
 
 
 @pass_context
 def moment(context: Context, when: datetime | str | None, zone: str | None = None, *, exact: bool = False) -> str:
-    """A moment as people read it in ``zone`` (an IANA name), with the offset shown; with seconds where ``exact``."""
+    """Format a moment in ``zone`` (an IANA name) with its offset; with seconds if ``exact``."""
     if not when:
         return "—"
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
@@ -144,10 +144,10 @@ def moment(context: Context, when: datetime | str | None, zone: str | None = Non
 
 
 def line(language: Language, text: str, zone: str) -> str:
-    """A line of a record, its moments to the second in ``zone`` (an IANA name), with the offset."""
+    """Translate a line of a record, its moments to the second in ``zone`` (an IANA name), with the offset."""
 
-    def printed(told: str) -> str:
-        local = _aware(told).astimezone(ZoneInfo(zone))
+    def printed(timestamp: str) -> str:
+        local = _aware(timestamp).astimezone(ZoneInfo(zone))
         return f"{local:%Y-%m-%d %H:%M:%S} {offset(local)}"
 
     return labels.word(language, text, printed)
@@ -155,7 +155,7 @@ def line(language: Language, text: str, zone: str) -> str:
 
 @pass_context
 def stretch(context: Context, span: Any, zone: str | None = None) -> str:
-    """From when to when, to the second; day and offset of the end only where they differ from the start's."""
+    """Format a span to the second; day and offset of the end only if they differ from the start's."""
     start, end = (_aware(when).astimezone(ZoneInfo(zone or context["default_zone"])) for when in (span.start, span.end))
     first = "" if offset(start) == offset(end) else f" {offset(start)}"
     last = end.strftime("%H:%M:%S" if start.date() == end.date() else "%Y-%m-%d %H:%M:%S")
@@ -166,7 +166,7 @@ def stretch(context: Context, span: Any, zone: str | None = None) -> str:
 
 @pass_context
 def day(context: Context, when: datetime | str | None, zone: str | None = None) -> str:
-    """The day of a moment in ``zone``."""
+    """Format the day of a moment in ``zone``."""
     if not when:
         return "—"
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
@@ -174,14 +174,14 @@ def day(context: Context, when: datetime | str | None, zone: str | None = None) 
 
 
 def offset(local: datetime) -> str:
-    """``UTC+8`` or ``UTC+5:30``."""
+    """Format the offset, such as ``UTC+8`` or ``UTC+5:30``."""
     minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def urgency(when: datetime | str | None, now: datetime) -> str:
-    """``past``, ``soon`` (within a day), ``near`` (within three) or ``far``: how a countdown is coloured."""
+    """Classify a deadline for its colour: ``past``, ``soon`` (a day), ``near`` (three days) or ``far``."""
     if not when:
         return "far"
     left = _aware(when) - now
@@ -189,7 +189,7 @@ def urgency(when: datetime | str | None, now: datetime) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes as people read them, in powers of 1,024."""
+    """Format a number of bytes, in powers of 1,024."""
     if count is None:
         return "—"
     value, unit = float(count), "B"
@@ -201,7 +201,7 @@ def size(count: int | None) -> str:
 
 
 def bar_parts(start: Any, end: Any, spans: Iterable[Any]) -> list[tuple[float, float]]:
-    """Where spans lie in a bar from ``start`` to ``end`` that is 1,000 wide: offset and width of each."""
+    """Return offset and width of each span in a bar from ``start`` to ``end`` that is 1,000 wide."""
     whole = Span(_aware(start), _aware(end))
     length = (whole.end - whole.start).total_seconds() or 1
     parts = []
@@ -215,7 +215,7 @@ def bar_parts(start: Any, end: Any, spans: Iterable[Any]) -> list[tuple[float, f
 
 
 def _aware(when: datetime | str) -> datetime:
-    """Spans and books have aware moments; forms and documents have them as ISO 8601."""
+    """Return an aware moment; tables have datetimes, forms and documents have ISO 8601 texts."""
     if isinstance(when, str):
         when = datetime.fromisoformat(when)
     return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,7 +1,6 @@
-"""The file of an upload on its way in, piece by piece: as the request's whole body, or as the file of a form.
+"""Stream an uploaded file, as the request's whole body or as the file of a form.
 
-Nothing of it is written down here. Its length is counted, whatever the headers say, and what they say besides of its
-type or name is not looked at.
+Nothing is stored here. The length is counted, whatever the headers say; the file's type and name are ignored.
 """
 
 import asyncio
@@ -19,30 +18,31 @@ Check = Callable[[Mapping[str, str]], None]
 IDLE_SECONDS = 120.0
 # What a form may hold beside the file: its boundaries, headers and small fields.
 BESIDE = 64 << 10
-PART = 64  # what a part costs of that, though nothing be in it
+PART = 64  # counted for each part, even an empty one
 
 
 async def file_of(
     request: Request, *, largest: int, announced: int | None, check: Check | None = None
 ) -> AsyncIterator[bytes]:
-    """The file's bytes. ``largest`` is the limit in bytes, ``announced`` what the person said it has.
+    """Yield the file's bytes.
 
-    ``check`` is asked with the form's fields before the first byte of the file is given out; of an empty file as well.
+    ``largest`` is the limit and ``announced`` the size that the person named, both in bytes. ``check`` is called with
+    the form's fields before the first byte of the file, and for an empty file as well.
 
-    Refused where it is longer than that, shorter or longer than was announced or than Content-Length says, where
-    nothing comes for a while, and where the body is no form although it says so.
+    Raises Refused if the file is longer than ``largest``, if its length differs from ``announced`` or from
+    Content-Length, if nothing arrives for ``IDLE_SECONDS``, and if the body is not the form that it claims to be.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     parser = None
     if kind == b"multipart/form-data":
         parser = _FilePart(options.get(b"boundary", b""))
-    told = _told_length(request)
-    if told is not None and told > largest + (BESIDE if parser else 0):
+    content_length = _content_length(request)
+    if content_length is not None and content_length > largest + (BESIDE if parser else 0):
         raise too_long(largest)
-    taken = length = 0
+    received = length = 0
     async for chunk in _pieces(request):
-        taken += len(chunk)
-        if taken > largest + (BESIDE if parser else 0):
+        received += len(chunk)
+        if received > largest + (BESIDE if parser else 0):
             raise too_long(largest)
         for piece in parser.feed(chunk) if parser else (chunk,):
             if parser is not None and check is not None and not length:
@@ -55,7 +55,7 @@ async def file_of(
         check(parser.fields)  # an empty file is a file as well
     if length > largest:
         raise too_long(largest)
-    if (told is not None and taken != told) or (announced is not None and length != announced):
+    if (content_length is not None and received != content_length) or (announced is not None and length != announced):
         raise cut_short()
 
 
@@ -73,7 +73,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def _told_length(request: Request) -> int | None:
+def _content_length(request: Request) -> int | None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(
             "upload-encoded",
@@ -81,21 +81,21 @@ def _told_length(request: Request) -> int | None:
             "Send the file as it is, without an encoding.",
             status=422,
         )
-    told = request.headers.get("content-length")
-    if told is None:
+    length = request.headers.get("content-length")
+    if length is None:
         return None
-    if not (told.isascii() and told.isdigit()) or len(told) > 18:
+    if not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise cut_short()
-    return int(told)
+    return int(length)
 
 
 @dataclass
 class _FilePart:
-    """Takes the first part of a form that has a file name; holds nothing but what the last chunk gave."""
+    """Extract the first part of a form that has a file name; buffers the last chunk only."""
 
     boundary: bytes
     whole: bool = False
-    fields: dict[str, str] = field(default_factory=dict)  # that came before the file
+    fields: dict[str, str] = field(default_factory=dict)  # those before the file
     _pieces: list[bytes] = field(default_factory=list)
     _header: bytes = b""
     _value: bytes = b""
@@ -111,8 +111,8 @@ class _FilePart:
                 self.boundary,
                 {
                     "on_part_begin": self._begin,
-                    "on_header_field": self._take_header,
-                    "on_header_value": self._take_value,
+                    "on_header_field": self._on_header_name,
+                    "on_header_value": self._on_header_value,
                     "on_header_end": self._header_end,
                     "on_part_data": self._data,
                     "on_part_end": self._part_end,
@@ -123,7 +123,7 @@ class _FilePart:
             raise no_form() from error
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """What of the chunk is the file's."""
+        """Return the pieces of the chunk that belong to the file."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -136,19 +136,19 @@ class _FilePart:
         self._header = self._value = self._text = b""
         self._name = ""
 
-    def _take_header(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._spend(end - start)
         self._header += data[start:end]
 
-    def _take_value(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._spend(end - start)
         self._value += data[start:end]
 
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition" and not self._done:
-            told = parse_options_header(self._value)[1]
-            self._inside = b"filename" in told
-            self._name = told.get(b"name", b"").decode("utf-8", "replace")
+            options = parse_options_header(self._value)[1]
+            self._inside = b"filename" in options
+            self._name = options.get(b"name", b"").decode("utf-8", "replace")
         self._header = self._value = b""
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -159,8 +159,7 @@ class _FilePart:
         self._text += data[start:end]
 
     def _spend(self, count: int) -> None:
-        """Count what is kept beside the file: names and headers as well as fields, or a form of headers alone would
-        fill the memory."""
+        """Count what is buffered beside the file: fields, names and headers, so that none can fill the memory."""
         self._beside += count
         if self._beside > BESIDE:
             raise no_form()
@@ -176,7 +175,7 @@ class _FilePart:
 
 
 def too_long(largest: int) -> Refused:
-    """The file is longer than the organisation allows."""
+    """Return the refusal of a file that is longer than the organisation allows."""
     return Refused(
         "upload-too-large",
         f"文件超过 {largest >> 20} MiB 的上限，请截取需要的部分后再上传。",
@@ -187,7 +186,7 @@ def too_long(largest: int) -> Refused:
 
 
 def cut_short() -> Refused:
-    """Less or more came than was said, or nothing came any more."""
+    """Return the refusal of a body that ended early, or whose length is wrong."""
     return Refused(
         "upload-cut",
         "文件没有完整传到，未保存任何内容，请重新上传。",
@@ -198,7 +197,7 @@ def cut_short() -> Refused:
 
 
 def no_form() -> Refused:
-    """The body says that it is a form, and is none, or has no file."""
+    """Return the refusal of a body that is not the form it claims to be, or that has no file."""
     return Refused(
         "upload-no-form",
         "请求不是有效的上传表单，请刷新页面后重试。",

@@ -1,4 +1,4 @@
-"""The visitor: the signed-in person before a page, in one language, with what the page's frame shows."""
+"""The visitor: the signed-in person who asks for a page, the language, and the answers that a page gives."""
 
 import base64
 import hmac
@@ -24,11 +24,11 @@ from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIde
 from services.web.language import Language
 from services.web.templates import render
 
-SAID_COOKIE = "footage_desk_said"
+FLASH_COOKIE = "footage_desk_said"
 
 
 class NotSignedIn(Exception):
-    """Nobody is signed in: the page leads to the sign-in page and back."""
+    """Nobody is signed in: the page redirects to the sign-in page and back."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Visitor:
 
     @property
     def zone(self) -> str:
-        """The organisation's zone, an IANA name: moments are shown in it where nothing else is said."""
+        """The organisation's zone, an IANA name: the default for moments on pages."""
         return self.person.zone
 
     @property
     def now(self) -> datetime:
-        """The register's moment, which a demo may have turned."""
+        """The time of the request by the database's clock, which a demo may have turned."""
         return self.person.now
 
     @property
@@ -77,59 +77,64 @@ class Visitor:
 
     @property
     def here(self) -> str:
-        """Where this page can be asked for again."""
+        """The address at which this page can be loaded again."""
         return page_of(self.request)
 
     @property
-    def hurried(self) -> bool:
+    def is_htmx(self) -> bool:
         """Whether htmx asks, for a part of the page."""
-        return self.request.headers.get("hx-request") == "true"
+        return is_htmx(self.request)
 
     def translated(self, message: str, **values: Any) -> str:
-        """An English sentence in the visitor's language, with ``{names}`` filled in."""
+        """Translate an English sentence into the visitor's language, with ``{names}`` filled in."""
         sentence = languages.gettext(self.language, message)
         return sentence.format(**values) if values else sentence
 
     def page(
         self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
     ) -> HTMLResponse:
-        """The whole page from ``<group>/<name>.html``."""
-        said = said_before(self.request)
-        answer = HTMLResponse(self._render(template, {**context, "said": said}), status, headers=headers)
-        if said is not None:
-            answer.delete_cookie(SAID_COOKIE, path="/")
+        """Render the whole page from ``<capability>/<name>.html``."""
+        message = flashed(self.request)
+        answer = HTMLResponse(self._render(template, {**context, "flashed": message}), status, headers=headers)
+        if message is not None:
+            answer.delete_cookie(FLASH_COOKIE, path="/")
         return answer
 
     def part(
         self, template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **context: Any
     ) -> HTMLResponse:
-        """A part of a page, for htmx."""
+        """Render a part of a page, for htmx."""
         return HTMLResponse(self._render(template, context), status, headers=headers)
 
-    def go(self, path: str, zh: str = "", en: str = "") -> Response:
-        """Lead to another page of ours, which shows the sentence once."""
-        if self.hurried:
+    def redirect(self, path: str, zh: str = "", en: str = "") -> Response:
+        """Redirect to another page of ours, which shows the sentence once."""
+        if self.is_htmx:
             answer = Response(status_code=204, headers={"HX-Redirect": path})
         else:
             answer = RedirectResponse(path, 303)
         if zh or en:
-            say_next(answer, zh, en)
+            flash(answer, zh, en)
         return answer
 
     def _render(self, template: str, context: Mapping[str, Any]) -> str:
         return render(template, self.language, self.zone, {"visitor": self, "path": self.request.url.path, **context})
 
 
-def say_next(answer: Response, zh: str, en: str, kind: str = "") -> None:
-    """Have the next page show this sentence once; ``kind`` is "refused" for a refusal."""
-    told = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
-    answer.set_cookie(SAID_COOKIE, told, max_age=60, httponly=True, samesite="lax", path="/")
+def is_htmx(request: Request) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return request.headers.get("hx-request") == "true"
 
 
-def said_before(request: Request) -> tuple[str, str, str] | None:
-    """The sentence (Chinese, English, kind) that the page before left; shown escaped, so nothing is trusted."""
+def flash(answer: Response, zh: str, en: str, kind: str = "") -> None:
+    """Show this sentence once on the next page; ``kind`` is "refused" for a refusal."""
+    message = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
+    answer.set_cookie(FLASH_COOKIE, message, max_age=60, httponly=True, samesite="lax", path="/")
+
+
+def flashed(request: Request) -> tuple[str, str, str] | None:
+    """Return the sentence (Chinese, English, kind) that the page before left; it is shown escaped, never trusted."""
     with suppress(KeyError, ValueError, TypeError):
-        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
+        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH_COOKIE]))
         return str(zh)[:300], str(en)[:300], "refused" if kind == "refused" else ""
     return None
 
@@ -137,7 +142,10 @@ def said_before(request: Request) -> tuple[str, str, str] | None:
 async def visitor(
     request: Request, database: GivenDatabase, settings: GivenSettings, form: Typed, accounts: GivenIdentity
 ) -> Visitor:
-    """The signed-in visitor. NotSignedIn where nobody is; an act without its CSRF token is Refused with 403."""
+    """Return the signed-in visitor.
+
+    Raises NotSignedIn without a valid session, and Refused (403) for an act without its CSRF token.
+    """
     token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
@@ -164,7 +172,7 @@ Visiting = Annotated[Visitor, Depends(visitor)]
 
 
 def page_of(request: Request) -> str:
-    """The page that was asked for; of an act, the nearest one above that can be asked for."""
+    """Return the address of the requested page; of an act, that of the nearest page above it."""
     path, query = request.url.path, request.url.query
     if request.method in SAFE_METHODS:
         return f"{path}?{query}" if query else path
@@ -174,20 +182,20 @@ def page_of(request: Request) -> str:
 
 
 def _is_page(request: Request, path: str) -> bool:
-    asked = {"type": "http", "method": "GET", "path": path, "headers": []}
-    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
-def to_sign_in(request: Request) -> Response:
-    """The way to the sign-in page and back to the page; an act is not repeated."""
+def redirect_to_sign_in(request: Request) -> Response:
+    """Redirect to the sign-in page, and from there back to the page; an act is not repeated."""
     back = page_of(request)
     path = "/sign-in" if back == "/" else "/sign-in?next=" + quote(back, safe="/")
-    if request.headers.get("hx-request") == "true":
+    if is_htmx(request):
         return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
     return RedirectResponse(path, 303)
 
 
 def own_path(wish: str) -> str:
-    """Return the path if it leads to a page of ours; ``/`` for whatever a browser might take for another host's."""
+    """Return the path if it leads to a page of ours; ``/`` for one that a browser could resolve to another host."""
     plain = wish.isascii() and wish.isprintable() and "\\" not in wish and " " not in wish
     return wish if plain and wish.startswith("/") and not wish.startswith("//") else "/"

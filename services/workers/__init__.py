@@ -1,1 +1,1 @@
-"""One module for each job type, named after it."""
+"""Run the steps of the process: one module for each job type, named after it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from engine_looked_at import with_one_stuck
+from inspected_engine import with_one_stuck
 from playwright.sync_api import Browser, Page, expect
 from portal_client import MODELS, portal_over
 from review_desk import PASSWORD, ReviewDesk

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house_process import Running, environment, running
-from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, Somebody
+from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
+from service_process import Running, environment, running
 
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
@@ -61,7 +61,7 @@ def test_the_main_job_is_done_on_the_pages(device: Device, people: People, tmp_p
     recipient = _made_by("age-keygen", "-o", identity).stderr.removeprefix("Public key: ").strip()
     wanted = ON_A_PHONE if device.phone else AT_A_DESK
 
-    def look(name: str, somebody: Somebody) -> None:
+    def look(name: str, somebody: PortalUser) -> None:
         somebody.well_made()
         if name in wanted:
             _picture(device, name, somebody)
@@ -136,7 +136,7 @@ def _typed(**fields: str) -> Callable[[Page], None]:
     return fill
 
 
-def _picture(device: Device, name: str, somebody: Somebody) -> None:
+def _picture(device: Device, name: str, somebody: PortalUser) -> None:
     if PICTURES is None:
         return
     page = somebody.page

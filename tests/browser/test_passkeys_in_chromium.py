@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from lent_case import offered
-from main_job import Somebody
+from main_job import PortalUser
 from playwright.sync_api import Browser, Page, expect
 from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
@@ -101,7 +101,7 @@ def test_a_review_is_decided_with_a_passkey_after_its_words_were_shown(desk: Rev
     dialog = head.get_by_role("dialog")
     expect(dialog).to_contain_text("第 1 项")
     expect(dialog.locator(".whole-hash")).to_have_text(sha256_of(dialog.locator("pre").text_content() or ""))
-    Somebody("head", head).well_made()
+    PortalUser("head", head).well_made()
     assert desk.all(Decision) == []
     dialog.get_by_role("button", name="返回修改").click()
     expect(dialog).to_be_hidden()

@@ -13,8 +13,8 @@ from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
 from engine_harness import EngineHarness
 from lxml import etree
 
-from services.designers import demands, descriptions, element_templates, node_tools
-from services.designers.agreement import disagreements
+from services.designers import element_templates, node_tools, required_steps
+from services.designers.consistency import find_problems
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read
@@ -72,7 +72,7 @@ def _shown(whole: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_chinese_of_a_description_is_of_a_worker_that_there_is() -> None:
-    assert set(descriptions.DOES) == set(WORKERS)
+    assert set(element_templates.DOES) == set(WORKERS)
 
 
 @pytest.mark.parametrize("job_type", JOBS)
@@ -138,7 +138,7 @@ def test_a_changed_template_gets_the_next_version_and_one_of_no_worker_goes(tmp_
 def test_a_template_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "own.json").write_text('{"id":', encoding="utf-8")
 
-    with pytest.raises(Fatal, match=r"own\.json \| it is no JSON: .* \| correct the file"):
+    with pytest.raises(Fatal, match=r"own\.json \| it is not JSON: .* \| correct the file"):
         element_templates.stale({}, tmp_path)
 
 
@@ -159,7 +159,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def test_models_stages_workers_and_templates_fit_together() -> None:
-    assert disagreements(bpmn.MODELS, WORKERS.values()) == []
+    assert find_problems(bpmn.MODELS, WORKERS.values()) == []
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_models_stages_workers_and_templates_fit_together() -> None:
     [
         ('type="notify-storage"', 'type="notify-everybody"', "Task_NotifyStorage: no worker does notify-everybody"),
         ("&#34;management&#34;", "&#34;board&#34;", "Call_ManagementDecides: review-stages.json has no stage board"),
-        ("&#34;management&#34;", "&#34;board&#34;", "no model asks the stage management"),
-        ('<zeebe:input source="=null" target="wayOfUse" />', "", "wayOfUse has to begin as =null"),
-        ('<zeebe:output source="=highImpact" target="highImpact" />', "", "highImpact of the review is not taken over"),
+        ("&#34;management&#34;", "&#34;board&#34;", "no model calls the stage management"),
+        ('<zeebe:input source="=null" target="wayOfUse" />', "", "wayOfUse has to start as =null"),
+        ('<zeebe:output source="=highImpact" target="highImpact" />', "", "highImpact of the review is not mapped"),
         (
             '<zeebe:output source="=decision" target="decision" />',
             '<zeebe:output source="=decision" target="decision" /><zeebe:output source="=dueAt" target="dueAt" />',
@@ -184,12 +184,12 @@ def test_models_stages_workers_and_templates_fit_together() -> None:
         (
             "&#34;return-inspection&#34;",
             "&#34;board&#34;",
-            "no model asks the stage return-inspection, which the policy demands (R39): draw its review again",
+            "no model calls the stage return-inspection, which the policy requires (R39): draw its review again",
         ),
         (
             'type="back-up-footage"',
             'type="notify-storage"',
-            "no model does back-up-footage, which the policy demands (R14 R15): draw its task again",
+            "no model does back-up-footage, which the policy requires (R14 R15): draw its task again",
         ),
         ("<bpmn:process ", "<<", "video-retrieval.bpmn | it is no XML"),
     ],
@@ -197,7 +197,7 @@ def test_models_stages_workers_and_templates_fit_together() -> None:
 def test_what_does_not_fit_is_said_with_its_element(models: Path, old: str, new: str, sentence: str) -> None:
     change(models / "video-retrieval.bpmn", old, new)
 
-    found = disagreements(models, WORKERS.values())
+    found = find_problems(models, WORKERS.values())
 
     assert any(sentence in one for one in found), found
 
@@ -211,7 +211,9 @@ def test_what_the_policy_demands_is_what_the_shipped_models_say_they_satisfy() -
         for name, element in named:
             said.setdefault(name, set()).update((bpmn.documented(element, "Requirements") or "").split())
 
-    assert {name: set(numbers.split()) for name, numbers in {**demands.STAGES, **demands.JOBS}.items()} == said
+    assert {
+        name: set(numbers.split()) for name, numbers in {**required_steps.STAGES, **required_steps.JOBS}.items()
+    } == said
 
 
 def test_an_element_behind_its_template_and_a_retired_stage_that_is_asked_are_told(models: Path) -> None:
@@ -226,14 +228,14 @@ def test_an_element_behind_its_template_and_a_retired_stage_that_is_asked_are_to
     (models / "review-stages.json").write_text(json.dumps(stages), encoding="utf-8")
     change(models / "video-retrieval.bpmn", "&#34;partial-footage&#34;", "&#34;other&#34;")
 
-    found = "\n".join(disagreements(models, WORKERS.values()))
+    found = "\n".join(find_problems(models, WORKERS.values()))
 
     assert "is at version 3, the element at 2: update it in Modeler" in found
-    assert "the stage other is retired, and is asked here" in found
+    assert "the stage other is retired, but called here" in found
 
 
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
-    assert disagreements(tmp_path, []) == [f"{tmp_path} has no BPMN files: name the folder of the models"]
+    assert find_problems(tmp_path, []) == [f"{tmp_path} has no BPMN files: name the folder of the models"]
 
 
 def test_the_applied_diagrams_carry_the_template_that_modeler_offers_to_update(applied: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from house_process import CONFINED, environment, running
 from image_layout import DOCKERFILE, IGNORED, ROOT, instructions, lay_out, written
+from service_process import CONFINED, environment, running
 
 NOISE = {"--quiet", "--disable-pip-version-check", "--no-cache-dir"}  # what changes nothing of what is installed
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from house_process import Running, environment, once, running
 from pydantic import SecretStr
+from service_process import Running, environment, once, running
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from house_process import Running, environment, once, running
+from service_process import Running, environment, once, running
 
 from services.demo import organisation
 from services.demo.people import People

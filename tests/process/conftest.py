@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import whole_footage
+from demo_container import Places, prepare_database
 from desk_people import OpenDesk, People
 from whole_broker import Broker
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places, prepare_books
 
 ADDRESS, CLOCK = "ZEEBE_ADDRESS", "ZEEBE_CLOCK"
 NO_BROKER = f"{ADDRESS} and {CLOCK} are not both set: set them to a broker's gateway and to the base of its clock."
@@ -53,7 +53,7 @@ def made_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 def made_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # On a clock that runs, everybody has held their post since long ago, whatever it shows.
     moment = MADE_FOR if _broker() is None else datetime(2000, 1, 1, tzinfo=UTC)
-    return prepare_books(tmp_path_factory.mktemp("books") / "register.db", moment)
+    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", moment)
 
 
 @pytest.fixture

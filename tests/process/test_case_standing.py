@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from demo_container import Places
 from desk_people import CUSTODIAN, DRAFTER, People
 from sqlalchemy import select, update
 from whole_desk import open_desk
 from whole_footage import MADE_FOR
-from whole_house import Places
 
 from services.app.container import models
 from services.database.tables.agreements import Agreement

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from house_process import CONFINED, PROGRAM, environment, running
 from image_layout import ROOT, lay_out, variables, written
+from service_process import CONFINED, PROGRAM, environment, running
 
 GOLDEN = ROOT / "charts" / "footage-desk" / "golden" / "small.yaml"
 JOBS = {

@@ -18,8 +18,8 @@ import compose_file
 import httpx
 import psycopg
 import pytest
-from house_process import CONFINED, PROGRAM, Running, environment, running
 from image_layout import lay_out, variables, written
+from service_process import CONFINED, PROGRAM, Running, environment, running
 
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brought_files import fragmented
 from desk_people import DRAFTER, OpenDesk, People
 from sqlalchemy import select
+from uploaded_files import fragmented
 from vault_bench import packet_hashes, part_of
 
 from services.database.tables.consents import Consent, Consultation

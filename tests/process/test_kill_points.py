@@ -1,4 +1,4 @@
-"""A house that is killed at points of a seed's choice, again and again, and a case that ends as if nothing had been.
+"""A server that is killed at points of a seed's choice, again and again, and a case that ends as if nothing had been.
 
 The points of a seed are the same in every run; ``make chaos SEED=7`` takes others.
 """
@@ -14,8 +14,8 @@ import chaos_truth
 import pytest
 import pytest_asyncio
 from chaos_driver import Run
-from chaos_house import settings
 from chaos_plan import choose, points_of
+from chaos_server import settings
 
 from services.app.container import open_container
 from services.demo import proof
@@ -62,7 +62,7 @@ async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
     assert len(run.struck) >= len(plan) // 2, f"seed {seed} killed at {run.struck} only, of {plan}"
     wrong = chaos_truth.archived(open_container(settings(tmp_path)), run.application_id, run.answered)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
-    shutil.rmtree(tmp_path / "house")
+    shutil.rmtree(tmp_path / "data")
 
 
 @pytest.mark.requirement("R36")
@@ -76,7 +76,7 @@ async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_how
     assert run.struck, f"seed {seed} killed at none of {plan}"
     wrong = chaos_truth.withdrawn(open_container(settings(tmp_path)), run.application_id)
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
-    shutil.rmtree(tmp_path / "house")
+    shutil.rmtree(tmp_path / "data")
 
 
 def copies_are_the_recorders(folder: Path) -> Callable[[str], Awaitable[None]]:

@@ -1,4 +1,4 @@
-"""The restore drill: a house with cases at every stage is backed up, lost, restored elsewhere, and its cases go on."""
+"""The restore drill: cases at every stage are backed up, lost, restored elsewhere, and continue there."""
 
 import shutil
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_container import Places
 from desk_people import DRAFTER, People
 from vault_bench import packet_hashes, part_of, wanted
 from whole_desk import open_desk
 from whole_footage import MADE_FOR
-from whole_house import Places
 
-from services.backup.create import Wanted, back_up
-from services.backup.restore import Restored, Source, restore
-from services.backup.source import Premises
+from services.backup.create import BackupRequest, back_up
+from services.backup.installation import Installation
+from services.backup.restore import RestoreRequest, RestoreResult, restore
 from services.database.tables.documents import Document
 from services.domain.applications import service as application_service
 from services.domain.custody import copies
@@ -32,7 +32,7 @@ DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 @dataclass
 class Drill:
-    """A house, what it said last, and where its backup and keys are."""
+    """An installation, what it said last, and where its backup and keys are."""
 
     places: Places
     folder: Path
@@ -45,7 +45,7 @@ class Drill:
         return open_desk(People, self.places, moment=self.moment, data_dir=self.places.root / data)
 
     def leave(self, desk: People) -> None:
-        """Remember what is needed to come back; the recorder goes on, wherever the house is."""
+        """Remember what is needed to come back; the recorder goes on, wherever the installation is."""
         self.moment, self.settings = desk.clock.now(), desk.settings
         self.places = replace(
             self.places,
@@ -55,12 +55,14 @@ class Drill:
             replica=desk.container.replica_store,
         )
 
-    def premises(self, **changes: Any) -> Premises:
+    def installation(self, **changes: Any) -> Installation:
         assert self.settings is not None
         assert self.places.store is not None
         assert self.places.replica is not None
         settings = self.settings.model_copy(update=changes)
-        return Premises(settings, FixedClock(self.moment), {"store": self.places.store, "replica": self.places.replica})
+        return Installation(
+            settings, FixedClock(self.moment), {"store": self.places.store, "replica": self.places.replica}
+        )
 
     @property
     def identity(self) -> Path:
@@ -73,14 +75,14 @@ class Drill:
         self.identity.touch(0o600)
         self.identity.write_text(f"# made by age-keygen\n{identity}\n")
         apart = self.folder / "apart"
-        wanted = Wanted(self.folder / "backup.zip", apart / "keys.age", apart / "loans.age", (recipient,))
-        return back_up(self.premises(), wanted, self.said.append)
+        wanted = BackupRequest(self.folder / "backup.zip", apart / "keys.age", apart / "loans.age", (recipient,))
+        return back_up(self.installation(), wanted, self.said.append)
 
-    def restore(self, data: str, database_url: Any) -> Restored:
+    def restore(self, data: str, database_url: Any) -> RestoreResult:
         apart = self.folder / "apart"
-        source = Source(self.folder / "backup.zip", apart / "keys.age", apart / "loans.age", self.identity)
+        source = RestoreRequest(self.folder / "backup.zip", apart / "keys.age", apart / "loans.age", self.identity)
         changes = {"data_dir": self.places.root / data, "database_url": database_url}
-        return restore(self.premises(**changes), source, self.said.append)
+        return restore(self.installation(**changes), source, self.said.append)
 
 
 def opened(desk: People, case: str) -> list[str]:
@@ -142,8 +144,8 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         assert list(restored.left_out) == [gone.id]
         assert f"The loan key of copy {gone.id} stays destroyed" in "\n".join(drill.said)
         # The end of that loan came after the backup: the store tells of it, and the books take it up again.
-        assert restored.compared.faults
-        assert {fault.partition(" is ")[2] for fault in restored.compared.faults} == {
+        assert restored.comparison.faults
+        assert {fault.partition(" is ")[2] for fault in restored.comparison.faults} == {
             "under no hold any more: what it was held for has ended since."
         }
         [event] = desk.events("books-restored")

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from demo_container import Places
 from desk_people import CUSTODIAN, People
 from vault_bench import packet_hashes, part_of, wanted
 from whole_desk import open_desk
 from whole_footage import MADE_FOR
-from whole_house import Places
 
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.documents import Document

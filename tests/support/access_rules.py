@@ -214,7 +214,7 @@ RULES = {
     "GET /api/admin/doctor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/admin/recorders": Rule(READERS, EVERYONE - READERS),
     "POST /api/admin/recorders": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=RECORDER),
-    "GET /api/admin/recorders/kinds": Rule(EVERYONE),  # what this edition can do, and nothing of this house
+    "GET /api/admin/recorders/kinds": Rule(EVERYONE),  # what this edition can do, and nothing of this installation
     "GET /api/admin/recorders/{recorder_id}": Rule(READERS, EVERYONE - READERS),
     "PUT /api/admin/recorders/{recorder_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=RECORDER),
     "POST /api/admin/recorders/{recorder_id}/active": Rule(

@@ -1,4 +1,4 @@
-"""A house in parts that die one by one: engine, two portals, two workers of everything, on PostgreSQL and S3.
+"""A server in parts that die one by one: engine, two portals, two workers of everything, on PostgreSQL and S3.
 
 The people are at both portals at the same time and do the same; one of the two is told that it is done already.
 """
@@ -16,14 +16,14 @@ from typing import Any
 import httpx
 from broken_gateways import free_port
 from chaos_driver import HouseDied, Run, nothing_outlives
-from house_process import environment, once
+from service_process import environment, once
 from sqlalchemy import select
 
 from services.app.container import Container, open_container
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
-from services.demo.people import People, Somebody, Stuck
+from services.demo.people import People, PortalUser, StepFailed
 from services.domain.process.relay import take_due
 from services.domain.wiring import open_database
 from services.recorders.folder.mediamtx_layout import redate
@@ -63,7 +63,7 @@ class ApartRun(Run):
     parts: dict[str, Part] = field(default_factory=lambda: {name: Part(name) for name in PARTS})
 
     def __post_init__(self) -> None:
-        data = self.folder / "house"
+        data = self.folder / "data"
         self.given |= {
             "data_dir": data,
             "zeebe_address": f"127.0.0.1:{free_port()}",
@@ -92,7 +92,7 @@ class ApartRun(Run):
         (self.folder / "seed.txt").write_text(f"{seed} {shares}\n", encoding="utf-8")
         migrated = once("migrate", env=self.env)
         assert migrated.returncode == 0, migrated.stderr
-        recordings = self.folder / "house" / "recordings"
+        recordings = self.folder / "data" / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
         database = open_database(settings.database, SystemClock(), Rules(max_use_days=30))
@@ -121,7 +121,7 @@ class ApartRun(Run):
             return await self._act() and self._process_ended()
         except (httpx.TransportError, HouseDied):
             await _leave(part)
-        except Stuck as error:
+        except StepFailed as error:
             if not TOO_LATE.search(str(error)):
                 raise
         return False
@@ -132,13 +132,13 @@ class ApartRun(Run):
         await _leave(part)
         if part.process is not None:
             if part.process.returncode != -signal.SIGKILL:
-                raise Stuck(f"{part.name} left with {part.process.returncode} and nobody had killed it")
+                raise StepFailed(f"{part.name} left with {part.process.returncode} and nobody had killed it")
             await nothing_outlives(part.process.pid)
         elif part.name == "engine":
-            (self.folder / "house").mkdir(exist_ok=True)
+            (self.folder / "data").mkdir(exist_ok=True)
         part.lives += 1
         self.lives += 1
-        with (self.folder / "house.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log:
             log.write(f"--- life {part.lives} of {part.name}\n".encode())
             part.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -157,7 +157,7 @@ class ApartRun(Run):
             deployed = await asyncio.to_thread(once, "deploy", env=self.env)
             assert deployed.returncode == 0, deployed.stderr
 
-    async def _who(self, login: str) -> Somebody:
+    async def _who(self, login: str) -> PortalUser:
         part = self.parts[at.get()]
         if part.dead or part.address is None or not part.address.done():
             raise HouseDied
@@ -168,7 +168,7 @@ class ApartRun(Run):
             part.people = People(address, {one.login: one.password for one in organisation.accounts()})
         return await part.people(login)
 
-    async def _used_up(self, custodian: Somebody, hand_over: dict[str, Any]) -> bool:
+    async def _used_up(self, custodian: PortalUser, hand_over: dict[str, Any]) -> bool:
         """The machine's clock is nobody's to turn: the copies go back when they have been seen."""
         return all(copy["id"] in self._viewed for copy in hand_over["copies"])
 

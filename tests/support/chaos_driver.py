@@ -1,4 +1,4 @@
-"""The people around a house that dies under their hands: they look where the case stands, and do what is next.
+"""The people around a server that dies under their hands: they look where the case stands, and do what is next.
 
 A person whose call broke does not know whether it was done. So nobody repeats a call: everybody looks again first.
 """
@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from services.demo import organisation
-from services.demo.people import People, Somebody, Stuck
+from services.demo.people import People, PortalUser, StepFailed
 from services.runtime.clock import TurnedClock
 
 LOOK_AGAIN = 0.15
 PATIENCE = 300.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
-HOUSE = Path(__file__).with_name("chaos_house.py")
+SERVER = Path(__file__).with_name("chaos_server.py")
 # Camera 1 has a gap of 21 s in this span, camera 2 none; camera 2 asks for management, a second person and a backup.
 ITEMS = (("cam1", (22, 48, 15), (22, 49, 30)), ("cam2", (22, 46, 30), (22, 47, 0)))
 DECIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -42,14 +42,14 @@ WATCHER = "lina"
 
 
 class HouseDied(Exception):
-    """The house is gone; who was in it looks again when it is back."""
+    """The server is gone; who was in it looks again when it is back."""
 
 
 @dataclass
 class Run:
-    """One case in one folder, through as many lives of the house as the plan asks for.
+    """One case in one folder, through as many lives of the server as the plan asks for.
 
-    ``answered`` are the acts that the house has confirmed: (review or act, outcome, login).
+    ``answered`` are the acts that the server has confirmed: (review or act, outcome, login).
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class Run:
     _closed_since: float | None = None
 
     async def to_the_end(self, plan: list[str]) -> None:
-        """Play until the case is closed and its process has ended; raises Stuck with what is needed to repeat it."""
+        """Play until the case is closed and its process has ended; raises StepFailed with what repeats it."""
         (self.folder / "plan.txt").write_text("".join(f"{point}\n" for point in plan), encoding="utf-8")
         (self.folder / "struck.txt").touch()
         try:
@@ -77,7 +77,7 @@ class Run:
                     await asyncio.sleep(LOOK_AGAIN)
                 await self._end_in_order()
         except Exception as error:
-            raise Stuck(f"{type(error).__name__}: {error}\n{self.report()}") from error
+            raise StepFailed(f"{type(error).__name__}: {error}\n{self.report()}") from error
         finally:
             await self.stop()
 
@@ -90,7 +90,7 @@ class Run:
         except (httpx.TransportError, HouseDied):
             await self._close_people()
             if self._process is not None:
-                # A broken call means that the house is dying; a slow one is alive still.
+                # A broken call means that the server is dying; a slow one is alive still.
                 try:
                     async with asyncio.timeout(10):
                         await self._process.wait()
@@ -99,20 +99,20 @@ class Run:
         return False
 
     async def _open(self) -> None:
-        """Start the house where there is none; wait until it answers or has died on the way."""
+        """Start the server where there is none; wait until it answers or has died on the way."""
         if self._process is not None and self._process.returncode is None:
             return
         if self._process is not None:
             if self._process.returncode != -signal.SIGKILL:
-                raise Stuck(f"the house left with {self._process.returncode} and nobody had killed it")
+                raise StepFailed(f"the server left with {self._process.returncode} and nobody had killed it")
             await nothing_outlives(self._process.pid)
         await self._close_people()
         self.lives += 1
-        with (self.folder / "house.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log:
             log.write(f"--- life {self.lives}\n".encode())
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                str(HOUSE),
+                str(SERVER),
                 str(self.folder),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -135,7 +135,7 @@ class Run:
             await self._apply(watcher)
             return False
         if len(mine) > 1:
-            raise Stuck("one person applied once and has two applications")
+            raise StepFailed("one person applied once and has two applications")
         self.stands = mine[0]
         self.application_id = self.stands["id"]
         state, detail = self.stands["state"], self.stands["stateDetail"]
@@ -149,7 +149,7 @@ class Run:
             await self._decide(detail or ("return-inspection" if state == "return-inspection" else ""))
         return bool(state == "closed")
 
-    async def _apply(self, drafter: Somebody) -> None:
+    async def _apply(self, drafter: PortalUser) -> None:
         day = (self._now() - timedelta(days=1)).date()
         zone = ZoneInfo(organisation.ZONE)
         items = [
@@ -230,7 +230,7 @@ class Run:
                 viewing = await custodian.post(f"/api/copies/{copy['id']}/viewings", {"purposeConfirmed": True})
                 got = await custodian.read(viewing["content"], 0, 99_999)
                 if got.status_code != 206:
-                    raise Stuck(f"the custodian could not read the copy: {got.status_code} {got.text[:200]}")
+                    raise StepFailed(f"the custodian could not read the copy: {got.status_code} {got.text[:200]}")
                 self._viewed.add(copy["id"])
         if self.before_return is not None and not self._looked_at_copies:
             await self.before_return(self.application_id)
@@ -242,7 +242,7 @@ class Run:
             )
             self.answered.append((hand_over["id"], "returned", "liuyang"))
 
-    async def _used_up(self, custodian: Somebody, hand_over: dict[str, Any]) -> bool:
+    async def _used_up(self, custodian: PortalUser, hand_over: dict[str, Any]) -> bool:
         """Whether the custodian was reminded; the time until then is let pass."""
         almost_due = datetime.fromisoformat(hand_over["dueAt"]) - timedelta(days=3)
         wait = almost_due - self._now()
@@ -254,9 +254,9 @@ class Run:
         return any(entry["event"] == "reminded" for entry in log["entries"])
 
     def _now(self) -> datetime:
-        return TurnedClock(self.folder / "house" / "clock.json").now()
+        return TurnedClock(self.folder / "data" / "clock.json").now()
 
-    async def _who(self, login: str) -> Somebody:
+    async def _who(self, login: str) -> PortalUser:
         if self._people is None:
             raise HouseDied
         return await self._people(login)
@@ -265,20 +265,20 @@ class Run:
         """Whether the engine has put the end of the case's process on the disk.
 
         A kill from another thread may come between the commit and its mark; after a while the look into the engine's
-        own file, when the house has stopped, has to do.
+        own file, when the server has stopped, has to do.
         """
         self._closed_since = self._closed_since or time.monotonic()
         visits = (self.folder / "visits.txt").read_text(encoding="utf-8")
         return ENDED in visits or time.monotonic() > self._closed_since + ENOUGH
 
     async def _end_in_order(self) -> None:
-        """A house that a point kills at the very end begins once more: what it had in hand lies there until then."""
+        """A server that a point kills at the very end begins once more: what it had in hand lies there until then."""
         while await self.stop():
             with suppress(HouseDied):
                 await self._open()
 
     async def stop(self) -> bool:
-        """End the house as an operator does; whether a point has killed it, even then."""
+        """End the server as an operator does; whether a point has killed it, even then."""
         await self._close_people()
         process, self._process = self._process, None
         if process is None:
@@ -302,7 +302,7 @@ class Run:
 
     @property
     def struck(self) -> list[str]:
-        """The points at which the house was killed, in the order in which it was."""
+        """The points at which the server was killed, in the order in which it was."""
         return (self.folder / "struck.txt").read_text(encoding="utf-8").splitlines()
 
     def report(self) -> str:
@@ -319,19 +319,19 @@ class Run:
                 f"struck:\n{tail('struck.txt', 50)}",
                 f"answered: {self.answered}",
                 f"last points passed:\n{tail('visits.txt', 12)}",
-                f"last lines of the house:\n{tail('house.log', 25)}",
+                f"last lines of the server:\n{tail('server.log', 25)}",
             )
         )
 
 
 async def nothing_outlives(session: int) -> None:
-    """Every process of a dead house ends by itself, soon."""
+    """Every process of a dead server ends by itself, soon."""
     end = time.monotonic() + 10
     while left := _of_session(session):
         if time.monotonic() > end:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
-            raise Stuck(f"the house is dead and {len(left)} of its processes live on")
+            raise StepFailed(f"the server is dead and {len(left)} of its processes live on")
         await asyncio.sleep(LOOK_AGAIN)
 
 

@@ -1,4 +1,4 @@
-"""One process of a house in parts, that kills itself at planned points: ``python chaos_part.py FOLDER PART``.
+"""One process of a server in parts, that kills itself at planned points: ``python chaos_part.py FOLDER PART``.
 
 PART is engine, portal or worker; settings come from the environment; FOLDER holds what chaos_points writes. The part's
 address is printed once it answers.
@@ -27,7 +27,7 @@ def main(folder: Path, part: str) -> None:
     configure_logs("info", "json")
     install(Points(folder))
     if part == "engine":
-        engine_main.run(say, os.environ["ZEEBE_ADDRESS"], data=folder / "house" / "engine")
+        engine_main.run(say, os.environ["ZEEBE_ADDRESS"], data=folder / "data" / "engine")
         return
     parts = Parts(portal=True, relay=True) if part == "portal" else server.only([one.job_type for one in discover()])
 

@@ -1,8 +1,8 @@
-"""Points at which a house may be killed: around every commit of register and engine, every act on store and keys.
+"""Points at which a server may be killed: around every commit of register and engine, every act on store and keys.
 
 A point is a label and a visit: ``before store put masters#2`` is the moment before the second master's put, counted
-over every life of the house and over all of its processes. Nothing of the product knows of this: its methods are
-wrapped before the house is built.
+over every life of the server and over all of its processes. Nothing of the product knows of this: its methods are
+wrapped before the server is built.
 """
 
 import fcntl
@@ -111,7 +111,7 @@ class Points:
 
 
 def install(points: Points) -> None:
-    """Wrap what the house will be built of."""
+    """Wrap what the server will be built of."""
     _register(points)
     _engine(points)
     _store(points)

@@ -131,7 +131,7 @@ def _closed(truth: Truth, closed_as: str) -> None:
 
 
 def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]]) -> None:
-    """Everybody was asked once, and no answer that the house has confirmed is lost or another one now."""
+    """Everybody was asked once, and no answer that the server has confirmed is lost or another one now."""
     reviews, decisions = truth.rows(Review), truth.rows(Decision)
     truth.same("reviews", Counter(review.stage for review in reviews), Counter(STAGES))
     truth.same("decisions", Counter(decision.stage for decision in decisions), Counter(STAGES))
@@ -145,7 +145,7 @@ def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]]) -> None:
         (hand_over.id, "returned" if hand_over.returned_at else "", logins[hand_over.custodian_id]),
     }
     lost = set(answered) - booked - confirmed - other
-    truth.check(not lost, f"answers that the house had confirmed are not in the books: {sorted(lost)}")
+    truth.check(not lost, f"answers that the server had confirmed are not in the books: {sorted(lost)}")
 
 
 def _objects(truth: Truth) -> None:
@@ -239,7 +239,7 @@ def _doubled(truth: Truth) -> list[str]:
 
 
 def engine_left(folder: Path) -> list[str]:
-    """Instances, jobs, timers and incidents that are left in the engine of a house that has stopped."""
+    """Instances, jobs, timers and incidents that are left in the engine of a server that has stopped."""
     with sqlite3.connect(folder / "engine.sqlite3") as connection:
         return [
             f"{count} in {table}"

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from argon2 import PasswordHasher
 from footage_maker import Camera as FilmedCamera
-from new_books import lay_out
+from new_database import lay_out
 from snapshots import copy_stage
 
 from services.database.tables.agreements import Agreement

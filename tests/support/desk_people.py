@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
+from case_invariants import problems
 from sqlalchemy import select
-from whole_books import problems
 from whole_desk import Desk
 
 from services.database.tables.applications import Application

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from demo_container import Places
 from desk_people import People
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places
 
 from services.app.evidence import sources_of
 from services.database.unit_of_work import UnitOfWork
@@ -26,7 +26,7 @@ CAMERAS = ("cam1", "gate")
 
 @dataclass(frozen=True)
 class Made:
-    """A house's packages: of one case in every way, of another one in clear, and what an insider there could use.
+    """Packages: of one case in every way, of another one in clear, and what an insider there could use.
 
     ``earlier`` is a checkpoint that the log key signed while the case went on, with the proofs for it.
     """
@@ -43,7 +43,7 @@ class Made:
 
 
 async def made_in(folder: Path, footage: Footage, database: Path) -> Made:
-    """Bring two cases to the archive in a house of its own, with checkpoints signed on the way, and package them."""
+    """Bring two cases to the archive in one installation, with checkpoints signed on the way, and package them."""
     async with open_desk(People, Places(folder, footage, database=database), moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
         _ = desk.container.signer

@@ -30,7 +30,7 @@ PHONE_EN = Device("en", {"width": 390, "height": 844}, phone=True)
 
 
 @dataclass
-class Somebody:
+class PortalUser:
     """One person in a browser of their own; ``said`` is what it complained of."""
 
     login: str
@@ -68,9 +68,9 @@ class People:
         self._address = address
         self._device = device
         self._contexts: list[BrowserContext] = []
-        self._known: dict[str, Somebody] = {}
+        self._known: dict[str, PortalUser] = {}
 
-    def __call__(self, login: str) -> Somebody:
+    def __call__(self, login: str) -> PortalUser:
         """The person, signed in by hand."""
         if login not in self._known:
             self._known[login] = self._signed_in(login)
@@ -85,7 +85,7 @@ class People:
     def _foreign(self, url: str) -> list[str]:
         return [] if url.startswith((self._address, "blob:", "data:")) else [f"asked another host: {url}"]
 
-    def _signed_in(self, login: str) -> Somebody:
+    def _signed_in(self, login: str) -> PortalUser:
         context = self._browser.new_context(
             base_url=self._address,
             viewport=self._device.viewport,
@@ -97,7 +97,7 @@ class People:
         context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([{"name": "footage_desk_language", "value": self._device.language, "url": self._address}])
         self._contexts.append(context)
-        somebody = Somebody(login, context.new_page())
+        somebody = PortalUser(login, context.new_page())
         somebody.page.on("console", lambda message: somebody.said.extend(_complaints(message)))
         somebody.page.on("request", lambda one: somebody.said.extend(self._foreign(one.url)))
         somebody.page.on("pageerror", lambda error: somebody.said.append(str(error)))
@@ -109,7 +109,7 @@ class People:
         return somebody
 
 
-Look = Callable[[str, Somebody], None]
+Look = Callable[[str, PortalUser], None]
 """Is called with the name of a page and the person who has it in sight."""
 
 
@@ -223,7 +223,7 @@ class MainJob:
         page.locator("form[action$='/return'] button").first.click()
         page.wait_for_url(re.compile(r"/hand-overs/[^/]+$"))
 
-    def seen_closed(self, login: str) -> Somebody:
+    def seen_closed(self, login: str) -> PortalUser:
         """The case as somebody sees it once it is in the archive, its objects verified again."""
         somebody = self._people(login)
         page = somebody.open(f"/cases/{self.case}")
@@ -245,7 +245,7 @@ class MainJob:
             page.fill(f"[name=items-{index}-{name}]", f"{self._day.isoformat()}T{time}")
         expect(item.locator(".held .bar")).to_be_visible()
 
-    def _inbox(self, somebody: Somebody, stage: str) -> Page:
+    def _inbox(self, somebody: PortalUser, stage: str) -> Page:
         page = somebody.open(f"/inbox?stage={stage}")
         line = page.locator("main a", has_text=self.number)
         _until(page, line)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
-from new_books import lay_out
+from new_database import lay_out
 from sqlalchemy import select
 
 from services.database.tables.agreements import Agreement

@@ -1,4 +1,4 @@
-"""Seals that live in memory: one of this house's, and as many strangers' as a test wants."""
+"""Seals that live in memory: one of this installation's, and as many strangers' as a test wants."""
 
 import hashlib
 from dataclasses import dataclass
@@ -49,6 +49,6 @@ def seal(name: str = "本单位") -> Signer:
 
 
 def own(name: str = "本单位") -> TrustedSigners:
-    """What a house takes for its own that has had this seal for a minute."""
+    """What an installation takes for its own that has had this seal for a minute."""
     root = hashlib.sha256(signer(name).certificate_chain[-1]).hexdigest()
     return TrustedSigners(frozenset({root}), datetime.now(UTC) - timedelta(minutes=1))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from new_books import lay_out
+from new_database import lay_out
 from sqlalchemy import text
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+from demo_container import CLERK, Places, open_container, seed
 from engine_trace import Trace
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 from sqlalchemy import select
 from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier, pass_barrier
 from whole_footage import Footage, lay_out
-from whole_house import CLERK, Places, open_container, seed
 
 from services.app import server
 from services.app.container import Container
@@ -95,7 +95,7 @@ class Desk:
             raise AssertionError(f"waited in vain for {waited_for or what.__qualname__}\n{self.picture()}") from None
 
     async def _change(self) -> None:
-        """The next commit or record; raises what has ended the house."""
+        """The next commit or record; raises what has ended the installation."""
         waiting = asyncio.create_task(self.changed.wait())
         try:
             await asyncio.wait({waiting, self.running}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +103,7 @@ class Desk:
             waiting.cancel()
         if self.running.done():
             await self.running
-            raise AssertionError("the house has ended")
+            raise AssertionError("the installation has ended")
 
     async def quiet(self) -> None:
         """Wait until everything that can happen now has happened."""
@@ -245,7 +245,7 @@ async def open_desk(
         clock = TurnedClock()
         clock.turn(max(await asyncio.to_thread(broker.turn, timedelta()) - clock.now(), timedelta()))
     container = open_container(loaded, clock, places)
-    recorder = places.root / "recorder"  # there already where a house is opened again
+    recorder = places.root / "recorder"  # there already where an installation is opened again
     footage = places.footage if recorder.exists() else lay_out(places.footage, recorder, clock.now())
     container.database.run_now(CLERK, seed, footage.root)
     engine = None if broker else EngineServer(places.engine, clock, "127.0.0.1:0")

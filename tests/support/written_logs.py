@@ -1,4 +1,4 @@
-"""What the house writes into its log, as it would stand there."""
+"""What the installation writes into its log, as it would stand there."""
 
 import io
 import logging

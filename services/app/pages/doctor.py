@@ -16,6 +16,6 @@ async def examine(visitor: Visiting, database: GivenDatabase, request: Request) 
     """Every part of the set-up, looked at now; for administrators."""
     await database.run(visitor.actor, administrators.require_administrator)
     lines = await doctor(request)()
-    template = "app/_doctor.html" if visitor.hurried else "app/doctor.html"
-    make = visitor.part if visitor.hurried else visitor.page
+    template = "app/_doctor.html" if visitor.is_htmx else "app/doctor.html"
+    make = visitor.part if visitor.is_htmx else visitor.page
     return make(template, lines=lines)

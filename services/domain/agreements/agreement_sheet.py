@@ -1,10 +1,10 @@
 """《保密协议》: the text of the version that a person signed, and the signature (R59)."""
 
-from services.rendering.formatting import Told
+from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
 
 
-def lay_out(agreement: Told) -> list[Part]:
+def lay_out(agreement: JsonView) -> list[Part]:
     who: Pairs = [
         [("签订人", cell(agreement.text("by.name"))), ("所在部门", cell(agreement.text("department.zh")))],
         [("协议版本", cell(agreement.text("version"))), ("签订单位", cell(agreement.text("organisation")))],

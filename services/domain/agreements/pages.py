@@ -14,20 +14,21 @@ from services.runtime.errors import Refused
 from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
+from services.web.schemas import SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/admin/agreements")
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(queries.Sort)
     FALLING: ClassVar = frozenset({"version", "signed"})
 
-    state: lists.Text = ""
+    state: SearchText = ""
 
 
 @router.get("")
-async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
     state = wanted.state if wanted.state in STATES else ""
 
@@ -63,7 +64,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
         if refusal.status == 403:
             raise
         return await _form(visitor, database, refusal, typed)
-    return visitor.go(
+    return visitor.redirect(
         "/admin/agreements",
         f"{body.version} 版已发布，所有人须重新签订。",
         f"Version {body.version} is issued: everybody has to sign it.",

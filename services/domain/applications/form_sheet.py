@@ -1,11 +1,11 @@
 """《视频录像调取申请表》: what was asked, who decided, what is granted (R16, R25, R28)."""
 
-from services.rendering.formatting import Told, moment
+from services.rendering.formatting import JsonView, moment
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, cell, joined, short
 from services.runtime.labels import words
 
 
-def lay_out(form: Told) -> list[Part]:
+def lay_out(form: JsonView) -> list[Part]:
     parts: list[Part] = [_asked(form), _footage(form), _decisions(form)]
     findings = form.each("findings")
     if findings:
@@ -24,7 +24,7 @@ def lay_out(form: Told) -> list[Part]:
     return parts
 
 
-def _asked(form: Told) -> Facts:
+def _asked(form: JsonView) -> Facts:
     rows: Pairs = [[("申请部门", cell(form.text("department.zh"))), ("申请人", cell(form.text("drafter.name")))]]
     if form.get("jointDepartments"):
         rows.append([("联合部门", joined(form.names("jointDepartments", "zh")))])
@@ -53,7 +53,7 @@ def _asked(form: Told) -> Facts:
     return Facts("一、申请", rows)
 
 
-def _consent(form: Told, one: Told) -> Cell:
+def _consent(form: JsonView, one: JsonView) -> Cell:
     return (
         Line(f"{one.text('department.zh')}同意由{form.text('department.zh')}作为申请主体"),
         Line(one.text("by.name"), "signed"),
@@ -62,7 +62,7 @@ def _consent(form: Told, one: Told) -> Cell:
     )
 
 
-def _footage(form: Told) -> Listing:
+def _footage(form: JsonView) -> Listing:
     granted = {one.text("id"): one for one in form.each("granted.items")}
     rows = []
     for item in form.each("items"):
@@ -79,12 +79,12 @@ def _footage(form: Told) -> Listing:
     return Listing("二、录像范围", ["摄像头", "地点", "申请时间段", "批准时间段"], [22, 22, 28, 28], rows)
 
 
-def _span(told: Told, zone: str) -> Cell:
+def _span(told: JsonView, zone: str) -> Cell:
     start, end = told.get("from"), told.get("to")
     return cell(f"{moment(start, zone)} 至", moment(end, zone)) if start and end else cell()
 
 
-def _decisions(form: Told) -> Listing:
+def _decisions(form: JsonView) -> Listing:
     rows = [
         [
             cell(one.word("stage")),

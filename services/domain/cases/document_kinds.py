@@ -10,10 +10,10 @@ from services.domain.applications import form_sheet
 from services.domain.custody import label_sheet, log_sheet, receipt_sheet, return_sheet
 from services.domain.retrieval import record_sheet
 from services.rendering import pdf
-from services.rendering.formatting import Told
+from services.rendering.formatting import JsonView
 from services.rendering.sheet import Part, Sheet
 
-LAYOUTS: Mapping[str, Callable[[Told], list[Part]]] = {
+LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "application-form": form_sheet.lay_out,
     "retrieval-record": record_sheet.lay_out,
     "label": label_sheet.lay_out,
@@ -35,7 +35,7 @@ def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) ->
         zone=zone,
         policy_version=str(content.get("policyVersion", "—")),
         demo=bool(content.get("demo")),
-        parts=LAYOUTS[kind](Told(content, zone)),
+        parts=LAYOUTS[kind](JsonView(content, zone)),
     )
 
 

@@ -1,20 +1,20 @@
 """The printed label of a master or a copy: source, span, retrieval, and what must not be done with it (R37)."""
 
 from services.domain.retrieval.record_sheet import camera, clock, edges, recorder
-from services.rendering.formatting import Told
-from services.rendering.sheet import Facts, Line, Pairs, Part, cell, joined, mark
+from services.rendering.formatting import JsonView
+from services.rendering.sheet import Facts, Line, Pairs, Part, cell, hashes, joined
 
 HANDLING = "不得剪辑、篡改；不得转发或提供给无关人员。使用期满按时归还。"
 
 
-def lay_out(label: Told) -> list[Part]:
+def lay_out(label: JsonView) -> list[Part]:
     source, obtained, kept = label.part("source"), label.part("obtained"), label.part("object")
     is_copy = label.get("of") == "copy"
     what: Pairs = [
         [("标签对象", cell("副本" if is_copy else "主档")), ("申请项", cell(f"第 {label.text('item.position')} 项"))],
         [("申请表编号", cell(label.text("form.number"))), ("调取记录编号", cell(label.text("record.number")))],
         [("重要程度", cell(label.word("importance"))), ("制作时间", cell(label.when("madeAt")))],
-        *([[("副本编号", mark(label.text("copy")))]] if is_copy else []),
+        *([[("副本编号", hashes(label.text("copy")))]] if is_copy else []),
         [("使用要求", (Line(HANDLING, "signed"),))],
     ]
     came: Pairs = [

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.domain.custody.receipt_sheet import copies_listing
-from services.rendering.formatting import Told
+from services.rendering.formatting import JsonView
 from services.rendering.sheet import NOTHING, Cell, Facts, Line, Listing, Pairs, Part, cell, short
 from services.runtime.labels import has_word, word, words
 
 OFFICES = {"security": "office-security", "storage": "office-storage"}
 
 
-def lay_out(log: Told) -> list[Part]:
+def lay_out(log: JsonView) -> list[Part]:
     loan: Pairs = [
         [("申请表编号", cell(log.text("application"))), ("保管人", cell(log.text("custodian.name")))],
         [("移交时间", cell(log.when("offeredAt"))), ("签收时间", cell(log.when("acceptedAt")))],
@@ -37,16 +37,16 @@ def lay_out(log: Told) -> list[Part]:
     ]
 
 
-def _last(log: Told) -> Cell:
+def _last(log: JsonView) -> Cell:
     entries = log.each("entries")
     return (short(entries[-1].text("sha256")),) if entries else cell()
 
 
-def _who(one: Told) -> Cell:
+def _who(one: JsonView) -> Cell:
     return (Line(one.text("person.name"), "signed"),) if one.has("person.name") else (Line("系统", "note"),)
 
 
-def _event(one: Told) -> Cell:
+def _event(one: JsonView) -> Cell:
     """The event, and what is told of it."""
     code = f"custody-{one.text('event')}"
     detail: Mapping[str, Any] = one.get("detail", {})

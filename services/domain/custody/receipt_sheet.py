@@ -1,10 +1,10 @@
 """《视频录像移交签收单》: what the custodian took, on what terms, until when (R45, R46, R49)."""
 
-from services.rendering.formatting import Told
-from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, joined, mark
+from services.rendering.formatting import JsonView
+from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes, joined
 
 
-def lay_out(receipt: Told) -> list[Part]:
+def lay_out(receipt: JsonView) -> list[Part]:
     terms: Pairs = [
         [("申请表编号", cell(receipt.text("application"))), ("保管人", cell(receipt.text("custodian.name")))],
         [("申请表校验值", (receipt.hash("form"),))],
@@ -27,17 +27,17 @@ def lay_out(receipt: Told) -> list[Part]:
     ]
 
 
-def _conditions(receipt: Told) -> str:
+def _conditions(receipt: JsonView) -> str:
     numbered = [f"{number}. {text}" for number, text in enumerate(receipt.get("conditions", ()), 1)]
     return "\n".join([*numbered, receipt.text("undertaking")])
 
 
-def copies_listing(title: str, told: Told) -> Listing:
+def copies_listing(title: str, told: JsonView) -> Listing:
     rows = [
         [
             cell(f"{copy.text('position')}. {copy.text('camera')}", Line(copy.text("place"), "note")),
             cell(*copy.spans("covered"), Line(copy.text("record"), "note")),
-            mark(copy.text("id"), copy.text("sha256Cipher")[:32], copy.text("sha256Cipher")[32:]),
+            hashes(copy.text("id"), copy.text("sha256Cipher")[:32], copy.text("sha256Cipher")[32:]),
         ]
         for copy in told.each("copies")
     ]

@@ -1,14 +1,14 @@
 """《视频录像归还检查表》: what came back, what became of each download, and what the inspector found (R38 to R40)."""
 
 from services.domain.custody.log_sheet import OFFICES
-from services.rendering.formatting import Told
+from services.rendering.formatting import JsonView
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Signature, Signatures, cell, joined
 from services.runtime.labels import words
 
 ANSWERS = {True: "是", False: "否"}
 
 
-def lay_out(check: Told) -> list[Part]:
+def lay_out(check: JsonView) -> list[Part]:
     returned: Pairs = [
         [("申请表编号", cell(check.text("application"))), ("归还人", cell(check.text("returnedBy.name")))],
         [("归还期限", cell(check.when("dueAt"))), ("归还时间", cell(check.when("returnedAt")))],
@@ -31,7 +31,7 @@ def lay_out(check: Told) -> list[Part]:
     return parts
 
 
-def _findings(check: Told) -> Cell:
+def _findings(check: JsonView) -> Cell:
     told = [
         words(one.get("code")) + (f"（{one.get('days')} 天）" if one.has("days") else "")
         for one in check.each("findings")
@@ -39,7 +39,7 @@ def _findings(check: Told) -> Cell:
     return joined(told, "未发现问题")
 
 
-def _copies(check: Told) -> Listing:
+def _copies(check: JsonView) -> Listing:
     rows = [
         [
             cell(f"{copy.text('position')}. {copy.text('camera')}"),
@@ -51,7 +51,7 @@ def _copies(check: Told) -> Listing:
     return Listing("二、副本核对", ["录像", "封存时的校验值", "核对"], [24, 63, 13], rows)
 
 
-def _downloads(check: Told) -> list[list[Cell]]:
+def _downloads(check: JsonView) -> list[list[Cell]]:
     return [
         [
             (Line(one.text("id"), "hash"), Line(one.when("askedAt"), "note")),
@@ -63,14 +63,14 @@ def _downloads(check: Told) -> list[list[Cell]]:
     ]
 
 
-def _questions(check: Told) -> list[list[Cell]]:
+def _questions(check: JsonView) -> list[list[Cell]]:
     return [
         [cell(one.text("question")), cell(ANSWERS.get(one.get("answer"), one.text("answer")))]
         for one in check.each("decision.questions")
     ]
 
 
-def _signatures(check: Told) -> list[Signature]:
+def _signatures(check: JsonView) -> list[Signature]:
     signed = [check.part("return").signature("归还人", at="at", statement="statement")]
     decision = check.part("decision")
     if decision.data:

@@ -1,1 +1,1 @@
-"""Notifications."""
+"""Send notices in the portal, by mail and to webhooks, and follow their delivery (R30, R51)."""

@@ -20,11 +20,10 @@ from services.domain.process.engine_view import (
     VariableAnswer,
 )
 from services.runtime.errors import Refused
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Body, Code, Identifier
+from services.web.schemas import Body, Code, Identifier, ListParameters
 
 router = APIRouter(prefix="/api/admin/engine", tags=["administration"])
 
@@ -60,7 +59,7 @@ async def allow(database: Database, actor: Actor) -> None:
 GivenEngine = Annotated[EngineDesk, Depends(administrators_engine)]
 
 
-class EngineQuestion(ListQuestion):
+class EngineQuestion(ListParameters):
     """``process`` and ``element`` are ids of the model, ``definition`` the key of one version; 0 and empty are any."""
 
     process: Code = ""

@@ -1,11 +1,11 @@
 """《视频录像调取记录》: when, by whom and what was retrieved, from where, and how it is kept (R34, R35)."""
 
-from services.rendering.formatting import Told, line
+from services.rendering.formatting import JsonView, line
 from services.rendering.sheet import Cell, Facts, Line, Pairs, Part, cell, joined
 from services.runtime.labels import words
 
 
-def lay_out(record: Told) -> list[Part]:
+def lay_out(record: JsonView) -> list[Part]:
     people: Pairs = [
         [("申请表编号", cell(record.text("form.number"))), ("操作人员", cell(record.text("operator.name")))],
         [("申请表校验值", (record.hash("form.sha256"),))],
@@ -20,16 +20,16 @@ def lay_out(record: Told) -> list[Part]:
     ]
 
 
-def camera(source: Told) -> str:
+def camera(source: JsonView) -> str:
     return f"{source.text('camera.nameZh')}（通道 {source.text('camera.channel')}）"
 
 
-def recorder(source: Told) -> str:
+def recorder(source: JsonView) -> str:
     make, model = source.get("recorder.make"), source.get("recorder.model") or ""
     return source.text("recorder.name") + (f"（{make} {model}".rstrip() + "）" if make else "")
 
 
-def clock(told: Told) -> str:
+def clock(told: JsonView) -> str:
     """How the recorder's clock stood against true time."""
     if told.get("offsetMs") is None:
         reading = "偏差未测量"
@@ -40,7 +40,7 @@ def clock(told: Told) -> str:
     return f"时区 {told.text('zone')}；{reading}"
 
 
-def _source(record: Told) -> Pairs:
+def _source(record: JsonView) -> Pairs:
     source = record.part("source")
     return [
         [("地点", cell(source.text("site"))), ("摄像头", cell(camera(source)))],
@@ -49,7 +49,7 @@ def _source(record: Told) -> Pairs:
     ]
 
 
-def _content(record: Told) -> Pairs:
+def _content(record: JsonView) -> Pairs:
     asked, searched = record.get("asked"), record.get("searched")
     rows: Pairs = [[("要求时间段", cell(record.span(asked) if asked else None))]]
     if searched and asked and (searched["start"], searched["end"]) != (asked["start"], asked["end"]):
@@ -73,7 +73,7 @@ def _content(record: Told) -> Pairs:
     return rows
 
 
-def _obtained(record: Told, obtained: Told) -> Pairs:
+def _obtained(record: JsonView, obtained: JsonView) -> Pairs:
     rows: Pairs = [
         [("实得时间段", cell(*obtained.spans("covered")))],
         [("缺失", cell(*(obtained.spans("gaps") or ["无"])))],
@@ -91,7 +91,7 @@ def _obtained(record: Told, obtained: Told) -> Pairs:
     return rows
 
 
-def edges(obtained: Told) -> str:
+def edges(obtained: JsonView) -> str:
     """What the footage holds before and after the asked span, and what was cut off or moved to join it."""
     text = f"{obtained.text('leadInMs')} 毫秒／{obtained.text('tailMs')} 毫秒"
     if obtained.has("trimmedBeforeMs"):
@@ -101,7 +101,7 @@ def edges(obtained: Told) -> str:
     return text
 
 
-def _promised(record: Told) -> Cell:
+def _promised(record: JsonView) -> Cell:
     handed_in, retrieved = record.part("promised.handedIn"), record.get("promised.retrieved")
     first = "未答复"
     if handed_in.data:
@@ -110,7 +110,7 @@ def _promised(record: Told) -> Cell:
     return cell(f"提交时 {first}", f"调取前 {before}")
 
 
-def _kept(file: Told) -> Pairs:
+def _kept(file: JsonView) -> Pairs:
     sizes = f"明文 {file.get('plainSize', 0):,} 字节，密文 {file.get('size', 0):,} 字节"
     return [
         [("对象", (file.hash("key"),))],
@@ -127,7 +127,7 @@ def _kept(file: Told) -> Pairs:
     ]
 
 
-def _examined(record: Told) -> Pairs:
+def _examined(record: JsonView) -> Pairs:
     tools = "，".join(f"{tool} {version}" for tool, version in record.get("tools", {}).items())
     return [
         [("检查内容", cell("；".join(words(what) for what in record.get("examined", ()))))],

@@ -9,11 +9,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.rules import service
 from services.domain.rules.service import Change, Standing
 from services.runtime.settings import Settings, variable
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Line, Moment
+from services.web.schemas import Answer, Body, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api/admin/rules", tags=["administration"])
 
@@ -31,7 +30,7 @@ class RuleBody(Body):
     reason: Annotated[Line, Field(min_length=4)]
 
 
-class HistoryQuestion(ListQuestion):
+class HistoryQuestion(ListParameters):
     """``text`` is looked for in the rules' names, the reasons and the people."""
 
     sort: service.Sort = "at"

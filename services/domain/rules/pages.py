@@ -32,7 +32,7 @@ class Amount:
     uow: str
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(service.Sort)
     FALLING: ClassVar = frozenset({"at"})
 
@@ -45,7 +45,7 @@ async def list_rules(visitor: Visiting, database: GivenDatabase, settings: Given
 
 
 @router.get("/history")
-async def history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
     changes = await database.run(visitor.actor, service.history, None, wanted.listing(visitor.language))
     if wanted.as_csv:
@@ -75,7 +75,9 @@ async def change_rule(
             raise
         return await _page(name, visitor, database, settings, refusal=refusal, typed=typed)
     rule = RULES[name]
-    return visitor.go(f"/admin/rules/{name}", f"{rule.zh}已更改，即刻生效。", f"The {rule.en} is changed from now on.")
+    return visitor.redirect(
+        f"/admin/rules/{name}", f"{rule.zh}已更改，即刻生效。", f"The {rule.en} is changed from now on."
+    )
 
 
 class _Form(RuleBody):

@@ -1,1 +1,1 @@
-"""Jobs."""
+"""Run job workers on pyzeebe: typed commands, leases, retries, incidents."""

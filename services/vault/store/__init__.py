@@ -1,1 +1,1 @@
-"""Store."""
+"""Keep objects under a retention lock, in a folder or in S3, with replicas."""

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from demo_container import prepare_database
 from fixtures_s3 import S3Server
 from minio import Minio
-from safe_house import SafeHouse
+from small_installation import SmallInstallation
 from whole_footage import MADE_FOR
-from whole_house import prepare_books
 
 from services.backup import inventory
 from services.backup.bundle import Bundle
-from services.backup.inventory import Compared, Entry
+from services.backup.inventory import Comparison, Entry
 from services.runtime.settings.stores import FolderStore, StorePlace
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, Stored
@@ -29,50 +29,52 @@ S3 = pytest.param("s3", marks=pytest.mark.s3)
 
 @dataclass
 class Kept:
-    """A house with a store and a replica of their own, whichever they are made of."""
+    """An installation with a store and a replica of their own, whichever they are made of."""
 
-    container: SafeHouse
+    installation: SmallInstallation
     prefix: str
 
     @property
     def store(self) -> Store:
-        return self.container.stores["store"]
+        return self.installation.stores["store"]
 
     def put(self, key: str, content: bytes = b"sealed", *, place: str = "store", hold: bool = False) -> Stored:
         bucket = key.partition("/")[0]
-        return self.container.stores[place].put(bucket, key, io.BytesIO(content), metadata={}, legal_hold=hold)
+        return self.installation.stores[place].put(bucket, key, io.BytesIO(content), metadata={}, legal_hold=hold)
 
     def named(self, stored: Stored, sha256: str | None = None) -> None:
         """A row that names this object, as the books name a brought file."""
         sealed = {"bucket": stored.bucket, "key": stored.key, "versionId": stored.version_id, "size": stored.size}
-        self.container.enter("uploads", id=secrets.token_hex(4), sealed=json.dumps({**sealed, "sha256Cipher": sha256}))
+        self.installation.enter(
+            "uploads", id=secrets.token_hex(4), sealed=json.dumps({**sealed, "sha256Cipher": sha256})
+        )
 
     def back_up(self) -> Path:
-        return self.container.back_up("backup.zip")
+        return self.installation.back_up("backup.zip")
 
     def entries(self, backup: Path) -> dict[str, Entry]:
         return {entry.name: entry for entry in inventory.read(Bundle(backup))}
 
-    def compare(self, backup: Path, *, read_all: bool = True) -> Compared:
-        return inventory.compare(inventory.read(Bundle(backup)), self.container.stores, read_all=read_all)
+    def compare(self, backup: Path, *, read_all: bool = True) -> Comparison:
+        return inventory.compare(inventory.read(Bundle(backup)), self.installation.stores, read_all=read_all)
 
 
 @pytest.fixture(scope="module")
-def small_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_books(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
+def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
 
 
 @pytest.fixture(params=["folder", S3])
-def kept(request: pytest.FixtureRequest, tmp_path: Path, small_books: Path) -> Kept:
+def kept(request: pytest.FixtureRequest, tmp_path: Path, small_database: Path) -> Kept:
     prefix = f"kept-{secrets.token_hex(4)}"
-    container = SafeHouse(tmp_path, small_books)
+    installation = SmallInstallation(tmp_path, small_database)
     for name in ("store", "replica"):
         place: StorePlace = FolderStore(tmp_path / name / prefix, prefix)
         if request.param == "s3":
             place = request.getfixturevalue("s3_server").place(f"{prefix}-{name}")
-        container.stores[name] = open_store(place)
-        container.stores[name].ensure()
-    return Kept(container, prefix)
+        installation.stores[name] = open_store(place)
+        installation.stores[name].ensure()
+    return Kept(installation, prefix)
 
 
 def test_stores_that_nobody_touched_are_as_they_were(kept: Kept) -> None:
@@ -98,7 +100,7 @@ def test_each_object_that_is_missing_is_named_with_its_store(kept: Kept) -> None
     kept.put("masters/stays/1")
     backup = kept.back_up()
     assert kept.store.delete("masters", gone.key, gone.version_id)
-    assert kept.container.stores["replica"].delete("replicas", far.key, far.version_id)
+    assert kept.installation.stores["replica"].delete("replicas", far.key, far.version_id)
 
     found = kept.compare(backup)
 
@@ -114,7 +116,7 @@ def test_an_object_that_was_made_anew_is_another_version(kept: Kept) -> None:
 
     found = kept.compare(backup)
 
-    there = f"is there as version {second.version_id}, the books name another one"
+    there = f"is there as version {second.version_id}, the database names another one"
     assert found.faults == [f"masters/again/1 {there}."]
     assert found.newer == []
 
@@ -137,7 +139,7 @@ def test_a_hold_that_was_lifted_since_is_said(kept: Kept) -> None:
     kept.store.set_legal_hold("copies", lent.key, lent.version_id, False)
 
     assert kept.compare(backup).faults == [
-        "copies/lent/1 is under no hold any more: what it was held for has ended since."
+        "copies/lent/1 is no longer on hold: the reason of its hold has ended since."
     ]
 
 
@@ -148,7 +150,7 @@ def test_what_the_books_name_and_the_store_never_had_is_said_at_once(kept: Kept)
 
     backup = kept.back_up()
 
-    assert "quarantine/lost/1 is in the books and not in its store." in kept.container.said
+    assert "quarantine/lost/1 is in the database and not in its store." in kept.installation.said
     assert kept.entries(backup)["quarantine/lost/1"].absent
     assert kept.compare(backup).faults == []
 
@@ -159,7 +161,7 @@ def test_footage_is_read_to_be_compared_only_when_that_is_asked_for(kept: Kept) 
     backup = kept.back_up()
 
     assert kept.compare(backup, read_all=False).same == 1
-    assert kept.compare(backup).faults == ["quarantine/long/1 has changed: its SHA-256 is another one."]
+    assert kept.compare(backup).faults == ["quarantine/long/1 has changed: it has another SHA-256."]
 
 
 @pytest.fixture
@@ -213,8 +215,8 @@ def test_a_loan_runs_as_long_as_the_hold_on_its_own_version(kept: Kept, administ
     lent = kept.put("copies/lent/1", hold=True)
     sealed = {"bucket": "copies", "key": lent.key, "versionId": lent.version_id}
     administrator.put_object(f"{kept.prefix}-store-copies", lent.key, io.BytesIO(b"theirs"), 6)
-    assert inventory.under_hold(kept.store, sealed)
+    assert inventory.is_held(kept.store, sealed)
 
     kept.store.set_legal_hold("copies", lent.key, lent.version_id, False)
 
-    assert not inventory.under_hold(kept.store, sealed)
+    assert not inventory.is_held(kept.store, sealed)

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from safe_house import SafeHouse
+from demo_container import prepare_database
+from small_installation import SmallInstallation
 from typer.testing import CliRunner
 from whole_footage import MADE_FOR
-from whole_house import prepare_books
 
 from services.cli import main as cli_main
 from services.runtime.places import ROOT
@@ -19,25 +19,25 @@ PLACES = ("/backup/", "/loan-keys/", "/keys-apart/", "/drill")
 
 
 @pytest.fixture
-def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SafeHouse:
-    container = SafeHouse(tmp_path, prepare_books(tmp_path / "books.db", MADE_FOR))
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallInstallation:
+    installation = SmallInstallation(tmp_path, prepare_database(tmp_path / "books.db", MADE_FOR))
     for name in ("store", "replica"):  # as the settings make them, under their own prefixes
         monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__FOLDER", str(tmp_path / name))
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
-    return container
+    return installation
 
 
-def typed(container: SafeHouse, line: str) -> int:
+def typed(installation: SmallInstallation, line: str) -> int:
     """The code with which a line of the page ends; its places are folders of the test."""
-    line = line.replace("/safe/identity.txt", str(container.identity)).replace("RECIPIENT", container.recipient)
+    line = line.replace("/safe/identity.txt", str(installation.identity)).replace("RECIPIENT", installation.recipient)
     for place in PLACES:
-        line = line.replace(place, f"{container.root}{place}")
+        line = line.replace(place, f"{installation.root}{place}")
     words = shlex.split(line)
     given = dict(word.split("=", 1) for word in words if re.match(r"FOOTAGE_DESK_\w+=", word))
     ended = CliRunner().invoke(cli_main.app, words[len(given) + 1 :], env=given)
-    container.said.append(ended.output)
+    installation.said.append(ended.output)
     return ended.exit_code
 
 
@@ -50,20 +50,20 @@ def lines(heading: str) -> list[str]:
     return [line for line in re.findall(rf"(?:^ +|`)({calls})", section, re.MULTILINE) if "/tmp/" not in line]  # noqa: S108
 
 
-def test_the_page_is_followed_from_a_backup_to_the_drill(container: SafeHouse) -> None:
+def test_the_page_is_followed_from_a_backup_to_the_drill(installation: SmallInstallation) -> None:
     backing_up, restoring, drill = lines("## Backup"), lines("## Restore"), lines("### The drill")
     assert [len(found) for found in (backing_up, restoring, drill)] == [4, 2, 1]
-    container.loan_keys.create("nobody-knows-it")
+    installation.loan_keys.create("nobody-knows-it")
 
     for line in backing_up:
-        assert typed(container, line) == 0, container.told()
-    assert typed(container, drill[0]) == 0, container.told()
-    shutil.rmtree(container.root / "var")
+        assert typed(installation, line) == 0, installation.output()
+    assert typed(installation, drill[0]) == 0, installation.output()
+    shutil.rmtree(installation.root / "var")
     for line in restoring:
-        assert typed(container, line) == 0, container.told()
+        assert typed(installation, line) == 0, installation.output()
 
-    assert (container.root / "var" / "keys" / "vault" / "vault-identity.txt").exists()
-    assert (container.root / "drill" / "register.db").exists()
-    assert not (container.root / "drill" / "keys" / "loans").exists()
+    assert (installation.root / "var" / "keys" / "vault" / "vault-identity.txt").exists()
+    assert (installation.root / "drill" / "register.db").exists()
+    assert not (installation.root / "drill" / "keys" / "loans").exists()
     read = [line for line in (*backing_up, *drill, *restoring) if "footage-desk restore" in line]
-    assert container.told().count("as they were written") == len(read)
+    assert installation.output().count("are unchanged; it was made") == len(read)

@@ -8,12 +8,12 @@ from typing import Any
 import package_tampering as tampering
 import pytest
 import rfc8785
+from demo_container import Places
 from desk_people import CUSTODIAN, People
 from passkey_desk import PLACE, preparing
 from soft_passkey import SoftPasskey
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places
 
 from services.app.evidence import sources_of
 from services.database.tables.applications import Application

@@ -6,11 +6,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from demo_container import Places
 from desk_people import People
 from evidence_case import anchor, lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places
 
 from services.app.evidence import sources_of
 from services.evidence import package
@@ -43,7 +43,7 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
                 await run_in_thread(package.make, changed, number, target)
             assert list(target.parent.glob("*")) == []
 
-        await refused("does not know this number", "SQ-2000-000001")
+        await refused("no application has this number", "SQ-2000-000001")
         await refused("no approved form was filed")
         await desk.accept(case)
         stranger = X25519Identity(generate_identity()[0])
@@ -93,6 +93,6 @@ def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
     def torn() -> Iterator[bytes]:
         yield b"half"
 
-    with pytest.raises(Fatal, match="4 bytes came, and 8 were to come"), new_archive(tmp_path / "case.zip") as writer:
+    with pytest.raises(Fatal, match="it has 4 bytes instead of 8"), new_archive(tmp_path / "case.zip") as writer:
         writer.stream("footage/1-master.mp4", 8, torn())
     assert list(tmp_path.iterdir()) == []

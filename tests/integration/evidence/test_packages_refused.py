@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import rfc8785
+from demo_container import Places
 from desk_people import People
 from evidence_case import lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
-from whole_house import Places
 
 from services.app.evidence import sources_of
 from services.domain.accounts.signatures import signed_acts
-from services.evidence import package, papers_of
-from services.evidence.papers_of import Paper
+from services.evidence import document_members, package
+from services.evidence.document_members import DocumentFile
 from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
@@ -33,7 +33,7 @@ class UnsignedLabels:
         return getattr(self._store, name)
 
     def get(self, bucket: str, key: str, **more: Any) -> Iterator[bytes]:
-        if bucket != papers_of.BUCKET and key.endswith(".label.json"):
+        if bucket != document_members.BUCKET and key.endswith(".label.json"):
             return iter([rfc8785.dumps({"predicateType": PREDICATE})])
         return self._store.get(bucket, key, **more)  # type: ignore[no-any-return]
 
@@ -59,10 +59,10 @@ async def test_a_package_that_would_not_hold_is_not_made(
         kept = signed_acts.of_application
         with monkeypatch.context() as patched:
             patched.setattr(signed_acts, "of_application", lambda uow, id_: kept(uow, id_)[1:])
-            await refused("was not kept whole")
+            await refused("was not stored completely")
         with monkeypatch.context() as patched:
-            patched.setattr(Paper, "sha256", "0" * 64)
-            await refused("checks of it do not hold, the first: document of documents/")
+            patched.setattr(DocumentFile, "sha256", "0" * 64)
+            await refused("checks of it failed, the first: document of documents/")
 
         await run_in_thread(package.make, sources, number, target)
         await run_in_thread(package.make, sources, number, tmp_path / "again.zip")

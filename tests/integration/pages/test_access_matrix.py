@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from access_rules import EVERYONE, LAST, ROLES, RULES, SEE, SHA, WITHOUT_SESSION, Rule
-from engine_looked_at import LookedAt, with_one_stuck
 from every_route import every_route
+from inspected_engine import InspectedEngine, with_one_stuck
 from lent_case import Away, Lens, Parts, besides, lend
 from page_rules import LAST_PAGES, PAGES, PAGES_WITHOUT_SESSION
 from portal_client import Portal
@@ -58,13 +58,13 @@ Change = Callable[[frozenset[str]], frozenset[str]]
 
 
 @pytest.fixture
-def engine() -> tuple[LookedAt, dict[str, str]]:
+def engine() -> tuple[InspectedEngine, dict[str, str]]:
     """With one case that has stopped, and the keys in it."""
     return with_one_stuck()
 
 
 @pytest.fixture
-async def portal(desk: ReviewDesk, engine: tuple[LookedAt, dict[str, str]]) -> AsyncIterator[Portal]:
+async def portal(desk: ReviewDesk, engine: tuple[InspectedEngine, dict[str, str]]) -> AsyncIterator[Portal]:
     lens = Lens()
     portal = Portal(desk, recorders=lambda _kind, _configuration: lens, store=Away(), loan_keys=Away())
     portal.app.state.dependencies |= {"vault_recipients": lambda: [generate_identity()[1]], "doctor": nothing_wrong}
@@ -78,7 +78,7 @@ async def nothing_wrong() -> list[Any]:
 
 
 @pytest.fixture
-def ids(desk: ReviewDesk, engine: tuple[LookedAt, dict[str, str]]) -> dict[str, str]:
+def ids(desk: ReviewDesk, engine: tuple[InspectedEngine, dict[str, str]]) -> dict[str, str]:
     return {**lend(desk), **besides(desk), **engine[1]}
 
 
@@ -127,7 +127,7 @@ def test_every_route_has_its_rule() -> None:
 @pytest.mark.requirement("R2", "R24", "R52", "R55", "R57")
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
-    desk: ReviewDesk, portal: Portal, engine: tuple[LookedAt, dict[str, str]], parts: Parts, change: Change
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change
 ) -> None:
     ids = {**lend(desk, parts), **besides(desk), **engine[1]}
     browsers = {role: await portal.signed_in(role) for role in ROLES}
@@ -146,7 +146,7 @@ async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
 @pytest.mark.requirement("R2", "R24", "R52", "R55", "R57")
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(
-    desk: ReviewDesk, portal: Portal, engine: tuple[LookedAt, dict[str, str]], parts: Parts, change: Change
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change
 ) -> None:
     ids = {**lend(desk, parts), **besides(desk), **engine[1]}
     browsers = {role: await portal.signed_in(role) for role in ROLES}

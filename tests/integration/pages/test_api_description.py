@@ -10,10 +10,10 @@ import amount
 import pytest
 import schemathesis
 from access_rules import ROLES, RULES, SIGNED, Rule
-from engine_looked_at import with_one_stuck
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from inspected_engine import with_one_stuck
 from lent_case import Lens, besides, lend
 from portal_client import MODELS, portal_over
 from review_desk import NOON, PASSWORD, REAL, Box, ReviewDesk

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from brought_files import NO_FOOTAGE, START, created, fragmented
 from portal_client import Portal, problem
 from review_desk import NOON, ReviewDesk
+from uploaded_files import NO_FOOTAGE, START, created, fragmented
 
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.uploads import Upload

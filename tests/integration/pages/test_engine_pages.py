@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from engine_looked_at import STUCK, LookedAt, with_one_stuck
+from inspected_engine import STUCK, InspectedEngine, with_one_stuck
 from portal_client import Portal, problem
 from review_desk import ReviewDesk
 from review_pages import text_of
@@ -16,12 +16,12 @@ from services.runtime.settings import Settings
 
 
 @pytest.fixture
-def engine() -> tuple[LookedAt, dict[str, str]]:
+def engine() -> tuple[InspectedEngine, dict[str, str]]:
     return with_one_stuck()
 
 
 @pytest.fixture
-async def portal(desk: ReviewDesk, engine: tuple[LookedAt, dict[str, str]]) -> AsyncIterator[Portal]:
+async def portal(desk: ReviewDesk, engine: tuple[InspectedEngine, dict[str, str]]) -> AsyncIterator[Portal]:
     async with Portal(desk, engine=engine[0]) as opened:
         yield opened
 
@@ -31,7 +31,7 @@ def trail(desk: ReviewDesk, action: str) -> list[dict[str, Any]]:
 
 
 async def test_what_runs_is_seen_on_the_diagram_in_lists_and_alone(
-    desk: ReviewDesk, portal: Portal, engine: tuple[LookedAt, dict[str, str]]
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]]
 ) -> None:
     browser, keys = await portal.signed_in("admin"), engine[1]
     one = f"/admin/engine/instances/{keys['instance_key']}"
@@ -60,7 +60,7 @@ async def test_what_runs_is_seen_on_the_diagram_in_lists_and_alone(
 
 
 async def test_who_reads_variables_is_in_the_trail_of_the_case(
-    desk: ReviewDesk, portal: Portal, engine: tuple[LookedAt, dict[str, str]]
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]]
 ) -> None:
     browser, keys = await portal.signed_in("admin"), engine[1]
     application_id = desk.submitted()
@@ -82,7 +82,7 @@ async def test_who_reads_variables_is_in_the_trail_of_the_case(
 
 
 async def test_an_incident_is_retried_by_an_administrator_and_the_trail_says_so(
-    desk: ReviewDesk, portal: Portal, engine: tuple[LookedAt, dict[str, str]]
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]]
 ) -> None:
     browser, (looked_at, keys) = await portal.signed_in("admin"), engine
     path = f"/admin/engine/incidents/{keys['incident_key']}/retry"

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from every_route import SAFE, Route, every_route
-from hostile_house import HostileHouse
+from hostile_organisation import HostileOrganisation
 from portal_client import Portal
 from starlette.types import ASGIApp, Message
 from structlog.testing import capture_logs
@@ -36,8 +36,8 @@ READS_ARE_BOOKED = {
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileHouse]:
-    container = HostileHouse(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'register.db'}")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileOrganisation]:
+    container = HostileOrganisation(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'register.db'}")
     yield container
     container.close()
 
@@ -49,7 +49,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def portal(container: HostileHouse) -> AsyncIterator[Portal]:
+async def portal(container: HostileOrganisation) -> AsyncIterator[Portal]:
     async with container.portal() as portal:
         yield portal
 
@@ -65,7 +65,7 @@ def bare(route: Route) -> str:
 
 @pytest.mark.requirement("R52")
 async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
-    container: HostileHouse, portal: Portal
+    container: HostileOrganisation, portal: Portal
 ) -> None:
     victim, attacker = await portal.signed_in("admin"), await portal.signed_in("admin")
     foreign = attacker.headers["X-CSRF-Token"]
@@ -95,7 +95,7 @@ async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
 
 
 @pytest.mark.requirement("R52")
-async def test_no_address_that_is_only_read_changes_anything(container: HostileHouse, portal: Portal) -> None:
+async def test_no_address_that_is_only_read_changes_anything(container: HostileOrganisation, portal: Portal) -> None:
     known = {name: values[-1:] for name, values in container.known().items()}
     for role in ("drafter", "keeper", "head", "operator", "supervisor", "admin"):
         browser = await portal.signed_in(role)

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from every_route import Route, every_route
-from hostile_house import DRAFT, HOSTILE, HostileHouse, hostile
+from hostile_organisation import DRAFT, HOSTILE, HostileOrganisation, hostile
 from portal_client import Portal
 from review_desk import PASSWORD
 from structlog.testing import capture_logs
@@ -142,14 +142,14 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
 
 
 @pytest.fixture
-def container(tmp_path: Path) -> Iterator[HostileHouse]:
-    container = HostileHouse(f"sqlite:///{tmp_path / 'register.db'}")
+def container(tmp_path: Path) -> Iterator[HostileOrganisation]:
+    container = HostileOrganisation(f"sqlite:///{tmp_path / 'register.db'}")
     yield container
     container.close()
 
 
 @pytest.fixture
-async def portal(container: HostileHouse) -> AsyncIterator[Portal]:
+async def portal(container: HostileOrganisation) -> AsyncIterator[Portal]:
     async with container.portal() as portal:
         yield portal
 
@@ -257,7 +257,7 @@ def to_read() -> list[Route]:
 @pytest.mark.requirement("R52")
 @pytest.mark.timeout(900)  # it walks every page as everybody
 async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
-    container: HostileHouse, portal: Portal
+    container: HostileOrganisation, portal: Portal
 ) -> None:
     opened, shown, wrong, walks = Counter[str](), set[str](), list[tuple[str, str, str]](), list[Walk]()
     sent, names, known = set[str](), set[str](), container.known()

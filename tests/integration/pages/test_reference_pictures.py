@@ -8,12 +8,12 @@ from unittest.mock import patch
 
 import httpx
 import pytest
-from brought_files import NO_FOOTAGE
 from photographs import BLUE, RED, colours, jpeg, near, png, told_png, with_exif, zipped_behind
 from portal_client import Portal, problem
 from review_desk import HASH, NOON, Box, ReviewDesk
 from review_pages import Lens
 from sqlalchemy import select
+from uploaded_files import NO_FOOTAGE
 
 from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent

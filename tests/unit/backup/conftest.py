@@ -1,18 +1,18 @@
-"""A small house for each test, on books that are made once."""
+"""A small installation for each test, on books that are made once."""
 
 from pathlib import Path
 
 import pytest
-from safe_house import SafeHouse
+from demo_container import prepare_database
+from small_installation import SmallInstallation
 from whole_footage import MADE_FOR
-from whole_house import prepare_books
 
 
 @pytest.fixture(scope="session")
-def small_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_books(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
+def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
 
 
 @pytest.fixture
-def container(tmp_path: Path, small_books: Path) -> SafeHouse:
-    return SafeHouse(tmp_path, small_books)
+def installation(tmp_path: Path, small_database: Path) -> SmallInstallation:
+    return SmallInstallation(tmp_path, small_database)

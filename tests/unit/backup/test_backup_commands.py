@@ -5,53 +5,53 @@ from pathlib import Path
 
 import pytest
 from chart_render import parts
-from safe_house import SafeHouse
+from small_installation import SmallInstallation
 from typer.testing import CliRunner, Result
 
 from services.cli import main as cli_main
 
 
 @pytest.fixture
-def typed(container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> "Typed":
-    monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(container.root / "store"))
-    monkeypatch.setenv("FOOTAGE_DESK_REPLICA__FOLDER", str(container.root / "replica"))
+def typed(installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch) -> "Typed":
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(installation.root / "store"))
+    monkeypatch.setenv("FOOTAGE_DESK_REPLICA__FOLDER", str(installation.root / "replica"))
     monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
-    return Typed(container, monkeypatch)
+    return Typed(installation, monkeypatch)
 
 
 class Typed:
-    def __init__(self, container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.container = container
+    def __init__(self, installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.installation = installation
         self.monkeypatch = monkeypatch
 
     def __call__(self, data: str, *arguments: str) -> Result:
-        self.monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(self.container.root / data))
+        self.monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(self.installation.root / data))
         return CliRunner().invoke(cli_main.app, list(arguments))
 
 
 def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed) -> None:
-    safe = typed.container.root / "safe"
+    safe = typed.installation.root / "safe"
     made = typed(
-        "var", "backup", str(safe / "b.zip"), "--keys", str(safe / "k"), "--recipient", typed.container.recipient
+        "var", "backup", str(safe / "b.zip"), "--keys", str(safe / "k"), "--recipient", typed.installation.recipient
     )
     assert made.exit_code == 0, made.output
     assert f"The backup is {safe / 'b.zip'}; its manifest has the SHA-256 " in made.output
 
     checked = typed("new", "restore", str(safe / "b.zip"), "--check")
     assert checked.exit_code == 0, checked.output
-    assert not (typed.container.root / "new" / "register.db").exists()
+    assert not (typed.installation.root / "new" / "register.db").exists()
 
-    identity = str(typed.container.identity)
+    identity = str(typed.installation.identity)
     back = typed("new", "restore", str(safe / "b.zip"), "--keys", str(safe / "k"), "--identity", identity)
     assert back.exit_code == 0, back.output
-    assert "The books are restored, and at the newest schema." in back.output
+    assert "The database is restored, and at the newest schema." in back.output
 
 
 def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Typed) -> None:
-    stored = typed.container.put("quarantine", "quarantine/a/1")
-    backup = typed.container.back_up()
-    typed.container.stores["store"].delete("quarantine", stored.key, stored.version_id)
+    stored = typed.installation.put("quarantine", "quarantine/a/1")
+    backup = typed.installation.back_up()
+    typed.installation.stores["store"].delete("quarantine", stored.key, stored.version_id)
 
     back = typed("new", "restore", str(backup))
     assert back.exit_code == 3
@@ -59,27 +59,27 @@ def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Type
 
 
 def test_a_check_reads_both_stores_to_the_last_byte_and_writes_nothing(typed: Typed) -> None:
-    container = typed.container
+    installation = typed.installation
     for name in ("store", "replica"):
         # The settings' own prefixes; nobody makes the buckets but whoever works with them.
         typed.monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__PREFIX", "test")
-    container.put("documents", "SQ-2031-000001.json", b"{}")
-    container.stores["replica"].put("replicas", "replicas/a/1", io.BytesIO(b"sealed"), metadata={})
-    backup = container.back_up()
+    installation.put("documents", "SQ-2031-000001.json", b"{}")
+    installation.stores["replica"].put("replicas", "replicas/a/1", io.BytesIO(b"sealed"), metadata={})
+    backup = installation.back_up()
     whole = typed("new", "restore", str(backup), "--check", "--read-all")
     assert whole.exit_code == 0, whole.output
-    assert "2 objects are as they were (every byte was read)." in whole.output
+    assert "2 objects are unchanged (every byte was read)." in whole.output
 
-    rotten = container.root / "replica" / "test-replicas" / "objects" / "replicas%2Fa%2F1" / "data"
+    rotten = installation.root / "replica" / "test-replicas" / "objects" / "replicas%2Fa%2F1" / "data"
     rotten.write_bytes(b"sealeD")
     checked = typed("new", "restore", str(backup), "--check", "--read-all")
     assert checked.exit_code == 3
-    assert "replicas/a/1 in the replica store has changed: its SHA-256 is another one." in checked.output
-    assert not (container.root / "new").exists()
+    assert "replicas/a/1 in the replica store has changed: it has another SHA-256." in checked.output
+    assert not (installation.root / "new").exists()
 
 
 def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp_path: Path) -> None:
-    backup = typed.container.back_up()
+    backup = typed.installation.back_up()
     typed.monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(tmp_path / "elsewhere"))
 
     checked = typed("new", "restore", str(backup), "--check", "--read-all")
@@ -89,32 +89,35 @@ def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp
 
 
 def test_the_charts_job_backs_up_with_nothing_but_a_link_to_the_loan_keys(typed: Typed) -> None:
-    container = typed.container
-    container.loan_keys.create("copy-1")
-    keys, volume = container.root / "pod-keys", container.root / "var" / "keys" / "loans"
+    installation = typed.installation
+    installation.loan_keys.create("copy-1")
+    keys, volume = installation.root / "pod-keys", installation.root / "var" / "keys" / "loans"
     keys.mkdir(mode=0o700)
     (keys / "loans").symlink_to(volume)
     typed.monkeypatch.setenv("FOOTAGE_DESK_KEYS_DIR", str(keys))
-    typed.monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", container.settings().database)
+    typed.monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", installation.settings().database)
     typed.monkeypatch.setenv("ZEEBE_ADDRESS", "zeebe:26500")
-    places = {"/backup/$(POD_NAME)": f"{container.root}/safe/pod-1", "/loan-keys-backup": f"{container.root}/apart"}
+    places = {
+        "/backup/$(POD_NAME)": f"{installation.root}/safe/pod-1",
+        "/loan-keys-backup": f"{installation.root}/apart",
+    }
     pod = parts("city")["backup"].pod["containers"][0]
-    arguments = [word if not word.startswith("age1") else container.recipient for word in pod["args"]]
+    arguments = [word if not word.startswith("age1") else installation.recipient for word in pod["args"]]
     for place, here in places.items():
         arguments = [word.replace(place, here) for word in arguments]
 
     made = typed("pod", *arguments)
 
     assert made.exit_code == 0, made.output
-    assert "1 loan keys that live now are in" in made.output
+    assert "1 current loan keys are in" in made.output
     assert "The engine at zeebe:26500 keeps its own data" in made.output
     assert sorted(path.name for path in keys.iterdir()) == ["loans"]
-    assert typed("new", "restore", f"{container.root}/safe/pod-1.zip", "--check").exit_code == 0
+    assert typed("new", "restore", f"{installation.root}/safe/pod-1.zip", "--check").exit_code == 0
 
 
 def test_what_is_refused_is_one_sentence_and_ends_with_one(typed: Typed) -> None:
-    refused = typed("var", "restore", str(typed.container.back_up()))
+    refused = typed("var", "restore", str(typed.installation.back_up()))
 
     assert refused.exit_code == 1
-    assert "they are not empty" in refused.stderr
+    assert "it is not empty" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1

@@ -9,12 +9,12 @@ import zipfile
 from contextlib import closing
 
 import pytest
-from safe_house import SafeHouse
+from small_installation import SmallInstallation
 
 from services.backup import create as backing_up
 from services.backup import key_archive
 from services.backup.bundle import Bundle
-from services.backup.engine_data import standing_still
+from services.backup.engine_data import locked
 from services.backup.restore import check
 from services.database.unit_of_work import connect
 from services.engine.errors import DataDirectoryInUse
@@ -24,9 +24,9 @@ from services.runtime.errors import Fatal
 from services.vault.keys.vault_keys import ESCROW_FILE
 
 
-def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(container: SafeHouse) -> None:
-    container.put("documents", "SQ-2031-000001.json", b"{}")
-    folder, archive = container.back_up("folder"), container.back_up("one.zip")
+def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(installation: SmallInstallation) -> None:
+    installation.put("documents", "SQ-2031-000001.json", b"{}")
+    folder, archive = installation.back_up("folder"), installation.back_up("one.zip")
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
@@ -38,168 +38,174 @@ def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(container: 
         assert opened.testzip() is None
 
 
-def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(container: SafeHouse) -> None:
-    backup = container.back_up(keys="keys.age")
+def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(installation: SmallInstallation) -> None:
+    backup = installation.back_up(keys="keys.age")
 
-    [database], [keys] = container.events("books-backed-up"), container.events("keys-backed-up")
+    [database], [keys] = installation.events("books-backed-up"), installation.events("keys-backed-up")
     assert database.subject_id == keys.subject_id == Bundle(backup).sha256
-    assert json.loads(keys.entry)["detail"] == {"keys": True, "loan_keys": False, "recipients": [container.recipient]}
+    assert json.loads(keys.entry)["detail"] == {
+        "keys": True,
+        "loan_keys": False,
+        "recipients": [installation.recipient],
+    }
 
 
 def test_a_backup_of_the_books_is_in_the_trail_though_the_keys_were_not_written(
-    container: SafeHouse, monkeypatch: pytest.MonkeyPatch
+    installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise Fatal("the disk is full")
 
     monkeypatch.setattr(key_archive, "write", full)
     with pytest.raises(Fatal, match="the disk is full"):
-        container.back_up(keys="keys.age")
+        installation.back_up(keys="keys.age")
 
-    assert len(container.events("books-backed-up")) == 1
-    assert container.events("keys-backed-up") == []
+    assert len(installation.events("books-backed-up")) == 1
+    assert installation.events("keys-backed-up") == []
 
 
-def test_no_key_is_in_the_backup_and_the_escrow_key_is_in_none(container: SafeHouse) -> None:
-    container.loan_keys.create("copy-1")
-    backup = container.back_up(keys="keys.age", loan_keys="loans.age")
+def test_no_key_is_in_the_backup_and_the_escrow_key_is_in_none(installation: SmallInstallation) -> None:
+    installation.loan_keys.create("copy-1")
+    backup = installation.back_up(keys="keys.age", loan_keys="loans.age")
 
     text = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())
     assert b"AGE-SECRET-KEY" not in text
-    keys = key_archive.read(container.root / "safe" / "keys.age", key_archive.LASTING, container.identity)
+    keys = key_archive.read(installation.root / "safe" / "keys.age", key_archive.LASTING, installation.identity)
     assert "vault/vault-identity.txt" in keys.files
     assert not [name for name in keys.files if name.endswith(ESCROW_FILE) or name.startswith("loans")]
-    assert "still lies on this machine and is in no backup: take it offline" in container.told()
+    assert "is still on this machine and in no backup: take it offline" in installation.output()
 
 
-def test_the_age_command_opens_the_keys(container: SafeHouse) -> None:
-    container.back_up(keys="keys.age")
+def test_the_age_command_opens_the_keys(installation: SmallInstallation) -> None:
+    installation.back_up(keys="keys.age")
 
     opened = subprocess.run(
-        ["age", "--decrypt", "--identity", container.identity, container.root / "safe" / "keys.age"],
+        ["age", "--decrypt", "--identity", installation.identity, installation.root / "safe" / "keys.age"],
         capture_output=True,
         check=True,
     )
     assert "AGE-SECRET-KEY-1" in json.loads(opened.stdout)["files"]["vault/vault-identity.txt"][0]
 
 
-def test_loan_keys_replace_those_before_and_lasting_keys_do_not(container: SafeHouse) -> None:
-    container.loan_keys.create("copy-1")
-    container.back_up("first", keys="keys.age", loan_keys="loans.age")
-    before = (container.root / "safe" / "loans.age").read_bytes()
-    container.loan_keys.destroy("copy-1")
-    container.loan_keys.create("copy-2")
-    container.back_up("second", loan_keys="loans.age")
+def test_loan_keys_replace_those_before_and_lasting_keys_do_not(installation: SmallInstallation) -> None:
+    installation.loan_keys.create("copy-1")
+    installation.back_up("first", keys="keys.age", loan_keys="loans.age")
+    before = (installation.root / "safe" / "loans.age").read_bytes()
+    installation.loan_keys.destroy("copy-1")
+    installation.loan_keys.create("copy-2")
+    installation.back_up("second", loan_keys="loans.age")
 
-    living = key_archive.read(container.root / "safe" / "loans.age", key_archive.LIVING, container.identity)
+    living = key_archive.read(installation.root / "safe" / "loans.age", key_archive.LOANS, installation.identity)
     assert list(living.files) == ["loans/copy-2.key"]
-    assert (container.root / "safe" / "loans.age").read_bytes() != before
+    assert (installation.root / "safe" / "loans.age").read_bytes() != before
     with pytest.raises(Fatal, match="never overwritten"):
-        container.back_up("third", keys="keys.age")
-    assert not (container.root / "safe" / "third").exists()
+        installation.back_up("third", keys="keys.age")
+    assert not (installation.root / "safe" / "third").exists()
 
 
-def test_writers_go_on_while_the_books_are_read(container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = backing_up.inventory.take
+def test_writers_go_on_while_the_books_are_read(
+    installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = backing_up.inventory.write
 
     def take_late(*given: object) -> object:
-        engine = connect(container.settings().database)
+        engine = connect(installation.settings().database)
         with engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM posts")
         engine.dispose()
         return taken(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(backing_up.inventory, "take", take_late)
-    backup = container.back_up()
+    monkeypatch.setattr(backing_up.inventory, "write", take_late)
+    backup = installation.back_up()
 
     assert Bundle(backup).manifest["tables"]["posts"] > 0
 
 
-async def test_a_running_engine_is_left_alone(container: SafeHouse) -> None:
-    server = EngineServer(container.root / "var" / "engine", SystemClock(), "127.0.0.1:0")
+async def test_a_running_engine_is_left_alone(installation: SmallInstallation) -> None:
+    server = EngineServer(installation.root / "var" / "engine", SystemClock(), "127.0.0.1:0")
     await server.start()
     try:
         with pytest.raises(Fatal, match="the engine runs"):
-            container.back_up()
-        assert list((container.root / "safe").glob("*")) == []
-        container.back_up("alone", without_engine=True)
-        assert "cannot go on from this backup alone" in container.told()
+            installation.back_up()
+        assert list((installation.root / "safe").glob("*")) == []
+        installation.back_up("alone", without_engine=True)
+        assert "cannot continue from this backup alone" in installation.output()
     finally:
         await server.stop()
-    assert Bundle(container.back_up("whole")).manifest["engine"]
+    assert Bundle(installation.back_up("whole")).manifest["engine"]
 
 
-async def test_no_engine_starts_while_its_file_is_copied(container: SafeHouse) -> None:
-    folder = container.root / "var" / "engine"
+async def test_no_engine_starts_while_its_file_is_copied(installation: SmallInstallation) -> None:
+    folder = installation.root / "var" / "engine"
     server = EngineServer(folder, SystemClock(), "127.0.0.1:0")
     await server.start()
     await server.stop()
-    with standing_still(folder) as path:
+    with locked(folder) as path:
         assert path is not None
         with pytest.raises(DataDirectoryInUse):
             await EngineServer(folder, SystemClock(), "127.0.0.1:0").start()
 
 
-def test_what_is_there_is_never_overwritten(container: SafeHouse) -> None:
-    backup = container.back_up()
+def test_what_is_there_is_never_overwritten(installation: SmallInstallation) -> None:
+    backup = installation.back_up()
     before = (backup / "manifest.json").read_bytes()
 
     with pytest.raises(Fatal, match="never overwritten"):
-        container.back_up()
+        installation.back_up()
     assert (backup / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["backup", "backup.zip"])
 def test_nothing_stays_of_a_backup_that_failed(
-    name: str, container: SafeHouse, monkeypatch: pytest.MonkeyPatch
+    name: str, installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> object:
         raise Fatal("the store is away")
 
-    monkeypatch.setattr(container.stores["store"], "list_keys", away)
+    monkeypatch.setattr(installation.stores["store"], "list_keys", away)
     with pytest.raises(Fatal, match="the store is away"):
-        container.back_up(name, keys="keys.age")
-    assert list((container.root / "safe").iterdir()) == []
-    assert container.events("books-backed-up") == []
+        installation.back_up(name, keys="keys.age")
+    assert list((installation.root / "safe").iterdir()) == []
+    assert installation.events("books-backed-up") == []
 
 
 @pytest.mark.parametrize("files", [{"keys": "one.age", "loan_keys": "one.age"}, {"loan_keys": "backup"}])
-def test_no_file_of_a_backup_takes_the_place_of_another(files: dict[str, str], container: SafeHouse) -> None:
+def test_no_file_of_a_backup_takes_the_place_of_another(files: dict[str, str], installation: SmallInstallation) -> None:
     with pytest.raises(Fatal, match="one would replace the other"):
-        container.back_up(**files)
-    assert not (container.root / "safe").exists()
+        installation.back_up(**files)
+    assert not (installation.root / "safe").exists()
 
 
-def test_keys_want_a_recipient(container: SafeHouse) -> None:
+def test_keys_want_a_recipient(installation: SmallInstallation) -> None:
     with pytest.raises(Fatal, match="--recipient"):
-        container.back_up(keys="keys.age", recipients=())
+        installation.back_up(keys="keys.age", recipients=())
     with pytest.raises(Fatal, match="age1…"):
-        container.back_up(keys="keys.age", recipients=("age1nobody",))
+        installation.back_up(keys="keys.age", recipients=("age1nobody",))
 
 
-def test_books_that_are_not_there_or_not_the_newest_are_refused(container: SafeHouse) -> None:
-    with pytest.raises(Fatal, match="there are no books"):
-        container.back_up(data="nowhere")
-    assert not (container.root / "nowhere").exists()
-    with closing(sqlite3.connect(container.root / "var" / "register.db")) as connection, connection:
+def test_books_that_are_not_there_or_not_the_newest_are_refused(installation: SmallInstallation) -> None:
+    with pytest.raises(Fatal, match="there is no database"):
+        installation.back_up(data="nowhere")
+    assert not (installation.root / "nowhere").exists()
+    with closing(sqlite3.connect(installation.root / "var" / "register.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(Fatal, match="run footage-desk migrate"):
-        container.back_up()
+        installation.back_up()
 
 
-def test_what_the_books_name_and_the_store_lacks_is_said(container: SafeHouse) -> None:
+def test_what_the_books_name_and_the_store_lacks_is_said(installation: SmallInstallation) -> None:
     sealed = {"bucket": "quarantine", "key": "quarantine/uploads/1", "versionId": "v", "size": 1, "sha256Cipher": "00"}
-    container.enter("uploads", id="1", sealed=json.dumps(sealed))
+    installation.enter("uploads", id="1", sealed=json.dumps(sealed))
 
-    container.back_up()
+    installation.back_up()
 
-    assert "quarantine/uploads/1 is in the books and not in its store." in container.said
+    assert "quarantine/uploads/1 is in the database and not in its store." in installation.said
 
 
 @pytest.mark.parametrize("name", ["backup", "backup.zip"])
-def test_a_changed_bit_is_seen(name: str, container: SafeHouse) -> None:
-    backup = container.back_up(name)
-    check(backup, container.said.append)
+def test_a_changed_bit_is_seen(name: str, installation: SmallInstallation) -> None:
+    backup = installation.back_up(name)
+    check(backup, installation.said.append)
     path = backup / "books" / "people.jsonl" if backup.is_dir() else backup
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 3)
@@ -207,4 +213,4 @@ def test_a_changed_bit_is_seen(name: str, container: SafeHouse) -> None:
         file.write(bytes([byte ^ 1]))
 
     with pytest.raises(Fatal, match="nothing was restored"):
-        check(backup, container.said.append)
+        check(backup, installation.said.append)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from services.app import doctor as app_doctor
 from services.backup import key_archive
 from services.backup.drill import drill
-from services.backup.source import Premises
+from services.backup.installation import Installation
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
 from services.database.tables.masters import Master
@@ -48,16 +48,16 @@ def desk(tmp_path: Path, footage: Path) -> Desk:
 
 
 @pytest.fixture
-def place(desk: Desk) -> Premises:
-    """Where the drill is made: keys as they lie in a house, without the vault's own, and the escrow's in a safe."""
-    keys = desk.root / "house" / "keys"
+def place(desk: Desk) -> Installation:
+    """The installation of the drill: keys without the vault's own; the escrow key is in a safe."""
+    keys = desk.root / "data" / "keys"
     (keys / "seal").mkdir(parents=True, mode=0o700)
     shutil.copytree(desk.root / "keys", keys / "vault")
     shutil.copy(desk.root / "seal" / CHAIN_FILE, keys / "seal" / CHAIN_FILE)
     (keys / "vault" / ESCROW_FILE).rename(desk.root / "escrow.txt")
     (keys / "vault" / "vault-identity.txt").unlink()
-    settings = Settings.load(data_dir=desk.root / "house", database_url=f"sqlite:///{desk.root / 'books.db'}")
-    return Premises(settings, desk.clock, {"store": desk.store, "replica": desk.replica_store})
+    settings = Settings.load(data_dir=desk.root / "data", database_url=f"sqlite:///{desk.root / 'books.db'}")
+    return Installation(settings, desk.clock, {"store": desk.store, "replica": desk.replica_store})
 
 
 def events(desk: Desk, action: str) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def relabel(desk: Desk, content: bytes) -> None:
 
 
 @pytest.mark.requirement("R6", "R53")
-def test_the_escrow_key_alone_opens_masters_and_the_trail_says_so(desk: Desk, place: Premises) -> None:
+def test_the_escrow_key_alone_opens_masters_and_the_trail_says_so(desk: Desk, place: Installation) -> None:
     [master] = desk.rows(Master)
 
     [tried] = drill(place, desk.root / "escrow.txt", [])
@@ -101,15 +101,15 @@ def test_stock_age_opens_a_master_with_the_escrow_key(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("R53")
-def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place: Premises) -> None:
+def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place: Installation) -> None:
     [master] = desk.rows(Master)
     statement = desk.label_of(master.sealed)
     for content, result in (
-        (seal("a stranger").sign(statement), "sealed by somebody else"),
-        (b"{}", "its label does not hold"),
+        (seal("a stranger").statement(statement), "sealed by somebody else"),
+        (b"{}", "its label is invalid"),
         (
             desk.signer.sign({**statement, "subject": [{"name": "x#footage", "digest": {"sha256": "0" * 64}}]}),
-            "is not the footage that its label names",
+            "is not the footage of its label",
         ),
     ):
         relabel(desk, content)
@@ -124,7 +124,7 @@ def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place
     assert [one["failed"] for one in events(desk, "escrow-drilled")] == [[master.id]] * 4
 
 
-def test_another_key_and_another_master_are_refused_before_anything_is_read(desk: Desk, place: Premises) -> None:
+def test_another_key_and_another_master_are_refused_before_anything_is_read(desk: Desk, place: Installation) -> None:
     other = desk.root / "other.txt"
     other.touch(0o600)
     other.write_text(generate_identity()[0])
@@ -141,7 +141,7 @@ async def test_the_doctor_says_when_the_last_drill_was_and_warns_after_a_year(tm
     case = desk.case("gate").approve()
     await desk.work(retrieve_footage, application_id=case.id, item_id=case.item())
     # Its masters are of 2031, and the doctor's clock is the machine's.
-    settings = Settings.load(data_dir=tmp_path / "house", database_url=f"sqlite:///{desk.root / 'books.db'}")
+    settings = Settings.load(data_dir=tmp_path / "data", database_url=f"sqlite:///{desk.root / 'books.db'}")
 
     assert "opened masters never; try it once a year" in await app_doctor._drilled(settings)
     [master] = desk.rows(Master)
@@ -170,7 +170,7 @@ def test_keys_are_made_listed_and_replaced_and_the_trail_tells_of_it(runner: Cli
     assert f"Take {keys / 'seal' / ROOT_FILE} offline" in made.stdout
     assert before.organisation == "某某局"
     assert runner.invoke(cli_main.app, ["keys", "list"]).stdout == made.stdout
-    assert runner.invoke(cli_main.app, ["keys", "rotate", "seal"]).exit_code == 1, "there are no books to tell of it"
+    assert runner.invoke(cli_main.app, ["keys", "rotate", "seal"]).exit_code == 1, "there is no database to tell of it"
     assert runner.invoke(cli_main.app, ["migrate"]).exit_code == 0
 
     for which in ("seal", "vault", "log"):
@@ -203,9 +203,9 @@ def test_the_backup_of_keys_has_the_seal_and_the_log_and_nothing_that_belongs_of
     (tmp_path / "loans").mkdir(mode=0o700)
     (tmp_path / "loans" / "copy.key").write_text("AGE-SECRET-KEY-1")
 
-    kept = key_archive.lasting(tmp_path)
+    kept = key_archive.lasting_keys(tmp_path)
 
     assert set(kept) == {f"seal/{KEY_FILE}", f"seal/{CHAIN_FILE}", "log/log-key.pem", "log/log-vkeys.txt"}
-    assert key_archive.still_here(tmp_path) == [tmp_path / "seal" / ROOT_FILE]
-    key_archive.put_back(tmp_path / "again", key_archive.Archived("", kept))
+    assert key_archive.offline_files(tmp_path) == [tmp_path / "seal" / ROOT_FILE]
+    key_archive.restore_lasting_keys(tmp_path / "again", key_archive.KeyArchive("", kept))
     assert FileSigningKey(tmp_path / "again" / "seal").sign(bytes(32))

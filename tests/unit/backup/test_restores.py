@@ -4,17 +4,16 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from safe_house import SafeHouse, rewrite
+from small_installation import SmallInstallation, rewrite
 from sqlalchemy import Table, select, text
 from whole_footage import MADE_FOR
 
 from services.backup import database_export
 from services.backup.bundle import Bundle, new_bundle
-from services.backup.source import ACTOR
+from services.backup.installation import ACTOR
 from services.database import schema as database_schema
 from services.database.tables.documents import NumberSeries
 from services.database.tables.people import Department
@@ -45,19 +44,19 @@ def rows(url: str) -> dict[str, list[Any]]:
 
 @pytest.mark.postgres
 def test_rows_are_the_same_after_a_way_through_either_database(
-    container: SafeHouse, postgres_database: Callable[[], str]
+    installation: SmallInstallation, postgres_database: Callable[[], str]
 ) -> None:
-    before = rows(container.settings().database)
+    before = rows(installation.settings().database)
     url = postgres_database()
-    container.restore(container.back_up("first"), "postgres", settings={"database_url": url})
+    installation.restore(installation.back_up("first"), "postgres", settings={"database_url": url})
     assert rows(url) == before
     # A number that PostgreSQL gives is one that no row bears.
-    assert [event.action for event in container.events("books-restored", "postgres", database_url=url)]
+    assert [event.action for event in installation.events("books-restored", "postgres", database_url=url)]
 
-    in_postgres = container.premises("postgres", database_url=url)
-    with database_export.snapshot(url) as connection, new_bundle(container.root / "safe" / "second") as out:
+    in_postgres = installation.installation("postgres", database_url=url)
+    with database_export.snapshot(url) as connection, new_bundle(installation.root / "safe" / "second") as out:
         counted = database_export.dump(connection, out)
-        out.finish({**Bundle(container.root / "safe" / "first").manifest, "tables": counted})
+        out.finish({**Bundle(installation.root / "safe" / "first").manifest, "tables": counted})
     with in_postgres.database() as database:
         engine = database.engine
         with engine.connect() as connection:
@@ -66,21 +65,21 @@ def test_rows_are_the_same_after_a_way_through_either_database(
     assert before["people"]
 
 
-def test_books_that_are_not_empty_are_refused_and_stay_as_they_are(container: SafeHouse) -> None:
-    backup, before = container.back_up(), rows(container.settings().database)
+def test_books_that_are_not_empty_are_refused_and_stay_as_they_are(installation: SmallInstallation) -> None:
+    backup, before = installation.back_up(), rows(installation.settings().database)
 
-    with pytest.raises(Fatal, match="they are not empty"):
-        container.restore(backup, "var")
-    assert rows(container.settings().database) == before
+    with pytest.raises(Fatal, match="it is not empty"):
+        installation.restore(backup, "var")
+    assert rows(installation.settings().database) == before
 
 
-def test_a_state_that_an_engine_has_written_is_refused(container: SafeHouse) -> None:
-    backup = container.back_up()
-    (container.root / "new" / "engine").mkdir(parents=True)
-    (container.root / "new" / "engine" / "engine.sqlite3").touch()
+def test_a_state_that_an_engine_has_written_is_refused(installation: SmallInstallation) -> None:
+    backup = installation.back_up()
+    (installation.root / "new" / "engine").mkdir(parents=True)
+    (installation.root / "new" / "engine" / "engine.sqlite3").touch()
 
-    with pytest.raises(Fatal, match="an engine has written there"):
-        container.restore(backup)
+    with pytest.raises(Fatal, match="an engine has data there"):
+        installation.restore(backup)
 
 
 @pytest.mark.parametrize(
@@ -92,30 +91,32 @@ def test_a_state_that_an_engine_has_written_is_refused(container: SafeHouse) -> 
         ({"members": {}}, "the manifest does not name it"),
     ],
 )
-def test_what_this_version_cannot_read_is_refused(changes: dict[str, Any], sentence: str, container: SafeHouse) -> None:
-    backup = container.back_up()
+def test_what_this_version_cannot_read_is_refused(
+    changes: dict[str, Any], sentence: str, installation: SmallInstallation
+) -> None:
+    backup = installation.back_up()
     rewrite(backup, **changes)
 
     with pytest.raises(Fatal, match=sentence):
-        container.restore(backup)
+        installation.restore(backup)
 
 
-def test_a_manifest_that_lacks_something_is_told(container: SafeHouse) -> None:
-    backup = container.back_up()
+def test_a_manifest_that_lacks_something_is_told(installation: SmallInstallation) -> None:
+    backup = installation.back_up()
     manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
     (backup / "manifest.json").write_text(json.dumps({"format": manifest["format"]}), encoding="utf-8")
 
     with pytest.raises(Fatal, match="it lacks engine, madeAt, members, schema, tables"):
-        container.restore(backup)
+        installation.restore(backup)
 
 
-def test_what_is_no_backup_is_refused(container: SafeHouse) -> None:
-    with pytest.raises(Fatal, match="so it is no backup"):
-        container.restore(container.root / "store")
+def test_what_is_no_backup_is_refused(installation: SmallInstallation) -> None:
+    with pytest.raises(Fatal, match="so it is not a complete backup"):
+        installation.restore(installation.root / "store")
 
 
 def test_an_older_schema_is_loaded_as_it_was_and_migrated(
-    container: SafeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installation: SmallInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns = [{"name": name, "kind": "text", "own": name == "superior_id"} for name in ("id", "superior_id")]
     columns += [{"name": name, "kind": "text", "own": False} for name in ("name_zh", "name_en", "kind")]
@@ -124,8 +125,8 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(
         ["b", "a", "乙", "B", "business"],
         ["a", None, "甲", "A", "business"],
     ]
-    manifest = Bundle(container.back_up("new-one")).manifest
-    with new_bundle(container.root / "safe" / "old") as out:
+    manifest = Bundle(installation.back_up("new-one")).manifest
+    with new_bundle(installation.root / "safe" / "old") as out:
         for name, told in (("books/departments.jsonl", lines), ("objects.jsonl", [])):
             with out.member(name) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in told).encode())
@@ -139,9 +140,9 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(
     )
     monkeypatch.setattr(database_schema, "migrations", lambda: later)
 
-    container.restore(container.root / "safe" / "old")
+    installation.restore(installation.root / "safe" / "old")
 
-    with container.premises("new").database() as database:
+    with installation.installation("new").database() as database:
 
         def read(uow: Any) -> tuple[str, list[tuple[str, str | None, str]]]:
             found = uow.session.scalars(select(Department).order_by(Department.id))
@@ -152,8 +153,10 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(
     assert departments == [("a", None, "later A"), ("b", "a", "later B")]
 
 
-def test_a_restore_that_broke_off_can_be_done_again(container: SafeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    backup = container.back_up(keys="keys.age")
+def test_a_restore_that_broke_off_can_be_done_again(
+    installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = installation.back_up(keys="keys.age")
     table = database_export._load_table
 
     def broken(connection: Any, bundle: Bundle, name: str) -> int:
@@ -164,98 +167,98 @@ def test_a_restore_that_broke_off_can_be_done_again(container: SafeHouse, monkey
     with monkeypatch.context() as patch:
         patch.setattr(database_export, "_load_table", broken)
         with pytest.raises(OSError, match="full"):
-            container.restore(backup, keys=container.root / "safe" / "keys.age")
-    container.restore(backup, keys=container.root / "safe" / "keys.age")
+            installation.restore(backup, keys=installation.root / "safe" / "keys.age")
+    installation.restore(backup, keys=installation.root / "safe" / "keys.age")
 
-    assert rows(container.settings("new").database) == rows(container.settings().database)
+    assert rows(installation.settings("new").database) == rows(installation.settings().database)
 
 
-def test_loan_keys_come_back_only_where_the_loan_still_runs(container: SafeHouse) -> None:
-    copies = {name: _copy(container, name) for name in ("lent", "ended", "returned", "swept")}
+def test_loan_keys_come_back_only_where_the_loan_still_runs(installation: SmallInstallation) -> None:
+    copies = {name: _copy(installation, name) for name in ("lent", "ended", "returned", "swept")}
     for name in copies:
-        container.loan_keys.create(name)
-    container.loan_keys.create("unknown")
-    backup = container.back_up(loan_keys="loans.age")
-    recipient = container.loan_keys.create("lent")
+        installation.loan_keys.create(name)
+    installation.loan_keys.create("unknown")
+    backup = installation.back_up(loan_keys="loans.age")
+    recipient = installation.loan_keys.create("lent")
     # After the backup one loan ended (its hold is lifted last), and one copy was removed with its key.
-    container.stores["store"].set_legal_hold("copies", "copies/ended/1", copies["ended"], False)
-    container.stores["store"].set_legal_hold("copies", "copies/swept/1", copies["swept"], False)
-    container.stores["store"].delete("copies", "copies/swept/1", copies["swept"])
-    (container.root / "new" / "keys" / "loans").mkdir(parents=True, mode=0o700)
-    (container.root / "new" / "keys").chmod(0o700)
-    (container.root / "new" / "keys" / "loans" / "returned.destroyed").touch(0o600)
+    installation.stores["store"].set_legal_hold("copies", "copies/ended/1", copies["ended"], False)
+    installation.stores["store"].set_legal_hold("copies", "copies/swept/1", copies["swept"], False)
+    installation.stores["store"].delete("copies", "copies/swept/1", copies["swept"])
+    (installation.root / "new" / "keys" / "loans").mkdir(parents=True, mode=0o700)
+    (installation.root / "new" / "keys").chmod(0o700)
+    (installation.root / "new" / "keys" / "loans" / "returned.destroyed").touch(0o600)
 
-    restored = container.restore(backup, loan_keys=container.root / "safe" / "loans.age")
+    restored = installation.restore(backup, loan_keys=installation.root / "safe" / "loans.age")
 
     assert set(restored.left_out) == {"ended", "returned", "swept", "unknown"}
-    loans = container.root / "new" / "keys" / "loans"
+    loans = installation.root / "new" / "keys" / "loans"
     assert [path.name for path in loans.glob("*.key")] == ["lent.key"]
     assert {path.stem for path in loans.glob("*.destroyed")} == set(restored.left_out)
-    shutil.rmtree(container.root / "var" / "keys" / "loans")
-    shutil.copytree(loans, container.root / "var" / "keys" / "loans")
-    assert container.loan_keys.create("lent") == recipient
+    shutil.rmtree(installation.root / "var" / "keys" / "loans")
+    shutil.copytree(loans, installation.root / "var" / "keys" / "loans")
+    assert installation.loan_keys.create("lent") == recipient
 
 
-def test_keys_need_the_identity_that_they_were_made_for(container: SafeHouse) -> None:
-    backup = container.back_up(keys="keys.age", loan_keys="loans.age")
-    keys = container.root / "safe" / "keys.age"
+def test_keys_need_the_identity_that_they_were_made_for(installation: SmallInstallation) -> None:
+    backup = installation.back_up(keys="keys.age", loan_keys="loans.age")
+    keys = installation.root / "safe" / "keys.age"
     with pytest.raises(Fatal, match="loan-keys are wanted"):
-        container.restore(backup, loan_keys=keys)
-    container.identity.write_text(generate_identity()[0])
+        installation.restore(backup, loan_keys=keys)
+    installation.identity.write_text(generate_identity()[0])
     with pytest.raises(Fatal, match="was not encrypted to"):
-        container.restore(backup, keys=keys)
-    container.identity.chmod(0o644)
+        installation.restore(backup, keys=keys)
+    installation.identity.chmod(0o644)
     with pytest.raises(Fatal, match="chmod 600"):
-        container.restore(backup, keys=keys)
-    assert not (container.root / "new" / "keys").exists()
+        installation.restore(backup, keys=keys)
+    assert not (installation.root / "new" / "keys").exists()
 
 
-def test_another_key_in_the_place_of_one_is_never_replaced(container: SafeHouse) -> None:
-    backup = container.back_up(keys="keys.age")
-    vault = container.root / "new" / "keys" / "vault"
+def test_another_key_in_the_place_of_one_is_never_replaced(installation: SmallInstallation) -> None:
+    backup = installation.back_up(keys="keys.age")
+    vault = installation.root / "new" / "keys" / "vault"
     vault.mkdir(parents=True, mode=0o700)
     (vault / "vault-recipient.txt").write_text("age1another")
 
-    with pytest.raises(Fatal, match="another key lies there"):
-        container.restore(backup, keys=container.root / "safe" / "keys.age")
-    container.restore(backup)  # nothing was restored by then
+    with pytest.raises(Fatal, match="another key is there"):
+        installation.restore(backup, keys=installation.root / "safe" / "keys.age")
+    installation.restore(backup)  # nothing was restored by then
 
 
-def test_what_is_missing_changed_or_newer_in_the_stores_is_said(container: SafeHouse) -> None:
-    store = container.stores["store"]
-    gone = container.put("masters", "masters/gone/1")
-    container.put("masters", "masters/same/1")
-    container.put("masters", "masters/rotten/1")
-    again = container.put("masters", "masters/again/1")
-    backup = container.back_up()
+def test_what_is_missing_changed_or_newer_in_the_stores_is_said(installation: SmallInstallation) -> None:
+    store = installation.stores["store"]
+    gone = installation.put("masters", "masters/gone/1")
+    installation.put("masters", "masters/same/1")
+    installation.put("masters", "masters/rotten/1")
+    again = installation.put("masters", "masters/again/1")
+    backup = installation.back_up()
     store.delete("masters", gone.key, gone.version_id)
     store.delete("masters", again.key, again.version_id)
-    container.put("masters", again.key)
-    container.put("masters", "masters/newer/1")
-    data = container.root / "store" / "test-masters" / "objects" / "masters%2Frotten%2F1" / "data"
+    installation.put("masters", again.key)
+    installation.put("masters", "masters/newer/1")
+    data = installation.root / "store" / "test-masters" / "objects" / "masters%2Frotten%2F1" / "data"
     data.write_bytes(b"sealeD")
 
-    restored = container.restore(backup, read_all=True)
+    restored = installation.restore(backup, read_all=True)
 
-    assert not restored.well
-    faults = dict(fault.split(" ", 1) for fault in restored.compared.faults)
+    assert not restored.complete
+    faults = dict(fault.split(" ", 1) for fault in restored.comparison.faults)
     assert faults["masters/gone/1"] == "is missing."
     assert faults["masters/again/1"].startswith("is there as version")
-    assert faults["masters/rotten/1"] == "has changed: its SHA-256 is another one."
-    assert (restored.compared.same, list(restored.compared.newer)) == (1, ["masters/newer/1"])
-    [event] = container.events("books-restored", "new")
+    assert faults["masters/rotten/1"] == "has changed: it has another SHA-256."
+    assert (restored.comparison.same, list(restored.comparison.newer)) == (1, ["masters/newer/1"])
+    [event] = installation.events("books-restored", "new")
     detail = json.loads(event.entry)["detail"]
     assert (detail["objects_missing_or_changed"], detail["objects_newer"]) == (3, 1)
 
 
-def test_numbers_of_documents_that_the_vault_has_are_not_given_again(container: SafeHouse) -> None:
-    backup = container.back_up()
-    container.put("documents", "SQ-2031-000007.json", b"{}")
-    container.put("documents", "DQ-2031-000002.json", b"{}")
+def test_numbers_of_documents_that_the_vault_has_are_not_given_again(installation: SmallInstallation) -> None:
+    backup = installation.back_up()
+    installation.put("documents", "SQ-2031-000007.json", b"{}")
+    installation.put("documents", "DQ-2031-000002.json", b"{}")
 
-    container.restore(backup)
+    installation.restore(backup)
 
-    with container.premises("new").database() as database:
+    with installation.installation("new").database() as database:
         series = database.run_now(
             ACTOR,
             lambda uow: {one.prefix: one.last for one in uow.session.scalars(select(NumberSeries))},
@@ -263,24 +266,24 @@ def test_numbers_of_documents_that_the_vault_has_are_not_given_again(container: 
     assert series == {"SQ": 7, "DQ": 2}
 
 
-def test_books_under_a_turned_clock_are_a_demos_for_ever(container: SafeHouse) -> None:
-    TurnedClock(container.root / "var" / "clock.json").turn(timedelta(days=9))
-    backup = container.back_up()
+def test_books_under_a_turned_clock_are_a_demos_for_ever(installation: SmallInstallation) -> None:
+    TurnedClock(installation.root / "var" / "clock.json").turn(timedelta(days=9))
+    backup = installation.back_up()
 
     with pytest.raises(Fatal, match="FOOTAGE_DESK_DEMO=true"):
-        container.restore(backup)
-    container.restore(backup, settings={"demo": True})
-    assert TurnedClock(container.root / "new" / "clock.json").offset == timedelta(days=9)
+        installation.restore(backup)
+    installation.restore(backup, settings={"demo": True})
+    assert TurnedClock(installation.root / "new" / "clock.json").offset == timedelta(days=9)
 
 
-def _copy(container: SafeHouse, name: str) -> str:
+def _copy(installation: SmallInstallation, name: str) -> str:
     """A copy under a hold, with its row; what is before it in the books is left out."""
-    stored = container.put("copies", f"copies/{name}/1", legal_hold=True)
+    stored = installation.put("copies", f"copies/{name}/1", legal_hold=True)
     sealed = {"bucket": "copies", "key": stored.key, "versionId": stored.version_id, "size": 6, "sha256Cipher": None}
     if name == "lent":
-        container.enter("applications", id="a")
+        installation.enter("applications", id="a")
     for table in ("items", "upload_attempts", "masters"):
         unique = {"masters": {"item_id": name, "attempt_id": name}, "upload_attempts": {"key": name}}.get(table, {})
-        container.enter(table, id=name, **unique, **({"discarded_at": "2031-01-01"} if table == "masters" else {}))
-    container.enter("copies", id=name, item_id=name, master_id=name, attempt_id=name, sealed=json.dumps(sealed))
+        installation.enter(table, id=name, **unique, **({"discarded_at": "2031-01-01"} if table == "masters" else {}))
+    installation.enter("copies", id=name, item_id=name, master_id=name, attempt_id=name, sealed=json.dumps(sealed))
     return stored.version_id

@@ -8,9 +8,9 @@ from typing import Any
 
 import av
 import pytest
+from demo_container import prepare_database
 from typer.testing import CliRunner
 from whole_footage import MADE_FOR
-from whole_house import prepare_books
 
 from services.bench import clip, seal
 from services.bench.footage import encode
@@ -114,7 +114,7 @@ def test_a_pipeline_that_fails_is_told_and_not_measured(tmp_path: Path, tools: P
         cli_main.app, ["bench", "seal", "--size", "1MiB", "--folder", str(tmp_path), "--runs", "1"]
     )
     assert ended.exit_code == 1
-    assert "What is measured has failed" in ended.stderr
+    assert "The measured command has failed" in ended.stderr
 
 
 def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
@@ -132,7 +132,7 @@ def test_what_was_sealed_into_the_store_of_the_settings_is_removed(
 def test_what_is_no_size_is_told(size: str) -> None:
     ended = CliRunner().invoke(cli_main.app, ["bench", "seal", "--size", size])
     assert ended.exit_code == 1
-    assert f"{size} is no size" in ended.stderr
+    assert f"{size} is not a size" in ended.stderr
 
 
 def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Pa
 
 
 def test_books_that_somebody_uses_are_not_filled(tmp_path: Path) -> None:
-    database = prepare_books(tmp_path / "register.db", MADE_FOR)
+    database = prepare_database(tmp_path / "register.db", MADE_FOR)
 
     ended = CliRunner().invoke(cli_main.app, ["bench", "register", "--database-url", f"sqlite:///{database}"])
     assert ended.exit_code == 1
-    assert "they are not empty" in ended.stderr
+    assert "it is not empty" in ended.stderr

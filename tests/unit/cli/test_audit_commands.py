@@ -57,7 +57,7 @@ def test_a_sound_trail_ends_with_0_and_says_up_to_when_it_is_complete(desk: Desk
     assert told.exit_code == 0, told.output
     assert f"Complete up to {NOON.isoformat()}" in told.output
     assert "Signed up to event 5" in told.output
-    assert "2 of 2 checkpoints agree; 1 of them lie in the store." in told.output
+    assert "2 of 2 checkpoints agree; 1 of them are in the store." in told.output
     assert desk.audit("verify", "--without-store").exit_code == 0
 
 
@@ -142,7 +142,7 @@ def test_a_store_that_is_away_is_told_and_the_books_are_checked(desk: Desk, monk
     monkeypatch.setenv("FOOTAGE_DESK_STORE__ENDPOINT", "127.0.0.1:1")
     told = desk.audit("verify")
     assert told.exit_code == 0
-    assert "The store could not be looked at" in told.output
+    assert "The store could not be read" in told.output
 
 
 def test_without_the_log_s_public_keys_nothing_signed_is_believed(desk: Desk) -> None:

@@ -45,7 +45,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, command: str) -> Non
     assert ended.exit_code == 1
     assert f"{tmp_path / 'gone'} | there is no such folder | name the folder of the models" in ended.stderr
     (tmp_path / "gone").touch()
-    assert f"{tmp_path / 'gone'} | it is no folder | name" in bpmn(command, tmp_path / "gone").stderr
+    assert f"{tmp_path / 'gone'} | it is not a folder | name" in bpmn(command, tmp_path / "gone").stderr
 
 
 def test_pictures_need_a_folder_to_go_to(tmp_path: Path, ran: list[str]) -> None:

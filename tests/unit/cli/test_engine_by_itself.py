@@ -12,7 +12,7 @@ from services.cli import main as cli_main
 
 ENGINE_ALONE = """
 import sys
-from services.command import main
+from services.cli.entry import main
 sys.argv = ["footage-desk", "engine", "--address", sys.argv[1]]
 try:
     main()
@@ -32,7 +32,7 @@ def test_the_engine_by_itself_loads_nothing_of_the_rest() -> None:
 
     assert ended.returncode == 1
     assert f"The engine could not start at {address}" in ended.stderr
-    assert ended.stdout.strip() == "['command', 'engine', 'engine_alone']"
+    assert ended.stdout.strip() == "['cli', 'engine']"
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ async def test_a_stuck_instance_is_found_looked_at_and_goes_on(tmp_path: Path) -
         none = await told(*here("incidents"))
 
     assert listed.output.splitlines()[1].split()[:5] == [str(key), "one-job", "1", "incident", "1"]
-    for part in ("Where it stands", "job work", "it failed | 门 | x | y", "JOB_NO_RETRIES", "2026-03-02T08:00:00Z"):
+    for part in ("Active elements", "job work", "it failed | 门 | x | y", "JOB_NO_RETRIES", "2026-03-02T08:00:00Z"):
         assert part in one.output
-    assert "What happened earlier" not in one.output
+    assert "Earlier elements are not shown" not in one.output
     assert variables.output.splitlines()[1].split() == ["one-job", "applicationId", '"A1"']
     assert (incident["instance_key"], incident["element_id"], incident["retries"]) == (key, "work", 0)
     assert "FAILED" in jobs.output
@@ -106,5 +106,5 @@ async def test_without_a_folder_the_engine_of_the_settings_is_asked(
 def test_options_before_the_command_are_not_lost_silently(tmp_path: Path) -> None:
     ended = CliRunner().invoke(cli_main.app, ["engine", "--data", str(tmp_path), "incidents"])
 
-    assert (ended.exit_code, ended.stderr) == (2, "Write the options of engine incidents behind it.\n")
+    assert (ended.exit_code, ended.stderr) == (2, "Write the options of engine incidents after it.\n")
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from new_books import lay_out
+from new_database import lay_out
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 

@@ -55,7 +55,7 @@ def test_drawing_needs_a_chromium(tools: Path, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Fatal, match=r"there is no Chromium to draw with \| install it"):
         node_tools.run("render", tools=tools)
     monkeypatch.setenv("CHROMIUM", str(tmp_path / "nothing"))
-    with pytest.raises(Fatal, match=r"CHROMIUM names .*, which is not there \| correct the variable"):
+    with pytest.raises(Fatal, match=r"CHROMIUM names .*, which does not exist \| correct the variable"):
         node_tools.run("render", tools=tools)
     command(tmp_path / "bin", "chromium", "exit 0")
     monkeypatch.delenv("CHROMIUM")

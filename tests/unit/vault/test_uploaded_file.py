@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from brought_files import NO_FOOTAGE, START, created, fragmented, plain
 from films import film, pictures
 from footage_formats import shoot
 from footage_maker import truncate
+from uploaded_files import NO_FOOTAGE, START, created, fragmented, plain
 from vault_bench import Bench
 
 from services.runtime.spans import Span

@@ -83,5 +83,5 @@ def test_the_authority_that_has_stamped_an_anchor_is_named(tmp_path: Path) -> No
 
     assert report.failed == []
     [line] = [line for line in report.lines if line.check == "anchors"]
-    assert line.found.startswith("1 lie in the locked store, the books say; 1 with a time stamp by ")
+    assert line.found.startswith("1 are in the locked store, by the database; 1 with a time stamp by ")
     assert "sha256:" in line.found

@@ -6,32 +6,32 @@ from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import pytest
-from engine_looked_at import with_one_stuck
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from inspected_engine import with_one_stuck
 from portal_client import Portal
 from review_desk import ReviewDesk
 
 from services.app.web import routers_of
-from services.web.lists import Wanted
+from services.web.lists import ListQuery
 
 READER = {"/admin": "admin", "/storage": "operator", "/register": "reviewer"}
 
 
-def lists() -> Iterator[tuple[str, type[Wanted]]]:
+def lists() -> Iterator[tuple[str, type[ListQuery]]]:
     """The addresses whose question is a list's."""
     for router in routers_of("pages"):
         yield from _lists_of(router, "")
 
 
-def _lists_of(router: APIRouter, before: str) -> Iterator[tuple[str, type[Wanted]]]:
+def _lists_of(router: APIRouter, before: str) -> Iterator[tuple[str, type[ListQuery]]]:
     for route in router.routes:
         if isinstance(inner := getattr(route, "original_router", None), APIRouter):  # included, and kept as it is
             yield from _lists_of(inner, before + router.prefix)
         if isinstance(route, APIRoute):
             for parameter in route.dependant.query_params:
                 kind = parameter.field_info.annotation
-                if isinstance(kind, type) and issubclass(kind, Wanted) and not route.path.endswith(".csv"):
+                if isinstance(kind, type) and issubclass(kind, ListQuery) and not route.path.endswith(".csv"):
                     yield before + route.path, kind
 
 

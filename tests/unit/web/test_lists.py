@@ -5,10 +5,10 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from services.web.lists import MOST_ROWS, Wanted
+from services.web.lists import MOST_ROWS, ListQuery
 
 
-class Asked(Wanted):
+class Asked(ListQuery):
     SORTS: ClassVar = ("name", "since")
     FALLING: ClassVar = frozenset({"since"})
     LENGTH: ClassVar = 2

@@ -107,7 +107,7 @@ async def test_no_backup_of_the_keys_that_last_has_a_loan_key(desk: Desk) -> Non
     loan = await begun(desk, taken_up=True)
     secret = loan.key_file.read_text()
 
-    keys = desk.root / "house"
+    keys = desk.root / "data"
     keys.mkdir()
     for name in ("keys", "seal", "loans"):
         (desk.root / name).rename(keys / name)

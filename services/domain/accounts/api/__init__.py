@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve sessions, people, departments and passkeys as JSON."""

@@ -11,11 +11,10 @@ from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.posts import Asked
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.accounts.staff import Details
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, Moment
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -118,7 +117,7 @@ class IdentityAnswer(Answer):
     bound_at: Moment
 
 
-class PeopleQuestion(ListQuestion):
+class PeopleQuestion(ListParameters):
     """``text`` is looked for in names and logins."""
 
     sort: staff_queries.Sort = "name"
@@ -127,7 +126,7 @@ class PeopleQuestion(ListQuestion):
     active: bool | None = None
 
 
-class DepartmentsQuestion(ListQuestion):
+class DepartmentsQuestion(ListParameters):
     """``text`` is looked for in the names of both languages."""
 
     sort: staff_queries.DepartmentSort = "name"

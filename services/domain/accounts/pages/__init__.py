@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the pages of login, own account, people and departments."""

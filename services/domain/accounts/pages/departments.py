@@ -23,13 +23,15 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/admin/departments")
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(staff_queries.DepartmentSort)
     FALLING: ClassVar = frozenset({"people"})
 
 
 @router.get("")
-async def list_departments(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_departments(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]
+) -> Response:
     """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
     if wanted.as_csv:
         return _csv(
@@ -46,7 +48,7 @@ async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatab
         await database.run(visitor.actor, staff.enter_department, **body.model_dump())
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.go("/admin/departments", "部门已添加。", "The department is entered.")
+    return visitor.redirect("/admin/departments", "部门已添加。", "The department is entered.")
 
 
 @router.get("/{department_id}")
@@ -63,7 +65,7 @@ async def change_department(department_id: str, visitor: Visiting, typed: Typed,
         await database.run(visitor.actor, staff.change_department, department_id, **body.model_dump())
     except Refused as refusal:
         return await _one(visitor, database, department_id, typed, refusal)
-    return visitor.go("/admin/departments", "已保存。", "Saved.")
+    return visitor.redirect("/admin/departments", "已保存。", "Saved.")
 
 
 async def _page(
@@ -72,9 +74,9 @@ async def _page(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
     *,
-    wanted: Wanted | None = None,
+    wanted: ListQuery | None = None,
 ) -> Response:
-    asked = wanted or Wanted()
+    asked = wanted or ListQuery()
 
     def read(uow: UnitOfWork) -> tuple[list[DepartmentLine], list[Department]]:
         return staff_queries.departments(uow, asked.listing(visitor.language)), staff.departments(uow)

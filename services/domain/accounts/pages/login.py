@@ -109,7 +109,9 @@ async def sign_out(door: AtTheDoor, visitor: Visiting, database: GivenDatabase, 
     issuer = await database.run(visitor.actor, sessions.sign_out, door.session)
     leave = await provider.goodbye() if provider is not None and issuer == provider.issuer else None
     # A page leads there and no redirect, which browsers hold the form's form-action against.
-    answer = visitor.go("/sign-in") if leave is None else door.page("signed_out.html", address=leave, here="/sign-in")
+    answer = (
+        visitor.redirect("/sign-in") if leave is None else door.page("signed_out.html", address=leave, here="/sign-in")
+    )
     cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 

@@ -53,7 +53,7 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
     """The language of pages and notices, kept with the account and for this browser."""
     language = "en" if typed.text("language") == "en" else "zh"
     await database.run(visitor.actor, own_account.change_language, language)
-    answer = visitor.go("/account", "语言已更改。", "The language is changed.")
+    answer = visitor.redirect("/account", "语言已更改。", "The language is changed.")
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
     return answer
 
@@ -77,7 +77,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
         return visitor.page(
             "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=SHORTEST
         )
-    answer = visitor.go(
+    answer = visitor.redirect(
         "/account", "密码已修改，其他登录已全部退出。", "The password is changed, and all other sessions are ended."
     )
     cookies.write(visitor.request, answer, cookies.SESSION, signed_in.token)
@@ -99,7 +99,7 @@ async def begin_second_factor(visitor: Visiting, typed: Typed, database: GivenDa
         )
     except Refused as refusal:
         return await _second_factor(visitor, database, typed, refusal)
-    return visitor.go("/account/second-factor/set-up")
+    return visitor.redirect("/account/second-factor/set-up")
 
 
 @router.get("/second-factor/set-up")
@@ -136,7 +136,7 @@ async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenD
         await database.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
     except Refused as refusal:
         return await _second_factor(visitor, database, typed, refusal)
-    return visitor.go("/account", "二次验证已解除。", "The second factor is removed.")
+    return visitor.redirect("/account", "二次验证已解除。", "The second factor is removed.")
 
 
 @router.post("/second-factor/recovery-codes")
@@ -155,14 +155,14 @@ async def renew_recovery_codes(visitor: Visiting, typed: Typed, database: GivenD
 async def end_other_sessions(visitor: Visiting, database: GivenDatabase) -> Response:
     """End all sessions but this one."""
     await database.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
-    return visitor.go("/account", "其他登录已全部退出。", "All other sessions are ended.")
+    return visitor.redirect("/account", "其他登录已全部退出。", "All other sessions are ended.")
 
 
 @router.post("/sessions/{session_id}/end")
 async def end_session(session_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End one session."""
     await database.run(visitor.actor, own_account.end_session, session_id)
-    return visitor.go("/account", "该登录已退出。", "The session is ended.")
+    return visitor.redirect("/account", "该登录已退出。", "The session is ended.")
 
 
 @router.post("/absences")
@@ -173,7 +173,7 @@ async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase
         await database.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.go("/account", "缺席已登记。", "The absence is entered.")
+    return visitor.redirect("/account", "缺席已登记。", "The absence is entered.")
 
 
 @router.post("/absences/{absence_id}/end")
@@ -185,7 +185,7 @@ async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabas
         raise
     except Refused as refusal:
         return await _page(visitor, database, None, refusal)
-    return visitor.go("/account", "缺席已结束。", "The absence is ended.")
+    return visitor.redirect("/account", "缺席已结束。", "The absence is ended.")
 
 
 @router.get("/agreement")
@@ -203,7 +203,7 @@ async def sign_agreement(visitor: Visiting, typed: Typed, database: GivenDatabas
         await database.run(visitor.actor, agreement_service.sign, body.version, body.proof())
     except Refused as refusal:
         return await _agreement(visitor, database, typed, refusal)
-    return visitor.go("/account", "保密协议已签订。", "The confidentiality agreement is signed.")
+    return visitor.redirect("/account", "保密协议已签订。", "The confidentiality agreement is signed.")
 
 
 def _require_read(typed: TypedForm) -> None:
@@ -259,7 +259,7 @@ async def _second_factor(
 async def _set_up(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
     begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
     if begun is None:
-        return visitor.go("/account/second-factor")
+        return visitor.redirect("/account/second-factor")
     status, kept = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
     return visitor.page("accounts/set_up.html", status=status, headers=kept, begun=begun, refusal=refusal)
 

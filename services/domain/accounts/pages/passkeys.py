@@ -34,14 +34,14 @@ async def rename(
         raise
     except Refused as refusal:
         return await _page(visitor, database, settings, typed=typed, refusal=refusal)
-    return visitor.go("/account/passkeys", "已改名。", "The passkey has another name.")
+    return visitor.redirect("/account/passkeys", "已改名。", "The passkey has another name.")
 
 
 @router.post("/{passkey_id}/remove")
 async def remove(passkey_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Have one sign nothing any more."""
     await database.run(visitor.actor, passkeys.remove, passkey_id)
-    return visitor.go(
+    return visitor.redirect(
         "/account/passkeys", "通行密钥已移除，不能再用于签字。", "The passkey is removed: it signs no more."
     )
 

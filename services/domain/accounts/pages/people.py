@@ -26,7 +26,7 @@ router = APIRouter(prefix="/admin")
 STATES = {"active": True, "left": False, "all": None}
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
 
     SORTS: ClassVar = get_args(staff_queries.Sort)
@@ -43,7 +43,7 @@ class Wanted(lists.Wanted):
         )
 
 
-Asked = Annotated[Wanted, Query()]
+Asked = Annotated[ListQuery, Query()]
 
 
 @router.get("/people")

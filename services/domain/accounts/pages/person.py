@@ -138,7 +138,7 @@ def first_password(visitor: Visitor, initial: Initial, *, new: bool) -> Response
 
 
 def _back(visitor: Visitor, person_id: str, zh: str, en: str) -> Response:
-    return visitor.go(f"/admin/people/{person_id}", zh, en)
+    return visitor.redirect(f"/admin/people/{person_id}", zh, en)
 
 
 async def _page(

@@ -1,1 +1,1 @@
-"""Single sign on."""
+"""Sign people in at an OpenID Connect provider."""

@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve agreements and their versions as JSON."""

@@ -9,11 +9,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.agreements import queries, texts
 from services.domain.agreements.queries import Signer
 from services.web import csv as web_csv
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Line, Moment, no_control
+from services.web.schemas import Answer, Body, Line, ListParameters, Moment, no_control
 
 router = APIRouter(prefix="/api", tags=["administration"])
 
@@ -23,7 +22,7 @@ CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "desc
 COLUMNS = ("name", "department_zh", "department_en", "state", "version", "signed_at", "expires_at")
 
 
-class SignersQuestion(ListQuestion):
+class SignersQuestion(ListParameters):
     """``text`` is looked for in names and departments."""
 
     sort: queries.Sort = "name"

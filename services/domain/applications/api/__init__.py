@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve drafts, submissions and previews as JSON."""

@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the application form, its sources and its uploads."""

@@ -69,13 +69,13 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         shown = await database.run(visitor.actor, _unsaved, done.typed)
         return _form(visitor, shown, refusal=typed_form.on_page(refusal), picking=done.picking)
     if done.act == "review":
-        return visitor.go(f"/applications/{saved.application_id}/summary")
-    if visitor.hurried:
+        return visitor.redirect(f"/applications/{saved.application_id}/summary")
+    if visitor.is_htmx:
         return _form(
             visitor, await database.run(visitor.actor, form_view.opened, saved.application_id), picking=done.picking
         )
     place = "" if done.picking is None else f"?pick={done.picking}#items-{done.picking}"
-    return visitor.go(f"/applications/{saved.application_id}/edit{place}")
+    return visitor.redirect(f"/applications/{saved.application_id}/edit{place}")
 
 
 @router.post("/apply/save")
@@ -127,12 +127,12 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
             raise
         return await _summary(visitor, database, application_id, refusal)
     if number is None:
-        return visitor.go(
+        return visitor.redirect(
             "/applications",
             "已请各联合部门确认申请主体；全部同意后自动提交。",
             "The joint departments are asked; with the last consent the application is handed in.",
         )
-    return visitor.go(
+    return visitor.redirect(
         f"/cases/{application_id}",
         f"申请已提交，编号 {number}。下一步由部门负责人初审。",
         f"Handed in as {number}. The head of your department decides next.",
@@ -143,7 +143,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
 async def delete(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Delete an own draft that was never handed in."""
     await database.run(visitor.actor, drafts.discard, application_id)
-    return visitor.go("/applications", "草稿已删除。", "The draft is deleted.")
+    return visitor.redirect("/applications", "草稿已删除。", "The draft is deleted.")
 
 
 @router.get("/applications/{application_id}/withdraw")
@@ -162,7 +162,7 @@ async def withdraw(application_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, service.withdraw, application_id, reason)
     except Refused as refusal:
         return visitor.page("applications/withdraw.html", refusal.status, application=row, refusal=refusal, typed=typed)
-    return visitor.go("/applications", "申请已撤回。", "The application is withdrawn.")
+    return visitor.redirect("/applications", "申请已撤回。", "The application is withdrawn.")
 
 
 def _form(visitor: Visitor, shown: Desk, *, refusal: Refused | None = None, picking: int | None = None) -> Response:

@@ -52,7 +52,7 @@ async def announce(visitor: Visiting, database: GivenDatabase, settings: GivenSe
         upload = await database.run(visitor.actor, uploads.announce, body.facts(), None)
     except Refused as refusal:
         return await _uploads_page(visitor, database, settings, refusal=refusal, typed=typed)
-    return visitor.go(f"/uploads/{upload.id}")
+    return visitor.redirect(f"/uploads/{upload.id}")
 
 
 @router.get("/uploads/{upload_id}")
@@ -75,7 +75,7 @@ async def change(
         raise
     except Refused as refusal:
         return await _upload_page(visitor, database, settings, upload_id, refusal=refusal, typed=typed)
-    return visitor.go(f"/uploads/{upload_id}", "已保存。", "Saved.")
+    return visitor.redirect(f"/uploads/{upload_id}", "已保存。", "Saved.")
 
 
 @router.post("/uploads/{upload_id}/delete")
@@ -89,7 +89,7 @@ async def delete(
         raise
     except Refused as refusal:
         return await _upload_page(visitor, database, settings, upload_id, refusal=refusal)
-    return visitor.go("/uploads", "文件已删除。", "The file is deleted.")
+    return visitor.redirect("/uploads", "文件已删除。", "The file is deleted.")
 
 
 @router.get("/consents/{consent_id}")
@@ -107,7 +107,7 @@ async def consent(consent_id: Identifier, visitor: Visiting, database: GivenData
         raise
     except Refused as refusal:
         return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
-    return visitor.go("/inbox", "已签字同意。", "You have consented.")
+    return visitor.redirect("/inbox", "已签字同意。", "You have consented.")
 
 
 @router.post("/consents/{consent_id}/refuse")
@@ -120,7 +120,7 @@ async def refuse(consent_id: Identifier, visitor: Visiting, database: GivenDatab
         raise
     except Refused as refusal:
         return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
-    return visitor.go(
+    return visitor.redirect(
         "/inbox", "已签字表示不同意，申请退回起草人。", "You have refused: the form is its drafter's again."
     )
 

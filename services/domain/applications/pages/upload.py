@@ -13,10 +13,10 @@ from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenSettings
-from services.web.form_file import Bringing
 from services.web.forms import TypedForm
 from services.web.schemas import Identifier, Line
-from services.web.visitor import say_next
+from services.web.uploader import Uploading
+from services.web.visitor import flash
 
 router = APIRouter()
 
@@ -32,21 +32,21 @@ async def send(
     upload_id: Identifier,
     request: Request,
     *,
-    bringing: Bringing,
+    uploader: Uploading,
     database: GivenDatabase,
     settings: GivenSettings,
     place: GivenReceiver,
 ) -> Response:
     """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
-    await database.run(bringing.actor, uploads.own, upload_id)
+    await database.run(uploader.actor, uploads.own, upload_id)
     largest = settings.portal.largest_upload_mib << 20
     answer = RedirectResponse(f"/uploads/{upload_id}", 303)
     try:
         await place.receive(
-            bringing.actor,
+            uploader.actor,
             upload_id,
             lambda row: upload_body.file_of(
-                request, largest=largest, announced=row.announced_size, check=bringing.check
+                request, largest=largest, announced=row.announced_size, check=uploader.check
             ),
         )
     except NotFound:
@@ -54,7 +54,7 @@ async def send(
     except Refused as refusal:
         if refusal.code == "csrf":
             raise
-        say_next(answer, refusal.zh, refusal.en, "refused")
+        flash(answer, refusal.zh, refusal.en, "refused")
     return answer
 
 

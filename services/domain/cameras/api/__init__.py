@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve cameras and recorders as JSON."""

@@ -10,11 +10,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras.api.recorders import ActiveBody
 from services.web import csv as web_csv
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters
 
 router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
 
@@ -23,7 +22,7 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
 FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
 
 
-class CamerasQuestion(ListQuestion):
+class CamerasQuestion(ListParameters):
     """``text`` is looked for in names, places, channels and recorders."""
 
     sort: service.Sort = "recorder"

@@ -10,11 +10,10 @@ from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
 from services.recorders.registry import KINDS, Places, places_of
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase, GivenRecorders, settings
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Line, Moment, no_control
+from services.web.schemas import Answer, Body, Line, ListParameters, Moment, no_control
 
 router = APIRouter(prefix="/api/admin/recorders", tags=["administration"])
 
@@ -29,7 +28,7 @@ def places(request: Request) -> Places:
 GivenPlaces = Annotated[Places, Depends(places)]
 
 
-class RecordersQuestion(ListQuestion):
+class RecordersQuestion(ListParameters):
     """``text`` is looked for in names and sites."""
 
     sort: camera_recorders.Sort = "name"

@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the administration of cameras and recorders."""

@@ -14,15 +14,15 @@ from services.runtime.errors import Refused
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
-from services.web.form_file import Bringing
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
-from services.web.visitor import Visiting, Visitor, say_next
+from services.web.uploader import Uploading
+from services.web.visitor import Visiting, Visitor, flash
 
 router = APIRouter(prefix="/admin/cameras")
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(service.Sort)
     FALLING: ClassVar = frozenset({"days"})
 
@@ -30,7 +30,7 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
     part = wanted.listing(visitor.language)
     lines = await database.run(visitor.actor, service.cameras, part, retired=wanted.retired)
@@ -55,7 +55,7 @@ async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase)
         if refusal.status == 403:
             raise
         return await _form(visitor, database, refusal=refusal, typed=typed)
-    return visitor.go(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
+    return visitor.redirect(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
 
 
 @router.get("/list")
@@ -81,7 +81,7 @@ async def take_list(visitor: Visiting, typed: Typed, database: GivenDatabase) ->
             raise
         refused = refusal
     if tried is not None and tried.done:
-        return visitor.go(
+        return visitor.redirect(
             "/admin/cameras",
             f"清单已导入：新增 {tried.new}，更改 {tried.changed}。",
             f"The list is entered: {tried.new} new, {tried.changed} changed.",
@@ -107,7 +107,7 @@ async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if refusal.status in (403, 404):
             raise
         return await _form(visitor, database, camera_id, refusal=refusal, typed=typed)
-    return visitor.go(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
 
 
 @router.post("/{camera_id}/active")
@@ -125,25 +125,25 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if active
         else ("摄像头已停用。", "The camera is retired.")
     )
-    return visitor.go(f"/admin/cameras/{camera_id}", *said)
+    return visitor.redirect(f"/admin/cameras/{camera_id}", *said)
 
 
 @router.post("/{camera_id}/picture")
 async def bring_picture(
-    camera_id: Identifier, request: Request, bringing: Bringing, database: GivenDatabase
+    camera_id: Identifier, request: Request, uploader: Uploading, database: GivenDatabase
 ) -> Response:
     """Bring its reference picture, in the place of the one before."""
-    await database.run(bringing.actor, reference_pictures.may_bring, camera_id)
+    await database.run(uploader.actor, reference_pictures.may_bring, camera_id)
     answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
     try:
-        picture = await photographs.take(request, bringing.check)
-        await database.run(bringing.actor, reference_pictures.bring, camera_id, picture)
+        picture = await photographs.take(request, uploader.check)
+        await database.run(uploader.actor, reference_pictures.bring, camera_id, picture)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        say_next(answer, refusal.zh, refusal.en, "refused")
+        flash(answer, refusal.zh, refusal.en, "refused")
     else:
-        say_next(answer, "参考图已保存。", "The reference picture is kept.")
+        flash(answer, "参考图已保存。", "The reference picture is kept.")
     return answer
 
 
@@ -151,7 +151,7 @@ async def bring_picture(
 async def remove_picture(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Remove its reference picture."""
     await database.run(visitor.actor, reference_pictures.remove, camera_id)
-    return visitor.go(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
 
 
 async def _form(

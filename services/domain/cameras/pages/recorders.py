@@ -23,7 +23,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/admin/recorders")
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(camera_recorders.Sort)
     FALLING: ClassVar = frozenset({"cameras", "clock"})
 
@@ -31,7 +31,7 @@ class Wanted(lists.Wanted):
 
 
 @router.get("")
-async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
     part = wanted.listing(visitor.language)
     lines = await database.run(visitor.actor, camera_recorders.recorders, part, retired=wanted.retired)
@@ -57,7 +57,7 @@ async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabas
         row = await database.run(visitor.actor, camera_recorders.enter, entry)
     except Refused as refusal:
         return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
-    return visitor.go(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
+    return visitor.redirect(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
 
 
 @router.get("/{recorder_id}")
@@ -78,7 +78,7 @@ async def change_recorder(
         await database.run(visitor.actor, camera_recorders.change, recorder_id, entry)
     except Refused as refusal:
         return await _one(recorder_id, visitor, database, refusal, typed=typed)
-    return visitor.go(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
 
 
 @router.post("/{recorder_id}/active")
@@ -96,7 +96,7 @@ async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, dat
         if active
         else ("录像机已停用。", "The recorder is retired.")
     )
-    return visitor.go(f"/admin/recorders/{recorder_id}", *said)
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", *said)
 
 
 @router.post("/{recorder_id}/test")
@@ -105,7 +105,7 @@ async def test_recorder(
 ) -> Response:
     """Test it; for htmx the findings alone."""
     tested = await recorder_probe.test(database, visitor.actor, recorders, recorder_id)
-    if visitor.hurried:
+    if visitor.is_htmx:
         return visitor.part("cameras/_tested.html", tested=tested)
     return await _one(recorder_id, visitor, database, tested=tested)
 

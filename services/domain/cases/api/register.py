@@ -12,11 +12,10 @@ from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import stage_times
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import LAST_OFFSET, Body, no_control
+from services.web.schemas import LAST_OFFSET, Body, ListParameters, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
 
@@ -51,7 +50,7 @@ class LedgerQuestion(Body):
         )
 
 
-class OutQuestion(ListQuestion):
+class OutQuestion(ListParameters):
     """``text`` is looked for in numbers, custodians and departments."""
 
     sort: case_register.OutSort = "due"
@@ -59,7 +58,7 @@ class OutQuestion(ListQuestion):
     department_id: Text = ""
 
 
-class RiskQuestion(ListQuestion):
+class RiskQuestion(ListParameters):
     """``text`` is looked for in numbers, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"

@@ -10,16 +10,15 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import clocks
 from services.domain.cases import storage_office
 from services.domain.cases.storage_office import Kept, Office, Release, Watched, Work
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase, GivenRecorders, OpenRecorder
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Moment
+from services.web.schemas import Answer, Body, ListParameters, Moment
 
 router = APIRouter(prefix="/api/storage", tags=["storage"])
 
 
-class KeptQuestion(ListQuestion):
+class KeptQuestion(ListParameters):
     """``text`` is looked for in numbers, cameras and places."""
 
     sort: storage_office.KeptSort = "preserved"

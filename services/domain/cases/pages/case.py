@@ -66,10 +66,10 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
         if error.status == 404:
             raise
         refusal = error
-    if not visitor.hurried:
+    if not visitor.is_htmx:
         if refusal is not None:
-            return visitor.go(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
-        return visitor.go(f"/cases/{application_id}#integrity")
+            return visitor.redirect(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
+        return visitor.redirect(f"/cases/{application_id}#integrity")
     return await _integrity(application_id, visitor, database, refusal)
 
 
@@ -77,7 +77,7 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
 async def progress(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """How far the check is, asked again by the page itself while it runs."""
     part = await _integrity(application_id, visitor, database, None)
-    return part if visitor.hurried else visitor.go(f"/cases/{application_id}#integrity")
+    return part if visitor.is_htmx else visitor.redirect(f"/cases/{application_id}#integrity")
 
 
 async def _integrity(

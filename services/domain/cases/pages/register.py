@@ -29,7 +29,7 @@ router = APIRouter(prefix="/register")
 PERIODS = (30, 90, 365)
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
 
     SORTS: ClassVar = case_register.SORTS
@@ -55,7 +55,7 @@ class Wanted(lists.Wanted):
         )
 
 
-class CopiesWanted(lists.Wanted):
+class CopiesWanted(lists.ListQuery):
     SORTS: ClassVar = get_args(case_register.OutSort)
     FALLING: ClassVar = frozenset({"number", "accepted"})
 
@@ -63,7 +63,7 @@ class CopiesWanted(lists.Wanted):
     department: str = Field("", max_length=64)
 
 
-class RiskWanted(lists.Wanted):
+class RiskWanted(lists.ListQuery):
     SORTS: ClassVar = get_args(case_register.RiskSort)
     FALLING: ClassVar = frozenset({"number"})
 
@@ -77,7 +77,7 @@ class Period(BaseModel):
 
 
 @router.get("")
-async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
     refusal = None
     try:

@@ -30,8 +30,8 @@ async def read_office(visitor: Visiting, database: GivenDatabase) -> Response:
 async def read_work(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is on its way, alone: the page asks for it every two seconds."""
     work, figures = await database.run(visitor.actor, storage_office.work_under_way)
-    if not visitor.hurried:
-        return visitor.go("/storage")
+    if not visitor.is_htmx:
+        return visitor.redirect("/storage")
     return visitor.part("cases/_storage_work.html", work=work, figures=figures)
 
 
@@ -47,7 +47,7 @@ async def measure(
             raise
         return await _page(visitor, database, refusal)
     back = "/storage/recorders" if typed.text("listed") else "/storage"
-    return visitor.go(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
+    return visitor.redirect(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
 
 
 @router.post("/storage/recorders/{recorder_id}/clock")
@@ -69,7 +69,7 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
         if refusal.status in {403, 404}:
             raise
         return await _page(visitor, database, refusal)
-    return visitor.go("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
+    return visitor.redirect("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
 
 
 def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:

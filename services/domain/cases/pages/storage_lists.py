@@ -18,13 +18,13 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 
-class KeptWanted(lists.Wanted):
+class KeptWanted(lists.ListQuery):
     SORTS: ClassVar = get_args(storage_office.KeptSort)
     FALLING: ClassVar = frozenset({"preserved", "number"})
     LENGTH: ClassVar = 20
 
 
-class RecordersWanted(lists.Wanted):
+class RecordersWanted(lists.ListQuery):
     SORTS: ClassVar = get_args(storage_office.RecorderSort)
     FALLING: ClassVar = frozenset({"clock"})
     LENGTH: ClassVar = 20

@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve copies, custody, viewing and returns as JSON."""

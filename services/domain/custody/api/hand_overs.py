@@ -7,16 +7,15 @@ from fastapi import APIRouter, Query
 from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.custody import hand_overs, queries
 from services.domain.custody.queries import HandOverView
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment
+from services.web.schemas import Account, Answer, Body, Identifier, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
 
 
-class HandOversQuestion(ListQuestion):
+class HandOversQuestion(ListParameters):
     """``text`` is looked for in numbers and purposes."""
 
     sort: queries.Sort = "urgency"

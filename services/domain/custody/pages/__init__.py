@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the pages of custody, viewing and return."""

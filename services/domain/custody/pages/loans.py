@@ -22,17 +22,17 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(queries.Sort)
     FALLING: ClassVar = frozenset({"number"})
 
 
-class LogWanted(lists.Wanted):
+class LogWanted(lists.ListQuery):
     SORTS: ClassVar = get_args(queries.LogSort)
     LENGTH: ClassVar = 200
 
 
-Asked = Annotated[Wanted, Query()]
+Asked = Annotated[ListQuery, Query()]
 LogAsked = Annotated[LogWanted, Query()]
 
 
@@ -119,7 +119,7 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, database: GivenDat
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="accept")
-    return visitor.go(
+    return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
         "已签收，使用期限从现在开始。",
         "Accepted: the use period begins now.",
@@ -136,7 +136,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="decline")
-    return visitor.go(
+    return visitor.redirect(
         f"/hand-overs/{hand_over_id}", "已拒收，副本不再移交。", "Declined: the copies are not handed over."
     )
 
@@ -168,7 +168,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
             typed=typed,
             refusal=clearer(refusal),
         )
-    return visitor.go(
+    return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
         "已报告，访问已立即停止，安全保卫部门会与您联系。",
         "Reported: access has stopped at once, and Security will get in touch with you.",

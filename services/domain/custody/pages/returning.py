@@ -39,7 +39,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, database: Given
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed, refusal)
-    return visitor.go(
+    return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
         "已归还，访问已结束；检查结果会通知您。",
         "Returned: access has ended, and you will be told what the inspection finds.",

@@ -105,7 +105,7 @@ async def ask_download(
         raise
     except Refused as refusal:
         return await _download(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    return visitor.go(
+    return visitor.redirect(
         f"/hand-overs/{row.hand_over_id}#downloads",
         "已登记，请在下载列表中取回文件；归还时须说明其去向。",
         "Listed: fetch the file from the list of downloads, and say at the return what became of it.",

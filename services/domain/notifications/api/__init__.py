@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve notices and their deliveries as JSON."""

@@ -8,18 +8,17 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.channels.errors import ERRORS
 from services.domain.notifications.delivery_queries import DeliveryLine
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Moment
+from services.web.schemas import Answer, Body, ListParameters, Moment
 
 router = APIRouter(prefix="/api/deliveries", tags=["administration"])
 
 State = Literal["open", "waiting", "failed", "delivered"]
 
 
-class DeliveriesQuestion(ListQuestion):
+class DeliveriesQuestion(ListParameters):
     """``text`` is looked for in the notices' words, the recipients, and what the other side said."""
 
     sort: delivery_queries.Sort = "created"

@@ -5,16 +5,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from services.domain.notifications import queries, service
-from services.web.api_lists import ListQuestion
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Moment
+from services.web.schemas import Answer, ListParameters, Moment
 
 router = APIRouter(prefix="/api/notices", tags=["notices"])
 
 
-class NoticesQuestion(ListQuestion):
+class NoticesQuestion(ListParameters):
     """``text`` is looked for in the notices' words and the applications' numbers."""
 
     sort: queries.Sort = "created"

@@ -1,1 +1,1 @@
-"""Channels."""
+"""One module for each way by which a notice leaves the portal."""

@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the pages of notices and their deliveries."""

@@ -24,7 +24,7 @@ router = APIRouter()
 HERE = "/admin/notices"
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(delivery_queries.Sort)
     FALLING: ClassVar = frozenset({"created", "attempts"})
     LENGTH: ClassVar = 20
@@ -33,14 +33,16 @@ class Wanted(lists.Wanted):
 
 
 @router.get(HERE)
-async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     return await _page(visitor, database, wanted)
 
 
 @router.post(f"{HERE}/retry")
 async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     count = await database.run(visitor.actor, delivery_queries.retry_failed)
-    return visitor.go(HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment.")
+    return visitor.redirect(
+        HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment."
+    )
 
 
 @router.post(f"{HERE}/test")
@@ -49,8 +51,8 @@ async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> R
     try:
         await database.run(visitor.actor, delivery_queries.try_out, typed.body(ChannelBody).channel)
     except Refused as refusal:
-        return await _page(visitor, database, Wanted(), refusal=refusal, typed=typed)
-    return visitor.go(
+        return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
+    return visitor.redirect(
         f"{HERE}?state=delivered",
         "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
         "The test notice is on its way: once it has arrived it is listed here, else among those that have not.",
@@ -64,14 +66,14 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, databa
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _page(visitor, database, Wanted(), refusal=refusal, typed=typed)
-    return visitor.go(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
+        return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
+    return visitor.redirect(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
 
 
 async def _page(
     visitor: Visitor,
     database: Database,
-    wanted: Wanted,
+    wanted: ListQuery,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,

@@ -18,7 +18,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 
-class Wanted(lists.Wanted):
+class ListQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(queries.Sort)
     FALLING: ClassVar = frozenset({"created", "number"})
     LENGTH: ClassVar = 20
@@ -27,7 +27,7 @@ class Wanted(lists.Wanted):
 
 
 @router.get("/notices")
-async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[Wanted, Query()]) -> Response:
+async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The newest first."""
     part = wanted.listing(visitor.language)
     lines = await database.run(visitor.actor, queries.mine, part, unread_only=wanted.unread)
@@ -39,7 +39,7 @@ async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[W
 @router.post("/notices/read")
 async def read_all(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     await database.run(visitor.actor, service.read_all)
-    return visitor.go("/notices", "已全部标为已读。", "All are marked as read.")
+    return visitor.redirect("/notices", "已全部标为已读。", "All are marked as read.")
 
 
 @router.post("/notices/{notice_id}/read")
@@ -47,8 +47,8 @@ async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, database:
     """Mark one as read; with ``open`` go on to the page that it leads to."""
     line = await database.run(visitor.actor, queries.read, notice_id)
     if typed.text("open"):
-        return visitor.go(line.link)
-    return visitor.go("/notices?unread=true" if typed.text("unread") else "/notices")
+        return visitor.redirect(line.link)
+    return visitor.redirect("/notices?unread=true" if typed.text("unread") else "/notices")
 
 
 def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:

@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the pages of process instances, jobs and incidents."""

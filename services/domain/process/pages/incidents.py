@@ -44,7 +44,7 @@ async def retry(
     key = engine_view.key_of(incident_key, "流程故障", "incident")
     retries = typed.body(RetriesBody).retries
     incident = await engine_view.retry(database, visitor.actor, engine, key, retries)
-    return visitor.go(
+    return visitor.redirect(
         f"/admin/engine/instances/{incident.instance_key}",
         "已重试，稍后刷新本页查看结果。",
         "It is tried again: reload this page in a moment to see what came of it.",

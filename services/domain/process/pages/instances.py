@@ -12,21 +12,21 @@ from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.web import csv as web_csv
 from services.web import lists
-from services.web.lists import Text
+from services.web.schemas import SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/admin/engine/instances")
 STATES = ("running", "active", "incident", "ended")
 
 
-class Listed(lists.Wanted):
+class Listed(lists.ListQuery):
     """What all lists of the engine narrow by. ``process`` and ``element`` are ids of the model."""
 
     SORTS: ClassVar = ("key",)
     FALLING: ClassVar = frozenset({"key"})
 
-    process: Text = ""
-    element: Text = ""
+    process: SearchText = ""
+    element: SearchText = ""
     definition: str = Field("", pattern="^[0-9]{0,18}$")
 
     def wanted(self) -> dict[str, object]:
@@ -43,7 +43,7 @@ class Listed(lists.Wanted):
         }
 
 
-class Wanted(Listed):
+class ListQuery(Listed):
     state: str = "running"
 
     def wanted(self) -> dict[str, object]:
@@ -51,7 +51,7 @@ class Wanted(Listed):
 
 
 @router.get("")
-async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Wanted, Query()]) -> Response:
+async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Those that run, or have ended; ``form=csv`` answers with all that match."""
     lines = [InstanceLineAnswer.model_validate(one) for one in await engine.instances(**wanted.wanted())]
     names = await names_of(engine, (line.definition_key for line in lines))

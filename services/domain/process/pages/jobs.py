@@ -48,7 +48,7 @@ async def set_retries(
     key = engine_view.key_of(job_key, "任务", "job")
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
-    return visitor.go(
+    return visitor.redirect(
         f"/admin/engine/instances/{job.instance_key}", "已设定可重试次数。", "The tries that are left are set."
     )
 

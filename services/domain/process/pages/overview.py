@@ -75,7 +75,7 @@ async def its_variables(
     key = engine_view.key_of(instance_key, "流程实例", "process instance")
     found = await engine_view.variables(database, visitor.actor, engine, key)
     view = await engine_view.instance_of(engine, key)
-    if visitor.hurried:
+    if visitor.is_htmx:
         names = (await names_of(engine, [view.line.definition_key]))[view.line.definition_key]
         return visitor.part("process/_variables.html", variables=found, names=names)
     return await _instance(visitor, engine, view, found)

@@ -1,1 +1,1 @@
-"""Api."""
+"""Serve reviews, decisions and review sheets as JSON."""

@@ -1,1 +1,1 @@
-"""Pages."""
+"""Serve the inbox, the review page and previews of footage."""

@@ -56,7 +56,7 @@ async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting,
         "stages": list(STAGES),
         "query": urlencode(_parameters(asked)),
     }
-    if visitor.hurried:
+    if visitor.is_htmx:
         return visitor.part("reviews/_list.html", **context)
     return visitor.page("reviews/list.html", **context)
 

@@ -22,8 +22,8 @@ async def coverage(review_id: str, visitor: Visiting, database: GivenDatabase, r
     """A bar for each item; a page of its own where there is no htmx."""
     places = await database.run(visitor.actor, review_sheets.places, review_id)
     found = await item_coverage.look(places, recorders)
-    answer = visitor.part if visitor.hurried else visitor.page
-    template = "reviews/_coverage.html" if visitor.hurried else "reviews/coverage.html"
+    answer = visitor.part if visitor.is_htmx else visitor.page
+    template = "reviews/_coverage.html" if visitor.is_htmx else "reviews/coverage.html"
     return answer(template, found=found, review_id=review_id)
 
 
@@ -48,8 +48,8 @@ async def sight(
         return found, moment.isoformat()
 
     item, moment = await database.run(visitor.actor, read)
-    answer = visitor.part if visitor.hurried else visitor.page
-    template = "reviews/_frame.html" if visitor.hurried else "reviews/frame.html"
+    answer = visitor.part if visitor.is_htmx else visitor.page
+    template = "reviews/_frame.html" if visitor.is_htmx else "reviews/frame.html"
     return answer(
         template, item=item, review_id=review_id, at=moment, look="" if at else look, looks=LOOKS, typed_at=at
     )

@@ -145,7 +145,7 @@ async def _act(visitor: Visitor, database: Database, review_id: str, act: Any) -
         await database.run(visitor.actor, act, review_id)
     except Refused as refusal:
         return await _page(visitor, database, review_id, refusal=refusal)
-    return visitor.go(f"/reviews/{review_id}")
+    return visitor.redirect(f"/reviews/{review_id}")
 
 
 async def _on(
@@ -166,5 +166,7 @@ async def _on(
         zh = f"{number} 已办理，结论：{word('zh', decided.outcome)}。"
         en = f"{number} is decided: {word('en', decided.outcome)}."
     if following is None:
-        return visitor.go("/inbox", zh + "没有其他待办。", en + " Nothing else waits.")
-    return visitor.go(f"/reviews/{following.id}", zh + "这是下一项待办。", en + " This is the next one that waits.")
+        return visitor.redirect("/inbox", zh + "没有其他待办。", en + " Nothing else waits.")
+    return visitor.redirect(
+        f"/reviews/{following.id}", zh + "这是下一项待办。", en + " This is the next one that waits."
+    )

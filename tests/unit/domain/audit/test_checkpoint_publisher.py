@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from new_books import lay_out
+from new_database import lay_out
 
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database

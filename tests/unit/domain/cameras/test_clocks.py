@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from new_books import lay_out
+from new_database import lay_out
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder

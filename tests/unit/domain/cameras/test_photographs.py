@@ -4,7 +4,6 @@ import struct
 import zlib
 
 import pytest
-from brought_files import NO_FOOTAGE
 from photographs import (
     BLUE,
     RED,
@@ -18,6 +17,7 @@ from photographs import (
     with_exif,
     zipped_behind,
 )
+from uploaded_files import NO_FOOTAGE
 
 from services.domain.cameras import photograph_process, photographs
 from services.runtime.errors import Refused

@@ -1,4 +1,4 @@
-"""An engine that stands still, looked at by the portal without a loop of its own: the core, asked as its desk is."""
+"""An engine without a loop of its own, for pages that inspect it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,8 +17,8 @@ from services.engine.state.overview import ListFilter
 STUCK = "the store is full | 门 | <b>no space</b> | make space, then retry"
 
 
-class LookedAt:
-    """Answers as ``services.engine.inspection.inspector.Inspector`` does."""
+class InspectedEngine:
+    """Answer as ``services.engine.inspection.inspector.Inspector`` does."""
 
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.core = EngineHarness(clock=clock)
@@ -61,9 +61,9 @@ class LookedAt:
         return None
 
 
-def with_one_stuck() -> tuple[LookedAt, dict[str, str]]:
+def with_one_stuck() -> tuple[InspectedEngine, dict[str, str]]:
     """An engine with two cases, one of which has stopped, and the keys in it by the names of routes' parameters."""
-    desk = LookedAt()
+    desk = InspectedEngine()
     files = [deployments.Resource(path.name, path.read_bytes()) for path in models()]
     desk.core.do(lambda execution: deployments.deploy(execution, files))
     for application_id in ("A1", "A2"):

@@ -1,4 +1,4 @@
-"""The case's numbered documents for its package: as they lie in the vault, or made now where they are not there yet."""
+"""The case's numbered documents for its package, from the vault or rendered now if they are not there yet."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -17,8 +17,8 @@ BUCKET = "documents"
 
 
 @dataclass(frozen=True)
-class Paper:
-    """A PDF, and its label where both lie in the vault."""
+class DocumentFile:
+    """A PDF, and its label if both are in the vault."""
 
     pdf: bytes
     label: bytes | None = None
@@ -28,31 +28,31 @@ class Paper:
         return hashlib.sha256(self.pdf).hexdigest()
 
 
-def papers(store: Store, written: Iterable[Document]) -> dict[str, Paper]:
-    """Each document's, by number."""
-    return {document.number: _stored(store, document) or Paper(_rendered(document)) for document in written}
+def read(store: Store, documents: Iterable[Document]) -> dict[str, DocumentFile]:
+    """Return the file of each document, by number."""
+    return {document.number: _stored(store, document) or DocumentFile(_rendered(document)) for document in documents}
 
 
-def documents(signer: Signer, case: CaseFile, made: Mapping[str, Paper]) -> dict[str, bytes]:
-    """Each document's data, PDF and label, by the names of their members."""
-    found: dict[str, bytes] = {}
+def of_case(signer: Signer, case: CaseFile, files: Mapping[str, DocumentFile]) -> dict[str, bytes]:
+    """Return each document's data, PDF and label, by the names of their members."""
+    members: dict[str, bytes] = {}
     for document in case.documents:
         stem = f"documents/{file_name(document.number)}"
-        data, paper = document.content.encode(), made[document.number]
-        pdf, label = paper.pdf, paper.label or _label(signer, case, document, paper)
-        found |= {f"{stem}.pdf": pdf, f"{stem}.json": data, f"{stem}.label.json": label}
-    return found
+        data, file = document.content.encode(), files[document.number]
+        label = file.label or _label(signer, case, document, file)
+        members |= {f"{stem}.pdf": file.pdf, f"{stem}.json": data, f"{stem}.label.json": label}
+    return members
 
 
 def labels(members: Mapping[str, bytes]) -> list[bytes]:
-    """The envelopes among them."""
+    """Return the labels among the members."""
     return [data for name, data in members.items() if name.endswith(".label.json")]
 
 
-def _stored(store: Store, document: Document) -> Paper | None:
+def _stored(store: Store, document: Document) -> DocumentFile | None:
     try:
         pdf = b"".join(store.get(BUCKET, f"{document.number}.pdf"))
-        return Paper(pdf, b"".join(store.get(BUCKET, f"{document.number}.label.json")))
+        return DocumentFile(pdf, b"".join(store.get(BUCKET, f"{document.number}.label.json")))
     except StoreMissing:
         return None
 
@@ -61,9 +61,9 @@ def _rendered(document: Document) -> bytes:
     return render(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
-def _label(signer: Signer, case: CaseFile, document: Document, paper: Paper) -> bytes:
+def _label(signer: Signer, case: CaseFile, document: Document, file: DocumentFile) -> bytes:
     subjects = {
-        f"{document.number}.pdf": paper.sha256,
+        f"{document.number}.pdf": file.sha256,
         f"{document.number}.json": hashlib.sha256(document.content.encode()).hexdigest(),
     }
     head = case.checkpoint

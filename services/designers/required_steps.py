@@ -1,6 +1,6 @@
-"""What the policy demands of the models: each review and each job with the requirements that go with it.
+"""The reviews and jobs that the policy requires of the models, with the requirements that each satisfies.
 
-The numbers are those of docs/policy.md; the elements of the shipped models name the same in their documentation.
+The numbers are those of docs/policy.md; the elements of the shipped models name the same ones in their documentation.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,12 +44,12 @@ JOBS: Mapping[str, str] = {
 
 
 def unmet(models: Iterable[Model]) -> Iterator[str]:
-    """A sentence for each review and each job that no model has any more; on which path they lie is not looked at."""
+    """Yield a sentence for each required review and job that no model has; their paths are not checked."""
     elements = [element for model in models for element in model.elements.values()]
-    asked, done = {element.stage for element in elements}, {element.job_type for element in elements}
+    stages, job_types = {element.stage for element in elements}, {element.job_type for element in elements}
     for code, requirements in STAGES.items():
-        if code not in asked:
-            yield f"no model asks the stage {code}, which the policy demands ({requirements}): draw its review again"
+        if code not in stages:
+            yield f"no model calls the stage {code}, which the policy requires ({requirements}): draw its review again"
     for job_type, requirements in JOBS.items():
-        if job_type not in done:
-            yield f"no model does {job_type}, which the policy demands ({requirements}): draw its task again"
+        if job_type not in job_types:
+            yield f"no model does {job_type}, which the policy requires ({requirements}): draw its task again"

@@ -1,4 +1,4 @@
-"""The house of a whole desk: its books with the demo's people, its vault, its cameras."""
+"""The installation of a whole desk: its books with the demo's people, its vault, its cameras."""
 
 import shutil
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ CLERK = Actor("system", "test")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-def prepare_books(path: Path, moment: datetime) -> Path:
+def prepare_database(path: Path, moment: datetime) -> Path:
     """An SQLite file with the schema and the demo's people, to be copied for each desk."""
     database = open_database(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
     database_schema.migrate(database.engine)

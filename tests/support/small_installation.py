@@ -1,4 +1,4 @@
-"""A small house to back up and restore, without an engine or workers: books with people, keys, objects in folders."""
+"""A small installation to back up and restore: a database with people, keys, objects in folders; no engine."""
 
 import io
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 from whole_footage import MADE_FOR
 
-from services.backup.create import Wanted, back_up
-from services.backup.restore import Restored, Source, restore
-from services.backup.source import ACTOR, Premises
+from services.backup.create import BackupRequest, back_up
+from services.backup.installation import ACTOR, Installation
+from services.backup.restore import RestoreRequest, RestoreResult, restore
 from services.database.tables.audit import AuditEvent
 from services.runtime.clock import FixedClock
 from services.runtime.settings import Settings
@@ -27,8 +27,8 @@ MADE_UP = {"DATETIME": "2031-01-01 00:00:00.000000", "JSON": "{}", "INTEGER": 1,
 
 
 @dataclass
-class SafeHouse:
-    """``root/var`` is the house, ``root/store`` and ``root/replica`` its stores, ``root/safe`` where backups go."""
+class SmallInstallation:
+    """``root/var`` has its data, ``root/store`` and ``root/replica`` its stores, ``root/safe`` where backups go."""
 
     root: Path
     database: Path  # made once and copied
@@ -52,8 +52,8 @@ class SafeHouse:
     def settings(self, data: str = "var", **changes: Any) -> Settings:
         return Settings.load(data_dir=self.root / data, rules={"max_use_days": 30}, **changes)
 
-    def premises(self, data: str = "var", **changes: Any) -> Premises:
-        return Premises(self.settings(data, **changes), self.clock, self.stores)
+    def installation(self, data: str = "var", **changes: Any) -> Installation:
+        return Installation(self.settings(data, **changes), self.clock, self.stores)
 
     @property
     def loan_keys(self) -> LoanKeys:
@@ -63,30 +63,32 @@ class SafeHouse:
         return self.stores["store"].put(bucket, key, io.BytesIO(content), metadata={}, **facts)
 
     def back_up(self, name: str = "backup", **changes: Any) -> Path:
-        """Books and stores; with ``keys`` and ``loan_keys`` as file names under ``safe`` these too."""
+        """Back up database and stores; and keys, if ``keys`` and ``loan_keys`` are file names below ``safe``."""
         safe = self.root / "safe"
         files = {key: safe / changes.pop(key) for key in ("keys", "loan_keys") if key in changes}
         data = changes.pop("data", "var")
-        wanted = Wanted(safe / name, **files, recipients=changes.pop("recipients", (self.recipient,)), **changes)
-        back_up(self.premises(data), wanted, self.said.append)
+        request = BackupRequest(
+            safe / name, **files, recipients=changes.pop("recipients", (self.recipient,)), **changes
+        )
+        back_up(self.installation(data), request, self.said.append)
         return safe / name
 
-    def restore(self, backup: Path, data: str = "new", **named: Any) -> Restored:
-        """``settings`` are the new house's."""
+    def restore(self, backup: Path, data: str = "new", **named: Any) -> RestoreResult:
+        """Restore; ``settings`` are the new installation's."""
         settings = named.pop("settings", {})
-        source = Source(backup, identity=self.identity, **named)
-        return restore(self.premises(data, **settings), source, self.said.append)
+        request = RestoreRequest(backup, identity=self.identity, **named)
+        return restore(self.installation(data, **settings), request, self.said.append)
 
     def enter(self, table: str, **given: Any) -> None:
-        """A row in a book; what is needed and not given is made up, and refers to the first row there is."""
+        """Insert a row; required columns that are not given are made up, and refer to the first row of a table."""
         with closing(sqlite3.connect(self.root / "var" / "register.db")) as connection, connection:
             connection.row_factory = sqlite3.Row
-            refers = {one["from"]: one for one in connection.execute(f"PRAGMA foreign_key_list({table})")}
+            foreign_keys = {key["from"]: key for key in connection.execute(f"PRAGMA foreign_key_list({table})")}
             for column in connection.execute(f"PRAGMA table_info({table})").fetchall():
                 name = column["name"]
                 if name in given or not column["notnull"]:
                     continue
-                if (other := refers.get(name)) is not None:
+                if (other := foreign_keys.get(name)) is not None:
                     first = f"SELECT {other['to']} FROM {other['table']}"  # noqa: S608 - the schema's own names
                     [given[name]] = connection.execute(first).fetchone()
                 else:
@@ -96,10 +98,10 @@ class SafeHouse:
             connection.execute(row, list(given.values()))
 
     def events(self, action: str, data: str = "var", **settings: Any) -> list[AuditEvent]:
-        with self.premises(data, **settings).database() as database:
+        with self.installation(data, **settings).database() as database:
             return database.run_now(ACTOR, lambda uow: list(uow.session.query(AuditEvent).filter_by(action=action)))
 
-    def told(self) -> str:
+    def output(self) -> str:
         return "\n".join(self.said)
 
 

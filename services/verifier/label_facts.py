@@ -1,4 +1,4 @@
-"""What a label says of its footage, against the retrieval record and the printed label, which are in the audit tree."""
+"""Compare a label with the retrieval record and the printed label, which are in the audit tree."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from services.verifier.envelopes import Opened
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package
 
-# of the books' facts in a label, as the record and the printed label have them
+# facts from the database that label, record and printed label share
 SAME = ("source", "recorderClock", "asked", "operator", "secondPersons", "tools", "organisation", "policyVersion")
 PRINTED = (*SAME, "searched", "item", "zone", "retrievedAt", "madeAt", "importance", "handling")
 # what was measured when it was sealed
@@ -16,27 +16,27 @@ MASTERS = (*MEASURED, *TRIMMED, "lost", "packets", "droppedPackets", "fingerprin
 
 
 def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -> None:
-    """Raises Invalid for the first word that is another one. ``kind``: master or copy."""
-    told, books = opened.predicate, opened.predicate["books"]
-    if books["kind"] != kind:
-        raise Invalid(f"it says that it is of a {books['kind']!r:.20}, and lies here as that of a {kind}")
+    """Raise Invalid for the first difference. ``kind``: master or copy."""
+    label, facts = opened.predicate, opened.predicate["books"]
+    if facts["kind"] != kind:
+        raise Invalid(f"it says that it is of a {facts['kind']!r:.20}, and lies here as that of a {kind}")
     number = record["number"]
-    _compare(books, of_record(record), f"the record {number}")
-    _compare(told, said(books), f"the record {number}")
+    _compare(facts, of_record(record), f"the record {number}")
+    _compare(label, printed_facts(facts), f"the record {number}")
     if kind == "master":  # a copy is measured anew when it is cut
         obtained = record["obtained"]
         measured = {**{name: obtained[name] for name in MASTERS}, "searched": obtained["asked"]}
-        _compare(told, {**measured, "cameraSignature": record["cameraSignature"]}, f"the record {number}")
+        _compare(label, {**measured, "cameraSignature": record["cameraSignature"]}, f"the record {number}")
     cipher = next(sha256 for name, sha256 in opened.subjects.items() if not name.endswith("#footage"))
     for data in package.documents.values():
         if "object" in data and data["object"]["sha256Cipher"] == cipher:
-            _compare(books, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
+            _compare(facts, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
             measured = {name: data["obtained"][name] for name in (*MEASURED, *TRIMMED)}
-            _compare(told, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
+            _compare(label, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
 
 
 def of_record(record: dict[str, Any]) -> dict[str, Any]:
-    """The facts of the books that label and record have in common, as the label has them."""
+    """Return the facts that label and record have in common, as in the label."""
     return {
         **{name: record[name] for name in SAME},
         "demo": record["demo"],
@@ -48,15 +48,15 @@ def of_record(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def said(books: dict[str, Any]) -> dict[str, Any]:
-    """What the label says to people of the books' facts, which are compared before."""
-    source, clock = books["source"], books["recorderClock"]
+def printed_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that the label prints for people."""
+    source, clock = facts["source"], facts["recorderClock"]
     camera, recorder = source["camera"], source["recorder"]
     return {
-        "applicationNumber": books["applicationNumber"],
-        "recordNumber": books["recordNumber"],
-        "operator": books["operator"]["name"],
-        "retrievedAt": books["retrievedAt"],
+        "applicationNumber": facts["applicationNumber"],
+        "recordNumber": facts["recordNumber"],
+        "operator": facts["operator"]["name"],
+        "retrievedAt": facts["retrievedAt"],
         "site": source["site"],
         "camera": f"{camera['nameZh']} {camera['nameEn']}",
         "channel": camera["channel"],
@@ -72,11 +72,11 @@ def said(books: dict[str, Any]) -> dict[str, Any]:
                 "measuredAt": clock.get("measuredAt"),
             },
         },
-        "asked": [books["asked"]["start"], books["asked"]["end"]],
+        "asked": [facts["asked"]["start"], facts["asked"]["end"]],
     }
 
 
-def _compare(label: dict[str, Any], wanted: dict[str, Any], by: str) -> None:
-    for name, value in wanted.items():
+def _compare(label: dict[str, Any], expected: dict[str, Any], by: str) -> None:
+    for name, value in expected.items():
         if label[name] != value:
             raise Invalid(f"label and {by} differ in {name}")

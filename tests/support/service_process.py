@@ -18,7 +18,7 @@ FREE_PORTS = {f"FOOTAGE_DESK_{part}__PORT": "0" for part in ("PORTAL", "ENGINE",
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """This machine's environment without any setting of the house, and ``settings`` (by their paths) in it."""
+    """This machine's environment without any setting of the installation, and ``settings`` (by their paths) in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTAGE_DESK_", "ZEEBE_"))}
     given = {
         name.upper() if name.startswith("zeebe_") else f"FOOTAGE_DESK_{name.upper().replace('.', '__')}": str(value)

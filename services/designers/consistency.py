@@ -1,11 +1,11 @@
-"""Whether models, review stages, workers and element templates of one folder fit together, as sentences."""
+"""Check that the models, review stages, workers and element templates of one folder are consistent."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lxml import etree
 
-from services.designers import demands, element_templates
+from services.designers import element_templates, required_steps
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import StageFile
 from services.runtime.errors import Fatal
@@ -17,8 +17,8 @@ from services.runtime.models import read as read_models
 RECEIVED = "decision"
 
 
-def disagreements(folder: Path, workers: Iterable[Worker]) -> list[str]:
-    """What does not fit together in a folder of models, a sentence each; none when all does."""
+def find_problems(folder: Path, workers: Iterable[Worker]) -> list[str]:
+    """Return a sentence for each inconsistency in a folder of models."""
     paths = sorted(folder.glob("*.bpmn"))
     if not paths:
         return [f"{folder} has no BPMN files: name the folder of the models"]
@@ -28,14 +28,14 @@ def disagreements(folder: Path, workers: Iterable[Worker]) -> list[str]:
         return [str(error)]
     trees = {path.name: etree.parse(path) for path in paths}
     file, problems = stage_file.examine(folder / stage_file.NAME)
-    found = [f"{stage_file.NAME}, {problem}" for problem in problems]
-    found += _unknown_jobs(models.values(), {worker.job_type for worker in workers})
-    found += demands.unmet(models.values())
-    found += _applied_templates(trees, folder / element_templates.FOLDER)
+    sentences = [f"{stage_file.NAME}, {problem}" for problem in problems]
+    sentences += _unknown_jobs(models.values(), {worker.job_type for worker in workers})
+    sentences += required_steps.unmet(models.values())
+    sentences += _applied_templates(trees, folder / element_templates.FOLDER)
     if file is not None:
-        found += _stages(models.values(), file)
-        found += _returns(trees, file)
-    return found
+        sentences += _stages(models.values(), file)
+        sentences += _returns(trees, file)
+    return sentences
 
 
 def _unknown_jobs(models: Iterable[Model], known: set[str]) -> Iterator[str]:
@@ -43,56 +43,56 @@ def _unknown_jobs(models: Iterable[Model], known: set[str]) -> Iterator[str]:
         for element in model.elements.values():
             if element.job_type and element.job_type not in known:
                 yield (
-                    f"{model.process_id}, {element.id}: no worker does {element.job_type}, so the process would wait "
-                    f"for ever there: choose one of {', '.join(sorted(known))}"
+                    f"{model.process_id}, {element.id}: no worker does {element.job_type}, so the process would "
+                    f"wait for ever: choose one of {', '.join(sorted(known))}"
                 )
 
 
 def _stages(models: Iterable[Model], file: StageFile) -> Iterator[str]:
-    asked: set[str] = set()
+    called: set[str] = set()
     for model in models:
         for element in model.elements.values():
             if element.called != element_templates.REVIEW:
                 continue
-            asked.add(element.stage or "")
+            called.add(element.stage or "")
             if element.stage not in file.stages:
-                wanted = element.stage or "of this call"
+                stage_name = element.stage or "of this call"
                 yield (
-                    f"{model.process_id}, {element.id}: {stage_file.NAME} has no stage {wanted}: add it there, or "
+                    f"{model.process_id}, {element.id}: {stage_file.NAME} has no stage {stage_name}: add it there, or "
                     "correct the input stage"
                 )
             elif file.stages[element.stage].retired:
-                yield f"{model.process_id}, {element.id}: the stage {element.stage} is retired, and is asked here"
+                yield f"{model.process_id}, {element.id}: the stage {element.stage} is retired, but called here"
     for code, stage in file.stages.items():
-        if code not in asked and not stage.retired and code not in demands.STAGES:
+        if code not in called and not stage.retired and code not in required_steps.STAGES:
             yield (
-                f"{stage_file.NAME}: no model asks the stage {code}: draw its review, or mark the stage as retired so "
-                "that old cases keep its words"
+                f"{stage_file.NAME}: no model calls the stage {code}: draw its review, or mark the stage as retired so "
+                "that old cases keep its labels"
             )
         if code in WORDS:
             yield f"{stage_file.NAME}: {code} means something else on the pages already: give the stage another code"
 
 
 def _returns(trees: Mapping[str, etree._ElementTree], file: StageFile) -> Iterator[str]:
-    """Every variable that a review returns begins as null and is taken over; nothing else is."""
+    """Check that every variable that a review returns starts as null and is mapped, and no other one."""
     for name, tree in trees.items():
         for call in tree.iter(BPMN + "callActivity"):
-            inputs = {one.get("target", ""): one.get("source", "") for one in call.iter(ZEEBE + "input")}
-            outputs = {one.get("target", "") for one in call.iter(ZEEBE + "output")}
+            inputs = {mapping.get("target", ""): mapping.get("source", "") for mapping in call.iter(ZEEBE + "input")}
+            outputs = {mapping.get("target", "") for mapping in call.iter(ZEEBE + "output")}
             stage = file.stages.get(inputs.get("stage", "").strip('="'))
             if stage is None:
                 continue
-            wanted = {RECEIVED, *stage.returns}
-            here = f"{name}, {call.get('id')}"
-            for variable in sorted(wanted - outputs):
-                yield f"{here}: {variable} of the review is not taken over: add it to the outputs"
-            for variable in sorted(outputs - wanted):
-                yield f"{here}: the stage {stage.code} returns no {variable}: leave it out of the outputs"
-            for variable in sorted(wanted):
+            expected = {RECEIVED, *stage.returns}
+            location = f"{name}, {call.get('id')}"
+            for variable in sorted(expected - outputs):
+                yield f"{location}: {variable} of the review is not mapped: add it to the outputs"
+            for variable in sorted(outputs - expected):
+                yield f"{location}: the stage {stage.code} returns no {variable}: leave it out of the outputs"
+            for variable in sorted(expected):
                 if inputs.get(variable) != "=null":
-                    yield f"{here}: {variable} has to begin as =null, else an earlier answer would pass for this one's"
+                    yield f"{location}: {variable} has to start as =null, else an earlier answer would count"
             if stage.needs_hand_over and "handOverId" not in inputs:
-                yield f"{here}: the stage {stage.code} is about copies: give it handOverId"
+                yield f"{location}: the stage {stage.code} is about copies: give it handOverId"
 
 
 def _applied_templates(trees: Mapping[str, etree._ElementTree], folder: Path) -> Iterator[str]:

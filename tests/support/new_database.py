@@ -1,4 +1,4 @@
-"""Books with nothing in them. SQLite's are copied from a file migrated once: to migrate takes a quarter of a second."""
+"""Empty databases. SQLite files are copied from one that is migrated once, because migrating takes 0.25 s."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from services.database.unit_of_work import Database, connect
 
 
 def lay_out(database: Database) -> None:
-    """Bring a database that nobody has opened yet up to the newest schema; it may be a copy that has it already."""
+    """Bring a new database to the newest schema; it may be a copy that has it already."""
     engine = database.engine
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
         Path(engine.url.database).write_bytes(_migrated())
@@ -22,7 +22,7 @@ def lay_out(database: Database) -> None:
 @cache
 def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "books.db"
+        file = Path(folder) / "register.db"
         engine = connect(f"sqlite:///{file}")
         database_schema.migrate(engine)
         engine.dispose()

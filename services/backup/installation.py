@@ -1,4 +1,4 @@
-"""Whose backup it is: settings, clock and stores, as they are or as a test gives them."""
+"""The installation that is backed up or restored: settings, clock, stores, database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,23 +17,25 @@ ACTOR = Actor("system", "keeping")
 
 
 @dataclass(frozen=True)
-class Premises:
+class Installation:
+    """What a backup reads and a restore writes; a test gives its own clock and stores."""
+
     settings: Settings
     clock: Clock
     stores: Stores
 
     @classmethod
-    def of(cls, settings: Settings, *, only_to_look: bool = False) -> "Premises":
-        """As the settings say; the buckets are checked, and those missing made, unless it is only to look.
+    def of(cls, settings: Settings, *, read_only: bool = False) -> "Installation":
+        """Build it from the settings; check the buckets and make missing ones, unless ``read_only``.
 
-        Raises SettingsError, Fatal or Retryable with a sentence.
+        Raises SettingsError, Fatal or Retryable.
         """
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         stores = {
             "store": open_store(settings.store_place, clock),
             "replica": open_store(settings.replica_place, clock),
         }
-        if not only_to_look:
+        if not read_only:
             for store in stores.values():
                 store.ensure()
         return cls(settings, clock, stores)

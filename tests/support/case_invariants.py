@@ -1,4 +1,4 @@
-"""What must hold in register and vault when a case has ended; every way in which it does not, as a sentence."""
+"""The invariants of database and vault after a case has ended; each violation as a sentence."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ LENT = (*RETURNED, "copy-lost")
 def problems(
     uow: UnitOfWork, application_id: str, closed_as: str, *, store: Store, replica: Store, loan_keys: set[str]
 ) -> list[str]:
-    """Empty when the case is closed as it should be and nothing is left over. ``loan_keys`` are ids of copies."""
+    """Return the violations of a case that should be closed as ``closed_as``. ``loan_keys`` are ids of copies."""
     application = uow.session.get_one(Application, application_id)
     found = []
     if application.closed_as != closed_as:

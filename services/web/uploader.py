@@ -1,6 +1,7 @@
-"""Who brings a file in a plain form: the form is taken as it streams in, so its token is checked on the way.
+"""The person who uploads a file in a plain form; the CSRF token is checked while the form streams in.
 
-A form that is parsed beforehand is written down whole; here it is bounded, and nothing of it before its token is known.
+A form that is parsed beforehand is written to a temporary file whole. This one is bounded, and none of the file is
+read before the token was checked.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ from services.web.visitor import NotSignedIn
 
 
 @dataclass(frozen=True)
-class Bringer:
-    """The signed-in person; ``check`` goes to ``upload_body.file_of`` and is Refused without the form's token."""
+class Uploader:
+    """The signed-in person; pass ``check`` to ``upload_body.file_of``. It raises Refused without the form's token."""
 
     actor: Actor
     token: str
@@ -29,8 +30,8 @@ class Bringer:
         require_csrf(self.token, fields.get(CSRF_FIELD, ""))
 
 
-async def bringer(request: Request, database: GivenDatabase, accounts: GivenIdentity) -> Bringer:
-    """NotSignedIn where nobody is; Refused where the body is no form that could bring a token."""
+async def uploader(request: Request, database: GivenDatabase, accounts: GivenIdentity) -> Uploader:
+    """Raise NotSignedIn without a session, and Refused where the body is no form that could hold a token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
         raise NotSignedIn
@@ -38,10 +39,10 @@ async def bringer(request: Request, database: GivenDatabase, accounts: GivenIden
         actor = await database.run(ANONYMOUS, accounts.actor, token, browser_of(request))
     except Refused as refusal:
         raise NotSignedIn from refusal
-    found = Bringer(actor, token)
+    uploading = Uploader(actor, token)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        found.check({})
-    return found
+        uploading.check({})
+    return uploading
 
 
-Bringing = Annotated[Bringer, Depends(bringer)]
+Uploading = Annotated[Uploader, Depends(uploader)]

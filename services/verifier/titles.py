@@ -1,4 +1,4 @@
-"""The names of the checks in Chinese and English, and what their end means."""
+"""The titles of checks, keys and results, in Chinese and English."""
 
 TITLES = {
     "structure": ("压缩包结构无多余或缺失字节", "the ZIP holds its members and not a byte besides"),

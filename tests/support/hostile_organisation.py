@@ -42,7 +42,7 @@ def hostile(place: str) -> str:
     return f"{HOSTILE}§{place}§"
 
 
-# Columns that the house itself fills, with codes, hashes, addresses and keys; whatever else is there, people write.
+# Columns that the product fills, with codes, hashes, addresses and keys; people write all others.
 MACHINE = {
     "kind", "code", "severity", "stage", "outcome", "event", "action", "channel", "rule", "source", "phase", "sha256",
     "previous_sha256", "leaf_sha256", "statement_sha256", "form_sha256", "code_sha256", "browser_sha256", "entry",
@@ -97,7 +97,7 @@ class Away:
         raise Retryable("away")
 
 
-class HostileHouse(ReviewDesk):
+class HostileOrganisation(ReviewDesk):
     """``portal()`` opens it; ``known`` are the values that the parameters of its addresses may take."""
 
     def __init__(self, url: str) -> None:

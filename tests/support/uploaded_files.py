@@ -1,4 +1,4 @@
-"""Files that a person may bring: MP4s of known truth, with and without a word of when they began, and what is none."""
+"""Files that a person may upload: MP4s of known content, with and without a start time, and invalid ones."""
 
 import io
 import struct

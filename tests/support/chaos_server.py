@@ -1,6 +1,6 @@
-"""The whole demo house in one process that kills itself at planned points: ``python chaos_house.py FOLDER``.
+"""The whole demo server in one process that kills itself at planned points: ``python chaos_server.py FOLDER``.
 
-FOLDER/house holds the data; plan.txt the points; visits.txt and struck.txt what happened; the portal's address is
+FOLDER/data holds the data; plan.txt the points; visits.txt and struck.txt what happened; the portal's address is
 printed once everything answers.
 """
 
@@ -23,7 +23,7 @@ def settings(folder: Path) -> Settings:
     """As the demo's, with leases so short that a lost job is soon handed out again."""
     return Settings.load(
         **organisation.settings(),
-        data_dir=folder / "house",
+        data_dir=folder / "data",
         rules={"preservation": "always"},
         portal={"port": 0},
         engine={"port": 0},
