@@ -6,6 +6,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime import translations
 from services.web.errors import SECURITY_HEADERS, answer, too_large
 
 KEPT = (200, 206, 304)  # what is not there now may be there after the next release
@@ -75,10 +76,10 @@ class Bounds:
 
 def _refusal(scope: Scope) -> ASGIApp | None:
     if "\x00" in scope["path"]:
-        return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+        return answer("not-found", translations.Message("There is no such address: check it."), 404)
     if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
         return answer(
-            "control-character", "请删去参数中的控制字符。", "Leave the control character out of the parameters.", 422
+            "control-character", translations.Message("Leave the control character out of the parameters."), 422
         )
     told = Headers(scope=scope).get("content-length", "")
     if FILES.fullmatch(scope["path"]):

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from services.runtime import labels
 from services.runtime.places import SERVICES
 from services.runtime.spans import Span
+from services.runtime.translations import Message, Text
 from services.web import language as languages
 from services.web import menu
 from services.web.language import Language
@@ -85,7 +86,10 @@ def named(language: Language, thing: Any, field: str = "name") -> str:
     """The name of a row or a mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
     if thing is None:
         return "—"
-    for key in (f"{field}_{language}", language):
+    message = getattr(thing, "message", None)
+    if isinstance(message, Text):
+        return message.translate(language)
+    for key in (f"{field}_{language}", language, f"{field}_en", "en"):
         found = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
         if found:
             return str(found)
@@ -104,8 +108,12 @@ def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]
 
 
 def said(language: Language, thing: Any) -> str:
-    """The sentence of a refusal or of a finding in this language."""
-    return str(thing.get(language, "") if isinstance(thing, Mapping) else getattr(thing, language, ""))
+    """The sentence of a refusal or of a finding in this language; data in two languages else in English."""
+    message = thing if isinstance(thing, Text) else getattr(thing, "message", None)
+    if isinstance(message, Text):
+        return message.translate(language)
+    key = language if language in ("zh", "en") or (isinstance(thing, Mapping) and language in thing) else "en"
+    return str(thing.get(key, "") if isinstance(thing, Mapping) else getattr(thing, key, ""))
 
 
 def _pair(language: Language, zh: str, en: str) -> str:
@@ -118,19 +126,19 @@ def duration(language: Language, length: timedelta | float | None, parts: int = 
         return "—"
     seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
     units = (
-        (86400, "天", "d"),
-        (3600, "小时", "h"),
-        (60, "分钟", "min"),
-        (1, "秒", "s"),
+        (86400, Message("{count} d")),
+        (3600, Message("{count} h")),
+        (60, Message("{count} min")),
+        (1, Message("{count} s")),
     )
     rest = abs(seconds)
-    told: list[tuple[int, str, str]] = []
-    for size_of, zh, en in units:
+    told: list[tuple[int, Message]] = []
+    for size_of, unit in units:
         count, rest = divmod(rest, size_of)
         if count or (told and len(told) < parts):
-            told.append((count, zh, en))
-    told = [entry for entry in told[:parts] if entry[0]] or [(0, "秒", "s")]
-    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in told)
+            told.append((count, unit))
+    told = [entry for entry in told[:parts] if entry[0]] or [(0, units[-1][1])]
+    return " ".join(unit.with_values(count=count).translate(language) for count, unit in told)
 
 
 @pass_context

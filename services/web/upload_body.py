@@ -77,7 +77,6 @@ def _told_length(request: Request) -> int | None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(
             "upload-encoded",
-            "请直接上传文件，不要压缩传输。",
             "Send the file as it is, without an encoding.",
             status=422,
         )
@@ -179,10 +178,10 @@ def too_long(largest: int) -> Refused:
     """The file is longer than the organisation allows."""
     return Refused(
         "upload-too-large",
-        f"文件超过 {largest >> 20} MiB 的上限，请截取需要的部分后再上传。",
-        f"The file is larger than the {largest >> 20} MiB allowed: upload the part that is needed.",
+        "The file is larger than the {largest} MiB allowed: upload the part that is needed.",
         status=413,
         field="file",
+        largest=largest >> 20,
     )
 
 
@@ -190,7 +189,6 @@ def cut_short() -> Refused:
     """Less or more came than was said, or nothing came any more."""
     return Refused(
         "upload-cut",
-        "文件没有完整传到，未保存任何内容，请重新上传。",
         "The file did not arrive whole and nothing of it was kept: upload it again.",
         status=422,
         field="file",
@@ -201,7 +199,6 @@ def no_form() -> Refused:
     """The body says that it is a form, and is none, or has no file."""
     return Refused(
         "upload-no-form",
-        "请求不是有效的上传表单，请刷新页面后重试。",
         "The request is no proper upload form: reload the page and try again.",
         status=422,
         field="file",

@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
+from services.runtime.translations import Text
 from services.web import cookies
 from services.web import language as languages
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -106,31 +107,33 @@ class Visitor:
         """A part of a page, for htmx."""
         return HTMLResponse(self._render(template, context), status, headers=headers)
 
-    def go(self, path: str, zh: str = "", en: str = "") -> Response:
+    def go(self, path: str, message: Text | None = None) -> Response:
         """Lead to another page of ours, which shows the sentence once."""
         if self.hurried:
             answer = Response(status_code=204, headers={"HX-Redirect": path})
         else:
             answer = RedirectResponse(path, 303)
-        if zh or en:
-            say_next(answer, zh, en)
+        if message is not None:
+            say_next(answer, message)
         return answer
 
     def _render(self, template: str, context: Mapping[str, Any]) -> str:
         return render(template, self.language, self.zone, {"visitor": self, "path": self.request.url.path, **context})
 
 
-def say_next(answer: Response, zh: str, en: str, kind: str = "") -> None:
+def say_next(answer: Response, message: Text, kind: str = "") -> None:
     """Have the next page show this sentence once; ``kind`` is "refused" for a refusal."""
-    told = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
+    sentences = {language: message.translate(language) for language in languages.known()}
+    told = base64.urlsafe_b64encode(json.dumps([sentences, kind]).encode()).decode()
     answer.set_cookie(SAID_COOKIE, told, max_age=60, httponly=True, samesite="lax", path="/")
 
 
-def said_before(request: Request) -> tuple[str, str, str] | None:
-    """The sentence (Chinese, English, kind) that the page before left; shown escaped, so nothing is trusted."""
+def said_before(request: Request) -> tuple[dict[str, str], str] | None:
+    """The sentence (by language) and its kind that the page before left; shown escaped, so nothing is trusted."""
     with suppress(KeyError, ValueError, TypeError):
-        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
-        return str(zh)[:300], str(en)[:300], "refused" if kind == "refused" else ""
+        sentences, kind = json.loads(base64.urlsafe_b64decode(request.cookies[SAID_COOKIE]))
+        shown = {language: str(sentences[language])[:300] for language in languages.known()}
+        return shown, "refused" if kind == "refused" else ""
     return None
 
 
@@ -147,7 +150,6 @@ async def visitor(
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused(
                 "csrf",
-                "页面已过期，请返回上一页刷新后再试。",
                 "The page is out of date: go back, reload it and try again.",
                 status=403,
             )

@@ -66,7 +66,6 @@ def end_second_factor(uow: UnitOfWork, password: str, code: str | None) -> None:
     if second_factors.required(uow, uow.actor.id):
         raise Refused(
             "second-factor-required",
-            "您的岗位必须使用二次验证，不能解除。",
             "Your post must have a second factor: set up another one in its place instead.",
             status=403,
         )

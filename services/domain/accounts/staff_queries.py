@@ -18,6 +18,7 @@ from services.domain.access.administrators import require_administrator
 from services.domain.accounts import absences, identities, passkeys, posts, second_factors
 from services.domain.accounts.second_factors import State
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 Sort = Literal["name", "login", "department", "state"]
 DepartmentSort = Literal["name", "kind", "above", "people"]
@@ -121,7 +122,7 @@ def view(uow: UnitOfWork, person_id: str) -> View:
     require_administrator(uow)
     person = uow.session.get(Person, person_id)
     if person is None:
-        raise NotFound("人员", "person", person_id)
+        raise NotFound(Message("person"), person_id)
     last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id, SignIn.waits_for.is_(None))
     return View(
         line=_line(uow, person),

@@ -28,6 +28,7 @@ from services.domain.custody.grants import of_hand_over
 from services.domain.retrieval.records import record_of
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 Sort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
@@ -170,7 +171,7 @@ def of_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, CopyView]:
     copy = uow.session.get(Copy, copy_id)
     hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
-        raise NotFound("副本", "copy", copy_id)
+        raise NotFound(Message("copy"), copy_id)
     view = one(uow, hand_over.id)
     return view, next(shown for shown in view.copies if shown.id == copy_id)
 
@@ -179,7 +180,7 @@ def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     """The custody log for everyone who may see the case."""
     hand_over = uow.session.get(HandOver, hand_over_id)
     if hand_over is None:
-        raise NotFound("交接", "hand-over", hand_over_id)
+        raise NotFound(Message("hand-over"), hand_over_id)
     if hand_over.custodian_id != uow.actor.id:
         visibility.visible(uow, hand_over.application_id)
     audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)

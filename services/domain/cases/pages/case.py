@@ -90,7 +90,7 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
         refusal = error
     if not visitor.hurried:
         if refusal is not None:
-            return visitor.go(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
+            return visitor.go(f"/cases/{application_id}#integrity", refusal.message)
         return visitor.go(f"/cases/{application_id}#integrity")
     return await _integrity(application_id, visitor, database, refusal)
 
