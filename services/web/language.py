@@ -3,11 +3,13 @@
 from fastapi import Request
 
 from services.runtime import translations
+from services.runtime.translations import in_context
 
 Language = str
 
 COOKIE = "footage_desk_language"
 DEFAULT: Language = "zh"
+NAME = in_context("language name", "English")  # each catalogue has here what its language calls itself
 
 
 def known() -> tuple[Language, ...]:
@@ -15,10 +17,29 @@ def known() -> tuple[Language, ...]:
     return translations.languages()
 
 
+def known_or_default(wish: str) -> Language:
+    """Return the language that was wished for, or Chinese where it has no catalogue."""
+    return wish if wish in known() else DEFAULT
+
+
+def others(language: Language) -> list[Language]:
+    """List the languages that a reader of this one may switch to."""
+    return [other for other in known() if other != language]
+
+
+def name(language: Language) -> str:
+    """What the language calls itself."""
+    return NAME.translate(language)
+
+
+def tag(language: Language) -> str:
+    """Return the language as HTML and mails name it (RFC 5646)."""
+    return "zh-CN" if language == "zh" else language
+
+
 def chosen(request: Request, locale: str = DEFAULT) -> Language:
     """The language that the reader switched to in this browser, else the one of the person's locale."""
-    wish = request.cookies.get(COOKIE, locale)
-    return wish if wish in known() else DEFAULT
+    return known_or_default(request.cookies.get(COOKIE, locale))
 
 
 def gettext(language: Language, message: str) -> str:

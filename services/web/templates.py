@@ -57,10 +57,14 @@ def environment(language: Language) -> Environment:
         static=static,
         menu_for=menu.entries,
         said_in=partial(_pair, language),
+        language_choices=partial(language_choices, language),
+        other_languages=partial(languages.others, language),
         bar_parts=bar_parts,
     )
     made.filters.update(
         word=partial(labels.word, language),
+        language_name=languages.name,
+        language_tag=languages.tag,
         named=partial(named, language),
         said=partial(said, language),
         duration=partial(duration, language),
@@ -86,7 +90,8 @@ def named(language: Language, thing: Any, field: str = "name") -> str:
     """The name of a row or a mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
     if thing is None:
         return "—"
-    message = getattr(thing, "message", None)
+    own = getattr(thing, field, None)
+    message = own if isinstance(own, Text) else getattr(thing, "message", None)
     if isinstance(message, Text):
         return message.translate(language)
     for key in (f"{field}_{language}", language, f"{field}_en", "en"):
@@ -105,6 +110,12 @@ def pairs(language: Language, codes: Iterable[str]) -> list[tuple[str, str]]:
 def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]]:
     """Rows of a book with their names, for a list to choose from."""
     return [(row.id, named(language, row)) for row in rows]
+
+
+def language_choices(language: Language) -> list[tuple[str, str]]:
+    """The languages of pages and notices, for a list to choose from; Chinese first."""
+    codes = sorted(languages.known(), key=lambda code: (code != languages.DEFAULT, code))
+    return [(code, labels.word(language, code) if labels.has_word(code) else languages.name(code)) for code in codes]
 
 
 def said(language: Language, thing: Any) -> str:

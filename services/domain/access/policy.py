@@ -13,14 +13,14 @@ from functools import cached_property
 
 from services.database.tables.reviews import Review
 from services.domain.stages.catalogue import STAGES
-from services.domain.stages.schema import Group, Rule, Stage, Words
+from services.domain.stages.schema import Group, Rule, Stage
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Message, Text
 
 # The duties besides those that the review stages bring.
-APPLICANT = Words(zh="申请人", en="the applicant")
-SECOND_PERSON = Words(zh="复核人", en="the second person")
-SUPERVISION = Words(zh="监督人", en="the supervisor")
+APPLICANT = Message("the applicant")
+SECOND_PERSON = Message("the second person")
+SUPERVISION = Message("the supervisor")
 
 # The posts that may bring a review to somebody where a rule finds them; who exactly it is, ``pools`` says.
 POSTS: dict[Rule, set[str]] = {
@@ -161,11 +161,11 @@ class CaseFacts:
     return_to: str | None = None
 
 
-def all_duties() -> dict[str, Words]:
+def all_duties() -> dict[str, Text]:
     """Every duty of a case, with who does it."""
     return {
         "applicant": APPLICANT,
-        **STAGES.duties,
+        **{duty: Bilingual(who.zh, who.en) for duty, who in STAGES.duties.items()},
         "second-person": SECOND_PERSON,
         "supervision": SUPERVISION,
     }
@@ -187,7 +187,7 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
         if other != duty and person_id in facts.done.get(other, ()):
             return _no(
                 f"was-{other}",
-                Message("You are {who} of this case: leave this to somebody else.", who=Bilingual(who.zh, who.en)),
+                Message("You are {who} of this case: leave this to somebody else.", who=who),
             )
     if duty == "return-inspection" and person_id in facts.custodians:
         return _no(

@@ -34,9 +34,6 @@ CHINESE_IN_CODE = {
     "vault/labels.py": "the same: names of the fields of a label",
     "evidence/readme.py": "the same",
     "domain/agreements/texts.py": "the agreement that an organisation begins with",
-    "domain/accounts/signatures/statements.py": "what is signed, in both languages side by side",
-    "domain/access/policy.py": "duties, as review-stages.json has them",
-    "domain/accounts/pages/browser_names.py": "product names",
     "domain/accounts/staff.py": "the name of the first department",
     "domain/stages/schema.py": "the pattern of what is Chinese",
     "**/settings.py": "the product's name, which settings begin with",
@@ -99,7 +96,7 @@ def test_translations_have_the_values_of_the_english(language: str) -> None:
     "file", sorted(SERVICES.rglob("templates/**/*.html")), ids=lambda file: f"{file.parent.name}/{file.name}"
 )
 def test_a_template_holds_no_chinese_of_its_own(file: Path) -> None:
-    allowed = file.name in ("base.html", "door.html", "sheet.html")  # a switch in its own language; a document
+    allowed = "print" in file.parts  # a filed document
     lines = [line for line in file.read_text().splitlines() if CHINESE.search(line)]
     assert allowed or lines == []
 

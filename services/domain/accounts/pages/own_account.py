@@ -52,7 +52,7 @@ async def read_account(visitor: Visiting, database: GivenDatabase) -> Response:
 @router.post("/language")
 async def change_language(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """The language of pages and notices, kept with the account and for this browser."""
-    language = "en" if typed.text("language") == "en" else "zh"
+    language = languages.known_or_default(typed.text("language"))
     await database.run(visitor.actor, own_account.change_language, language)
     answer = visitor.go("/account", Message("The language is changed."))
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
