@@ -32,7 +32,6 @@ MARKERS = {
     "Joined": (0, None, None),
     "Counted": (0, 1, None),
     "Refused": (1, None, None),
-    "NotFound": (0, None, None),
 }
 
 
