@@ -67,6 +67,7 @@ def translate_plural(language: str, singular: str, plural: str, count: int) -> s
 
 @cache
 def plural_form(language: str) -> Callable[[int], int]:
+    """Return the rule that gives a number's form; the language's first catalogue has it in its head."""
     for file in _files(language):
         with file.open("rb") as source:
             return c2py(read_po(source, locale=language).plural_expr)
