@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, or_, true
 
@@ -25,7 +25,7 @@ class Listing:
     descending: bool = False
     limit: int | None = None
     offset: int = 0
-    language: Literal["zh", "en"] = "zh"
+    language: str = "zh"
 
     def name(self, of: Any, field: str = "name") -> Any:
         """The column, or the value, that holds a name in the reader's language."""

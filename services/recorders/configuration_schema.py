@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from services.recorders.folder.plain_layout import Pattern, PatternError
 from services.runtime.errors import Fatal, Refused
+from services.runtime.translations import Joined, Message, Text, Worded
 
 FieldKind = Literal["text", "secret", "whole", "zone", "folder", "address", "choice", "pattern"]
 LONGEST = 500
 
 
 @dataclass(frozen=True)
-class Field:
+class Field(Worded):
     """One field of a recorder's configuration.
 
     ``secret`` never leaves the server again; ``folder`` and ``address`` are checked by whoever opens the recorder.
@@ -21,10 +22,8 @@ class Field:
 
     name: str
     kind: FieldKind
-    zh: str
-    en: str
-    hint_zh: str = ""
-    hint_en: str = ""
+    message: Text
+    hint: Text | None = None
     required: bool = False
     default: str = ""
     least: int | None = None
@@ -32,26 +31,32 @@ class Field:
     choices: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
 
+    @property
+    def hint_zh(self) -> str:
+        return self.hint.zh if self.hint else ""
+
+    @property
+    def hint_en(self) -> str:
+        return self.hint.en if self.hint else ""
+
     def checked(self, text: str) -> str:
         """Return the value in canonical form; raises Refused with what to enter."""
         if not text and self.required:
-            raise self.refusal("请填写。", "fill it in.")
+            raise self.refusal(Message("fill it in."))
         if len(text) > LONGEST or not text.isprintable():
-            raise self.refusal("内容过长或含有控制字符，请改正。", "it is too long or has control characters.")
+            raise self.refusal(Message("it is too long or has control characters."))
         if not text:
             return self.default
         if self.kind == "whole":
             return self._whole(text)
         if self.kind == "zone" and text not in available_timezones():
-            raise self.refusal(
-                "请填写时区名称，例如 Asia/Shanghai。", "give a time zone's name, such as Asia/Shanghai."
-            )
+            raise self.refusal(Message("give a time zone's name, such as Asia/Shanghai."))
         if self.kind == "choice" and text not in self.choices:
-            raise self.refusal(f"请选择 {'、'.join(self.choices)}。", f"choose {' or '.join(self.choices)}.")
+            raise self.refusal(Message("choose {choices}.", choices=Joined(" or ", self.choices)))
         if self.kind == "pattern":
             return self._pattern(text)
         if self.kind == "folder" and (not text.startswith("/") or ".." in text.split("/")):
-            raise self.refusal("请填写以 / 开头的完整路径。", "give a whole path that begins with /.")
+            raise self.refusal(Message("give a whole path that begins with /."))
         return text
 
     def _whole(self, text: str) -> str:
@@ -63,7 +68,7 @@ class Field:
             or (self.most is not None and int(text) > self.most)
         ):
             limits = f"{self.least} … {self.most}"
-            raise self.refusal(f"请填写 {limits} 之间的整数。", f"give a whole number, {limits}.")
+            raise self.refusal(Message("give a whole number, {limits}.", limits=limits))
         return str(int(text))
 
     def _pattern(self, text: str) -> str:
@@ -71,21 +76,24 @@ class Field:
             return Pattern.of(text).text
         except PatternError as error:
             raise self.refusal(
-                "须含年、月、日、时、分、秒各一次，例如 %Y%m%d_%H%M%S。",
-                "give day, hour, minute and second once each, such as %Y%m%d_%H%M%S.",
+                Message("give day, hour, minute and second once each, such as %Y%m%d_%H%M%S."),
             ) from error
 
-    def refusal(self, zh: str, en: str) -> Refused:
+    def refusal(self, message: Text) -> Refused:
         """A refusal that names the field."""
         return Refused(
-            "configuration", f"{self.zh}：{zh}", f"{self.en}: {en}", status=422, field=f"configuration.{self.name}"
+            "configuration",
+            "{label}: {problem}",
+            status=422,
+            field=f"configuration.{self.name}",
+            label=self.message,
+            problem=message,
         )
 
 
 PARALLEL = Field(
-    *("parallel_fetches", "whole", "同时读取数", "fetches at once"),
-    "录像机同时最多提供几段录像；每个调取进程各自计算。",
-    "How many recordings it gives back at the same time, to each process that fetches.",
+    *("parallel_fetches", "whole", Message("fetches at once")),
+    Message("How many recordings it gives back at the same time, to each process that fetches."),
     default="2",
     least=1,
     most=16,
@@ -93,34 +101,30 @@ PARALLEL = Field(
 
 
 ADDRESS = Field(
-    *("address", "address", "地址", "address"),
-    "录像机的网址，例如 http://192.168.1.20:9996。",
-    "Where it answers, such as http://192.168.1.20:9996.",
+    *("address", "address", Message("address")),
+    Message("Where it answers, such as http://192.168.1.20:9996."),
     required=True,
     schemes=("http", "https"),
 )
-USER = Field(*("user", "text", "用户名", "user"))
-PASSWORD = Field(*("password", "secret", "密码", "password"))
+USER = Field(*("user", "text", Message("user")))
+PASSWORD = Field(*("password", "secret", Message("password")))
 ZONE = Field(
-    *("zone", "zone", "时区", "time zone"),
-    "它给出的时间没有时区时按此时区理解。",
-    "For times that it gives without a zone.",
+    *("zone", "zone", Message("time zone")),
+    Message("For times that it gives without a zone."),
     default="UTC",
 )
 IDENTITY = Field(
-    *("identity", "text", "标识", "identity"),
-    "记录上用的标识，例如序列号。",
-    "What records call it, such as its serial number.",
+    *("identity", "text", Message("identity")),
+    Message("What records call it, such as its serial number."),
 )
 
 
 @dataclass(frozen=True)
-class ConfigurationSchema:
-    """The fields of one kind of recorder, and their checks."""
+class ConfigurationSchema(Worded):
+    """A kind of recorder as forms show it."""
 
     code: str
-    zh: str
-    en: str
+    message: Text
     fields: tuple[Field, ...]
 
     @property
@@ -142,10 +146,11 @@ class ConfigurationSchema:
         if unknown:
             raise Refused(
                 "configuration",
-                f"{self.zh}没有 {unknown[0]} 这一项，请删去。",
-                f"A {self.en} has no field {unknown[0]}: leave it out.",
+                "A {name} has no field {unknown}: leave it out.",
                 status=422,
                 field=f"configuration.{unknown[0]}",
+                unknown=unknown[0],
+                name=self.message,
             )
         checked: dict[str, str] = {}
         for field in self.fields:

@@ -21,6 +21,7 @@ import anyio
 import httpx
 
 from services.runtime.errors import Refused
+from services.runtime.translations import Joined, Message, Text
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -45,8 +46,8 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 class AddressRefused(Refused):
     """The address may not be called, or cannot be understood."""
 
-    def __init__(self, code: str, zh: str, en: str, field: str | None) -> None:
-        super().__init__(f"address-{code}", zh, en, status=422, field=field)
+    def __init__(self, code: str, message: Text, field: str | None) -> None:
+        super().__init__(f"address-{code}", message, status=422, field=field)
 
 
 @dataclass(frozen=True)
@@ -84,25 +85,22 @@ class Guard:
     def read(self, text: str) -> Target:
         """The parts of an address, checked as far as it can be without asking for its name; AddressRefused."""
         if len(text) > LONGEST or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
-            self._refuse(
-                "malformed", "地址含有不能使用的字符，请改正。", "The address has characters that none may have."
-            )
+            self._refuse("malformed", Message("The address has characters that none may have."))
         try:
             parts = urlsplit(text)
             port, host = parts.port, parts.hostname or ""
         except ValueError:
-            self._refuse("malformed", "地址的写法不正确，请改正。", "The address is not written as one: correct it.")
+            self._refuse("malformed", Message("The address is not written as one: correct it."))
         if parts.scheme not in self._schemes:
-            known = "、".join(self._schemes), " or ".join(self._schemes)
-            self._refuse("scheme", f"地址须以 {known[0]} 开头。", f"The address must begin with {known[1]}://.")
+            known = Joined(" or ", self._schemes)
+            self._refuse("scheme", Message("The address must begin with {known}://.", known=known))
         if "@" in parts.netloc:
             self._refuse(
                 "credentials",
-                "地址中不能写用户名和密码，请填入各自的栏目。",
-                "Leave user and password out of the address: they have fields of their own.",
+                Message("Leave user and password out of the address: they have fields of their own."),
             )
         if not host or "%" in host or host.strip(".") != host.removesuffix("."):
-            self._refuse("malformed", "地址缺少主机名，请填写。", "The address names no host: give one.")
+            self._refuse("malformed", Message("The address names no host: give one."))
         literal = self._literal(host)
         if literal is not None:
             self._permit(literal)
@@ -110,8 +108,7 @@ class Guard:
         if port not in FREE_PORTS and port not in DEFAULT_PORTS.values():
             self._refuse(
                 "port",
-                f"端口 {port} 不能使用，请用 80、443、554 或 1024 以上的端口。",
-                f"Port {port} is not called from here: use 80, 443, 554 or one from 1024 up.",
+                Message("Port {port} is not called from here: use 80, 443, 554 or one from 1024 up.", port=port),
             )
         shown = f"[{host}]" if ":" in host else host
         where = shown if port == DEFAULT_PORTS[parts.scheme] else f"{shown}:{port}"
@@ -130,8 +127,7 @@ class Guard:
         if not found:
             self._refuse(
                 "unknown",
-                f"找不到主机 {target.host}，请检查地址和域名服务。",
-                f"There is no host {target.host}: check the address, and the name service.",
+                Message("There is no host {host}: check the address, and the name service.", host=target.host),
             )
         for address in found:
             self._permit(ipaddress.ip_address(address.partition("%")[0]))
@@ -153,8 +149,7 @@ class Guard:
         if last.isdecimal() or last.startswith("0x"):
             self._refuse(
                 "numeric",
-                "请按通常写法填写 IP 地址，例如 192.168.1.20。",
-                "Write the IP address in the usual way, such as 192.168.1.20.",
+                Message("Write the IP address in the usual way, such as 192.168.1.20."),
             )
         return None
 
@@ -165,15 +160,16 @@ class Guard:
         if any(meant in network for network in REFUSED) or meant.is_loopback or meant.is_link_local:
             self._refuse(
                 "inside",
-                f"{address} 是本机、本地链路或云平台内部地址，不能调用；"
-                "确需使用时请在 FOOTAGE_DESK_ALLOWED_NETWORKS 中列出该网段。",
-                f"{address} is this machine, its link or a cloud's inside and is not called; "
-                "list its network in FOOTAGE_DESK_ALLOWED_NETWORKS if it is meant.",
+                Message(
+                    "{address} is this machine, its link or a cloud's inside and is not called; list its "
+                    "network in FOOTAGE_DESK_ALLOWED_NETWORKS if it is meant.",
+                    address=str(address),
+                ),
             )
         return address
 
-    def _refuse(self, code: str, zh: str, en: str) -> NoReturn:
-        raise AddressRefused(code, zh, en, self._field)
+    def _refuse(self, code: str, message: Text) -> NoReturn:
+        raise AddressRefused(code, message, self._field)
 
 
 def _unwrapped(address: Address) -> Address:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from services.runtime.translations import Message, Text, Value
+
 
 class Retryable(Exception):
     """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why.
@@ -43,23 +45,32 @@ class Fatal(Exception):
 
 
 class Refused(Exception):
-    """A person asked for something that the rules do not allow; answered as it is, in both languages.
+    """A person asked for something that the rules do not allow; answered as it is, in the reader's language.
 
-    ``code`` is stable and machine-readable, ``status`` the HTTP status, ``zh`` and ``en`` one sentence each that
-    says what to do. ``field`` names the field at fault where there is one.
+    ``code`` is stable and machine-readable, ``status`` the HTTP status. The message is one sentence that says what to
+    do: English with ``{names}`` for the ``values``, or a text. ``field`` names the field at fault where there is one.
     """
 
-    def __init__(self, code: str, zh: str, en: str, *, status: int = 409, field: str | None = None) -> None:
-        super().__init__(en)
+    def __init__(
+        self, code: str, message: str | Text, /, *, status: int = 409, field: str | None = None, **values: Value
+    ) -> None:
+        self.message = Message(message, **values) if isinstance(message, str) else message
+        super().__init__(self.message.en)
         self.code = code
-        self.zh = zh
-        self.en = en
         self.status = status
         self.field = field
+
+    @property
+    def zh(self) -> str:
+        return self.message.zh
+
+    @property
+    def en(self) -> str:
+        return self.message.en
 
 
 class NotFound(Refused):
     """There is no such thing, or not for this person; both answer alike."""
 
-    def __init__(self, noun_zh: str, noun_en: str, key: str) -> None:
-        super().__init__("not-found", f"没有找到{noun_zh} {key}。", f"There is no {noun_en} {key}.", status=404)
+    def __init__(self, noun: Text, key: str) -> None:
+        super().__init__("not-found", Message("There is no {noun} {key}.", noun=noun, key=key), status=404)

@@ -35,16 +35,18 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
     if not found:
         raise Refused(
             "time-skipped",
-            f"{shown} 这一时刻在 {zone} 不存在（当天时钟拨快），请改为其他时刻。",
-            f"In {zone} there was no {shown}: the clock was put forward over it. Choose another time.",
+            "In {zone} there was no {shown}: the clock was put forward over it. Choose another time.",
             status=422,
+            zone=zone,
+            shown=shown,
         )
     if len(found) > 1 and which not in ("first", "second"):
         raise Refused(
             "time-twice",
-            f"{shown} 在 {zone} 出现过两次（当天时钟拨慢），请选择是第一次还是第二次。",
-            f"In {zone} the clock showed {shown} twice, because it was put back: say which of the two.",
+            "In {zone} the clock showed {shown} twice, because it was put back: say which of the two.",
             status=422,
+            zone=zone,
+            shown=shown,
         )
     return found[-1] if which == "second" else found[0]
 
@@ -68,7 +70,6 @@ def local_text(when: datetime, zone: str) -> tuple[str, str]:
 def _unreadable() -> Refused:
     return Refused(
         "time-unreadable",
-        "看不懂这个时间，请按 2026-01-31 09:30:00 的样式填写。",
         "That is not a time: write it like 2026-01-31 09:30:00.",
         status=422,
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.runtime.boxes import BoxError, BoxWalk, read_movie
 from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.translations import Message
 from services.vault.clip.client import Limits, OwnSegment
 from services.vault.clip.source import FIRST_BOXES
 from services.vault.coverage import Coverage
@@ -56,24 +57,24 @@ _CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps"}
 
 # What a file is that is no MP4 or MOV, in both languages.
 KIND_NAMES = {
-    "empty": ("空文件", "empty"),
-    "zip": ("压缩包或 Office 文档", "a ZIP archive or an Office document"),
-    "archive": ("压缩包", "an archive"),
-    "pdf": ("PDF 文档", "a PDF document"),
-    "image": ("图片", "a picture"),
-    "matroska": ("MKV 或 WebM 视频", "an MKV or WebM video"),
-    "avi": ("AVI 视频", "an AVI video"),
-    "flv": ("FLV 视频", "an FLV video"),
-    "wmv": ("WMV 视频", "a WMV video"),
-    "mpeg-ps": ("MPEG-PS 视频", "an MPEG program stream"),
-    "mpeg-ts": ("MPEG-TS 视频", "an MPEG transport stream"),
-    "ogg": ("OGG 文件", "an OGG file"),
-    "sound": ("音频文件", "a sound file"),
-    "program": ("程序文件", "a program"),
-    "html": ("网页", "an HTML page"),
-    "svg": ("SVG 图形", "an SVG drawing"),
-    "text": ("文本", "text"),
-    "unknown": ("无法识别的文件", "of an unknown kind"),
+    "empty": Message("empty"),
+    "zip": Message("a ZIP archive or an Office document"),
+    "archive": Message("an archive"),
+    "pdf": Message("a PDF document"),
+    "image": Message("a picture"),
+    "matroska": Message("an MKV or WebM video"),
+    "avi": Message("an AVI video"),
+    "flv": Message("an FLV video"),
+    "wmv": Message("a WMV video"),
+    "mpeg-ps": Message("an MPEG program stream"),
+    "mpeg-ts": Message("an MPEG transport stream"),
+    "ogg": Message("an OGG file"),
+    "sound": Message("a sound file"),
+    "program": Message("a program"),
+    "html": Message("an HTML page"),
+    "svg": Message("an SVG drawing"),
+    "text": Message("text"),
+    "unknown": Message("of an unknown kind"),
 }
 
 

@@ -34,7 +34,5 @@ def _day(text: str, field: str) -> date:
     except ValueError:
         day = date.min
     if not date(1970, 1, 1) <= day < date(2200, 1, 1):
-        raise Refused(
-            "day", "请填写日期，例如 2026-01-31。", "Give a day, such as 2026-01-31.", status=422, field=field
-        )
+        raise Refused("day", "Give a day, such as 2026-01-31.", status=422, field=field)
     return day

@@ -67,7 +67,7 @@ def turn_clock(request: Request) -> TurnClock:
     """Return the function that turns the clock; 404 outside a demo."""
     turn = request.app.state.dependencies.get("turn_clock")
     if turn is None:
-        raise Refused("no-demo", "只有演示系统可以调时钟。", "Only a demo has a clock to turn.", status=404)
+        raise Refused("no-demo", "Only a demo has a clock to turn.", status=404)
     return cast("TurnClock", turn)
 
 

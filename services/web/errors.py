@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.logs import get_logger
+from services.runtime.translations import Bilingual, Message, Text, in_context
 
 log = get_logger(__name__)
 
@@ -28,33 +29,24 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-# Sentences for pydantic's types of error; the others show pydantic's own message.
-SENTENCES: Mapping[str, tuple[str, str]] = {
-    "missing": ("请填写 {field}。", "Fill in {field}."),
-    "string_too_short": (
-        "{field} 太短，至少 {min_length} 个字符。",
-        "{field} is too short: give at least {min_length} characters.",
-    ),
-    "string_too_long": (
-        "{field} 太长，最多 {max_length} 个字符。",
-        "{field} is too long: give at most {max_length} characters.",
-    ),
-    "too_short": ("{field} 至少要有 {min_length} 项。", "{field} needs at least {min_length} entries."),
-    "too_long": ("{field} 最多 {max_length} 项。", "{field} takes at most {max_length} entries."),
-    "extra_forbidden": ("没有 {field} 这个字段，请删去。", "There is no field {field}: leave it out."),
-    "timezone_aware": ("{field} 须注明时区。", "Give {field} with its time zone."),
-    "greater_than_equal": ("{field} 不能小于 {ge}。", "{field} must be {ge} or more."),
-    "less_than_equal": ("{field} 不能大于 {le}。", "{field} must be {le} or less."),
-    "int_parsing": ("{field} 须为整数。", "{field} must be a whole number."),
-    "control_character": ("{field} 不能含有控制字符，请删去。", "{field} has a control character: leave it out."),
-    "moment_format": (
-        "{field} 须写成带时区的日期时间，例如 2026-01-31T08:00:00+08:00。",
-        "Write {field} as a date and time with its zone, such as 2026-01-31T08:00:00+08:00.",
-    ),
-    "moment_range": ("{field} 须在 1970 年至 2199 年之间。", "{field} must lie between 1970 and 2199."),
-    "json_invalid": ("请求内容不是有效的 JSON。", "The body is not valid JSON: correct it."),
+# Pydantic's kinds of error, as sentences; the rest say what pydantic says.
+SENTENCES: Mapping[str, Message] = {
+    "missing": Message("Fill in {field}."),
+    "string_too_short": Message("{field} is too short: give at least {min_length} characters."),
+    "string_too_long": Message("{field} is too long: give at most {max_length} characters."),
+    "too_short": Message("{field} needs at least {min_length} entries."),
+    "too_long": Message("{field} takes at most {max_length} entries."),
+    "extra_forbidden": Message("There is no field {field}: leave it out."),
+    "timezone_aware": Message("Give {field} with its time zone."),
+    "greater_than_equal": Message("{field} must be {ge} or more."),
+    "less_than_equal": Message("{field} must be {le} or less."),
+    "int_parsing": Message("{field} must be a whole number."),
+    "control_character": Message("{field} has a control character: leave it out."),
+    "moment_format": Message("Write {field} as a date and time with its zone, such as 2026-01-31T08:00:00+08:00."),
+    "moment_range": Message("{field} must lie between 1970 and 2199."),
+    "json_invalid": Message("The body is not valid JSON: correct it."),
 }
-FALLBACK = ("{field} 的内容不正确，请改正。", "{field} is not right, correct it: {message}.")
+FALLBACK = Message("{field} is not right, correct it: {message}.")
 
 
 class Problem(BaseModel):
@@ -95,14 +87,33 @@ def problems_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+class RefusalResponse(JSONResponse):
+    """A refusal as JSON, with its message for a page in the reader's language."""
+
+    message: Text
+
+
+class _Cleaned(Text):
+    """A message without what no answer can hold."""
+
+    def __init__(self, message: Text) -> None:
+        self._message = message
+
+    def translate(self, language: str) -> str:
+        return _clean(self._message.translate(language))
+
+
 def answer(
-    code: str, zh: str, en: str, status: int, field: str | None = None, *, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """Return a refusal as JSON; texts may contain what a caller typed, so invalid Unicode is removed."""
+    code: str, message: Text, status: int, field: str | None = None, *, headers: Mapping[str, str] | None = None
+) -> RefusalResponse:
+    """A refusal in the one shape; whatever of it a caller has typed may be no proper Unicode and is cleaned."""
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "10", **(headers or {})}
-    content = {"code": code, "zh": _clean(zh), "en": _clean(en), "field": None if field is None else _clean(field)}
-    return JSONResponse(content, status, headers=headers)
+    shown = _Cleaned(message)
+    content = {"code": code, "zh": shown.zh, "en": shown.en, "field": None if field is None else _clean(field)}
+    answered = RefusalResponse(content, status, headers=headers)
+    answered.message = shown
+    return answered
 
 
 def _clean(text: str) -> str:
@@ -110,78 +121,71 @@ def _clean(text: str) -> str:
     return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
 
 
-def too_large() -> JSONResponse:
-    return answer("too-large", "请求内容过大，请缩短后再发送。", "The body is too large: send a shorter one.", 413)
+def too_large() -> RefusalResponse:
+    return answer("too-large", Message("The body is too large: send a shorter one."), 413)
 
 
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+def _refused(_request: Request, error: Exception) -> RefusalResponse:
     assert isinstance(error, Refused)  # noqa: S101  registered for this class alone
-    return answer(error.code, error.zh, error.en, error.status, error.field)
+    return answer(error.code, error.message, error.status, error.field)
 
 
-def _retryable(_request: Request, error: Exception) -> JSONResponse:
+def _retryable(_request: Request, error: Exception) -> RefusalResponse:
     log.warning("call_delayed", error=str(error))
-    return answer(
-        "try-again", "系统某一部分暂时不可用，请稍后再试。", "A part of the system is away: try again in a while.", 503
-    )
+    return answer("try-again", in_context("errors", "A part of the system is away: try again in a while."), 503)
 
 
-def _fatal(_request: Request, error: Exception) -> JSONResponse:
+def _fatal(_request: Request, error: Exception) -> RefusalResponse:
     log.error("call_failed", error=str(error), exc_info=error)
     return answer(
         "broken",
-        "系统出现故障，未做任何更改，请联系管理员。",
-        "Something is broken and nothing was changed: tell the administrator.",
+        Message("Something is broken and nothing was changed: tell the administrator."),
         500,
         headers={**SECURITY_HEADERS, "Cache-Control": "no-store"},  # this answer does not pass the middleware
     )
 
 
-def _http(_request: Request, error: Exception) -> JSONResponse:
+def _http(_request: Request, error: Exception) -> RefusalResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+        return answer("not-found", Message("There is no such address: check it."), 404)
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large()
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # how FastAPI reports a body that is no text
-        return answer("json-invalid", *SENTENCES["json_invalid"], 422, "body")
-    reason = HTTPStatus(error.status_code).phrase
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text
+        return answer("json-invalid", SENTENCES["json_invalid"], 422, "body")
+    reason = Bilingual(str(error.status_code), HTTPStatus(error.status_code).phrase)  # the phrase is English only
     return answer(
         "http",
-        f"请求不被接受（{error.status_code}）。",
-        f"The call is not accepted: {reason}.",
+        Message("The call is not accepted: {reason}.", reason=reason),
         error.status_code,
         headers=error.headers,
     )
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def _invalid(_request: Request, error: Exception) -> RefusalResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class alone
     first = error.errors()[0]
     # loc is ("body", "items", 0, "start"): the part of the request, then the path of the field.
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    zh, en = sentence(first["type"], {**first.get("ctx", {}), "field": field, "message": first["msg"]})
-    return answer(first["type"].replace("_", "-"), zh, en, 422, field)
+    message = sentence(first["type"], {**first.get("ctx", {}), "field": field, "message": first["msg"]})
+    return answer(first["type"].replace("_", "-"), message, 422, field)
 
 
-def sentence(kind: str, values: Mapping[str, Any]) -> tuple[str, str]:
-    """Describe a pydantic error in Chinese and English; ``values`` are its context with ``field`` and ``message``."""
-    zh, en = SENTENCES.get(kind, FALLBACK)
-    return zh.format(**values), en.format(**values)
+def sentence(kind: str, values: Mapping[str, Any]) -> Text:
+    """Pydantic's kind of error as a message; ``values`` are its context with ``field`` and ``message``."""
+    return SENTENCES.get(kind, FALLBACK).with_values(**values)
 
 
 def install(app: FastAPI, as_page: Callable[[Request, Refused], Response]) -> None:
     """Answer every error as JSON under ``/api``, and as a page elsewhere (``as_page``)."""
 
-    def shown(handler: Callable[[Request, Exception], JSONResponse]) -> Callable[[Request, Exception], Response]:
+    def shown(handler: Callable[[Request, Exception], RefusalResponse]) -> Callable[[Request, Exception], Response]:
         def handle(request: Request, error: Exception) -> Response:
             answered = handler(request, error)
             if request.url.path.startswith(JSON_PATHS):
                 return answered
             content = json.loads(bytes(answered.body))
-            refusal = Refused(
-                content["code"], content["zh"], content["en"], status=answered.status_code, field=content["field"]
-            )
+            refusal = Refused(content["code"], answered.message, status=answered.status_code, field=content["field"])
             page = as_page(request, refusal)
             for name in ("retry-after", "allow", *(key.lower() for key in SECURITY_HEADERS), "cache-control"):
                 if name in answered.headers:

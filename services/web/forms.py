@@ -11,13 +11,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Refused
+from services.runtime.translations import Capitalised, Message, Text
 from services.web.errors import sentence
 
 CSRF_FIELD = "csrf_token"
 # The longest form is a return with a thousand downloads, each with an id, an outcome and a note.
 MOST_FIELDS, MOST_FILES = 5000, 20
 LONGEST_NAME, DEEPEST = 100, 6  # of a field: items-0-cameraId lies two steps deep
-MARKED = "标出的一项", "the marked field"
+MARKED = Message("the marked field")
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,8 +58,8 @@ class TypedForm:
         except ValidationError as error:
             first = error.errors()[0]
             field = "-".join(str(part) for part in first["loc"])
-            zh, en = _sentence(first, field)
-            raise Refused(first["type"].replace("_", "-"), zh, en, status=422, field=field) from error
+            message = _sentence(first, field)
+            raise Refused(first["type"].replace("_", "-"), message, status=422, field=field) from error
 
     def _values(self, model: type[BaseModel]) -> dict[str, Any]:
         lists = {info.alias or name for name, info in model.model_fields.items() if "list[" in str(info.annotation)}
@@ -69,13 +70,10 @@ class TypedForm:
         return {name: texts if name in lists else texts[-1] for name, texts in texts_by_name.items()}
 
 
-def _sentence(error: Any, field: str) -> tuple[str, str]:
-    """Describe the error; a page marks the field, so its internal name is not shown."""
-    zh, en = (field, field) if error["type"] == "extra_forbidden" else MARKED
-    values = {**error.get("ctx", {}), "message": error["msg"]}
-    chinese, _ = sentence(error["type"], {**values, "field": zh})
-    _, english = sentence(error["type"], {**values, "field": en})
-    return chinese, english[0].upper() + english[1:]
+def _sentence(error: Any, field: str) -> Text:
+    """What is wrong, with the field called as a page shows it: by its mark, because its name is ours alone."""
+    called = field if error["type"] == "extra_forbidden" else MARKED
+    return Capitalised(sentence(error["type"], {**error.get("ctx", {}), "message": error["msg"], "field": called}))
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +121,7 @@ async def typed(request: Request) -> TypedForm:
 
 
 def _wrong(code: str) -> Refused:
-    return Refused(code, "表单内容有误，请刷新页面。", "The form is wrong: reload the page.", status=422)
+    return Refused(code, "The form is wrong: reload the page.", status=422)
 
 
 Typed = Annotated[TypedForm, Depends(typed)]

@@ -12,6 +12,7 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
+from services.runtime.translations import in_context
 from services.web import cookies
 from services.web.dependencies import GivenDatabase
 
@@ -64,7 +65,6 @@ def require_csrf(token: str, given: str) -> None:
     if not hmac.compare_digest(given.encode(), csrf_token(token).encode()):
         raise Refused(
             "csrf",
-            "请求缺少安全令牌，请刷新页面后再试。",
             "The security token is missing: reload the page.",
             status=403,
         )
@@ -79,7 +79,7 @@ def session_token(request: Request) -> str:
     """Return the session's token; Refused with 401 without one, with 403 where an act comes without its CSRF token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
-        raise Refused("signed-out", "您尚未登录，请登录。", "You are not signed in: sign in.", status=401)
+        raise Refused("signed-out", in_context("signed-out", "You are not signed in: sign in."), status=401)
     if request.method not in SAFE_METHODS:
         require_csrf(token, request.headers.get(CSRF_HEADER, ""))
     return token

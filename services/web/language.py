@@ -1,51 +1,52 @@
-"""Chinese and English: the source is English, ``locale/zh.po`` of a package has the Chinese, which is the default."""
+"""The reader's language: English, or one of those that have a catalogue; Chinese where nobody chose."""
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Literal
-
-from babel.messages.pofile import read_po
 from fastapi import Request
 
-from services.runtime.places import SERVICES
+from services.runtime import translations
+from services.runtime.translations import in_context
 
-Language = Literal["zh", "en"]
+Language = str
 
 COOKIE = "footage_desk_language"
 DEFAULT: Language = "zh"
+NAME = in_context("language name", "English")  # each catalogue has here what its language calls itself
+
+
+def known() -> tuple[Language, ...]:
+    """List the languages that pages can be shown in."""
+    return translations.languages()
+
+
+def known_or_default(wish: str) -> Language:
+    """Return the language that was wished for, or Chinese where it has no catalogue."""
+    return wish if wish in known() else DEFAULT
+
+
+def others(language: Language) -> list[Language]:
+    """List the languages that a reader of this one may switch to."""
+    return [other for other in known() if other != language]
+
+
+def name(language: Language) -> str:
+    """What the language calls itself."""
+    return NAME.translate(language)
+
+
+def tag(language: Language) -> str:
+    """Return the language as HTML and mails name it (RFC 5646)."""
+    return "zh-CN" if language == "zh" else language
 
 
 def chosen(request: Request, locale: str = DEFAULT) -> Language:
-    """Return the language chosen in this browser, else that of the person's locale."""
-    return "en" if request.cookies.get(COOKIE, locale) == "en" else "zh"
-
-
-@cache
-def catalogue() -> dict[str, str]:
-    """English to Chinese, from all packages; of a plural the one form that Chinese has."""
-    texts: dict[str, str] = {}
-    for file in sorted(SERVICES.rglob("locale/zh.po")):
-        with file.open("rb") as source:
-            for message in read_po(source, locale="zh"):
-                msgid, string = _first(message.id), _first(message.string)
-                if msgid and string:
-                    texts[msgid] = string
-    return texts
-
-
-def _first(forms: str | Sequence[str] | None) -> str:
-    if not forms:
-        return ""
-    return forms if isinstance(forms, str) else forms[0]
+    """The language that the reader switched to in this browser, else the one of the person's locale."""
+    return known_or_default(request.cookies.get(COOKIE, locale))
 
 
 def gettext(language: Language, message: str) -> str:
-    """The message in this language; one without Chinese stays English (a test finds it)."""
-    return catalogue().get(message, message) if language == "zh" else message
+    """The message in this language; one without a translation stays English (a test finds it)."""
+    return translations.translate(language, message)
 
 
 def ngettext(language: Language, singular: str, plural: str, count: int) -> str:
-    """Translate a message by number; Chinese has one form for all numbers."""
-    if language == "zh":
-        return catalogue().get(singular, singular if count == 1 else plural)
-    return singular if count == 1 else plural
+    """As ``gettext``, by number."""
+    return translations.translate_plural(language, singular, plural, count)

@@ -6,6 +6,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime import translations
 from services.web.errors import SECURITY_HEADERS, answer, too_large
 
 CACHEABLE = (200, 206, 304)  # not 404: the file may exist after the next release
@@ -75,10 +76,10 @@ class RequestLimits:
 
 def _refusal(scope: Scope) -> ASGIApp | None:
     if "\x00" in scope["path"]:
-        return answer("not-found", "没有这个地址，请检查。", "There is no such address: check it.", 404)
+        return answer("not-found", translations.Message("There is no such address: check it."), 404)
     if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
         return answer(
-            "control-character", "请删去参数中的控制字符。", "Leave the control character out of the parameters.", 422
+            "control-character", translations.Message("Leave the control character out of the parameters."), 422
         )
     if FILES.fullmatch(scope["path"]):
         return None

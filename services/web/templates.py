@@ -15,6 +15,7 @@ from markupsafe import Markup
 from services.runtime import labels
 from services.runtime.places import SERVICES
 from services.runtime.spans import Span
+from services.runtime.translations import Message, Text
 from services.web import language as languages
 from services.web import menu
 from services.web.language import Language
@@ -56,10 +57,14 @@ def environment(language: Language) -> Environment:
         static=static,
         menu_for=menu.entries,
         said_in=partial(_pair, language),
+        language_choices=partial(language_choices, language),
+        other_languages=partial(languages.others, language),
         bar_parts=bar_parts,
     )
     jinja.filters.update(
         word=partial(labels.word, language),
+        language_name=languages.name,
+        language_tag=languages.tag,
         named=partial(named, language),
         said=partial(said, language),
         duration=partial(duration, language),
@@ -85,10 +90,14 @@ def named(language: Language, thing: Any, field: str = "name") -> str:
     """Return the name of a row or mapping in this language: ``name_zh``/``name_en``, or ``zh``/``en``."""
     if thing is None:
         return "—"
-    for key in (f"{field}_{language}", language):
-        name = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
-        if name:
-            return str(name)
+    own = getattr(thing, field, None)
+    message = own if isinstance(own, Text) else getattr(thing, "message", None)
+    if isinstance(message, Text):
+        return message.translate(language)
+    for key in (f"{field}_{language}", language, f"{field}_en", "en"):
+        found = thing.get(key) if isinstance(thing, Mapping) else getattr(thing, key, None)
+        if found:
+            return str(found)
     plain = thing.get(field, "") if isinstance(thing, Mapping) else getattr(thing, field, "")
     return str(plain)
 
@@ -103,9 +112,19 @@ def named_pairs(language: Language, rows: Iterable[Any]) -> list[tuple[str, str]
     return [(row.id, named(language, row)) for row in rows]
 
 
+def language_choices(language: Language) -> list[tuple[str, str]]:
+    """The languages of pages and notices, for a list to choose from; Chinese first."""
+    codes = sorted(languages.known(), key=lambda code: (code != languages.DEFAULT, code))
+    return [(code, labels.word(language, code) if labels.has_word(code) else languages.name(code)) for code in codes]
+
+
 def said(language: Language, thing: Any) -> str:
-    """Return the sentence of a refusal or of a finding in this language."""
-    return str(thing.get(language, "") if isinstance(thing, Mapping) else getattr(thing, language, ""))
+    """The sentence of a refusal or of a finding in this language; data in two languages else in English."""
+    message = thing if isinstance(thing, Text) else getattr(thing, "message", None)
+    if isinstance(message, Text):
+        return message.translate(language)
+    key = language if language in ("zh", "en") or (isinstance(thing, Mapping) and language in thing) else "en"
+    return str(thing.get(key, "") if isinstance(thing, Mapping) else getattr(thing, key, ""))
 
 
 def _pair(language: Language, zh: str, en: str) -> str:
@@ -118,19 +137,19 @@ def duration(language: Language, length: timedelta | float | None, parts: int = 
         return "—"
     seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
     units = (
-        (86400, "天", "d"),
-        (3600, "小时", "h"),
-        (60, "分钟", "min"),
-        (1, "秒", "s"),
+        (86400, Message("{count} d")),
+        (3600, Message("{count} h")),
+        (60, Message("{count} min")),
+        (1, Message("{count} s")),
     )
     rest = abs(seconds)
-    units_shown: list[tuple[int, str, str]] = []
-    for size_of, zh, en in units:
+    units_shown: list[tuple[int, Message]] = []
+    for size_of, unit in units:
         count, rest = divmod(rest, size_of)
         if count or (units_shown and len(units_shown) < parts):
-            units_shown.append((count, zh, en))
-    units_shown = [entry for entry in units_shown[:parts] if entry[0]] or [(0, "秒", "s")]
-    return " ".join(f"{count} {zh if language == 'zh' else en}" for count, zh, en in units_shown)
+            units_shown.append((count, unit))
+    units_shown = [entry for entry in units_shown[:parts] if entry[0]] or [(0, units[-1][1])]
+    return " ".join(unit.with_values(count=count).translate(language) for count, unit in units_shown)
 
 
 @pass_context

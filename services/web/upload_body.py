@@ -77,7 +77,6 @@ def _content_length(request: Request) -> int | None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(
             "upload-encoded",
-            "请直接上传文件，不要压缩传输。",
             "Send the file as it is, without an encoding.",
             status=422,
         )
@@ -178,10 +177,10 @@ def too_long(largest: int) -> Refused:
     """Return the refusal of a file that is longer than the organisation allows."""
     return Refused(
         "upload-too-large",
-        f"文件超过 {largest >> 20} MiB 的上限，请截取需要的部分后再上传。",
-        f"The file is larger than the {largest >> 20} MiB allowed: upload the part that is needed.",
+        "The file is larger than the {largest} MiB allowed: upload the part that is needed.",
         status=413,
         field="file",
+        largest=largest >> 20,
     )
 
 
@@ -189,7 +188,6 @@ def cut_short() -> Refused:
     """Return the refusal of a body that ended early, or whose length is wrong."""
     return Refused(
         "upload-cut",
-        "文件没有完整传到，未保存任何内容，请重新上传。",
         "The file did not arrive whole and nothing of it was kept: upload it again.",
         status=422,
         field="file",
@@ -200,7 +198,6 @@ def no_form() -> Refused:
     """Return the refusal of a body that is not the form it claims to be, or that has no file."""
     return Refused(
         "upload-no-form",
-        "请求不是有效的上传表单，请刷新页面后重试。",
         "The request is no proper upload form: reload the page and try again.",
         status=422,
         field="file",

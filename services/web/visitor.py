@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from services.database.unit_of_work import Actor
 from services.runtime.errors import Refused
+from services.runtime.translations import Text
 from services.web import cookies
 from services.web import language as languages
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -106,14 +107,14 @@ class Visitor:
         """Render a part of a page, for htmx."""
         return HTMLResponse(self._render(template, context), status, headers=headers)
 
-    def redirect(self, path: str, zh: str = "", en: str = "") -> Response:
+    def redirect(self, path: str, message: Text | None = None) -> Response:
         """Redirect to another page of ours, which shows the sentence once."""
         if self.is_htmx:
             answer = Response(status_code=204, headers={"HX-Redirect": path})
         else:
             answer = RedirectResponse(path, 303)
-        if zh or en:
-            flash(answer, zh, en)
+        if message is not None:
+            flash(answer, message)
         return answer
 
     def _render(self, template: str, context: Mapping[str, Any]) -> str:
@@ -125,17 +126,19 @@ def is_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-def flash(answer: Response, zh: str, en: str, kind: str = "") -> None:
+def flash(answer: Response, message: Text, kind: str = "") -> None:
     """Show this sentence once on the next page; ``kind`` is "refused" for a refusal."""
-    message = base64.urlsafe_b64encode(json.dumps([zh, en, kind]).encode()).decode()
-    answer.set_cookie(FLASH_COOKIE, message, max_age=60, httponly=True, samesite="lax", path="/")
+    sentences = {language: message.translate(language) for language in languages.known()}
+    content = base64.urlsafe_b64encode(json.dumps([sentences, kind]).encode()).decode()
+    answer.set_cookie(FLASH_COOKIE, content, max_age=60, httponly=True, samesite="lax", path="/")
 
 
-def flashed(request: Request) -> tuple[str, str, str] | None:
-    """Return the sentence (Chinese, English, kind) that the page before left; it is shown escaped, never trusted."""
+def flashed(request: Request) -> tuple[dict[str, str], str] | None:
+    """Return the sentence (by language) and its kind that the page before left; shown escaped, never trusted."""
     with suppress(KeyError, ValueError, TypeError):
-        zh, en, kind = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH_COOKIE]))
-        return str(zh)[:300], str(en)[:300], "refused" if kind == "refused" else ""
+        sentences, kind = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH_COOKIE]))
+        shown = {language: str(sentences[language])[:300] for language in languages.known()}
+        return shown, "refused" if kind == "refused" else ""
     return None
 
 
@@ -155,7 +158,6 @@ async def visitor(
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused(
                 "csrf",
-                "页面已过期，请返回上一页刷新后再试。",
                 "The page is out of date: go back, reload it and try again.",
                 status=403,
             )

@@ -110,7 +110,7 @@ def test_phases_are_subprocesses_with_planes_of_their_own() -> None:
         Retryable("the recorder gate-1 does not answer " * 30),
         Fatal("could not do it | item I7 | why | mend it"),
         Fatal(" | ".join(word * 200 for word in ("what ", "object ", "why ", "next "))),
-        Refused("not-allowed", "不允许。", "It is not allowed."),
+        Refused("not-allowed", "It is not allowed."),
         Outcome("NOBODY_DRAWS_IT", "the footage of item I7 is missing"),
     ],
     ids=["retryable", "fatal", "long", "refused", "outcome"],

@@ -41,7 +41,6 @@ def doctor(request: Request) -> Examine:
     if examine is None:
         raise Refused(
             "no-doctor",
-            "此进程不能自检，请在服务器上运行 footage-desk doctor。",
             "This process cannot examine itself: run footage-desk doctor on the server.",
             status=404,
         )

@@ -19,7 +19,6 @@ def require_administrator(uow: UnitOfWork) -> None:
     if not administers(uow):
         raise Refused(
             "administrators-only",
-            "此项只有系统管理员可以办理，请联系系统管理员。",
             "Only administrators do this: ask one.",
             status=403,
         )
@@ -31,7 +30,6 @@ def require_reader(uow: UnitOfWork) -> None:
     if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
-            "此页只供系统管理员、安全保卫部门负责人和监督小组查看。",
             "This is for administrators, the head of Security and the supervision group.",
             status=403,
         )

@@ -13,13 +13,14 @@ from functools import cached_property
 
 from services.database.tables.reviews import Review
 from services.domain.stages.catalogue import STAGES
-from services.domain.stages.schema import Group, Rule, Stage, Words
+from services.domain.stages.schema import Group, Rule, Stage
 from services.runtime.errors import Refused
+from services.runtime.translations import Bilingual, Message, Text
 
 # The duties besides those that the review stages bring.
-APPLICANT = Words(zh="申请人", en="the applicant")
-SECOND_PERSON = Words(zh="复核人", en="the second person")
-SUPERVISION = Words(zh="监督人", en="the supervisor")
+APPLICANT = Message("the applicant")
+SECOND_PERSON = Message("the second person")
+SUPERVISION = Message("the supervisor")
 
 # The posts that may bring a review to somebody where a rule finds them; who exactly it is, ``pools`` says.
 POSTS: dict[Rule, set[str]] = {
@@ -160,11 +161,11 @@ class CaseFacts:
     return_to: str | None = None
 
 
-def all_duties() -> dict[str, Words]:
+def all_duties() -> dict[str, Text]:
     """Every duty of a case, with who does it."""
     return {
         "applicant": APPLICANT,
-        **STAGES.duties,
+        **{duty: Bilingual(who.zh, who.en) for duty, who in STAGES.duties.items()},
         "second-person": SECOND_PERSON,
         "supervision": SUPERVISION,
     }
@@ -175,33 +176,28 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
     if person_id in directory.administrators:
         return _no(
             "administrator",
-            "系统管理员不参与审核，也不接触录像。",
-            "Administrators decide nothing and see no footage: leave it to those who may.",
+            Message("Administrators decide nothing and see no footage: leave it to those who may."),
         )
     if person_id in facts.subjects:
         return _no(
             "subject",
-            "您是本案当事人，不能参与审核，请由他人办理。",
-            "You are a subject of this case and decide nothing in it: leave it to somebody else.",
+            Message("You are a subject of this case and decide nothing in it: leave it to somebody else."),
         )
     for other, who in all_duties().items():
         if other != duty and person_id in facts.done.get(other, ()):
             return _no(
                 f"was-{other}",
-                f"您是本案的{who.zh}，不能再承担此项职责，请由他人办理。",
-                f"You are {who.en} of this case: leave this to somebody else.",
+                Message("You are {who} of this case: leave this to somebody else.", who=who),
             )
     if duty == "return-inspection" and person_id in facts.custodians:
         return _no(
             "was-custodian",
-            "您是本案的保管人，归还检查须由他人办理。",
-            "You are the custodian: somebody else inspects the return.",
+            Message("You are the custodian: somebody else inspects the return."),
         )
     if person_id not in directory.agreed:
         return _no(
             "agreement-missing",
-            "您没有有效的保密协议，请先签订。",
-            "You have no valid confidentiality agreement: sign one first.",
+            Message("You have no valid confidentiality agreement: sign one first."),
         )
     return None
 
@@ -237,15 +233,14 @@ def refusal_for(
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
     if index is None:
-        return _no("not-yours", "此项审核不属于您的职责。", "This review is not among your duties.")
+        return _no("not-yours", Message("This review is not among your duties."))
     chosen = _candidates(directory, facts, review, groups)
     # whoever stands before those whose turn it is may decide as well, even where the register has them absent
     turn = max((number for number, group in enumerate(groups) if set(group) & set(chosen)), default=len(groups))
     if index > turn:
         return _no(
             "not-yet",
-            "您是代理人，须待负责人缺席或审核超时后方可办理。",
-            "You stand in: decide when those in charge are absent or the review is overdue.",
+            Message("You stand in: decide when those in charge are absent or the review is overdue."),
         )
     return None
 
@@ -266,12 +261,11 @@ def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
     """Why a supervisor must not inspect this case, or None (R61: nobody inspects their own cases)."""
     if not directory.holds(person_id, "supervisor"):
-        return _no("not-yours", "您不是监督小组成员。", "You are no member of the supervision group.")
+        return _no("not-yours", Message("You are no member of the supervision group."))
     if person_id in facts.custodians:
         return _no(
             "was-custodian",
-            "您是本案的保管人，不能监督本案。",
-            "You are the custodian of this case: another member supervises it.",
+            Message("You are the custodian of this case: another member supervises it."),
         )
     return duty_refusal(directory, facts, "supervision", person_id)
 
@@ -406,5 +400,5 @@ def _inspection_pools(directory: Directory, facts: CaseFacts) -> Pools:
     ]
 
 
-def _no(code: str, zh: str, en: str) -> Refused:
-    return Refused(code, zh, en, status=403)
+def _no(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=403)

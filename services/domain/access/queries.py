@@ -22,6 +22,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
+from services.runtime.translations import in_context
 
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
@@ -103,8 +104,7 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
     if agreement is None:
         raise Refused(
             "agreement-missing",
-            "您没有有效的保密协议，请先签订保密协议。",
-            "You have no valid confidentiality agreement: sign one first.",
+            in_context("agreement-missing", "You have no valid confidentiality agreement: sign one first."),
             status=403,
         )
     return agreement

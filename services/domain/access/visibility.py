@@ -15,6 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 SEE_EVERYTHING = ("security-reviewer", "supervisor")
 
@@ -25,7 +26,7 @@ def visible(uow: UnitOfWork, application_id: str) -> Application:
     if application is None and _is_asked(uow, application_id):
         application = uow.session.get(Application, application_id)
     if application is None:
-        raise NotFound("申请", "application", application_id)
+        raise NotFound(Message("application"), application_id)
     return application
 
 
@@ -54,7 +55,7 @@ def readable(uow: UnitOfWork, review: Review) -> None:
         if any(me in group for group in groups):
             return
     if administrator or not _sees(uow, application):
-        raise NotFound("审核", "review", review.id)
+        raise NotFound(Message("review"), review.id)
 
 
 def _sees(uow: UnitOfWork, application: Application) -> bool:

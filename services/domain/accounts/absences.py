@@ -10,6 +10,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 
 def of(uow: UnitOfWork, person_id: str) -> list[Absence]:
@@ -27,13 +28,12 @@ def enter(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) 
     if until <= since:
         raise Refused(
             "until-before-since",
-            "结束时间须晚于开始时间。",
             "Let the absence end after it begins.",
             status=422,
             field="until",
         )
     if until <= uow.now:
-        raise Refused("over", "这段时间已经过去。", "This time is over already.", status=422, field="until")
+        raise Refused("over", "This time is over already.", status=422, field="until")
     row = Absence(id=new_id(), person_id=person_id, since=since, until=until, entered_by=uow.actor.id)
     uow.session.add(row)
     audit_trail.record(
@@ -52,10 +52,10 @@ def end(uow: UnitOfWork, absence_id: str) -> Absence:
     """The person is back, or stays after all: the absence ends now, or where it would have begun."""
     row = uow.session.get(Absence, absence_id, with_for_update=True)
     if row is None:
-        raise NotFound("缺席记录", "absence", absence_id)
+        raise NotFound(Message("absence"), absence_id)
     _may_enter(uow, row.person_id)
     if row.until <= uow.now or row.until <= row.since:
-        raise Refused("over", "这段缺席已经结束。", "This absence is over already.")
+        raise Refused("over", "This absence is over already.")
     old = row.until
     row.until = max(uow.now, row.since)
     audit_trail.record(
@@ -79,4 +79,4 @@ def _may_enter(uow: UnitOfWork, person_id: str) -> None:
         or me in access_queries.directory(uow).holders(person.department_id, "head", "deputy")
     ):
         return
-    raise NotFound("人员", "person", person_id)
+    raise NotFound(Message("person"), person_id)

@@ -6,13 +6,14 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text
 
 
 def person(uow: UnitOfWork, person_id: str) -> Person:
     """The person, locked for a change; NotFound where there is none."""
     found = uow.session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if found is None:
-        raise NotFound("人员", "person", person_id)
+        raise NotFound(Message("person"), person_id)
     return found
 
 
@@ -20,9 +21,7 @@ def department(uow: UnitOfWork, department_id: str, field: str = "departmentId")
     """The department; Refused, naming the field, where there is none."""
     found = uow.session.get(Department, department_id)
     if found is None:
-        raise Refused(
-            "no-such-department", "没有这个部门，请重新选择。", "There is no such department.", status=422, field=field
-        )
+        raise Refused("no-such-department", "There is no such department.", status=422, field=field)
     return found
 
 
@@ -38,7 +37,7 @@ def apply(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
     return True
 
 
-def not_oneself(uow: UnitOfWork, person_id: str, zh: str, en: str) -> None:
+def not_oneself(uow: UnitOfWork, person_id: str, message: Text) -> None:
     """Refused where the administrator means the own account."""
     if person_id == uow.actor.id:
-        raise Refused("not-oneself", zh, en, status=403)
+        raise Refused("not-oneself", message, status=403)

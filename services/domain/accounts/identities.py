@@ -89,9 +89,8 @@ def _of_person(uow: UnitOfWork, issuer: str, person_id: str) -> Identity | None:
 def _nobody() -> Refused:
     return Refused(
         "provider-nobody",
-        "统一认证已确认您的身份，但本系统中没有您可用的账户，请联系本单位的系统管理员。",
-        "The provider knows you, and this desk has no active account for you: ask an administrator of your "
-        "organisation.",
+        "The provider knows you, and this desk has no active account for you: ask an "
+        "administrator of your organisation.",
         status=403,
     )
 
@@ -99,8 +98,7 @@ def _nobody() -> Refused:
 def _other_identity() -> Refused:
     return Refused(
         "provider-other-identity",
-        "此用户名在本系统中已绑定统一认证的另一账户，请联系本单位的系统管理员核实并解除绑定。",
-        "This login is bound to another account of the provider: ask an administrator of your organisation to look "
-        "into it and to unbind it.",
+        "This login is bound to another account of the provider: ask an administrator of "
+        "your organisation to look into it and to unbind it.",
         status=403,
     )

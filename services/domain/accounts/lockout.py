@@ -35,7 +35,6 @@ def check_address(uow: UnitOfWork, address: str) -> None:
     if _wrong_from(uow, address) >= WRONG_FROM_ADDRESS:
         raise Refused(
             "address-locked",
-            "此地址登录失败次数过多，请 15 分钟后再试。",
             "There were too many wrong sign-ins from this address: try again in 15 minutes.",
             status=429,
         )
@@ -73,9 +72,8 @@ def open_again(uow: UnitOfWork, person: Person) -> None:
 def locked() -> Refused:
     return Refused(
         "account-locked",
-        "密码或验证码多次输入错误，账户已锁定，请 15 分钟后再试，或请管理员解锁。",
-        "The password or the code was wrong too often and the account is locked: try again in 15 minutes, "
-        "or ask an administrator to unlock it.",
+        "The password or the code was wrong too often and the account is locked: try again "
+        "in 15 minutes, or ask an administrator to unlock it.",
         status=429,
         field="password",
     )

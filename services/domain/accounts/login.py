@@ -85,7 +85,6 @@ async def hash_of(login: str, before: str, password: str) -> str:
     if await run_in_thread(passwords.verify, before, password):
         raise Refused(
             "password-same",
-            "新密码不能与原密码相同。",
             "This is the password you had: choose another.",
             status=422,
             field="newPassword",
@@ -166,7 +165,6 @@ def _wrong(uow: UnitOfWork, person: Person | None, login: str, place: Place) -> 
         return lockout.locked()
     return Refused(
         "sign-in-wrong",
-        "用户名或密码不正确，请重新输入。",
         "The name or the password is wrong: enter them again.",
         status=401,
         field="password",

@@ -9,6 +9,7 @@ from services.domain.accounts.sessions import SignedIn
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.challenges import Place
 from services.domain.audit import trail as audit_trail
+from services.runtime import translations
 from services.runtime.errors import Refused
 
 
@@ -36,9 +37,9 @@ async def change_password(database: Database, actor: Actor, token: str, old: str
 
 
 def change_language(uow: UnitOfWork, locale: str) -> None:
-    """The language of pages and notices: zh or en."""
+    """The language of pages and notices: one that has a catalogue, or English."""
     person = uow.session.get_one(Person, uow.actor.id)
-    person.locale = "en" if locale == "en" else "zh"
+    person.locale = locale if locale in translations.languages() else "zh"
 
 
 def begin_second_factor(uow: UnitOfWork, password: str, code: str | None = None) -> Enrolment:
@@ -66,7 +67,6 @@ def end_second_factor(uow: UnitOfWork, password: str, code: str | None) -> None:
     if second_factors.required(uow, uow.actor.id):
         raise Refused(
             "second-factor-required",
-            "您的岗位必须使用二次验证，不能解除。",
             "Your post must have a second factor: set up another one in its place instead.",
             status=403,
         )

@@ -33,6 +33,7 @@ from services.domain.accounts.signatures import challenges as signature_challeng
 from services.domain.accounts.signatures.challenges import Place
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 ALGORITHMS = [
     COSEAlgorithmIdentifier.ECDSA_SHA_256,
@@ -68,8 +69,8 @@ def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enro
     if len(there) >= MOST:
         raise Refused(
             "passkeys-enough",
-            f"最多添加 {MOST} 个通行密钥，请先移除不用的。",
-            f"There are {MOST} passkeys already: remove one that you do not use.",
+            "There are {most} passkeys already: remove one that you do not use.",
+            most=MOST,
         )
     challenge = secrets.token_bytes(32)
     row = signature_challenges.add(
@@ -130,15 +131,14 @@ def finish(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, s
     except (WebAuthnException, ValueError) as error:
         raise Refused(
             "passkey-unsound",
-            "通行密钥未能添加：认证器的应答不符合要求，请用支持屏幕锁、指纹或 PIN 验证的设备重试。",
-            "The passkey was not added: the authenticator's answer will not do. Try again with a device that asks for "
-            "your PIN, finger or face.",
+            "The passkey was not added: the authenticator's answer will not do. Try again with a "
+            "device that asks for your PIN, finger or face.",
             status=422,
             field="passkey",
         ) from error
     credential_id = bytes_to_base64url(sound.credential_id)
     if uow.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
-        raise Refused("passkey-known", "此通行密钥已登记过。", "This passkey was added before.", field="passkey")
+        raise Refused("passkey-known", "This passkey was added before.", field="passkey")
     passkey = Passkey(
         id=new_id(),
         person_id=person_id,
@@ -209,9 +209,8 @@ def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
         uow.after_refusal.append(partial(_cloned, passkey_id=passkey.id, told=sign_count, known=passkey.sign_count))
         raise Refused(
             "passkey-cloned",
-            "通行密钥的使用计数倒退，可能已被复制，未签字。请移除它并告知管理员。",
-            "The passkey counts backwards and may have been cloned, so nothing was signed: remove it, and tell an "
-            "administrator.",
+            "The passkey counts backwards and may have been cloned, so nothing was signed: "
+            "remove it, and tell an administrator.",
             status=403,
             field="passkey",
         )
@@ -225,5 +224,5 @@ def _cloned(uow: UnitOfWork, passkey_id: str, told: int, known: int) -> None:
 def _mine(uow: UnitOfWork, passkey_id: str) -> Passkey:
     passkey = uow.session.get(Passkey, passkey_id, with_for_update=True)
     if passkey is None or passkey.person_id != uow.actor.id or passkey.ended_at is not None:
-        raise NotFound("通行密钥", "passkey", passkey_id)
+        raise NotFound(Message("passkey"), passkey_id)
     return passkey

@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text
 
 SHORTEST = 12
 LONGEST = 1000
@@ -53,19 +54,20 @@ def check(password: str, login: str) -> None:
     """Refused with a sentence unless the password will do for this account."""
     plain = password.lower()
     if password != password.strip():
-        raise _no("密码首尾不能有空格。", "Leave out the spaces at the password's beginning and end.")
+        raise _no(Message("Leave out the spaces at the password's beginning and end."))
     if len(password) < SHORTEST:
         raise _no(
-            f"密码至少要有 {SHORTEST} 个字符，可以用几个词连成一句。",
-            f"Give the password at least {SHORTEST} characters: a few words in a row will do.",
+            Message(
+                "Give the password at least {shortest} characters: a few words in a row will do.", shortest=SHORTEST
+            ),
         )
     if len(password) > LONGEST:
-        raise _no(f"密码最多 {LONGEST} 个字符。", f"Give the password at most {LONGEST} characters.")
+        raise _no(Message("Give the password at most {longest} characters.", longest=LONGEST))
     if plain in COMMON or len(set(plain)) < 4:
-        raise _no("这个密码太常见，请换一个。", "This password is among the first that are guessed: choose another.")
+        raise _no(Message("This password is among the first that are guessed: choose another."))
     if login.lower() in plain and len(plain.replace(login.lower(), "")) < SHORTEST // 2:
-        raise _no("密码不能由用户名构成，请换一个。", "The password is made of the login: choose another.")
+        raise _no(Message("The password is made of the login: choose another."))
 
 
-def _no(zh: str, en: str) -> Refused:
-    return Refused("password-weak", zh, en, status=422, field="newPassword")
+def _no(message: Text) -> Refused:
+    return Refused("password-weak", message, status=422, field="newPassword")

@@ -14,6 +14,7 @@ from services.domain.accounts.changes import department, person
 from services.domain.audit import trail as audit_trail
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 # A member of a department drafts and is told; whoever holds one of the others decides, releases, inspects or reads.
 SEE_NO_FOOTAGE = ("member", "administrator")
@@ -34,13 +35,12 @@ def give(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
     one_at_a_time(uow)
     require_administrator(uow)
     if asked.kind not in STAGES.posts:
-        raise Refused("kind", "请选择岗位。", "Choose a post.", status=422, field="kind")
+        raise Refused("kind", "Choose a post.", status=422, field="kind")
     department(uow, asked.department_id)
     row = person(uow, person_id)
     if asked.until is not None and asked.until <= (asked.since or uow.now):
         raise Refused(
             "until-before-since",
-            "终止时间须晚于开始时间。",
             "Let the post end after it begins.",
             status=422,
             field="until",
@@ -48,12 +48,11 @@ def give(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
     if person_id == uow.actor.id:
         raise Refused(
             "not-oneself",
-            "管理员不能给自己任命岗位，请由另一位管理员办理。",
             "An administrator gives no post to himself: another one does it.",
             status=403,
         )
     if not row.active:
-        raise Refused("not-active", "此人已停用，请先启用。", "This person is not active: activate the account first.")
+        raise Refused("not-active", "This person is not active: activate the account first.")
     _check_together(uow, person_id, asked)
     return add(uow, person_id, asked)
 
@@ -64,14 +63,13 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     require_administrator(uow)
     post = uow.session.get(Post, post_id, with_for_update=True, populate_existing=True)
     if post is None:
-        raise NotFound("岗位", "post", post_id)
+        raise NotFound(Message("post"), post_id)
     moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
-        raise Refused("ended", "此岗位届时已经终止。", "This post is over by then already.")
+        raise Refused("ended", "This post is over by then already.")
     if post.kind == "administrator" and not _another_administrator(uow, post, moment):
         raise Refused(
             "last-administrator",
-            "这是最后一位管理员，请先任命另一位。",
             "This is the last administrator: give another person the post first.",
         )
     old = post.until
@@ -119,16 +117,13 @@ def _check_together(uow: UnitOfWork, person_id: str, asked: Asked) -> None:
         meanwhile = meanwhile.where(Post.since < asked.until)
     for other in uow.session.scalars(meanwhile):
         if other.kind == kind and other.department_id == asked.department_id:
-            raise Refused(
-                "held-already", "此人在此期间已担任该岗位。", "This person holds that post already in that time."
-            )
+            raise Refused("held-already", "This person holds that post already in that time.")
         pair = {other.kind, kind}
         if "administrator" in pair and pair.difference(SEE_NO_FOOTAGE):
             raise Refused(
                 "administrator-sees-no-footage",
-                "系统管理员不接触录像，不能同时担任审核、存储、检查、监督或负责人岗位；请先终止另一岗位。",
-                "Administrators see no footage: nobody holds that post together with one that decides, releases, "
-                "inspects or supervises. End the other post first.",
+                "Administrators see no footage: nobody holds that post together with one that "
+                "decides, releases, inspects or supervises. End the other post first.",
             )
 
 

@@ -135,7 +135,6 @@ def confirm(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
     if factor is None:
         raise Refused(
             "nothing-begun",
-            "请先开始绑定二次验证。",
             "Begin to set up the second factor first: there is no QR code yet.",
         )
     _take(uow, factor, code)
@@ -153,7 +152,6 @@ def take(uow: UnitOfWork, person_id: str, code: str) -> None:
     if factor is None:
         raise Refused(
             "no-second-factor",
-            "您尚未绑定二次验证，请在“我的账户”中绑定。",
             "You have no second factor yet: set one up in your account.",
             field="code",
         )
@@ -185,7 +183,7 @@ def new_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
     """Fresh recovery codes, told once; the old ones open nothing any more."""
     factor = enrolled(uow, person_id)
     if factor is None:
-        raise Refused("no-second-factor", "您尚未绑定二次验证。", "You have no second factor: set one up first.")
+        raise Refused("no-second-factor", "You have no second factor: set one up first.")
     audit_trail.record(uow, "recovery-codes-renewed", "person", person_id)
     return _new_codes(uow, factor)
 
@@ -206,7 +204,6 @@ def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
 def wrong_code() -> Refused:
     return Refused(
         "code-wrong",
-        "验证码不正确，请输入验证器当前显示的 6 位数字。",
         "The code is wrong: enter the six digits that your authenticator shows now.",
         status=403,
         field="code",
@@ -220,7 +217,6 @@ def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     if used:
         raise Refused(
             "code-used",
-            "此验证码已使用过，请等待验证器显示下一个。",
             "This code was used already: wait for the next one.",
             status=403,
             field="code",

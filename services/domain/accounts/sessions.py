@@ -17,6 +17,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=10)
@@ -71,7 +72,6 @@ def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
     if row.waits_for is not None:
         raise Refused(
             "sign-in-unfinished",
-            "登录尚未完成，请完成最后一步。",
             "You are only half signed in: take the last step.",
             status=401,
         )
@@ -136,7 +136,7 @@ def end_one(uow: UnitOfWork, sign_in_id: str) -> None:
     """The acting person ends one of their own sessions; NotFound for those of others."""
     row = uow.session.scalar(_open_of(uow, uow.actor.id).where(LoginSession.id == sign_in_id))
     if row is None:
-        raise NotFound("登录会话", "session", sign_in_id)
+        raise NotFound(Message("session"), sign_in_id)
     row.ended_at = uow.real_now
     audit_trail.record(uow, "session-ended", "person", row.person_id, session=sign_in_id)
 
@@ -150,7 +150,7 @@ def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
 
 
 def signed_out() -> Refused:
-    return Refused("signed-out", "您尚未登录或登录已过期，请登录。", "You are not signed in: sign in.", status=401)
+    return Refused("signed-out", "You are not signed in: sign in.", status=401)
 
 
 def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:

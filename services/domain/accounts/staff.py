@@ -16,6 +16,7 @@ from services.domain.accounts.changes import apply, department, not_oneself, per
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Message
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
@@ -66,8 +67,7 @@ async def new_password(database: Database, actor: Actor, person_id: str) -> Init
         not_oneself(
             uow,
             person_id,
-            "请在“我的账户”中修改自己的密码。",
-            "Change your own password in your account.",
+            Message("Change your own password in your account."),
         )
         row = person(uow, person_id)
         row.password_hash, row.password_set_at, row.must_change_password = hashed, uow.real_now, True
@@ -90,9 +90,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
     one_at_a_time(uow)
     require_administrator(uow)
-    not_oneself(
-        uow, person_id, "不能停用自己的账户，请由另一位管理员办理。", "Another administrator deactivates your account."
-    )
+    not_oneself(uow, person_id, Message("Another administrator deactivates your account."))
     row = person(uow, person_id)
     if apply(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
@@ -123,14 +121,12 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
     not_oneself(
         uow,
         person_id,
-        "不能重置自己的二次验证，请由另一位管理员办理。",
-        "Another administrator resets your second factor.",
+        Message("Another administrator resets your second factor."),
     )
     row = person(uow, person_id)
     if not second_factors.end(uow, person_id, "second-factor-reset"):
         raise Refused(
             "no-second-factor",
-            "此人尚未绑定二次验证，无需重置。",
             "This person has no second factor: nothing to reset.",
         )
     sessions.end_all(uow, person_id)
@@ -143,12 +139,11 @@ def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
     not_oneself(
         uow,
         person_id,
-        "不能停用自己的全部通行密钥，请在“我的账户”中逐个移除。",
-        "Remove your own passkeys in your account.",
+        Message("Remove your own passkeys in your account."),
     )
     row = person(uow, person_id)
     if not passkeys.end_all(uow, person_id, "passkey-ended"):
-        raise Refused("no-passkey", "此人没有通行密钥。", "This person has no passkey: nothing to end.")
+        raise Refused("no-passkey", "This person has no passkey: nothing to end.")
     sessions.end_all(uow, person_id)
     return row
 
@@ -160,7 +155,6 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     if not identities.unbind(uow, person_id):
         raise Refused(
             "not-bound",
-            "此人未绑定统一认证账户，无需解除。",
             "This person is bound to no account of the provider: nothing to unbind.",
         )
     sessions.end_all(uow, person_id)
@@ -170,9 +164,7 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
 def first_administrator(uow: UnitOfWork, login: str, name: str, hashed: str) -> Person:
     """The person who enters all others, in books that have nobody; Refused where somebody is there already."""
     if uow.session.scalar(select(Person.id).limit(1)) is not None:
-        raise Refused(
-            "not-empty", "登记簿中已有人员，请由管理员添加。", "The books have people: an administrator enters more."
-        )
+        raise Refused("not-empty", "The books have people: an administrator enters more.")
     office = Department(id=new_id(), name_zh="系统管理", name_en="Administration", kind="administration")
     uow.session.add(office)
     uow.session.flush()
@@ -205,7 +197,7 @@ def change_department(
     require_administrator(uow)
     row = uow.session.get(Department, department_id, with_for_update=True)
     if row is None:
-        raise NotFound("部门", "department", department_id)
+        raise NotFound(Message("department"), department_id)
     _check_department(uow, department_id, kind, superior_id)
     values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
     apply(uow, row, "department", values)
@@ -221,7 +213,6 @@ def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str
     if not LOGIN.fullmatch(login):
         raise Refused(
             "login-malformed",
-            "用户名须为 2 至 40 个小写字母、数字、点、横线或下划线。",
             "Give the login 2 to 40 small letters, digits, dots, hyphens or underscores.",
             status=422,
             field="login",
@@ -229,7 +220,6 @@ def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str
     if uow.session.scalar(select(Person.id).where(Person.login == login)) is not None:
         raise Refused(
             "login-taken",
-            "此用户名已被使用（包括已停用的账户），请换一个。",
             "This login is taken, perhaps by an account that is no longer active: choose another.",
             field="login",
         )
@@ -252,14 +242,13 @@ def _values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
 
 def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_id: str | None) -> None:
     if kind not in DEPARTMENT_KINDS:
-        raise Refused("kind", "请选择部门类别。", "Choose what kind of department it is.", status=422, field="kind")
+        raise Refused("kind", "Choose what kind of department it is.", status=422, field="kind")
     if superior_id is None:
         return
     above = department(uow, superior_id, "superiorId")
     if own_id in (above.id, *access_queries.directory(uow).superiors(above.id)):
         raise Refused(
             "circle",
-            "上级部门不能是本部门或其下级部门。",
             "The department above must not be this one or one below it.",
             status=422,
             field="superiorId",

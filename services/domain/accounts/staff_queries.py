@@ -18,6 +18,7 @@ from services.domain.access.administrators import require_administrator
 from services.domain.accounts import absences, identities, passkeys, posts, second_factors
 from services.domain.accounts.second_factors import State
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 Sort = Literal["name", "login", "department", "state"]
 DepartmentSort = Literal["name", "kind", "above", "people"]
@@ -119,7 +120,7 @@ def view(uow: UnitOfWork, person_id: str) -> View:
     require_administrator(uow)
     lines = _lines(uow, _people().where(Person.id == person_id))
     if not lines:
-        raise NotFound("人员", "person", person_id)
+        raise NotFound(Message("person"), person_id)
     last = select(func.max(LoginSession.created_at)).where(
         LoginSession.person_id == person_id, LoginSession.waits_for.is_(None)
     )

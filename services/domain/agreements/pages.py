@@ -11,6 +11,7 @@ from services.domain.agreements.api.administration import IssueBody, signers_csv
 from services.domain.agreements.queries import STATES, Signer
 from services.domain.agreements.texts import Text
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -66,8 +67,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
         return await _form(visitor, database, refusal, typed)
     return visitor.redirect(
         "/admin/agreements",
-        f"{body.version} 版已发布，所有人须重新签订。",
-        f"Version {body.version} is issued: everybody has to sign it.",
+        Message("Version {version} is issued: everybody has to sign it.", version=body.version),
     )
 
 

@@ -38,9 +38,9 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
     if version != uow.rules.agreement_version:
         raise Refused(
             "agreement-outdated",
-            f"保密协议已更新为 {uow.rules.agreement_version} 版，请阅读后签订新版。",
-            f"The agreement is now version {uow.rules.agreement_version}: read and sign that one.",
+            "The agreement is now version {agreement_version}: read and sign that one.",
             field="version",
+            agreement_version=uow.rules.agreement_version,
         )
     signed_at = signature_signing.moment(uow, proof)
     agreement = Agreement(

@@ -13,6 +13,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.rules import service as rule_service
 from services.domain.rules.catalogue import RULES
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 STANDARD_ZH = """一、本人因工作需要接触本单位的视频录像资料，承诺对其内容以及其中涉及的个人信息、工作信息严格保密。
 二、仅按批准的用途、范围和期限查看或使用录像，不翻拍、不转发、不提供给无关人员，未经批准不对外传播。
@@ -52,7 +53,7 @@ def text_of(uow: UnitOfWork, version: str) -> Text:
     """A version's text, for whoever wants to read what was signed; NotFound for one that never was."""
     known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
     if known is None and version not in (uow.rules.agreement_version, _first_version(uow)):
-        raise NotFound("保密协议版本", "version of the agreement", version)
+        raise NotFound(Message("version of the agreement"), version)
     return _text(uow, version)
 
 
@@ -79,9 +80,9 @@ def issue(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str
     if known is not None or version in (uow.rules.agreement_version, _first_version(uow)):
         raise Refused(
             "agreement-version-used",
-            f"{version} 版已经发布过，请使用新的版本号。",
-            f"Version {version} has been issued already: give the new text a new number.",
+            "Version {version} has been issued already: give the new text a new number.",
             field="version",
+            version=version,
         )
     uow.session.add(
         AgreementText(

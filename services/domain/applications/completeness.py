@@ -16,6 +16,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.domain.rules import agreed_limits
+from services.runtime.translations import Message
 
 CHECK = "preliminary-review"
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
@@ -43,50 +44,50 @@ def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> l
 
 
 def _texts(application: Application) -> Iterator[Found]:
-    for name, zh, en in (("reason", "事由", "reason"), ("purpose", "目的", "purpose")):
+    for name, message in (("reason", Message("reason")), ("purpose", Message("purpose"))):
         if _meaning(getattr(application, name)) < LEAST_MEANING:
             yield Found(
                 f"{name}-too-short",
                 "blocks",
-                f"{zh}过于简单，请写明具体情况（至少 {LEAST_MEANING} 个字）。",
-                f"The {en} says too little: describe the concrete case in at least {LEAST_MEANING} characters.",
+                Message(
+                    "The {what} says too little: describe the concrete case in at least {least_meaning} characters.",
+                    least_meaning=LEAST_MEANING,
+                    what=message,
+                ),
             )
     if application.reason.strip() and application.reason.strip() == application.purpose.strip():
         yield Found(
             "reason-is-purpose",
             "blocks",
-            "事由与目的相同，请分别写明发生了什么、录像用来做什么。",
-            "Reason and purpose are the same: say what happened, and what the footage is for.",
+            Message("Reason and purpose are the same: say what happened, and what the footage is for."),
         )
     if not application.place_of_use.strip():
-        yield Found("place-of-use-missing", "blocks", "请填写使用地点。", "Say where the footage will be used.")
+        yield Found("place-of-use-missing", "blocks", Message("Say where the footage will be used."))
 
 
 def _facts(application: Application) -> Iterator[Found]:
     if application.purpose_category not in PURPOSE_CATEGORIES:
-        yield Found("category-unknown", "blocks", "请从列表中选择目的类别。", "Choose the category of the purpose.")
+        yield Found("category-unknown", "blocks", Message("Choose the category of the purpose."))
     if application.legal_basis not in LEGAL_BASES:
-        yield Found("legal-basis-unknown", "blocks", "请从列表中选择调取依据。", "Choose the legal basis.")
+        yield Found("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
     if application.legal_basis == "authority-request" and not application.incident_reference:
         yield Found(
             "authority-reference-missing",
             "blocks",
-            "有关机关调取的，请填写其文书编号。",
-            "Give the reference of the authority's letter.",
+            Message("Give the reference of the authority's letter."),
         )
 
 
 def _people(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     if application.custodian_id is None:
-        yield Found("custodian-missing", "blocks", "请指定录像保管人。", "Name the custodian of the footage.")
+        yield Found("custodian-missing", "blocks", Message("Name the custodian of the footage."))
     else:
         custodian = uow.session.get_one(Person, application.custodian_id)
         if not custodian.active or custodian.department_id != application.department_id:
             yield Found(
                 "custodian-elsewhere",
                 "blocks",
-                "保管人必须是申请部门的在职人员，请重新指定。",
-                "The custodian must work in the applying department: name another.",
+                Message("The custodian must work in the applying department: name another."),
             )
     yield from recipients.unfit(uow, application)
     most = uow.rules.max_use_days
@@ -94,8 +95,7 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[Found]:
         yield Found(
             "use-period-too-long",
             "blocks",
-            f"使用期限须为 1 至 {most or '…'} 天，请修改。",
-            f"The use period must be 1 to {most or '…'} days: change it.",
+            Message("The use period must be 1 to {value} days: change it.", value=most or "…"),
         )
 
 
@@ -107,8 +107,11 @@ def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[Found]:
             yield Found(
                 "items-overlap",
                 "blocks",
-                f"第 {one.position} 项与第 {other.position} 项是同一摄像头的重叠时间段，请合并。",
-                f"Items {one.position} and {other.position} overlap on one camera: merge them.",
+                Message(
+                    "Items {position} and {position_2} overlap on one camera: merge them.",
+                    position=one.position,
+                    position_2=other.position,
+                ),
                 other.id,
             )
 
@@ -119,8 +122,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
         yield Found(
             "span-in-future",
             "blocks",
-            f"第 {n} 项的结束时间还没有到，请改为已经过去的时间段。",
-            f"Item {n} ends in the future: ask for a span that has passed.",
+            Message("Item {n} ends in the future: ask for a span that has passed.", n=n),
             item.id,
         )
     if item.asked_end - item.asked_start > uow.rules.max_span:
@@ -128,8 +130,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
         yield Found(
             "span-too-long",
             "blocks",
-            f"第 {n} 项超过 {hours} 小时，请缩短或分成几项。",
-            f"Item {n} is longer than {hours} hours: shorten it or split it.",
+            Message("Item {n} is longer than {hours} hours: shorten it or split it.", n=n, hours=hours),
             item.id,
         )
     gone_at = preservations.overwrite_moment(camera, item.asked_end)
@@ -139,16 +140,16 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
         yield Found(
             "span-overwritten",
             "warns",
-            f"第 {n} 项的录像按保存期限可能已被覆盖；仍会尝试保全和调取。",
-            f"The footage of item {n} is past its retention and may be gone; it is tried all the same.",
+            Message("The footage of item {n} is past its retention and may be gone; it is tried all the same.", n=n),
             item.id,
         )
     elif preservations.at_risk(uow, camera, item.asked_start):
         yield Found(
             "span-at-risk",
             "informs",
-            f"第 {n} 项的录像可能在审批结束前被覆盖，已安排预先保全。",
-            f"The footage of item {n} might be overwritten before the decisions; its preservation is arranged.",
+            Message(
+                "The footage of item {n} might be overwritten before the decisions; its preservation is arranged.", n=n
+            ),
             item.id,
         )
 
@@ -163,23 +164,24 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[Found]:
         yield Found(
             "span-outside-file",
             "blocks",
-            f"第 {n} 项的时间段超出所上传文件的起止时间，请改为文件之内的时间段。",
-            f"Item {n} reaches beyond the uploaded file: ask for a span inside it.",
+            Message("Item {n} reaches beyond the uploaded file: ask for a span inside it.", n=n),
             item.id,
         )
     if upload.sealed["outcome"] != "complete":
         yield Found(
             "file-incomplete",
             "warns",
-            f"第 {n} 项的文件有缺损，只能得到其中完好的部分。",
-            f"The file of item {n} is damaged or has gaps: only what is sound can be had.",
+            Message("The file of item {n} is damaged or has gaps: only what is sound can be had.", n=n),
             item.id,
         )
     yield Found(
         "start-as-stated",
         "informs",
-        f"第 {n} 项为个人提交的文件，开始时间的依据：{upload.known_by}。",
-        f"Item {n} is a file that a person brought; its start is known by: {upload.known_by}.",
+        Message(
+            "Item {n} is a file that a person brought; its start is known by: {known_by}.",
+            n=n,
+            known_by=upload.known_by,
+        ),
         item.id,
     )
 

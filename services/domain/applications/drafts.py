@@ -23,6 +23,7 @@ from services.domain.applications.forms import Form
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import upload_sources
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 LARGEST = 200_000  # characters of one draft as JSON: 20 items and every text at its longest
 
@@ -52,7 +53,6 @@ def save(
         if version is not None and version != (draft.version if draft else 0):
             raise Refused(
                 "draft-changed",
-                "这份草稿已在别处修改并保存；请选择保留哪一份。",
                 "This draft was changed and saved elsewhere: choose which of the two to keep.",
             )
         if application.submitted_at is None:
@@ -87,7 +87,6 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
-            "申请已提交，不能删除；不再需要的，请撤回。",
             "The application was submitted: withdraw it instead of deleting it.",
         )
     for table in (Draft, Item, Consent, Consultation):
@@ -105,7 +104,7 @@ def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
     application = visibility.visible(uow, application_id)
     person = uow.session.get_one(Person, uow.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
-        raise NotFound("申请", "application", application_id)
+        raise NotFound(Message("application"), application_id)
     form = forms.of(uow, application)
     # a file belongs to one case; for another it is brought again
     items = tuple(one for one in form.items if upload_sources.of_camera(uow, one.camera_id) is None)
@@ -129,7 +128,6 @@ def _open(uow: UnitOfWork, application_id: str) -> Application:
     if application.submitted_at is not None and not returned:
         raise Refused(
             "already-submitted",
-            "申请已提交，不能再改；被退回后可以补正。",
             "The application was submitted: it can be changed when it is sent back.",
         )
     return application
@@ -149,7 +147,6 @@ def _keep(uow: UnitOfWork, application: Application, typed: dict[str, Any]) -> D
     if len(json.dumps(typed, ensure_ascii=False)) > LARGEST:
         raise Refused(
             "draft-too-large",
-            "填写的内容过多，没有保存，请缩短。",
             "There is too much text to save: shorten it.",
             status=422,
         )
@@ -170,4 +167,4 @@ def _fresh(application_id: str) -> str:
             return application_id
     except ValueError:
         pass
-    raise NotFound("申请", "application", application_id)
+    raise NotFound(Message("application"), application_id)

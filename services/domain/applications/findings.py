@@ -9,18 +9,18 @@ from sqlalchemy import delete, select
 from services.database.tables.reviews import Finding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.runtime.translations import Text, Worded
 
 Severity = Literal["blocks", "warns", "informs"]
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Worded):
     """One finding: a stable code and a sentence in each language that says what to do."""
 
     code: str
     severity: Severity
-    zh: str
-    en: str
+    message: Text
     item_id: str | None = None
 
 

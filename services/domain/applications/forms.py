@@ -16,30 +16,31 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
 from services.domain.retrieval import preservations, upload_sources
+from services.runtime.translations import Message
 
 TITLE = "视频录像调取申请表"
 
 PURPOSE_CATEGORIES = {
-    "security-incident": ("安全事件调查", "Security incident"),
-    "accident": ("事故调查", "Accident"),
-    "dispute": ("纠纷处理", "Dispute"),
-    "discipline": ("违纪调查", "Discipline"),
-    "operations": ("生产运营", "Operations"),
-    "training": ("培训", "Training"),
-    "other": ("其他", "Other"),
+    "security-incident": Message("Security incident"),
+    "accident": Message("Accident"),
+    "dispute": Message("Dispute"),
+    "discipline": Message("Discipline"),
+    "operations": Message("Operations"),
+    "training": Message("Training"),
+    "other": Message("Other"),
 }
 LEGAL_BASES = {
-    "internal-management": ("内部管理职责", "Duties of internal management"),
-    "law": ("法律法规规定", "Required by law"),
-    "authority-request": ("有关机关依法调取", "Request of an authority within its powers"),
-    "lawful-interest": ("维护合法权益", "Protection of lawful interests"),
-    "consent": ("当事人同意", "Consent of those recorded"),
+    "internal-management": Message("Duties of internal management"),
+    "law": Message("Required by law"),
+    "authority-request": Message("Request of an authority within its powers"),
+    "lawful-interest": Message("Protection of lawful interests"),
+    "consent": Message("Consent of those recorded"),
 }
 SENSITIVITIES = {
-    "trade-secret": ("商业秘密", "Trade secrets"),
-    "privacy": ("个人隐私", "Privacy"),
-    "minors": ("未成年人", "Minors"),
-    "medical": ("医疗健康", "Medical matters"),
+    "trade-secret": Message("Trade secrets"),
+    "privacy": Message("Privacy"),
+    "minors": Message("Minors"),
+    "medical": Message("Medical matters"),
 }
 USUAL_USE_DAYS = 7  # what an empty form proposes
 

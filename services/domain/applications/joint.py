@@ -21,6 +21,7 @@ from services.domain.applications.joint_departments import answerers, for_whom
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 REMIND_BEFORE = timedelta(days=1)
 
@@ -102,7 +103,7 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
 def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Consent:
     """The department does not agree; signed, with a reason. The form goes back to the drafter."""
     if not reason.strip():
-        raise Refused("reason-missing", "请写明不同意的理由。", "Say why you refuse.", status=422, field="reason")
+        raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "refused", proof, reason=reason.strip())
     _end(uow, application, "refused")
@@ -153,7 +154,7 @@ def found(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Appl
         asked = running.ended_at is None and uow.actor.id in answerers(uow, application, consent.department_id)
         if asked or uow.actor.id == consent.person_id:
             return consent, running, application
-    raise NotFound("同意书", "consent", consent_id)
+    raise NotFound(Message("consent"), consent_id)
 
 
 def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Consent, Consultation, Application]:
@@ -168,7 +169,6 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
     if form_sha256 != consultation.sha256:
         raise Refused(
             "form-changed",
-            "申请表在您阅读后有改动，请刷新后重新阅读。",
             "The form has changed since you read it: reload and read it again.",
             field="formSha256",
         )
@@ -178,17 +178,16 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
 def why_not(uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application) -> Refused | None:
     """Why the acting person may not answer now, or None."""
     if consent.answer is not None:
-        return Refused("answered", "本部门已经答复，无需再办理。", "Your department has answered already.")
+        return Refused("answered", "Your department has answered already.")
     if consultation.ended_at is not None or uow.now >= consultation.due_at:
         return Refused(
             "consultation-over",
-            "此次协商已经结束（已修改、被他人拒绝或超过期限），无需再办理。",
             "This consultation is over (changed, refused by another, or out of time): there is nothing to answer.",
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
-        return Refused("withdrawn", "申请已撤回或已结束。", "The application was withdrawn or has ended.")
+        return Refused("withdrawn", "The application was withdrawn or has ended.")
     if uow.actor.id not in answerers(uow, application, consent.department_id):
-        return Refused("not-yours", "此项同意不属于您的职责。", "This consent is not yours to give.", status=403)
+        return Refused("not-yours", "This consent is not yours to give.", status=403)
     return None
 
 

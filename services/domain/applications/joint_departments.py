@@ -6,6 +6,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.policy import consent_givers
 from services.runtime.errors import Refused
+from services.runtime.translations import Bilingual, Message, Text
 
 MOST = 10  # departments of one application beside the applicant's own
 
@@ -15,24 +16,23 @@ def check(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: s
     if len(department_ids) > MOST:
         raise wrong(
             "too-many-departments",
-            f"联合申请最多列 {MOST} 个部门，请减少。",
-            f"A joint application names at most {MOST} departments: leave some out.",
+            Message("A joint application names at most {most} departments: leave some out.", most=MOST),
         )
     for department_id in department_ids:
         if uow.session.get(Department, department_id) is None:
             raise wrong(
                 "unknown",
-                f"没有这个部门：{department_id}，请从列表中选择。",
-                f"There is no department {department_id}: choose one from the list.",
+                Message(
+                    "There is no department {department_id}: choose one from the list.", department_id=department_id
+                ),
             )
     if own_department_id in department_ids:
         raise wrong(
             "own-department",
-            "本部门就是申请部门，联合部门请只列其他部门。",
-            "Your own department is the applicant: name only the others as joint departments.",
+            Message("Your own department is the applicant: name only the others as joint departments."),
         )
     if len(set(department_ids)) != len(department_ids):
-        raise wrong("department-twice", "同一部门列了两次，请删去一个。", "A department is named twice: remove one.")
+        raise wrong("department-twice", Message("A department is named twice: remove one."))
 
 
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
@@ -48,12 +48,14 @@ def for_whom(uow: UnitOfWork, application: Application, department_id: str) -> l
         department = uow.session.get_one(Department, department_id)
         raise wrong(
             "nobody-consents",
-            f"{department.name_zh}目前没有可以表示同意的负责人或代理人，请先联系管理员指定。",
-            f"{department.name_en} has no head or deputy who could consent: have one named by the administrator first.",
+            Message(
+                "{name} has no head or deputy who could consent: have one named by the administrator first.",
+                name=Bilingual(department.name_zh, department.name_en),
+            ),
         )
     return who
 
 
-def wrong(code: str, zh: str, en: str) -> Refused:
+def wrong(code: str, message: Text) -> Refused:
     """A refusal of the form's list of departments."""
-    return Refused(code, zh, en, status=422, field="jointDepartmentIds")
+    return Refused(code, message, status=422, field="jointDepartmentIds")

@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, findings, previews
 from services.domain.applications.findings import Found
 from services.domain.stages.catalogue import STAGES, Question
+from services.runtime.translations import Bilingual, Message, Text
 
 # Which field a reviewer's "no" is about.
 QUESTION_FIELDS = {
@@ -37,7 +38,7 @@ class Criticism:
     reason: str | None
     denied: tuple[Question, ...]
     found: tuple[Found, ...]
-    fields: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    fields: dict[str, list[Text]] = field(default_factory=dict)
 
 
 def of(uow: UnitOfWork, application: Application) -> Criticism | None:
@@ -53,7 +54,9 @@ def of(uow: UnitOfWork, application: Application) -> Criticism | None:
         .limit(1)
     )
     rows = findings.of_round(uow, application.id, application.round, completeness.CHECK)
-    found = tuple(Found(row.code, "blocks", row.zh, row.en, row.item_id) for row in rows if row.severity == "blocks")
+    found = tuple(
+        Found(row.code, "blocks", Bilingual(row.zh, row.en), row.item_id) for row in rows if row.severity == "blocks"
+    )
     if decision is None:
         at = rows[0].found_at if rows else application.submitted_at or application.created_at
         return Criticism(None, None, at, None, (), found, _by_field((), found)) if found else None
@@ -63,11 +66,13 @@ def of(uow: UnitOfWork, application: Application) -> Criticism | None:
     return Criticism(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
 
 
-def _by_field(denied: tuple[Question, ...], found: tuple[Found, ...]) -> dict[str, list[tuple[str, str]]]:
-    fields: dict[str, list[tuple[str, str]]] = {}
+def _by_field(denied: tuple[Question, ...], found: tuple[Found, ...]) -> dict[str, list[Text]]:
+    fields: dict[str, list[Text]] = {}
     for question in denied:
         name = QUESTION_FIELDS.get(question.code, "reason")
-        fields.setdefault(name, []).append((f"“{question.zh}”答复为否", f"“{question.en}” was answered with no"))
+        fields.setdefault(name, []).append(
+            Message("“{question}” was answered with no", question=Bilingual(question.zh, question.en))
+        )
     for one in found:
-        fields.setdefault(previews.FIELDS.get(one.code, "items"), []).append((one.zh, one.en))
+        fields.setdefault(previews.FIELDS.get(one.code, "items"), []).append(one.message)
     return fields

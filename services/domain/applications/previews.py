@@ -14,6 +14,7 @@ from services.domain.applications.forms import Form
 from services.domain.retrieval import preservations
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 
 # Which field of the form a finding is about; those of items name the item.
 FIELDS = {
@@ -66,7 +67,7 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     ]
     found = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
-        found.append(Found("items-missing", "blocks", "请至少选择一个摄像头和时间段。", "Choose a camera and a span."))
+        found.append(Found("items-missing", "blocks", Message("Choose a camera and a span.")))
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda one: order.index(one.severity))
 
@@ -76,7 +77,7 @@ def require_complete(uow: UnitOfWork, form: Form) -> None:
     missing = [one for one in preview(uow, form) if one.severity == "blocks"]
     if missing:
         first = missing[0]
-        raise Refused("incomplete", first.zh, first.en, status=422, field=FIELDS.get(first.code, "items"))
+        raise Refused("incomplete", first.message, status=422, field=FIELDS.get(first.code, "items"))
 
 
 def is_preserved(uow: UnitOfWork, application_id: str, camera_id: str, span: Span) -> bool:

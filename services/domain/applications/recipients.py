@@ -13,6 +13,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications.findings import Found
+from services.runtime.translations import Joined, Message
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,28 @@ def unfit(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     named = _named(uow, application)
     administrators = access_queries.directory(uow).administrators
     kinds = (
-        ("left", "已离职", "has left", [one for one in named if not one.active]),
+        ("left", Message("has left"), [one for one in named if not one.active]),
         (
             "is-subject",
-            "是事件当事人",
-            "is concerned by the case",
+            Message("is concerned by the case"),
             [one for one in named if one.id in application.subject_ids],
         ),
         (
             "is-administrator",
-            "是系统管理员",
-            "is an administrator",
+            Message("is an administrator"),
             [one for one in named if one.id in administrators],
         ),
     )
-    for code, zh, en, who in kinds:
+    for code, message, who in kinds:
         for one in who:
             yield Found(
                 f"recipient-{code}",
                 "blocks",
-                f"{one.name}{zh}，不能列为知悉人员，请去掉。",
-                f"{one.name} {en} and cannot be shown the footage: take the name off the list.",
+                Message(
+                    "{name} {what} and cannot be shown the footage: take the name off the list.",
+                    name=one.name,
+                    what=message,
+                ),
             )
 
 
@@ -81,8 +83,10 @@ def without_agreement(uow: UnitOfWork, application: Application) -> Iterator[Fou
         yield Found(
             "recipient-agreement-missing",
             "warns",
-            f"知悉人员{'、'.join(missing)}没有有效的保密协议，签订之前不得观看录像。",
-            f"No valid confidentiality agreement: {', '.join(missing)}. They are shown nothing before they sign it.",
+            Message(
+                "No valid confidentiality agreement: {missing}. They are shown nothing before they sign it.",
+                missing=Joined(", ", missing),
+            ),
         )
 
 

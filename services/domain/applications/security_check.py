@@ -18,6 +18,7 @@ from services.domain.cameras import clocks
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.retrieval import preservations
+from services.runtime.translations import Bilingual, Message
 
 CHECK = "security-review"
 LONG_SPAN = timedelta(hours=4)
@@ -75,15 +76,13 @@ def _subjects(application: Application) -> Iterator[Found]:
         yield Found(
             "drafter-is-subject",
             "warns",
-            "申请人本人是事件当事人，请核实是否应由他人申请。",
-            "The drafter is a subject of the case: consider whether somebody else should apply.",
+            Message("The drafter is a subject of the case: consider whether somebody else should apply."),
         )
     if application.custodian_id is not None and application.custodian_id in application.subject_ids:
         yield Found(
             "custodian-is-subject",
             "warns",
-            "保管人是事件当事人，请要求更换保管人。",
-            "The custodian is a subject of the case: have another one named.",
+            Message("The custodian is a subject of the case: have another one named."),
         )
 
 
@@ -92,15 +91,13 @@ def _conflicts(*, security: bool, management: bool) -> Iterator[Found]:
         yield Found(
             "security-involved",
             "warns",
-            "本案涉及安全保卫部门人员，须由管理层审批，签字人相应更换。",
-            "People of Security are involved: management decides and the signer changes.",
+            Message("People of Security are involved: management decides and the signer changes."),
         )
     if management:
         yield Found(
             "management-involved",
             "warns",
-            "本案涉及管理层人员，须由其他管理人员审批。",
-            "People of management are involved: other managers decide.",
+            Message("People of management are involved: other managers decide."),
         )
 
 
@@ -122,15 +119,13 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[Found]:
         yield Found(
             "custodian-agreement-missing",
             "warns",
-            "保管人没有有效的保密协议，移交前必须签订。",
-            "The custodian has no valid confidentiality agreement: it must be signed before the hand-over.",
+            Message("The custodian has no valid confidentiality agreement: it must be signed before the hand-over."),
         )
     elif agreement.expires_at < until:
         yield Found(
             "custodian-agreement-ends",
             "warns",
-            "保管人的保密协议在使用期限内到期，请要求续签。",
-            "The custodian's agreement ends within the use period: have it renewed.",
+            Message("The custodian's agreement ends within the use period: have it renewed."),
         )
 
 
@@ -140,8 +135,9 @@ def _operators(uow: UnitOfWork) -> Iterator[Found]:
         yield Found(
             "operator-agreement-missing",
             "warns",
-            "没有持有效保密协议的存储操作人员，调取前必须签订。",
-            "No storage operator has a valid confidentiality agreement: one must be signed before the retrieval.",
+            Message(
+                "No storage operator has a valid confidentiality agreement: one must be signed before the retrieval."
+            ),
         )
 
 
@@ -152,16 +148,18 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]
             yield Found(
                 "camera-sensitive",
                 "warns",
-                f"第 {item.position} 项为敏感区域摄像头（{camera.name_zh}）。",
-                f"Item {item.position} is a camera of a sensitive area ({camera.name_en}).",
+                Message(
+                    "Item {position} is a camera of a sensitive area ({name}).",
+                    position=item.position,
+                    name=Bilingual(camera.name_zh, camera.name_en),
+                ),
                 item.id,
             )
         if item.asked_end - item.asked_start > LONG_SPAN:
             yield Found(
                 "span-wide",
                 "informs",
-                f"第 {item.position} 项时间段较长，请考虑缩小范围。",
-                f"Item {item.position} is a long span: consider narrowing it.",
+                Message("Item {position} is a long span: consider narrowing it.", position=item.position),
                 item.id,
             )
 
@@ -175,10 +173,12 @@ def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) 
             yield Found(
                 "recorder-clock-too-far",
                 "warns",
-                f"第 {item.position} 项的录像机时钟与标准时间相差 {seconds} 秒，超出放宽检索的范围："
-                "请确认所指的是录像机时间还是标准时间。",
-                f"The recorder of item {item.position} is off true time by {seconds} s, more than is searched for: say "
-                "whether the recorder's time is meant or the true one.",
+                Message(
+                    "The recorder of item {position} is off true time by {seconds} s, more than is "
+                    "searched for: say whether the recorder's time is meant or the true one.",
+                    position=item.position,
+                    seconds=seconds,
+                ),
                 item.id,
             )
 
@@ -188,13 +188,11 @@ def _use(application: Application) -> Iterator[Found]:
         yield Found(
             "consent-to-verify",
             "warns",
-            "以当事人同意为依据，请核实书面同意。",
-            "The basis is consent: verify that it exists in writing.",
+            Message("The basis is consent: verify that it exists in writing."),
         )
     if application.way_of_use == "download":
         yield Found(
             "download-asked",
             "informs",
-            "申请下载副本；默认仅限查看，请明确是否批准下载。",
-            "A download is asked for; viewing is the default: decide whether to grant it.",
+            Message("A download is asked for; viewing is the default: decide whether to grant it."),
         )

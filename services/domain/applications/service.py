@@ -21,6 +21,7 @@ from services.domain.cameras.retention import BROUGHT
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Bilingual, Message, Text
 
 LONGEST_TEXT = 4000
 
@@ -31,7 +32,7 @@ def draft(
     """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
     person = _me(uow)
     if previous_id is not None and own(uow, previous_id).submitted_at is None:
-        raise NotFound("申请", "application", previous_id)
+        raise NotFound(Message("application"), previous_id)
     application = Application(
         id=application_id or new_id(),
         policy_version=uow.rules.policy_version,
@@ -56,7 +57,6 @@ def redraft(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
-            "申请已提交，不能再改草稿；被退回后可以补正。",
             "The application was submitted: correct it when it is returned.",
         )
     check_storable(uow, form, application)
@@ -75,9 +75,7 @@ def submit(uow: UnitOfWork, application_id: str) -> Application:
     if application.submitted_at is not None:
         return application
     if not preservations.items_in_scope(uow, application_id):
-        raise Refused(
-            "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
-        )
+        raise Refused("no-items", "Choose at least one camera and span.", field="items")
     if not joint.ask(uow, application, 0):
         filing.first(uow, application, uow.actor.id)
     return application
@@ -92,20 +90,16 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
             "not-returned",
-            "申请未被退回，或补正期限已过，不能补正。",
             "The application was not returned, or the time to correct it is over.",
         )
     if uow.now >= application.correction_until:
         raise Refused(
             "correction-over",
-            "补正期限已过；如仍需要，请重新申请并注明原申请编号。",
             "The time to correct it is over: apply anew and name this application.",
         )
     check_storable(uow, form, application)
     if not form.items:
-        raise Refused(
-            "no-items", "请至少选择一个摄像头和时间段。", "Choose at least one camera and span.", field="items"
-        )
+        raise Refused("no-items", "Choose at least one camera and span.", field="items")
     forms.fill(application, form)
     forms.replace_items(uow, application, form.items, application.round + 1)
     if not joint.ask(uow, application, application.round + 1):
@@ -152,19 +146,15 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
 def no_withdrawal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
     """Why the application cannot be withdrawn now; None where it can, by those whose ``own`` it is."""
     if application.submitted_at is None or application.closed_at is not None:
-        return Refused(
-            "not-running", "只有正在办理的申请可以撤回。", "Only an application that is under way can be withdrawn."
-        )
+        return Refused("not-running", "Only an application that is under way can be withdrawn.")
     if handed_over:
         return Refused(
             "handed-over",
-            "录像副本已移交，不能撤回；请办理拒收或归还。",
             "The copies were handed over: decline or return them instead of withdrawing.",
         )
     if copies_ready:
         return Refused(
             "copies-ready",
-            "录像副本已备妥，即将移交，不能撤回；请由保管人办理拒收。",
             "The copies are ready and about to be handed over: have the custodian decline them instead.",
         )
     return None
@@ -178,7 +168,7 @@ def own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -> Ap
     query = select(Application).where(Application.id == application_id)
     application = uow.session.scalar(query.with_for_update() if for_change else query)
     if application is None or not is_of_applicant(uow, application):
-        raise NotFound("申请", "application", application_id)
+        raise NotFound(Message("application"), application_id)
     return application
 
 
@@ -198,32 +188,31 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
             raise Refused(
                 "text-too-long",
-                f"文字不能超过 {LONGEST_TEXT} 个字符，也不能含有控制字符。",
-                f"A text holds at most {LONGEST_TEXT} characters and no control characters.",
+                "A text holds at most {longest_text} characters and no control characters.",
                 status=422,
                 field=name,
+                longest_text=LONGEST_TEXT,
             )
     if form.way_of_use not in WAYS_OF_USE:
-        raise _unknown("way_of_use", "使用方式", "way of use", form.way_of_use)
+        raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
     for code in form.sensitivities:
         if code not in SENSITIVITIES:
-            raise _unknown("sensitivities", "敏感内容", "kind of sensitive content", code)
+            raise _unknown("sensitivities", Message("kind of sensitive content"), code)
     if len(form.items) > uow.rules.max_items:
         raise Refused(
             "too-many-items",
-            f"一份申请最多 {uow.rules.max_items} 项，请分开申请。",
-            f"One application holds at most {uow.rules.max_items} items: apply for the rest separately.",
+            "One application holds at most {max_items} items: apply for the rest separately.",
             status=422,
             field="items",
+            max_items=uow.rules.max_items,
         )
     for asked in form.items:
         _camera_in_use(uow, asked.camera_id)
         if asked.zone not in _zones():
-            raise _unknown("items", "时区", "time zone", asked.zone)
+            raise _unknown("items", Message("time zone"), asked.zone)
         if asked.end <= asked.start:
             raise Refused(
                 "span-backwards",
-                "结束时间必须晚于开始时间。",
                 "A span ends after it starts.",
                 status=422,
                 field="items",
@@ -237,21 +226,21 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
     for name, person_ids in named.items():
         for person_id in person_ids:
             if uow.session.get(Person, person_id) is None:
-                raise _unknown(name, "人员", "person", person_id)
+                raise _unknown(name, Message("person"), person_id)
 
 
 def _camera_in_use(uow: UnitOfWork, camera_id: str) -> None:
     camera = uow.session.get(Camera, camera_id)
     if camera is None:
-        raise _unknown("items", "摄像头", "camera", camera_id)
+        raise _unknown("items", Message("camera"), camera_id)
     recorder = uow.session.get_one(Recorder, camera.recorder_id)
     if not camera.active or not (recorder.active or recorder.kind == BROUGHT):
         raise Refused(
             "camera-retired",
-            f"摄像头“{camera.name_zh}”已停用，请改选其他摄像头。",
-            f"The camera {camera.name_en} is not in use any more: choose another one.",
+            "The camera {name} is not in use any more: choose another one.",
             status=422,
             field="items",
+            name=Bilingual(camera.name_zh, camera.name_en),
         )
 
 
@@ -283,11 +272,12 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _unknown(field: str, zh: str, en: str, key: str) -> Refused:
+def _unknown(field: str, message: Text, key: str) -> Refused:
     return Refused(
         "unknown",
-        f"没有这个{zh}：{key}，请从列表中选择。",
-        f"There is no {en} {key}: choose one from the list.",
+        "There is no {what} {key}: choose one from the list.",
         status=422,
         field=field,
+        key=key,
+        what=message,
     )

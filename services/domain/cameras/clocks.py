@@ -16,6 +16,7 @@ from services.domain.cameras.retention import BROUGHT
 from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 
 # A clock that is further off is no clock to search by: somebody has to say which time was meant.
 FARTHEST = timedelta(minutes=10)
@@ -98,13 +99,12 @@ def to_compare(uow: UnitOfWork, recorder_id: str) -> Recorder:
     if not access_queries.directory(uow).holds(uow.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
-            "只有存储管理员可以核对录像机时钟。",
             "Recorders' clocks are compared by storage operators.",
             status=403,
         )
     row = uow.session.get(Recorder, recorder_id, with_for_update=True)
     if row is None or row.kind == BROUGHT:
-        raise NotFound("录像机", "recorder", recorder_id)
+        raise NotFound(Message("recorder"), recorder_id)
     return row
 
 
@@ -140,9 +140,8 @@ def compare(uow: UnitOfWork, recorder_id: str, shown: datetime, true: datetime, 
 def _wrong() -> Refused:
     return Refused(
         "clock-comparison",
-        "请核对两个时间和误差：标准时间不能在将来，偏差不能超过十年，误差为 1 至 600 秒。",
-        "Look at both times again: the true one may not lie ahead, nor the other be ten years off; it is right to "
-        "within 1 to 600 seconds.",
+        "Look at both times again: the true one may not lie ahead, nor the other be ten "
+        "years off; it is right to within 1 to 600 seconds.",
         status=422,
         field="shown",
     )

@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
 from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text, Worded
 
 COLUMNS = ("recorder", "channel", "name_zh", "name_en", "place_zh", "place_en", "class", "retention_days")
 LARGEST = 1 << 20
@@ -20,12 +21,11 @@ LONGEST_CELL = 200
 
 
 @dataclass(frozen=True)
-class Wrong:
+class Wrong(Worded):
     """A line of the file, counted from 1 with the header, and what is wrong with it."""
 
     line: int
-    zh: str
-    en: str
+    message: Text
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,11 @@ def take(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> Tried:
             try:
                 entry = _entry(cells, recorders)
                 if (entry.recorder_id, entry.channel) in seen:
-                    raise _refused(
-                        f"通道 {entry.channel} 在文件中重复。", f"channel {entry.channel} is in the file twice"
-                    )
+                    raise _refused(Message("channel {channel} is in the file twice", channel=entry.channel))
                 seen.add((entry.recorder_id, entry.channel))
                 tally[_enter(uow, entry)] += 1
             except Refused as refusal:
-                wrong.append(Wrong(line, refusal.zh, refusal.en))
+                wrong.append(Wrong(line, refusal.message))
         if dry_run or wrong:
             nested.rollback()
     return Tried(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
@@ -80,26 +78,24 @@ def _enter(uow: UnitOfWork, entry: service.Entry) -> str:
 
 def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     if len(content) > LARGEST:
-        raise _file("文件过大，请分成几份。", "The file is too large: bring it in parts.")
+        raise _file(Message("The file is too large: bring it in parts."))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         try:
             text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
         except UnicodeDecodeError as error:
-            raise _file(
-                "文件不是文本，请存为 CSV（UTF-8）。", "The file is no text: save it as CSV (UTF-8)."
-            ) from error
+            raise _file(Message("The file is no text: save it as CSV (UTF-8).")) from error
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise _file("文件不是有效的 CSV，请重新导出。", "The file is no valid CSV: export it again.") from error
+        raise _file(Message("The file is no valid CSV: export it again.")) from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if sorted(header) != sorted(COLUMNS):
         names = ", ".join(COLUMNS)
-        raise _file(f"首行须为列名：{names}。", f"The first line must name the columns: {names}.")
+        raise _file(Message("The first line must name the columns: {names}.", names=names))
     if len(rows) > MOST_LINES:
-        raise _file(f"最多 {MOST_LINES} 行，请分成几份。", f"{MOST_LINES} lines at most: bring it in parts.")
+        raise _file(Message("{most_lines} lines at most: bring it in parts.", most_lines=MOST_LINES))
     for line, cells in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in cells):
             yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
@@ -109,18 +105,16 @@ def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.Ent
     told = {name: _plain(cell) for name, cell in cells.items()}
     for name in COLUMNS:
         if not told[name]:
-            raise _refused(f"缺少 {name}。", f"{name} is missing")
+            raise _refused(Message("{name} is missing", name=name))
         if len(told[name]) > LONGEST_CELL or not told[name].isprintable():
-            raise _refused(f"{name} 过长或含有控制字符。", f"{name} is too long or has control characters")
+            raise _refused(Message("{name} is too long or has control characters", name=name))
     recorder = recorders.get(told["recorder"])
     if recorder is None:
-        raise _refused(
-            f"没有名为“{told['recorder']}”的在用录像机。", f"no recorder in use is called {told['recorder']}"
-        )
+        raise _refused(Message("no recorder in use is called {told}", told=told["recorder"]))
     if not (
         told["retention_days"].isascii() and told["retention_days"].isdecimal() and len(told["retention_days"]) < 6
     ):
-        raise _refused("retention_days 须为整天数。", "retention_days is no whole number of days")
+        raise _refused(Message("retention_days is no whole number of days"))
     return service.Entry(
         recorder_id=recorder.id,
         channel=told["channel"],
@@ -139,12 +133,12 @@ def _plain(cell: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
 
 
-def _refused(zh: str, en: str) -> Refused:
-    return Refused("camera-line", zh, f"{en}: correct the line.", status=422)
+def _refused(message: Text) -> Refused:
+    return Refused("camera-line", "{problem}: correct the line.", status=422, problem=message)
 
 
-def _file(zh: str, en: str) -> Refused:
-    return Refused("camera-file", zh, en, status=422, field="file")
+def _file(message: Text) -> Refused:
+    return Refused("camera-file", message, status=422, field="file")
 
 
 def rows_of(lines: Sequence[service.Line]) -> list[tuple[str | int, ...]]:

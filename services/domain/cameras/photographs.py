@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from services.runtime.confined import answer_of
 from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text
 from services.vault.uploaded_file import HEAD, KIND_NAMES, kind_of
 from services.web import upload_body
 from services.web.upload_body import Check
@@ -24,8 +25,8 @@ _CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the JPEG markers that tell a size
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _ELSE = {
-    "image": ("其他格式的图片", "a picture of another kind"),
-    None: ("HEIC 照片或视频", "an HEIC picture or a video"),
+    "image": Message("a picture of another kind"),
+    None: Message("an HEIC picture or a video"),
 }
 
 
@@ -41,8 +42,10 @@ async def take(request: Request, check: Check | None = None) -> bytes:
             raise
         raise _refused(
             "picture-too-large",
-            f"图片超过 {LARGEST >> 20} MiB 的上限，未保存；请缩小后再上传。",
-            f"The picture is larger than the {LARGEST >> 20} MiB allowed and was not kept: make it smaller first.",
+            Message(
+                "The picture is larger than the {largest} MiB allowed and was not kept: make it smaller first.",
+                largest=LARGEST >> 20,
+            ),
             status=413,
         ) from refusal
     return await small(b"".join(pieces))
@@ -63,10 +66,15 @@ async def small(content: bytes) -> bytes:
     if not (width >= LEAST_WIDTH and height >= LEAST_HEIGHT and width * height <= MOST_PIXELS):
         raise _refused(
             "picture-size",
-            f"图片须至少 {LEAST_WIDTH}×{LEAST_HEIGHT} 像素、最多 {MOST_PIXELS // 10_000} 万像素，这张是 "
-            f"{width}×{height}，未保存；请换一张。",
-            f"A picture has at least {LEAST_WIDTH}×{LEAST_HEIGHT} and at most {MOST_PIXELS // 1_000_000} million "
-            f"pixels, and this one has {width}×{height}: nothing was kept, choose another one.",
+            Message(
+                "A picture has at least {least_width}×{least_height} and at most {millions} million pixels, "
+                "and this one has {width}×{height}: nothing was kept, choose another one.",
+                least_width=LEAST_WIDTH,
+                least_height=LEAST_HEIGHT,
+                millions=MOST_PIXELS // 1_000_000,
+                width=width,
+                height=height,
+            ),
         )
     return await _decoded(content, codec)
 
@@ -116,21 +124,21 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 
 def _other(content: bytes) -> Refused:
     kind = kind_of(content[:HEAD])
-    zh, en = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
+    message = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
     return _refused(
         "picture-kind",
-        f"图片须是 JPEG 或 PNG，这是{zh}，未保存；请换一个文件。",
-        f"A picture is JPEG or PNG, and this file is {en}: nothing was kept, choose another one.",
+        Message(
+            "A picture is JPEG or PNG, and this file is {what}: nothing was kept, choose another one.", what=message
+        ),
     )
 
 
 def _damaged() -> Refused:
     return _refused(
         "picture-damaged",
-        "图片已损坏，无法显示，未保存；请检查原图后重新上传。",
-        "The picture is damaged and cannot be shown; it was not kept: check it and bring it again.",
+        Message("The picture is damaged and cannot be shown; it was not kept: check it and bring it again."),
     )
 
 
-def _refused(code: str, zh: str, en: str, *, status: int = 422) -> Refused:
-    return Refused(code, zh, en, status=status, field="file")
+def _refused(code: str, message: Text, *, status: int = 422) -> Refused:
+    return Refused(code, message, status=status, field="file")

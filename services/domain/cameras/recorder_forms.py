@@ -11,6 +11,7 @@ from services.recorders.configuration_schema import ConfigurationSchema, Field
 from services.recorders.registry import KINDS, Kind, Places
 from services.runtime.addresses import Guard
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 
 
 def kind_of(code: str) -> Kind:
@@ -18,9 +19,7 @@ def kind_of(code: str) -> Kind:
     known = KINDS.get(code)
     if known is None:
         names = ", ".join(sorted(KINDS))
-        raise Refused(
-            "kind-unknown", f"请选择录像机类型：{names}。", f"Choose a kind: {names}.", status=422, field="kind"
-        )
+        raise Refused("kind-unknown", "Choose a kind: {names}.", status=422, field="kind", names=names)
     return known
 
 
@@ -81,10 +80,9 @@ def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> No
         return
     if not roots:
         raise field.refusal(
-            "尚未设置允许的根文件夹，请先在环境变量 FOOTAGE_DESK_RECORDERS__ROOTS 中设置。",
-            "no folder is allowed yet: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first.",
+            Message("no folder is allowed yet: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first."),
         )
     # Links are followed before looking, so that none leads out.
     if not any(Path(text).resolve().is_relative_to(root.resolve()) for root in roots):
         allowed = ", ".join(map(str, roots))
-        raise field.refusal(f"文件夹须位于 {allowed} 之下。", f"the folder must lie under {allowed}.")
+        raise field.refusal(Message("the folder must lie under {allowed}.", allowed=allowed))

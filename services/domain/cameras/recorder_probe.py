@@ -25,6 +25,7 @@ from services.recorders.protocol import (
 from services.recorders.protocol import Recorder as Opened
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
+from services.runtime.translations import Bilingual, Message
 from services.web.dependencies import OpenRecorder
 
 PATIENCE = 60.0  # seconds for the whole test
@@ -34,56 +35,26 @@ CLOCK_OFF_MS = 5000
 JPEG = b"\xff\xd8\xff"
 
 DOWN = {
-    "missing": (
-        "文件夹不存在，请检查路径或挂载后重试。",
-        "Its folder is not there: check the path or mount it, then test again.",
+    "missing": Message("Its folder is not there: check the path or mount it, then test again."),
+    "empty": Message("Its folder is empty, as without its disk: mount it, then test again."),
+    "denied": Message("It may not be read: give the account that runs this system the right to read it."),
+    "unreadable": Message("It cannot be read: look at its disk or mount."),
+    "unreachable": Message("No connection can be made: check its address and port, its power and the network."),
+    "silent": Message(
+        "It takes the connection and says nothing: see whether it hangs or is overloaded, and restart it."
     ),
-    "empty": (
-        "文件夹是空的，可能没有挂载磁盘，请挂载后重试。",
-        "Its folder is empty, as without its disk: mount it, then test again.",
+    "tls": Message("Its certificate is not trusted: add its authority to this system, or give it another certificate."),
+    "login": Message("It does not accept the user and password: type them again."),
+    "forbidden": Message("The user has no right to its recordings: give it that right on the recorder."),
+    "busy": Message("It is busy: try again later, and give it fewer fetches at once where that keeps happening."),
+    "not-a-recorder": Message(
+        "What answers there is no such recorder, but a login page for instance: check its address, port and kind."
     ),
-    "denied": (
-        "没有读取权限，请给运行本系统的账号授予读取权限。",
-        "It may not be read: give the account that runs this system the right to read it.",
+    "zone": Message(
+        "Its time zone is another one than what is entered here: look which is right, and correct the other."
     ),
-    "unreadable": ("无法读取，请检查磁盘或网络挂载。", "It cannot be read: look at its disk or mount."),
-    "unreachable": (
-        "连接不上，请检查地址、端口、电源和网络。",
-        "No connection can be made: check its address and port, its power and the network.",
-    ),
-    "silent": (
-        "已连接但没有应答，请检查录像机是否过载或死机，必要时重启。",
-        "It takes the connection and says nothing: see whether it hangs or is overloaded, and restart it.",
-    ),
-    "tls": (
-        "证书不受信任，请在系统中加入其签发机构，或更换证书。",
-        "Its certificate is not trusted: add its authority to this system, or give it another certificate.",
-    ),
-    "login": (
-        "用户名或密码不被接受，请重新填写。",
-        "It does not accept the user and password: type them again.",
-    ),
-    "forbidden": (
-        "该用户没有查看回放的权限，请在录像机上授予。",
-        "The user has no right to its recordings: give it that right on the recorder.",
-    ),
-    "busy": (
-        "录像机正忙，请稍后再试；反复出现时请减少同时读取数。",
-        "It is busy: try again later, and give it fewer fetches at once where that keeps happening.",
-    ),
-    "not-a-recorder": (
-        "该地址的应答不是录像机接口（例如登录页面），请检查地址、端口和类型。",
-        "What answers there is no such recorder, but a login page for instance: check its address, port and kind.",
-    ),
-    "zone": (
-        "录像机报告的时区与填写的不同，请核对后改正其一。",
-        "Its time zone is another one than what is entered here: look which is right, and correct the other.",
-    ),
-    "broken-off": (
-        "传输中途断开，请检查网络和录像机负荷。",
-        "It broke off in the middle of an answer: look at the network and at how busy it is.",
-    ),
-    "away": ("没有应答，请检查电源、网络和地址。", "It does not answer: check its power, network and address."),
+    "broken-off": Message("It broke off in the middle of an answer: look at the network and at how busy it is."),
+    "away": Message("It does not answer: check its power, network and address."),
 }
 
 
@@ -129,20 +100,20 @@ async def look(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera]
         found.append(
             Found(
                 "outside-roots",
-                "文件夹不在允许的范围内，请移到允许的根文件夹下，或在 FOOTAGE_DESK_RECORDERS__ROOTS 中加入。",
-                "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS.",
+                Message(
+                    "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS."
+                ),
             )
         )
     except (Fatal, Retryable):
         found.append(
             Found(
                 "configuration",
-                "配置不能使用，请改正类型和各项参数。",
-                "Its configuration cannot be used: correct its kind and fields.",
+                Message("Its configuration cannot be used: correct its kind and fields."),
             )
         )
     if not cameras and not found:
-        found.append(Found("no-cameras", "还没有登记摄像头，请登记。", "No camera of it is entered yet: enter them."))
+        found.append(Found("no-cameras", Message("No camera of it is entered yet: enter them.")))
     return Tested(facts, sorted(found, key=lambda one: one.well))
 
 
@@ -158,8 +129,8 @@ async def _why_down(opened: Opened, now: datetime) -> Found:
 
 
 def _down(code: str) -> Found:
-    zh, en = DOWN.get(code, DOWN["away"])
-    return Found(f"recorder-{code}", zh, en)
+    message = DOWN.get(code, DOWN["away"])
+    return Found(f"recorder-{code}", message)
 
 
 AWAY = _down("away")
@@ -171,8 +142,7 @@ def _clock(facts: RecorderFacts) -> list[Found]:
         return [
             Found(
                 "clock-unknown",
-                "时钟偏差未测量，请与标准时间核对后填写。",
-                "Its clock was not measured: compare it with true time and enter the offset.",
+                Message("Its clock was not measured: compare it with true time and enter the offset."),
             )
         ]
     if abs(offset) > CLOCK_OFF_MS:
@@ -180,8 +150,7 @@ def _clock(facts: RecorderFacts) -> list[Found]:
         return [
             Found(
                 "clock-off",
-                f"时钟与标准时间相差 {seconds} 秒，请为其设置网络校时。",
-                f"Its clock is {seconds} s off true time: set it by NTP.",
+                Message("Its clock is {seconds} s off true time: set it by NTP.", seconds=seconds),
             )
         ]
     return []
@@ -189,7 +158,7 @@ def _clock(facts: RecorderFacts) -> list[Found]:
 
 async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: datetime) -> Found:
     """What is wrong with one camera, or that nothing is."""
-    zh, en = camera.name_zh, camera.name_en
+    message = Bilingual(camera.name_zh, camera.name_en)
     try:
         oldest = facts.oldest_frame.get(camera.channel)
         covered: list[Span] = []
@@ -200,22 +169,22 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
         if not covered:
             return Found(
                 "no-recordings",
-                f"{zh}：最近 7 天没有录像，请检查该通道是否在录。",
-                f"{en}: nothing was recorded in the last 7 days: see that its channel records.",
+                Message("{what}: nothing was recorded in the last 7 days: see that its channel records.", what=message),
             )
         newest = max(span.end for span in covered)
         picture: bytes | None = await opened.snapshot(camera.channel, newest - timedelta(seconds=1))
     except WrongChannel:
         return Found(
             "no-channel",
-            f"{zh}：录像机上没有通道 {camera.channel}，请改正通道。",
-            f"{en}: the recorder has no channel {camera.channel}: correct it.",
+            Message("{what}: the recorder has no channel {channel}: correct it.", channel=camera.channel, what=message),
         )
     except ReplayUnsupported:
         return Found(
             "replay-unsupported",
-            f"{zh}：有录像，但不能从这里取回；请在录像机上导出，再上传文件。",
-            f"{en}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
+            Message(
+                "{what}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
+                what=message,
+            ),
         )
     except OutOfReach:
         picture = None
@@ -224,17 +193,15 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
     if picture is not None and not picture.startswith(JPEG):
         return Found(
             "no-picture",
-            f"{zh}：最新的录像不能解码成画面，请检查录像格式。",
-            f"{en}: its newest recording shows no picture: look at its format.",
+            Message("{what}: its newest recording shows no picture: look at its format.", what=message),
         )
     if now - newest > RECENT:
         return Found(
             "stale",
-            f"{zh}：最新录像已超过 2 天，请检查是否仍在录像。",
-            f"{en}: its newest recording is more than 2 days old: see that it still records.",
+            Message("{what}: its newest recording is more than 2 days old: see that it still records.", what=message),
         )
     if picture is None:
-        seen = "最新一段文件太大，测试时不取画面", "its newest recording is too large to be read for a picture"
+        seen = Message("its newest recording is too large to be read for a picture")
     else:
-        seen = "画面正常", "shows a picture"
-    return Found("well", f"{zh}：有录像，{seen[0]}。", f"{en}: records, and {seen[1]}.", well=True)
+        seen = Message("shows a picture")
+    return Found("well", Message("{what}: records, and {seen}.", what=message, seen=seen), well=True)

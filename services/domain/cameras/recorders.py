@@ -18,6 +18,7 @@ from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Measured
 from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text, Worded
 
 HIDDEN = "***"
 CLOCK_FIELDS = ("clock_offset_ms", "clock_method", "clock_uncertainty_ms")
@@ -51,12 +52,11 @@ class RecorderLine:
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Worded):
     """One thing that a test found: a stable code and a sentence that says what to do."""
 
     code: str
-    zh: str
-    en: str
+    message: Text
     well: bool = False
 
 
@@ -154,7 +154,6 @@ def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
     if entry.kind != row.kind:
         raise Refused(
             "kind-fixed",
-            "录像机的类型不能更改，请停用后新建。",
             "A recorder's kind stays: retire this one and enter another.",
             field="kind",
         )
@@ -166,7 +165,6 @@ def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
         # Otherwise whoever may type an address would have our secret sent there.
         raise Refused(
             "secret-again",
-            "地址已更改，请重新填写密码等保密项。",
             "The address has changed: type its secrets again.",
             status=422,
             field=f"configuration.{min(stay)}",
@@ -253,7 +251,7 @@ def told(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
 def _known(uow: UnitOfWork, recorder_id: str) -> Recorder:
     row = uow.session.get(Recorder, recorder_id, with_for_update=True)
     if row is None or row.kind == BROUGHT:
-        raise NotFound("录像机", "recorder", recorder_id)
+        raise NotFound(Message("recorder"), recorder_id)
     return row
 
 
@@ -264,9 +262,9 @@ def _name_is_free(uow: UnitOfWork, name: str, own_id: str | None) -> None:
     if taken is not None:
         raise Refused(
             "name-taken",
-            f"已有名为“{name}”的录像机，请换一个名称。",
-            f"There is a recorder called {name} already: choose another name.",
+            "There is a recorder called {name} already: choose another name.",
             field="name",
+            name=name,
         )
 
 
@@ -288,6 +286,6 @@ def nothing_waits(uow: UnitOfWork, *which: Any) -> None:
     if waiting:
         raise Refused(
             "case-waits",
-            f"还有 {waiting} 件未结案的申请要从这里调取录像，请待其办结后再改。",
-            f"{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
+            "{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
+            waiting=waiting,
         )

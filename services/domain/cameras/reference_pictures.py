@@ -14,6 +14,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import service
 from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 
 def may_bring(uow: UnitOfWork, camera_id: str) -> None:
@@ -23,7 +24,6 @@ def may_bring(uow: UnitOfWork, camera_id: str) -> None:
     if not (line.row.active and line.recorder.active):
         raise Refused(
             "camera-retired",
-            "该摄像头或其录像机已停用，请恢复使用后再上传参考图。",
             "This camera or its recorder is retired: take it back before you bring a picture.",
         )
 
@@ -80,7 +80,7 @@ def shows(camera: Camera, recorder: Recorder) -> bool:
 
 
 def _none(camera_id: str) -> NotFound:
-    return NotFound("摄像头的参考图", "reference picture of camera", camera_id)
+    return NotFound(Message("reference picture of camera"), camera_id)
 
 
 def _purpose(camera_id: str) -> str:

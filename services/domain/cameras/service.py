@@ -14,6 +14,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reaches, recorders
 from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 CLASSES = ("ordinary", "sensitive")
 MOST_DAYS = 3650
@@ -69,7 +70,7 @@ def camera(uow: UnitOfWork, camera_id: str) -> Line:
     administrators.require_reader(uow)
     found = uow.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
     if found is None:
-        raise NotFound("摄像头", "camera", camera_id)
+        raise NotFound(Message("camera"), camera_id)
     return Line(*found)
 
 
@@ -124,9 +125,9 @@ def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
 def channel_taken(channel: str) -> Refused:
     return Refused(
         "channel-taken",
-        f"该录像机的通道 {channel} 已经登记，请检查通道号。",
-        f"Channel {channel} of this recorder is entered already: check the channel.",
+        "Channel {channel} of this recorder is entered already: check the channel.",
         field="channel",
+        channel=channel,
     )
 
 
@@ -135,7 +136,6 @@ def _check(uow: UnitOfWork, entry: Entry) -> None:
     if recorder is None or not recorder.active:
         raise Refused(
             "recorder-unknown",
-            "请选择在用的录像机。",
             "Choose a recorder that is in use.",
             status=422,
             field="recorderId",
@@ -143,7 +143,6 @@ def _check(uow: UnitOfWork, entry: Entry) -> None:
     if entry.camera_class not in CLASSES:
         raise Refused(
             "class-unknown",
-            "摄像头类别须为 ordinary（一般）或 sensitive（敏感区域）。",
             "The class is ordinary or sensitive: choose one.",
             status=422,
             field="cameraClass",
@@ -151,15 +150,14 @@ def _check(uow: UnitOfWork, entry: Entry) -> None:
     if not 1 <= entry.retention_days <= MOST_DAYS:
         raise Refused(
             "retention-days",
-            f"录像机保存天数须为 1 至 {MOST_DAYS} 天。",
-            f"The recorder keeps footage for 1 to {MOST_DAYS} days: correct the number.",
+            "The recorder keeps footage for 1 to {most_days} days: correct the number.",
             status=422,
             field="retentionDays",
+            most_days=MOST_DAYS,
         )
     if entry.channel.startswith("/") or ".." in entry.channel.split("/"):
         raise Refused(
             "channel-wrong",
-            "通道名不能以 / 开头，也不能含有 ..。",
             "A channel neither begins with / nor has .. in it: correct it.",
             status=422,
             field="channel",
@@ -181,7 +179,7 @@ def _same_channel(entry: Entry) -> Select[str]:
 def _known(uow: UnitOfWork, camera_id: str) -> Camera:
     row = uow.session.get(Camera, camera_id, with_for_update=True)
     if row is None or uow.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
-        raise NotFound("摄像头", "camera", camera_id)
+        raise NotFound(Message("camera"), camera_id)
     return row
 
 

@@ -14,6 +14,7 @@ from services.domain.retrieval import preservations
 from services.domain.reviews import service as review_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ def sight(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = N
     """
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "storage-release":
-        raise NotFound("放行审核", "release", review_id)
+        raise NotFound(Message("release"), review_id)
     visibility.readable(uow, review)
     if review.closed_at is not None:
-        raise Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
+        raise Refused("review-closed", "This review is closed already.")
     second = review_service.open_proposal(uow, review) is not None
     refusal = access_policy.refusal_for(
         access_queries.directory(uow),
@@ -48,7 +49,7 @@ def sight(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = N
     items = preservations.items_in_scope(uow, review.application_id)
     item = next((item for item in items if item.id == item_id), None)
     if item is None:
-        raise NotFound("申请项", "item", item_id)
+        raise NotFound(Message("item"), item_id)
     start, end = item.granted_start or item.asked_start, item.granted_end or item.asked_end
     at = at or start
     require_inside(Span(start, end), at)
@@ -69,7 +70,6 @@ def require_inside(granted: Span, at: datetime) -> None:
     if not granted.start <= at < granted.end:
         raise Refused(
             "outside-scope",
-            "只能查看批准时间段内的画面，请改选时刻。",
             "Only the approved span can be looked at: choose a moment inside it.",
             status=422,
             field="at",

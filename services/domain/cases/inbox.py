@@ -23,6 +23,7 @@ from services.domain.reviews import scopes
 from services.domain.reviews import service as review_service
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
@@ -223,14 +224,14 @@ def view(uow: UnitOfWork, review_id: str) -> View:
     """The review, for those who hold a post for it and those who may see the case; the look is on the trail (F20)."""
     review = uow.session.get(Review, review_id)
     if review is None:
-        raise NotFound("审核", "review", review_id)
+        raise NotFound(Message("review"), review_id)
     visibility.readable(uow, review)
     application = uow.session.get_one(Application, review.application_id)
     revision = uow.session.scalar(
         select(Revision).where(Revision.application_id == application.id, Revision.round == review.round)
     )
     if revision is None:
-        raise NotFound("申请表", "form", application.id)
+        raise NotFound(Message("form"), application.id)
     audit_trail.record(uow, "review-read", "review", review.id, application_id=application.id)
     proposal = review_service.open_proposal(uow, review)
     staff, facts = access_queries.directory(uow), access_queries.facts(uow, application.id)
@@ -271,10 +272,8 @@ def name_of(uow: UnitOfWork, person_id: str) -> str:
 
 def _why_not(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
-        return Refused("review-closed", "此项审核已经结束。", "This review is closed already.")
+        return Refused("review-closed", "This review is closed already.")
     if review.stage == "receipt":
-        return Refused(
-            "receipt-elsewhere", "请在移交页面签收或拒收副本。", "Accept or decline on the hand-over's page."
-        )
+        return Refused("receipt-elsewhere", "Accept or decline on the hand-over's page.")
     staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
     return access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)

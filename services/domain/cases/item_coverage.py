@@ -8,13 +8,14 @@ from services.domain.cases.review_sheets import Place, SheetItem
 from services.domain.retrieval import recorder_coverage
 from services.recorders.protocol import RecorderDown, WrongChannel
 from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.translations import Message, Text
 from services.web.dependencies import OpenRecorder
 
 
 @dataclass(frozen=True)
 class ItemCoverage:
     """``share`` is 0 to 1 of ``searched``, as a retrieval is judged; ``asked_now`` is False where the vault answers.
-    None of it is known where ``trouble`` says why, in Chinese and English."""
+    None of it is known where ``trouble`` says why."""
 
     item: SheetItem
     searched: Span
@@ -22,7 +23,7 @@ class ItemCoverage:
     gaps: list[Span]
     share: float
     asked_now: bool
-    trouble: tuple[str, str] | None = None
+    trouble: Text | None = None
 
 
 async def look(places: Sequence[Place], recorders: OpenRecorder) -> list[ItemCoverage]:
@@ -39,16 +40,10 @@ async def _one(place: Place, recorders: OpenRecorder) -> ItemCoverage:
             recorder_coverage.Place(place.source, place.item.overwrite_at), recorders, asked
         )
     except RecorderDown:
-        trouble = (
-            "录像机目前无法连接，请稍后刷新。",
-            "The recorder cannot be reached at the moment: reload the page later.",
-        )
+        trouble = Message("The recorder cannot be reached at the moment: reload the page later.")
         return ItemCoverage(place.item, asked, [], [], 0.0, True, trouble)
     except WrongChannel:
-        trouble = (
-            "录像机没有这个通道，请联系管理员核对摄像头。",
-            "The recorder has no such channel: have the administrator check the camera.",
-        )
+        trouble = Message("The recorder has no such channel: have the administrator check the camera.")
         return ItemCoverage(place.item, asked, [], [], 0.0, True, trouble)
     return _measured(place, held.covered, asked_now=True)
 

@@ -25,6 +25,7 @@ from services.domain.retrieval import preservations
 from services.domain.retrieval.records import granted_span, searched_span
 from services.runtime.errors import NotFound
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 
 Look = Literal["first", "middle", "last"]
 LOOKS: tuple[Look, ...] = ("first", "middle", "last")
@@ -133,7 +134,7 @@ def places(uow: UnitOfWork, review_id: str) -> list[Place]:
     """Where to measure what exists of each item, for those who may read the review; NotFound for others."""
     review = uow.session.get(Review, review_id)
     if review is None:
-        raise NotFound("审核", "review", review_id)
+        raise NotFound(Message("review"), review_id)
     visibility.readable(uow, review)
     rows = uow.session.execute(_in_scope(review.application_id)).all()
     items = [row[0].id for row in rows]
@@ -148,11 +149,11 @@ def return_of(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     """What an inspector decides on, for those who may read the review; NotFound for others."""
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "return-inspection":
-        raise NotFound("归还检查", "return inspection", review_id)
+        raise NotFound(Message("return inspection"), review_id)
     visibility.readable(uow, review)
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
     if hand_over is None:
-        raise NotFound("交接", "hand-over", review.application_id)
+        raise NotFound(Message("hand-over"), review.application_id)
     back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     hashes = inspection.hashes if inspection else {}

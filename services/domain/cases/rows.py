@@ -28,6 +28,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Application)
 
@@ -180,7 +181,7 @@ def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
         rows = CaseRows(uow, row.Application, _head_of(row))
         if row.seen or _is_asked(rows):
             return rows
-    raise NotFound("申请", "application", application_id)
+    raise NotFound(Message("application"), application_id)
 
 
 def _is_asked(rows: CaseRows) -> bool:

@@ -30,6 +30,7 @@ from services.domain.retrieval.preservations import overwrite_moment
 from services.domain.retrieval.progress import Trouble
 from services.domain.reviews import service as review_service
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
@@ -182,13 +183,12 @@ def to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
     if not may_measure(uow):
         raise Refused(
             "not-operator",
-            "只有存储管理员可以测量录像机。",
             "Recorders are measured by storage operators.",
             status=403,
         )
     camera = uow.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
     if camera is None:
-        raise NotFound("录像机", "recorder", recorder_id)
+        raise NotFound(Message("recorder"), recorder_id)
     return measurements.of_camera(uow, camera)
 
 
@@ -211,8 +211,8 @@ def not_reached(uow: UnitOfWork, recorder_id: str) -> Refused:
     recorder = uow.session.get_one(Recorder, recorder_id)
     refusal = Refused(
         "recorder-down",
-        f"录像机“{recorder.name}”没有应答：请检查电源和网络，然后再测。",
-        f"The recorder “{recorder.name}” does not answer: check its power and network, then measure again.",
+        "The recorder “{name}” does not answer: check its power and network, then measure again.",
+        name=recorder.name,
     )
     recorder.asked_at = uow.now
     recorder.last_error = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
@@ -225,7 +225,6 @@ def _require_reader(uow: UnitOfWork) -> None:
         return
     raise Refused(
         "not-storage",
-        "此页面供存储管理部门使用。",
         "This page is for the storage office.",
         status=403,
     )

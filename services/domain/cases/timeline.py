@@ -19,6 +19,7 @@ from services.domain.cases.schemas import DiagramMarker, MarkerKind, Timeline
 from services.domain.process import steps
 from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model
+from services.runtime.translations import Message
 
 MAIN, REVIEW = "video-retrieval", "review"
 SUBMITTED, USE = "Event_Submitted", "Task_AwaitReturn"
@@ -98,7 +99,7 @@ def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) 
     """Derive the timeline of one review from rows that are read."""
     review = next((row.review for row in rows.reviews if row.review.id == review_id), None)
     if review is None:
-        raise NotFound("审核", "review", review_id)
+        raise NotFound(Message("review"), review_id)
     visits = [
         _worked(step, rows.application)
         for step in rows.own_steps

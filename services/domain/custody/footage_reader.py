@@ -97,7 +97,6 @@ def check_recipient(recipient: str) -> None:
     except KeyInvalid as error:
         raise Refused(
             "recipient-wrong",
-            "请填写您自己的 age 公钥（以 age1 开头），文件将只对该密钥加密。",
             "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
             status=422,
             field="recipient",
@@ -110,7 +109,6 @@ def _unwrapper(loan_keys: LoanKeys, copy_id: str) -> Unwrapper:
     except KeyGone as error:
         raise Refused(
             "key-destroyed",
-            "副本的借用密钥已销毁，不能再打开。",
             "The copy's loan key is destroyed: it opens no more.",
             status=403,
         ) from error
@@ -124,7 +122,6 @@ def _read(reader: Reader, position: int, length: int) -> bytes:
 def _damaged() -> Refused:
     return Refused(
         "copy-damaged",
-        "副本已损坏，请报告问题，不要自行处理。",
         "The copy is damaged: report the problem and do not handle it yourself.",
         status=500,
     )

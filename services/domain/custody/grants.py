@@ -12,37 +12,34 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text
 
 Action = Literal["view", "download"]
 
 # Why a copy does not open: code, Chinese, English.
-NOT_ACCEPTED = ("not-accepted", "您尚未签收，请先签收该副本。", "You have not accepted it yet: accept the copy first.")
-RETURNED = ("copy-returned", "副本已经归还，不能再打开。", "The copy was returned and opens no more.")
-LOST = ("copy-lost", "副本已报告丢失、损坏或泄露，访问已停止。", "The copy was reported lost, so access has stopped.")
+NOT_ACCEPTED = ("not-accepted", Message("You have not accepted it yet: accept the copy first."))
+RETURNED = ("copy-returned", Message("The copy was returned and opens no more."))
+LOST = ("copy-lost", Message("The copy was reported lost, so access has stopped."))
 KEY_DESTROYED = (
     "key-destroyed",
-    "副本的借用密钥已销毁，不能再打开。",
-    "The copy's loan key is destroyed: it opens no more.",
+    Message("The copy's loan key is destroyed: it opens no more."),
 )
-NOT_GRANTED = ("not-granted", "审批未准许此操作，如有需要请另行申请。", "The approval does not grant this; apply anew.")
+NOT_GRANTED = ("not-granted", Message("The approval does not grant this; apply anew."))
 NO_DOWNLOAD = (
     "not-granted",
-    "审批只准许在线查看，如需下载请另行申请。",
-    "Only viewing is granted; apply anew for a download.",
+    Message("Only viewing is granted; apply anew for a download."),
 )
-ENDED = ("grant-ended", "授权已结束，如仍需使用请重新申请。", "The grant has ended; apply anew if you still need it.")
-USE_PERIOD_OVER = ("use-period-over", "使用期限已满，请立即归还副本。", "The use period is over: return the copy now.")
+ENDED = ("grant-ended", Message("The grant has ended; apply anew if you still need it."))
+USE_PERIOD_OVER = ("use-period-over", Message("The use period is over: return the copy now."))
 SUSPENDED = (
     "access-suspended",
-    "访问已暂停，请与安全保卫部门联系。",
-    "Access is suspended: get in touch with Security.",
+    Message("Access is suspended: get in touch with Security."),
 )
 ADMINISTRATOR = (
     "administrator",
-    "系统管理员不接触录像，请由他人保管。",
-    "Administrators see no footage: let somebody else keep the copy.",
+    Message("Administrators see no footage: let somebody else keep the copy."),
 )
-NOT_BEGUN = ("grant-not-begun", "授权尚未生效，请在生效后再打开。", "The grant has not begun: open the copy later.")
+NOT_BEGUN = ("grant-not-begun", Message("The grant has not begun: open the copy later."))
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> Opened:
     hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
     stranger = uow.actor.kind != "person" or hand_over is None or hand_over.custodian_id != uow.actor.id
     if copy is None or hand_over is None or stranger:
-        raise NotFound("副本", "copy", copy_id)
+        raise NotFound(Message("copy"), copy_id)
     grant = uow.session.scalar(
         select(Grant)
         .where(Grant.copy_id == copy_id, Grant.person_id == uow.actor.id, Grant.action == action)
@@ -199,5 +196,5 @@ def _loan_refusal(copy: Copy, hand_over: HandOver, *, accepted: bool) -> Refused
     return next((_no(*words) for holds, words in reasons if holds), None)
 
 
-def _no(code: str, zh: str, en: str) -> Refused:
-    return Refused(code, zh, en, status=403)
+def _no(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=403)

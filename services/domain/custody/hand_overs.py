@@ -112,9 +112,9 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     if conditions_version != uow.rules.policy_version:
         raise Refused(
             "conditions-outdated",
-            f"使用条件已更新为 {uow.rules.policy_version} 版，请阅读后再签收。",
-            f"The conditions are now version {uow.rules.policy_version}: read them, then accept.",
+            "The conditions are now version {policy_version}: read them, then accept.",
             field="conditionsVersion",
+            policy_version=uow.rules.policy_version,
         )
     hand_over.accepted_at, hand_over.agreement_id = uow.now, agreement.id
     hand_over.conditions_version = conditions_version
@@ -167,11 +167,9 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
         return hand_over
     _require_held(hand_over)
     if kind not in LOSS_KINDS:
-        raise Refused(
-            "loss-kind", "请选择丢失、损坏或泄露。", "Choose lost, damaged or leaked.", status=422, field="kind"
-        )
+        raise Refused("loss-kind", "Choose lost, damaged or leaked.", status=422, field="kind")
     if not what_happened.strip():
-        raise Refused("loss-facts", "请写明经过。", "Say what happened.", status=422, field="whatHappened")
+        raise Refused("loss-facts", "Say what happened.", status=422, field="whatHappened")
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
     grants.suspend(uow, hand_over, "lost")
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
@@ -233,17 +231,16 @@ def _over(hand_over: HandOver) -> bool:
 def _require_held(hand_over: HandOver) -> None:
     """Refused unless the custodian holds the copies now."""
     if hand_over.accepted_at is None:
-        raise Refused("not-accepted", "您尚未签收该副本。", "You have not accepted the copy.")
+        raise Refused("not-accepted", "You have not accepted the copy.")
     if hand_over.returned_at is not None:
-        raise Refused("copy-returned", "副本已经归还。", "The copy was returned already.")
+        raise Refused("copy-returned", "The copy was returned already.")
     if hand_over.lost_at is not None:
         raise Refused(
             "copy-lost",
-            "副本已报告丢失、损坏或泄露，请与安全保卫部门联系。",
             "The copy was reported lost: get in touch with Security.",
         )
     if hand_over.ended_at is not None:
-        raise Refused("loan-ended", "借用已经结束。", "The loan has ended.")
+        raise Refused("loan-ended", "The loan has ended.")
 
 
 require_held = _require_held
@@ -251,20 +248,17 @@ require_held = _require_held
 
 def _open_receipt(uow: UnitOfWork, hand_over: HandOver) -> Review:
     if hand_over.accepted_at is not None or hand_over.declined_at is not None or hand_over.ended_at is not None:
-        raise Refused("receipt-closed", "该副本已签收、拒收或已收回。", "The copy was accepted, declined or withdrawn.")
+        raise Refused("receipt-closed", "The copy was accepted, declined or withdrawn.")
     if uow.now >= hand_over.take_up_until:
         raise Refused(
             "take-up-over",
-            "签收期限已过，如仍需使用请重新申请。",
             "The time to take the copy up is over; apply anew if you still need it.",
         )
     review = uow.session.scalar(
         select(Review).where(Review.hand_over_id == hand_over.id, Review.stage == "receipt", Review.closed_at.is_(None))
     )
     if review is None:
-        raise Refused(
-            "receipt-not-open", "签收尚未开放，请稍候再试。", "The receipt is not open yet: try again shortly."
-        )
+        raise Refused("receipt-not-open", "The receipt is not open yet: try again shortly.")
     return review
 
 

@@ -63,7 +63,6 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
         if uow.now - running.heard_at < SILENCE:
             raise Refused(
                 "check-runs",
-                "本案的完整性核验正在进行，请等它结束后再发起。",
                 "A check of this case is running: wait for its end.",
             )
         running.ended_at, running.outcome = uow.now, UNFINISHED
@@ -71,7 +70,6 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
     if not due:
         raise Refused(
             "nothing-to-check",
-            "本案尚无录像或文件可供核验，请在调取之后再试。",
             "This case has neither footage nor documents yet: try again after the retrieval.",
         )
     check = IntegrityCheck(

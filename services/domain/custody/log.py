@@ -11,6 +11,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, NotFound
+from services.runtime.translations import Message
 
 NOTHING_BEFORE = "0" * 64
 
@@ -30,7 +31,7 @@ def mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
     """A hand-over that the acting person is custodian of, locked; NotFound for everybody else."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or uow.actor.kind != "person" or hand_over.custodian_id != uow.actor.id:
-        raise NotFound("交接", "hand-over", hand_over_id)
+        raise NotFound(Message("hand-over"), hand_over_id)
     return hand_over
 
 

@@ -26,6 +26,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 Sort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
@@ -169,7 +170,7 @@ def of_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, CopyView]:
     """A copy that the acting person is custodian of, with its hand-over; NotFound for everybody else."""
     hand_over = uow.session.scalar(select(HandOver).join(HandOver.copies).where(Copy.id == copy_id))
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
-        raise NotFound("副本", "copy", copy_id)
+        raise NotFound(Message("copy"), copy_id)
     view = one(uow, hand_over.id)
     return view, next(shown for shown in view.copies if shown.id == copy_id)
 
@@ -178,7 +179,7 @@ def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     """The custody log for everyone who may see the case."""
     hand_over = uow.session.get(HandOver, hand_over_id)
     if hand_over is None:
-        raise NotFound("交接", "hand-over", hand_over_id)
+        raise NotFound(Message("hand-over"), hand_over_id)
     if hand_over.custodian_id != uow.actor.id:
         visibility.visible(uow, hand_over.application_id)
     audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)

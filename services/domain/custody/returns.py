@@ -56,7 +56,6 @@ def give_back(
     if return_to not in OFFICES:
         raise Refused(
             "return-to",
-            "请选择归还至安全保卫部门或存储管理部门。",
             "Choose Security or the storage office for the return.",
             status=422,
             field="returnTo",
@@ -120,15 +119,14 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_o
     if set(told) != asked or len(told) != len(asked):
         raise Refused(
             "attestation-incomplete",
-            f"请逐一说明全部 {len(asked)} 次下载的去向。",
-            f"Say for each of the {len(asked)} downloads what became of it.",
+            "Say for each of the {asked} downloads what became of it.",
             status=422,
             field="downloads",
+            asked=len(asked),
         )
     if any(fate.fate not in FATES for fate in fates):
         raise Refused(
             "attestation-fate",
-            "每次下载须注明已销毁或已交还。",
             "Say of each download whether it was destroyed or given back.",
             status=422,
             field="downloads",
@@ -136,7 +134,6 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_o
     if not no_other_copies:
         raise Refused(
             "attestation-other-copies",
-            "请确认没有保留任何其他副本；如已丢失或泄露，请改为报告丢失。",
             "Confirm that no other copy was kept; if one was lost or leaked, report the loss instead.",
             status=422,
             field="noOtherCopies",

@@ -10,6 +10,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, grants, log
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 # A player asks for many small ranges: the counters are written at each, an audit event at the first and at new ground.
 AUDIT_STEP_BYTES = 16 * 1024 * 1024
@@ -34,7 +35,6 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     if not purpose_confirmed:
         raise Refused(
             "purpose-not-confirmed",
-            "请先确认仅用于申请所注明的用途。",
             "Confirm first that you use it for the purpose stated in the application only.",
             status=422,
             field="purposeConfirmed",
@@ -59,7 +59,7 @@ def of_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
     """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
     viewing = uow.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
-        raise NotFound("查看", "viewing", viewing_id)
+        raise NotFound(Message("viewing"), viewing_id)
     return viewing
 
 
@@ -97,7 +97,6 @@ def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, 
     if not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH:
         raise Refused(
             "recipient-wrong",
-            "请填写您自己的 age 公钥（以 age1 开头），文件将只对该密钥加密。",
             "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
             status=422,
             field="recipient",
@@ -105,7 +104,6 @@ def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, 
     if not medium.strip():
         raise Refused(
             "medium-missing",
-            "请注明文件将存放在何种介质上。",
             "Say on which medium the file will be kept.",
             status=422,
             field="medium",
@@ -168,7 +166,7 @@ def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:
 def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opened]:
     download = uow.session.get(Download, download_id)
     if download is None or download.person_id != uow.actor.id:
-        raise NotFound("下载", "download", download_id)
+        raise NotFound(Message("download"), download_id)
     return download, grants.check(uow, download.copy_id, "download")
 
 

@@ -9,6 +9,7 @@ from services.domain.access import administrators, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 Form = Literal["data", "page", "pdf"]
 
@@ -33,4 +34,4 @@ def read(uow: UnitOfWork, number: str, form: Form) -> Document:
 
 
 def _not_found(number: str) -> NotFound:
-    return NotFound("文件", "document", number)
+    return NotFound(Message("document"), number)

@@ -19,6 +19,7 @@ from services.domain.notifications.deliveries import MAIL
 from services.domain.notifications.dispatch import TEST
 from services.domain.notifications.texts import codes_saying, words_of
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text, Worded
 
 _OPEN = Delivery.delivered_at.is_(None) & Delivery.given_up_at.is_(None)
 _FAILED = Delivery.given_up_at.is_not(None) & (Delivery.last_error != "read")
@@ -33,15 +34,14 @@ Sort = Literal["created", "person", "attempts"]
 
 
 @dataclass(frozen=True)
-class DeliveryLine:
+class DeliveryLine(Worded):
     """One delivery: to whom, by what, how far it has come. No number and no case: administrators see none (R2)."""
 
     id: str
     channel: str
     state: str
     code: str
-    zh: str
-    en: str
+    message: Text
     person_id: str
     person: str
     email: str | None
@@ -90,11 +90,10 @@ def retry(uow: UnitOfWork, delivery_id: str) -> DeliveryLine:
     require_administrator(uow)
     row = uow.session.get(Delivery, delivery_id, with_for_update=True)
     if row is None:
-        raise NotFound("投递", "delivery", delivery_id)
+        raise NotFound(Message("delivery"), delivery_id)
     if row.state not in ("waiting", "failed"):
         raise Refused(
             "delivered-already",
-            "此通知已经送达或已阅读，无需重发。",
             "This notice has arrived or was read: nothing is to be sent again.",
         )
     _again(uow, Delivery.id == delivery_id)
@@ -120,13 +119,11 @@ def try_out(uow: UnitOfWork, channel: str) -> Notice:
     if channel not in uow.rules.notice_channels:
         raise Refused(
             "channel-not-set",
-            "此渠道没有设置，请先在环境变量中设置邮件服务器或回调地址。",
             "This channel is not set: set the mail server or the webhook in the environment first.",
         )
     if channel == MAIL and not uow.session.get_one(Person, uow.actor.id).email:
         raise Refused(
             "no-address",
-            "您没有邮箱地址，请先在人员资料中填写。",
             "You have no mail address: enter it in the book of people first.",
         )
     notice = service.tell(uow, uow.actor.id, TEST, application_id=None, channels=(channel,))
@@ -151,8 +148,7 @@ def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryLine:
         channel=row.channel,
         state=row.state,
         code=notice.code,
-        zh=words.zh,
-        en=words.en,
+        message=words.message,
         person_id=person.id,
         person=person.name,
         email=person.email if row.channel == MAIL else None,

@@ -9,21 +9,21 @@ from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import service
 from services.domain.notifications.texts import link, words_of
+from services.runtime.translations import Text, Worded
 
 Sort = Literal["created", "number", "read"]
 
 
 @dataclass(frozen=True)
-class NoticeLine:
-    """One notice; ``zh`` and ``en`` are its sentence, ``link`` is a path of the portal."""
+class NoticeLine(Worded):
+    """One notice; ``link`` is a path of the portal."""
 
     id: str
     code: str
     application_id: str | None
     subject_id: str | None
     number: str | None
-    zh: str
-    en: str
+    message: Text
     link: str
     created_at: datetime
     read_at: datetime | None
@@ -49,8 +49,7 @@ def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
             application_id=row.application_id,
             subject_id=row.subject_id,
             number=numbers.get(row.application_id or ""),
-            zh=words_of(row.code).zh,
-            en=words_of(row.code).en,
+            message=words_of(row.code).message,
             link=link(row.code, row.application_id, row.subject_id),
             created_at=row.created_at,
             read_at=row.read_at,

@@ -14,6 +14,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.notifications import deliveries, texts
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 
 
 def tell(
@@ -109,6 +110,6 @@ def read(uow: UnitOfWork, notice_id: str) -> Notice:
     """Mark one of the acting person's notices as read; NotFound for those of others."""
     notice = uow.session.get(Notice, notice_id)
     if notice is None or notice.person_id != uow.actor.id:
-        raise NotFound("通知", "notice", notice_id)
+        raise NotFound(Message("notice"), notice_id)
     notice.read_at = notice.read_at or uow.now
     return notice

@@ -9,107 +9,71 @@ from typing import Literal
 from services.database.tables.applications import OUTCOMES
 from services.domain.stages.catalogue import STAGES, Words
 from services.runtime.errors import Fatal
+from services.runtime.translations import Bilingual, Message, Text, Worded
 
 Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"]
 
 
 @dataclass(frozen=True)
-class NoticeWords:
+class NoticeWords(Worded):
     """One sentence in each language, and what the notice's link opens."""
 
-    zh: str
-    en: str
+    message: Text
     page: Page = "case"
 
 
 ENDINGS = {
-    "footage-re-archived": ("录像已归还并重新存档", "the footage is back and archived again"),
-    "rejected": ("申请未获批准", "the application was rejected"),
-    "withdrawn": ("申请已撤回", "the application was withdrawn"),
-    "expired": ("逾期未补正", "it was not corrected in time"),
-    "footage-unavailable": ("录像无法取得", "the footage cannot be had"),
-    "copy-not-taken-up": ("副本未被签收", "the copy was not taken up"),
-    "copy-lost": ("副本遗失", "the copy was lost"),
-    "return-disputed": ("归还有争议", "the return is disputed"),
+    "footage-re-archived": Message("the footage is back and archived again"),
+    "rejected": Message("the application was rejected"),
+    "withdrawn": Message("the application was withdrawn"),
+    "expired": Message("it was not corrected in time"),
+    "footage-unavailable": Message("the footage cannot be had"),
+    "copy-not-taken-up": Message("the copy was not taken up"),
+    "copy-lost": Message("the copy was lost"),
+    "return-disputed": Message("the return is disputed"),
 }
 
 WORDS = {
-    "application-incomplete": NoticeWords(
-        "申请内容不完整，请在期限内补正。", "Your application is incomplete: correct it in time."
-    ),
-    "consent-asked": NoticeWords(
-        "一份联合申请请贵部门确认申请主体。", "A joint application needs your department's consent.", "consent"
-    ),
+    "application-incomplete": NoticeWords(Message("Your application is incomplete: correct it in time.")),
+    "consent-asked": NoticeWords(Message("A joint application needs your department's consent."), "consent"),
     "consent-reminder": NoticeWords(
-        "提醒：一份联合申请仍待贵部门确认，即将过期。",
-        "Reminder: a joint application still needs your department's consent, and will lapse soon.",
+        Message("Reminder: a joint application still needs your department's consent, and will lapse soon."),
         "consent",
     ),
-    "consents-complete": NoticeWords(
-        "各联合部门均已同意，申请已正式提交。", "All departments have consented: your application is submitted."
-    ),
+    "consents-complete": NoticeWords(Message("All departments have consented: your application is submitted.")),
     "consent-refused": NoticeWords(
-        "有联合部门不同意，申请已退回草稿，请查看理由。",
-        "A department did not consent: your application is a draft again, read the reason.",
+        Message("A department did not consent: your application is a draft again, read the reason."),
     ),
     "consents-lapsed": NoticeWords(
-        "联合部门未在期限内答复，申请已退回草稿，可再次提交。",
-        "The departments did not answer in time: your application is a draft again and can be handed in anew.",
+        Message("The departments did not answer in time: your application is a draft again and can be handed in anew."),
     ),
-    "review-opened": NoticeWords("有一项审核待您办理。", "A review waits for you.", "review"),
-    "review-reminder": NoticeWords("提醒：有一项审核仍待您办理。", "Reminder: a review still waits for you.", "review"),
-    "review-escalated": NoticeWords(
-        "一项审核已到期限，现由您一并办理。", "A review has reached its limit: you may decide it now.", "review"
-    ),
-    "receipt-overdue": NoticeWords(
-        "本部门有副本逾期未签收，请督促办理。", "A copy for your department was not taken up in time: see to it."
-    ),
-    "second-person-needed": NoticeWords(
-        "一项放行需要您作为第二人复核。", "A release needs you as the second person.", "review"
-    ),
-    "release-not-confirmed": NoticeWords(
-        "您提出的放行未通过复核，请重新核对。", "Your release was not confirmed: check it again.", "review"
-    ),
-    "management-decides": NoticeWords(
-        "一件申请将由管理层审批，请留意。", "An application goes to management: a decision will wait for you."
-    ),
-    "storage-prepare": NoticeWords(
-        "申请已批准，请存储部门做好调取准备。", "An application is approved: prepare the retrieval."
-    ),
-    "preservation-failed": NoticeWords(
-        "录像预先保全失败，请立即检查录像机。", "Footage could not be preserved: look at the recorder at once."
-    ),
-    "footage-damaged": NoticeWords(
-        "完整性核验发现损坏，请立即查看。", "A check of integrity has found damage: look at it at once."
-    ),
-    "copy-offered": NoticeWords("有一份副本待您签收。", "A copy waits for your receipt.", "hand-over"),
-    "offer-ended": NoticeWords("一份副本的移交已终止。", "The hand-over of a copy has ended.", "hand-over"),
-    "return-due-soon": NoticeWords(
-        "副本的使用期限即将届满，请按时归还。", "The use period of a copy ends soon: return it in time.", "hand-over"
-    ),
-    "return-overdue": NoticeWords("副本已逾期，请立即归还。", "A copy is overdue: return it at once.", "hand-over"),
+    "review-opened": NoticeWords(Message("A review waits for you."), "review"),
+    "review-reminder": NoticeWords(Message("Reminder: a review still waits for you."), "review"),
+    "review-escalated": NoticeWords(Message("A review has reached its limit: you may decide it now."), "review"),
+    "receipt-overdue": NoticeWords(Message("A copy for your department was not taken up in time: see to it.")),
+    "second-person-needed": NoticeWords(Message("A release needs you as the second person."), "review"),
+    "release-not-confirmed": NoticeWords(Message("Your release was not confirmed: check it again."), "review"),
+    "management-decides": NoticeWords(Message("An application goes to management: a decision will wait for you.")),
+    "storage-prepare": NoticeWords(Message("An application is approved: prepare the retrieval.")),
+    "preservation-failed": NoticeWords(Message("Footage could not be preserved: look at the recorder at once.")),
+    "footage-damaged": NoticeWords(Message("A check of integrity has found damage: look at it at once.")),
+    "copy-offered": NoticeWords(Message("A copy waits for your receipt."), "hand-over"),
+    "offer-ended": NoticeWords(Message("The hand-over of a copy has ended."), "hand-over"),
+    "return-due-soon": NoticeWords(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
+    "return-overdue": NoticeWords(Message("A copy is overdue: return it at once."), "hand-over"),
     "access-suspended": NoticeWords(
-        "使用期限已到，副本的访问已停止，请归还。",
-        "The use period is over and access has stopped: return the copy.",
+        Message("The use period is over and access has stopped: return the copy."),
         "hand-over",
     ),
-    "copy-returned": NoticeWords("一份副本已归还，请检查。", "A copy is back: inspect it."),
-    "violation-overdue": NoticeWords("副本逾期未还，已登记违规。", "A copy is not back: a violation is on record."),
-    "violation-loss": NoticeWords("副本遗失，已登记违规。", "A copy was lost: a violation is on record."),
-    "violation-discrepancy": NoticeWords(
-        "归还有出入，已登记违规。", "A return has a discrepancy: a violation is on record."
-    ),
-    "notice-undelivered": NoticeWords(
-        "一份通知未能送达本部门人员，请代为告知。", "A notice did not reach somebody of your department: tell them."
-    ),
-    "deliveries-failing": NoticeWords(
-        "有通知未能送达，请检查邮件和回调设置。", "Notices do not arrive: check mail and webhook.", "deliveries"
-    ),
-    "test-notice": NoticeWords("这是一条测试通知。", "This is a test notice.", "notices"),
+    "copy-returned": NoticeWords(Message("A copy is back: inspect it.")),
+    "violation-overdue": NoticeWords(Message("A copy is not back: a violation is on record.")),
+    "violation-loss": NoticeWords(Message("A copy was lost: a violation is on record.")),
+    "violation-discrepancy": NoticeWords(Message("A return has a discrepancy: a violation is on record.")),
+    "notice-undelivered": NoticeWords(Message("A notice did not reach somebody of your department: tell them.")),
+    "deliveries-failing": NoticeWords(Message("Notices do not arrive: check mail and webhook."), "deliveries"),
+    "test-notice": NoticeWords(Message("This is a test notice."), "notices"),
     **{
-        f"case-closed:{outcome}": NoticeWords(
-            f"本案已结束：{ENDINGS[outcome][0]}。", f"The case is closed: {ENDINGS[outcome][1]}."
-        )
+        f"case-closed:{outcome}": NoticeWords(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
         for outcome in OUTCOMES
     },
 }
@@ -128,7 +92,9 @@ def all_words() -> dict[str, NoticeWords]:
 
 def _decided(stage: Words, outcome: Words) -> NoticeWords:
     name = stage.en[:1].upper() + stage.en[1:]
-    return NoticeWords(f"{stage.zh}已有结论：{outcome.zh}。", f"{name}: {outcome.en}.")
+    return NoticeWords(
+        Message("{stage}: {outcome}.", stage=Bilingual(stage.zh, name), outcome=Bilingual(outcome.zh, outcome.en))
+    )
 
 
 def words_of(code: str) -> NoticeWords:

@@ -20,6 +20,7 @@ from services.domain.process.engine_view import (
     VariableAnswer,
 )
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
@@ -37,9 +38,8 @@ def engine(request: Request) -> EngineDesk:
     if found is None:
         raise Refused(
             "no-engine",
-            "流程引擎不在此进程中：Camunda 请在 Operate 中查看，其他请在其服务器上运行 footage-desk engine instances。",
-            "The engine is not in this process: of Camunda see Operate; of a footage-desk engine by itself run "
-            "footage-desk engine instances on its machine.",
+            "The engine is not in this process: of Camunda see Operate; of a footage-desk engine "
+            "by itself run footage-desk engine instances on its machine.",
             status=404,
         )
     return cast("EngineDesk", found)
@@ -105,14 +105,14 @@ async def list_processes(engine: GivenEngine) -> list[ProcessAnswer]:
 @router.get("/processes/{definition_key}/elements", responses=problems(401, 403, 404))
 async def list_elements(definition_key: Identifier, engine: GivenEngine) -> list[ElementAnswer]:
     """Where instances of one version stand now."""
-    key = engine_view.key_of(definition_key, "流程", "process")
+    key = engine_view.key_of(definition_key, Message("process"))
     return [ElementAnswer.model_validate(one) for one in await engine.elements(key)]
 
 
 @router.get("/processes/{definition_key}/model", responses=problems_beside(401, 403, 404), response_class=Response)
 async def read_engine_model(definition_key: Identifier, engine: GivenEngine, language: Language = "zh") -> Response:
     """The BPMN of one version, its names in one language."""
-    model = await engine_view.model_of(engine, engine_view.key_of(definition_key, "流程", "process"))
+    model = await engine_view.model_of(engine, engine_view.key_of(definition_key, Message("process")))
     return Response(model.xml(language), media_type="application/xml")
 
 
@@ -127,7 +127,7 @@ async def list_instances(
 @router.get("/instances/{instance_key}", responses=problems(401, 403, 404))
 async def read_instance(instance_key: Identifier, engine: GivenEngine) -> InstanceAnswer:
     """One process instance: where it stands and waits for what, its incidents and jobs, the way it came."""
-    return await engine_view.instance_of(engine, engine_view.key_of(instance_key, "流程实例", "process instance"))
+    return await engine_view.instance_of(engine, engine_view.key_of(instance_key, Message("process instance")))
 
 
 @router.get("/instances/{instance_key}/variables", responses=problems(401, 403, 404))
@@ -135,7 +135,7 @@ async def read_variables(
     instance_key: Identifier, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> list[VariableAnswer]:
     """The variables of one process instance: ids and classes. The audit trail tells who read them."""
-    key = engine_view.key_of(instance_key, "流程实例", "process instance")
+    key = engine_view.key_of(instance_key, Message("process instance"))
     return await engine_view.variables(database, actor, engine, key)
 
 
@@ -150,7 +150,7 @@ async def retry_incident(
     incident_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> IncidentAnswer:
     """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
-    key = engine_view.key_of(incident_key, "流程故障", "incident")
+    key = engine_view.key_of(incident_key, Message("incident"))
     return await engine_view.retry(database, actor, engine, key, body.retries)
 
 
@@ -165,5 +165,5 @@ async def set_job_retries(
     job_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> JobAnswer:
     """Let a job be tried so many times. Answers with it as it was."""
-    key = engine_view.key_of(job_key, "任务", "job")
+    key = engine_view.key_of(job_key, Message("job"))
     return await engine_view.set_retries(database, actor, engine, key, body.retries)

@@ -11,6 +11,7 @@ from services.domain.process import engine_actions
 from services.runtime import models
 from services.runtime.errors import NotFound, Refused
 from services.runtime.models import Model
+from services.runtime.translations import Message, Text
 from services.web.schemas import Answer
 
 _KEY = re.compile("[0-9]{1,18}")
@@ -149,10 +150,10 @@ class VariableAnswer(Answer):
     value: str
 
 
-def key_of(text: str, zh: str, en: str) -> int:
+def key_of(text: str, message: Text) -> int:
     """A key as an address has it; NotFound for what can be none."""
     if not _KEY.fullmatch(text):
-        raise NotFound(zh, en, text)
+        raise NotFound(message, text)
     return int(text)
 
 
@@ -160,7 +161,7 @@ async def model_of(desk: EngineDesk, definition_key: int) -> Model:
     """The model of one version; NotFound where there is none."""
     found = await desk.model(definition_key)
     if found is None:
-        raise NotFound("流程", "process", str(definition_key))
+        raise NotFound(Message("process"), str(definition_key))
     process_id, content = found
     return _parsed(content)[process_id]
 
@@ -169,7 +170,7 @@ async def instance_of(desk: EngineDesk, instance_key: int) -> InstanceAnswer:
     """One instance; NotFound where it never was, or its records are gone."""
     found = await desk.instance(instance_key)
     if found is None:
-        raise NotFound("流程实例", "process instance", str(instance_key))
+        raise NotFound(Message("process instance"), str(instance_key))
     return InstanceAnswer.model_validate(found)
 
 
@@ -185,7 +186,7 @@ async def retry(database: Database, actor: Actor, desk: EngineDesk, incident_key
     known = [IncidentAnswer.model_validate(one) for one in await desk.incidents(text=str(incident_key))]
     incident = next((one for one in known if one.key == incident_key), None)
     if incident is None:
-        raise NotFound("流程故障", "incident", str(incident_key))
+        raise NotFound(Message("incident"), str(incident_key))
     root_key = await _root_of(desk, (await instance_of(desk, incident.instance_key)).line)
     await database.run(
         actor,
@@ -204,7 +205,7 @@ async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_ke
     known = [JobAnswer.model_validate(one) for one in await desk.jobs(text=str(job_key))]
     job = next((one for one in known if one.key == job_key), None)
     if job is None:
-        raise NotFound("任务", "job", str(job_key))
+        raise NotFound(Message("job"), str(job_key))
     root_key = await _root_of(desk, (await instance_of(desk, job.instance_key)).line)
     await database.run(
         actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries
@@ -224,7 +225,7 @@ async def _root_of(desk: EngineDesk, line: InstanceLineAnswer) -> int:
 
 def _done(refused: str | None) -> None:
     if refused is not None:
-        raise Refused("engine-refuses", f"流程引擎未接受：{refused}", f"The engine refused: {refused}", status=409)
+        raise Refused("engine-refuses", "The engine refused: {refused}", status=409, refused=refused)
 
 
 @lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from services.domain.retrieval import preservations
 from services.recorders.protocol import RecorderDown
 from services.runtime.errors import NotFound
 from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.translations import Message
 from services.web.dependencies import OpenRecorder
 
 PATIENCE = 5.0  # seconds
@@ -44,7 +45,7 @@ def place(uow: UnitOfWork, camera_id: str, start: datetime) -> Place:
     """Raises NotFound where there is no such camera."""
     camera = uow.session.get(Camera, camera_id)
     if camera is None:
-        raise NotFound("摄像头", "camera", camera_id)
+        raise NotFound(Message("camera"), camera_id)
     return Place(measurements.of_camera(uow, camera), preservations.overwrite_moment(camera, start))
 
 

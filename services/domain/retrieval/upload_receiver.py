@@ -15,6 +15,7 @@ from services.domain.retrieval.uploads import Measured
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Message, Text
 from services.vault import uploaded_file
 from services.vault.clip.client import ClipFailed, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
@@ -61,7 +62,7 @@ class Receiver:
                 raise refusal from error
         if not kept:
             await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
-            raise Refused("upload-gone", "此上传已被取消。", "This upload was cancelled meanwhile.")
+            raise Refused("upload-gone", "This upload was cancelled meanwhile.")
         return await self.database.run(actor, uploads.own, upload_id)
 
     async def discard(self, actor: Actor, upload: Upload) -> None:
@@ -85,35 +86,38 @@ def refusal_of(error: BaseException) -> Refused | None:
     """The sentence for whoever brought the file, where it is the file's fault."""
     match error:
         case NotFootage():
-            zh, en = uploaded_file.KIND_NAMES[error.kind]
+            message = uploaded_file.KIND_NAMES[error.kind]
             return _not_kept(
                 "upload-not-footage",
-                f"这是{zh}，不是 MP4、MOV、MKV、MPEG-TS 或 MPEG-PS 录像，未保存；请导出为其中一种后再上传。",
-                f"The file is {en} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was not kept: export it "
-                "as one of these and upload that.",
+                Message(
+                    "The file is {what} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was "
+                    "not kept: export it as one of these and upload that.",
+                    what=message,
+                ),
             )
         case UnsupportedFootage():
             return _not_kept(
                 "upload-unsupported",
-                "此文件的编码或结构不受支持（画面仅支持 H.264、H.265、MJPEG，声音仅支持 AAC、Opus、G.711；"
-                "索引在末尾、大于 "
-                f"{uploaded_file.LIMITS.window >> 20} MiB 的普通 MP4 须先转为分片 MP4），未保存，请转换后再上传。",
-                "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are taken, and a plain MP4 "
-                f"of more than {uploaded_file.LIMITS.window >> 20} MiB whose index comes last has to be made a "
-                "fragmented one first. Convert it and upload that.",
+                Message(
+                    "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are "
+                    "taken, and a plain MP4 of more than {window} MiB whose index comes last has to be "
+                    "made a fragmented one first. Convert it and upload that.",
+                    window=uploaded_file.LIMITS.window >> 20,
+                ),
             )
         case FootageMissing() | FootageUnreadable() | ClipFailed():
             return _not_kept(
                 "upload-unreadable",
-                "文件中没有可以播放的画面（可能已损坏），未保存；请检查原文件后重新上传。",
-                "The file has no picture that can be played, perhaps it is damaged; it was not kept: check it and "
-                "upload it again.",
+                Message(
+                    "The file has no picture that can be played, perhaps it is damaged; it was not kept: "
+                    "check it and upload it again."
+                ),
             )
     return None
 
 
-def _not_kept(code: str, zh: str, en: str) -> Refused:
-    return Refused(code, zh, en, status=422, field="file")
+def _not_kept(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=422, field="file")
 
 
 def _measured(came: UploadedFile) -> Measured:
@@ -131,7 +135,6 @@ def _place(upload_id: str) -> Iterator[None]:
     if upload_id in _receiving or len(_receiving) >= MOST_AT_ONCE:
         raise Refused(
             "upload-busy",
-            "正在接收的文件较多，请几分钟后再上传。",
             "Several files are being received: upload yours in a few minutes.",
             status=429,
         )

@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import preservations, uploads
 from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text
 
 KEPT_UNUSED = timedelta(days=7)  # from the last change of an upload that no application names
 # No upload takes this long: older ones belong to a process that died.
@@ -31,18 +32,18 @@ def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application |
             continue
         owners = {uow.actor.id} if application is None else {uow.actor.id, application.drafter_id}
         if upload.person_id not in owners:
-            raise _wrong("unknown", "没有这个摄像头或文件，请从列表中选择。", "There is no such camera or file.")
+            raise _wrong("unknown", Message("There is no such camera or file."))
         if upload.state != "received" or upload.start is None:
             raise _wrong(
                 "upload-not-ready",
-                "所选文件尚未上传完毕、未注明开始时间或已删除，请检查。",
-                "The file is not received yet, has no start, or was deleted: look at it, then choose it again.",
+                Message(
+                    "The file is not received yet, has no start, or was deleted: look at it, then choose it again."
+                ),
             )
         if upload.application_id is not None and (application is None or upload.application_id != application.id):
             raise _wrong(
                 "upload-elsewhere",
-                "该文件已用于另一份申请，请重新上传。",
-                "Another application names this file: upload it again for this one.",
+                Message("Another application names this file: upload it again for this one."),
             )
 
 
@@ -170,5 +171,5 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _wrong(code: str, zh: str, en: str) -> Refused:
-    return Refused(code, zh, en, status=422, field="items")
+def _wrong(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=422, field="items")

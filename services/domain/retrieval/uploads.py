@@ -24,6 +24,7 @@ from services.domain.access import consents
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 
 SOURCES = ("meeting", "training", "event", "other")
 BUCKET = "quarantine"
@@ -67,8 +68,8 @@ def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
     if len(unused(uow)) >= MOST_OPEN:
         raise Refused(
             "too-many-uploads",
-            f"您已有 {MOST_OPEN} 个未用于申请的上传文件，请先提交申请或删除不需要的。",
-            f"{MOST_OPEN} of your uploads are in no application yet: hand one in, or delete what you do not need.",
+            "{most_open} of your uploads are in no application yet: hand one in, or delete what you do not need.",
+            most_open=MOST_OPEN,
         )
     _check(uow, facts)
     upload_id = new_id()
@@ -86,7 +87,6 @@ def begin(uow: UnitOfWork, upload_id: str) -> Upload:
     if upload.state != "announced":
         raise Refused(
             "upload-begun",
-            "此上传已经开始或已结束；如需重传，请新建上传。",
             "This upload has begun or is over: announce another one to send the file again.",
         )
     upload.begun_at = uow.now
@@ -135,7 +135,6 @@ def remove(uow: UnitOfWork, upload_id: str) -> Upload:
     if upload.state == "receiving":
         raise Refused(
             "upload-receiving",
-            "文件正在上传，请先停止上传再删除。",
             "The file is being received: stop the upload first.",
         )
     take_out(uow, upload, "deleted")
@@ -147,7 +146,7 @@ def own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
     query = select(Upload).where(Upload.id == upload_id, Upload.person_id == uow.actor.id)
     upload = uow.session.scalar(query.with_for_update() if for_change else query)
     if upload is None:
-        raise NotFound("上传文件", "upload", upload_id)
+        raise NotFound(Message("upload"), upload_id)
     return upload
 
 
@@ -171,7 +170,6 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.source not in SOURCES:
         raise Refused(
             "unknown",
-            "请选择录像的种类：会议、培训、活动或其他。",
             "Choose what was recorded: a meeting, a training, an event, or something else.",
             status=422,
             field="source",
@@ -179,7 +177,6 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.source == "other" and not facts.description.strip():
         raise Refused(
             "description-missing",
-            "其他业务录像请写明内容。",
             "Describe a recording of another kind.",
             status=422,
             field="description",
@@ -187,7 +184,6 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.zone not in available_timezones():
         raise Refused(
             "unknown",
-            "没有这个时区，请写成 Asia/Shanghai 这样的名称。",
             "There is no such time zone: write it like Asia/Shanghai.",
             status=422,
             field="zone",
@@ -195,7 +191,6 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.start is not None and facts.start > uow.now:
         raise Refused(
             "start-in-future",
-            "录像的开始时间不能晚于现在，请改正。",
             "The recording begins in the future: correct its start.",
             status=422,
             field="start",
@@ -203,7 +198,6 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.start is not None and not (facts.start_known_by or "").strip():
         raise Refused(
             "start-unexplained",
-            "请写明录像的开始时间是如何得知的（例如会议纪要、设备显示）。",
             "Say how the start is known, for instance from the minutes or from the device's display.",
             status=422,
             field="startKnownBy",
@@ -254,7 +248,6 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
     if upload.removed_at is not None or upload.abandoned_at is not None:
         raise Refused(
             "upload-over",
-            "此上传已失败或已删除，请新建上传。",
             "This upload has failed or was deleted: announce another one.",
         )
     # what the departments are being asked about stands still as well (R17)
@@ -262,7 +255,6 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(
             "upload-used",
-            "已提交的申请使用了此文件，不能再改或删除。",
             "A submitted application names this file: it can be neither changed nor deleted.",
         )
 

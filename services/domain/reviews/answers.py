@@ -9,6 +9,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused
+from services.runtime.translations import Bilingual, Joined, Message, Text
 
 
 def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
@@ -17,7 +18,6 @@ def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
     if revision is None or revision.round != review.round or revision.sha256 != form_sha256:
         raise Refused(
             "form-changed",
-            "申请表已更新，请重新阅读后再签字。",
             "The form is not the one you read: read it again, then sign.",
             field="formSha256",
         )
@@ -28,15 +28,15 @@ def check_words(stage: Stage, outcome: str, reason: str | None, opinion: str | N
     if outcome not in stage.outcomes:
         raise Refused(
             "outcome",
-            f"此环节的结论只能是：{'、'.join(stage.outcomes)}。",
-            f"This stage is decided with one of: {', '.join(stage.outcomes)}.",
+            "This stage is decided with one of: {outcomes}.",
             status=422,
             field="outcome",
+            outcomes=Joined(", ", stage.outcomes),
         )
     if outcome in stage.reason_for and reason is None:
-        raise missing("reason", "请写明理由。", "Say why.")
+        raise missing("reason", Message("Say why."))
     if stage.opinion_needed and opinion is None:
-        raise missing("opinion", "请签署审批意见。", "Write your opinion: management decides with one.")
+        raise missing("opinion", Message("Write your opinion: management decides with one."))
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
@@ -46,18 +46,20 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
         return
     for code in answers:
         if code not in {question.code for question in stage.questions}:
-            raise missing(f"answers.{code}", "没有这个问题，请删去。", "There is no such question: leave it out.")
+            raise missing(f"answers.{code}", Message("There is no such question: leave it out."))
     for question in stage.questions:
         answer = answers.get(question.code)
         if not isinstance(answer, bool):
-            raise missing(f"answers.{question.code}", f"请回答：{question.zh}", f"Answer: {question.en}")
+            raise missing(
+                f"answers.{question.code}", Message("Answer: {question}", question=Bilingual(question.zh, question.en))
+            )
         if outcome == stage.favourable and question.yes_to_approve and not answer:
             raise Refused(
                 "answer-contradicts",
-                f"对“{question.zh}”回答“否”时不能通过，请更改结论。",
-                f"With a no to “{question.en}” it cannot pass: change the outcome or the answer.",
+                "With a no to “{question}” it cannot pass: change the outcome or the answer.",
                 status=422,
                 field=f"answers.{question.code}",
+                question=Bilingual(question.zh, question.en),
             )
 
 
@@ -68,11 +70,10 @@ def _check_receipt(uow: UnitOfWork, review: Review, outcome: str) -> None:
     if not done:
         raise Refused(
             "receipt-elsewhere",
-            "请在移交页面签收或拒收副本。",
             "Accept or decline the copies on the page of the hand-over.",
         )
 
 
-def missing(field: str, zh: str, en: str) -> Refused:
+def missing(field: str, message: Text) -> Refused:
     """A field that is missing, as a refusal."""
-    return Refused("missing", zh, en, status=422, field=field)
+    return Refused("missing", message, status=422, field=field)

@@ -17,6 +17,7 @@ from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message, Text
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,11 @@ def classify(application: Application, stage: Stage, chosen: Classification, rea
         if wanted is None or wanted == getattr(application, mark):
             continue
         if wanted and not stage.may_raise:
-            raise Refused(
-                "class-fixed", "此环节不能更改等级。", "The class is not changed at this stage.", status=422, field=mark
-            )
+            raise Refused("class-fixed", "The class is not changed at this stage.", status=422, field=mark)
         if not wanted:
             if not stage.may_lower:
                 raise Refused(
                     "class-only-raised",
-                    "此环节只能提高等级，不能降低。",
                     "This stage may raise the class and never lower it.",
                     status=422,
                     field=mark,
@@ -75,7 +73,6 @@ def classify(application: Application, stage: Stage, chosen: Classification, rea
             if not (reason or "").strip():
                 raise Refused(
                     "lowering-reason",
-                    "降低等级须写明理由。",
                     "Say why the class is lowered.",
                     status=422,
                     field="reason",
@@ -95,12 +92,13 @@ def narrow(
         item.granted_start, item.granted_end = item.asked_start, item.asked_end
     for span in narrowed:
         if span.item_id not in items:
-            raise _scope(f"申请中没有此项：{span.item_id}。", f"The application has no item {span.item_id}.")
+            raise _scope(Message("The application has no item {item_id}.", item_id=span.item_id))
         item = items[span.item_id]
         if not item.asked_start <= span.start < span.end <= item.asked_end:
             raise _scope(
-                f"第 {item.position} 项只能在申请的时间段内缩小。",
-                f"Item {item.position} can only be narrowed inside the span that was asked for.",
+                Message(
+                    "Item {position} can only be narrowed inside the span that was asked for.", position=item.position
+                ),
             )
         item.granted_start, item.granted_end = span.start, span.end
 
@@ -109,13 +107,12 @@ def _remove(uow: UnitOfWork, application: Application, items: dict[str, Item], r
     for item_id in dict.fromkeys(removed):
         item = items.pop(item_id, None)
         if item is None:
-            raise _scope(f"申请中没有此项：{item_id}。", f"The application has no item {item_id}.")
+            raise _scope(Message("The application has no item {item_id}.", item_id=item_id))
         item.dropped_in_round = application.round
         audit_trail.record(uow, "item-removed", "item", item_id, application_id=application.id, round=application.round)
     if not items:
         raise _scope(
-            "至少要批准一项；一项都不批准时，请退回或不同意。",
-            "Grant one item at least; where none is to be granted, return or reject the application.",
+            Message("Grant one item at least; where none is to be granted, return or reject the application."),
         )
 
 
@@ -128,10 +125,10 @@ def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> i
     if not 1 <= wanted <= most:
         raise Refused(
             "use-days",
-            f"使用期限须为 1 至 {most} 天。",
-            f"The use period is 1 to {most} days.",
+            "The use period is 1 to {most} days.",
             status=422,
             field="usePeriodDays",
+            most=most,
         )
     return wanted
 
@@ -142,7 +139,6 @@ def way_of_use(application: Application, wanted: str | None) -> str:
     if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
         raise Refused(
             "way-of-use",
-            "未申请下载，只能批准在线查看。",
             "No download was asked for: grant viewing.",
             status=422,
             field="wayOfUse",
@@ -180,5 +176,5 @@ def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
     return lines
 
 
-def _scope(zh: str, en: str) -> Refused:
-    return Refused("scope", zh, en, status=422, field="scope")
+def _scope(message: Text) -> Refused:
+    return Refused("scope", message, status=422, field="scope")

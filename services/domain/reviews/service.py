@@ -25,6 +25,7 @@ from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, 
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,13 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
     if proposal is None:
         raise Refused(
             "nothing-to-confirm",
-            "目前没有待复核的结论。",
             "There is nothing to confirm: the review is to be decided first.",
         )
     tasks.require_may_decide(uow, review, second=True)
     review_answers.require_form(uow, review, proof.form_sha256)
     reason = _text(reason)
     if not agrees and reason is None:
-        raise review_answers.missing("reason", "请写明不同意的理由。", "Say why you disagree.")
+        raise review_answers.missing("reason", Message("Say why you disagree."))
     statement = {
         "kind": "confirmation",
         "review": review.id,
@@ -283,7 +283,6 @@ def _stage_variables(
     if granting != AS_ASKED and not (stage.code == "security" and approves):
         raise Refused(
             "not-here",
-            "只有安全审核批准时可以调整范围、期限和使用方式。",
             "Scope, use period and way of use are set by Security's approval alone.",
             status=422,
         )
@@ -308,7 +307,6 @@ def _require_no_proposal(uow: UnitOfWork, review: Review) -> None:
     if open_proposal(uow, review) is not None:
         raise Refused(
             "second-person-needed",
-            "结论已作出，正在等待第二人复核。",
             "It is decided and waits for the second person to confirm.",
         )
 

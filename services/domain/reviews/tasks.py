@@ -18,6 +18,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal, NotFound, Refused
+from services.runtime.translations import Message
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def put_back(uow: UnitOfWork, review_id: str) -> Review:
     """The acting person gives the review back to all who may decide it."""
     review = open_for_change(uow, review_id)
     if review.claimed_by != uow.actor.id:
-        raise Refused("not-claimed", "您没有领取此项审核。", "You have not claimed this review.")
+        raise Refused("not-claimed", "You have not claimed this review.")
     review.claimed_by = review.claimed_at = None
     audit_trail.record(uow, "review-put-back", "review", review_id, application_id=review.application_id)
     return review
@@ -183,7 +184,7 @@ def open_for_change(uow: UnitOfWork, review_id: str) -> Review:
     """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
     application_id = uow.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
-        raise NotFound("审核", "review", review_id)
+        raise NotFound(Message("review"), review_id)
     application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     review = uow.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
     access_queries.forget(uow)  # others may have acted while this unit waited for the locks
@@ -192,20 +193,17 @@ def open_for_change(uow: UnitOfWork, review_id: str) -> Review:
     if review.closed_at is not None or application.closed_at is not None:
         raise Refused(
             "review-closed",
-            "此项审核已经结束，无需再办理。",
             "This review is closed already: there is nothing left to decide.",
         )
     if application.withdrawn_at is not None:
-        raise Refused(
-            "withdrawn", "申请已撤回，无需再办理。", "The application was withdrawn: nothing is left to decide."
-        )
+        raise Refused("withdrawn", "The application was withdrawn: nothing is left to decide.")
     return review
 
 
 def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:
     """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
-        raise Refused("not-a-person", "审核须由人员办理。", "A review is decided by a person.", status=403)
+        raise Refused("not-a-person", "A review is decided by a person.", status=403)
     staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
     refusal = access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
     if refusal is not None:
@@ -214,7 +212,6 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
     if not second and claimed not in (None, uow.actor.id) and not access_queries.absent(uow, str(claimed)):
         raise Refused(
             "claimed",
-            "他人已领取此项审核；如需接手，请对方退回。",
             "Somebody else has claimed this review: ask them to put it back.",
         )
 

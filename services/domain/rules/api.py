@@ -73,18 +73,18 @@ def change_answer(change: Change) -> ChangeAnswer:
 
 def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
     rule, change = standing.rule, standing.change
-    said_zh, said_en = rule.said(standing.value)
+    said = rule.said(standing.value)
     source = "environment" if settings.is_given(rule.setting) else "default"
     return RuleAnswer(
         name=rule.name,
         kind=rule.kind,
         zh=rule.zh,
         en=rule.en,
-        meaning_zh=rule.meaning_zh,
-        meaning_en=rule.meaning_en,
+        meaning_zh=rule.meaning.zh,
+        meaning_en=rule.meaning.en,
         value=standing.value,
-        said_zh=said_zh,
-        said_en=said_en,
+        said_zh=said.zh,
+        said_en=said.en,
         source=source if change is None else "changed",
         variable=variable(rule.setting),
         by_itself=rule.by_itself,

@@ -13,6 +13,7 @@ from services.domain.rules.catalogue import RULES
 from services.domain.rules.service import Change, Standing
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings, variable
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -75,9 +76,7 @@ async def change_rule(
             raise
         return await _page(name, visitor, database, settings, refusal=refusal, typed=typed)
     rule = RULES[name]
-    return visitor.redirect(
-        f"/admin/rules/{name}", f"{rule.zh}已更改，即刻生效。", f"The {rule.en} is changed from now on."
-    )
+    return visitor.redirect(f"/admin/rules/{name}", Message("The {rule} is changed from now on.", rule=rule.message))
 
 
 class _Form(RuleBody):
@@ -97,7 +96,7 @@ def _value(typed: TypedForm, name: str) -> dict[str, Any]:
         number, pattern = typed.text("amount"), UNITS.get(typed.text("unit"), "PT{}M")
         return {"value": pattern.format(number) if number.isascii() and number.isdecimal() else "?"}
     if not typed.text("value"):
-        raise Refused("missing", "请填写新值。", "Fill in the new value.", status=422, field="value")
+        raise Refused("missing", "Fill in the new value.", status=422, field="value")
     return {"value": typed.text("value")}
 
 

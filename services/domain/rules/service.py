@@ -15,6 +15,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.rules.catalogue import RULES, Rule
 from services.runtime.errors import NotFound, Refused
 from services.runtime.rules import Rules
+from services.runtime.translations import Message
 
 Sort = Literal["at", "rule", "person"]
 
@@ -82,7 +83,6 @@ def change(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: s
     if not rule.by_itself:
         raise Refused(
             "rule-follows",
-            "此项随新版保密协议的发布而变更，请到“保密协议”页发布新版。",
             "This rule changes with the agreement: issue a new version of the agreement instead.",
             field="value",
         )
@@ -96,15 +96,14 @@ def write(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: s
     if (None if was is None else rule.normal(was)) != old:
         raise Refused(
             "rule-changed",
-            f"{rule.zh}刚刚被他人改为{rule.said(old)[0]}，请核对后再改。",
-            f"Somebody has just changed the {rule.en} to {rule.said(old)[1]}: look at it, then change it.",
+            "Somebody has just changed the {rule} to {said}: look at it, then change it.",
             field="value",
+            rule=rule.message,
+            said=rule.said(old),
         )
     new = None if value is None else rule.normal(value)
     if new == old or (new is None and not history(uow, rule.name)):
-        raise Refused(
-            "rule-same", "新值与现值相同，无需更改。", "This is the value already: nothing to change.", field="value"
-        )
+        raise Refused("rule-same", "This is the value already: nothing to change.", field="value")
     if new is not None:
         _agree(rule.apply(uow.rules, new))
     row = RuleChange(at=uow.now, changed_by=uow.actor.id, rule=rule.name, old=old, new=new, reason=reason)
@@ -121,7 +120,7 @@ def _standing(rules: Rules, rule: Rule, told: Sequence[Change]) -> Standing:
 
 def _rule(name: str) -> Rule:
     if name not in RULES:
-        raise NotFound("规则", "rule", name)
+        raise NotFound(Message("rule"), name)
     return RULES[name]
 
 
@@ -129,7 +128,6 @@ def _agree(rules: Rules) -> None:
     if rules.important_retention < rules.ordinary_retention:
         raise Refused(
             "retention-order",
-            "重要录像的存档期限不能短于一般录像。",
             "Important footage cannot be kept shorter than ordinary footage: change the other one first.",
             status=422,
             field="value",

@@ -29,6 +29,7 @@ from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 from services.runtime.threads import run_in_thread
+from services.runtime.translations import Message
 
 R = TypeVar("R")
 READ = 1 << 20
@@ -36,44 +37,38 @@ LAYOUTS = ("mediamtx", "frigate", "plain")
 
 SCHEMA = ConfigurationSchema(
     "folder",
-    "文件夹录像机",
-    "folder recorder",
+    Message("folder recorder"),
     (
         Field(
-            *("root", "folder", "文件夹", "folder"),
-            "录像所在的文件夹；其下每个通道一个子文件夹。",
-            "The folder of the recordings, with one folder below it for each channel.",
+            *("root", "folder", Message("folder")),
+            Message("The folder of the recordings, with one folder below it for each channel."),
             required=True,
         ),
         Field(
-            *("layout", "choice", "文件布局", "layout"),
-            "文件的存放方式：mediamtx、frigate，或文件名中含有开始时间的普通文件（plain）。",
-            "How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name.",
+            *("layout", "choice", Message("layout")),
+            Message("How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name."),
             default="mediamtx",
             choices=LAYOUTS,
         ),
         Field(
-            *("pattern", "pattern", "文件名格式", "pattern of the names"),
-            "仅用于 plain：文件名中开始时间的写法，例如 %Y%m%d_%H%M%S；留空则识别常见写法。",
-            "For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones.",
+            *("pattern", "pattern", Message("pattern of the names")),
+            Message("For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones."),
         ),
         Field(
-            *("zone", "zone", "文件名的时区", "zone of the file names"),
-            "文件名中的时间所用的时区；Frigate 总用 UTC。",
-            "The zone of the times in the files' names; Frigate's are always UTC.",
+            *("zone", "zone", Message("zone of the file names")),
+            Message("The zone of the times in the files' names; Frigate's are always UTC."),
             default="UTC",
         ),
         IDENTITY,
         Field(
-            *("clock_offset_ms", "whole", "时钟偏差（毫秒）", "clock offset (milliseconds)"),
-            "录像机时钟减去标准时间；留空表示未测量。",
-            "Its clock minus true time; empty where it was not measured.",
+            *("clock_offset_ms", "whole", Message("clock offset (milliseconds)")),
+            Message("Its clock minus true time; empty where it was not measured."),
             least=-10 * 366 * 86_400_000,
             most=10 * 366 * 86_400_000,
         ),
-        Field(*("clock_method", "text", "测量方法", "how the clock was measured")),
+        Field(*("clock_method", "text", Message("how the clock was measured"))),
         Field(
-            *("clock_uncertainty_ms", "whole", "测量不确定度（毫秒）", "uncertainty (milliseconds)"),
+            *("clock_uncertainty_ms", "whole", Message("uncertainty (milliseconds)")),
             least=0,
             most=86_400_000,
         ),

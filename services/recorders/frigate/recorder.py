@@ -33,27 +33,25 @@ from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.translations import Message
 
 WAYS = ("files", "export")
 SCHEMA = ConfigurationSchema(
     "frigate",
-    "Frigate 录像机",
-    "Frigate recorder",
+    Message("Frigate recorder"),
     (
         ADDRESS,
         USER,
         PASSWORD,
         Field(
-            *("fetch", "choice", "取回方式", "how footage is fetched"),
-            "files：录制的原始文件；export：由 Frigate 导出，仅在原始文件无法读取时使用。",
-            "files: the files as they were recorded; export: exports by Frigate, where those cannot be read.",
+            *("fetch", "choice", Message("how footage is fetched")),
+            Message("files: the files as they were recorded; export: exports by Frigate, where those cannot be read."),
             default="files",
             choices=WAYS,
         ),
         Field(
-            *("zone", "zone", "时区", "zone"),
-            "录像机所在的时区；Frigate 的时间本身总是 UTC。",
-            "The zone that it stands in; Frigate's times themselves are always UTC.",
+            *("zone", "zone", Message("zone")),
+            Message("The zone that it stands in; Frigate's times themselves are always UTC."),
             default="UTC",
         ),
         IDENTITY,

@@ -29,26 +29,24 @@ from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.translations import Message
 
 DEVICE, TRUE = "device", "utc"
 SCHEMA = ConfigurationSchema(
     "hikvision",
-    "海康威视录像机",
-    "Hikvision recorder",
+    Message("Hikvision recorder"),
     (
         ADDRESS,
         USER,
         PASSWORD,
         Field(
-            *("zone", "zone", "录像机的时区", "zone of its clock"),
-            "录像机时钟所设的时区。",
-            "The zone that its clock is set to.",
+            *("zone", "zone", Message("zone of its clock")),
+            Message("The zone that its clock is set to."),
             required=True,
         ),
         Field(
-            *("times", "choice", "时间的含义", "what its times mean"),
-            "device：录像机的本地时间，虽然标为 Z；utc：真正的 UTC。",
-            "device: its own local time, although marked Z; utc: UTC indeed.",
+            *("times", "choice", Message("what its times mean")),
+            Message("device: its own local time, although marked Z; utc: UTC indeed."),
             default=DEVICE,
             choices=(DEVICE, TRUE),
         ),

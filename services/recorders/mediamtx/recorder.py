@@ -34,6 +34,7 @@ from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.translations import Message
 
 PIECE = timedelta(minutes=10)  # what is lost where one breaks off
 OVERLAP = timedelta(seconds=5)  # of a piece with the one before
@@ -46,28 +47,26 @@ PER_PAGE = 5  # channels; each comes with all its segments
 
 SCHEMA = ConfigurationSchema(
     "mediamtx",
-    "MediaMTX 录像服务",
-    "MediaMTX recorder",
+    Message("MediaMTX recorder"),
     (
         Field(
-            *("address", "address", "回放地址", "playback address"),
-            "回放服务的网址，例如 http://192.168.1.20:9996。",
-            "Where its playback server answers, such as http://192.168.1.20:9996.",
+            *("address", "address", Message("playback address")),
+            Message("Where its playback server answers, such as http://192.168.1.20:9996."),
             required=True,
             schemes=("http", "https"),
         ),
         Field(
-            *("api_address", "address", "管理接口地址", "API address"),
-            "可不填；例如 http://192.168.1.20:9997，用于列出通道和最早的录像。",
-            "May be empty; such as http://192.168.1.20:9997, to be told its channels and their oldest footage.",
+            *("api_address", "address", Message("API address")),
+            Message(
+                "May be empty; such as http://192.168.1.20:9997, to be told its channels and their oldest footage."
+            ),
             schemes=("http", "https"),
         ),
         USER,
         PASSWORD,
         Field(
-            *("channels", "text", "通道", "channels"),
-            "未填管理接口地址时查看这些通道，用逗号分隔，例如 gate,hall。",
-            "Looked at where no API address is given; with commas between, such as gate,hall.",
+            *("channels", "text", Message("channels")),
+            Message("Looked at where no API address is given; with commas between, such as gate,hall."),
         ),
         ZONE,
         IDENTITY,

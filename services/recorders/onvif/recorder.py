@@ -42,6 +42,7 @@ from services.recorders.untrusted_xml import Node
 from services.runtime.addresses import AddressRefused, Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.translations import Message
 
 AT_ONCE = 100  # results in one answer
 IDLE = 20  # answers without anything new, until a search is given up
@@ -54,22 +55,23 @@ _STREAM = (
 
 SCHEMA = ConfigurationSchema(
     "onvif",
-    "ONVIF 录像机（仅可查询）",
-    "ONVIF recorder (can be asked, gives no footage back)",
+    Message("ONVIF recorder (can be asked, gives no footage back)"),
     (
         Field(
-            *("address", "address", "地址", "address"),
-            "例如 http://192.168.1.20；只查询录像和时钟，录像请在录像机上导出后上传。",
-            "Such as http://192.168.1.20. Only recordings and clock are asked; export footage there, and bring it.",
+            *("address", "address", Message("address")),
+            Message(
+                "Such as http://192.168.1.20. Only recordings and clock are asked; export footage there, and bring it."
+            ),
             required=True,
             schemes=("http", "https"),
         ),
         USER,
         PASSWORD,
         Field(
-            *("times", "choice", "时间的含义", "its times"),
-            "utc：按标准的协调世界时；device：录像机把本地时间标为 Z，按下面的时区理解。",
-            "utc, as ONVIF asks for; device where it marks local time with Z, which is then read in the zone below.",
+            *("times", "choice", Message("its times")),
+            Message(
+                "utc, as ONVIF asks for; device where it marks local time with Z, which is then read in the zone below."
+            ),
             default="utc",
             choices=("utc", "device"),
         ),

@@ -31,6 +31,7 @@ from services.recorders.zoneminder.media_length import Lengths, measure
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.translations import Message
 
 PER_PAGE = 100  # as many as it gives
 MOST_PAGES = 2000
@@ -43,22 +44,19 @@ EVER = "StartTime >=:1970-01-01 00:00:00"
 
 SCHEMA = ConfigurationSchema(
     "zoneminder",
-    "ZoneMinder 录像机",
-    "ZoneMinder recorder",
+    Message("ZoneMinder recorder"),
     (
         Field(
-            *("address", "address", "地址", "address"),
-            "网页地址，含路径，例如 http://192.168.1.20/zm。",
-            "The address of its pages with their path, such as http://192.168.1.20/zm.",
+            *("address", "address", Message("address")),
+            Message("The address of its pages with their path, such as http://192.168.1.20/zm."),
             required=True,
             schemes=("http", "https"),
         ),
         USER,
         PASSWORD,
         Field(
-            *("zone", "zone", "时区", "time zone"),
-            "它的时间没有时区，按此时区理解；须与它自己的设置一致。",
-            "Its times have none and are read in this one; it must agree with its own setting.",
+            *("zone", "zone", Message("time zone")),
+            Message("Its times have none and are read in this one; it must agree with its own setting."),
             required=True,
         ),
         IDENTITY,

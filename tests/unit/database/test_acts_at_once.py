@@ -124,7 +124,7 @@ def test_an_act_sees_what_was_done_before_and_is_on_the_disk_when_it_is_heard_of
     assert all("a" in seen for seen in heard.values())
 
 
-@pytest.mark.parametrize("error", [Refused("no", "不", "No"), ZeroDivisionError(), KeyboardInterrupt(), SystemExit()])
+@pytest.mark.parametrize("error", [Refused("no", "No"), ZeroDivisionError(), KeyboardInterrupt(), SystemExit()])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_an_act_that_fails_leaves_nothing_and_its_neighbours_stay(
     company: Company, place: int, error: BaseException
@@ -141,7 +141,7 @@ def test_an_act_that_fails_leaves_nothing_and_its_neighbours_stay(
 def test_what_is_counted_after_a_refusal_has_a_transaction_of_its_own(company: Company) -> None:
     def refused(uow: UnitOfWork) -> None:
         uow.after_refusal.append(enter("counted"))
-        raise Refused("no", "不", "No")
+        raise Refused("no", "No")
 
     company.together(enter("a"), enter("b", refused), enter("c"))
 
@@ -244,7 +244,7 @@ def test_others_write_on_the_same_engine_beside_the_units(company: Company) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_many_threads_do_the_books_are_what_was_answered(company: Company, seed: int) -> None:
-    errors = [None, None, None, Refused("no", "不", "No"), RuntimeError("in the middle"), KeyboardInterrupt()]
+    errors = [None, None, None, Refused("no", "No"), RuntimeError("in the middle"), KeyboardInterrupt()]
 
     def client(number: int) -> list[str]:
         chosen, done = random.Random(seed * 100 + number), []  # noqa: S311  # no secret

@@ -125,7 +125,7 @@ async def test_an_outcome_is_thrown_with_code_and_variables(gateway: FakeGateway
     "error",
     [
         Fatal("could not open the master | object m/1 | wrong key | restore the key, then resolve"),
-        Refused("agreement-missing", "没有协议。", "There is no agreement."),
+        Refused("agreement-missing", "There is no agreement."),
     ],
 )
 async def test_what_only_a_person_can_mend_is_an_incident_at_once(

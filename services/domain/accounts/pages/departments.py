@@ -14,6 +14,7 @@ from services.domain.accounts.staff import DEPARTMENT_KINDS
 from services.domain.accounts.staff_queries import DepartmentLine
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
@@ -48,7 +49,7 @@ async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatab
         await database.run(visitor.actor, staff.enter_department, **body.model_dump())
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.redirect("/admin/departments", "部门已添加。", "The department is entered.")
+    return visitor.redirect("/admin/departments", Message("The department is entered."))
 
 
 @router.get("/{department_id}")
@@ -65,7 +66,7 @@ async def change_department(department_id: str, visitor: Visiting, typed: Typed,
         await database.run(visitor.actor, staff.change_department, department_id, **body.model_dump())
     except Refused as refusal:
         return await _one(visitor, database, department_id, typed, refusal)
-    return visitor.redirect("/admin/departments", "已保存。", "Saved.")
+    return visitor.redirect("/admin/departments", Message("Saved."))
 
 
 async def _page(
@@ -112,7 +113,7 @@ async def _one(
     context = _context(await database.run(visitor.actor, staff.departments))
     department = context["by_id"].get(department_id)
     if department is None:
-        raise NotFound("部门", "department", department_id)
+        raise NotFound(Message("department"), department_id)
     status = refusal.status if refusal else 200
     context["department"] = department
     return visitor.page("accounts/department.html", status=status, typed=typed, refusal=refusal, **context)

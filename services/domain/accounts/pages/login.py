@@ -121,7 +121,6 @@ def require_same(password: str, again: str) -> None:
     if password != again:
         raise Refused(
             "not-the-same",
-            "两次输入的新密码不一致，请重新输入。",
             "The two new passwords are not the same: enter them again.",
             status=422,
             field="again",

@@ -106,4 +106,4 @@ AtTheDoor = Annotated[Door, Depends(door)]
 
 
 def out_of_date() -> Refused:
-    return Refused("csrf", "页面已过期，请重新输入。", "The page was out of date: enter it again.", status=403)
+    return Refused("csrf", "The page was out of date: enter it again.", status=403)

@@ -18,6 +18,7 @@ from services.domain.agreements import service as agreement_service
 from services.domain.agreements import texts
 from services.domain.agreements.schemas import AgreementBody
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 from services.web import cookies, days, qr
 from services.web import language as languages
 from services.web.dependencies import GivenDatabase
@@ -51,9 +52,9 @@ async def read_account(visitor: Visiting, database: GivenDatabase) -> Response:
 @router.post("/language")
 async def change_language(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """The language of pages and notices, kept with the account and for this browser."""
-    language = "en" if typed.text("language") == "en" else "zh"
+    language = languages.known_or_default(typed.text("language"))
     await database.run(visitor.actor, own_account.change_language, language)
-    answer = visitor.redirect("/account", "语言已更改。", "The language is changed.")
+    answer = visitor.redirect("/account", Message("The language is changed."))
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
     return answer
 
@@ -77,9 +78,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
         return visitor.page(
             "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=SHORTEST
         )
-    answer = visitor.redirect(
-        "/account", "密码已修改，其他登录已全部退出。", "The password is changed, and all other sessions are ended."
-    )
+    answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
     cookies.write(visitor.request, answer, cookies.SESSION, signed_in.token)
     return answer
 
@@ -113,7 +112,7 @@ async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
     """What the authenticator app scans, while it waits for its first code."""
     begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
     if begun is None:
-        raise NotFound("二维码", "QR code", "")
+        raise NotFound(Message("QR code"), "")
     return qr.image(begun.address)
 
 
@@ -136,7 +135,7 @@ async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenD
         await database.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
     except Refused as refusal:
         return await _second_factor(visitor, database, typed, refusal)
-    return visitor.redirect("/account", "二次验证已解除。", "The second factor is removed.")
+    return visitor.redirect("/account", Message("The second factor is removed."))
 
 
 @router.post("/second-factor/recovery-codes")
@@ -155,14 +154,14 @@ async def renew_recovery_codes(visitor: Visiting, typed: Typed, database: GivenD
 async def end_other_sessions(visitor: Visiting, database: GivenDatabase) -> Response:
     """End all sessions but this one."""
     await database.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
-    return visitor.redirect("/account", "其他登录已全部退出。", "All other sessions are ended.")
+    return visitor.redirect("/account", Message("All other sessions are ended."))
 
 
 @router.post("/sessions/{session_id}/end")
 async def end_session(session_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End one session."""
     await database.run(visitor.actor, own_account.end_session, session_id)
-    return visitor.redirect("/account", "该登录已退出。", "The session is ended.")
+    return visitor.redirect("/account", Message("The session is ended."))
 
 
 @router.post("/absences")
@@ -173,7 +172,7 @@ async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase
         await database.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.redirect("/account", "缺席已登记。", "The absence is entered.")
+    return visitor.redirect("/account", Message("The absence is entered."))
 
 
 @router.post("/absences/{absence_id}/end")
@@ -185,7 +184,7 @@ async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabas
         raise
     except Refused as refusal:
         return await _page(visitor, database, None, refusal)
-    return visitor.redirect("/account", "缺席已结束。", "The absence is ended.")
+    return visitor.redirect("/account", Message("The absence is ended."))
 
 
 @router.get("/agreement")
@@ -203,14 +202,13 @@ async def sign_agreement(visitor: Visiting, typed: Typed, database: GivenDatabas
         await database.run(visitor.actor, agreement_service.sign, body.version, body.proof())
     except Refused as refusal:
         return await _agreement(visitor, database, typed, refusal)
-    return visitor.redirect("/account", "保密协议已签订。", "The confidentiality agreement is signed.")
+    return visitor.redirect("/account", Message("The confidentiality agreement is signed."))
 
 
 def _require_read(typed: TypedForm) -> None:
     if typed.text("read") != "true":
         raise Refused(
             "not-read",
-            "请先阅读协议全文并勾选确认。",
             "Read the agreement and say that you did.",
             status=422,
             field="read",

@@ -10,6 +10,7 @@ from services.domain.accounts.api.passkeys import Name
 from services.domain.accounts.second_factors import State
 from services.domain.accounts.signatures.challenges import place_of
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -34,16 +35,14 @@ async def rename(
         raise
     except Refused as refusal:
         return await _page(visitor, database, settings, typed=typed, refusal=refusal)
-    return visitor.redirect("/account/passkeys", "已改名。", "The passkey has another name.")
+    return visitor.redirect("/account/passkeys", Message("The passkey has another name."))
 
 
 @router.post("/{passkey_id}/remove")
 async def remove(passkey_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Have one sign nothing any more."""
     await database.run(visitor.actor, passkeys.remove, passkey_id)
-    return visitor.redirect(
-        "/account/passkeys", "通行密钥已移除，不能再用于签字。", "The passkey is removed: it signs no more."
-    )
+    return visitor.redirect("/account/passkeys", Message("The passkey is removed: it signs no more."))
 
 
 async def _page(

@@ -12,6 +12,7 @@ from services.domain.accounts.posts import Asked
 from services.domain.accounts.staff import Initial
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text
 from services.web import days
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -22,25 +23,21 @@ router = APIRouter(prefix="/admin/people/{person_id}")
 ACTS = {
     "deactivate": (
         staff.deactivate,
-        "账户已停用，登录已全部退出。",
-        "The account is deactivated, and its sessions ended.",
+        Message("The account is deactivated, and its sessions ended."),
     ),
-    "activate": (staff.activate, "账户已启用。", "The account is active again."),
-    "unlock": (staff.unlock, "账户已解锁。", "The account is unlocked."),
+    "activate": (staff.activate, Message("The account is active again.")),
+    "unlock": (staff.unlock, Message("The account is unlocked.")),
     "reset-second-factor": (
         staff.reset_second_factor,
-        "二次验证已重置，登录已全部退出。",
-        "The second factor is reset, and the sessions are ended.",
+        Message("The second factor is reset, and the sessions are ended."),
     ),
     "end-passkeys": (
         staff.end_passkeys,
-        "通行密钥已全部停用，登录已全部退出。",
-        "The passkeys sign no more, and the sessions are ended.",
+        Message("The passkeys sign no more, and the sessions are ended."),
     ),
     "unbind-identity": (
         staff.unbind_identity,
-        "统一认证账户已解除绑定，登录已全部退出。",
-        "The account of the provider is unbound, and the sessions are ended.",
+        Message("The account of the provider is unbound, and the sessions are ended."),
     ),
 }
 
@@ -58,7 +55,7 @@ async def change_person(person_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, staff.change, person_id, typed.body(PersonBody).details())
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, "已保存。", "Saved.")
+    return _back(visitor, person_id, Message("Saved."))
 
 
 @router.post("/initial-password")
@@ -84,7 +81,7 @@ async def give_post(person_id: str, visitor: Visiting, typed: Typed, database: G
         await database.run(visitor.actor, posts.give, person_id, asked)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, "岗位已任命。", "The post is given.")
+    return _back(visitor, person_id, Message("The post is given."))
 
 
 @router.post("/posts/{post_id}/end")
@@ -94,7 +91,7 @@ async def end_post(person_id: str, post_id: str, visitor: Visiting, database: Gi
         await database.run(visitor.actor, posts.end, post_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, "岗位已终止。", "The post is ended.")
+    return _back(visitor, person_id, Message("The post is ended."))
 
 
 @router.post("/absences")
@@ -105,7 +102,7 @@ async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, absences.enter, person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, "缺席已登记。", "The absence is entered.")
+    return _back(visitor, person_id, Message("The absence is entered."))
 
 
 @router.post("/absences/{absence_id}/end")
@@ -115,20 +112,20 @@ async def end_absence(person_id: str, absence_id: str, visitor: Visiting, databa
         await database.run(visitor.actor, absences.end, absence_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, "缺席已结束。", "The absence is ended.")
+    return _back(visitor, person_id, Message("The absence is ended."))
 
 
 @router.post("/{act}")
 async def act_on_account(person_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Deactivate, activate, unlock, reset the second factor, end the passkeys, or unbind the provider's account."""
     if act not in ACTS:
-        raise NotFound("操作", "act", act)
-    do, zh, en = ACTS[act]
+        raise NotFound(Message("act"), act)
+    do, message = ACTS[act]
     try:
         await database.run(visitor.actor, do, person_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, zh, en)
+    return _back(visitor, person_id, message)
 
 
 def first_password(visitor: Visitor, initial: Initial, *, new: bool) -> Response:
@@ -137,8 +134,8 @@ def first_password(visitor: Visitor, initial: Initial, *, new: bool) -> Response
     return visitor.page("accounts/first_password.html", headers=kept, initial=initial, new=new)
 
 
-def _back(visitor: Visitor, person_id: str, zh: str, en: str) -> Response:
-    return visitor.redirect(f"/admin/people/{person_id}", zh, en)
+def _back(visitor: Visitor, person_id: str, message: Text) -> Response:
+    return visitor.redirect(f"/admin/people/{person_id}", message)
 
 
 async def _page(

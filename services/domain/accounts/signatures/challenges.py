@@ -119,7 +119,6 @@ def take(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
     if row is None:
         raise Refused(
             "challenge-over",
-            "此次通行密钥操作已过期或已使用，请重新操作。",
             "What the passkey was asked is out of time or was used already: do it again.",
             field="passkey",
         )
@@ -149,8 +148,7 @@ def needed_place(settings: Settings) -> Place:
     if place is None:
         raise Refused(
             "passkeys-nowhere",
-            "本系统以 IP 地址访问，浏览器不支持通行密钥：请管理员设置域名（FOOTAGE_DESK_PORTAL__PUBLIC_URL）。",
-            "This portal is opened by a bare IP address, where browsers give no passkeys: have the administrator give "
-            "it a name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
+            "This portal is opened by a bare IP address, where browsers give no passkeys: have "
+            "the administrator give it a name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
         )
     return place

@@ -17,6 +17,7 @@ from services.domain.accounts.signatures import challenges, statements
 from services.domain.accounts.signatures.challenges import Place, Prepared, needed_place
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.runtime.errors import Refused, Retryable
+from services.runtime.translations import Message
 from services.web.dependencies import given
 from services.web.errors import answer, problems
 from services.web.schemas import Answer, Body, Code, Identifier
@@ -60,7 +61,6 @@ class Signing(Body):
         if self.password is None:
             raise Refused(
                 "missing",
-                "请输入密码，或用通行密钥签字。",
                 "Give your password, or sign with a passkey.",
                 status=422,
                 field="password",
@@ -118,11 +118,9 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
         place = needed_place(given(request, "settings"))
         told = await database.run(Actor("person", error.person_id), _keep, error, place)
     except Refused as refusal:
-        return answer(refusal.code, refusal.zh, refusal.en, refusal.status, refusal.field)
+        return answer(refusal.code, refusal.message, refusal.status, refusal.field)
     except Retryable:
-        return answer(
-            "try-again", "系统暂时不可用，请稍后再试。", "A part of the system is away: try again in a while.", 503
-        )
+        return answer("try-again", Message("A part of the system is away: try again in a while."), 503)
     return JSONResponse(told.model_dump(by_alias=True), 202)
 
 
@@ -131,7 +129,6 @@ def _keep(uow: UnitOfWork, prepared: Prepared, place: Place) -> PreparedAnswer:
     if not own:
         raise Refused(
             "no-passkey",
-            "您尚未添加通行密钥，请在“我的账户”中添加，或用密码签字。",
             "You have no passkey here: add one in your account, or sign with your password.",
             field="passkey",
         )

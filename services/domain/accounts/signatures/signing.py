@@ -80,9 +80,8 @@ def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion
     if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED}}).decode() != text:
         raise Refused(
             "statement-changed",
-            "要签字的内容与刚才显示的不同（数据有更新或填写有改动），未签字，请重新核对后再签。",
-            "What you sign is not what you were shown, because something has changed meanwhile: nothing was signed. "
-            "Look at it again, then sign.",
+            "What you sign is not what you were shown, because something has changed meanwhile: "
+            "nothing was signed. Look at it again, then sign.",
             field="passkey",
         )
     sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -97,9 +96,8 @@ def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion
     if "totp" in methods(uow, level) and passkey.proved_by == "password":
         raise Refused(
             "passkey-weak",
-            "此通行密钥添加时只验证了密码，不能用于此项签字：请绑定二次验证后移除并重新添加。",
-            "This passkey was added with the password alone, which is too little here: set up a second factor, remove "
-            "the passkey and add it again.",
+            "This passkey was added with the password alone, which is too little here: set up a "
+            "second factor, remove the passkey and add it again.",
             status=403,
             field="passkey",
         )
@@ -117,7 +115,6 @@ def _wrong_passkey(uow: UnitOfWork) -> Refused:
     uow.after_refusal.append(partial(_count, person_id=uow.actor.id))
     return Refused(
         "passkey-wrong",
-        "通行密钥的签名无效，或不是您登记的通行密钥，未签字。",
         "The passkey's signature does not hold, or it is none of your passkeys: nothing was signed.",
         status=403,
         field="passkey",
@@ -136,7 +133,6 @@ def prove(uow: UnitOfWork, password: str, code: str | None = None, *, level: Lev
         uow.after_refusal.append(partial(_count, person_id=person.id))
         raise Refused(
             "password-wrong",
-            "密码不正确，未签字，请重新输入。",
             "The password is wrong and nothing was signed: enter it again.",
             status=403,
             field="password",
@@ -158,14 +154,12 @@ def _code_missing(uow: UnitOfWork) -> Refused:
     if second_factors.enrolled(uow, uow.actor.id) is None:
         return Refused(
             "second-factor-missing",
-            "您的岗位签字须用二次验证，请先在“我的账户”中绑定。",
             "Your post signs with a second factor: set one up in your account first.",
             status=403,
             field="code",
         )
     return Refused(
         "code-missing",
-        "请输入验证器显示的 6 位验证码。",
         "Enter the six digits that your authenticator shows.",
         status=422,
         field="code",

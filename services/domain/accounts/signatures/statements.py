@@ -14,12 +14,13 @@ from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.stages.catalogue import STAGES
-from services.runtime.labels import word
+from services.runtime.labels import Label
+from services.runtime.translations import Bilingual, Message, Text, Worded, in_context
 
 MARKS = {
-    "important_information": ("重要信息", "Important information"),
-    "sensitive_event": ("敏感事件", "Sensitive event"),
-    "high_impact": ("重大影响", "High impact"),
+    "important_information": Message("Important information"),
+    "sensitive_event": Message("Sensitive event"),
+    "high_impact": in_context("statements", "High impact"),
 }
 IN_CAMEL_CASE = {
     "importantInformation": "important_information",
@@ -29,13 +30,19 @@ IN_CAMEL_CASE = {
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Worded):
     """What it is, and what is said of it."""
 
-    name_zh: str
-    name_en: str
-    zh: str
-    en: str
+    name: Text
+    message: Text
+
+    @property
+    def name_zh(self) -> str:
+        return self.name.zh
+
+    @property
+    def name_en(self) -> str:
+        return self.name.en
 
 
 def of(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
@@ -52,124 +59,120 @@ def of(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
 
 def _decision(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
     stage = STAGES[told["stage"]]
-    yield _coded("环节", "Stage", told["stage"])
-    yield _plain("申请", "Application", told["number"] or told["application"])
-    yield _coded("结论", "Outcome", told["outcome"])
+    yield _coded(Message("Stage"), told["stage"])
+    yield _plain(Message("Application"), told["number"] or told["application"])
+    yield _coded(in_context("statements", "Outcome"), told["outcome"])
     for question in stage.questions:
         if question.code in told["answers"]:
-            yield Line(question.zh, question.en, *_words(told["answers"][question.code]))
+            yield Line(Bilingual(question.zh, question.en), Label(told["answers"][question.code]))
     if stage.code == "receipt":
         yield from _receipt(uow, told["answers"])
-    for name, label in (("opinion", ("审批意见", "Opinion")), ("reason", ("理由", "Reason"))):
+    for name, label in (("opinion", Message("Opinion")), ("reason", Message("Reason"))):
         if told[name]:
-            yield _plain(*label, told[name])
+            yield _plain(label, told[name])
     for mark in told["lowered"]:
-        yield Line("降低等级", "Class lowered", *MARKS[mark])
+        yield Line(Message("Class lowered"), MARKS[mark])
     for name, mark in IN_CAMEL_CASE.items():
         if name in told["variables"]:
-            yield Line(*MARKS[mark], *_words(told["variables"][name]))
+            yield Line(MARKS[mark], Label(told["variables"][name]))
     for line in told["granted"]:
         yield _item(uow, line)
     if "usePeriodDays" in told["variables"]:
         days = told["variables"]["usePeriodDays"]
-        yield Line("使用期限", "Use period", f"{days} 天", f"{days} days")
-        yield _coded("使用方式", "Way of use", told["variables"]["wayOfUse"])
+        yield Line(Message("Use period"), Message("{days} days", days=days))
+        yield _coded(Message("Way of use"), told["variables"]["wayOfUse"])
     if told["standsInFor"]:
-        yield _plain("代行", "In the place of", uow.session.get_one(Person, told["standsInFor"]).name)
+        yield _plain(Message("In the place of"), uow.session.get_one(Person, told["standsInFor"]).name)
     yield from _end(uow, told)
-    yield _plain("申请表 SHA-256", "SHA-256 of the form", told["form"])
+    yield _plain(Message("SHA-256 of the form"), told["form"])
 
 
 def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:
     for copy_id, sha256 in answers.get("copies", {}).items():
         yield _copy(uow, copy_id, sha256)
     if "dueAt" in answers:
-        yield _moment(uow, "归还期限", "To be returned by", answers["dueAt"])
-        yield _plain("使用条件版本", "Version of the conditions", answers["conditionsVersion"])
-        yield _plain("保密协议版本", "Version of the agreement", answers["agreementVersion"])
+        yield _moment(uow, Message("To be returned by"), answers["dueAt"])
+        yield _plain(Message("Version of the conditions"), answers["conditionsVersion"])
+        yield _plain(Message("Version of the agreement"), answers["agreementVersion"])
 
 
 def _confirmation(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
     review = uow.session.get_one(Review, told["review"])
     application = uow.session.get_one(Application, review.application_id)
-    yield _coded("复核环节", "Confirmation of", review.stage)
-    yield _plain("申请", "Application", application.number or application.id)
-    word_of_it = ("同意", "agrees") if told["agrees"] else ("不同意", "disagrees")
-    yield Line("复核意见", "Word of the second person", *word_of_it)
+    yield _coded(Message("Confirmation of"), review.stage)
+    yield _plain(Message("Application"), application.number or application.id)
+    word_of_it = Message("agrees") if told["agrees"] else Message("disagrees")
+    yield Line(Message("Word of the second person"), word_of_it)
     if told["reason"]:
-        yield _plain("理由", "Reason", told["reason"])
+        yield _plain(Message("Reason"), told["reason"])
     yield from _end(uow, told)
-    yield _plain("所复核结论 SHA-256", "SHA-256 of what is confirmed", told["confirms"])
-    yield _plain("申请表 SHA-256", "SHA-256 of the form", told["form"])
+    yield _plain(Message("SHA-256 of what is confirmed"), told["confirms"])
+    yield _plain(Message("SHA-256 of the form"), told["form"])
 
 
 def _consent(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line("事项", "Act", "联合申请部门意见", "Answer of a joint department")
-    for label, name in ((("答复部门", "Department"), "department"), (("申请人", "Applicant"), "applicant")):
+    yield Line(Message("Act"), Message("Answer of a joint department"))
+    for label, name in ((in_context("statements", "Department"), "department"), (Message("Applicant"), "applicant")):
         department = uow.session.get_one(Department, told[name])
-        yield Line(*label, department.name_zh, department.name_en)
-    agrees = told["answer"] == "consented"
-    yield Line("意见", "Answer", "同意" if agrees else "不同意", "consents" if agrees else "refuses")
+        yield Line(label, Bilingual(department.name_zh, department.name_en))
+    answer = Message("consents") if told["answer"] == "consented" else Message("refuses")
+    yield Line(Message("Answer"), answer)
     if told["reason"]:
-        yield _plain("理由", "Reason", told["reason"])
+        yield _plain(Message("Reason"), told["reason"])
     yield from _end(uow, told)
-    yield _plain("申请表 SHA-256", "SHA-256 of the form", told["form"])
+    yield _plain(Message("SHA-256 of the form"), told["form"])
 
 
 def _agreement(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line("事项", "Act", "签订保密协议", "Signing the confidentiality agreement")
-    yield _plain("版本", "Version", told["version"])
-    yield _moment(uow, "签订时间", "Signed at", told["signedAt"])
-    yield _moment(uow, "有效期至", "Holds until", told["expiresAt"])
+    yield Line(Message("Act"), Message("Signing the confidentiality agreement"))
+    yield _plain(Message("Version"), told["version"])
+    yield _moment(uow, Message("Signed at"), told["signedAt"])
+    yield _moment(uow, Message("Holds until"), told["expiresAt"])
 
 
 def _return(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
     hand_over = uow.session.get_one(HandOver, told["handOver"])
     application = uow.session.get_one(Application, hand_over.application_id)
-    yield Line("事项", "Act", "归还副本", "Returning the copies")
-    yield _plain("申请", "Application", application.number or application.id)
-    yield _coded("归还至", "Returned to", f"office-{told['returnTo']}")
+    yield Line(Message("Act"), Message("Returning the copies"))
+    yield _plain(Message("Application"), application.number or application.id)
+    yield _coded(Message("Returned to"), f"office-{told['returnTo']}")
     for copy_id, sha256 in told["copies"].items():
         yield _copy(uow, copy_id, sha256)
     for number, fate in enumerate(told["attestation"]["downloads"].values(), 1):
-        zh, en = _words(fate["fate"])
         note = f" · {fate['note']}" if fate["note"] else ""
-        yield Line(f"下载 {number}", f"Download {number}", zh + note, en + note)
-    yield Line("其他副本", "Other copies", "没有保留任何其他副本", "none was kept")
-    yield _moment(uow, "归还时间", "Returned at", told["returnedAt"])
+        what = Message("{fate}{note}", fate=Label(fate["fate"]), note=note)
+        yield Line(Message("Download {number}", number=number), what)
+    yield Line(Message("Other copies"), Message("none was kept"))
+    yield _moment(uow, Message("Returned at"), told["returnedAt"])
 
 
 def _item(uow: UnitOfWork, line: Mapping[str, Any]) -> Line:
     item, camera = uow.session.get_one(Item, line["item"]), uow.session.get_one(Camera, line["camera"])
     span = f"{_local(line['from'], item.zone)} – {_local(line['to'], item.zone)}"
     number, name_en = line["position"], camera.name_en or camera.name_zh
-    return Line(f"第 {number} 项", f"Item {number}", f"{camera.name_zh} · {span}", f"{name_en} · {span}")
+    return Line(Message("Item {number}", number=number), Bilingual(f"{camera.name_zh} · {span}", f"{name_en} · {span}"))
 
 
 def _copy(uow: UnitOfWork, copy_id: str, sha256: str) -> Line:
     item = uow.session.get_one(Item, uow.session.get_one(Copy, copy_id).item_id)
-    return Line(f"第 {item.position} 项副本 SHA-256", f"SHA-256 of the copy of item {item.position}", sha256, sha256)
+    return Line(Message("SHA-256 of the copy of item {position}", position=item.position), Bilingual(sha256, sha256))
 
 
 def _end(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    yield _plain("签字人", "Who signs", uow.session.get_one(Person, told["person"]).name)
-    yield _moment(uow, "时间", "At", told["decidedAt"])
+    yield _plain(Message("Who signs"), uow.session.get_one(Person, told["person"]).name)
+    yield _moment(uow, Message("At"), told["decidedAt"])
 
 
-def _plain(zh: str, en: str, text: Any) -> Line:
-    return Line(zh, en, str(text), str(text))
+def _plain(message: Text, text: Any) -> Line:
+    return Line(message, Bilingual(str(text), str(text)))
 
 
-def _coded(zh: str, en: str, code: str) -> Line:
-    return Line(zh, en, *_words(code))
+def _coded(message: Text, code: str) -> Line:
+    return Line(message, Label(code))
 
 
-def _words(code: str | bool) -> tuple[str, str]:
-    return word("zh", code), word("en", code)
-
-
-def _moment(uow: UnitOfWork, zh: str, en: str, moment: str) -> Line:
-    return _plain(zh, en, _local(moment, uow.rules.zone))
+def _moment(uow: UnitOfWork, message: Text, moment: str) -> Line:
+    return _plain(message, _local(moment, uow.rules.zone))
 
 
 def _local(moment: str, zone: str) -> str:

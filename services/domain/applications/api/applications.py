@@ -99,8 +99,8 @@ class Choices(Answer):
 async def choices(_actor: Acting) -> Choices:
     """What the form's lists offer."""
     return Choices(
-        purpose_categories={code: list(names) for code, names in forms.PURPOSE_CATEGORIES.items()},
-        legal_bases={code: list(names) for code, names in forms.LEGAL_BASES.items()},
+        purpose_categories={code: [name.zh, name.en] for code, name in forms.PURPOSE_CATEGORIES.items()},
+        legal_bases={code: [name.zh, name.en] for code, name in forms.LEGAL_BASES.items()},
     )
 
 

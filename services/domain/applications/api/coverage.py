@@ -40,9 +40,7 @@ async def read_coverage(
 ) -> CoverageAnswer:
     """Ask the recorder what exists of a span, before applying for it."""
     if asked_for.end <= asked_for.start:
-        raise Refused(
-            "span-backwards", "结束时间必须晚于开始时间。", "A span ends after it starts.", status=422, field="end"
-        )
+        raise Refused("span-backwards", "A span ends after it starts.", status=422, field="end")
     asked = Span(asked_for.start, asked_for.end)
     held = await recorder_coverage.look(database, actor, recorders, asked_for.camera_id, asked)
     return CoverageAnswer(

@@ -12,6 +12,7 @@ from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import Desk
 from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -112,12 +113,11 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         if version != shown.version:
             raise Refused(
                 "draft-changed",
-                "申请内容在您阅读之后又有修改，请重新核对后提交。",
                 "The form was changed after you read it: read it again, then hand it in.",
             )
         if not shown.complete:
             first = shown.missing[0].found
-            raise Refused("incomplete", first.zh, first.en, status=422)
+            raise Refused("incomplete", first.message, status=422)
         return drafts.hand_in(uow, application_id, shown.reading.form).number
 
     try:
@@ -129,13 +129,11 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     if number is None:
         return visitor.redirect(
             "/applications",
-            "已请各联合部门确认申请主体；全部同意后自动提交。",
-            "The joint departments are asked; with the last consent the application is handed in.",
+            Message("The joint departments are asked; with the last consent the application is handed in."),
         )
     return visitor.redirect(
         f"/cases/{application_id}",
-        f"申请已提交，编号 {number}。下一步由部门负责人初审。",
-        f"Handed in as {number}. The head of your department decides next.",
+        Message("Handed in as {number}. The head of your department decides next.", number=number),
     )
 
 
@@ -143,7 +141,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
 async def delete(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Delete an own draft that was never handed in."""
     await database.run(visitor.actor, drafts.discard, application_id)
-    return visitor.redirect("/applications", "草稿已删除。", "The draft is deleted.")
+    return visitor.redirect("/applications", Message("The draft is deleted."))
 
 
 @router.get("/applications/{application_id}/withdraw")
@@ -162,7 +160,7 @@ async def withdraw(application_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, service.withdraw, application_id, reason)
     except Refused as refusal:
         return visitor.page("applications/withdraw.html", refusal.status, application=row, refusal=refusal, typed=typed)
-    return visitor.redirect("/applications", "申请已撤回。", "The application is withdrawn.")
+    return visitor.redirect("/applications", Message("The application is withdrawn."))
 
 
 def _form(visitor: Visitor, shown: Desk, *, refusal: Refused | None = None, picking: int | None = None) -> Response:
@@ -182,9 +180,9 @@ def _form(visitor: Visitor, shown: Desk, *, refusal: Refused | None = None, pick
     )
 
 
-def _pairs(visitor: Visitor, names: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
+def _pairs(visitor: Visitor, names: Mapping[str, Text]) -> list[tuple[str, str]]:
     """Codes and their words in the visitor's language, for a list to choose from."""
-    return [(code, en if visitor.language == "en" else zh) for code, (zh, en) in names.items()]
+    return [(code, name.translate(visitor.language)) for code, name in names.items()]
 
 
 async def _summary(

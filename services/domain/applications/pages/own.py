@@ -106,7 +106,7 @@ async def my_applications(
 async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
     """The whole list, as it is filtered."""
     found, _heads = await _lines(visitor, database, asked)
-    english = visitor.language == "en"
+    english = visitor.language != "zh"
     say = partial(gettext, visitor.language)
     rows = [
         (

@@ -14,6 +14,7 @@ from services.domain.applications.pages.upload import TypedFacts, local_start, s
 from services.domain.cases import consent_queries
 from services.domain.retrieval import upload_receiver, uploads
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, Paragraph
@@ -75,7 +76,7 @@ async def change(
         raise
     except Refused as refusal:
         return await _upload_page(visitor, database, settings, upload_id, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/uploads/{upload_id}", "已保存。", "Saved.")
+    return visitor.redirect(f"/uploads/{upload_id}", Message("Saved."))
 
 
 @router.post("/uploads/{upload_id}/delete")
@@ -89,7 +90,7 @@ async def delete(
         raise
     except Refused as refusal:
         return await _upload_page(visitor, database, settings, upload_id, refusal=refusal)
-    return visitor.redirect("/uploads", "文件已删除。", "The file is deleted.")
+    return visitor.redirect("/uploads", Message("The file is deleted."))
 
 
 @router.get("/consents/{consent_id}")
@@ -107,7 +108,7 @@ async def consent(consent_id: Identifier, visitor: Visiting, database: GivenData
         raise
     except Refused as refusal:
         return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
-    return visitor.redirect("/inbox", "已签字同意。", "You have consented.")
+    return visitor.redirect("/inbox", Message("You have consented."))
 
 
 @router.post("/consents/{consent_id}/refuse")
@@ -120,14 +121,12 @@ async def refuse(consent_id: Identifier, visitor: Visiting, database: GivenDatab
         raise
     except Refused as refusal:
         return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
-    return visitor.redirect(
-        "/inbox", "已签字表示不同意，申请退回起草人。", "You have refused: the form is its drafter's again."
-    )
+    return visitor.redirect("/inbox", Message("You have refused: the form is its drafter's again."))
 
 
 def _refusal(typed: TypedForm) -> RefusalBody:
     if not typed.text("reason"):
-        raise Refused("reason-missing", "请写明不同意的理由。", "Say why you refuse.", status=422, field="reason")
+        raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
     return typed.body(RefusalBody)
 
 

@@ -16,6 +16,7 @@ from services.domain.applications.forms import Form, ItemAsked
 from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message, Text
 from services.web.forms import TypedForm
 
 TEXTS = {
@@ -103,7 +104,6 @@ def require_text(name: str, text: str) -> None:
     if _CONTROL.search(text):
         raise Refused(
             "control-character",
-            "文字中有控制字符，请删去后再试。",
             "There is a control character in the text: take it out.",
             status=422,
             field=name,
@@ -114,14 +114,14 @@ def on_page(refusal: Refused) -> Refused:
     """The refusal with its field named as the page names it."""
     names = {of: name for name, of in (*TEXTS.items(), *MARKS.items(), *LISTS.items())}
     field = names.get(refusal.field or "", refusal.field)
-    return Refused(refusal.code, refusal.zh, refusal.en, status=refusal.status, field=field)
+    return Refused(refusal.code, refusal.message, status=refusal.status, field=field)
 
 
 def reason_of_withdrawal(typed: TypedForm) -> str:
     """Why an application is withdrawn; Refused where nothing is said."""
     reason = typed.text("reason")
     if not reason:
-        raise Refused("reason-missing", "请写明撤回理由。", "Say why you withdraw it.", status=422, field="reason")
+        raise Refused("reason-missing", "Say why you withdraw it.", status=422, field="reason")
     require_text("reason", reason)
     return reason
 
@@ -178,7 +178,7 @@ def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: 
         values["requested_use_days"] = int(days)
     else:
         values["requested_use_days"] = forms.USUAL_USE_DAYS
-        problems.append(Found("use-days-unreadable", "blocks", "请填写使用天数。", "Say for how many days."))
+        problems.append(Found("use-days-unreadable", "blocks", Message("Say for how many days.")))
     values |= {of: typed.text(name) == "true" for name, of in MARKS.items()}
     values |= {of: tuple(dict.fromkeys(filter(None, typed.all(name)))) for name, of in LISTS.items()}
     rows = tuple(_row(index, item, cameras, zone) for index, item in enumerate(items_of(typed), first))
@@ -200,22 +200,22 @@ def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraLine],
     say = partial(_problem, index + 1)
     camera = cameras.get(item["cameraId"])
     zone = camera.zone if camera else zone
-    problems = [] if camera else [say("item-camera", "请选择摄像头", "choose a camera")]
+    problems = [] if camera else [say("item-camera", Message("choose a camera"))]
     times: dict[str, datetime] = {}
-    for name, zh, en in (("start", "开始", "start"), ("end", "结束", "end")):
+    for name, message in (("start", Message("start")), ("end", Message("end"))):
         if not item[name]:
-            problems.append(say(f"item-{name}", f"请填写{zh}时间", f"say when the footage is to {en}"))
+            problems.append(say(f"item-{name}", Message("say when the footage is to {what}", what=message)))
             continue
         try:
             times[name] = local_times.moment(item[name], zone, which=item[f"{name}Which"])
         except Refused as refusal:
-            problems.append(Found(f"item-{name}", "blocks", refusal.zh, refusal.en, str(index + 1)))
+            problems.append(Found(f"item-{name}", "blocks", refusal.message, str(index + 1)))
     start, end = times.get("start"), times.get("end")
     if start and end and end <= start:
-        problems.append(say("item-end", "结束时间必须晚于开始时间", "the end has to be after the start"))
+        problems.append(say("item-end", Message("the end has to be after the start")))
     twice = frozenset(name for name in ("start", "end") if local_times.twice(item[name], zone))
     return Row(index, camera, zone, item, start, end, tuple(problems), twice)
 
 
-def _problem(position: int, code: str, zh: str, en: str) -> Found:
-    return Found(code, "blocks", f"第 {position} 项：{zh}。", f"Item {position}: {en}.", str(position))
+def _problem(position: int, code: str, message: Text) -> Found:
+    return Found(code, "blocks", Message("Item {position}: {what}.", position=position, what=message), str(position))

@@ -54,7 +54,7 @@ async def send(
     except Refused as refusal:
         if refusal.code == "csrf":
             raise
-        flash(answer, refusal.zh, refusal.en, "refused")
+        flash(answer, refusal.message, "refused")
     return answer
 
 
@@ -77,7 +77,7 @@ def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
         if refusal.code == "time-twice":
             refusal = Refused(
                 refusal.code,
-                f"这一时刻在 {zone} 出现过两次（当天时钟拨慢）：请按 UTC 填写开始时间，并把时区改为 UTC。",
-                f"In {zone} the clock showed this time twice: give the start in UTC, with UTC as the time zone.",
+                "In {zone} the clock showed this time twice: give the start in UTC, with UTC as the time zone.",
+                zone=zone,
             )
-        raise Refused(refusal.code, refusal.zh, refusal.en, status=422, field="startLocal") from refusal
+        raise Refused(refusal.code, refusal.message, status=422, field="startLocal") from refusal

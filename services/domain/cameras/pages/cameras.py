@@ -11,6 +11,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
 from services.domain.cameras.recorders import RecorderLine
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
@@ -55,7 +56,7 @@ async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase)
         if refusal.status == 403:
             raise
         return await _form(visitor, database, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/admin/cameras/{row.id}", "摄像头已登记。", "The camera is entered.")
+    return visitor.redirect(f"/admin/cameras/{row.id}", Message("The camera is entered."))
 
 
 @router.get("/list")
@@ -83,8 +84,7 @@ async def take_list(visitor: Visiting, typed: Typed, database: GivenDatabase) ->
     if tried is not None and tried.done:
         return visitor.redirect(
             "/admin/cameras",
-            f"清单已导入：新增 {tried.new}，更改 {tried.changed}。",
-            f"The list is entered: {tried.new} new, {tried.changed} changed.",
+            Message("The list is entered: {new} new, {changed} changed.", new=tried.new, changed=tried.changed),
         )
     status = refused.status if refused else 422 if tried and tried.wrong else 200
     return visitor.page(
@@ -107,7 +107,7 @@ async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if refusal.status in (403, 404):
             raise
         return await _form(visitor, database, camera_id, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/admin/cameras/{camera_id}", "已保存。", "Saved.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", Message("Saved."))
 
 
 @router.post("/{camera_id}/active")
@@ -120,12 +120,8 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if refusal.status in (403, 404):
             raise
         return await _form(visitor, database, camera_id, refusal=refusal)
-    said = (
-        ("摄像头已恢复使用。", "The camera is in use again.")
-        if active
-        else ("摄像头已停用。", "The camera is retired.")
-    )
-    return visitor.redirect(f"/admin/cameras/{camera_id}", *said)
+    said = Message("The camera is in use again.") if active else Message("The camera is retired.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", said)
 
 
 @router.post("/{camera_id}/picture")
@@ -141,9 +137,9 @@ async def bring_picture(
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        flash(answer, refusal.zh, refusal.en, "refused")
+        flash(answer, refusal.message, "refused")
     else:
-        flash(answer, "参考图已保存。", "The reference picture is kept.")
+        flash(answer, Message("The reference picture is kept."))
     return answer
 
 
@@ -151,7 +147,7 @@ async def bring_picture(
 async def remove_picture(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Remove its reference picture."""
     await database.run(visitor.actor, reference_pictures.remove, camera_id)
-    return visitor.redirect(f"/admin/cameras/{camera_id}", "参考图已删除。", "The reference picture is removed.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", Message("The reference picture is removed."))
 
 
 async def _form(

@@ -14,6 +14,7 @@ from services.domain.cameras.recorders import RecorderLine
 from services.recorders.registry import KINDS
 from services.runtime.errors import Refused
 from services.runtime.labels import word
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase, GivenRecorders
@@ -57,7 +58,7 @@ async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabas
         row = await database.run(visitor.actor, camera_recorders.enter, entry)
     except Refused as refusal:
         return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
-    return visitor.redirect(f"/admin/recorders/{row.id}", "录像机已登记，请测试。", "The recorder is entered: test it.")
+    return visitor.redirect(f"/admin/recorders/{row.id}", Message("The recorder is entered: test it."))
 
 
 @router.get("/{recorder_id}")
@@ -78,7 +79,7 @@ async def change_recorder(
         await database.run(visitor.actor, camera_recorders.change, recorder_id, entry)
     except Refused as refusal:
         return await _one(recorder_id, visitor, database, refusal, typed=typed)
-    return visitor.redirect(f"/admin/recorders/{recorder_id}", "已保存，建议重新测试。", "Saved: test it again.")
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", Message("Saved: test it again."))
 
 
 @router.post("/{recorder_id}/active")
@@ -91,12 +92,8 @@ async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, dat
         if refusal.status in (403, 404):
             raise
         return await _one(recorder_id, visitor, database, refusal)
-    said = (
-        ("录像机已恢复使用。", "The recorder is in use again.")
-        if active
-        else ("录像机已停用。", "The recorder is retired.")
-    )
-    return visitor.redirect(f"/admin/recorders/{recorder_id}", *said)
+    said = Message("The recorder is in use again.") if active else Message("The recorder is retired.")
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", said)
 
 
 @router.post("/{recorder_id}/test")

@@ -39,7 +39,6 @@ async def picture(
     except OutOfReach as error:
         raise Refused(
             "picture-out-of-reach",
-            "该段录像文件太大，取不到这一时刻的画面，请改选靠近其开头的时刻。",
             "The recording is too large to be read for this picture: choose a moment nearer to its beginning.",
             status=404,
             field="at",
@@ -47,7 +46,6 @@ async def picture(
     except NothingRecorded as error:
         raise Refused(
             "no-picture",
-            "该时刻没有录像，请改选时刻。",
             "Nothing was recorded at that moment: choose another one.",
             status=404,
             field="at",
@@ -55,7 +53,6 @@ async def picture(
     except ReplayUnsupported as error:
         raise Refused(
             "replay-unsupported",
-            "这台录像机的画面不能在这里查看，请在录像机上核对。",
             "This recorder's pictures cannot be shown here: look at them on the recorder.",
             status=404,
         ) from error

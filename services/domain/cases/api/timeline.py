@@ -10,6 +10,7 @@ from services.domain.cases.schemas import CheckAnswer, Timeline
 from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import NotFound
 from services.runtime.models import Model
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, given
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
@@ -45,7 +46,7 @@ async def read_model(
     """The deployed BPMN of a process, its names in one language."""
     model = models.get(process_id)
     if model is None:
-        raise NotFound("流程", "process", process_id)
+        raise NotFound(Message("process"), process_id)
     return Response(model.xml(language), media_type="application/xml")
 
 

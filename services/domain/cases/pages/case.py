@@ -68,7 +68,7 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
         refusal = error
     if not visitor.is_htmx:
         if refusal is not None:
-            return visitor.redirect(f"/cases/{application_id}#integrity", refusal.zh, refusal.en)
+            return visitor.redirect(f"/cases/{application_id}#integrity", refusal.message)
         return visitor.redirect(f"/cases/{application_id}#integrity")
     return await _integrity(application_id, visitor, database, refusal)
 

@@ -24,7 +24,7 @@ async def show(visitor: Visiting, database: GivenDatabase) -> Response:
 async def switch_language(request: Request, typed: Typed) -> Response:
     """Switch this browser's language and go back to the page. Changes nothing else, so it needs no token."""
     answer = RedirectResponse(own_path(typed.text("back")), 303)
-    language = "en" if typed.text("language") == "en" else "zh"
+    language = languages.known_or_default(typed.text("language"))
     answer.set_cookie(
         languages.COOKIE, language, max_age=31536000, samesite="lax", path="/", secure=request.url.scheme == "https"
     )

@@ -162,9 +162,7 @@ def _day(text: str, field: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise Refused(
-            "day-wrong", "日期应写成 2026-01-31 的样子。", "Write a day like 2026-01-31.", status=422, field=field
-        ) from error
+        raise Refused("day-wrong", "Write a day like 2026-01-31.", status=422, field=field) from error
 
 
 def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:

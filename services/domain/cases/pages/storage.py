@@ -11,6 +11,7 @@ from services.domain.cameras import clocks
 from services.domain.cases import storage_office
 from services.domain.cases.api.storage import measure_now
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import Typed
 from services.web.visitor import Visiting, Visitor
@@ -47,7 +48,7 @@ async def measure(
             raise
         return await _page(visitor, database, refusal)
     back = "/storage/recorders" if typed.text("listed") else "/storage"
-    return visitor.redirect(back, *_measured(found.recorder.name, found.recorder.clock_offset_ms))
+    return visitor.redirect(back, _measured(found.recorder.name, found.recorder.clock_offset_ms))
 
 
 @router.post("/storage/recorders/{recorder_id}/clock")
@@ -69,20 +70,19 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
         if refusal.status in {403, 404}:
             raise
         return await _page(visitor, database, refusal)
-    return visitor.redirect("/storage/recorders" if typed.text("listed") else "/storage", *_measured(*found))
+    return visitor.redirect("/storage/recorders" if typed.text("listed") else "/storage", _measured(*found))
 
 
-def _measured(name: str, offset_ms: int | None) -> tuple[str, str]:
-    """What the measurement found, in Chinese and English."""
+def _measured(name: str, offset_ms: int | None) -> Message:
+    """What the measurement found."""
     if offset_ms is None:
-        return f"“{name}”已测量，它不报告时钟。", f"“{name}” was measured; it does not tell its time."
+        return Message("“{name}” was measured; it does not tell its time.", name=name)
     if offset_ms == 0:
-        return f"“{name}”已测量，时钟准确。", f"“{name}” was measured; its clock is right."
-    seconds, fast = f"{abs(offset_ms) / 1000:.1f}", offset_ms > 0
-    return (
-        f"“{name}”已测量，时钟{'快' if fast else '慢'} {seconds} 秒。",
-        f"“{name}” was measured; its clock is {seconds} s {'fast' if fast else 'slow'}.",
-    )
+        return Message("“{name}” was measured; its clock is right.", name=name)
+    seconds = f"{abs(offset_ms) / 1000:.1f}"
+    if offset_ms > 0:
+        return Message("“{name}” was measured; its clock is {seconds} s fast.", name=name, seconds=seconds)
+    return Message("“{name}” was measured; its clock is {seconds} s slow.", name=name, seconds=seconds)
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:

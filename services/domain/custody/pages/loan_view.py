@@ -7,22 +7,20 @@ from typing import Any
 from services.domain.custody.queries import CopyView
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 from services.vault.coverage import span_from_json
 
 # A field that was left out, by its last word: the sentence that names it as the page does.
 MISSING = {
-    "password": ("请输入密码。", "Enter your password."),
-    "conditionsVersion": ("请勾选您已阅读使用条件。", "Tick that you have read the conditions."),
-    "reason": ("请写明拒收的原因。", "Say why you do not take the copies."),
-    "kind": ("请选择丢失、损坏或泄露。", "Choose lost, damaged or leaked."),
-    "whatHappened": ("请写明经过。", "Say what happened."),
-    "returnTo": (
-        "请选择归还至安全保卫部门或存储管理部门。",
-        "Choose Security or the storage office for the return.",
-    ),
-    "fate": ("每次下载须注明已销毁或已交还。", "Say of each download whether it was destroyed or given back."),
-    "recipient": ("请填写您自己的 age 公钥。", "Give your own age recipient."),
-    "medium": ("请注明文件将存放在何种介质上。", "Say on which medium the file will be kept."),
+    "password": Message("Enter your password."),
+    "conditionsVersion": Message("Tick that you have read the conditions."),
+    "reason": Message("Say why you do not take the copies."),
+    "kind": Message("Choose lost, damaged or leaked."),
+    "whatHappened": Message("Say what happened."),
+    "returnTo": Message("Choose Security or the storage office for the return."),
+    "fate": Message("Say of each download whether it was destroyed or given back."),
+    "recipient": Message("Give your own age recipient."),
+    "medium": Message("Say on which medium the file will be kept."),
 }
 
 
@@ -55,4 +53,4 @@ def clearer(refusal: Refused) -> Refused:
     words = MISSING.get((refusal.field or "").rpartition("-")[2])
     if words is None or refusal.code not in {"missing", "literal-error"}:
         return refusal
-    return Refused(refusal.code, *words, status=refusal.status, field=refusal.field)
+    return Refused(refusal.code, words, status=refusal.status, field=refusal.field)

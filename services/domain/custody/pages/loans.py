@@ -12,6 +12,7 @@ from services.domain.custody.pages.loan_view import clearer, pictured
 from services.domain.custody.queries import HELD, LogView
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
+from services.runtime.translations import Message
 from services.web import lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
@@ -121,8 +122,7 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, database: GivenDat
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="accept")
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        "已签收，使用期限从现在开始。",
-        "Accepted: the use period begins now.",
+        Message("Accepted: the use period begins now."),
     )
 
 
@@ -136,9 +136,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="decline")
-    return visitor.redirect(
-        f"/hand-overs/{hand_over_id}", "已拒收，副本不再移交。", "Declined: the copies are not handed over."
-    )
+    return visitor.redirect(f"/hand-overs/{hand_over_id}", Message("Declined: the copies are not handed over."))
 
 
 @router.get("/hand-overs/{hand_over_id}/report-loss")
@@ -170,8 +168,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
         )
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        "已报告，访问已立即停止，安全保卫部门会与您联系。",
-        "Reported: access has stopped at once, and Security will get in touch with you.",
+        Message("Reported: access has stopped at once, and Security will get in touch with you."),
     )
 
 

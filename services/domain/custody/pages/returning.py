@@ -7,6 +7,7 @@ from services.domain.custody.api.returns import GivenBack
 from services.domain.custody.pages.loan_view import clearer
 from services.domain.custody.returns import Fate
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -41,8 +42,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, database: Given
         return await _page(visitor, database, hand_over_id, typed, refusal)
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        "已归还，访问已结束；检查结果会通知您。",
-        "Returned: access has ended, and you will be told what the inspection finds.",
+        Message("Returned: access has ended, and you will be told what the inspection finds."),
     )
 
 

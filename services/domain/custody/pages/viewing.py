@@ -6,6 +6,7 @@ from services.domain.custody import footage_reader, grants, queries, viewings
 from services.domain.custody.api.footage import DownloadWish, address, allowed
 from services.domain.custody.pages.loan_view import clearer, pictured
 from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -107,8 +108,7 @@ async def ask_download(
         return await _download(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     return visitor.redirect(
         f"/hand-overs/{row.hand_over_id}#downloads",
-        "已登记，请在下载列表中取回文件；归还时须说明其去向。",
-        "Listed: fetch the file from the list of downloads, and say at the return what became of it.",
+        Message("Listed: fetch the file from the list of downloads, and say at the return what became of it."),
     )
 
 

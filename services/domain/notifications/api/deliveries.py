@@ -74,7 +74,8 @@ class RetriedAnswer(Answer):
 def answer_of(line: DeliveryLine) -> DeliveryAnswer:
     answer = DeliveryAnswer.model_validate(line)
     if line.last_error is not None:
-        answer.error_zh, answer.error_en = ERRORS.get(line.last_error, ERRORS["broken"])
+        error = ERRORS.get(line.last_error, ERRORS["broken"])
+        answer.error_zh, answer.error_en = error.zh, error.en
     return answer
 
 

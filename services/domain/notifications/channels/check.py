@@ -34,7 +34,7 @@ async def _check(act: Callable[[], Awaitable[None]]) -> None:
         await act()
     except Undelivered as error:
         detail = f" ({error.detail})" if error.detail else ""
-        raise Fatal(f"{ERRORS[error.code][1]}{detail}") from error
+        raise Fatal(f"{ERRORS[error.code].en}{detail}") from error
 
 
 def _public(settings: Settings) -> None:

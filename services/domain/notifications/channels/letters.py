@@ -6,37 +6,35 @@ from email.policy import SMTP
 
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import Parcel
-from services.domain.notifications.texts import NoticeWords, link, words_of
+from services.domain.notifications.texts import link, words_of
 from services.runtime.settings.notices import MAIL_ADDRESS
+from services.runtime.translations import Message, languages
 
-PRODUCT = {"zh": "录像调取台", "en": "Footage Desk"}
-LINES = {
-    "zh": ("编号：{number}", "请打开：{link}", "本邮件由系统自动发出，请勿回复。"),
-    "en": ("Number: {number}", "Open: {link}", "This mail was sent by a machine: do not answer it."),
-}
+PRODUCT = Message("Footage Desk")
+CLOSING = Message("This mail was sent by a machine: do not answer it.")
 
 
 def mail(parcel: Parcel, *, sender: str, portal_url: str) -> EmailMessage:
     """The mail to one person, in their language. Raises Undelivered for an address that no header may hold."""
     if parcel.address is None or not MAIL_ADDRESS.fullmatch(parcel.address):
         raise Undelivered("bad-address", for_good=True)
-    language = parcel.language if parcel.language in LINES else "zh"
-    title = _title(words_of(parcel.code), language)
-    number, opening, closing = LINES[language]
+    language = parcel.language if parcel.language in languages() else "zh"
+    title, product = words_of(parcel.code).message.translate(language), PRODUCT.translate(language)
     text = [title, ""]
     if parcel.number is not None:
-        text.append(number.format(number=parcel.number))
-    text += [opening.format(link=_link(parcel, portal_url)), "", "-- ", f"{PRODUCT[language]}  {closing}"]
+        text.append(Message("Number: {number}", number=parcel.number).translate(language))
+    text.append(Message("Open: {link}", link=_link(parcel, portal_url)).translate(language))
+    text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = parcel.address
-    message["Subject"] = f"{PRODUCT[language]} {parcel.number or ''} {title}".replace("  ", " ")
+    message["Subject"] = f"{product} {parcel.number or ''} {title}".replace("  ", " ")
     message["Date"] = parcel.at
     # the row's id, so that a mail that is sent again is known to be the same
     message["Message-ID"] = f"<{parcel.delivery_id}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     # encoded, because not every mail server takes eight bits
-    message.set_content("\n".join(text) + "\n", cte="base64" if language == "zh" else "7bit")
+    message.set_content("\n".join(text) + "\n", cte="7bit" if language == "en" else "base64")
     message["Content-Language"] = "zh-CN" if language == "zh" else language
     return message
 
@@ -56,10 +54,6 @@ def event(parcel: Parcel, *, portal_url: str) -> bytes:
         },
         ensure_ascii=False,
     ).encode()
-
-
-def _title(words: NoticeWords, language: str) -> str:
-    return words.zh if language == "zh" else words.en
 
 
 def _link(parcel: Parcel, portal_url: str) -> str:

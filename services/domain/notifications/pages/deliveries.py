@@ -12,6 +12,7 @@ from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
 from services.domain.notifications.delivery_queries import DeliveryLine
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import lists
 from services.web.csv import Cell, csv_answer
 from services.web.dependencies import GivenDatabase
@@ -40,9 +41,7 @@ async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 @router.post(f"{HERE}/retry")
 async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     count = await database.run(visitor.actor, delivery_queries.retry_failed)
-    return visitor.redirect(
-        HERE, f"已重新排队 {count} 份，稍候自动发送。", f"{count} wait again and are sent in a moment."
-    )
+    return visitor.redirect(HERE, Message("{count} wait again and are sent in a moment.", count=count))
 
 
 @router.post(f"{HERE}/test")
@@ -54,8 +53,9 @@ async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> R
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
     return visitor.redirect(
         f"{HERE}?state=delivered",
-        "测试通知已交付发送；送达后列在此处，否则见“未送达”。",
-        "The test notice is on its way: once it has arrived it is listed here, else among those that have not.",
+        Message(
+            "The test notice is on its way: once it has arrived it is listed here, else among those that have not."
+        ),
     )
 
 
@@ -67,7 +67,7 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, databa
         if refusal.status in (403, 404):
             raise
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
-    return visitor.redirect(HERE, "已重新排队，稍候自动发送。", "It waits again and is sent in a moment.")
+    return visitor.redirect(HERE, Message("It waits again and is sent in a moment."))
 
 
 async def _page(
@@ -101,7 +101,7 @@ async def _page(
 
 
 def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
-    tell, chinese = visitor.translated, visitor.language == "zh"
+    tell = visitor.translated
     states = {
         "waiting": tell("waiting"),
         "failed": tell("not delivered"),
@@ -112,15 +112,15 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for line in lines:
-        why = ERRORS.get(line.last_error, ERRORS["broken"]) if line.last_error else ("", "")
+        why = ERRORS.get(line.last_error, ERRORS["broken"]).translate(visitor.language) if line.last_error else ""
         rows.append(
             [
-                line.zh if chinese else line.en,
+                line.message.translate(visitor.language),
                 lists.written(visitor, line.created_at),
                 line.email or line.person if line.channel == "mail" else tell("Webhook"),
                 states.get(line.state, tell("read already")),
                 line.attempts,
-                why[0 if chinese else 1],
+                why,
             ]
         )
     return csv_answer(tell("Delivery of notices"), header, rows)

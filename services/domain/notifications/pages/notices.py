@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from services.domain.notifications import queries, service
 from services.domain.notifications.queries import NoticeLine
+from services.runtime.translations import Message
 from services.web import lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
@@ -39,7 +40,7 @@ async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 @router.post("/notices/read")
 async def read_all(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     await database.run(visitor.actor, service.read_all)
-    return visitor.redirect("/notices", "已全部标为已读。", "All are marked as read.")
+    return visitor.redirect("/notices", Message("All are marked as read."))
 
 
 @router.post("/notices/{notice_id}/read")
@@ -56,7 +57,7 @@ def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
     header = [tell("Notice"), tell("Application"), tell("When"), tell("Read")]
     rows = [
         [
-            line.zh if visitor.language == "zh" else line.en,
+            line.message.translate(visitor.language),
             line.number,
             lists.written(visitor, line.created_at),
             lists.written(visitor, line.read_at),

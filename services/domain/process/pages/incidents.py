@@ -12,6 +12,7 @@ from services.domain.process.engine_view import IncidentAnswer
 from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.domain.process.pages.instances import Listed, process_choices
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
@@ -41,13 +42,12 @@ async def retry(
     incident_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Resolve it; what failed is tried again. Leads to its instance."""
-    key = engine_view.key_of(incident_key, "流程故障", "incident")
+    key = engine_view.key_of(incident_key, Message("incident"))
     retries = typed.body(RetriesBody).retries
     incident = await engine_view.retry(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
         f"/admin/engine/instances/{incident.instance_key}",
-        "已重试，稍后刷新本页查看结果。",
-        "It is tried again: reload this page in a moment to see what came of it.",
+        Message("It is tried again: reload this page in a moment to see what came of it."),
     )
 
 

@@ -12,6 +12,7 @@ from services.domain.process.engine_view import JobAnswer
 from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.domain.process.pages.instances import Listed, process_choices
+from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
@@ -45,12 +46,10 @@ async def set_retries(
     job_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Let it be tried so often. Leads to its instance."""
-    key = engine_view.key_of(job_key, "任务", "job")
+    key = engine_view.key_of(job_key, Message("job"))
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
-    return visitor.redirect(
-        f"/admin/engine/instances/{job.instance_key}", "已设定可重试次数。", "The tries that are left are set."
-    )
+    return visitor.redirect(f"/admin/engine/instances/{job.instance_key}", Message("The tries that are left are set."))
 
 
 def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names]) -> Response:

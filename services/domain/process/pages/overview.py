@@ -20,6 +20,7 @@ from services.domain.process.pages import incidents
 from services.domain.process.pages.element_names import names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.runtime.settings import Settings
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -63,7 +64,7 @@ async def overview(
 @router.get("/instances/{instance_key}")
 async def one_instance(instance_key: Identifier, visitor: Visiting, engine: GivenEngine) -> Response:
     """One instance: where it stands and waits for what, its incidents and jobs, the way it came."""
-    found = await engine_view.instance_of(engine, engine_view.key_of(instance_key, "流程实例", "process instance"))
+    found = await engine_view.instance_of(engine, engine_view.key_of(instance_key, Message("process instance")))
     return await _instance(visitor, engine, found)
 
 
@@ -72,7 +73,7 @@ async def its_variables(
     instance_key: Identifier, visitor: Visiting, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """The variables of one instance; the audit trail tells who read them. For htmx the table alone."""
-    key = engine_view.key_of(instance_key, "流程实例", "process instance")
+    key = engine_view.key_of(instance_key, Message("process instance"))
     found = await engine_view.variables(database, visitor.actor, engine, key)
     view = await engine_view.instance_of(engine, key)
     if visitor.is_htmx:

@@ -113,7 +113,7 @@ def _coverage(one: item_coverage.ItemCoverage) -> ItemCoverageAnswer:
         gaps=[SpanAnswer.model_validate(span) for span in one.gaps],
         share=one.share,
         asked_now=one.asked_now,
-        trouble=CoverageTrouble(zh=one.trouble[0], en=one.trouble[1]) if one.trouble else None,
+        trouble=CoverageTrouble(zh=one.trouble.zh, en=one.trouble.en) if one.trouble else None,
         overwrite_at=item.overwrite_at,
         held=item.held,
         clock_offset_ms=recorder.clock_offset_ms,

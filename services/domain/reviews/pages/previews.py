@@ -11,6 +11,7 @@ from services.domain.cases import camera_pictures, item_coverage, review_sheets
 from services.domain.cases.review_sheets import LOOKS, SheetItem
 from services.runtime import local_times
 from services.runtime.errors import NotFound
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.visitor import Visiting
 
@@ -42,7 +43,7 @@ async def sight(
     def read(uow: UnitOfWork) -> tuple[SheetItem, str]:
         found = next((place.item for place in review_sheets.places(uow, review_id) if place.item.id == item_id), None)
         if found is None:
-            raise NotFound("申请项", "item", item_id)
+            raise NotFound(Message("item"), item_id)
         moment = local_times.moment(at, found.zone, which="first") if at else found.looks[look]
         camera_pictures.require_inside(found.granted, moment)
         return found, moment.isoformat()

@@ -18,7 +18,8 @@ from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import Refused
-from services.runtime.labels import word
+from services.runtime.labels import Label, word
+from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -156,17 +157,13 @@ async def _on(
     following = next((line.review for line in waiting if line.review.stage != "receipt"), None)
     number = view.number or ""
     if agrees is False:
-        zh, en = (
-            f"{number} 的放行未获复核，请操作人重新办理。",
-            f"{number}: not confirmed, the release is decided anew.",
-        )
+        message = Message("{number}: not confirmed, the release is decided anew.", number=number)
     elif not decided.published:
-        zh, en = f"{number} 的结论已签字，等待第二人复核。", f"{number}: signed, and waits for the second person."
+        message = Message("{number}: signed, and waits for the second person.", number=number)
     else:
-        zh = f"{number} 已办理，结论：{word('zh', decided.outcome)}。"
-        en = f"{number} is decided: {word('en', decided.outcome)}."
+        message = Message("{number} is decided: {outcome}.", number=number, outcome=Label(decided.outcome))
     if following is None:
-        return visitor.redirect("/inbox", zh + "没有其他待办。", en + " Nothing else waits.")
+        return visitor.redirect("/inbox", Message("{done} Nothing else waits.", done=message))
     return visitor.redirect(
-        f"/reviews/{following.id}", zh + "这是下一项待办。", en + " This is the next one that waits."
+        f"/reviews/{following.id}", Message("{done} This is the next one that waits.", done=message)
     )

@@ -49,4 +49,4 @@ def _moment(typed: TypedForm, name: str, item: SheetItem, asked: Any) -> Any:
     try:
         return local_times.moment(text, item.zone, which=which or "first")
     except Refused as refusal:
-        raise Refused(refusal.code, refusal.zh, refusal.en, status=422, field=name) from refusal
+        raise Refused(refusal.code, refusal.message, status=422, field=name) from refusal

@@ -83,7 +83,7 @@ def test_numbers_given_at_the_same_moment_differ_and_none_is_lost(desk: ReviewDe
 def test_a_number_whose_transaction_failed_is_given_again(desk: ReviewDesk) -> None:
     def fail(uow: Any) -> None:
         document_service.next_number(uow, "application")
-        raise Refused("stop", "停", "Stop.")
+        raise Refused("stop", "Stop.")
 
     with pytest.raises(Refused):
         desk.run(fail)

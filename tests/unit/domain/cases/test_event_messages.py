@@ -61,9 +61,9 @@ def test_every_action_of_a_case_has_words() -> None:
 
 
 def test_every_sentence_is_told_in_both_languages() -> None:
-    for zh, en in HAPPENINGS.values():
-        assert not zh.isascii()
-        assert en.isascii()
+    for sentence in HAPPENINGS.values():
+        assert not sentence.zh.isascii()
+        assert sentence.en.isascii()
 
 
 @pytest.mark.parametrize("stage", STAGES)
