@@ -36,8 +36,8 @@ CHINESE_IN_CODE = {
     "domain/agreements/texts.py": "the agreement that an organisation begins with",
     "domain/accounts/staff.py": "the name of the first department",
     "domain/stages/schema.py": "the pattern of what is Chinese",
-    "**/settings.py": "the product's name, which settings begin with",
-    "runtime/provider_settings.py": "the same",
+    "runtime/settings/whole.py": "the organisation's name, which settings begin with",
+    "runtime/settings/portal.py": "an example of a provider's name",
     "cli/main.py": "the product's name",
 }
 
