@@ -146,7 +146,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         # The end of that loan came after the backup: the store tells of it, and the books take it up again.
         assert restored.comparison.faults
         assert {fault.partition(" is ")[2] for fault in restored.comparison.faults} == {
-            "under no hold any more: what it was held for has ended since."
+            "no longer on hold: the reason of its hold has ended since."
         }
         [event] = desk.events("books-restored")
         assert event.subject_id == manifest
