@@ -14,8 +14,9 @@ from services.recorders.protocol import OutsideRoots
 from services.recorders.registry import KINDS, Kind, Places
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Refused
+from services.runtime.translations import Message
 
-ADDRESS = Field("address", "address", "地址", "address", required=True, schemes=("http", "https"))
+ADDRESS = Field("address", "address", Message("address"), required=True, schemes=("http", "https"))
 INSIDE = (
     "http://127.0.0.1/", "http://localhost/", "http://169.254.169.254/latest/meta-data", "http://[::1]:8080/",
     "http://[::ffff:169.254.169.254]/", "http://[::ffff:a9fe:a9fe]/", "http://2130706433/", "http://0177.0.0.1/",
@@ -32,7 +33,8 @@ def by_address(monkeypatch: pytest.MonkeyPatch) -> str:
     def make(_told: object, _places: object) -> FolderRecorder:
         raise AssertionError("a refused recorder is never opened")
 
-    monkeypatch.setitem(KINDS, "called", Kind(ConfigurationSchema("called", "网络", "network", (ADDRESS,)), make))
+    schema = ConfigurationSchema("called", Message("network"), (ADDRESS,))
+    monkeypatch.setitem(KINDS, "called", Kind(schema, make))
     return "called"
 
 

@@ -25,13 +25,14 @@ from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChanne
 from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
+from services.runtime.translations import Message
 
 pytestmark = pytest.mark.both_databases
 
 EVERY = timedelta(minutes=5)
 SOON = 10  # seconds: before the round would look by itself
 WELL = RecorderFacts("M", "N", "I", True, {}, 1500, "ntp", 10, "UTC")
-TESTED = Found("no-channel", "没有通道", "no channel")
+TESTED = Found("no-channel", Message("no channel"))
 
 
 @dataclass
