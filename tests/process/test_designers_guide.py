@@ -100,7 +100,7 @@ def changed(place: Path) -> Path:
     run("", place)
     models = place / "my-models"
     add_stage(models)
-    assert "review.json is made anew" in run("templates", place)
+    assert "review.json was written" in run("templates", place)
     draw_review(models)
     assert "Clean on every profile." in run("check", place)
     return models

@@ -30,7 +30,7 @@ class Amount:
     """A duration as the form shows it: a number and its unit, D, H or M."""
 
     number: str
-    uow: str
+    unit: str
 
 
 class ListQuery(lists.ListQuery):
@@ -83,7 +83,7 @@ class _Form(RuleBody):
     """The form also has the parts of a duration, and the button that was pressed."""
 
     amount: str = ""
-    uow: str = ""
+    unit: str = ""
     back: str = ""
 
 

@@ -64,7 +64,7 @@ def _meaning(server: str, act: str, error: S3Error) -> Exception:
 
 def _named(advice: str) -> str:
     """The advice with the settings' names; a store is the primary or the replica, and does not know which."""
-    both = " (FOOTAGE_DESK_REPLICA_… for the replica)" if "{STORE}" in advice else ""
+    both = " (FOOTAGE_DESK_REPLICA__… for the replica)" if "{STORE}" in advice else ""
     return advice.replace("{STORE}", "FOOTAGE_DESK_STORE") + both
 
 

@@ -105,7 +105,7 @@ def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place
     [master] = desk.rows(Master)
     statement = desk.label_of(master.sealed)
     for content, result in (
-        (seal("a stranger").statement(statement), "sealed by somebody else"),
+        (seal("a stranger").sign(statement), "sealed by somebody else"),
         (b"{}", "its label is invalid"),
         (
             desk.signer.sign({**statement, "subject": [{"name": "x#footage", "digest": {"sha256": "0" * 64}}]}),

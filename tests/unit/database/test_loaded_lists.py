@@ -64,7 +64,7 @@ def test_a_list_takes_as_many_statements_for_thirty_lines_as_for_three(desk: Rev
 
     assert (of_few, of_many) == (of_few, of_few)
     if name == "stage times":
-        assert {(one.stage, one.count) for one in many} == {("preliminary", 30), ("preservation", 30), ("in-use", 0)}
+        assert {(one.stage, one.ended) for one in many} == {("preliminary", 30), ("preservation", 30), ("in-use", 0)}
     else:
         assert len(many) == len(few) + 27
 

@@ -111,7 +111,7 @@ async def test_no_backup_of_the_keys_that_last_has_a_loan_key(desk: Desk) -> Non
     keys.mkdir()
     for name in ("keys", "seal", "loans"):
         (desk.root / name).rename(keys / name)
-    kept = key_archive.lasting(keys)
+    kept = key_archive.lasting_keys(keys)
 
     assert not any(secret.strip() in text for text, _ in kept.values())
     assert not any(name.startswith("loans") for name in kept)
