@@ -16,12 +16,12 @@ MISSING = {"NoSuchKey", "NoSuchVersion"}
 # A version under a lock: MinIO says InvalidRequest (400), AWS and SeaweedFS AccessDenied (403).
 LOCKED = {"InvalidRequest", "AccessDenied", "ObjectLocked"}
 
-_KEYS = "set {STORE}_ACCESS_KEY and {STORE}_SECRET_KEY to those of the store's account"
+_KEYS = "set {STORE}__ACCESS_KEY and {STORE}__SECRET_KEY to those of the store's account"
 _ADVICE = {
     "InvalidAccessKeyId": _KEYS,
     "SignatureDoesNotMatch": _KEYS,
-    "AuthorizationHeaderMalformed": "set {STORE}_REGION to the store's region",
-    "AccessDenied": "check {STORE}_SECRET_KEY, and give the account all rights on the vault's buckets",
+    "AuthorizationHeaderMalformed": "set {STORE}__REGION to the store's region",
+    "AccessDenied": "check {STORE}__SECRET_KEY, and give the account all rights on the vault's buckets",
     "RequestTimeTooSkewed": "set the clocks of the store and of this machine by NTP, they differ",
     "NoSuchBucket": "run `footage-desk doctor`, a bucket is not there",
 }
@@ -34,7 +34,7 @@ def answers(server: str, act: str) -> Iterator[None]:
         yield
     except MaxRetryError as error:
         if isinstance(error.reason, SSLError):
-            advice = _named("set {STORE}_CA_FILE to the certificate authority that issued it")
+            advice = _named("set {STORE}__CA_FILE to the certificate authority that issued it")
             raise StoreRefused(
                 f"the store at {server} shows a certificate that is not trusted ({error.reason}): {advice}."
             ) from error
@@ -46,7 +46,7 @@ def answers(server: str, act: str) -> Iterator[None]:
     except ServerError as error:
         raise _down(server, act, str(error)) from error
     except InvalidResponseError as error:
-        advice = _named("set {STORE}_ENDPOINT to its S3 port and {STORE}_SECURE to whether it speaks TLS")
+        advice = _named("set {STORE}__ENDPOINT to its S3 port and {STORE}__SECURE to whether it speaks TLS")
         raise StoreRefused(f"{server} does not speak S3 (it answered {error} to {act!r}): {advice}.") from error
     except MinioException as error:
         raise StoreRefused(f"the store at {server} could not {act}: {error}.") from error

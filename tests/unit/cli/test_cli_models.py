@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.app.container import MODELS
+from services.cli import context
 from services.cli import main as cli_main
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
@@ -85,7 +86,7 @@ def test_a_folder_that_is_not_there_or_has_no_models_is_told(
 
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
-    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.setattr(context.console, "width", 1000)
     assert f"those of {folder}; they and their review stages fit together" in _doctor(folder)
 
     (folder / stage_file.NAME).write_text("{}", encoding="utf-8")
