@@ -92,7 +92,7 @@ async def demonstrate(data: Path, console: Console) -> int:
             portal={"port": 0},
             engine={"port": 0},
             health={"port": 0},
-            workers={"workers.poll_seconds": 2},
+            workers={"poll_seconds": 2},
         )
         console.print("[bold]Footage Desk · 录像调取台[/]: one application, from the form to the archive.")
         console.print("Every decision is signed with the password over the form's hash.\n")
