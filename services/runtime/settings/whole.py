@@ -287,9 +287,13 @@ def _prefixed(path: str) -> str:
     return PREFIX + path.upper().replace(".", DELIMITER)
 
 
+# Read by `make` and the tests alone, which start this program with them set.
+FOR_THE_CHECKS = {f"{PREFIX}CI", f"{PREFIX}TESTS", f"{PREFIX}TOOLS", f"{PREFIX}TESTS_WITHOUT_SERVERS"}
+
+
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """A sentence for each ``FOOTAGE_DESK_`` variable that is no setting, with the name that was perhaps meant."""
-    known = {variable(path) for path in all_settings()}
+    known = {variable(path) for path in all_settings()} | FOR_THE_CHECKS
     names = sorted(os.environ if environment is None else environment)
     sentences = []
     for name in names:
