@@ -205,6 +205,7 @@ async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -
     await desk.until(
         lambda uow: uow.session.scalar(select(ProcessStep).where(ProcessStep.stuck_since.is_not(None))), "the stop"
     )
+    await desk.quiet()
     assert here(stands(desk, case)) == {"Task_OpenReview": "stuck"}
 
     await desk.database.run(Actor("system", "test"), sign_off, None)

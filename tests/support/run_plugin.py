@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import logging
 import os
 import re
 import signal
@@ -82,10 +83,15 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+        # A command that ran inside the test has sent the log to the test's output, which is closed now.
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def pytest_enter_pdb() -> None:

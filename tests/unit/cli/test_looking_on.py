@@ -12,14 +12,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
-from services.runtime.logs import configure_logs
 from services.runtime.threads import run_in_thread
-
-
-@pytest.fixture(autouse=True)
-def open_log() -> None:
-    """A command before may have sent the log to a stream that is closed by now."""
-    configure_logs("error")
 
 
 async def stuck(engine: Running, times: int = 1) -> list[int]:
