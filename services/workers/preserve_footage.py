@@ -78,7 +78,7 @@ class _Work:
             "quarantine",
             application_id=self.command.application_id,
             item_id=need.item_id,
-            phase="asking",
+            phase="probing",
         )
         try:
             async with watch as reporter:

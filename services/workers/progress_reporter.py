@@ -39,7 +39,7 @@ class ProgressReporter:
 
     def sealing(self, size: int, share: float) -> None:
         """Record as ``__call__``, for the pass that fetches, clips and seals: its first bytes end the fetching."""
-        if self.phase in ("fetching", "fetching-again"):
+        if self.phase in ("fetching", "retrying-fetch"):
             self.phase = "sealing"
         self(size, share)
 

@@ -106,7 +106,7 @@ class Retrieval:
             job_key=request.job_key,
         )
         self._begun.append(attempt.id)
-        self.reporter.enter("fetching" if len(self._begun) == 1 else "fetching-again")
+        self.reporter.enter("fetching" if len(self._begun) == 1 else "retrying-fetch")
         requested = request.span.widen(PADDING)
         sealed = await seal(
             FootageSource(

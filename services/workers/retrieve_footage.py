@@ -64,7 +64,7 @@ async def handle(
         "master",
         application_id=command.application_id,
         item_id=command.item_id,
-        phase="asking",
+        phase="probing",
     )
     async with watch as reporter:
         done = await database.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)

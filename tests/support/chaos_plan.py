@@ -9,7 +9,7 @@ from pathlib import Path
 VISITS = 8
 FEW = 2
 # Readings and sign-ins leave an event and nothing that could be half done; the tables are many and all the same.
-SELDOM = re.compile(r"sign_ins|custody_views|read_review|viewings|outbox|migration|key-file synced")
+SELDOM = re.compile(r"sessions|custody_views|read_review|viewings|outbox|migration|key-file synced")
 # How often these come, nobody knows beforehand.
 CHANCE = re.compile(r"JOB TIMED_OUT|session\._actor|take_due|figures")
 

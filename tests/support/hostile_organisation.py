@@ -48,7 +48,7 @@ MACHINE = {
     "previous_sha256", "leaf_sha256", "statement_sha256", "form_sha256", "code_sha256", "browser_sha256", "entry",
     "login", "password_hash", "locale", "zone", "number", "version", "policy_version", "conditions_version", "key",
     "bucket", "version_id", "subject_kind", "subject_id", "actor_kind", "actor_id", "application_id", "hand_over_id",
-    "copy_id", "item_id", "answer", "sealed", "sealed_secret", "return_to", "recipient", "waits_for", "id",
+    "copy_id", "item_id", "answer", "sealed", "encrypted_secret", "return_to", "recipient", "pending_step", "id",
     "purpose_category", "legal_basis", "way_of_use", "granted_way_of_use", "camera_class", "closed_as", "decided_by",
     "importance", "clock_method", "process_id", "element_id", "name", "correlation_key", "message_id", "content",
     "fingerprint", "start_known_by", "taken_from", "closed_because", "old", "new", "check", "ended_because", "trouble",
@@ -226,7 +226,7 @@ class HostileOrganisation(ReviewDesk):
             "application_id": "applications", "consent_id": "consents", "upload_id": "uploads", "item_id": "items",
             "hand_over_id": "hand_overs", "copy_id": "copies", "download_id": "downloads", "review_id": "reviews",
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
-            "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sign_ins",
+            "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
             "absence_id": "absences",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}

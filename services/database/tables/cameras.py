@@ -3,7 +3,7 @@
 Neither is ever deleted, because cases refer to them. One that is not ``active`` can be asked for no more.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ForeignKey, text
@@ -32,7 +32,7 @@ class Recorder(Base):
     clock_measured_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     # asked last, and what was wrong then: code, zh and en, or None
-    asked_at: Mapped[datetime | None]
+    polled_at: Mapped[datetime | None]
     last_error: Mapped[dict[str, Any] | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
@@ -75,7 +75,23 @@ class CameraPicture(Base):
     __tablename__ = "camera_pictures"
 
     camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
-    sealed: Mapped[str]
+    encrypted: Mapped[str]
     sha256: Mapped[str]
-    entered_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
-    entered_at: Mapped[datetime]
+    uploaded_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    uploaded_at: Mapped[datetime]
+
+
+class RetentionMeasurement(Base):
+    """One camera's last measurement of a day (UTC): its oldest picture, and when that was measured (F33)."""
+
+    __tablename__ = "retention_measurements"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    measured_at: Mapped[datetime]
+    oldest_frame_at: Mapped[datetime]
+
+    @property
+    def length(self) -> timedelta:
+        """How far back the recordings went."""
+        return self.measured_at - self.oldest_frame_at

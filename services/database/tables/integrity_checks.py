@@ -18,7 +18,7 @@ class IntegrityCheck(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     began_at: Mapped[datetime]
-    heard_at: Mapped[datetime]  # of its last sign of life
+    heartbeat_at: Mapped[datetime]  # of its last sign of life
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]  # intact, damaged, unfinished
     bytes_total: Mapped[int]

@@ -13,7 +13,7 @@ class LoginFailure(Base):
     What was typed is not kept.
     """
 
-    __tablename__ = "wrong_sign_ins"
+    __tablename__ = "login_failures"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     address: Mapped[str] = mapped_column(index=True)

@@ -35,7 +35,7 @@ class Person(Base):
     password_hash: Mapped[str]
     locale: Mapped[str] = mapped_column(default="zh")
     active: Mapped[bool] = mapped_column(default=True)
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)
+    failed_logins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     # somebody else knows the password: it is changed before anything else is done
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
@@ -68,12 +68,12 @@ class Post(Base):
     kind: Mapped[str]
     since: Mapped[datetime]
     until: Mapped[datetime | None]
-    given_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    assigned_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
 
     person: Mapped[Person] = reference(foreign_keys=person_id)
     department: Mapped[Department] = reference()
-    giver: Mapped[Person | None] = reference(foreign_keys=given_by)
+    assigner: Mapped[Person | None] = reference(foreign_keys=assigned_by)
     ender: Mapped[Person | None] = reference(foreign_keys=ended_by)
 
 
@@ -86,4 +86,4 @@ class Absence(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     since: Mapped[datetime]
     until: Mapped[datetime]
-    entered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    added_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))

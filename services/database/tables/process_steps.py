@@ -15,7 +15,7 @@ class ProcessStep(Base):
     reviews, corrections and hand-overs have theirs.
     """
 
-    __tablename__ = "steps"
+    __tablename__ = "process_steps"
 
     element_instance_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

@@ -11,7 +11,7 @@ from services.database.base import Base
 class Progress(Base):
     """The work on one item for one purpose, from the first try until it is done; nothing is decided by it.
 
-    ``phase``: asking, fetching, fetching-again, sealing, adopting, storing, replicating, verifying, issuing. ``share``
+    ``phase``: probing, fetching, retrying-fetch, sealing, adopting, storing, replicating, verifying, issuing. ``share``
     is 0 to 1.
     """
 
@@ -24,7 +24,7 @@ class Progress(Base):
     size: Mapped[int] = mapped_column(default=0)  # bytes so far
     share: Mapped[float] = mapped_column(default=0.0)
     since: Mapped[datetime]
-    tries: Mapped[int] = mapped_column(default=0)
-    heard_at: Mapped[datetime]
-    trouble: Mapped[str | None]  # the name of the last error
-    trouble_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    heartbeat_at: Mapped[datetime]
+    last_error: Mapped[str | None]  # the name of the last error
+    last_error_at: Mapped[datetime | None]

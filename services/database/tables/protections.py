@@ -24,7 +24,7 @@ class Protection(Base):
     channel: Mapped[str]
     span_start: Mapped[datetime]
     span_end: Mapped[datetime]
-    asked_at: Mapped[datetime]
+    requested_at: Mapped[datetime]
     outcome: Mapped[str | None]  # protected, cannot, failed
     ended_at: Mapped[datetime | None]  # its case needs it no more
     released_at: Mapped[datetime | None]  # the recorder has heard

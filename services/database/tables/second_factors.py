@@ -11,7 +11,7 @@ from services.database.base import Base, new_id
 class SecondFactor(Base):
     """One enrolment; to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``, on real time.
 
-    ``sealed_secret`` is encrypted with the portal's key. ``last_step`` is the time step of the last code that was
+    ``encrypted_secret`` is encrypted with the portal's key. ``last_step`` is the time step of the last code that was
     accepted: none up to it is accepted again.
     """
 
@@ -19,8 +19,8 @@ class SecondFactor(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    sealed_secret: Mapped[str]
-    begun_at: Mapped[datetime]
+    encrypted_secret: Mapped[str]
+    started_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(default=0)

@@ -12,11 +12,11 @@ from services.database.tables.people import Person
 class LoginSession(Base):
     """A session, ended by hand, by idleness or at ``expires_at``.
 
-    ``waits_for``: the step that is left (code, password, enrolment); such a session can do nothing else. ``issuer`` and
-    ``subject`` are those of the provider that vouched for the person; empty where the password did.
+    ``pending_step``: the login step that is left (code, password, enrolment); such a session can do nothing else.
+    ``issuer`` and ``subject`` are those of the provider that authenticated the person; empty after a password.
     """
 
-    __tablename__ = "sign_ins"
+    __tablename__ = "sessions"
 
     token_sha256: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str | None] = mapped_column(default=new_id, index=True)
@@ -25,7 +25,7 @@ class LoginSession(Base):
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    waits_for: Mapped[str | None]
+    pending_step: Mapped[str | None]
     browser_sha256: Mapped[str | None]
     browser: Mapped[str | None]
     address: Mapped[str | None]

@@ -34,7 +34,7 @@ def enter(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) 
         )
     if until <= uow.now:
         raise Refused("over", "This time is over already.", status=422, field="until")
-    row = Absence(id=new_id(), person_id=person_id, since=since, until=until, entered_by=uow.actor.id)
+    row = Absence(id=new_id(), person_id=person_id, since=since, until=until, added_by=uow.actor.id)
     uow.session.add(row)
     audit_trail.record(
         uow,

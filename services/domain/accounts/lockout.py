@@ -42,11 +42,11 @@ def check_address(uow: UnitOfWork, address: str) -> None:
 
 def count(uow: UnitOfWork, person: Person, action: str, **detail: str) -> bool:
     """Count a wrong password or code of this account; True when it is locked with that. The action is audited."""
-    person.failed_sign_ins += 1
-    audit_trail.record(uow, action, "person", person.id, wrong=person.failed_sign_ins, **detail)
-    if person.failed_sign_ins < WRONG_BEFORE_LOCK:
+    person.failed_logins += 1
+    audit_trail.record(uow, action, "person", person.id, wrong=person.failed_logins, **detail)
+    if person.failed_logins < WRONG_BEFORE_LOCK:
         return False
-    person.failed_sign_ins, person.locked_until = 0, uow.real_now + LOCK
+    person.failed_logins, person.locked_until = 0, uow.real_now + LOCK
     audit_trail.record(uow, "account-locked", "person", person.id, **detail)
     return True
 
@@ -66,7 +66,7 @@ def count_address(uow: UnitOfWork, address: str) -> None:
 
 def open_again(uow: UnitOfWork, person: Person) -> None:
     """Begin the count anew."""
-    person.failed_sign_ins, person.locked_until = 0, None
+    person.failed_logins, person.locked_until = 0, None
 
 
 def locked() -> Refused:

@@ -39,7 +39,7 @@ class Enrolled:
 
 
 async def sign_in(database: Database, login: str, password: str, place: Place) -> SignedIn:
-    """Sign a person in, wholly or up to the next step (``SignedIn.waits_for``).
+    """Sign a person in, wholly or up to the next step (``SignedIn.pending_step``).
 
     Refused alike for a wrong name and a wrong password; 429 when locked. The hash is computed outside the
     transaction: nobody waits for it.

@@ -82,7 +82,7 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
 
 def of(uow: UnitOfWork, person_id: str) -> list[Post]:
     """All posts of the person, past and coming ones too, with departments and who gave and ended them; latest first."""
-    loaded = (joinedload(Post.department), joinedload(Post.giver), joinedload(Post.ender))
+    loaded = (joinedload(Post.department), joinedload(Post.assigner), joinedload(Post.ender))
     query = select(Post).where(Post.person_id == person_id).options(*loaded)
     return list(uow.session.scalars(query.order_by(Post.since.desc())))
 
@@ -96,7 +96,7 @@ def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
         kind=asked.kind,
         since=asked.since or uow.now,
         until=asked.until,
-        given_by=uow.actor.id if uow.actor.kind == "person" else None,
+        assigned_by=uow.actor.id if uow.actor.kind == "person" else None,
     )
     uow.session.add(post)
     uow.session.flush()

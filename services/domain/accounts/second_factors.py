@@ -109,8 +109,8 @@ def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
     )
     secret = totp.new_secret()
-    factor = SecondFactor(id=new_id(), person_id=person_id, sealed_secret="", begun_at=uow.real_now)
-    factor.sealed_secret = uow.secrets.encrypt(secret, _purpose(factor))
+    factor = SecondFactor(id=new_id(), person_id=person_id, encrypted_secret="", started_at=uow.real_now)
+    factor.encrypted_secret = uow.secrets.encrypt(secret, _purpose(factor))
     uow.session.add(factor)
     audit_trail.record(uow, "second-factor-begun", "person", person_id)
     return _enrolment(uow, person, secret)
@@ -121,7 +121,7 @@ def begun(uow: UnitOfWork, person_id: str) -> Enrolment | None:
     factor = _latest(uow, person_id, confirmed=False)
     if factor is None:
         return None
-    secret = uow.secrets.decrypt(factor.sealed_secret, _purpose(factor))
+    secret = uow.secrets.decrypt(factor.encrypted_secret, _purpose(factor))
     return _enrolment(uow, uow.session.get_one(Person, person_id), secret)
 
 
@@ -212,7 +212,7 @@ def wrong_code() -> Refused:
 
 def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     uow.session.refresh(factor, with_for_update=True)
-    secret = uow.secrets.decrypt(factor.sealed_secret, _purpose(factor))
+    secret = uow.secrets.decrypt(factor.encrypted_secret, _purpose(factor))
     step, used = totp.step_of(secret, code, uow.real_now, after=factor.last_step)
     if used:
         raise Refused(
@@ -229,7 +229,7 @@ def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
 def _latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFactor | None:
     there = SecondFactor.confirmed_at.is_not(None) if confirmed else SecondFactor.confirmed_at.is_(None)
     query = select(SecondFactor).where(SecondFactor.person_id == person_id, there, SecondFactor.ended_at.is_(None))
-    return uow.session.scalar(query.order_by(SecondFactor.begun_at.desc()).limit(1))
+    return uow.session.scalar(query.order_by(SecondFactor.started_at.desc()).limit(1))
 
 
 def _new_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:

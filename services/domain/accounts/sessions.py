@@ -1,6 +1,6 @@
 """Sessions of signed-in people, on real time whatever the clock says: short, bound to their browser, ended by hand.
 
-A session is born half signed in where a step is left (``waits_for``): it can take that step and nothing else. Every
+A session is born half signed in where a step is left (``pending_step``): it can take that step and nothing else. Every
 step gives it another token, so a token that somebody else planted or saw before is worth nothing after.
 """
 
@@ -29,11 +29,11 @@ STEPS = ("code", "password", "enrolment")
 
 @dataclass(frozen=True)
 class SignedIn:
-    """``token`` goes into the cookie and is kept nowhere; ``waits_for`` is the step that is left, or None."""
+    """``token`` goes into the cookie and is kept nowhere; ``pending_step`` is the step that is left, or None."""
 
     token: str
     person_id: str
-    waits_for: str | None = None
+    pending_step: str | None = None
 
 
 def begin(
@@ -41,7 +41,7 @@ def begin(
     person: Person,
     browser: str,
     address: str,
-    waits_for: str | None,
+    pending_step: str | None,
     *,
     issuer: str | None = None,
     subject: str | None = None,
@@ -54,8 +54,8 @@ def begin(
             person_id=person.id,
             created_at=now,
             last_seen_at=now,
-            expires_at=now + (FOR_A_STEP if waits_for else LONGEST),
-            waits_for=waits_for,
+            expires_at=now + (FOR_A_STEP if pending_step else LONGEST),
+            pending_step=pending_step,
             browser_sha256=_of_browser(browser),
             browser=browser[:LONGEST_BROWSER],
             address=address,
@@ -63,13 +63,13 @@ def begin(
             subject=subject,
         )
     )
-    return SignedIn(token, person.id, waits_for)
+    return SignedIn(token, person.id, pending_step)
 
 
 def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
     """The person of a session in the browser that it was opened in; Refused with 401 when it is over or half."""
     row, person = _live(uow, token, browser)
-    if row.waits_for is not None:
+    if row.pending_step is not None:
         raise Refused(
             "sign-in-unfinished",
             "You are only half signed in: take the last step.",
@@ -82,7 +82,7 @@ def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
 def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
     """The half session that waits for one of these steps; Refused with 401 otherwise."""
     row, _ = _live(uow, token, browser)
-    if row.waits_for not in steps:
+    if row.pending_step not in steps:
         raise signed_out()
     _seen(uow, row)
     return row
@@ -93,14 +93,14 @@ def current(uow: UnitOfWork, token: str) -> LoginSession:
     return uow.session.get_one(LoginSession, _sha256(token))
 
 
-def renew(uow: UnitOfWork, row: LoginSession, waits_for: str | None) -> SignedIn:
+def renew(uow: UnitOfWork, row: LoginSession, pending_step: str | None) -> SignedIn:
     """The same session under another token; the old one is over."""
     row.ended_at = uow.real_now
     person = uow.session.get_one(Person, row.person_id)
     renewed = begin(
-        uow, person, row.browser or "", row.address or "", waits_for, issuer=row.issuer, subject=row.subject
+        uow, person, row.browser or "", row.address or "", pending_step, issuer=row.issuer, subject=row.subject
     )
-    if row.waits_for is None:
+    if row.pending_step is None:
         fresh = current(uow, renewed.token)
         fresh.created_at, fresh.expires_at = row.created_at, row.expires_at
     return renewed
@@ -126,7 +126,7 @@ def before(uow: UnitOfWork, token: str) -> LoginSession | None:
     row = current(uow, token)
     earlier = select(LoginSession).where(
         LoginSession.person_id == row.person_id,
-        LoginSession.waits_for.is_(None),
+        LoginSession.pending_step.is_(None),
         LoginSession.created_at < row.created_at,
     )
     return uow.session.scalar(earlier.order_by(LoginSession.created_at.desc()).limit(1))
@@ -178,7 +178,7 @@ def _open_of(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:
     return select(LoginSession).where(
         LoginSession.person_id == person_id,
         LoginSession.ended_at.is_(None),
-        LoginSession.waits_for.is_(None),
+        LoginSession.pending_step.is_(None),
         LoginSession.expires_at > uow.real_now,
         LoginSession.last_seen_at > uow.real_now - IDLE,
     )

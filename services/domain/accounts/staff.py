@@ -109,7 +109,7 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
     """Let a person try again whose account was locked."""
     require_administrator(uow)
     row = person(uow, person_id)
-    if row.locked_until is not None or row.failed_sign_ins:
+    if row.locked_until is not None or row.failed_logins:
         lockout.open_again(uow, row)
         audit_trail.record(uow, "account-unlocked", "person", person_id)
     return row

@@ -50,7 +50,7 @@ class PostLine:
 
     post: Post
     department: Department
-    given_by: str | None
+    assigned_by: str | None
     ended_by: str | None
     holds_now: bool
 
@@ -122,7 +122,7 @@ def view(uow: UnitOfWork, person_id: str) -> View:
     if not lines:
         raise NotFound(Message("person"), person_id)
     last = select(func.max(LoginSession.created_at)).where(
-        LoginSession.person_id == person_id, LoginSession.waits_for.is_(None)
+        LoginSession.person_id == person_id, LoginSession.pending_step.is_(None)
     )
     return View(
         line=lines[0],
@@ -176,7 +176,7 @@ def _post_line(post: Post, now: datetime) -> PostLine:
     return PostLine(
         post,
         department=post.department,
-        given_by=post.giver.name if post.giver else None,
+        assigned_by=post.assigner.name if post.assigner else None,
         ended_by=post.ender.name if post.ender else None,
         holds_now=post.since <= now and (post.until is None or post.until > now),
     )

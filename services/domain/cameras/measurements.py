@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 
 from services.database.tables.applications import Item
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras import clocks, reaches
+from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.cameras.retention import BROUGHT
 from services.domain.notifications import service as notification_service
 
 NOT_TO_BE_ASKED = ("outside-roots", "configuration")
+RETENTION_KEPT = timedelta(days=60)
+# What is compared with now: the measurement of a week ago, or the last one of the two days before it.
+WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
 
 
 class Measured(Protocol):
@@ -92,14 +95,48 @@ def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock:
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
     clocks.keep(uow, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
-    recorder.last_seen_at = recorder.asked_at = uow.now
+    recorder.last_seen_at = recorder.polled_at = uow.now
     if silent(recorder):
         recorder.last_error = None
     for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
-            reaches.measured(uow, camera, oldest)
+            record_oldest(uow, camera, oldest)
     return clocks.of(recorder)
+
+
+def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
+    """Record a camera's oldest picture as measured now, once a day (F33)."""
+    camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
+    day = uow.now.date().isoformat()
+    row = uow.session.get(RetentionMeasurement, (camera.id, day))
+    if row is not None:
+        row.measured_at, row.oldest_frame_at = uow.now, oldest
+        return
+    uow.session.add(RetentionMeasurement(camera_id=camera.id, day=day, measured_at=uow.now, oldest_frame_at=oldest))
+    past = (uow.now - RETENTION_KEPT).date().isoformat()
+    uow.session.execute(
+        delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day < past)
+    )
+
+
+def delete_retention(uow: UnitOfWork, camera_id: str) -> None:
+    """Delete the measurements of a camera that shows other footage from now on."""
+    uow.session.execute(delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera_id))
+
+
+def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
+    """Return how much longer the recordings last than a week ago; negative: less, None: unknown."""
+    if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
+        return None
+    first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
+    before = uow.session.scalar(
+        select(RetentionMeasurement)
+        .where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day.between(first, last))
+        .order_by(RetentionMeasurement.day.desc())
+        .limit(1)
+    )
+    return None if before is None else (camera.oldest_measured_at - camera.oldest_frame_at) - before.length
 
 
 def silent(recorder: Recorder) -> bool:

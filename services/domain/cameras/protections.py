@@ -65,7 +65,7 @@ def begin(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, sp
         channel=camera.channel,
         span_start=span.start,
         span_end=span.end,
-        asked_at=uow.now,
+        requested_at=uow.now,
     )
     uow.session.add(row)
     return row.id
@@ -129,7 +129,7 @@ def released(uow: UnitOfWork, those: Sequence[Due]) -> None:
 
 def of_item(uow: UnitOfWork, item_id: str) -> list[Protection]:
     """The item's protections, the newest last."""
-    query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.asked_at, Protection.id)
+    query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.requested_at, Protection.id)
     return list(uow.session.scalars(query))
 
 

@@ -69,7 +69,7 @@ class Health:
     site: str
     zone: str
     last_seen_at: datetime | None
-    asked_at: datetime | None
+    polled_at: datetime | None
     clock_offset_ms: int | None
     clock_method: str | None
     clock_uncertainty_ms: int | None
@@ -218,7 +218,7 @@ def tested(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: lis
 
 def note(uow: UnitOfWork, row: Recorder, wrong: Found | None) -> None:
     """Keep what was wrong when the recorder was asked last; None: nothing was."""
-    row.asked_at = uow.now
+    row.polled_at = uow.now
     row.last_error = None if wrong is None else {"code": wrong.code, "zh": wrong.zh, "en": wrong.en}
 
 
@@ -233,7 +233,7 @@ def recorder_health(uow: UnitOfWork) -> list[Health]:
     )
     return [
         Health(
-            *(row.id, row.name, row.site, row.zone, row.last_seen_at, row.asked_at),
+            *(row.id, row.name, row.site, row.zone, row.last_seen_at, row.polled_at),
             *(row.clock_offset_ms, row.clock_method, row.clock_uncertainty_ms),
             oldest.get(row.id),
             row.last_error,

@@ -41,9 +41,9 @@ def keep(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
     if row is None:
         row = CameraPicture(camera_id=camera_id)
         uow.session.add(row)
-    row.sealed = uow.secrets.encrypt(base64.b64encode(jpeg).decode(), _purpose(camera_id))
+    row.encrypted = uow.secrets.encrypt(base64.b64encode(jpeg).decode(), _purpose(camera_id))
     row.sha256 = hashlib.sha256(jpeg).hexdigest()
-    row.entered_by, row.entered_at = person_id, uow.now
+    row.uploaded_by, row.uploaded_at = person_id, uow.now
     audit_trail.record(uow, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
 
 
@@ -63,7 +63,7 @@ def read(uow: UnitOfWork, camera_id: str) -> bytes:
     row = uow.session.get(CameraPicture, camera_id)
     if row is None or not shown(uow, camera_id):
         raise _none(camera_id)
-    return base64.b64decode(uow.secrets.decrypt(row.sealed, _purpose(camera_id)))
+    return base64.b64decode(uow.secrets.decrypt(row.encrypted, _purpose(camera_id)))
 
 
 def shown(uow: UnitOfWork, camera_id: str) -> bool:

@@ -1,6 +1,6 @@
 """The round of the recorders: whose turn it is, and what is kept of the answer. Nobody has to look for it (F3, F33).
 
-``asked_at`` is the lease as well: whoever takes a recorder moves it on, so that no other portal asks it meanwhile.
+``polled_at`` is the lease as well: whoever takes a recorder moves it on, so that no other portal asks it meanwhile.
 """
 
 from datetime import timedelta
@@ -25,15 +25,15 @@ def take(uow: UnitOfWork, every: timedelta) -> Recorder | None:
         .where(
             or_(Recorder.active, Recorder.id.in_(protections.recorders_due())),
             Recorder.kind != BROUGHT,
-            or_(Recorder.asked_at.is_(None), Recorder.asked_at <= uow.now - every),
+            or_(Recorder.polled_at.is_(None), Recorder.polled_at <= uow.now - every),
         )
-        .order_by(Recorder.asked_at.asc().nulls_first(), Recorder.id)
+        .order_by(Recorder.polled_at.asc().nulls_first(), Recorder.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     row = uow.session.scalar(query)
     if row is not None:
-        row.asked_at = uow.now
+        row.polled_at = uow.now
     return row
 
 

@@ -11,7 +11,7 @@ from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras import reaches, recorders
+from services.domain.cameras import measurements, recorders
 from services.domain.cameras.retention import BROUGHT
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -99,7 +99,7 @@ def change(uow: UnitOfWork, camera_id: str, entry: Entry) -> Camera:
         recorders.nothing_waits(uow, Camera.id == camera_id)
         # What was learned of the other footage tells nothing of this one.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
-        reaches.forget(uow, camera_id)
+        measurements.delete_retention(uow, camera_id)
     for name, value in asdict(entry).items():
         setattr(row, name, value)
     audit_trail.record(uow, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))

@@ -22,7 +22,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras import measurements, reaches
+from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Measured, Source
 from services.domain.cameras.retention import BROUGHT
 from services.domain.retrieval import progress
@@ -196,7 +196,7 @@ def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Watched:
     """Write down what the recorder answered to an operator."""
     measurements.measured(uow, recorder_id, facts)
     recorder = uow.session.get_one(Recorder, recorder_id)
-    recorder.asked_at, recorder.last_error = uow.now, None
+    recorder.polled_at, recorder.last_error = uow.now, None
     audit_trail.record(uow, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
     return _watched(uow, recorder)
 
@@ -214,7 +214,7 @@ def not_reached(uow: UnitOfWork, recorder_id: str) -> Refused:
         "The recorder “{name}” does not answer: check its power and network, then measure again.",
         name=recorder.name,
     )
-    recorder.asked_at = uow.now
+    recorder.polled_at = uow.now
     recorder.last_error = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
     return refusal
 
@@ -275,7 +275,9 @@ def _watched(uow: UnitOfWork, recorder: Recorder) -> Watched:
         uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
     )
     known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
-    changes = {camera.id: change for camera in cameras if (change := reaches.change(uow, camera)) is not None}
+    changes = {
+        camera.id: change for camera in cameras if (change := measurements.retention_change(uow, camera)) is not None
+    }
     return Watched(recorder, cameras, min(known, default=None), changes)
 
 

@@ -60,7 +60,7 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
         .where(IntegrityCheck.application_id == application_id, IntegrityCheck.ended_at.is_(None))
         .with_for_update()
     ):
-        if uow.now - running.heard_at < SILENCE:
+        if uow.now - running.heartbeat_at < SILENCE:
             raise Refused(
                 "check-runs",
                 "A check of this case is running: wait for its end.",
@@ -77,7 +77,7 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
         application_id=application_id,
         asked_by=uow.actor.id,
         began_at=uow.now,
-        heard_at=uow.now,
+        heartbeat_at=uow.now,
         bytes_total=sum(one.size for one in due),
         bytes_read=0,
         objects=[],
@@ -127,7 +127,7 @@ def hear(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[str
     """How far a running check is."""
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is None:
-        check.bytes_read, check.objects, check.heard_at = bytes_read, list(objects), uow.now
+        check.bytes_read, check.objects, check.heartbeat_at = bytes_read, list(objects), uow.now
 
 
 def finish(
@@ -139,7 +139,7 @@ def finish(
         return check
     damaged = [one for one in objects if one["faults"]]
     told = _told_before(uow, check)
-    check.ended_at = check.heard_at = uow.now
+    check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
     if not unfinished:
@@ -176,7 +176,7 @@ def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
 
 def runs(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
     """Whether the check is under way, and not merely left behind by a process that died."""
-    return check is not None and check.ended_at is None and uow.now - check.heard_at < SILENCE
+    return check is not None and check.ended_at is None and uow.now - check.heartbeat_at < SILENCE
 
 
 def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: Any) -> Due:

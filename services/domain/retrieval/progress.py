@@ -67,26 +67,26 @@ def begin(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, 
         return  # whose work it is says so itself
     row = uow.session.get(Progress, (item_id, purpose))
     if row is None:
-        row = Progress(item_id=item_id, purpose=purpose, application_id=application_id, tries=0, since=uow.now)
+        row = Progress(item_id=item_id, purpose=purpose, application_id=application_id, attempts=0, since=uow.now)
         uow.session.add(row)
-    row.tries += 1
-    row.phase, row.size, row.share, row.heard_at = phase, 0, 0.0, uow.now
+    row.attempts += 1
+    row.phase, row.size, row.share, row.heartbeat_at = phase, 0, 0.0, uow.now
 
 
 def tell(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
     """Where the work stands now; nothing where its row is gone."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
-        row.phase, row.size, row.share, row.heard_at = phase, size, min(max(share, 0.0), 1.0), uow.now
+        row.phase, row.size, row.share, row.heartbeat_at = phase, size, min(max(share, 0.0), 1.0), uow.now
         if size:
-            row.trouble = row.trouble_at = None
+            row.last_error = row.last_error_at = None
 
 
 def stumble(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> None:
     """The try failed with this error; another one follows, or somebody has to help."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
-        row.trouble, row.trouble_at, row.heard_at = code, uow.now, uow.now
+        row.last_error, row.last_error_at, row.heartbeat_at = code, uow.now, uow.now
 
 
 def end(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
@@ -108,14 +108,14 @@ def under_way(uow: UnitOfWork) -> list[Progress]:
 
 def silent(uow: UnitOfWork, row: Progress) -> bool:
     """Whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
-    return uow.now - row.heard_at > SILENCE
+    return uow.now - row.heartbeat_at > SILENCE
 
 
 def trouble_of(row: Progress) -> Trouble | None:
     """The last trouble as sentences that say what to do."""
-    if row.trouble is None:
+    if row.last_error is None:
         return None
-    return Trouble(row.trouble, TROUBLES.get(row.trouble, OTHER_TROUBLE))
+    return Trouble(row.last_error, TROUBLES.get(row.last_error, OTHER_TROUBLE))
 
 
 def forget(uow: UnitOfWork, application_id: str) -> None:

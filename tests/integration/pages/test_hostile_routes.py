@@ -25,8 +25,8 @@ OUT = (
 )  # fmt: skip
 # When somebody was last seen, what was refused, and what was read of footage: that is booked by reading.
 READS_ARE_BOOKED = {
-    "sign_ins",
-    "wrong_sign_ins",
+    "sessions",
+    "login_failures",
     "audit_events",
     "audit_nodes",
     "viewings",
@@ -91,7 +91,7 @@ async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
                 wrong.append((route.name, header, body, answer.status_code))
     after = container.everything()
     assert not wrong, "\n".join(map(str, wrong))
-    assert {name for name in after if after[name] != before[name]} <= {"sign_ins"}  # when somebody was last seen
+    assert {name for name in after if after[name] != before[name]} <= {"sessions"}  # when somebody was last seen
 
 
 @pytest.mark.requirement("R52")

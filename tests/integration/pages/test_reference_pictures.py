@@ -105,7 +105,7 @@ async def test_it_is_sealed_in_the_books(desk: ReviewDesk, admin: httpx.AsyncCli
 
     row = desk.the(CameraPicture, camera_id="camera")
     assert row.sealed.startswith("camera-picture camera:")  # as the test's box seals
-    assert row.entered_by == "admin"
+    assert row.uploaded_by == "admin"
 
 
 async def test_pages_show_it_where_the_camera_is_named(

@@ -14,7 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cameras import reaches
+from services.domain.cameras import measurements
 from services.domain.retrieval import attempts, preservations, progress
 from services.runtime.spans import Span
 
@@ -41,7 +41,7 @@ def item_id(desk: ReviewDesk) -> str:
 
 def begun(desk: ReviewDesk, item_id: str) -> None:
     application_id = desk.the(Item, id=item_id).application_id
-    desk.run(progress.begin, application_id, item_id, "master", "asking")
+    desk.run(progress.begin, application_id, item_id, "master", "probing")
 
 
 @pytest.mark.requirement("R31", "R32")
@@ -56,7 +56,7 @@ async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal
     assert 'value="0.4000"' in page.text
     assert "截取并封存 · 40 % · 3.0 MiB" in text_of(page)
     [line] = (await operator.get("/api/storage")).json()["work"]
-    assert (line["phase"], line["share"], line["tries"], line["silent"]) == ("sealing", 0.4, 1, False)
+    assert (line["phase"], line["share"], line["attempts"], line["silent"]) == ("sealing", 0.4, 1, False)
 
     desk.run(progress.end, item_id, "master")
     assert "截取并封存" not in text_of(await operator.get("/storage/work", headers={"HX-Request": "true"}))
@@ -218,7 +218,7 @@ async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, por
 
     def measured(days: int) -> None:
         def act(uow: UnitOfWork) -> None:
-            reaches.measured(uow, uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))
+            measurements.record_oldest(uow, uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))
 
         desk.run(act)
 
@@ -229,6 +229,6 @@ async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, por
     operator = await portal.signed_in("operator")
     assert "比一周前少" in text_of(await operator.get("/storage"))
     [recorder] = (await operator.get("/api/storage")).json()["recorders"]
-    assert [camera["reachChangeSeconds"] for camera in recorder["cameras"] if camera["cameraId"] == "camera"] == [
+    assert [camera["retentionChangeSeconds"] for camera in recorder["cameras"] if camera["cameraId"] == "camera"] == [
         -5 * 86_400
     ]

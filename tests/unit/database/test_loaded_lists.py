@@ -116,7 +116,7 @@ def _account(i: str) -> list[Base]:
         Post(person_id=i, department_id="works", kind="member", since=NOON),
         Absence(person_id=i, since=NOON, until=NOON + DAY),
         Agreement(person_id=i, version="1", signed_at=NOON, expires_at=NOON + DAY),
-        SecondFactor(person_id=i, sealed_secret="", begun_at=NOON, confirmed_at=NOON),
+        SecondFactor(person_id=i, encrypted_secret="", started_at=NOON, confirmed_at=NOON),
     ]
 
 

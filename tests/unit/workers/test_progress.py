@@ -21,7 +21,7 @@ async def retrieve(desk: Desk, case: Case, job_key: int = 77) -> Any:
 
 
 def watch(desk: Desk, case: Case, **more: Any) -> Any:
-    named = {"application_id": case.id, "item_id": case.item(), "phase": "asking", "every": 0.0, **more}
+    named = {"application_id": case.id, "item_id": case.item(), "phase": "probing", "every": 0.0, **more}
     return progress_reporter.report_progress(desk.database, ACTOR, "master", **named)
 
 
@@ -44,11 +44,11 @@ async def test_readings_are_in_the_books_while_the_work_goes_on(desk: Desk) -> N
     case = desk.case("gate").approve()
 
     async with watch(desk, case) as reading:
-        assert [row.phase for row in desk.rows(Progress)] == ["asking"]
+        assert [row.phase for row in desk.rows(Progress)] == ["probing"]
         reading.enter("fetching")
         reading.sealing(1000, 0.25)
         row = await told(desk, lambda row: row.size == 1000)
-        assert (row.phase, row.share, row.tries) == ("sealing", 0.25, 1)
+        assert (row.phase, row.share, row.attempts) == ("sealing", 0.25, 1)
     assert desk.rows(Progress) == []
 
 
@@ -59,7 +59,7 @@ async def test_a_failed_try_leaves_its_trouble_and_the_next_one_takes_it_away(de
         async with watch(desk, case):
             raise RecorderDown("away")
     [row] = desk.rows(Progress)
-    assert (row.trouble, row.tries) == ("RecorderDown", 1)
+    assert (row.last_error, row.attempts) == ("RecorderDown", 1)
 
     await retrieve(desk, case)
     assert desk.rows(Progress) == []
@@ -90,7 +90,7 @@ async def test_whoever_is_cancelled_leaves_its_last_reading(desk: Desk) -> None:
     with pytest.raises(asyncio.CancelledError):
         await working
 
-    assert [row.trouble for row in desk.rows(Progress)] == [None]
+    assert [row.last_error for row in desk.rows(Progress)] == [None]
 
 
 async def test_each_worker_tells_its_phases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

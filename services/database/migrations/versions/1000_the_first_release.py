@@ -89,7 +89,7 @@ def upgrade() -> None:
         sa.Column("clock_uncertainty_ms", Whole, nullable=True),
         sa.Column("clock_measured_at", Moment(), nullable=True),
         sa.Column("last_seen_at", Moment(), nullable=True),
-        sa.Column("asked_at", Moment(), nullable=True),
+        sa.Column("polled_at", Moment(), nullable=True),
         sa.Column("last_error", Json, nullable=True),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recorders")),
@@ -105,14 +105,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_reminders_subject_id"), "reminders", ["subject_id"])
 
     op.create_table(
-        "wrong_sign_ins",
+        "login_failures",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_wrong_sign_ins")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_failures")),
     )
-    op.create_index(op.f("ix_wrong_sign_ins_address"), "wrong_sign_ins", ["address"])
-    op.create_index(op.f("ix_wrong_sign_ins_at"), "wrong_sign_ins", ["at"])
+    op.create_index(op.f("ix_login_failures_address"), "login_failures", ["address"])
+    op.create_index(op.f("ix_login_failures_at"), "login_failures", ["at"])
 
     op.create_table(
         "audit_anchors",
@@ -158,7 +158,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("failed_sign_ins", Whole, nullable=False),
+        sa.Column("failed_logins", Whole, nullable=False),
         sa.Column("locked_until", Moment(), nullable=True),
         sa.Column("must_change_password", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("password_set_at", Moment(), nullable=True),
@@ -172,8 +172,8 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(), nullable=False),
         sa.Column("since", Moment(), nullable=False),
         sa.Column("until", Moment(), nullable=False),
-        sa.Column("entered_by", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["entered_by"], ["people.id"], name=op.f("fk_absences_entered_by")),
+        sa.Column("added_by", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["added_by"], ["people.id"], name=op.f("fk_absences_added_by")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_absences_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_absences")),
     )
@@ -263,12 +263,12 @@ def upgrade() -> None:
     op.create_table(
         "camera_pictures",
         sa.Column("camera_id", sa.String(), nullable=False),
-        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("encrypted", sa.String(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("entered_by", sa.String(), nullable=False),
-        sa.Column("entered_at", Moment(), nullable=False),
+        sa.Column("uploaded_by", sa.String(), nullable=False),
+        sa.Column("uploaded_at", Moment(), nullable=False),
         sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_camera_pictures_camera_id")),
-        sa.ForeignKeyConstraint(["entered_by"], ["people.id"], name=op.f("fk_camera_pictures_entered_by")),
+        sa.ForeignKeyConstraint(["uploaded_by"], ["people.id"], name=op.f("fk_camera_pictures_uploaded_by")),
         sa.PrimaryKeyConstraint("camera_id", name=op.f("pk_camera_pictures")),
     )
     op.create_table(
@@ -347,11 +347,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("since", Moment(), nullable=False),
         sa.Column("until", Moment(), nullable=True),
-        sa.Column("given_by", sa.String(), nullable=True),
+        sa.Column("assigned_by", sa.String(), nullable=True),
         sa.Column("ended_by", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["department_id"], ["departments.id"], name=op.f("fk_posts_department_id")),
         sa.ForeignKeyConstraint(["ended_by"], ["people.id"], name=op.f("fk_posts_ended_by")),
-        sa.ForeignKeyConstraint(["given_by"], ["people.id"], name=op.f("fk_posts_given_by")),
+        sa.ForeignKeyConstraint(["assigned_by"], ["people.id"], name=op.f("fk_posts_assigned_by")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_posts_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
     )
@@ -359,13 +359,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_posts_person_id"), "posts", ["person_id"])
 
     op.create_table(
-        "reaches",
+        "retention_measurements",
         sa.Column("camera_id", sa.String(), nullable=False),
         sa.Column("day", sa.String(), nullable=False),
         sa.Column("measured_at", Moment(), nullable=False),
         sa.Column("oldest_frame_at", Moment(), nullable=False),
-        sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_reaches_camera_id")),
-        sa.PrimaryKeyConstraint("camera_id", "day", name=op.f("pk_reaches")),
+        sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_retention_measurements_camera_id")),
+        sa.PrimaryKeyConstraint("camera_id", "day", name=op.f("pk_retention_measurements")),
     )
     op.create_table(
         "rule_changes",
@@ -385,8 +385,8 @@ def upgrade() -> None:
         "second_factors",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=False),
-        sa.Column("sealed_secret", sa.String(), nullable=False),
-        sa.Column("begun_at", Moment(), nullable=False),
+        sa.Column("encrypted_secret", sa.String(), nullable=False),
+        sa.Column("started_at", Moment(), nullable=False),
         sa.Column("confirmed_at", Moment(), nullable=True),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("last_step", Whole, nullable=False),
@@ -396,7 +396,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_second_factors_person_id"), "second_factors", ["person_id"])
 
     op.create_table(
-        "sign_ins",
+        "sessions",
         sa.Column("token_sha256", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=True),
         sa.Column("person_id", sa.String(), nullable=False),
@@ -404,17 +404,17 @@ def upgrade() -> None:
         sa.Column("last_seen_at", Moment(), nullable=False),
         sa.Column("expires_at", Moment(), nullable=False),
         sa.Column("ended_at", Moment(), nullable=True),
-        sa.Column("waits_for", sa.String(), nullable=True),
+        sa.Column("pending_step", sa.String(), nullable=True),
         sa.Column("browser_sha256", sa.String(), nullable=True),
         sa.Column("browser", sa.String(), nullable=True),
         sa.Column("address", sa.String(), nullable=True),
         sa.Column("issuer", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sign_ins_person_id")),
-        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_sign_ins")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_sessions")),
     )
-    op.create_index(op.f("ix_sign_ins_id"), "sign_ins", ["id"])
-    op.create_index(op.f("ix_sign_ins_person_id"), "sign_ins", ["person_id"])
+    op.create_index(op.f("ix_sessions_id"), "sessions", ["id"])
+    op.create_index(op.f("ix_sessions_person_id"), "sessions", ["person_id"])
 
     op.create_table(
         "archive_entries",
@@ -509,7 +509,7 @@ def upgrade() -> None:
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("asked_by", sa.String(), nullable=False),
         sa.Column("began_at", Moment(), nullable=False),
-        sa.Column("heard_at", Moment(), nullable=False),
+        sa.Column("heartbeat_at", Moment(), nullable=False),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("bytes_total", Whole, nullable=False),
@@ -636,7 +636,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_revisions_application_id"), "revisions", ["application_id"])
 
     op.create_table(
-        "steps",
+        "process_steps",
         sa.Column("element_instance_key", Whole, autoincrement=False, nullable=False),
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("process_id", sa.String(), nullable=False),
@@ -648,11 +648,11 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("attempts", Whole, nullable=False),
         sa.Column("stuck_since", Moment(), nullable=True),
-        sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_steps_application_id")),
-        sa.PrimaryKeyConstraint("element_instance_key", name=op.f("pk_steps")),
+        sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_process_steps_application_id")),
+        sa.PrimaryKeyConstraint("element_instance_key", name=op.f("pk_process_steps")),
     )
-    op.create_index(op.f("ix_steps_application_id"), "steps", ["application_id"])
-    op.create_index(op.f("ix_steps_process_instance_key"), "steps", ["process_instance_key"])
+    op.create_index(op.f("ix_process_steps_application_id"), "process_steps", ["application_id"])
+    op.create_index(op.f("ix_process_steps_process_instance_key"), "process_steps", ["process_instance_key"])
 
     op.create_table(
         "uploads",
@@ -836,10 +836,10 @@ def upgrade() -> None:
         sa.Column("size", Whole, nullable=False),
         sa.Column("share", sa.Double(), nullable=False),
         sa.Column("since", Moment(), nullable=False),
-        sa.Column("tries", Whole, nullable=False),
-        sa.Column("heard_at", Moment(), nullable=False),
-        sa.Column("trouble", sa.String(), nullable=True),
-        sa.Column("trouble_at", Moment(), nullable=True),
+        sa.Column("attempts", Whole, nullable=False),
+        sa.Column("heartbeat_at", Moment(), nullable=False),
+        sa.Column("last_error", sa.String(), nullable=True),
+        sa.Column("last_error_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("fk_progress_application_id")),
         sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_progress_item_id")),
         sa.PrimaryKeyConstraint("item_id", "purpose", name=op.f("pk_progress")),
@@ -876,7 +876,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("span_start", Moment(), nullable=False),
         sa.Column("span_end", Moment(), nullable=False),
-        sa.Column("asked_at", Moment(), nullable=False),
+        sa.Column("requested_at", Moment(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("released_at", Moment(), nullable=True),

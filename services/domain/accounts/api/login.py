@@ -114,7 +114,7 @@ async def confirm_enrolment(body: CodeBody, waiting: Waiting, database: GivenDat
 
 async def _told(request: Request, response: Response, database: Database, signed_in: SignedIn) -> Me | Step:
     cookies.write(request, response, cookies.SESSION, signed_in.token)
-    if signed_in.waits_for is None:
+    if signed_in.pending_step is None:
         return await database.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
     response.status_code = 202
-    return Step.model_validate({"step": signed_in.waits_for, "csrf_token": csrf_token(signed_in.token)})
+    return Step.model_validate({"step": signed_in.pending_step, "csrf_token": csrf_token(signed_in.token)})

@@ -98,7 +98,7 @@ class PostAnswer(Answer):
     kind: str
     since: Moment
     until: Moment | None
-    given_by: str | None
+    assigned_by: str | None
     ended_by: str | None
 
 
@@ -167,7 +167,9 @@ def told(uow: UnitOfWork, person_id: str) -> PersonAnswer:
     return PersonAnswer(
         person=line(view.line),
         posts=[
-            PostAnswer.model_validate(one.post).model_copy(update={"given_by": one.given_by, "ended_by": one.ended_by})
+            PostAnswer.model_validate(one.post).model_copy(
+                update={"assigned_by": one.assigned_by, "ended_by": one.ended_by}
+            )
             for one in view.posts
         ],
         absences=[AbsenceAnswer.model_validate(one) for one in view.absences],

@@ -81,7 +81,7 @@ class Door:
 
     def go_on(self, signed_in: SignedIn) -> Response:
         """To the next step, or to the page that was asked for; under the session's new token."""
-        path = self.back if signed_in.waits_for is None else self.to(PATHS[signed_in.waits_for])
+        path = self.back if signed_in.pending_step is None else self.to(PATHS[signed_in.pending_step])
         answer = RedirectResponse(path, 303)
         cookies.write(self.request, answer, cookies.SESSION, signed_in.token)
         return answer

@@ -37,7 +37,7 @@ class ReleaseAnswer(Answer):
     proposed_by: str | None
 
 
-class TroubleAnswer(Answer):
+class ErrorAnswer(Answer):
     code: str
     zh: str
     en: str
@@ -58,11 +58,11 @@ class WorkAnswer(Answer):
     size: int
     share: float
     since: Moment
-    tries: int
-    heard_at: Moment
+    attempts: int
+    heartbeat_at: Moment
     silent: bool
-    trouble: TroubleAnswer | None
-    trouble_at: Moment | None
+    last_error: ErrorAnswer | None
+    last_error_at: Moment | None
 
 
 class ClockBody(Body):
@@ -80,14 +80,14 @@ class OldestFrameAnswer(Answer):
     name_en: str
     oldest_frame_at: Moment | None
     retention_days: int
-    reach_change_seconds: int | None
+    retention_change_seconds: int | None
 
 
 class RecorderAnswer(Answer):
     """What was last measured of a recorder, and what was wrong when it was asked last.
 
-    ``clock_offset_ms`` is its clock minus true time; a camera's ``reach_change_seconds`` is how much further back it
-    can be seen than a week ago, negative: less.
+    ``clock_offset_ms`` is its clock minus true time; ``retention_change_seconds`` is how much further back a camera's
+    recordings go than a week ago, negative: less.
     """
 
     id: str
@@ -101,8 +101,8 @@ class RecorderAnswer(Answer):
     clock_uncertainty_ms: int | None
     clock_measured_at: Moment | None
     last_seen_at: Moment | None
-    asked_at: Moment | None
-    trouble: TroubleAnswer | None
+    polled_at: Moment | None
+    last_error: ErrorAnswer | None
     cameras: list[OldestFrameAnswer]
 
 
@@ -211,11 +211,11 @@ def _work(one: Work) -> WorkAnswer:
         size=row.size,
         share=row.share,
         since=row.since,
-        tries=row.tries,
-        heard_at=row.heard_at,
+        attempts=row.attempts,
+        heartbeat_at=row.heartbeat_at,
         silent=one.silent,
-        trouble=TroubleAnswer.model_validate(trouble) if trouble else None,
-        trouble_at=row.trouble_at,
+        last_error=ErrorAnswer.model_validate(trouble) if trouble else None,
+        last_error_at=row.last_error_at,
     )
 
 
@@ -233,8 +233,8 @@ def _recorder(one: Watched) -> RecorderAnswer:
         clock_uncertainty_ms=row.clock_uncertainty_ms,
         clock_measured_at=row.clock_measured_at,
         last_seen_at=row.last_seen_at,
-        asked_at=row.asked_at,
-        trouble=TroubleAnswer.model_validate(row.last_error) if row.last_error else None,
+        polled_at=row.polled_at,
+        last_error=ErrorAnswer.model_validate(row.last_error) if row.last_error else None,
         cameras=[
             OldestFrameAnswer(
                 camera_id=camera.id,
@@ -243,7 +243,7 @@ def _recorder(one: Watched) -> RecorderAnswer:
                 name_en=camera.name_en,
                 oldest_frame_at=camera.oldest_frame_at,
                 retention_days=camera.retention_days,
-                reach_change_seconds=_seconds(one.changes.get(camera.id)),
+                retention_change_seconds=_seconds(one.changes.get(camera.id)),
             )
             for camera in one.cameras
         ],

@@ -78,12 +78,12 @@ async def test_the_subjects_of_two_issuers_are_two(desk: ReviewDesk) -> None:
 async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDesk) -> None:
     authenticator = Authenticator(desk, "head")
     thief = await come_in(desk, "thief", "head")
-    assert (thief.waits_for, bound(desk)) == ("code", [])
+    assert (thief.pending_step, bound(desk)) == ("code", [])
 
     owner = await come_in(desk, "owner", "head")
     whole = await account_login.give_code(desk.database, owner.token, HERE.browser, authenticator.next_code())
 
-    assert whole.waits_for is None
+    assert whole.pending_step is None
     assert bound(desk) == [(ISSUER, "owner", "head")]
     with pytest.raises(Refused) as refused:
         await account_login.give_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
@@ -99,10 +99,10 @@ async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: Rev
     desk.run(act)
 
     half = await come_in(desk, "one", "head")
-    assert half.waits_for == "password"
+    assert half.pending_step == "password"
     whole = await account_login.choose_password(desk.database, half.token, HERE.browser, "nine calm cameras")
 
-    assert whole.waits_for is None
+    assert whole.pending_step is None
     assert bound(desk) == [(ISSUER, "one", "head")]
 
 

@@ -74,7 +74,7 @@ async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
     Authenticator(desk, "head")
     half = await sign_in(desk)
 
-    assert half.waits_for == "code"
+    assert half.pending_step == "code"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
     assert desk.run(sessions.mine, by="head") == []
     assert desk.all(AuditEvent, action="signed-in") == []
@@ -158,7 +158,7 @@ async def test_a_used_code_is_refused_without_being_counted(desk: ReviewDesk) ->
     half = await sign_in(desk)
 
     assert (await refused(lambda: give_code(desk, half, code))).code == "code-used"
-    assert desk.the(Person, id="head").failed_sign_ins == 0
+    assert desk.the(Person, id="head").failed_logins == 0
 
 
 async def test_a_step_is_left_for_ten_minutes(desk: ReviewDesk) -> None:
@@ -172,7 +172,7 @@ async def test_a_step_is_left_for_ten_minutes(desk: ReviewDesk) -> None:
 async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDesk) -> None:
     must_change(desk, "head")
     half = await sign_in(desk)
-    assert half.waits_for == "password"
+    assert half.pending_step == "password"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
     async def choose(password: str) -> SignedIn:
@@ -185,7 +185,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert person_of(desk, whole) == "head"
     assert desk.the(Person, id="head").password_hash != HASH
     assert (await refused(lambda: sign_in(desk))).code == "sign-in-wrong"
-    assert (await account_login.sign_in(desk.database, "head", NEW, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.database, "head", NEW, HERE)).pending_step is None
 
 
 @pytest.mark.requirement("R25")
@@ -194,7 +194,7 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     must_change(desk, "head")
     half = await sign_in(desk)
     half = await account_login.choose_password(desk.database, half.token, FIREFOX, NEW)
-    assert half.waits_for == "enrolment"
+    assert half.pending_step == "enrolment"
     assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
 
     begun = desk.run(account_login.enrolment, half.token, FIREFOX)
@@ -250,7 +250,7 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
     wrong = await refused(lambda: own_account.change_password(desk.database, actor, here.token, "guess", NEW))
 
     assert wrong.code == "password-wrong"
-    assert desk.the(Person, id="head").failed_sign_ins == 1
+    assert desk.the(Person, id="head").failed_logins == 1
 
 
 async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
@@ -298,4 +298,4 @@ async def test_a_second_factor_that_must_be_is_not_removed(desk: ReviewDesk) -> 
     )
     object.__setattr__(desk.database.rules, "second_factor", "nobody")
     desk.run(end, PASSWORD, app.next_code(), by="head")
-    assert (await sign_in(desk)).waits_for is None
+    assert (await sign_in(desk)).pending_step is None

@@ -174,7 +174,7 @@ def test_what_one_person_was_shown_no_other_signs(desk: ReviewDesk, review_id: s
     with pytest.raises(Refused) as caught:
         desk.decide(review_id, "deputy", proof=proof(told, mine, form))
     assert caught.value.code == "challenge-over"
-    assert desk.the(Person, id="head").failed_sign_ins == 1
+    assert desk.the(Person, id="head").failed_logins == 1
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_what_does_not_hold_is_refused_and_counted(
         setattr(passkey, name, value)
     given = proof(told, passkey, desk.form_sha256(review_id), **client_data)
     assert refused(desk, review_id, given) == "passkey-wrong"
-    assert desk.the(Person, id="head").failed_sign_ins == 1
+    assert desk.the(Person, id="head").failed_logins == 1
     assert desk.all(AuditEvent, action="signature-refused")
 
 
@@ -313,7 +313,7 @@ def test_preparing_leaves_no_trace_but_the_statement(desk: ReviewDesk, review_id
     before = desk.run(_events)
     asked(desk, review_id, "head")
     assert desk.run(_events) == before
-    assert desk.the(Person, id="head").failed_sign_ins == 0
+    assert desk.the(Person, id="head").failed_logins == 0
 
 
 def _events(uow: UnitOfWork) -> int:

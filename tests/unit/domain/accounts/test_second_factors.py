@@ -103,7 +103,7 @@ def test_of_two_who_use_one_code_at_once_one_is_refused(desk: ReviewDesk) -> Non
 def test_neither_secret_nor_recovery_code_is_in_the_books(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
 
-    assert app.secret not in desk.the(SecondFactor).sealed_secret
+    assert app.secret not in desk.the(SecondFactor).encrypted_secret
     kept = {row.code_sha256 for row in desk.all(RecoveryCode)}
     assert len(kept) == len(set(app.recovery_codes)) == second_factors.RECOVERY_CODES
     assert not kept & set(app.recovery_codes)

@@ -96,7 +96,7 @@ async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: Fi
             await _refused(desk, real, password="guess")
         await _sign_in(desk, real)
 
-    assert desk.the(Person, id="head").failed_sign_ins == 0
+    assert desk.the(Person, id="head").failed_logins == 0
 
 
 @pytest.mark.requirement("R52")

@@ -89,7 +89,7 @@ def test_a_refusal_for_another_reason_counts_nothing_and_uses_no_code(desk: Revi
     with pytest.raises(Refused):
         desk.decide(review_id, "security-head", proof=Proof("0" * 64, PASSWORD, code))
 
-    assert desk.the(Person, id="security-head").failed_sign_ins == 0
+    assert desk.the(Person, id="security-head").failed_logins == 0
     assert sign(desk, review_id, code) == "password+totp"
 
 

@@ -67,7 +67,7 @@ async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: 
 
     signed_in = await account_login.sign_in(desk.database, "newcomer", initial.password, HERE)
 
-    assert signed_in.waits_for == "password"
+    assert signed_in.pending_step == "password"
     assert desk.the(Person, login="newcomer").email == "new@example.org"
     trail = desk.the(AuditEvent, action="person-entered").entry
     assert "newcomer" in trail
@@ -108,7 +108,7 @@ async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
 
     desk.run(staff.unlock, "head", by="admin")
 
-    assert (await account_login.sign_in(desk.database, "head", PASSWORD, HERE)).waits_for is None
+    assert (await account_login.sign_in(desk.database, "head", PASSWORD, HERE)).pending_step is None
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
 
 
@@ -127,7 +127,7 @@ async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: R
     initial = await staff.new_password(desk.database, ADMIN, "head")
     with pytest.raises(Refused):
         await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
-    assert (await account_login.sign_in(desk.database, "head", initial.password, HERE)).waits_for == "password"
+    assert (await account_login.sign_in(desk.database, "head", initial.password, HERE)).pending_step == "password"
 
 
 async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> None:
@@ -178,7 +178,7 @@ def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
 
     assert desk.run(_holders, "works", "deputy") == ["deputy"]
     view = desk.run(staff_queries.view, "keeper", by="admin")
-    assert [(one.post.kind, one.given_by, one.holds_now) for one in view.posts] == [
+    assert [(one.post.kind, one.assigned_by, one.holds_now) for one in view.posts] == [
         ("deputy", "admin", False),
         ("member", None, True),
     ]
@@ -248,7 +248,7 @@ def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: Rev
     row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
     assert desk.run(access_queries.absent, "keeper")
-    assert (row.entered_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
+    assert (row.added_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
     desk.run(absences.end, row.id, by=by)
     assert not desk.run(access_queries.absent, "keeper")
     assert refused(desk, absences.end, row.id, by=by) == "over"

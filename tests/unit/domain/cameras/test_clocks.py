@@ -9,11 +9,10 @@ import pytest
 from new_database import lay_out
 
 from services.database.tables.audit import AuditEvent
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Department, Person, Post
-from services.database.tables.reaches import Reach
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.cameras import clocks, measurements, reaches
+from services.domain.cameras import clocks, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.clocks import Clock, searched
 from services.domain.cameras.recorders import Entry
@@ -221,7 +220,7 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
     def measured(reach: timedelta) -> timedelta | None:
         now = database.clock.now()
         database.run_now(CLERK, measurements.measured, "r", Facts(0, "api-time", oldest=now - reach))
-        return database.run_now(CLERK, lambda uow: reaches.change(uow, uow.session.get_one(Camera, "c")))
+        return database.run_now(CLERK, lambda uow: measurements.retention_change(uow, uow.session.get_one(Camera, "c")))
 
     assert measured(timedelta(days=20)) is None
     database.clock.turn(timedelta(hours=1))
@@ -232,4 +231,6 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
     assert measured(timedelta(days=13)) is None, "ten days ago is not a week ago"
     database.clock.turn(timedelta(days=70))
     measured(timedelta(days=13))
-    assert database.run_now(CLERK, lambda uow: uow.session.query(Reach).count()) == 1, "old ones are dropped"
+    assert database.run_now(CLERK, lambda uow: uow.session.query(RetentionMeasurement).count()) == 1, (
+        "old ones are dropped"
+    )

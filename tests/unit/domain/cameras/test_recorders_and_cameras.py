@@ -9,10 +9,9 @@ from review_desk import ReviewDesk
 from services.database.listing import Listing
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
-from services.database.tables.cameras import Camera, Recorder
-from services.database.tables.reaches import Reach
+from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cameras import csv_import, reaches
+from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.runtime.errors import NotFound, Refused
@@ -113,16 +112,16 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
     def learn(uow: UnitOfWork) -> None:
         row = uow.session.get_one(Camera, "camera")
         row.fingerprint = "abc"
-        reaches.measured(uow, row, uow.now)
+        measurements.record_oldest(uow, row, uow.now)
 
     desk.run(learn)
     desk.run(camera_service.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint == "abc"
-    assert len(desk.all(Reach)) == 1
+    assert len(desk.all(RetentionMeasurement)) == 1
 
     desk.run(camera_service.change, "camera", camera(channel="other"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint is None
-    assert desk.all(Reach) == []
+    assert desk.all(RetentionMeasurement) == []
 
 
 @pytest.mark.parametrize(

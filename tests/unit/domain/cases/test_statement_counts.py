@@ -113,7 +113,7 @@ def _fill(uow: UnitOfWork, size: int) -> None:
     for number in range(size):
         person = f"member-{number}"
         of = {"login": person, "name": person, "department_id": "works", "password_hash": "", "locale": "zh"}
-        rows[Person].append({"id": person, "active": True, "failed_sign_ins": 0, "must_change_password": False, **of})
+        rows[Person].append({"id": person, "active": True, "failed_logins": 0, "must_change_password": False, **of})
         rows[Post].append(
             {"id": person, "person_id": person, "department_id": "works", "kind": "member", "since": NOON}
         )
