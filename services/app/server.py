@@ -151,9 +151,9 @@ async def run(
     async with engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health.checks["register"] = lambda: _register_answers(container.database)
+        health.checks["database"] = lambda: _check_database(container.database)
         if parts.workers:
-            health.checks["engine"] = lambda: _engine_answers(client)
+            health.checks["engine"] = lambda: _check_engine(client)
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if parts.portal else None
         given = container.for_workers(parts.workers)
@@ -246,8 +246,8 @@ def _periodic_tasks(
             upkeep(database),
             Round(database, container.recorders, container.settings.recorders.ask_every),
         ]
-        count = partial(database.run, Actor("system", "figures"), case_metrics.count)
-        others.append(Periodic("figures", COUNT_EVERY, count))
+        count = partial(database.run, Actor("system", "metrics"), case_metrics.count)
+        others.append(Periodic("metrics", COUNT_EVERY, count))
     if parts.sweeper:
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
@@ -265,19 +265,19 @@ async def _work(runner: JobRunner, has_work: bool) -> None:
             await runner.stop()
 
 
-async def _register_answers(database: Database) -> str | None:
+async def _check_database(database: Database) -> str | None:
     def ask() -> None:
         with database.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
     try:
         await run_in_thread(ask)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the register does not answer
-        return f"the register does not answer ({type(error).__name__})"
+    except Exception as error:  # noqa: BLE001  # whatever it is, the database does not answer
+        return f"the database does not answer ({type(error).__name__})"
     return None
 
 
-async def _engine_answers(client: PyzeebeEngineClient) -> str | None:
+async def _check_engine(client: PyzeebeEngineClient) -> str | None:
     return None if await client.healthy() else "the engine does not answer"
 
 

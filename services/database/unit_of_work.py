@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-AWAY = "register-away"
+RUNBOOK_DB_DOWN = "database-unavailable"
 BEGIN = "BEGIN IMMEDIATE"
 LOCKED_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
 ASKED_AGAIN = 10  # milliseconds, in which SQLite itself looks five times
@@ -155,7 +155,7 @@ class Database:
     ) -> tuple[R, set[str]]:
         """What the act answers, and the topics that it has touched."""
         touched: set[str] = set()
-        with metrics.REGISTER_SECONDS.time(), self._one_writer:
+        with metrics.TRANSACTION_DURATION.time(), self._one_writer:
             try:
                 # Not the session's own transaction, which would leave one open whose commit has failed.
                 with self.engine.begin() as connection, self._sessions(bind=connection) as session:
@@ -174,19 +174,21 @@ class Database:
                     self._append_events(session, uow.events)
                     session.commit()
             except OperationalError as error:
-                metrics.REGISTER_FAILURES.labels("away").inc()
+                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
                 raise Retryable(
-                    f"the register did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
+                    f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
                     "check that the database runs and is reachable",
-                    runbook=AWAY,
+                    runbook=RUNBOOK_DB_DOWN,
                 ) from error
             except IntegrityError as error:
-                metrics.REGISTER_FAILURES.labels("conflict").inc()
+                metrics.TRANSACTION_FAILURES.labels("conflict").inc()
                 raise Retryable("another act came first | its row is in the book already | try again") from error
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    metrics.REGISTER_FAILURES.labels("away").inc()
-                    raise Retryable(f"the register's connection broke | {error.orig}", runbook=AWAY) from error
+                    metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+                    raise Retryable(
+                        f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
+                    ) from error
                 raise
         return answer, touched
 

@@ -19,7 +19,7 @@ class RecorderDown(Retryable):
     answers over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
     """
 
-    runbook = "recorder-silent"
+    runbook = "recorder-down"
 
     def __init__(self, message: str, code: str = "away") -> None:
         super().__init__(message)
@@ -29,19 +29,19 @@ class RecorderDown(Retryable):
 class OutsideRoots(Fatal):
     """The recorder's address or folder is not one that the settings allow."""
 
-    runbook = "recorder-silent"
+    runbook = "recorder-down"
 
 
 class WrongChannel(Fatal):
     """The recorder has no such channel."""
 
-    runbook = "recorder-silent"
+    runbook = "recorder-down"
 
 
 class ReplayUnsupported(Fatal):
     """The recorder can be queried and not fetched from: a person exports the footage and uploads it."""
 
-    runbook = "recorder-silent"
+    runbook = "recorder-down"
     code = "replay-unsupported"
 
 

@@ -50,7 +50,7 @@ async def fetch(
                 raise
             if not remaining.duration:
                 return
-            metrics.FETCHES_AGAIN.labels(kind).inc()
+            metrics.FETCH_RETRIES.labels(kind).inc()
             await sleep(pause)
         else:
             return
@@ -82,7 +82,7 @@ class _Stream:
     _begun: "tuple[bytes, AsyncGenerator[bytes, None]] | None" = field(default=None, init=False)
 
     async def wait(self, pause: float) -> None:
-        metrics.FETCHES_AGAIN.labels(self.kind).inc()
+        metrics.FETCH_RETRIES.labels(self.kind).inc()
         await self.sleep(pause)
 
     async def open(self) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ class Retryable(Exception):
     failure has its own, and one raise may name another.
     """
 
-    runbook = "jobs-fail"
+    runbook = "jobs-failing"
 
     def __init__(self, message: str, *, runbook: str | None = None) -> None:
         super().__init__(message)

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
-# What the books say. Only the process that counts them shows it: elsewhere these gauges would say 0, and mean nothing.
-BOOKS = CollectorRegistry(auto_describe=True)
+# Read from the database. Only the process that reads them exports them: elsewhere these gauges would be a wrong 0.
+DATABASE_REGISTRY = CollectorRegistry(auto_describe=True)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
     "camunda_job_invocations",
-    "Jobs by what came of them: activated, completed, failed, bpmn-error",
+    "Jobs by outcome: activated, completed, failed, bpmn-error",
     ["type", "action"],
     registry=REGISTRY,
 )
@@ -27,7 +27,7 @@ JOB_EXECUTION_TIME = Histogram(
     registry=REGISTRY,
 )
 JOBS_ACTIVATED = Counter(
-    "camunda_client_worker_job_activated", "Jobs taken from the engine", ["type"], registry=REGISTRY
+    "camunda_client_worker_job_activated", "Jobs activated from the engine", ["type"], registry=REGISTRY
 )
 JOBS_HANDLED = Counter("camunda_client_worker_job_handled", "Jobs whose handler has ended", ["type"], registry=REGISTRY)
 
@@ -38,38 +38,42 @@ LAST_SUCCESSFUL_POLL = Gauge(
     registry=REGISTRY,
 )
 JOBS_IN_FLIGHT = Gauge("footage_desk_jobs_in_flight", "Jobs whose handler runs now", ["type"], registry=REGISTRY)
-JOB_PLACES = Gauge("footage_desk_job_places", "Jobs that may run at once", ["type"], registry=REGISTRY)
+JOB_CAPACITY = Gauge("footage_desk_job_capacity", "Jobs that may run at once", ["type"], registry=REGISTRY)
 LEASES_LOST = Counter(
     "footage_desk_job_leases_lost", "Handlers stopped because the job was gone", ["type"], registry=REGISTRY
 )
-BYTES_MOVED = Counter(
-    "footage_desk_bytes_moved", "Bytes of footage on their way into the vault, counted as they pass", registry=REGISTRY
+TRANSFERRED_BYTES = Counter(
+    "footage_desk_transferred_bytes",
+    "Bytes of footage transferred to the vault, counted as they pass",
+    registry=REGISTRY,
 )
-BYTES_SEALED = Counter("footage_desk_bytes_sealed", "Bytes of footage sealed", registry=REGISTRY)
+SEALED_BYTES = Counter("footage_desk_sealed_bytes", "Bytes of footage sealed", registry=REGISTRY)
 FETCHED_BYTES = Counter(
-    "footage_desk_fetched_bytes", "Bytes that recorders gave, repeated ones included", ["kind"], registry=REGISTRY
+    "footage_desk_fetched_bytes", "Bytes received from recorders, retries included", ["kind"], registry=REGISTRY
 )
-FETCHED_SEGMENTS = Counter("footage_desk_fetched_segments", "Segments that recorders gave", ["kind"], registry=REGISTRY)
-FETCHES_AGAIN = Counter(
-    "footage_desk_fetches_again",
-    "Times that a recorder was asked once more for what it had broken off, or had promised and not given",
+FETCHED_SEGMENTS = Counter(
+    "footage_desk_fetched_segments", "Segments received from recorders", ["kind"], registry=REGISTRY
+)
+FETCH_RETRIES = Counter(
+    "footage_desk_fetch_retries",
+    "Retries of a fetch that broke off or was incomplete",
     ["kind"],
     registry=REGISTRY,
 )
 FETCHES_WAITING = Gauge(
     "footage_desk_fetches_waiting",
-    "Fetches that wait until their recorder gives fewer recordings at once",
+    "Fetches that wait until their recorder has capacity",
     ["kind"],
     registry=REGISTRY,
 )
 SEALINGS = Counter(
     "footage_desk_sealings",
-    "Footage sent through the seal by outcome: complete, partial, missing, unreadable, failed",
+    "Sealings by outcome: complete, partial, missing, unreadable, failed",
     ["outcome"],
     registry=REGISTRY,
 )
-SEALING_SECONDS = Histogram(
-    "footage_desk_sealing_seconds",
+SEALING_DURATION = Histogram(
+    "footage_desk_sealing_duration_seconds",
     "Seconds from the first byte read to the sealed object",
     buckets=(1, 5, 15, 60, 300, 900, 3600, 14400),
     registry=REGISTRY,
@@ -82,146 +86,158 @@ COVERAGE_OUTCOMES = Counter(
 )
 PRESERVATIONS = Counter(
     "footage_desk_preservations",
-    "Footage at risk of being overwritten, by outcome: kept, failed",
+    "Preservations of footage at risk, by outcome: preserved, failed",
     ["outcome"],
     registry=REGISTRY,
 )
 VERIFICATION_FAILURES = Counter(
     "footage_desk_verification_failures", "Masters, copies and documents that failed verification", registry=REGISTRY
 )
-TIME_STAMPS = Counter(
-    "footage_desk_time_stamps",
-    "Time stamps asked for, by outcome: granted, failed (what was sealed then has none)",
+TIMESTAMP_REQUESTS = Counter(
+    "footage_desk_timestamp_requests",
+    "Timestamps requested, by outcome: granted, failed (what was sealed then has none)",
     ["outcome"],
     registry=REGISTRY,
 )
 NOTICES = Counter(
     "footage_desk_notices",
-    "Notices sent out of the portal by outcome: delivered, tried (and to be tried again), failed",
+    "Notices sent by outcome: delivered, deferred (to be retried), failed",
     ["channel", "outcome"],
     registry=REGISTRY,
 )
-REGISTER_SECONDS = Histogram(
-    "footage_desk_register_seconds",
-    "Seconds that one act took in the books, waiting for its turn included",
+TRANSACTION_DURATION = Histogram(
+    "footage_desk_database_transaction_duration_seconds",
+    "Duration of a transaction, the wait for its turn included",
     buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30),
     registry=REGISTRY,
 )
-REGISTER_FAILURES = Counter(
-    "footage_desk_register_failures",
-    "Acts that the database did not take, by reason: away, conflict",
+TRANSACTION_FAILURES = Counter(
+    "footage_desk_database_transaction_failures",
+    "Failed transactions by reason: unavailable, conflict",
     ["reason"],
     registry=REGISTRY,
 )
 PERIODIC_LAST_RUN = Gauge(
-    "footage_desk_periodic_last_run_timestamp_seconds",
-    "When a periodic task last ran to its end; until it has, when the process began",
+    "footage_desk_periodic_task_last_run_timestamp_seconds",
+    "When a periodic task last completed a run; until it has, when the process began",
     ["task"],
     registry=REGISTRY,
 )
-PERIODIC_EVERY = Gauge(
-    "footage_desk_periodic_every_seconds", "Seconds between two runs of a periodic task", ["task"], registry=REGISTRY
+PERIODIC_INTERVAL = Gauge(
+    "footage_desk_periodic_task_interval_seconds",
+    "Seconds between two runs of a periodic task",
+    ["task"],
+    registry=REGISTRY,
 )
 PERIODIC_FAILURES = Counter(
-    "footage_desk_periodic_failures", "Runs of a periodic task that failed", ["task"], registry=REGISTRY
+    "footage_desk_periodic_task_failures", "Runs of a periodic task that failed", ["task"], registry=REGISTRY
 )
 
-BOOKS_COUNTED = Gauge(
-    "footage_desk_books_counted_timestamp_seconds", "When the books were last counted", registry=BOOKS
+DATABASE_METRICS_UPDATED = Gauge(
+    "footage_desk_database_metrics_updated_timestamp_seconds",
+    "When the metrics of the database were last read",
+    registry=DATABASE_REGISTRY,
 )
-APPLICATIONS = Gauge("footage_desk_applications", "Applications by state", ["state"], registry=BOOKS)
+APPLICATIONS = Gauge("footage_desk_applications", "Applications by state", ["state"], registry=DATABASE_REGISTRY)
 REVIEW_AGE = Gauge(
-    "footage_desk_review_age_seconds", "Age of the oldest open review by stage", ["stage"], registry=BOOKS
+    "footage_desk_review_age_seconds", "Age of the oldest open review by stage", ["stage"], registry=DATABASE_REGISTRY
 )
-REVIEWS_OPEN = Gauge("footage_desk_reviews_open", "Open reviews by stage", ["stage"], registry=BOOKS)
+REVIEWS_OPEN = Gauge("footage_desk_reviews_open", "Open reviews by stage", ["stage"], registry=DATABASE_REGISTRY)
 REVIEWS_OVERDUE = Gauge(
-    "footage_desk_reviews_overdue", "Open reviews past their limit by stage", ["stage"], registry=BOOKS
+    "footage_desk_reviews_overdue", "Open reviews past their limit by stage", ["stage"], registry=DATABASE_REGISTRY
 )
 NEAREST_OVERWRITE = Gauge(
     "footage_desk_nearest_overwrite_seconds",
     "Seconds until the recorder overwrites footage that an open application asks for",
-    registry=BOOKS,
+    registry=DATABASE_REGISTRY,
 )
 ITEMS_PRESERVED = Gauge(
-    "footage_desk_items_preserved", "Items whose footage lies in the quarantine now", registry=BOOKS
+    "footage_desk_items_preserved", "Items whose footage is in the quarantine", registry=DATABASE_REGISTRY
 )
-COPIES_OUT = Gauge("footage_desk_copies_out", "Hand-overs whose copies are not yet back", registry=BOOKS)
-COPIES_OVERDUE = Gauge("footage_desk_copies_overdue", "Hand-overs past their due date", registry=BOOKS)
+HAND_OVERS_OPEN = Gauge(
+    "footage_desk_hand_overs_open", "Hand-overs whose copies are not yet back", registry=DATABASE_REGISTRY
+)
+HAND_OVERS_OVERDUE = Gauge(
+    "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
+)
 RECORDER_CLOCK_OFFSET = Gauge(
-    "footage_desk_recorder_clock_offset_seconds", "A recorder's clock minus ours", ["recorder"], registry=BOOKS
+    "footage_desk_recorder_clock_offset_seconds",
+    "A recorder's clock minus ours",
+    ["recorder"],
+    registry=DATABASE_REGISTRY,
 )
 RECORDER_LAST_SEEN = Gauge(
     "footage_desk_recorder_last_seen_timestamp_seconds",
     "When a recorder last answered",
     ["recorder"],
-    registry=BOOKS,
+    registry=DATABASE_REGISTRY,
 )
-RECORDER_ANSWERS = Gauge(
-    "footage_desk_recorder_answers",
-    "1 where the recorder answered when it was asked last, 0 where it did not",
+RECORDER_UP = Gauge(
+    "footage_desk_recorder_up",
+    "1 if the recorder answered its last request, else 0",
     ["recorder"],
-    registry=BOOKS,
+    registry=DATABASE_REGISTRY,
 )
 OUTBOX_LAG = Gauge(
-    "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=BOOKS
+    "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=DATABASE_REGISTRY
 )
 CHECKPOINT_LAG = Gauge(
     "footage_desk_checkpoint_lag_seconds",
     "Age of the oldest event of the audit trail that no signed checkpoint covers",
-    registry=BOOKS,
+    registry=DATABASE_REGISTRY,
 )
 NOTICES_WAITING = Gauge(
-    "footage_desk_notices_waiting", "Notices that wait to leave the portal", ["channel"], registry=BOOKS
+    "footage_desk_notices_waiting", "Notices that wait to be sent", ["channel"], registry=DATABASE_REGISTRY
 )
-AUDIT_SIZE = Gauge("footage_desk_audit_size", "Events in the audit trail", registry=BOOKS)
+AUDIT_EVENTS = Gauge("footage_desk_audit_events", "Events in the audit trail", registry=DATABASE_REGISTRY)
 
 JOB_ACTIONS = ("activated", "completed", "failed", "bpmn-error")
-STAMP_OUTCOMES = ("granted", "failed")
-NOTICE_OUTCOMES = ("delivered", "tried", "failed")
+TIMESTAMP_OUTCOMES = ("granted", "failed")
+NOTICE_OUTCOMES = ("delivered", "deferred", "failed")
 
 for _outcome in ("complete", "partial", "missing", "unreadable"):
     COVERAGE_OUTCOMES.labels(_outcome)
     SEALINGS.labels(_outcome)
 SEALINGS.labels("failed")
-for _outcome in ("kept", "failed"):
+for _outcome in ("preserved", "failed"):
     PRESERVATIONS.labels(_outcome)
-for _outcome in STAMP_OUTCOMES:
-    TIME_STAMPS.labels(_outcome)
-for _reason in ("away", "conflict"):
-    REGISTER_FAILURES.labels(_reason)
+for _outcome in TIMESTAMP_OUTCOMES:
+    TIMESTAMP_REQUESTS.labels(_outcome)
+for _reason in ("unavailable", "conflict"):
+    TRANSACTION_FAILURES.labels(_reason)
 
 
-def expect_jobs(job_type: str, places: int) -> None:
-    """Show everything about a job type from the start; ``places`` of its jobs may run at once."""
+def expect_jobs(job_type: str, capacity: int) -> None:
+    """Export all series of a job type from the start; ``capacity`` of its jobs may run at once."""
     for action in JOB_ACTIONS:
         JOB_INVOCATIONS.labels(job_type, action)
     for counter in (JOBS_ACTIVATED, JOBS_HANDLED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
         counter.labels(job_type)
-    JOB_PLACES.labels(job_type).set(places)
+    JOB_CAPACITY.labels(job_type).set(capacity)
     LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()
 
 
 def expect_recorders(kinds: Iterable[str]) -> None:
-    """Show what is fetched from each kind of recorder from the start."""
+    """Export the series of each kind of recorder from the start."""
     for kind in kinds:
-        for series in (FETCHED_BYTES, FETCHED_SEGMENTS, FETCHES_AGAIN, FETCHES_WAITING):
+        for series in (FETCHED_BYTES, FETCHED_SEGMENTS, FETCH_RETRIES, FETCHES_WAITING):
             series.labels(kind)
 
 
 def expect_notices(channel: str) -> None:
-    """Show a channel's notices from the start."""
+    """Export the series of a channel from the start."""
     for outcome in NOTICE_OUTCOMES:
         NOTICES.labels(channel, outcome)
 
 
-def expect_periodic(task: str, every: float) -> None:
-    """Show everything about a task that runs every ``every`` seconds from the start."""
-    PERIODIC_EVERY.labels(task).set(every)
+def expect_periodic(task: str, interval: float) -> None:
+    """Export all series of a periodic task from the start; ``interval`` is in seconds."""
+    PERIODIC_INTERVAL.labels(task).set(interval)
     PERIODIC_LAST_RUN.labels(task).set_to_current_time()
     PERIODIC_FAILURES.labels(task)
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format; those of the books where this process has counted them."""
-    counted = BOOKS.get_sample_value("footage_desk_books_counted_timestamp_seconds")
-    return generate_latest(REGISTRY) + (generate_latest(BOOKS) if counted else b"")
+    """Return all metrics in Prometheus' text format; those of the database if this process has read them."""
+    updated = DATABASE_REGISTRY.get_sample_value("footage_desk_database_metrics_updated_timestamp_seconds")
+    return generate_latest(REGISTRY) + (generate_latest(DATABASE_REGISTRY) if updated else b"")

@@ -197,8 +197,8 @@ async def _seal_clip(
     progress(stored.plain_size, 1.0)
     outcome, coverage = stored.verdict
     metrics.SEALINGS.labels(outcome).inc()
-    metrics.BYTES_SEALED.inc(stored.plain_size)
-    metrics.SEALING_SECONDS.observe(time.perf_counter() - started)
+    metrics.SEALED_BYTES.inc(stored.plain_size)
+    metrics.SEALING_DURATION.observe(time.perf_counter() - started)
     return Sealed(
         bucket=target.bucket,
         key=target.key,
@@ -238,7 +238,7 @@ def _bytes_counted(clip: Clip, progress: Progress) -> Callable[[int], None]:
     def moved(more: int) -> None:
         nonlocal size
         size += more
-        metrics.BYTES_MOVED.inc(more)
+        metrics.TRANSFERRED_BYTES.inc(more)
         reached = clip.fragments[-1].time_ms if clip.fragments else 0
         progress(size, min(1.0, reached / length))
 

@@ -45,11 +45,11 @@ class HttpTimeStamper:
             except NotGranted as error:
                 cause = error
             else:
-                metrics.TIME_STAMPS.labels("granted").inc()
+                metrics.TIMESTAMP_REQUESTS.labels("granted").inc()
                 return token
             if pause is not None:
                 self.pause(pause)
-        metrics.TIME_STAMPS.labels("failed").inc()
+        metrics.TIMESTAMP_REQUESTS.labels("failed").inc()
         log.warning("sealed without a time stamp", authority=self.url, cause=str(cause))
         return None
 

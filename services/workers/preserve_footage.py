@@ -83,7 +83,7 @@ class _Work:
         try:
             async with watch as reporter:
                 kept = await self._preserve(need, reporter)
-            metrics.PRESERVATIONS.labels("kept").inc(kept)
+            metrics.PRESERVATIONS.labels("preserved").inc(kept)
             return kept
         except NoLongerWanted:
             return False

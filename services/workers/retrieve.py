@@ -83,7 +83,7 @@ class Retrieval:
         first = await self._pass(promised)
         if not _incomplete(first.sealed.coverage):
             return first
-        metrics.FETCHES_AGAIN.labels(self.request.source.kind).inc()
+        metrics.FETCH_RETRIES.labels(self.request.source.kind).inc()
         try:
             second = await self._pass(await self.recorder.coverage(self.request.source.channel, self.request.span))
         except (RecorderDown, NothingRecorded, FootageMissing, FootageUnreadable, ClipFailed):

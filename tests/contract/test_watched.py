@@ -58,7 +58,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The labels of each series' name that the code exports."""
     found: dict[str, set[str]] = {"up": set()}
     engine = EngineMetrics(tmp_path_factory.mktemp("engine"), lambda: 0)
-    for collector in [*metrics.REGISTRY._collector_to_names, *metrics.BOOKS._collector_to_names]:
+    for collector in [*metrics.REGISTRY._collector_to_names, *metrics.DATABASE_REGISTRY._collector_to_names]:
         labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
             for suffix in SUFFIXES[family.type]:
@@ -158,8 +158,8 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
         ("zeebe_element_instance_events_total", "action"): set(ELEMENT_ACTIONS.values()),
         ("zeebe_incident_events_total", "action"): set(INCIDENT_ACTIONS.values()),
         ("footage_desk_notices_total", "outcome"): set(metrics.NOTICE_OUTCOMES),
-        ("footage_desk_time_stamps_total", "outcome"): set(metrics.STAMP_OUTCOMES),
-        ("footage_desk_register_failures_total", "reason"): {"away", "conflict"},
+        ("footage_desk_timestamp_requests_total", "outcome"): set(metrics.TIMESTAMP_OUTCOMES),
+        ("footage_desk_database_transaction_failures_total", "reason"): {"unavailable", "conflict"},
         ("footage_desk_applications", "state"): set(STATES),
         **{(name, "outcome"): values for name, values in outcomes.items()},
     }

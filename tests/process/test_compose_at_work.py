@@ -179,7 +179,7 @@ async def test_what_compose_starts_gets_ready_and_takes_an_application_to_the_cu
         await case.retrieved()
         await case.view(await case.accept())
 
-    assert "footage_desk_books_counted_timestamp_seconds" in machine.ask("portal", "/metrics").text
+    assert "footage_desk_database_metrics_updated_timestamp_seconds" in machine.ask("portal", "/metrics").text
     for name in machine.running:
         told = machine.ask(name, "/metrics").text
         done_by = machine.services[name]["command"][1:]

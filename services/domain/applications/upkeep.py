@@ -6,7 +6,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.applications import joint
 from services.runtime.periodic import Periodic
 
-ACTOR = Actor("system", "upkeep")
+ACTOR = Actor("system", "consents")
 EVERY = timedelta(minutes=1)
 
 
@@ -19,4 +19,4 @@ def upkeep(database: Database) -> Periodic:
     async def tend() -> None:
         await database.run(ACTOR, joint.tend)
 
-    return Periodic("upkeep", EVERY, tend)
+    return Periodic("consents", EVERY, tend)

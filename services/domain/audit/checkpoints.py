@@ -18,7 +18,7 @@ from services.verifier.invalid import Invalid
 from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 
 Sign = Callable[[Checkpoint], str]
-LATE = "checkpoint-late"
+LATE = "audit-checkpoint-late"
 
 
 def newest(uow: UnitOfWork) -> AuditCheckpoint | None:

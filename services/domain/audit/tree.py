@@ -17,7 +17,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 
-STANDS_STILL = "audit-stands-still"
+STANDS_STILL = "audit-trail-stalled"
 READ = "read the audit tree"
 LOCK = 0x666F_6F74_6167_6501  # of PostgreSQL's advisory locks; SQLite has one writer anyway
 LAST = "SELECT seq, leaf_sha256 FROM audit_events ORDER BY seq DESC LIMIT 1"

@@ -57,10 +57,10 @@ def count(uow: UnitOfWork) -> None:
     )
     metrics.OUTBOX_LAG.set((uow.now - oldest).total_seconds() if oldest else 0)
     _notices(uow)
-    metrics.AUDIT_SIZE.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
+    metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.lag(uow).total_seconds())
     _recorders(uow)
-    metrics.BOOKS_COUNTED.set_to_current_time()
+    metrics.DATABASE_METRICS_UPDATED.set_to_current_time()
 
 
 def _states(uow: UnitOfWork) -> None:
@@ -100,19 +100,19 @@ def _recorders(uow: UnitOfWork) -> None:
     rows = uow.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)).all()
     metrics.RECORDER_CLOCK_OFFSET.clear()
     metrics.RECORDER_LAST_SEEN.clear()
-    metrics.RECORDER_ANSWERS.clear()
+    metrics.RECORDER_UP.clear()
     for recorder in rows:
         if recorder.clock_offset_ms is not None:
             metrics.RECORDER_CLOCK_OFFSET.labels(recorder.name).set(recorder.clock_offset_ms / 1000)
         if recorder.last_seen_at is not None:
             metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
         if recorder.last_error is not None or recorder.last_seen_at is not None:
-            metrics.RECORDER_ANSWERS.labels(recorder.name).set(not measurements.silent(recorder))
+            metrics.RECORDER_UP.labels(recorder.name).set(not measurements.silent(recorder))
 
 
 def _custody(uow: UnitOfWork) -> None:
     out = select(func.count()).where(
         HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None), HandOver.ended_at.is_(None)
     )
-    metrics.COPIES_OUT.set(uow.session.scalar(out) or 0)
-    metrics.COPIES_OVERDUE.set(uow.session.scalar(out.where(HandOver.due_at <= uow.now)) or 0)
+    metrics.HAND_OVERS_OPEN.set(uow.session.scalar(out) or 0)
+    metrics.HAND_OVERS_OVERDUE.set(uow.session.scalar(out.where(HandOver.due_at <= uow.now)) or 0)

@@ -157,6 +157,6 @@ class JobAdapter(ZeebeAdapter):
             log.info("too late, the job is no longer ours", doing=doing, cause=type(error).__name__, **ids)
             return False
         except (Retryable, Fatal) as error:
-            log.warning("the engine was not told; the job is handed out again", doing=doing, cause=str(error), **ids)
+            log.warning("the engine was not notified; it will reassign the job", doing=doing, cause=str(error), **ids)
             return False
         return True

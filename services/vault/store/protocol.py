@@ -19,7 +19,7 @@ OCTETS = "application/octet-stream"
 class StoreDown(Retryable):
     """The store does not answer, is overloaded or full: the same call may succeed later."""
 
-    runbook = "nothing-sealed"
+    runbook = "sealing-stalled"
 
 
 class StoreConflict(Exception):
@@ -33,7 +33,7 @@ class StoreLocked(Exception):
 class StoreRefused(Fatal):
     """The store will never accept this call as it is; the text says what to set or to do."""
 
-    runbook = "nothing-sealed"
+    runbook = "sealing-stalled"
 
 
 class StoreMissing(Fatal):

@@ -23,7 +23,7 @@ class UploadStopped(Exception):
 class StoredShort(Retryable):
     """The store says it holds another number of bytes than it was given."""
 
-    runbook = "nothing-sealed"
+    runbook = "sealing-stalled"
 
 
 @dataclass(frozen=True)

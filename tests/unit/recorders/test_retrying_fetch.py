@@ -96,7 +96,7 @@ async def test_a_segment_that_breaks_off_is_given_again_and_the_whole_is_complet
 ) -> None:
     name = written[which].path.name
     breaking = Breaking(bench.recorder, once(name, share, written))
-    before = REGISTRY.get_sample_value("footage_desk_fetches_again_total", {"kind": "folder"}) or 0.0
+    before = REGISTRY.get_sample_value("footage_desk_fetch_retries_total", {"kind": "folder"}) or 0.0
 
     got = await sealed(bench, breaking)
 
@@ -104,7 +104,7 @@ async def test_a_segment_that_breaks_off_is_given_again_and_the_whole_is_complet
     assert bench.hashes(got) == bench.hashes(await bench.seal(span(1, 11), key="masters/item/2"))
     assert breaking.opened.count(name) == 2
     assert breaking.pauses == [retrying_fetch.PAUSES[0]]
-    assert REGISTRY.get_sample_value("footage_desk_fetches_again_total", {"kind": "folder"}) == before + 1
+    assert REGISTRY.get_sample_value("footage_desk_fetch_retries_total", {"kind": "folder"}) == before + 1
     tries = [one for one in got.coverage.sources if one.name == name]
     assert len(tries) == 2, "both tries are on the record"
     assert tries[0].size < tries[1].size

@@ -127,16 +127,16 @@ def test_the_runbook_closes_the_message_however_long_the_rest_is(longest: int) -
 
 
 def test_four_long_parts_leave_something_of_each() -> None:
-    message = failure_message(JOB, " | ".join(letter * 900 for letter in "abcd"), "wait", "jobs-fail")
+    message = failure_message(JOB, " | ".join(letter * 900 for letter in "abcd"), "wait", "jobs-failing")
 
     assert len(message) <= MESSAGE_LIMIT
     assert all(message.count(letter) > 40 for letter in "abcd")
 
 
 def test_each_kind_of_failure_has_a_runbook_and_one_raise_may_name_another() -> None:
-    assert runbook_of(Retryable("x")) == "jobs-fail"
+    assert runbook_of(Retryable("x")) == "jobs-failing"
     assert runbook_of(Fatal("x")) == "incidents-pending"
-    assert runbook_of(Fatal("x", runbook="register-away")) == "register-away"
-    assert runbook_of(StoreDown("x")) == "nothing-sealed"
-    assert runbook_of(ValueError("x")) == "jobs-fail"
+    assert runbook_of(Fatal("x", runbook="database-unavailable")) == "database-unavailable"
+    assert runbook_of(StoreDown("x")) == "sealing-stalled"
+    assert runbook_of(ValueError("x")) == "jobs-failing"
     assert runbook_of(Refused("code", "x")) == "incidents-pending"

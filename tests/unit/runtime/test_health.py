@@ -101,7 +101,7 @@ def test_metrics_are_in_prometheus_format(health: Health) -> None:
     for name in (
         "camunda_job_invocations_total",
         "camunda_client_worker_job_activated_total",
-        "footage_desk_bytes_moved_total",
+        "footage_desk_transferred_bytes_total",
         'footage_desk_sealings_total{outcome="failed"}',
     ):
         assert f"\n{name}" in answer.text or f"# TYPE {name}" in answer.text

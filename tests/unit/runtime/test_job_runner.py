@@ -156,7 +156,7 @@ async def test_what_may_pass_is_tried_again_after_waits_that_grow(gateway: FakeG
         "seal-item failed | application A1, job 15 | the recorder R1 does not answer | "
         "nothing: it is tried again by itself"
     )
-    assert failed[2].errorMessage.endswith("set retries and resolve the incident (docs/runbooks/jobs-fail.md)")
+    assert failed[2].errorMessage.endswith("set retries and resolve the incident (docs/runbooks/jobs-failing.md)")
 
 
 async def test_an_unknown_error_is_tried_again_and_tells_its_type_alone(gateway: FakeGateway, channel: Any) -> None:

@@ -108,7 +108,7 @@ async def test_no_value_of_a_jobs_answer_is_logged_when_the_engine_quotes_it(wri
             await gateway.call("CompleteJob")
             await runner.stop()
 
-    told = [line["cause"] for line in lines(written) if "the engine was not told" in line["event"]]
+    told = [line["cause"] for line in lines(written) if "the engine was not notified" in line["event"]]
     assert told == [
         "could not complete the job | the engine refused the call | INVALID_ARGUMENT | "
         "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"

@@ -47,7 +47,7 @@ async def test_a_worker_says_how_many_places_it_has_and_how_many_jobs_run(gatewa
         await task
 
     assert (idle, busy, said("footage_desk_jobs_in_flight", **job)) == (0, 1, 0)
-    assert said("footage_desk_job_places", **job) == 3
+    assert said("footage_desk_job_capacity", **job) == 3
 
 
 async def test_series_of_a_job_type_are_there_before_its_first_job(gateway: FakeGateway, channel: Any) -> None:

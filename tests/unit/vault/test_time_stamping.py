@@ -46,7 +46,7 @@ def stamper(url: str, authority: Authority | None = None) -> HttpTimeStamper:
 
 
 def counted(outcome: str) -> float:
-    return metrics.REGISTRY.get_sample_value("footage_desk_time_stamps_total", {"outcome": outcome}) or 0.0
+    return metrics.REGISTRY.get_sample_value("footage_desk_timestamp_requests_total", {"outcome": outcome}) or 0.0
 
 
 @pytest.mark.requirement("R47")

@@ -25,10 +25,10 @@ class Counts:
 
     @staticmethod
     def _series() -> list[tuple[str, tuple[tuple[str, str], ...]]]:
-        outcomes = [("footage_desk_preservations_total", one) for one in ("kept", "failed")]
+        outcomes = [("footage_desk_preservations_total", one) for one in ("preserved", "failed")]
         outcomes += [("footage_desk_sealings_total", one) for one in ("complete", "partial", "missing", "failed")]
         return [(name, (("outcome", one),)) for name, one in outcomes] + [
-            (name, ()) for name in ("footage_desk_bytes_moved_total", "footage_desk_bytes_sealed_total")
+            (name, ()) for name in ("footage_desk_transferred_bytes_total", "footage_desk_sealed_bytes_total")
         ]
 
     @staticmethod
@@ -48,9 +48,9 @@ async def test_what_is_preserved_is_counted_with_its_bytes(always: Desk) -> None
     await always.work(preserve_footage, application_id=always.case("gate").id, job_key=5)
 
     grown = counts.grown()
-    moved, sealed = grown.pop("footage_desk_bytes_moved_total"), grown.pop("footage_desk_bytes_sealed_total")
+    moved, sealed = grown.pop("footage_desk_transferred_bytes_total"), grown.pop("footage_desk_sealed_bytes_total")
     assert moved == sealed > 0
-    assert grown == {"footage_desk_preservations_total kept": 1, "footage_desk_sealings_total complete": 1}
+    assert grown == {"footage_desk_preservations_total preserved": 1, "footage_desk_sealings_total complete": 1}
 
 
 async def test_what_could_not_be_preserved_is_counted_and_its_recorder_told(always: Desk) -> None:

@@ -80,7 +80,7 @@ class Sender:
             error.detail,
             for_good=error.for_good,
         )
-        metrics.NOTICES.labels(channel, "failed" if last else "tried").inc()
+        metrics.NOTICES.labels(channel, "failed" if last else "deferred").inc()
         log.warning(
             "a notice did not arrive", channel=channel, delivery=parcel.delivery_id, cause=error.code, last=last
         )

@@ -62,7 +62,7 @@ def test_another_key_signs_on_where_the_one_before_is_known_and_not_where_it_was
     for size in (1, 2):
         with pytest.raises(Fatal, match="restore the folder log") as caught:
             database.run_now(ACTOR, checkpoints.sign, lost.known, lost.sign)
-        assert caught.value.runbook == "checkpoint-late"
+        assert caught.value.runbook == "audit-checkpoint-late"
         if size == 1:
             grow(database)
 

@@ -92,7 +92,7 @@ def enter(desk: ReviewDesk, *names: str) -> None:
 
 
 def said(name: str, recorder: str = "R") -> float | None:
-    return metrics.BOOKS.get_sample_value(f"footage_desk_recorder_{name}", {"recorder": recorder})
+    return metrics.DATABASE_REGISTRY.get_sample_value(f"footage_desk_recorder_{name}", {"recorder": recorder})
 
 
 async def go_round(round_: Round) -> int:

@@ -17,9 +17,9 @@ from services.runtime import metrics
 
 @pytest.fixture(autouse=True)
 def never_counted() -> Iterator[None]:
-    metrics.BOOKS_COUNTED.set(0)
+    metrics.DATABASE_METRICS_UPDATED.set(0)
     yield
-    metrics.BOOKS_COUNTED.set(0)
+    metrics.DATABASE_METRICS_UPDATED.set(0)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ class Answer:
 
 
 def said(name: str, **labels: str) -> float | None:
-    return metrics.BOOKS.get_sample_value(name, labels)
+    return metrics.DATABASE_REGISTRY.get_sample_value(name, labels)
 
 
 @pytest.mark.requirement("R62")
@@ -55,8 +55,8 @@ def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
     assert said("footage_desk_review_age_seconds", stage="preliminary") == 0
     assert said("footage_desk_reviews_open", stage="preliminary") == 1
     assert said("footage_desk_reviews_overdue", stage="preliminary") == 0
-    assert (said("footage_desk_audit_size") or 0) > 0
-    assert said("footage_desk_copies_out") == 0
+    assert (said("footage_desk_audit_events") or 0) > 0
+    assert said("footage_desk_hand_overs_open") == 0
     assert said("footage_desk_items_preserved") == 0
 
 
@@ -89,13 +89,13 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
 
     desk.run(measured)
     desk.run(case_metrics.count)
-    answers = [said("footage_desk_recorder_answers", recorder="R")]
+    answers = [said("footage_desk_recorder_up", recorder="R")]
     desk.run(lambda uow: storage_office.not_reached(uow, "recorder"))
     desk.run(case_metrics.count)
-    answers.append(said("footage_desk_recorder_answers", recorder="R"))
+    answers.append(said("footage_desk_recorder_up", recorder="R"))
     desk.run(measured)
     desk.run(case_metrics.count)
-    answers.append(said("footage_desk_recorder_answers", recorder="R"))
+    answers.append(said("footage_desk_recorder_up", recorder="R"))
 
     assert answers == [1, 0, 1]
     assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") == 2.5

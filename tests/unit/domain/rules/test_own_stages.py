@@ -101,8 +101,8 @@ def test_it_is_counted_under_its_name(desk: ReviewDesk, review_id: str) -> None:
     desk.run(case_metrics.count)
 
     stage = {"stage": "interpreting"}
-    assert metrics.BOOKS.get_sample_value("footage_desk_reviews_overdue", stage) == 1
-    assert metrics.BOOKS.get_sample_value("footage_desk_review_age_seconds", stage) == 9 * 3600
+    assert metrics.DATABASE_REGISTRY.get_sample_value("footage_desk_reviews_overdue", stage) == 1
+    assert metrics.DATABASE_REGISTRY.get_sample_value("footage_desk_review_age_seconds", stage) == 9 * 3600
 
 
 def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
