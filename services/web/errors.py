@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Fatal, Refused, Retryable
@@ -49,6 +49,16 @@ SENTENCES: Mapping[str, Message] = {
 FALLBACK = Message("{field} is not right, correct it: {message}.")
 
 
+class CodedMessage(Protocol):
+    """A refusal, or what went wrong with a piece of work."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def message(self) -> Text: ...
+
+
 class Problem(BaseModel):
     """Why a call was refused: a stable code, one sentence in each language, and the field at fault."""
 
@@ -56,6 +66,19 @@ class Problem(BaseModel):
     zh: str
     en: str
     field: str | None = None
+    _message: Text | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, refusal: CodedMessage) -> "Problem":
+        """Return what a view says of a refusal; a page has it in every language by ``message``."""
+        message = refusal.message
+        problem = cls(code=refusal.code, zh=message.zh, en=message.en, field=getattr(refusal, "field", None))
+        problem._message = message
+        return problem
+
+    @property
+    def message(self) -> Text | None:
+        return self._message
 
 
 WHEN = {

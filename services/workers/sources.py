@@ -30,10 +30,10 @@ async def probe(database: Database, actor: Actor, recorder: Recorder, source: So
     try:
         facts = await recorder.probe()
     except RecorderDown:
-        await database.run(actor, storage_office.not_reached, source.recorder_id)
+        await database.run(actor, storage_office.record_unreachable, source.recorder_id)
         raise
     if not facts.reachable:
-        await database.run(actor, storage_office.not_reached, source.recorder_id)
+        await database.run(actor, storage_office.record_unreachable, source.recorder_id)
         raise RecorderDown(
             f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
             "switch it on or mend its network; the work goes on by itself"

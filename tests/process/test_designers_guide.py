@@ -115,10 +115,10 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         await desk.as_person("luoxin", posts.give, demo_id("chenjing"), Asked("interpreter", demo_id("administration")))
         assert desk.candidates(review) == ["chenjing"]
 
-        [line] = await desk.as_person("chenjing", case_inbox.mine)
-        assert line.review.id == review.id
-        view = await desk.as_person("chenjing", case_inbox.view, review.id)
-        assert [question.code for question in view.stage.questions] == ["translatable"]
+        [line] = await desk.as_person("chenjing", case_inbox.list_waiting)
+        assert line.id == review.id
+        view = await desk.as_person("chenjing", case_inbox.get_review, review.id)
+        assert [question.code for question in view.questions] == ["translatable"]
         await desk.decide(review.application_id, "interpreting", "returned", answers={"translatable": False})
         await desk.correct(review.application_id, "cam1", purpose="核对出入库人员的谈话内容，附翻译说明")
 

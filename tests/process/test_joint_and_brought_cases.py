@@ -140,9 +140,9 @@ def heads(desk: People) -> dict[str, str]:
 
 
 async def consent(desk: People, login: str) -> None:
-    [line] = await desk.as_person(login, consent_queries.waiting_for)
-    proof = Proof(line.consultation.sha256, f"demo-{login}")
-    await desk.as_person(login, joint.consent, line.consent.id, proof)
+    [line] = await desk.as_person(login, consent_queries.list_waiting)
+    proof = Proof((await desk.as_person(login, consent_queries.get_consent, line.id)).form_sha256, f"demo-{login}")
+    await desk.as_person(login, joint.consent, line.id, proof)
 
 
 @pytest.mark.requirement("R17")

@@ -103,7 +103,7 @@ RULES = {
     ),
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
-    "POST /api/reviews/{review_id}/put-back": Rule(SEE),
+    "POST /api/reviews/{review_id}/unclaim": Rule(SEE),
     "POST /api/reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),

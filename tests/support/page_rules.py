@@ -161,9 +161,9 @@ PAGES = {
     "GET /inbox.csv": Rule(EVERYONE),
     "GET /reviews/{review_id}": Rule(SEE),
     "GET /reviews/{review_id}/coverage": Rule(SEE),
-    "GET /reviews/{review_id}/items/{item_id}/sight": Rule(SEE),
+    "GET /reviews/{review_id}/items/{item_id}/preview": Rule(SEE),
     "POST /reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
-    "POST /reviews/{review_id}/put-back": Rule(SEE),
+    "POST /reviews/{review_id}/unclaim": Rule(SEE),
     "POST /reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),

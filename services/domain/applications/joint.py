@@ -145,7 +145,7 @@ def _end(uow: UnitOfWork, application: Application, because: str) -> Consultatio
     return ended
 
 
-def found(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Application]:
+def get_consent(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Application]:
     """The consent for those who may give it, or gave it; NotFound for everybody else."""
     consent = uow.session.get(Consent, consent_id)
     if consent is not None:
@@ -158,12 +158,12 @@ def found(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Appl
 
 
 def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Consent, Consultation, Application]:
-    consent, consultation, application = found(uow, consent_id)
+    consent, consultation, application = get_consent(uow, consent_id)
     # the case first, as everybody locks it: a redraft at the same moment waits or is waited for
     uow.session.refresh(application, with_for_update=True)
     uow.session.refresh(consultation, with_for_update=True)
     uow.session.refresh(consent, with_for_update=True)
-    refusal = why_not(uow, consent, consultation, application)
+    refusal = refusal_for(uow, consent, consultation, application)
     if refusal is not None:
         raise refusal
     if form_sha256 != consultation.sha256:
@@ -175,7 +175,9 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
     return consent, consultation, application
 
 
-def why_not(uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application) -> Refused | None:
+def refusal_for(
+    uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application
+) -> Refused | None:
     """Why the acting person may not answer now, or None."""
     if consent.answer is not None:
         return Refused("answered", "Your department has answered already.")

@@ -18,15 +18,15 @@ from services.runtime.translations import Message
 
 
 @dataclass(frozen=True)
-class Sight:
-    """Where to look, and at which moment."""
+class PictureSource:
+    """The source of a picture, and its moment."""
 
     source: measurements.Source
     at: datetime
 
 
-def sight(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = None) -> Sight:
-    """Where the picture of an item is, for those who may release it or confirm the release; the look is on the trail.
+def get_source(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = None) -> PictureSource:
+    """Return where an item's picture is, for those who may release it or confirm that; reading it is an event.
 
     ``at`` lies inside the approved span, by default at its start. Refused outside it, and to everybody else.
     """
@@ -62,11 +62,11 @@ def sight(uow: UnitOfWork, review_id: str, item_id: str, at: datetime | None = N
         review=review_id,
         moment=at.isoformat(),
     )
-    return Sight(measurements.source_of(uow, item), at)
+    return PictureSource(measurements.source_of(uow, item), at)
 
 
 def require_inside(granted: Span, at: datetime) -> None:
-    """Refused for a moment outside the approved span."""
+    """Raise Refused for a moment outside the approved span."""
     if not granted.start <= at < granted.end:
         raise Refused(
             "outside-scope",

@@ -1,54 +1,27 @@
-"""Consents as people see them: what waits for somebody, one with its form, how a consultation went (R17)."""
+"""Consents of joint departments: what waits for the actor, and one with its form (R17)."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
-from services.database.tables.people import Department, Person
+from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
+from services.domain.access import queries as access_queries
 from services.domain.applications import joint
 from services.domain.applications.joint_departments import answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.runtime.errors import Refused
+from services.domain.cases.schemas import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
+from services.web.errors import Problem
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """One line of an inbox: a consent that the acting person may give or refuse now.
-
-    ``department`` is the one to consent; the form names the applicant. From ``overwrite_at`` on the footage may be
-    gone: the process, and with it the preservation, begins with the last consent.
-    """
-
-    consent: Consent
-    consultation: Consultation
-    department: Department
-    overwrite_at: datetime | None
-
-    @property
-    def form(self) -> dict[str, Any]:
-        return self.consultation.form
-
-
-@dataclass(frozen=True)
-class View:
-    """A consent with what the other departments said (and who, by name); ``why_not`` as for a review."""
-
-    line: Waiting
-    others: list[tuple[Department, Consent, str | None]]
-    why_not: Refused | None
-
-
-def waiting_for(uow: UnitOfWork) -> list[Waiting]:
-    """The consents that the acting person may give now, the most pressing first."""
+def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
+    """Return the consents that the actor may give now, the most pressing first."""
     query = (
         select(Consent, Consultation, Application, Department)
         .join(Department, Department.id == Consent.department_id)
@@ -57,34 +30,63 @@ def waiting_for(uow: UnitOfWork) -> list[Waiting]:
         .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > uow.now)
         .order_by(Consultation.due_at, Consent.id)
     )
-    mine = [
-        (consent, consultation, application, department)
-        for consent, consultation, application, department in uow.session.execute(query)
-        if uow.actor.id in answerers(uow, application, department.id)
-    ]
-    footage = queries.footage(uow, [application for _, _, application, _ in mine])
+    rows = [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]
+    footage = queries.footage(uow, [application for _, _, application, _ in rows])
     lines = [
-        Waiting(consent, consultation, department, footage[application.id].overwrite_at)
-        for consent, consultation, application, department in mine
+        _line(consent, consultation, department, footage[application.id].overwrite_at)
+        for consent, consultation, application, department in rows
     ]
-    return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.consultation.due_at))
+    return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.due_at))
 
 
-def view(uow: UnitOfWork, consent_id: str) -> View:
-    """The consent for those who may give it, or gave it; NotFound for everybody else. The look is on the trail."""
-    consent, consultation, application = joint.found(uow, consent_id)
+def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:
+    """Return the consent for those who may give it, or gave it; reading it is an event (F20).
+
+    Raises NotFound for everybody else.
+    """
+    consent, consultation, application = joint.get_consent(uow, consent_id)
     audit_trail.record(uow, "consent-read", "consent", consent.id, application_id=application.id)
-    others = [named(uow, one) for one in consents.answers(uow, consultation) if one.id != consent.id]
-    why_not = joint.why_not(uow, consent, consultation, application)
-    return View(_line(uow, consent, consultation, application), others, why_not)
-
-
-def named(uow: UnitOfWork, consent: Consent) -> tuple[Department, Consent, str | None]:
-    """A consent with its department, and the name of whoever answered."""
-    by = None if consent.person_id is None else uow.session.get_one(Person, consent.person_id).name
-    return uow.session.get_one(Department, consent.department_id), consent, by
-
-
-def _line(uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application) -> Waiting:
+    refusal = joint.refusal_for(uow, consent, consultation, application)
     department = uow.session.get_one(Department, consent.department_id)
-    return Waiting(consent, consultation, department, queries.nearest_overwrite(uow, application))
+    line = _line(consent, consultation, department, queries.nearest_overwrite(uow, application))
+    return ConsentView(
+        **dict(line),
+        form=consultation.form,
+        form_sha256=consultation.sha256,
+        ended_because=consultation.ended_because,
+        own=answer_of(uow, consent),
+        others=[answer_of(uow, other) for other in consents.answers(uow, consultation) if other.id != consent.id],
+        why_not=Problem.of(refusal) if refusal is not None else None,
+    )
+
+
+def answer_of(uow: UnitOfWork, consent: Consent) -> DepartmentConsent:
+    """Return what a department answered, with the name of the person who did."""
+    names = access_queries.names(uow, [consent.person_id])
+    return DepartmentConsent(
+        department=_department(uow.session.get_one(Department, consent.department_id)),
+        answer=consent.answer,
+        by=names[consent.person_id] if consent.person_id is not None else None,
+        at=consent.answered_at,
+        reason=consent.reason,
+    )
+
+
+def _line(
+    consent: Consent, consultation: Consultation, department: Department, overwrite_at: datetime | None
+) -> WaitingConsent:
+    form = consultation.form
+    return WaitingConsent(
+        id=consent.id,
+        application_id=consent.application_id,
+        department=_department(department),
+        applicant=JointDepartment.model_validate(form["department"]),
+        drafter=form["drafter"]["name"],
+        asked_at=consultation.asked_at,
+        due_at=consultation.due_at,
+        overwrite_at=overwrite_at,
+    )
+
+
+def _department(row: Department) -> JointDepartment:
+    return JointDepartment(id=row.id, zh=row.name_zh, en=row.name_en)

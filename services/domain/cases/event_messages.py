@@ -33,7 +33,7 @@ HAPPENINGS: Mapping[str, Message] = {
     "review-reminded": Message("The reviewers were reminded"),
     "review-escalated": Message("The review was late and was opened to substitutes"),
     "review-claimed": Message("The review was claimed"),
-    "review-put-back": Message("The review was put back"),
+    "review-unclaimed": Message("The review was put back"),
     "review-decided": Message("{stage}: {outcome}"),
     "review-closed": Message("The review was closed without a decision"),
     "release-proposed": Message("An operator released; a second person is to confirm"),

@@ -1,15 +1,15 @@
-"""What a reviewer sees: the open reviews, the most pressing first, and one review with all that belongs to it."""
+"""Reviews as their deciders see them: the list of open ones, and one with all that belongs to it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Application, Revision
-from services.database.tables.people import Department, Person
-from services.database.tables.reviews import Decision, Finding, Proposal, Review
+from services.database.tables.people import Department
+from services.database.tables.reviews import Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -21,148 +21,117 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
 from services.domain.reviews import scopes
 from services.domain.reviews import service as review_service
-from services.domain.stages.catalogue import STAGES, Stage
+from services.domain.reviews.schemas import (
+    BarredReview,
+    EarlierDecision,
+    GrantedItem,
+    InboxSort,
+    ReviewFinding,
+    ReviewProposal,
+    ReviewQuestion,
+    ReviewView,
+    WaitingReview,
+)
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
+from services.web.errors import Problem
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
 CONFLICTS = ("was-", "agreement-missing")
-Sort = Literal["overwrite", "due", "number", "stage"]
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """One line of the inbox. ``to_confirm``: somebody has decided and a second person is to confirm."""
-
-    review: Review
-    number: str | None
-    department: Department
-    purpose_category: str
-    items: int
-    overwrite_at: datetime | None
-    to_confirm: bool
-    claimed_by: str | None
-    stands_in_for: str | None
+def list_waiting(uow: UnitOfWork) -> list[WaitingReview]:
+    """Return the open reviews that the actor may decide or confirm now; overwritten first comes first."""
+    return list_all(uow)[0]
 
 
-@dataclass(frozen=True)
-class Barred:
-    """An open review that the person's post would bring, and why the person may not decide it; who can, by name."""
-
-    line: Waiting
-    why_not: Refused
-    who_can: list[str]
+def list_barred(uow: UnitOfWork) -> list[BarredReview]:
+    """Return the open reviews that a conflict keeps from the actor; none that the actor may not see (T8)."""
+    return list_all(uow)[1]
 
 
-@dataclass(frozen=True)
-class View:
-    """One review for the person who reads it; ``why_not`` is None where that person may decide (or confirm) it.
-
-    ``signature_methods`` is what the signature needs of that person: ``("password",)``, or ``("password", "totp")``
-    where a one-time code goes with it (``Proof.code``).
-    """
-
-    review: Review
-    stage: Stage
-    number: str | None
-    revision: Revision
-    findings: list[Finding]
-    granted: list[dict[str, Any]]
-    marks: dict[str, bool]
-    use_days: int
-    way_of_use: str
-    earlier: list[tuple[Decision, str]]
-    proposal: Proposal | None
-    second_person: bool
-    claimed_by: str | None
-    decision: Decision | None
-    why_not: Refused | None
-    signature_methods: tuple[str, ...]
-    stands_in_for: str | None
-    who_can: list[str]
-    most_days: int
-
-
-def mine(uow: UnitOfWork) -> list[Waiting]:
-    """The open reviews that the acting person may decide or confirm now; what is overwritten first comes first."""
-    return mine_and_barred(uow)[0]
-
-
-def barred(uow: UnitOfWork) -> list[Barred]:
-    """The open reviews that a conflict keeps from the acting person; none that the person may not even see (T8)."""
-    return mine_and_barred(uow)[1]
-
-
-def mine_and_barred(uow: UnitOfWork) -> tuple[list[Waiting], list[Barred]]:
-    """Both, each in the order of what is overwritten first; the same number of statements for any number of reviews."""
-    me, staff = uow.actor.id, access_queries.directory(uow)
+def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
+    """Return what waits and what is barred; as many statements for one review as for thousands."""
+    me, directory = uow.actor.id, access_queries.directory(uow)
     decidable, conflicts = [], []
-    for one in _open(uow):
-        refusal = access_policy.refusal_for(staff, one.facts, one.review, me, second=one.second)
+    for entry in _open(uow):
+        refusal = access_policy.refusal_for(directory, entry.facts, entry.review, me, second=entry.second)
         if refusal is None:
-            decidable.append(one)
+            decidable.append(entry)
         elif refusal.code.startswith(CONFLICTS):
             # so the person is neither an administrator nor a subject, and may read what the post brings
-            conflicts.append((one, refusal))
-    shown = [*decidable, *(one for one, _ in conflicts)]
-    footage = queries.footage(uow, [one.application for one in shown])
-    able = {one.review.id: _able(staff, one.facts, one.review, second=one.second) for one, _ in conflicts}
-    claimed = [one.review.claimed_by for one in shown]
-    names = access_queries.names(
-        uow, [*claimed, *(one.first for one in shown), *(i for ids in able.values() for i in ids)]
-    )
+            conflicts.append((entry, refusal))
+    listed = [*decidable, *(entry for entry, _ in conflicts)]
+    footage = queries.footage(uow, [entry.application for entry in listed])
+    deciders = {
+        entry.review.id: _deciders(directory, entry.facts, entry.review, second=entry.second) for entry, _ in conflicts
+    }
+    named = [*(entry.review.claimed_by for entry in listed), *(entry.first for entry in listed)]
+    names = access_queries.names(uow, [*named, *(person_id for ids in deciders.values() for person_id in ids)])
 
-    def line(one: _Open) -> Waiting:
-        return Waiting(
-            review=one.review,
-            number=one.application.number,
-            department=one.department,
-            purpose_category=one.application.purpose_category,
-            items=footage[one.application.id].items,
-            overwrite_at=footage[one.application.id].overwrite_at,
-            to_confirm=one.second,
-            claimed_by=names[one.review.claimed_by] if one.review.claimed_by else None,
-            stands_in_for=names[one.first] if one.first else None,
+    def view(entry: _Open) -> WaitingReview:
+        review, application = entry.review, entry.application
+        return WaitingReview(
+            id=review.id,
+            application_id=application.id,
+            number=application.number,
+            stage=review.stage,
+            round=review.round,
+            opened_at=review.opened_at,
+            due_at=review.due_at,
+            escalated_at=review.escalated_at,
+            overwrite_at=footage[application.id].overwrite_at,
+            claimed=review.claimed_by is not None,
+            claimed_by_me=review.claimed_by == me,
+            to_confirm=entry.second,
+            department_zh=entry.department.name_zh,
+            department_en=entry.department.name_en,
+            purpose_category=application.purpose_category,
+            items=footage[application.id].items,
+            claimed_by=names[review.claimed_by] if review.claimed_by else None,
+            stands_in_for=names[entry.first] if entry.first else None,
+            hand_over_id=review.hand_over_id,
         )
 
+    barred = [
+        BarredReview(
+            review=view(entry),
+            why_not=Problem.of(refusal),
+            who_can=[names[person_id] for person_id in deciders[entry.review.id]],
+        )
+        for entry, refusal in conflicts
+    ]
     return (
-        sorted((line(one) for one in decidable), key=_urgency),
-        sorted(
-            (
-                Barred(line(one), refusal, [names[person_id] for person_id in able[one.review.id]])
-                for one, refusal in conflicts
-            ),
-            key=lambda one: _urgency(one.line),
-        ),
+        sorted((view(entry) for entry in decidable), key=_urgency),
+        sorted(barred, key=lambda line: _urgency(line.review)),
     )
 
 
-def chosen(
-    lines: Iterable[Waiting], *, stage: str = "", search: str = "", sort: Sort = "overwrite", descending: bool = False
-) -> list[Waiting]:
-    """The lines of a stage whose number or department holds ``search``, in this order."""
+def select_lines(
+    lines: Iterable[WaitingReview],
+    *,
+    stage: str = "",
+    search: str = "",
+    sort: InboxSort = "overwrite",
+    descending: bool = False,
+) -> list[WaitingReview]:
+    """Return the lines of a stage whose number or department holds ``search``, sorted."""
     wanted = search.strip().casefold()
-    found = [
+    selected = [
         line
         for line in lines
-        if (not stage or line.review.stage == stage)
-        and any(wanted in str(text or "").casefold() for text in _searched(line))
+        if (not stage or line.stage == stage) and any(wanted in str(text or "").casefold() for text in _searched(line))
     ]
-    return sorted(found, key=ORDERS[sort], reverse=descending)
+    return sorted(selected, key=ORDERS[sort], reverse=descending)
 
 
-def who_can(uow: UnitOfWork, review: Review, *, second: bool = False) -> list[str]:
-    """The names of those who may decide the review, or confirm it, now."""
-    able = _able(access_queries.directory(uow), access_queries.facts(uow, review.application_id), review, second=second)
-    names = access_queries.names(uow, able)
-    return [names[person_id] for person_id in able]
-
-
-def _able(staff: Directory, facts: CaseFacts, review: Review, *, second: bool) -> list[str]:
+def _deciders(directory: Directory, facts: CaseFacts, review: Review, *, second: bool) -> list[str]:
+    """Return the ids of those who may decide the review now, or confirm it as the ``second`` person."""
     if second:
-        return staff.present(access_policy.second_people(staff, facts, review))
-    return access_policy.candidates(staff, facts, review)
+        return directory.present(access_policy.second_people(directory, facts, review))
+    return access_policy.candidates(directory, facts, review)
 
 
 @dataclass(frozen=True)
@@ -178,8 +147,8 @@ class _Open:
 
 
 def _open(uow: UnitOfWork) -> list[_Open]:
-    """The open reviews that the acting person's posts, or an offered copy, have to do with."""
-    me, staff = uow.actor.id, access_queries.directory(uow)
+    """Return the open reviews that concern the actor's posts, or a copy that is offered to the actor."""
+    me, directory = uow.actor.id, access_queries.directory(uow)
     receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     query = (
@@ -189,39 +158,39 @@ def _open(uow: UnitOfWork) -> list[_Open]:
         .where(
             Review.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
-            receipts | Review.stage.in_(access_policy.stages_of(staff, me)),
+            receipts | Review.stage.in_(access_policy.stages_of(directory, me)),
         )
         .order_by(Review.due_at)
     )
     rows = uow.session.execute(query).all()
     facts = access_queries.facts_of_all(uow, [application for _, application, _, _ in rows])
-    found = []
+    entries = []
     for review, application, department, second in rows:
-        groups = access_policy.pools(staff, facts[application.id], STAGES[review.stage])
+        groups = access_policy.pools(directory, facts[application.id], STAGES[review.stage])
         if any(me in group for group in groups):
             first = None if me in groups[0] else groups[0][0]
-            found.append(_Open(review, application, department, facts[application.id], second, first))
-    return found
+            entries.append(_Open(review, application, department, facts[application.id], second, first))
+    return entries
 
 
-def _urgency(line: Waiting) -> tuple[datetime, datetime]:
-    return line.overwrite_at or NEVER, line.review.due_at
+def _urgency(line: WaitingReview) -> tuple[datetime, datetime]:
+    return line.overwrite_at or NEVER, line.due_at
 
 
-def _searched(line: Waiting) -> tuple[str | None, ...]:
-    return line.number, line.department.name_zh, line.department.name_en, line.claimed_by
+def _searched(line: WaitingReview) -> tuple[str | None, ...]:
+    return line.number, line.department_zh, line.department_en, line.claimed_by
 
 
-ORDERS: dict[Sort, Callable[[Waiting], Any]] = {
+ORDERS: dict[InboxSort, Callable[[WaitingReview], Any]] = {
     "overwrite": _urgency,
-    "due": lambda line: line.review.due_at,
+    "due": lambda line: line.due_at,
     "number": lambda line: line.number or "",
-    "stage": lambda line: (list(STAGES).index(line.review.stage), _urgency(line)),
+    "stage": lambda line: (list(STAGES).index(line.stage), _urgency(line)),
 }
 
 
-def view(uow: UnitOfWork, review_id: str) -> View:
-    """The review, for those who hold a post for it and those who may see the case; the look is on the trail (F20)."""
+def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
+    """Return the review for those who may decide it or see the case; reading it is an event (F20)."""
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
@@ -233,47 +202,91 @@ def view(uow: UnitOfWork, review_id: str) -> View:
     if revision is None:
         raise NotFound(Message("form"), application.id)
     audit_trail.record(uow, "review-read", "review", review.id, application_id=application.id)
-    proposal = review_service.open_proposal(uow, review)
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application.id)
-    no = _why_not(uow, review, second=proposal is not None)
-    stands_in_for = access_policy.stands_in_for(staff, facts, review, uow.actor.id) if no is None else None
-    earlier = (
-        select(Decision, Person.name)
-        .join(Person, Person.id == Decision.decided_by)
+    stage, proposal = STAGES[review.stage], review_service.open_proposal(uow, review)
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, application.id)
+    second = proposal is not None
+    refusal = _refusal(uow, review, second=second)
+    stands_in_for = access_policy.stands_in_for(directory, facts, review, uow.actor.id) if refusal is None else None
+    deciders = _deciders(directory, facts, review, second=second) if review.closed_at is None else []
+    earlier = uow.session.scalars(
+        select(Decision)
         .where(Decision.application_id == application.id, Decision.review_id != review.id)
         .order_by(Decision.decided_at)
-    )
-    return View(
-        review=review,
-        stage=STAGES[review.stage],
+    ).all()
+    decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
+    proposed_by = proposal.person_id if proposal is not None else None
+    named = [review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
+    names = access_queries.names(uow, named)
+    return ReviewView(
+        id=review.id,
+        application_id=application.id,
         number=application.number,
-        revision=revision,
-        findings=findings.of_round(uow, application.id, review.round),
-        granted=scopes.granted(uow, application),
-        marks={mark: bool(getattr(application, mark)) for mark in scopes.MARKS},
-        use_days=application.granted_use_days or scopes.use_days(uow, application, None),
-        way_of_use=application.granted_way_of_use or application.way_of_use,
-        earlier=[(decision, name) for decision, name in uow.session.execute(earlier)],
-        proposal=proposal,
+        stage=stage.code,
+        round=review.round,
+        opened_at=review.opened_at,
+        due_at=review.due_at,
+        escalated_at=review.escalated_at,
+        closed_at=review.closed_at,
+        closed_because=review.closed_because,
+        claimed_by=names[review.claimed_by] if review.claimed_by else None,
+        claimed_by_me=review.claimed_by == uow.actor.id,
+        outcomes=list(stage.outcomes),
+        questions=[ReviewQuestion.model_validate(question) for question in stage.questions],
+        reason_for=list(stage.reason_for),
+        opinion_needed=stage.opinion_needed,
+        may_raise=stage.may_raise,
+        may_lower=stage.may_lower,
         second_person=review_service.needs_second_person(application, review),
-        claimed_by=name_of(uow, review.claimed_by) if review.claimed_by else None,
-        decision=uow.session.scalar(select(Decision).where(Decision.review_id == review.id)),
-        why_not=no,
-        signature_methods=signature_signing.methods(uow, STAGES[review.stage].level),
-        stands_in_for=name_of(uow, stands_in_for) if stands_in_for else None,
-        who_can=who_can(uow, review, second=proposal is not None) if review.closed_at is None else [],
-        most_days=scopes.use_days(uow, application, None),
+        form=revision.form,
+        form_sha256=revision.sha256,
+        findings=[
+            ReviewFinding.model_validate(finding) for finding in findings.of_round(uow, application.id, review.round)
+        ],
+        granted=[GrantedItem.model_validate(item) for item in scopes.granted(uow, application)],
+        important_information=application.important_information,
+        sensitive_event=application.sensitive_event,
+        high_impact=application.high_impact,
+        use_period_days=application.granted_use_days or scopes.use_days(uow, application, None),
+        way_of_use=application.granted_way_of_use or application.way_of_use,
+        earlier=[
+            EarlierDecision(
+                stage=row.stage,
+                round=row.round,
+                outcome=row.outcome,
+                by=names[row.decided_by],
+                decided_at=row.decided_at,
+                reason=row.reason,
+                opinion=row.opinion,
+            )
+            for row in earlier
+        ],
+        proposal=_proposal(proposal, names) if proposal is not None else None,
+        outcome=decision.outcome if decision is not None else None,
+        why_not=Problem.of(refusal) if refusal is not None else None,
+        signature_methods=list(signature_signing.methods(uow, stage.level)),
+        stands_in_for=names[stands_in_for] if stands_in_for else None,
+        who_can=[names[person_id] for person_id in deciders],
+        most_use_days=scopes.use_days(uow, application, None),
+        hand_over_id=review.hand_over_id,
     )
 
 
-def name_of(uow: UnitOfWork, person_id: str) -> str:
-    return uow.session.get_one(Person, person_id).name
+def _proposal(proposal: Proposal, names: Mapping[str, str]) -> ReviewProposal:
+    statement = proposal.statement
+    return ReviewProposal(
+        by=names[proposal.person_id],
+        proposed_at=proposal.proposed_at,
+        outcome=statement["outcome"],
+        answers=statement["answers"],
+        reason=statement.get("reason"),
+        statement_sha256=proposal.statement_sha256,
+    )
 
 
-def _why_not(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
+def _refusal(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
         return Refused("review-closed", "This review is closed already.")
     if review.stage == "receipt":
         return Refused("receipt-elsewhere", "Accept or decline on the hand-over's page.")
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
-    return access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    return access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)

@@ -1,8 +1,10 @@
-"""What a reviewer reads beside the form: each item with its recorder, and what came back with a return (R34, R39)."""
+"""What a reviewer reads beside the form: each item, what exists of it, and what came back (R34, R39)."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Select, select
 
@@ -21,15 +23,26 @@ from services.domain.cameras import clocks, measurements, reference_pictures
 from services.domain.cameras.retention import BROUGHT
 from services.domain.cases import queries
 from services.domain.custody import copies
-from services.domain.retrieval import preservations
+from services.domain.retrieval import preservations, recorder_coverage
 from services.domain.retrieval.records import granted_span, searched_span
-from services.runtime.errors import NotFound
-from services.runtime.spans import Span
+from services.domain.reviews.schemas import AccountedDownload, ItemCoverage, ReturnedCopy, ReturnSheet
+from services.recorders.protocol import RecorderDown, WrongChannel
+from services.runtime.errors import NotFound, Refused
+from services.runtime.spans import Span, covered_share, gaps
 from services.runtime.translations import Message
+from services.web.dependencies import OpenRecorder
+from services.web.errors import Problem
+from services.web.schemas import SpanAnswer
 
-Look = Literal["first", "middle", "last"]
-LOOKS: tuple[Look, ...] = ("first", "middle", "last")
+PreviewMoment = Literal["first", "middle", "last"]
+PREVIEW_MOMENTS: tuple[PreviewMoment, ...] = ("first", "middle", "last")
 LAST_PICTURE = timedelta(seconds=1)
+RECORDER_DOWN = Refused(
+    "recorder-down", "The recorder cannot be reached at the moment: reload the page later.", status=503
+)
+WRONG_CHANNEL = Refused(
+    "wrong-channel", "The recorder has no such channel: have the administrator check the camera.", status=503
+)
 
 
 @dataclass(frozen=True)
@@ -50,30 +63,30 @@ class SheetItem:
     reference_picture: bool = False  # whether there is one to know the camera by
 
     @property
-    def brought(self) -> bool:
-        """Whether it is a file that a person brought, and no camera's (R8, R9)."""
+    def uploaded(self) -> bool:
+        """Return whether it is a file that a person uploaded, and no camera's (R8, R9)."""
         return self.recorder.kind == BROUGHT
 
     @property
     def searched(self) -> Span:
-        """Where its footage is looked for, in the recorder's own time, as its clock is known now (R34)."""
-        return self.granted if self.brought else clocks.searched(self.granted, clocks.of(self.recorder))
+        """Return where its footage is searched, in the recorder's own time, as its clock is known now (R34)."""
+        return self.granted if self.uploaded else clocks.searched(self.granted, clocks.of(self.recorder))
 
     @property
     def clock_too_far(self) -> bool:
-        """Whether the recorder's clock is so far off that somebody has to say which time is meant."""
-        return not self.brought and clocks.of(self.recorder).too_far
+        """Return whether the recorder's clock is so far off that somebody has to say which time is meant."""
+        return not self.uploaded and clocks.of(self.recorder).too_far
 
     @property
-    def looks(self) -> dict[Look, datetime]:
-        """The moments at which an operator looks at the camera first (R34)."""
+    def previews(self) -> dict[PreviewMoment, datetime]:
+        """Return the moments of the pictures that an operator sees first (R34)."""
         span = self.granted
         last = max(span.start, span.end - LAST_PICTURE)
         return {"first": span.start, "middle": span.start + span.duration / 2, "last": last}
 
 
 @dataclass(frozen=True)
-class Place:
+class CoverageSource:
     """Where an item's footage is on its recorder; ``covered`` is known already where the vault has it.
 
     ``searched`` is what has to be there: by its record where it was retrieved, else by the clock as it is known now.
@@ -85,53 +98,13 @@ class Place:
     searched: Span
 
 
-@dataclass(frozen=True)
-class CopyBack:
-    """One copy of the loan; ``matches``: its stored bytes are still what was sealed, None where not hashed."""
-
-    id: str
-    item: SheetItem
-    size: int
-    sha256: str
-    matches: bool | None
-
-
-@dataclass(frozen=True)
-class DownloadBack:
-    """One download of the loan with the custodian's word on it; ``fate`` is None where nothing was attested."""
-
-    id: str
-    copy_id: str
-    medium: str
-    asked_at: datetime
-    finished_at: datetime | None
-    fate: str | None
-    note: str
-
-
-@dataclass(frozen=True)
-class ReturnSheet:
-    """What was lent, what came back, and what the automatic inspection found."""
-
-    custodian: str
-    accepted_at: datetime | None
-    due_at: datetime | None
-    returned_at: datetime | None
-    return_to: str
-    statement_sha256: str
-    copies: list[CopyBack]
-    downloads: list[DownloadBack]
-    inspected_at: datetime | None
-    findings: list[dict[str, Any]]
-
-
 def items_of(uow: UnitOfWork, application_id: str) -> list[SheetItem]:
-    """The items in scope, by position. For those who were let in by ``inbox.view`` or its like."""
+    """Return the items in scope, by position; the caller has checked who reads them."""
     return [_item(*row) for row in uow.session.execute(_in_scope(application_id))]
 
 
-def places(uow: UnitOfWork, review_id: str) -> list[Place]:
-    """Where to measure what exists of each item, for those who may read the review; NotFound for others."""
+def coverage_sources(uow: UnitOfWork, review_id: str) -> list[CoverageSource]:
+    """Return where to measure each item, for those who may read the review; NotFound for others."""
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
@@ -139,14 +112,73 @@ def places(uow: UnitOfWork, review_id: str) -> list[Place]:
     rows = uow.session.execute(_in_scope(review.application_id)).all()
     items = [row[0].id for row in rows]
     recorded = select(Document).where(Document.item_id.in_(items), Document.kind == "retrieval-record")
-    records = {one.item_id: one for one in uow.session.scalars(recorded)}
-    sealed = uow.session.scalars(select(Master).where(Master.item_id.in_(items)))
-    found = {one.item_id: one for one in sealed}
-    return [_place(_item(*row), row[0], records.get(row[0].id), found.get(row[0].id)) for row in rows]
+    records = {record.item_id: record for record in uow.session.scalars(recorded)}
+    masters = {
+        master.item_id: master for master in uow.session.scalars(select(Master).where(Master.item_id.in_(items)))
+    }
+    return [_source(_item(*row), row[0], records.get(row[0].id), masters.get(row[0].id)) for row in rows]
 
 
-def return_of(uow: UnitOfWork, review_id: str) -> ReturnSheet:
-    """What an inspector decides on, for those who may read the review; NotFound for others."""
+async def measure(sources: Sequence[CoverageSource], recorders: OpenRecorder) -> list[ItemCoverage]:
+    """Measure all items at once; a recorder that is down leaves the others their answers."""
+    return list(await asyncio.gather(*(_measure(source, recorders) for source in sources)))
+
+
+async def _measure(source: CoverageSource, recorders: OpenRecorder) -> ItemCoverage:
+    if source.covered is not None:
+        return _coverage(source, source.covered, asked_now=False)
+    camera = recorder_coverage.CameraSource(source.source, source.item.overwrite_at)
+    try:
+        measured = await recorder_coverage.measure_source(camera, recorders, source.searched)
+    except RecorderDown:
+        return _coverage(source, trouble=RECORDER_DOWN)
+    except WrongChannel:
+        return _coverage(source, trouble=WRONG_CHANNEL)
+    return _coverage(source, measured.covered)
+
+
+def _coverage(
+    source: CoverageSource, held: Sequence[Span] = (), *, asked_now: bool = True, trouble: Refused | None = None
+) -> ItemCoverage:
+    """Return the view; the share is of the searched span, as a retrieval is judged."""
+    item, searched = source.item, source.searched
+    camera, recorder = item.camera, item.recorder
+    covered = [part for span in held if (part := span.intersect(searched)) is not None]
+    return ItemCoverage(
+        item_id=item.id,
+        position=item.position,
+        camera_id=camera.id,
+        camera_zh=camera.name_zh,
+        camera_en=camera.name_en,
+        place_zh=camera.place_zh,
+        place_en=camera.place_en,
+        camera_class=camera.camera_class,
+        reference_picture=item.reference_picture,
+        zone=item.zone,
+        outcome=item.outcome,
+        asked=SpanAnswer.model_validate(item.asked),
+        start=item.granted.start,
+        end=item.granted.end,
+        covered=[SpanAnswer.model_validate(span) for span in covered],
+        gaps=[] if trouble else [SpanAnswer.model_validate(span) for span in gaps(searched, covered)],
+        share=covered_share(searched, covered),
+        asked_now=asked_now,
+        trouble=Problem.of(trouble) if trouble else None,
+        overwrite_at=item.overwrite_at,
+        held=item.held,
+        clock_offset_ms=recorder.clock_offset_ms,
+        clock_method=recorder.clock_method,
+        clock_uncertainty_ms=recorder.clock_uncertainty_ms,
+        clock_measured_at=recorder.clock_measured_at,
+        last_seen_at=recorder.last_seen_at,
+        searched_start=searched.start,
+        searched_end=searched.end,
+        clock_too_far=item.clock_too_far,
+    )
+
+
+def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
+    """Return what an inspector decides on, for those who may read the review; NotFound for others."""
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "return-inspection":
         raise NotFound(Message("return inspection"), review_id)
@@ -154,25 +186,28 @@ def return_of(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
     if hand_over is None:
         raise NotFound(Message("hand-over"), review.application_id)
-    back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     hashes = inspection.hashes if inspection else {}
-    fates = back.attestation["downloads"] if back else {}
+    fates = returned.attestation["downloads"] if returned else {}
     lent = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
     held = uow.session.scalars(lent).all()
-    items = _items().where(Item.id.in_([copy.item_id for copy in held]))
-    shown = {row[0].id: _item(*row) for row in uow.session.execute(items)}
+    query = _items().where(Item.id.in_([copy.item_id for copy in held]))
+    items = {row[0].id: _item(*row) for row in uow.session.execute(query)}
     return ReturnSheet(
         custodian=uow.session.get_one(Person, hand_over.custodian_id).name,
         accepted_at=hand_over.accepted_at,
         due_at=hand_over.due_at,
-        returned_at=back.returned_at if back else None,
-        return_to=back.return_to if back else "",
-        statement_sha256=back.statement_sha256 if back else "",
+        returned_at=returned.returned_at if returned else None,
+        return_to=returned.return_to if returned else "",
+        statement_sha256=returned.statement_sha256 if returned else "",
         copies=[
-            CopyBack(
+            ReturnedCopy(
                 id=copy.id,
-                item=shown[copy.item_id],
+                item_id=copy.item_id,
+                position=items[copy.item_id].position,
+                camera_zh=items[copy.item_id].camera.name_zh,
+                camera_en=items[copy.item_id].camera.name_en,
                 size=copy.sealed["plainSize"],
                 sha256=copy.sealed["sha256Cipher"],
                 matches=hashes.get(copy.id),
@@ -180,7 +215,7 @@ def return_of(uow: UnitOfWork, review_id: str) -> ReturnSheet:
             for copy in held
         ],
         downloads=[
-            DownloadBack(
+            AccountedDownload(
                 id=row.id,
                 copy_id=row.copy_id,
                 medium=row.medium,
@@ -228,10 +263,10 @@ def _item(item: Item, camera: Camera, recorder: Recorder, held: bool, pictured: 
     )
 
 
-def _place(shown: SheetItem, item: Item, record: Document | None, master: Master | None) -> Place:
-    searched = shown.searched if record is None else searched_span(item, record)
-    source = measurements.source(shown.camera, shown.recorder)
-    return Place(shown, source, _in_vault(item, master), searched)
+def _source(item: SheetItem, row: Item, record: Document | None, master: Master | None) -> CoverageSource:
+    searched = item.searched if record is None else searched_span(row, record)
+    source = measurements.source(item.camera, item.recorder)
+    return CoverageSource(item, source, _in_vault(row, master), searched)
 
 
 def _in_vault(item: Item, master: Master | None) -> list[Span] | None:

@@ -1,12 +1,17 @@
 """The typed views of cases: what the API returns is what the pages render."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
 
+from services.domain.custody.schemas import LoanLine
+from services.domain.reviews.schemas import WaitingReview
+from services.web.errors import Problem
 from services.web.schemas import Answer, SpanAnswer
 
+PreservedSort = Literal["preserved", "number", "camera"]
+RecorderSort = Literal["name", "site", "clock", "seen"]
 MarkerKind = Literal["passed", "working", "waiting", "stuck"]
 ActKind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
 
@@ -267,6 +272,37 @@ class DepartmentConsent(Answer):
     reason: str | None
 
 
+class WaitingConsent(Answer):
+    """A consent that you may give now.
+
+    ``department`` is the one to consent, ``applicant`` would be the applying one. The footage may be gone from
+    ``overwriteAt`` on, and nothing is preserved before all have consented.
+    """
+
+    id: str
+    application_id: str
+    department: JointDepartment
+    applicant: JointDepartment
+    drafter: str
+    asked_at: datetime
+    due_at: datetime
+    overwrite_at: datetime | None
+
+
+class ConsentView(WaitingConsent):
+    """One consent with the form it is about; ``formSha256`` goes back with the answer.
+
+    ``own`` is what your department answered, ``others`` what the others did. ``whyNot`` says why you may not answer.
+    """
+
+    form: dict[str, Any]
+    form_sha256: str
+    ended_because: str | None
+    own: DepartmentConsent
+    others: list[DepartmentConsent]
+    why_not: Problem | None
+
+
 class ConsultationView(Answer):
     """How the newest consultation of the joint departments stands or ended."""
 
@@ -488,3 +524,139 @@ class OwnApplication(Answer):
     submitted_at: datetime | None
     overwrite_at: datetime | None
     due_at: datetime | None
+
+
+class WaitingRelease(Answer):
+    """An open release; ``proposedBy`` has released it, and a second person is to confirm."""
+
+    review_id: str
+    application_id: str
+    number: str | None
+    opened_at: datetime
+    due_at: datetime
+    claimed_by: str | None
+    proposed_by: str | None
+
+
+class FootageProgress(Answer):
+    """One item on its way: ``size`` in bytes and ``share`` 0 to 1 of the phase; ``silent``: nobody works on it now."""
+
+    application_id: str
+    item_id: str
+    number: str | None
+    position: int
+    camera_zh: str
+    camera_en: str
+    recorder: str
+    purpose: str
+    phase: str
+    size: int
+    share: float
+    since: datetime
+    attempts: int
+    heartbeat_at: datetime
+    silent: bool
+    last_error: Problem | None
+    last_error_at: datetime | None
+
+
+class WatchedCamera(Answer):
+    """``retentionChangeSeconds``: how much further back it can be seen than a week ago; negative: less."""
+
+    camera_id: str
+    channel: str
+    name_zh: str
+    name_en: str
+    camera_class: str
+    oldest_frame_at: datetime | None
+    oldest_measured_at: datetime | None
+    retention_days: int
+    retention_change_seconds: int | None
+
+    @property
+    def reach(self) -> timedelta | None:
+        if self.oldest_measured_at is None or self.oldest_frame_at is None:
+            return None
+        return self.oldest_measured_at - self.oldest_frame_at
+
+
+class WatchedRecorder(Answer):
+    """What was last measured of a recorder, and what was wrong when it was asked last.
+
+    ``clockOffsetMs`` is its clock minus true time; ``tellsItsTime``: its picture's clock need not be compared.
+    """
+
+    id: str
+    name: str
+    site: str
+    make: str | None
+    model: str | None
+    zone: str
+    clock_offset_ms: int | None
+    clock_method: str | None
+    clock_uncertainty_ms: int | None
+    clock_measured_at: datetime | None
+    tells_its_time: bool
+    last_seen_at: datetime | None
+    polled_at: datetime | None
+    last_error: Problem | None
+    cameras: list[WatchedCamera]
+
+    @property
+    def oldest_frame_at(self) -> datetime | None:
+        known = (camera.oldest_frame_at for camera in self.cameras)
+        return min((moment for moment in known if moment is not None), default=None)
+
+
+class PreservedItem(Answer):
+    """A quarantine object; its hold ends with its case, and the recorder may overwrite it at ``overwriteAt``."""
+
+    id: str
+    application_id: str
+    number: str | None
+    position: int
+    camera_zh: str
+    camera_en: str
+    preserved_at: datetime
+    outcome: str
+    overwrite_at: datetime | None
+
+
+class StorageFigures(Answer):
+    """Items: retrieved since midnight, released and not retrieved yet, and failed today or in trouble."""
+
+    retrieved: int
+    waiting: int
+    failed: int
+
+
+class StorageOffice(Answer):
+    """The storage office at a glance; ``mayMeasure``: you may measure recorders."""
+
+    releases: list[WaitingRelease]
+    work: list[FootageProgress]
+    recorders: list[WatchedRecorder]
+    preserved: list[PreservedItem]
+    figures: StorageFigures
+    may_measure: bool
+
+
+class OverviewView(Answer):
+    """What one person has to do; lists are cut to a few, counts are of all.
+
+    ``states`` counts the cases by state, and is null for those who do not watch over them. A receipt is under ``held``,
+    where it is signed, and not under ``waiting``. ``agreed``: the confidentiality agreement is valid.
+    """
+
+    waiting: list[WaitingReview] = Field(default_factory=list)
+    consents: list[WaitingConsent] = Field(default_factory=list)
+    waiting_count: int = 0
+    own: list[CaseSummary] = Field(default_factory=list)
+    own_count: int = 0
+    held: list[LoanLine] = Field(default_factory=list)
+    held_count: int = 0
+    overdue_count: int = 0
+    at_risk: list[RiskLine] = Field(default_factory=list)
+    copies_out: list[OutLine] = Field(default_factory=list)
+    states: dict[str, int] | None = None
+    agreed: bool = True

@@ -3,12 +3,12 @@
 Read by the people of the storage office and by the supervision group; recorders are measured by its operators.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from collections.abc import Mapping
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item
@@ -18,111 +18,53 @@ from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.progress import Progress
-from services.database.tables.reviews import Decision, Review
+from services.database.tables.reviews import Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Measured, Source
 from services.domain.cameras.retention import BROUGHT
+from services.domain.cases.schemas import (
+    FootageProgress,
+    PreservedItem,
+    StorageFigures,
+    StorageOffice,
+    WaitingRelease,
+    WatchedCamera,
+    WatchedRecorder,
+)
 from services.domain.retrieval import progress
 from services.domain.retrieval.preservations import overwrite_moment
-from services.domain.retrieval.progress import Trouble
-from services.domain.reviews import service as review_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
+from services.web.errors import Problem
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
-KeptSort = Literal["preserved", "number", "camera"]
-RecorderSort = Literal["name", "site", "clock", "seen"]
 
 
-@dataclass(frozen=True)
-class Release:
-    """An open release; ``proposed_by`` has released it, and a second person is to confirm."""
+def get_office(uow: UnitOfWork, preserved: Listing) -> StorageOffice:
+    """Return everything at a glance, with the part of the quarantine that is asked for.
 
-    review: Review
-    number: str | None
-    claimed_by: str | None
-    proposed_by: str | None
-
-
-@dataclass(frozen=True)
-class Work:
-    """One item's footage on its way; ``silent``: nobody seems to work on it at this moment."""
-
-    row: Progress
-    number: str | None
-    position: int
-    camera: Camera
-    recorder: str
-    silent: bool
-    trouble: Trouble | None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A quarantine object: held until its case ends; the recorder may have overwritten the footage by ``gone_at``."""
-
-    row: Preservation
-    number: str | None
-    position: int
-    camera: Camera
-    outcome: str
-    gone_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Items: fetched since midnight, released and not fetched yet, and failed: in trouble, or today without footage."""
-
-    fetched: int
-    waiting: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A recorder with what was last measured of it, and its cameras' oldest frames.
-
-    ``changes`` is how much further back each camera can be seen than a week ago, by its id; negative: less.
+    Raises Refused with 403 for people outside the office.
     """
-
-    recorder: Recorder
-    cameras: list[Camera]
-    oldest_frame_at: datetime | None
-    changes: dict[str, timedelta]
-
-
-@dataclass(frozen=True)
-class Office:
-    releases: list[Release]
-    work: list[Work]
-    recorders: list[Watched]
-    kept: list[Kept]
-    figures: Figures
-    may_measure: bool
-
-
-def overview(uow: UnitOfWork, kept: Listing) -> Office:
-    """Everything that the storage office looks at, of the quarantine the part that is wanted; Refused with 403 for
-    people outside the office."""
-    _require_reader(uow)
-    work = [_work(uow, row) for row in progress.under_way(uow)]
-    return Office(
+    work, figures = list_work(uow)
+    return StorageOffice(
         releases=_releases(uow),
         work=work,
-        recorders=recorders(uow),
-        kept=preserved(uow, kept),
-        figures=_figures(uow, work),
+        recorders=list_recorders(uow),
+        preserved=list_preserved(uow, preserved),
+        figures=figures,
         may_measure=may_measure(uow),
     )
 
 
-def preserved(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Kept]:
-    """The quarantine, the newest first, searched in numbers, cameras and places; Refused with 403 for people outside
-    the office."""
+def list_preserved(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[PreservedItem]:
+    """Return the quarantine, the newest first; searched in numbers, cameras and places.
+
+    Raises Refused with 403 for people outside the office.
+    """
     _require_reader(uow)
     query = (
         select(Preservation, Application.number, Item.position, Camera)
@@ -140,23 +82,32 @@ def preserved(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Kept]:
     }
     part = listing.part(query, columns, Preservation.preserved_at.desc(), Preservation.id)
     return [
-        Kept(
-            *(row, number, position, camera, str(row.sealed.get("outcome", ""))),
-            overwrite_moment(camera, row.asked_start),
+        PreservedItem(
+            id=row.id,
+            application_id=row.application_id,
+            number=number,
+            position=position,
+            camera_zh=camera.name_zh,
+            camera_en=camera.name_en,
+            preserved_at=row.preserved_at,
+            outcome=str(row.sealed.get("outcome", "")),
+            overwrite_at=overwrite_moment(camera, row.asked_start),
         )
         for row, number, position, camera in uow.session.execute(part)
     ]
 
 
-def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watched]:
-    """The recorders in use by name, searched in name, site and cameras; Refused with 403 for people outside the
-    office."""
+def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[WatchedRecorder]:
+    """Return the recorders in use by name; searched in name, site and cameras.
+
+    Raises Refused with 403 for people outside the office.
+    """
     _require_reader(uow)
-    seen_by = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
+    of_camera = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
     query = select(Recorder).where(
         Recorder.active,
         Recorder.kind != BROUGHT,
-        listing.mentioned(Recorder.name, Recorder.site, also=Recorder.id.in_(seen_by)),
+        listing.mentioned(Recorder.name, Recorder.site, also=Recorder.id.in_(of_camera)),
     )
     columns = {
         **{"name": Recorder.name, "site": Recorder.site, "seen": Recorder.last_seen_at},
@@ -167,19 +118,19 @@ def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watched]:
 
 
 def may_measure(uow: UnitOfWork) -> bool:
-    """Whether the acting person measures recorders."""
+    """Return whether the actor measures recorders."""
     return access_queries.directory(uow).holds(uow.actor.id, *OPERATES)
 
 
-def work_under_way(uow: UnitOfWork) -> tuple[list[Work], Figures]:
-    """What is being fetched and sealed, alone: what the page asks for every few seconds."""
+def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
+    """Return what is being retrieved and sealed now, with the figures of today."""
     _require_reader(uow)
     work = [_work(uow, row) for row in progress.under_way(uow)]
-    return work, _figures(uow, work)
+    return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
-def to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
-    """A recorder that an operator wants to be asked now; Refused with 403 for others."""
+def source_to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
+    """Return the recorder that an operator wants to be asked now; Refused with 403 for others."""
     if not may_measure(uow):
         raise Refused(
             "not-operator",
@@ -192,8 +143,8 @@ def to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
     return measurements.of_camera(uow, camera)
 
 
-def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Watched:
-    """Write down what the recorder answered to an operator."""
+def record_measurement(uow: UnitOfWork, recorder_id: str, facts: Measured) -> WatchedRecorder:
+    """Store what the recorder answered to an operator."""
     measurements.measured(uow, recorder_id, facts)
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.polled_at, recorder.last_error = uow.now, None
@@ -201,13 +152,13 @@ def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Watched:
     return _watched(uow, recorder)
 
 
-def watched(uow: UnitOfWork, recorder_id: str) -> Watched:
-    """A recorder as the office sees it; for those who were let in."""
+def get_recorder(uow: UnitOfWork, recorder_id: str) -> WatchedRecorder:
+    """Return a recorder as the office sees it; the caller has checked who reads it."""
     return _watched(uow, uow.session.get_one(Recorder, recorder_id))
 
 
-def not_reached(uow: UnitOfWork, recorder_id: str) -> Refused:
-    """Write down that the recorder gave no answer; the refusal says what to do."""
+def record_unreachable(uow: UnitOfWork, recorder_id: str) -> Refused:
+    """Store that the recorder gave no answer; return the refusal that says what to do."""
     recorder = uow.session.get_one(Recorder, recorder_id)
     refusal = Refused(
         "recorder-down",
@@ -230,10 +181,14 @@ def _require_reader(uow: UnitOfWork) -> None:
     )
 
 
-def _releases(uow: UnitOfWork) -> list[Release]:
+def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
+    claimant, proposer = aliased(Person), aliased(Person)
     query = (
-        select(Review)
+        select(Review, Application.number, claimant.name, proposer.name)
         .join(Application, Application.id == Review.application_id)
+        .outerjoin(claimant, claimant.id == Review.claimed_by)
+        .outerjoin(Proposal, (Proposal.review_id == Review.id) & Proposal.refused_by.is_(None))
+        .outerjoin(proposer, proposer.id == Proposal.person_id)
         .where(
             Review.stage == "storage-release",
             Review.closed_at.is_(None),
@@ -242,48 +197,87 @@ def _releases(uow: UnitOfWork) -> list[Release]:
         )
         .order_by(Review.due_at)
     )
-    found = []
-    for review in uow.session.scalars(query):
-        proposal = review_service.open_proposal(uow, review)
-        found.append(
-            Release(
-                review,
-                _number(uow, review.application_id),
-                _name(uow, review.claimed_by),
-                _name(uow, proposal.person_id) if proposal else None,
-            )
+    return [
+        WaitingRelease(
+            review_id=review.id,
+            application_id=review.application_id,
+            number=number,
+            opened_at=review.opened_at,
+            due_at=review.due_at,
+            claimed_by=claimed_by,
+            proposed_by=proposed_by,
         )
-    return found
+        for review, number, claimed_by, proposed_by in uow.session.execute(query)
+    ]
 
 
-def _work(uow: UnitOfWork, row: Progress) -> Work:
+def _work(uow: UnitOfWork, row: Progress) -> FootageProgress:
     item = uow.session.get_one(Item, row.item_id)
     camera = uow.session.get_one(Camera, item.camera_id)
-    return Work(
-        row=row,
-        number=_number(uow, row.application_id),
+    trouble = progress.trouble_of(row)
+    return FootageProgress(
+        application_id=row.application_id,
+        item_id=row.item_id,
+        number=uow.session.get_one(Application, row.application_id).number,
         position=item.position,
-        camera=camera,
+        camera_zh=camera.name_zh,
+        camera_en=camera.name_en,
         recorder=uow.session.get_one(Recorder, camera.recorder_id).name,
+        purpose=row.purpose,
+        phase=row.phase,
+        size=row.size,
+        share=row.share,
+        since=row.since,
+        attempts=row.attempts,
+        heartbeat_at=row.heartbeat_at,
         silent=progress.silent(uow, row),
-        trouble=progress.trouble_of(row),
+        last_error=Problem.of(trouble) if trouble is not None else None,
+        last_error_at=row.last_error_at,
     )
 
 
-def _watched(uow: UnitOfWork, recorder: Recorder) -> Watched:
-    cameras = list(
-        uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
+def _watched(uow: UnitOfWork, recorder: Recorder) -> WatchedRecorder:
+    cameras = uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
+    error: Mapping[str, str] | None = recorder.last_error
+    return WatchedRecorder(
+        id=recorder.id,
+        name=recorder.name,
+        site=recorder.site,
+        make=recorder.make,
+        model=recorder.model,
+        zone=recorder.zone,
+        clock_offset_ms=recorder.clock_offset_ms,
+        clock_method=recorder.clock_method,
+        clock_uncertainty_ms=recorder.clock_uncertainty_ms,
+        clock_measured_at=recorder.clock_measured_at,
+        tells_its_time=recorder.tells_its_time,
+        last_seen_at=recorder.last_seen_at,
+        polled_at=recorder.polled_at,
+        last_error=Problem(code=error["code"], zh=error["zh"], en=error["en"]) if error else None,
+        cameras=[
+            WatchedCamera(
+                camera_id=camera.id,
+                channel=camera.channel,
+                name_zh=camera.name_zh,
+                name_en=camera.name_en,
+                camera_class=camera.camera_class,
+                oldest_frame_at=camera.oldest_frame_at,
+                oldest_measured_at=camera.oldest_measured_at,
+                retention_days=camera.retention_days,
+                retention_change_seconds=_seconds(measurements.retention_change(uow, camera)),
+            )
+            for camera in cameras
+        ],
     )
-    known = [camera.oldest_frame_at for camera in cameras if camera.oldest_frame_at is not None]
-    changes = {
-        camera.id: change for camera in cameras if (change := measurements.retention_change(uow, camera)) is not None
-    }
-    return Watched(recorder, cameras, min(known, default=None), changes)
 
 
-def _figures(uow: UnitOfWork, work: list[Work]) -> Figures:
+def _seconds(length: timedelta | None) -> int | None:
+    return None if length is None else round(length.total_seconds())
+
+
+def _figures(uow: UnitOfWork, in_trouble: int) -> StorageFigures:
     midnight = uow.now.astimezone(ZoneInfo(uow.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    fetched = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
+    retrieved = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
     released = select(Decision.application_id).where(
         Decision.stage == "storage-release", Decision.outcome == "approved"
     )
@@ -309,17 +303,8 @@ def _figures(uow: UnitOfWork, work: list[Work]) -> Figures:
             Item.outcome.in_(("missing", "unreadable")),
         )
     )
-    in_trouble = sum(one.trouble is not None for one in work)
-    return Figures(
-        fetched=uow.session.scalar(fetched) or 0,
+    return StorageFigures(
+        retrieved=uow.session.scalar(retrieved) or 0,
         waiting=uow.session.scalar(waiting) or 0,
         failed=(uow.session.scalar(without) or 0) + in_trouble,
     )
-
-
-def _number(uow: UnitOfWork, application_id: str) -> str | None:
-    return uow.session.get_one(Application, application_id).number
-
-
-def _name(uow: UnitOfWork, person_id: str | None) -> str | None:
-    return uow.session.get_one(Person, person_id).name if person_id else None

@@ -1,10 +1,9 @@
-"""Hand-overs, copies and the custody log as the people concerned see them; each look is on the trail (R41, R47)."""
+"""Hand-overs, copies and the custody log as the people concerned see them; each reading is an event (R41, R47)."""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -12,8 +11,8 @@ from sqlalchemy.orm import joinedload, selectinload
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
-from services.database.tables.copies import Copy, Download
-from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
@@ -21,92 +20,32 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients
-from services.domain.applications.recipients import Recipient
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
+from services.domain.custody.schemas import (
+    HandOverView,
+    IssuedCopy,
+    ListedDownload,
+    LoanLine,
+    LogEntry,
+    LogView,
+    NamedRecipient,
+    ReportedLoss,
+    ReturnReceipt,
+)
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
-Sort = Literal["urgency", "number", "state", "until"]
-LogSort = Literal["seq", "event", "person"]
 HELD = frozenset({"in-use", "suspended", "overdue"})
 OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 
 
-@dataclass(frozen=True)
-class CopyView:
-    """One copy: which camera and span, what is covered, and where its fragments lie in the plaintext.
-
-    ``recorder_clock`` is how the recorder's clock stood against true time at the retrieval: offsetMs, method,
-    uncertaintyMs (R37). The pictures' own times are the recorder's, and are not corrected by it.
-    """
-
-    id: str
-    item_id: str
-    camera_zh: str
-    camera_en: str
-    place_zh: str
-    place_en: str
-    site: str
-    recorder: str
-    recorder_clock: dict[str, Any]
-    record_number: str
-    zone: str
-    size: int
-    sha256: str
-    outcome: str
-    coverage: dict[str, Any]
-    fragments: list[list[int]]
-    actions: list[str]
-
-
-@dataclass(frozen=True)
-class HandOverView:
-    """A hand-over with everything that its custodian signs for and acts on.
-
-    ``state`` is a code of ``state_of``; ``signs_with`` what a receipt is signed with, such as ``password``.
-    ``recipients`` are those to whom the custodian may show the copies (R57).
-    """
-
-    hand_over: HandOver
-    number: str
-    state: str
-    purpose: str
-    way_of_use: str
-    place_of_use: str
-    recipients: list[Recipient]
-    form_sha256: str
-    conditions_version: str
-    agreed: bool
-    signs_with: tuple[str, ...]
-    copies: list[CopyView]
-    downloads: list[Download]
-    given_back: Return | None
-
-
-@dataclass(frozen=True)
-class Loan:
-    """A hand-over as one line: its case's number, and a code of ``state_of``."""
-
-    hand_over: HandOver
-    number: str
-    state: str
-
-
-@dataclass(frozen=True)
-class LogView:
-    """The custody log; ``names`` of the people in it by id, ``broken_at`` the first line whose hash is wrong."""
-
-    number: str
-    entries: list[CustodyEntry]
-    names: dict[str, str]
-    broken_at: int | None
-
-
 def state_of(hand_over: HandOver, now: datetime) -> str:
-    """Where a loan stands: awaiting-receipt, take-up-over, declined, in-use, suspended, overdue, copy-lost,
-    copy-returned or loan-ended."""
+    """Return the state of a loan.
+
+    awaiting-receipt, take-up-over, declined, in-use, suspended, overdue, copy-lost, copy-returned or loan-ended.
+    """
     reasons = (
         (hand_over.declined_at is not None, "declined"),
         (hand_over.ended_at is not None, "loan-ended"),
@@ -120,63 +59,71 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[HandOverView]:
-    """The acting person's hand-overs, the most urgent first; searched in number and purpose."""
+def list_mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[HandOverView]:
+    """Return the actor's hand-overs, the most urgent first; searched in number and purpose."""
     query = select(HandOver).where(HandOver.custodian_id == uow.actor.id).order_by(HandOver.offered_at.desc())
-    views = in_order(_views(uow, query))
-    rank = {view.hand_over.id: place for place, view in enumerate(views)}
+    views = _by_urgency(_views(uow, query))
+    rank = {view.id: place for place, view in enumerate(views)}
     columns: dict[str, Callable[[HandOverView], Any]] = {
-        "urgency": lambda view: rank[view.hand_over.id],
+        "urgency": lambda view: rank[view.id],
         "number": lambda view: view.number,
         "state": lambda view: view.state,
-        "until": lambda view: view.hand_over.due_at or view.hand_over.take_up_until,
+        "until": _end,
     }
     return listing.of(views, columns, lambda view: (view.number, view.purpose))
 
 
-def open_loans(uow: UnitOfWork) -> list[Loan]:
-    """The acting person's hand-overs of which something is still asked, the nearest end first; one statement."""
+def open_loans(uow: UnitOfWork) -> list[LoanLine]:
+    """Return the actor's hand-overs that still need an act, the nearest end first; one statement."""
     query = (
         select(HandOver, Application.number)
         .join(Application, Application.id == HandOver.application_id)
         .where(HandOver.custodian_id == uow.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
         .order_by(HandOver.offered_at.desc())
     )
-    loans = [Loan(row, number or "", state_of(row, uow.now)) for row, number in uow.session.execute(query)]
-    return sorted(
-        (loan for loan in loans if loan.state in OPEN),
-        key=lambda loan: loan.hand_over.due_at or loan.hand_over.take_up_until,
-    )
+    loans = [
+        LoanLine(
+            id=row.id,
+            number=number or "",
+            state=state_of(row, uow.now),
+            take_up_until=row.take_up_until,
+            due_at=row.due_at,
+        )
+        for row, number in uow.session.execute(query)
+    ]
+    return sorted((loan for loan in loans if loan.state in OPEN), key=_end)
 
 
-def in_order(views: Iterable[HandOverView]) -> list[HandOverView]:
-    """What is still asked of its custodian first, the nearest end before the others; then what is over, the newest
-    first."""
-    seen = list(views)
-    asked = [view for view in seen if view.state in OPEN]
-    asked.sort(key=lambda view: view.hand_over.due_at or view.hand_over.take_up_until)
-    return asked + [view for view in seen if view.state not in OPEN]
+def _by_urgency(views: Sequence[HandOverView]) -> list[HandOverView]:
+    """Return what needs an act first, the nearest end before the others; then what is over, the newest first."""
+    return sorted((view for view in views if view.state in OPEN), key=_end) + [
+        view for view in views if view.state not in OPEN
+    ]
 
 
-def one(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
-    """One of the acting person's hand-overs; NotFound for everybody else."""
+def _end(loan: LoanLine) -> datetime:
+    return loan.due_at or loan.take_up_until
+
+
+def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
+    """Return one of the actor's hand-overs; reading it is an event. NotFound for everybody else."""
     hand_over = custody_log.mine(uow, hand_over_id)
     audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
     [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
     return view
 
 
-def of_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, CopyView]:
-    """A copy that the acting person is custodian of, with its hand-over; NotFound for everybody else."""
+def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
+    """Return a copy that the actor is custodian of, with its hand-over; NotFound for everybody else."""
     hand_over = uow.session.scalar(select(HandOver).join(HandOver.copies).where(Copy.id == copy_id))
     if hand_over is None or hand_over.custodian_id != uow.actor.id:
         raise NotFound(Message("copy"), copy_id)
-    view = one(uow, hand_over.id)
-    return view, next(shown for shown in view.copies if shown.id == copy_id)
+    view = get_mine(uow, hand_over.id)
+    return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 
-def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
-    """The custody log for everyone who may see the case."""
+def get_log(uow: UnitOfWork, hand_over_id: str) -> LogView:
+    """Return the custody log for everyone who may see the case; reading it is an event (R47)."""
     hand_over = uow.session.get(HandOver, hand_over_id)
     if hand_over is None:
         raise NotFound(Message("hand-over"), hand_over_id)
@@ -187,14 +134,14 @@ def log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     people = {entry.person_id for entry in entries}
     return LogView(
         number=uow.session.get_one(Application, hand_over.application_id).number or "",
-        entries=entries,
+        entries=[LogEntry.model_validate(entry) for entry in entries],
         names={row.id: row.name for row in uow.session.scalars(select(Person).where(Person.id.in_(people)))},
         broken_at=custody_log.broken_at(entries),
     )
 
 
 def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
-    """The acting person's hand-overs of the query, in its order; as many statements for one as for a hundred."""
+    """Return the actor's hand-overs of the query, in its order; as many statements for one as for a hundred."""
     newest_form = selectinload(Application.revisions).load_only(Revision.round, Revision.sha256)
     of_item = joinedload(Copy.item).options(
         joinedload(Item.camera).joinedload(Camera.recorder), selectinload(Item.retrieval_record)
@@ -207,36 +154,57 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             selectinload(HandOver.downloads),
         )
     ).all()
-    named = recipients.of_all(uow, [one.application for one in hand_overs])
+    named = recipients.of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.valid_agreement(uow, uow.actor.id) is not None
-    signs_with = signature_signing.methods(uow, STAGES["receipt"].level)
+    signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
     return [
         HandOverView(
-            hand_over=hand_over,
+            id=hand_over.id,
+            application_id=hand_over.application_id,
             number=(application := hand_over.application).number or "",
             state=state_of(hand_over, uow.now),
             purpose=application.purpose,
             way_of_use=application.granted_way_of_use or "view",
             place_of_use=application.place_of_use or "",
-            recipients=named[application.id],
-            form_sha256=application.revisions[-1].sha256 if application.revisions else "",
-            conditions_version=hand_over.conditions_version or uow.rules.policy_version,
+            recipients=[NamedRecipient.model_validate(recipient) for recipient in named[application.id]],
             agreed=agreed,
             signs_with=signs_with,
+            conditions_version=hand_over.conditions_version or uow.rules.policy_version,
+            form_sha256=application.revisions[-1].sha256 if application.revisions else "",
+            use_days=hand_over.use_days,
+            offered_at=hand_over.offered_at,
+            take_up_until=hand_over.take_up_until,
+            accepted_at=hand_over.accepted_at,
+            declined_at=hand_over.declined_at,
+            due_at=hand_over.due_at,
+            suspended_at=hand_over.suspended_at,
+            returned_at=hand_over.returned_at,
+            lost_at=hand_over.lost_at,
+            loss=ReportedLoss.model_validate(hand_over.loss) if hand_over.loss else None,
+            ended_at=hand_over.ended_at,
             copies=[_copy(copy) for copy in hand_over.copies],
-            downloads=hand_over.downloads,
-            given_back=hand_over.given_back,
+            downloads=[ListedDownload.model_validate(download) for download in hand_over.downloads],
+            receipt=_receipt(hand_over.given_back) if hand_over.given_back is not None else None,
         )
         for hand_over in hand_overs
     ]
 
 
-def _copy(copy: Copy) -> CopyView:
+def _receipt(row: Return) -> ReturnReceipt:
+    return ReturnReceipt(
+        returned_at=row.returned_at,
+        return_to=row.return_to,
+        downloads=row.attestation["downloads"],
+        statement_sha256=row.statement_sha256,
+    )
+
+
+def _copy(copy: Copy) -> IssuedCopy:
     item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     coverage = copy.sealed["coverage"]
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
-    return CopyView(
+    return IssuedCopy(
         id=copy.id,
         item_id=item.id,
         camera_zh=camera.name_zh,

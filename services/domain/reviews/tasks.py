@@ -149,13 +149,13 @@ def claim(uow: UnitOfWork, review_id: str) -> Review:
     return review
 
 
-def put_back(uow: UnitOfWork, review_id: str) -> Review:
-    """The acting person gives the review back to all who may decide it."""
+def unclaim(uow: UnitOfWork, review_id: str) -> Review:
+    """Return a claimed review to all who may decide it; Refused for anybody but who claimed it."""
     review = open_for_change(uow, review_id)
     if review.claimed_by != uow.actor.id:
         raise Refused("not-claimed", "You have not claimed this review.")
     review.claimed_by = review.claimed_at = None
-    audit_trail.record(uow, "review-put-back", "review", review_id, application_id=review.application_id)
+    audit_trail.record(uow, "review-unclaimed", "review", review_id, application_id=review.application_id)
     return review
 
 

@@ -337,7 +337,7 @@ async def test_the_bar_says_what_the_recorder_has_and_until_when(portal: Portal)
 async def test_a_recorder_that_does_not_answer_is_said_and_holds_nothing_up(
     portal: Portal, recorder: Folder, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    monkeypatch.setattr(recorder_coverage, "PATIENCE", 0.01)
+    monkeypatch.setattr(recorder_coverage, "TIMEOUT", 0.01)
     recorder.mode = mode
     browser = await portal.signed_in("drafter")
     form = filled()

@@ -242,7 +242,7 @@ async def test_without_its_token_nothing_is_decided(desk: ReviewDesk, portal: Po
     head = await portal.signed_in("head")
     token = head.headers.pop("X-CSRF-Token")
 
-    for act in ("claim", "put-back", "decide", "confirm"):
+    for act in ("claim", "unclaim", "decide", "confirm"):
         for given in ({}, {"csrf_token": "a" * 64}):
             answer = await head.post(
                 f"/reviews/{review_id}/{act}", data={**decision(desk, review_id, "approved"), **given}
@@ -264,7 +264,7 @@ async def test_a_review_is_claimed_and_put_back(desk: ReviewDesk, portal: Portal
     assert "reviewer 已领取此项审核" in text_of(await other.get(f"/reviews/{review_id}"))
     taken = await other.post(f"/reviews/{review_id}/claim")
     assert (taken.status_code, "他人已领取" in text_of(taken)) == (409, True)
-    assert (await reviewer.post(f"/reviews/{review_id}/put-back")).status_code == 303
+    assert (await reviewer.post(f"/reviews/{review_id}/unclaim")).status_code == 303
     assert desk.the(Review, id=review_id).claimed_by is None
 
 
@@ -272,9 +272,9 @@ async def test_a_stranger_finds_no_review(desk: ReviewDesk, portal: Portal) -> N
     review_id = desk.opened(desk.submitted(), "preliminary")
     stranger = await portal.signed_in("manager")
 
-    for path in ("", "/coverage", "/items/x/sight"):
+    for path in ("", "/coverage", "/items/x/preview"):
         assert (await stranger.get(f"/reviews/{review_id}{path}")).status_code == 404
-    for act in ("claim", "put-back", "decide", "confirm"):
+    for act in ("claim", "unclaim", "decide", "confirm"):
         answer = await stranger.post(f"/reviews/{review_id}/{act}", data=decision(desk, review_id, "approved"))
         assert answer.status_code == 404
 
@@ -331,12 +331,12 @@ async def test_an_operator_looks_at_the_camera_at_chosen_moments_of_the_span(des
     review_id = desk.opened(application_id, "storage-release")
     item_id = desk.all(Item)[0].id
     operator = await portal.signed_in("operator")
-    sight = f"/reviews/{review_id}/items/{item_id}/sight"
+    preview = f"/reviews/{review_id}/items/{item_id}/preview"
 
     page = await operator.get(f"/reviews/{review_id}")
-    last = await operator.get(f"{sight}?look=last", headers={"HX-Request": "true"})
-    chosen = await operator.get(f"{sight}?at=2031-03-04T18:30:00")
-    outside = await operator.get(f"{sight}?at=2031-03-04T20:30:00")
+    last = await operator.get(f"{preview}?moment=last", headers={"HX-Request": "true"})
+    chosen = await operator.get(f"{preview}?at=2031-03-04T18:30:00")
+    outside = await operator.get(f"{preview}?at=2031-03-04T20:30:00")
 
     assert "picture?at=2031-03-04T10%3A00%3A00%2B00%3A00" in page.text
     assert "picture?at=2031-03-04T10%3A59%3A59%2B00%3A00" in last.text

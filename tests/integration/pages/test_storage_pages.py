@@ -74,7 +74,7 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
     told = (await operator.get("/api/storage")).json()
     assert "录像机无法连接：请检查电源和网络" in page
     assert "第 2 次尝试" in page
-    assert told["figures"] == {"fetched": 0, "waiting": 0, "failed": 1}
+    assert told["figures"] == {"retrieved": 0, "waiting": 0, "failed": 1}
 
     desk.run(progress.tell, item_id, "master", phase="sealing", size=1, share=0.1)
     desk.clock.turn(timedelta(minutes=2))
@@ -141,7 +141,7 @@ async def test_the_quarantine_is_shown_page_by_page_and_as_a_table(
     assert [page.count("SQ-2031-000001") for page in pages] == [20, 3]
     assert (await operator.get("/storage")).text.count("SQ-2031-000001") == 6  # a release waits, and the newest five
     assert table.text.count("SQ-2031-000001") == 23
-    assert len((await operator.get("/api/storage?limit=5&offset=20")).json()["kept"]) == 3
+    assert len((await operator.get("/api/storage?limit=5&offset=20")).json()["preserved"]) == 3
     assert (await (await portal.signed_in("head")).get("/storage/preserved.csv")).status_code == 403
 
 

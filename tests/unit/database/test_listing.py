@@ -13,6 +13,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.cases import register as case_register
 from services.domain.cases import storage_office
+from services.domain.cases.schemas import PreservedSort, RecorderSort
 from services.domain.notifications import delivery_queries
 from services.domain.notifications import queries as notification_queries
 from services.domain.rules import service as rule_service
@@ -38,8 +39,8 @@ BOOKS: dict[str, tuple[str, Any, Read]] = {
         lambda uow, listing: staff_queries.find(uow, staff_queries.Wanted(), listing).lines,
     ),
     "departments": ("admin", staff_queries.DepartmentSort, staff_queries.departments),
-    "preserved": ("operator", storage_office.KeptSort, storage_office.preserved),
-    "watched recorders": ("operator", storage_office.RecorderSort, storage_office.recorders),
+    "preserved": ("operator", PreservedSort, storage_office.list_preserved),
+    "watched recorders": ("operator", RecorderSort, storage_office.list_recorders),
 }
 
 ROWS: list[dict[str, Any]] = [

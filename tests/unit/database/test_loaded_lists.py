@@ -42,7 +42,7 @@ MODELS = read(path for path in models() if path.suffix == ".bpmn")
 LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
     "staff": ("admin", lambda uow: staff_queries.find(uow, staff_queries.Wanted(department_id="works")).lines),
     "accounts of a demo": ("admin", staff_queries.demo_accounts),
-    "loans": ("keeper", custody_queries.mine),
+    "loans": ("keeper", custody_queries.list_mine),
     "stage times": ("reviewer", lambda uow: stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
 }
 

@@ -33,20 +33,20 @@ class CoverageAnswer(Answer):
 
 @router.get("/coverage", responses=problems(401, 404))
 async def read_coverage(
-    asked_for: Annotated[CoverageQuestion, Query()],
+    question: Annotated[CoverageQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
     recorders: GivenRecorders,
 ) -> CoverageAnswer:
     """Ask the recorder what exists of a span, before applying for it."""
-    if asked_for.end <= asked_for.start:
+    if question.end <= question.start:
         raise Refused("span-backwards", "A span ends after it starts.", status=422, field="end")
-    asked = Span(asked_for.start, asked_for.end)
-    held = await recorder_coverage.look(database, actor, recorders, asked_for.camera_id, asked)
+    asked = Span(question.start, question.end)
+    measured = await recorder_coverage.measure(database, actor, recorders, question.camera_id, asked)
     return CoverageAnswer(
-        covered=[SpanAnswer.model_validate(span) for span in held.covered],
-        gaps=[SpanAnswer.model_validate(span) for span in held.gaps],
-        share=held.share,
-        overwrite_at=held.overwrite_at,
-        zone=held.zone,
+        covered=[SpanAnswer.model_validate(span) for span in measured.covered],
+        gaps=[SpanAnswer.model_validate(span) for span in measured.gaps],
+        share=measured.share,
+        overwrite_at=measured.overwrite_at,
+        zone=measured.zone,
     )

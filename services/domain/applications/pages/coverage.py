@@ -23,16 +23,16 @@ router = APIRouter()
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """``span`` is what the recorder is to be asked for; None where it is not worth a question."""
 
     row: Row | None
-    place: recorder_coverage.Place | None = None
+    source: recorder_coverage.CameraSource | None = None
     span: Span | None = None
     preserved: bool = False
 
 
-Place = Annotated[int, Query(ge=0, le=999)]
+RowIndex = Annotated[int, Query(ge=0, le=999)]
 
 
 @router.get("/apply/coverage")
@@ -40,7 +40,7 @@ async def show_coverage(
     visitor: Visiting,
     database: GivenDatabase,
     recorders: GivenRecorders,
-    row: Place = 0,
+    row: RowIndex = 0,
     application: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
     """The bar of one item: what exists of its span, and from when on it may be overwritten.
@@ -49,31 +49,31 @@ async def show_coverage(
     """
     typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
 
-    def read(uow: UnitOfWork) -> _Asked:
+    def read(uow: UnitOfWork) -> _Question:
         rows = form_view.read(uow, typed, application, first=row).rows
-        one = rows[0] if rows else None
-        if one is None or one.camera is None or one.span is None:
-            return _Asked(one)
-        askable = one.span.duration <= uow.rules.max_span and one.span.start < uow.now
-        preserved = application is not None and previews.is_preserved(uow, application, one.camera.id, one.span)
-        place = recorder_coverage.place(uow, one.camera.id, one.span.start)
-        return _Asked(one, place, one.span if askable else None, preserved)
+        item = rows[0] if rows else None
+        if item is None or item.camera is None or item.span is None:
+            return _Question(item)
+        askable = item.span.duration <= uow.rules.max_span and item.span.start < uow.now
+        preserved = application is not None and previews.is_preserved(uow, application, item.camera.id, item.span)
+        source = recorder_coverage.get_source(uow, item.camera.id, item.span.start)
+        return _Question(item, source, item.span if askable else None, preserved)
 
-    asked = await database.run(visitor.actor, read)
-    held, away = None, False
-    if asked.place is not None and asked.span is not None:
+    question = await database.run(visitor.actor, read)
+    coverage, down = None, False
+    if question.source is not None and question.span is not None:
         try:
-            held = await recorder_coverage.look_at(asked.place, recorders, asked.span)
+            coverage = await recorder_coverage.measure_source(question.source, recorders, question.span)
         except (Retryable, WrongChannel):
-            away = True
+            down = True
     return visitor.part(
         "applications/_coverage.html",
-        row=asked.row,
+        row=question.row,
         index=row,
-        place=asked.place,
-        preserved=asked.preserved,
-        held=held,
-        away=away,
+        source=question.source,
+        preserved=question.preserved,
+        coverage=coverage,
+        down=down,
     )
 
 
@@ -81,7 +81,7 @@ async def show_coverage(
 async def find_cameras(
     visitor: Visiting,
     database: GivenDatabase,
-    row: Place = 0,
+    row: RowIndex = 0,
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
 ) -> Response:
     """The cameras to choose from for one item, by site and place."""

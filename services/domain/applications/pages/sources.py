@@ -12,6 +12,7 @@ from services.domain.applications.api.consents import ConsentBody, RefusalBody
 from services.domain.applications.api.uploads import GivenReceiver
 from services.domain.applications.pages.upload import TypedFacts, local_start, start_of
 from services.domain.cases import consent_queries
+from services.domain.cases.schemas import ConsentView
 from services.domain.retrieval import upload_receiver, uploads
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -138,16 +139,15 @@ async def _consent_page(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(uow: UnitOfWork) -> tuple[consent_queries.View, tuple[str, ...]]:
-        return consent_queries.view(uow, consent_id), signature_signing.methods(uow, "password")
+    def read(uow: UnitOfWork) -> tuple[ConsentView, tuple[str, ...]]:
+        return consent_queries.get_consent(uow, consent_id), signature_signing.methods(uow, "password")
 
     view, methods = await database.run(visitor.actor, read)
     return visitor.page(
         "applications/consent.html",
         refusal.status if refusal else 200,
         view=view,
-        line=view.line,
-        form=view.line.form,
+        form=view.form,
         methods=methods,
         refusal=refusal,
         typed=typed,

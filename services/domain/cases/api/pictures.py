@@ -22,7 +22,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/{review_id}/items/{item_id}/picture", response_class=Response, responses={**problems_beside(*USUAL), **PICTURE}
 )
-async def picture(
+async def read_picture(
     review_id: str,
     item_id: str,
     *,
@@ -31,11 +31,11 @@ async def picture(
     recorders: GivenRecorders,
     at: Moment | None = None,
 ) -> Response:
-    """What the camera showed at the start of the approved span, or at another moment inside it."""
-    sight = await database.run(actor, camera_pictures.sight, review_id, item_id, at)
-    configuration = {name: str(value) for name, value in sight.source.configuration.items()}
+    """Return what the camera showed at the start of the approved span, or at another moment inside it."""
+    picture = await database.run(actor, camera_pictures.get_source, review_id, item_id, at)
+    configuration = {name: str(value) for name, value in picture.source.configuration.items()}
     try:
-        image = await recorders(sight.source.kind, configuration).snapshot(sight.source.channel, sight.at)
+        image = await recorders(picture.source.kind, configuration).snapshot(picture.source.channel, picture.at)
     except OutOfReach as error:
         raise Refused(
             "picture-out-of-reach",

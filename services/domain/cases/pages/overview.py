@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.domain.cases.pages.overview_view import overview
+from services.domain.cases.overview import overview
 from services.web import language as languages
 from services.web import menu
 from services.web.dependencies import GivenDatabase
@@ -16,8 +16,8 @@ router = APIRouter()
 @router.get("/")
 async def show(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
-    seen = await database.run(visitor.actor, overview, visitor.posts)
-    return visitor.page("cases/overview.html", seen=seen, decides=bool(visitor.posts & menu.DECIDES))
+    view = await database.run(visitor.actor, overview, visitor.posts)
+    return visitor.page("cases/overview.html", overview=view, decides=bool(visitor.posts & menu.DECIDES))
 
 
 @router.post("/language")

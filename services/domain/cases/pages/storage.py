@@ -30,7 +30,7 @@ async def read_office(visitor: Visiting, database: GivenDatabase) -> Response:
 @router.get("/storage/work")
 async def read_work(visitor: Visiting, database: GivenDatabase) -> Response:
     """What is on its way, alone: the page asks for it every two seconds."""
-    work, figures = await database.run(visitor.actor, storage_office.work_under_way)
+    work, figures = await database.run(visitor.actor, storage_office.list_work)
     if not visitor.is_htmx:
         return visitor.redirect("/storage")
     return visitor.part("cases/_storage_work.html", work=work, figures=figures)
@@ -42,13 +42,13 @@ async def measure(
 ) -> Response:
     """Ask a recorder now for its clock and its oldest frames."""
     try:
-        found = await measure_now(recorder_id, visitor.actor, database, recorders)
+        recorder = await measure_now(recorder_id, visitor.actor, database, recorders)
     except Refused as refusal:
         if refusal.status in {403, 404}:
             raise
         return await _page(visitor, database, refusal)
     back = "/storage/recorders" if typed.text("listed") else "/storage"
-    return visitor.redirect(back, _measured(found.recorder.name, found.recorder.clock_offset_ms))
+    return visitor.redirect(back, _measured(recorder.name, recorder.clock_offset_ms))
 
 
 @router.post("/storage/recorders/{recorder_id}/clock")
@@ -56,21 +56,21 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
     """What the clock in a picture shows, against true time."""
     within = typed.text("within", "2")
 
-    def keep(uow: UnitOfWork) -> tuple[str, int | None]:
+    def act(uow: UnitOfWork) -> tuple[str, int | None]:
         row = clocks.to_compare(uow, recorder_id)
         true = clocks.read_off(typed.text("true"), row.zone, uow.now)
         shown = clocks.read_off(typed.text("shown"), row.zone, true)
         seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
-        kept = clocks.compare(uow, recorder_id, shown, true, timedelta(seconds=seconds))
-        return kept.name, kept.clock_offset_ms
+        recorder = clocks.compare(uow, recorder_id, shown, true, timedelta(seconds=seconds))
+        return recorder.name, recorder.clock_offset_ms
 
     try:
-        found = await database.run(visitor.actor, keep)
+        compared = await database.run(visitor.actor, act)
     except Refused as refusal:
         if refusal.status in {403, 404}:
             raise
         return await _page(visitor, database, refusal)
-    return visitor.redirect("/storage/recorders" if typed.text("listed") else "/storage", _measured(*found))
+    return visitor.redirect("/storage/recorders" if typed.text("listed") else "/storage", _measured(*compared))
 
 
 def _measured(name: str, offset_ms: int | None) -> Message:
@@ -86,16 +86,15 @@ def _measured(name: str, offset_ms: int | None) -> Message:
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    office = await database.run(visitor.actor, storage_office.overview, Listing(limit=FEW + 1))
-    # Those in trouble first: they are what is looked for.
-    recorders = sorted(office.recorders, key=lambda one: one.recorder.last_error is None)
+    office = await database.run(visitor.actor, storage_office.get_office, Listing(limit=FEW + 1))
+    recorders = sorted(office.recorders, key=lambda recorder: recorder.last_error is None)
     return visitor.page(
         "cases/storage_office.html",
         refusal.status if refusal else 200,
         office=office,
         recorders=recorders[:FEW],
         more_recorders=len(recorders) > FEW,
-        kept=office.kept[:FEW],
+        preserved=office.preserved[:FEW],
         work=office.work,
         figures=office.figures,
         refusal=refusal,

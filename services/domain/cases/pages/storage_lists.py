@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import storage_office
-from services.domain.cases.storage_office import Watched
+from services.domain.cases.schemas import PreservedSort, RecorderSort, WatchedRecorder
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import Cell, csv_answer
@@ -18,82 +18,83 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 
-class KeptWanted(lists.ListQuery):
-    SORTS: ClassVar = get_args(storage_office.KeptSort)
+def _(message: str) -> str:
+    """Mark a text for translation."""
+    return message
+
+
+class PreservedQuery(lists.ListQuery):
+    SORTS: ClassVar = get_args(PreservedSort)
     FALLING: ClassVar = frozenset({"preserved", "number"})
     LENGTH: ClassVar = 20
 
 
-class RecordersWanted(lists.ListQuery):
-    SORTS: ClassVar = get_args(storage_office.RecorderSort)
+class RecordersQuery(lists.ListQuery):
+    SORTS: ClassVar = get_args(RecorderSort)
     FALLING: ClassVar = frozenset({"clock"})
     LENGTH: ClassVar = 20
 
 
 @router.get("/storage/preserved")
-async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotated[KeptWanted, Query()]) -> Response:
+async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]) -> Response:
     """The quarantine."""
-    kept = await database.run(visitor.actor, storage_office.preserved, wanted.listing(visitor.language))
-    return visitor.page("cases/storage_preserved.html", **wanted.shown(kept))
+    items = await database.run(visitor.actor, storage_office.list_preserved, wanted.listing(visitor.language))
+    return visitor.page("cases/storage_preserved.html", **wanted.shown(items))
 
 
 @router.get("/storage/preserved.csv")
 async def preserved_as_csv(
-    visitor: Visiting, database: GivenDatabase, wanted: Annotated[KeptWanted, Query()]
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]
 ) -> Response:
     """All that matches of the quarantine."""
-    kept = await database.run(visitor.actor, storage_office.preserved, wanted.whole(visitor.language))
-    tell = visitor.translated
-    header = [
-        tell("Number"), tell("Item"), tell("Camera"), tell("Preserved"), tell("Extent"), tell("Overwritten from"),
-    ]  # fmt: skip
+    items = await database.run(visitor.actor, storage_office.list_preserved, wanted.whole(visitor.language))
+    columns = (_("Number"), _("Item"), _("Camera"), _("Preserved"), _("Extent"), _("Overwritten from"))
     rows: list[list[Cell]] = [
         [
-            one.number,
-            one.position,
-            lists.named(visitor, one.camera),
-            lists.written(visitor, one.row.preserved_at),
-            word(visitor.language, one.outcome),
-            lists.written(visitor, one.gone_at),
+            item.number,
+            item.position,
+            lists.named(visitor, item, "camera"),
+            lists.written(visitor, item.preserved_at),
+            word(visitor.language, item.outcome),
+            lists.written(visitor, item.overwrite_at),
         ]
-        for one in kept
+        for item in items
     ]
-    return csv_answer(tell("Preserved beforehand"), header, rows)
+    return csv_answer(visitor.translated(_("Preserved beforehand")), list(map(visitor.translated, columns)), rows)
 
 
 @router.get("/storage/recorders")
-async def recorders(
-    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RecordersWanted, Query()]
+async def list_recorders(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RecordersQuery, Query()]
 ) -> Response:
     """The recorders, what was measured of them, and their cameras; in CSV a line for each camera."""
 
-    def read(uow: UnitOfWork) -> tuple[list[Watched], bool]:
-        return storage_office.recorders(uow, wanted.listing(visitor.language)), storage_office.may_measure(uow)
+    def read(uow: UnitOfWork) -> tuple[list[WatchedRecorder], bool]:
+        return storage_office.list_recorders(uow, wanted.listing(visitor.language)), storage_office.may_measure(uow)
 
-    found, may_measure = await database.run(visitor.actor, read)
+    recorders, may_measure = await database.run(visitor.actor, read)
     if wanted.as_csv:
-        return _csv(visitor, found)
-    return visitor.page("cases/storage_recorders.html", may_measure=may_measure, **wanted.shown(found))
+        return _csv(visitor, recorders)
+    return visitor.page("cases/storage_recorders.html", may_measure=may_measure, **wanted.shown(recorders))
 
 
-def _csv(visitor: Visitor, found: Sequence[Watched]) -> Response:
-    tell = visitor.translated
-    header = [
-        tell("Recorder"), tell("Site"), tell("Clock off by seconds"), tell("Answered last"), tell("Camera"),
-        tell("Channel"), tell("Oldest picture"), tell("Kept for days"),
-    ]  # fmt: skip
+def _csv(visitor: Visitor, recorders: Sequence[WatchedRecorder]) -> Response:
+    columns = (
+        *(_("Recorder"), _("Site"), _("Clock off by seconds"), _("Answered last")),
+        *(_("Camera"), _("Channel"), _("Oldest picture"), _("Kept for days")),
+    )
     rows: list[list[Cell]] = [
         [
-            one.recorder.name,
-            one.recorder.site,
-            None if one.recorder.clock_offset_ms is None else one.recorder.clock_offset_ms / 1000,
-            lists.written(visitor, one.recorder.last_seen_at),
+            recorder.name,
+            recorder.site,
+            None if recorder.clock_offset_ms is None else recorder.clock_offset_ms / 1000,
+            lists.written(visitor, recorder.last_seen_at),
             lists.named(visitor, camera),
             camera.channel,
-            lists.written(visitor, camera.oldest_frame_at, one.recorder.zone),
+            lists.written(visitor, camera.oldest_frame_at, recorder.zone),
             camera.retention_days,
         ]
-        for one in found
-        for camera in one.cameras
+        for recorder in recorders
+        for camera in recorder.cameras
     ]
-    return csv_answer(tell("Recorders"), header, rows)
+    return csv_answer(visitor.translated(_("Recorders")), list(map(visitor.translated, columns)), rows)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.domain.custody.queries import CopyView
+from services.domain.custody.schemas import IssuedCopy
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
@@ -34,7 +34,7 @@ class Pictured:
     gaps: list[Span]
 
 
-def pictured(copy: CopyView) -> Pictured:
+def pictured(copy: IssuedCopy) -> Pictured:
     """The spans of a copy, whose coverage is JSON in the books."""
     coverage: dict[str, Any] = copy.coverage
     covered = [span_from_json(one) for one in coverage["covered"]]

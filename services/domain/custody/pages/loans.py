@@ -5,11 +5,10 @@ from typing import Annotated, ClassVar, get_args
 from fastapi import APIRouter, Query, Response
 
 from services.database.listing import Listing
-from services.database.tables.custody import CustodyEntry
 from services.domain.custody import hand_overs, queries
-from services.domain.custody.api.hand_overs import Acceptance, Loss, Refusal
 from services.domain.custody.pages.loan_view import clearer, pictured
-from services.domain.custody.queries import HELD, LogView
+from services.domain.custody.queries import HELD
+from services.domain.custody.schemas import Acceptance, LoanSort, LogEntry, LogSort, LogView, Loss, Refusal
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -24,12 +23,12 @@ router = APIRouter()
 
 
 class ListQuery(lists.ListQuery):
-    SORTS: ClassVar = get_args(queries.Sort)
+    SORTS: ClassVar = get_args(LoanSort)
     FALLING: ClassVar = frozenset({"number"})
 
 
 class LogWanted(lists.ListQuery):
-    SORTS: ClassVar = get_args(queries.LogSort)
+    SORTS: ClassVar = get_args(LogSort)
     LENGTH: ClassVar = 200
 
 
@@ -68,14 +67,14 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """What I am custodian of, the most urgent first."""
-    views = await database.run(visitor.actor, queries.mine, wanted.listing(visitor.language))
+    views = await database.run(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
     return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
 async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The same list as a table for a spreadsheet."""
-    views = await database.run(visitor.actor, queries.mine, wanted.whole(visitor.language))
+    views = await database.run(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
     rows = [
         (
             view.number,
@@ -84,10 +83,10 @@ async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wante
             *(
                 moment.isoformat(timespec="seconds") if moment else None
                 for moment in (
-                    view.hand_over.offered_at,
-                    view.hand_over.accepted_at,
-                    view.hand_over.due_at,
-                    view.hand_over.returned_at,
+                    view.offered_at,
+                    view.accepted_at,
+                    view.due_at,
+                    view.returned_at,
                 )
             ),
             len(view.copies),
@@ -142,7 +141,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
 @router.get("/hand-overs/{hand_over_id}/report-loss")
 async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """What a report does, and its form."""
-    view = await database.run(visitor.actor, queries.one, hand_over_id)
+    view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page("custody/loss.html", view=view, held=view.state in HELD)
 
 
@@ -157,7 +156,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
     except NotFound:
         raise
     except Refused as refusal:
-        view = await database.run(visitor.actor, queries.one, hand_over_id)
+        view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
         return visitor.page(
             "custody/loss.html",
             refusal.status,
@@ -175,7 +174,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
 @router.get("/hand-overs/{hand_over_id}/custody-log")
 async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked) -> Response:
     """The custody log, to read and to print (R47)."""
-    log = await database.run(visitor.actor, queries.log, hand_over_id)
+    log = await database.run(visitor.actor, queries.get_log, hand_over_id)
     entries = _entries(visitor, log, wanted.listing(visitor.language))
     return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
 
@@ -185,7 +184,7 @@ async def read_log_as_csv(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked
 ) -> Response:
     """The custody log for a spreadsheet, with the chain of its hashes."""
-    log = await database.run(visitor.actor, queries.log, hand_over_id)
+    log = await database.run(visitor.actor, queries.get_log, hand_over_id)
     rows = [
         (
             entry.seq,
@@ -202,13 +201,13 @@ async def read_log_as_csv(
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
 
 
-def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[CustodyEntry]:
+def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[LogEntry]:
     """The wanted lines of the log, looked for in their words and people."""
 
-    def event(entry: CustodyEntry) -> str:
+    def event(entry: LogEntry) -> str:
         return word(visitor.language, f"custody-{entry.event}")
 
-    def name(entry: CustodyEntry) -> str | None:
+    def name(entry: LogEntry) -> str | None:
         return log.names.get(entry.person_id or "")
 
     columns = {"seq": lambda entry: entry.seq, "event": event, "person": name}
@@ -225,12 +224,11 @@ async def _page(
     act: str = "",
 ) -> Response:
     """The page of a hand-over; after a refusal with what was typed for ``act``."""
-    view = await database.run(visitor.actor, queries.one, hand_over_id)
+    view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page(
         "custody/one.html",
         refusal.status if refusal else 200,
         view=view,
-        row=view.hand_over,
         held=view.state in HELD,
         pictured={copy.id: pictured(copy) for copy in view.copies},
         typed=typed,

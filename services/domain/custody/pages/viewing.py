@@ -52,7 +52,7 @@ async def watch(
         raise
     except Refused as refusal:
         return await _before(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
+    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
@@ -121,7 +121,7 @@ async def _before(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
+    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
     status = refusal.status if refusal else 200
     return visitor.page(
         "custody/purpose.html", status, view=view, copy=copy, refusal=refusal, typed=typed, barred=barred
@@ -137,7 +137,7 @@ async def _download(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.run(visitor.actor, queries.of_copy, copy_id)
+    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,

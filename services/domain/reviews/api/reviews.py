@@ -8,17 +8,14 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
 from services.domain.reviews import service, tasks
-from services.domain.reviews.api.schemas import (
-    BarredAnswer,
+from services.domain.reviews.schemas import (
+    BarredReview,
     ConfirmationBody,
-    DecidedAnswer,
+    DecidedReview,
     DecisionBody,
     InboxQuestion,
-    ReviewAnswer,
-    WaitingReviewAnswer,
-    barred_answer,
-    review_answer,
-    waiting,
+    ReviewView,
+    WaitingReview,
 )
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
@@ -30,65 +27,64 @@ router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 @router.get("", responses=problems(401))
 async def my_reviews(
     asked: Annotated[InboxQuestion, Query()], actor: Acting, database: GivenDatabase
-) -> list[WaitingReviewAnswer]:
-    """The open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
+) -> list[WaitingReview]:
+    """Return the open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
 
-    def read(uow: UnitOfWork) -> list[WaitingReviewAnswer]:
-        lines = case_inbox.chosen(
-            case_inbox.mine(uow),
+    def read(uow: UnitOfWork) -> list[WaitingReview]:
+        return case_inbox.select_lines(
+            case_inbox.list_waiting(uow),
             stage=asked.stage or "",
             search=asked.search,
             sort=asked.sort,
             descending=asked.descending,
         )
-        return [waiting(line) for line in lines]
 
     return await database.run(actor, read)
 
 
 @router.get("/conflicts", responses=problems(401))
-async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredAnswer]:
-    """The open reviews that my post would bring me and a conflict keeps from me, and who can decide them."""
-    return await database.run(actor, lambda uow: [barred_answer(one) for one in case_inbox.barred(uow)])
+async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredReview]:
+    """Return the open reviews that my post would bring me and a conflict keeps from me, and who can decide them."""
+    return await database.run(actor, case_inbox.list_barred)
 
 
 @router.get("/{review_id}", responses=problems(401, 404))
-async def read_review(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
-    """One review with its questions, the form and its hash, and what the checks found."""
-    return await database.run(actor, lambda uow: review_answer(uow, case_inbox.view(uow, review_id)))
+async def read_review(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Return one review with its questions, the form and its hash, and what the checks found."""
+    return await database.run(actor, case_inbox.get_review, review_id)
 
 
 @router.post("/{review_id}/claim", responses=problems(*USUAL))
-async def claim(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
-    """Take the review on, so that nobody else works on it."""
+async def claim(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Claim the review, so that nobody else works on it."""
 
-    def act(uow: UnitOfWork) -> ReviewAnswer:
+    def act(uow: UnitOfWork) -> ReviewView:
         tasks.claim(uow, review_id)
-        return review_answer(uow, case_inbox.view(uow, review_id))
+        return case_inbox.get_review(uow, review_id)
 
     return await database.run(actor, act)
 
 
-@router.post("/{review_id}/put-back", responses=problems(*USUAL))
-async def put_back(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewAnswer:
-    """Give a claimed review back to all who may decide it."""
+@router.post("/{review_id}/unclaim", responses=problems(*USUAL))
+async def unclaim(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Return a claimed review to all who may decide it."""
 
-    def act(uow: UnitOfWork) -> ReviewAnswer:
-        tasks.put_back(uow, review_id)
-        return review_answer(uow, case_inbox.view(uow, review_id))
+    def act(uow: UnitOfWork) -> ReviewView:
+        tasks.unclaim(uow, review_id)
+        return case_inbox.get_review(uow, review_id)
 
     return await database.run(actor, act)
 
 
 @router.post("/{review_id}/decide", responses=signed(*USUAL))
-async def decide(review_id: str, decision: DecisionBody, actor: Acting, database: GivenDatabase) -> DecidedAnswer:
+async def decide(review_id: str, decision: DecisionBody, actor: Acting, database: GivenDatabase) -> DecidedReview:
     """Decide and sign a review."""
     decided = await database.run(actor, service.decide, review_id, **decision.arguments())
-    return DecidedAnswer.model_validate(decided)
+    return DecidedReview.model_validate(decided)
 
 
 @router.post("/{review_id}/confirm", responses=signed(*USUAL))
-async def confirm(review_id: str, word: ConfirmationBody, actor: Acting, database: GivenDatabase) -> DecidedAnswer:
+async def confirm(review_id: str, word: ConfirmationBody, actor: Acting, database: GivenDatabase) -> DecidedReview:
     """Confirm a release as the second person, or disagree."""
     decided = await database.run(actor, service.confirm, review_id, **word.arguments())
-    return DecidedAnswer.model_validate(decided)
+    return DecidedReview.model_validate(decided)

@@ -12,8 +12,8 @@ from pydantic import Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
-from services.domain.cases.inbox import Barred, Waiting
-from services.domain.reviews.api.schemas import InboxQuestion
+from services.domain.cases.schemas import WaitingConsent
+from services.domain.reviews.schemas import BarredReview, InboxQuestion, WaitingReview
 from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import word
 from services.web import lists
@@ -32,27 +32,24 @@ class ListQuestion(InboxQuestion):
 
 @dataclass(frozen=True)
 class Inbox:
-    """``all_of_them`` counts before the filter; ``barred`` is what a conflict keeps from the reader.
+    """``total`` counts before the filter; ``consents`` are those that wait for the reader (R17)."""
 
-    ``consents`` are those of joint applications that wait for the reader (R17).
-    """
-
-    lines: list[Waiting]
-    all_of_them: int
-    barred: list[Barred]
-    consents: list[consent_queries.Waiting]
+    lines: list[WaitingReview]
+    total: int
+    barred: list[BarredReview]
+    consents: list[WaitingConsent]
 
 
 @router.get("/inbox")
 async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """What waits for my decision; htmx asks for the list alone."""
-    found = await database.run(visitor.actor, _read, asked)
+    inbox = await database.run(visitor.actor, _read, asked)
     begin = (asked.page - 1) * PER_PAGE
     context: dict[str, Any] = {
         "asked": asked,
-        "found": found,
-        "lines": found.lines[begin : begin + PER_PAGE],
-        "more": len(found.lines) > begin + PER_PAGE,
+        "inbox": inbox,
+        "lines": inbox.lines[begin : begin + PER_PAGE],
+        "more": len(inbox.lines) > begin + PER_PAGE,
         "stages": list(STAGES),
         "query": urlencode(_parameters(asked)),
     }
@@ -64,7 +61,7 @@ async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting,
 @router.get("/inbox.csv")
 async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """The same list, all pages of it, as CSV."""
-    found = await database.run(visitor.actor, _read, asked)
+    inbox = await database.run(visitor.actor, _read, asked)
     header = [
         visitor.translated(title)
         for title in (
@@ -78,7 +75,7 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Claimed by"),
         )
     ]
-    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
+    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in inbox.lines))
 
 
 def _(message: str) -> str:
@@ -87,30 +84,29 @@ def _(message: str) -> str:
 
 
 def _read(uow: UnitOfWork, asked: ListQuestion) -> Inbox:
-    mine, barred = case_inbox.mine_and_barred(uow)
-    lines = case_inbox.chosen(
-        mine, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
+    waiting, barred = case_inbox.list_all(uow)
+    lines = case_inbox.select_lines(
+        waiting, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
     )
-    return Inbox(lines, len(mine), barred, consent_queries.waiting_for(uow))
+    return Inbox(lines, len(waiting), barred, consent_queries.list_waiting(uow))
 
 
 def _parameters(asked: ListQuestion) -> Mapping[str, str]:
-    """What the reader has chosen, without the page."""
+    """Return what the reader has chosen, without the page."""
     chosen = {"stage": asked.stage or "", "search": asked.search, "sort": asked.sort}
     if asked.descending:
         chosen["descending"] = "true"
     return {name: value for name, value in chosen.items() if value and value != "overwrite"}
 
 
-def _row(visitor: Visitor, line: Waiting) -> list[str | int | None]:
-    department = line.department
+def _row(visitor: Visitor, line: WaitingReview) -> list[str | int | None]:
     return [
         line.number,
-        word(visitor.language, line.review.stage),
-        department.name_zh if visitor.language == "zh" else department.name_en,
+        word(visitor.language, line.stage),
+        line.department_zh if visitor.language == "zh" else line.department_en,
         word(visitor.language, line.purpose_category),
         line.items,
         lists.written(visitor, line.overwrite_at),
-        lists.written(visitor, line.review.due_at),
+        lists.written(visitor, line.due_at),
         line.claimed_by,
     ]

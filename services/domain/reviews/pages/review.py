@@ -9,11 +9,10 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
-from services.domain.cases.inbox import View
-from services.domain.cases.review_sheets import LOOKS, ReturnSheet, SheetItem
+from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
 from services.domain.reviews import service, tasks
-from services.domain.reviews.api.schemas import ConfirmationBody, DecisionBody
 from services.domain.reviews.pages import scope
+from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, ReturnSheet, ReviewView
 from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
@@ -32,12 +31,11 @@ GRANTS_AT = "security"
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the page shows of one review; ``back`` is what an inspection of a return is about."""
+    """The view of one review with its items; ``return_sheet`` is there for an inspection of a return."""
 
-    view: View
+    view: ReviewView
     items: list[SheetItem]
-    back: ReturnSheet | None
-    proposed_by: str | None
+    return_sheet: ReturnSheet | None
 
 
 @router.get("/reviews/{review_id}")
@@ -48,14 +46,14 @@ async def read_review(review_id: str, visitor: Visiting, database: GivenDatabase
 
 @router.post("/reviews/{review_id}/claim")
 async def claim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Take the review on."""
+    """Claim the review."""
     return await _act(visitor, database, review_id, tasks.claim)
 
 
-@router.post("/reviews/{review_id}/put-back")
-async def put_back(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Give the review back to all who may decide it."""
-    return await _act(visitor, database, review_id, tasks.put_back)
+@router.post("/reviews/{review_id}/unclaim")
+async def unclaim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Return the review to all who may decide it."""
+    return await _act(visitor, database, review_id, tasks.unclaim)
 
 
 @router.post("/reviews/{review_id}/decide")
@@ -67,7 +65,7 @@ async def decide(review_id: str, visitor: Visiting, typed: Typed, database: Give
         decided = await database.run(visitor.actor, service.decide, review_id, **body.arguments())
     except Refused as refusal:
         return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
-    return await _on(visitor, database, sheet.view, decided)
+    return await _redirect_to_next(visitor, database, sheet.view, decided)
 
 
 @router.post("/reviews/{review_id}/confirm")
@@ -79,25 +77,24 @@ async def confirm(review_id: str, visitor: Visiting, typed: Typed, database: Giv
         decided = await database.run(visitor.actor, service.confirm, review_id, **body.arguments())
     except Refused as refusal:
         return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
-    return await _on(visitor, database, sheet.view, decided, agrees=body.agrees)
+    return await _redirect_to_next(visitor, database, sheet.view, decided, agrees=body.agrees)
 
 
 def _read(uow: UnitOfWork, review_id: str) -> Sheet:
-    view = case_inbox.view(uow, review_id)
+    view = case_inbox.get_review(uow, review_id)
     return Sheet(
         view,
-        review_sheets.items_of(uow, view.review.application_id),
-        review_sheets.return_of(uow, review_id) if view.stage.code == "return-inspection" else None,
-        case_inbox.name_of(uow, view.proposal.person_id) if view.proposal else None,
+        review_sheets.items_of(uow, view.application_id),
+        review_sheets.get_return(uow, review_id) if view.stage == "return-inspection" else None,
     )
 
 
 def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     """The typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
-    codes = [question.code for question in sheet.view.stage.questions]
+    codes = [question.code for question in sheet.view.questions]
     more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
-    if sheet.view.stage.code == GRANTS_AT:
-        if typed.text("outcome") == sheet.view.stage.favourable:
+    if sheet.view.stage == GRANTS_AT:
+        if typed.text("outcome") == STAGES[GRANTS_AT].favourable:
             more |= scope.granted(typed, sheet.items)
         else:  # what is returned or rejected grants nothing
             more |= {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
@@ -115,18 +112,20 @@ async def _page(
     if refusal is not None and refusal.status == 404:
         raise refusal
     sheet = await database.run(visitor.actor, _read, review_id)
+    stage = STAGES[sheet.view.stage]
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,
         sheet=sheet,
         view=sheet.view,
+        stage=stage,
+        form=sheet.view.form,
         marks=MARKS,
         outcomes=STAGES.outcomes,
-        looks=LOOKS,
-        with_pictures=sheet.view.stage.code == PICTURES_AT and sheet.view.why_not is None,
-        proposed_by=sheet.proposed_by,
-        reason_words=_reasons(visitor, sheet.view.stage),
-        with_scope=sheet.view.stage.code == GRANTS_AT,
+        previews=PREVIEW_MOMENTS,
+        with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
+        reason_words=_reasons(visitor, stage),
+        with_scope=stage.code == GRANTS_AT,
         spans=scope.shown(sheet.items),
         refusal=refusal,
         typed=typed,
@@ -134,7 +133,7 @@ async def _page(
 
 
 def _reasons(visitor: Visitor, stage: Stage) -> str:
-    """For what a reason is needed, in words."""
+    """Return for what a reason is needed, in words."""
     outcomes = [word(visitor.language, outcome) for outcome in stage.reason_for]
     if stage.may_lower:
         outcomes.append(visitor.translated("lowering the class"))
@@ -149,12 +148,12 @@ async def _act(visitor: Visitor, database: Database, review_id: str, act: Any) -
     return visitor.redirect(f"/reviews/{review_id}")
 
 
-async def _on(
-    visitor: Visitor, database: Database, view: View, decided: Decided, *, agrees: bool | None = None
+async def _redirect_to_next(
+    visitor: Visitor, database: Database, view: ReviewView, decided: Decided, *, agrees: bool | None = None
 ) -> Response:
-    """To the most pressing review that waits, with what became of this one."""
-    waiting = await database.run(visitor.actor, case_inbox.mine)
-    following = next((line.review for line in waiting if line.review.stage != "receipt"), None)
+    """Redirect to the most pressing review that waits, with what became of this one."""
+    waiting = await database.run(visitor.actor, case_inbox.list_waiting)
+    following = next((line for line in waiting if line.stage != "receipt"), None)
     number = view.number or ""
     if agrees is False:
         message = Message("{number}: not confirmed, the release is decided anew.", number=number)

@@ -35,7 +35,7 @@ def sign(desk: ReviewDesk, review_id: str, code: str | None, password: str = PAS
 @pytest.mark.requirement("R25")
 def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, review_id: str) -> None:
     app = Authenticator(desk, "security-head")
-    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+    assert desk.run(case_inbox.get_review, review_id, by="security-head").signature_methods == ["password", "totp"]
 
     assert sign(desk, review_id, None) == "code-missing"
     assert sign(desk, review_id, app.wrong_code()) == "code-wrong"
@@ -45,7 +45,7 @@ def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, revi
 
 @pytest.mark.requirement("R25")
 def test_without_one_and_without_the_rule_the_password_signs(desk: ReviewDesk, review_id: str) -> None:
-    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password",)
+    assert desk.run(case_inbox.get_review, review_id, by="security-head").signature_methods == ["password"]
     assert sign(desk, review_id, "123456") == "no-second-factor"
     assert sign(desk, review_id, None) == "password"
 
@@ -55,13 +55,13 @@ def test_whoever_must_have_one_and_has_none_signs_nothing(desk: ReviewDesk, revi
     object.__setattr__(desk.database.rules, "second_factor", "signers")
 
     assert sign(desk, review_id, None) == "second-factor-missing"
-    assert desk.run(case_inbox.view, review_id, by="security-head").signature_methods == ("password", "totp")
+    assert desk.run(case_inbox.get_review, review_id, by="security-head").signature_methods == ["password", "totp"]
 
 
 def test_a_stage_that_asks_for_the_password_alone_takes_a_code_as_well(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     review_id = desk.opened(desk.submitted(), "preliminary")
-    assert desk.run(case_inbox.view, review_id, by="head").signature_methods == ("password",)
+    assert desk.run(case_inbox.get_review, review_id, by="head").signature_methods == ["password"]
 
     desk.decide(review_id, "head", proof=Proof(desk.form_sha256(review_id), PASSWORD, app.next_code()))
 

@@ -149,7 +149,7 @@ def test_a_department_consents_by_passkey_and_another_refuses(desk: ReviewDesk) 
     for act, named in ((joint.consent, {}), (joint.refuse, {"reason": "与本部门无关"})):
         desk.submitted(**{"joint_department_ids": ("security",), "purpose": f"核对记录 {act.__name__}"})
         consent = next(row for row in desk.all(Consent) if row.answer is None)
-        form = desk.run(joint.found, consent.id, by="security-head")[1].sha256
+        form = desk.run(joint.get_consent, consent.id, by="security-head")[1].sha256
         people.sign("security-head", act, consent.id, form=form, **named)
         (signed,) = kept(desk, consent.application_id)
         assert (signed.kind, signed.signature["method"]) == ("consent", "passkey")

@@ -24,6 +24,7 @@ from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
 from services.domain.cases import consent_queries
 from services.domain.cases import queries as case_queries
+from services.domain.cases.schemas import WaitingConsent
 from services.domain.reviews import filing
 from services.runtime.errors import NotFound, Refused
 
@@ -48,8 +49,8 @@ def asked(desk: ReviewDesk, form: Form = JOINT) -> str:
     return str(draft.id)
 
 
-def waiting(desk: ReviewDesk, by: str) -> list[consent_queries.Waiting]:
-    return desk.run(consent_queries.waiting_for, by=by)
+def waiting(desk: ReviewDesk, by: str) -> list[WaitingConsent]:
+    return desk.run(consent_queries.list_waiting, by=by)
 
 
 def proof(desk: ReviewDesk, password: str = PASSWORD) -> Proof:
@@ -59,7 +60,7 @@ def proof(desk: ReviewDesk, password: str = PASSWORD) -> Proof:
 
 def consent(desk: ReviewDesk, by: str) -> None:
     [line] = waiting(desk, by)
-    desk.run(joint.consent, line.consent.id, proof(desk), by=by)
+    desk.run(joint.consent, line.id, proof(desk), by=by)
 
 
 def refusal_of(desk: ReviewDesk, *call: Any, by: str) -> str:
@@ -117,7 +118,7 @@ def test_the_heads_are_told_and_find_the_consent_first_to_be_overwritten_first(d
 
     lines = waiting(desk, "operator2")
 
-    assert [line.consent.application_id for line in lines] == [sooner, later]
+    assert [line.application_id for line in lines] == [sooner, later]
     assert lines[0].overwrite_at == OTHER.start + timedelta(days=30)
     assert {one.code for one in desk.all(Notice, person_id="operator2")} == {"consent-asked"}
     assert waiting(desk, "head") == waiting(desk, "drafter") == []
@@ -126,9 +127,9 @@ def test_the_heads_are_told_and_find_the_consent_first_to_be_overwritten_first(d
 def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     [line] = waiting(desk, "operator2")
-    assert refusal_of(desk, joint.refuse, line.consent.id, " ", proof(desk), by="operator2") == "reason-missing"
+    assert refusal_of(desk, joint.refuse, line.id, " ", proof(desk), by="operator2") == "reason-missing"
 
-    desk.run(joint.refuse, line.consent.id, "应由仓储部申请", proof(desk), by="operator2")
+    desk.run(joint.refuse, line.id, "应由仓储部申请", proof(desk), by="operator2")
 
     assert desk.the(Application).submitted_at is None
     assert waiting(desk, "office-head") == []
@@ -154,7 +155,9 @@ def test_a_change_of_the_form_voids_what_was_consented(desk: ReviewDesk) -> None
 
     desk.run(application_service.submit, application_id, by="drafter")
 
-    assert [line.consent.answer for line in waiting(desk, "operator2")] == [None]
+    assert [
+        desk.run(consent_queries.get_consent, line.id, by="operator2").own.answer for line in waiting(desk, "operator2")
+    ] == [None]
     consent(desk, "office-head")
     assert desk.all(OutboxMessage) == []
 
@@ -174,8 +177,8 @@ def test_who_read_another_form_or_gives_a_wrong_password_has_not_consented(desk:
     asked(desk)
     [line] = waiting(desk, "operator2")
 
-    assert refusal_of(desk, joint.consent, line.consent.id, Proof("0" * 64, PASSWORD), by="operator2") == "form-changed"
-    wrong = refusal_of(desk, joint.consent, line.consent.id, proof(desk, "wrong"), by="operator2")
+    assert refusal_of(desk, joint.consent, line.id, Proof("0" * 64, PASSWORD), by="operator2") == "form-changed"
+    wrong = refusal_of(desk, joint.consent, line.id, proof(desk, "wrong"), by="operator2")
     assert wrong == "password-wrong"
     assert [one.answer for one in desk.all(Consent)] == [None, None]
 
@@ -185,10 +188,10 @@ def test_a_second_answer_and_one_that_comes_too_late_are_refused(desk: ReviewDes
     [line] = waiting(desk, "operator2")
     [other] = waiting(desk, "office-head")
     consent(desk, "operator2")
-    assert refusal_of(desk, joint.consent, line.consent.id, proof(desk), by="operator2") == "answered"
+    assert refusal_of(desk, joint.consent, line.id, proof(desk), by="operator2") == "answered"
 
     desk.clock.turn(timedelta(days=7))
-    assert refusal_of(desk, joint.consent, other.consent.id, proof(desk), by="office-head") == "consultation-over"
+    assert refusal_of(desk, joint.consent, other.id, proof(desk), by="office-head") == "consultation-over"
 
 
 def test_others_find_no_such_consent(desk: ReviewDesk) -> None:
@@ -197,9 +200,9 @@ def test_others_find_no_such_consent(desk: ReviewDesk) -> None:
 
     for stranger in ("drafter", "head", "reviewer", "operator", "admin"):
         with pytest.raises(NotFound):
-            desk.run(consent_queries.view, line.consent.id, by=stranger)
+            desk.run(consent_queries.get_consent, line.id, by=stranger)
         with pytest.raises(NotFound):
-            desk.run(joint.consent, line.consent.id, proof(desk), by=stranger)
+            desk.run(joint.consent, line.id, proof(desk), by=stranger)
 
 
 def test_the_deputy_answers_where_the_head_drafted_or_is_away(desk: ReviewDesk) -> None:
@@ -276,7 +279,7 @@ def test_heads_see_the_case_while_they_are_asked_and_after_consenting_only(desk:
     application_id = asked(desk)
     assert desk.run(visibility.visible, application_id, by="operator2").id == application_id
     [line] = waiting(desk, "operator2")
-    desk.run(joint.refuse, line.consent.id, "不同意", proof(desk), by="operator2")
+    desk.run(joint.refuse, line.id, "不同意", proof(desk), by="operator2")
     with pytest.raises(NotFound):
         desk.run(visibility.visible, application_id, by="operator2")
 
@@ -341,7 +344,7 @@ def test_every_step_is_on_the_trail(desk: ReviewDesk) -> None:
     asked(desk)
     consent(desk, "operator2")
     [line] = waiting(desk, "office-head")
-    desk.run(joint.refuse, line.consent.id, "不同意", proof(desk), by="office-head")
+    desk.run(joint.refuse, line.id, "不同意", proof(desk), by="office-head")
 
     actions = [one.action for one in desk.all(AuditEvent)]
     for action in ("consents-asked", "consent-consented", "consent-refused", "consultation-ended"):

@@ -90,7 +90,7 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
     desk.run(measured)
     desk.run(case_metrics.count)
     answers = [said("footage_desk_recorder_up", recorder="R")]
-    desk.run(lambda uow: storage_office.not_reached(uow, "recorder"))
+    desk.run(lambda uow: storage_office.record_unreachable(uow, "recorder"))
     desk.run(case_metrics.count)
     answers.append(said("footage_desk_recorder_up", recorder="R"))
     desk.run(measured)

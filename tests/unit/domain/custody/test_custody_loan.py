@@ -126,7 +126,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 
     with pytest.raises(NotFound):
         case.accept(hand_over_id, person="stranger")
-    for act in (custody_queries.one, viewings.downloads):
+    for act in (custody_queries.get_mine, viewings.downloads):
         with pytest.raises(NotFound):
             desk.as_person("stranger", act, hand_over_id)
 
@@ -290,7 +290,7 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     for _ in range(3):
         desk.as_person("custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1")
 
-    log = desk.as_person("custodian", custody_queries.log, hand_over_id)
+    log = desk.as_person("custodian", custody_queries.get_log, hand_over_id)
     entries, broken_at = log.entries, log.broken_at
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]
     assert broken_at is None
@@ -306,8 +306,8 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
 def test_the_log_is_for_those_who_may_see_the_case(desk: Desk, lent: tuple[Case, str]) -> None:
     _, hand_over_id = lent
 
-    desk.as_person("supervisor", custody_queries.log, hand_over_id)
+    desk.as_person("supervisor", custody_queries.get_log, hand_over_id)
     with pytest.raises(NotFound):
-        desk.as_person("stranger", custody_queries.log, hand_over_id)
+        desk.as_person("stranger", custody_queries.get_log, hand_over_id)
     reads = [event for event in desk.rows(AuditEvent) if event.action == "custody-log-read"]
     assert [event.actor_id for event in reads] == ["supervisor"]

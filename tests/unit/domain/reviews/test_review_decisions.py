@@ -413,7 +413,7 @@ def test_a_claimed_review_is_left_to_its_claimant_until_it_is_put_back(desk: Rev
             act()
         assert refused.value.code == "claimed"
 
-    desk.run(review_tasks.put_back, review_id, by="reviewer")
+    desk.run(review_tasks.unclaim, review_id, by="reviewer")
 
     assert desk.decide(review_id, "reviewer2").published
 

@@ -95,7 +95,7 @@ def test_the_receipt_is_the_custodians_until_the_time_to_take_up_is_over(desk: R
     assert desk.the(Review, id=review_id).due_at == NOON + timedelta(days=7)
     assert _told(desk, "review-opened") == ["keeper"]
     assert _told(desk, "receipt-overdue") == ["head"]
-    assert [line.review.id for line in desk.run(case_inbox.mine, by="keeper")] == [review_id]
+    assert [line.id for line in desk.run(case_inbox.list_waiting, by="keeper")] == [review_id]
 
 
 @pytest.mark.requirement("R30")
@@ -193,11 +193,11 @@ def test_the_inbox_shows_first_what_is_overwritten_first(desk: ReviewDesk) -> No
     sooner = desk.opened(desk.submitted(items=(replace(FORM.items[0], camera_id="brief"),)), "security")
     desk.opened(desk.submitted(), "preliminary")
 
-    lines = desk.run(case_inbox.mine, by="reviewer")
+    lines = desk.run(case_inbox.list_waiting, by="reviewer")
 
-    assert [line.review.id for line in lines] == [sooner, later]
+    assert [line.id for line in lines] == [sooner, later]
     assert lines[0].overwrite_at == NOON - timedelta(hours=2) + timedelta(days=2)
-    assert desk.run(case_inbox.mine, by="admin") == []
+    assert desk.run(case_inbox.list_waiting, by="admin") == []
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "receipt"])
@@ -208,7 +208,7 @@ def test_whoever_may_decide_finds_the_review_in_the_inbox(desk: ReviewDesk, stag
     who = desk.candidates(review_id)
 
     assert {
-        name for name in STAFF if [line.review.id for line in desk.run(case_inbox.mine, by=name)] == [review_id]
+        name for name in STAFF if [line.id for line in desk.run(case_inbox.list_waiting, by=name)] == [review_id]
     } == set(who)
     assert who
 
@@ -216,12 +216,12 @@ def test_whoever_may_decide_finds_the_review_in_the_inbox(desk: ReviewDesk, stag
 def test_a_review_is_read_by_those_concerned_and_the_look_is_on_the_trail(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
 
-    to_decide = desk.run(case_inbox.view, review_id, by="head")
-    to_wait = desk.run(case_inbox.view, review_id, by="deputy")
-    own = desk.run(case_inbox.view, review_id, by="drafter")
+    to_decide = desk.run(case_inbox.get_review, review_id, by="head")
+    to_wait = desk.run(case_inbox.get_review, review_id, by="deputy")
+    own = desk.run(case_inbox.get_review, review_id, by="drafter")
     for stranger in ("keeper", "admin"):
         with pytest.raises(NotFound):
-            desk.run(case_inbox.view, review_id, by=stranger)
+            desk.run(case_inbox.get_review, review_id, by=stranger)
 
     assert to_decide.why_not is None
     assert to_wait.why_not is not None

@@ -131,8 +131,8 @@ async def test_a_claim_is_put_back(desk: ReviewDesk, portal: Portal) -> None:
     reviewer, other = await portal.signed_in("reviewer"), await portal.signed_in("reviewer2")
     await reviewer.post(f"/api/reviews/{review_id}/claim")
 
-    assert problem(await other.post(f"/api/reviews/{review_id}/put-back")) == (409, "not-claimed", None)
-    assert (await reviewer.post(f"/api/reviews/{review_id}/put-back")).json()["claimedBy"] is None
+    assert problem(await other.post(f"/api/reviews/{review_id}/unclaim")) == (409, "not-claimed", None)
+    assert (await reviewer.post(f"/api/reviews/{review_id}/unclaim")).json()["claimedBy"] is None
 
 
 async def test_notices_are_ones_own_and_are_marked_as_read(desk: ReviewDesk, portal: Portal) -> None:

@@ -1,0 +1,39 @@
+"""The overview: each person's own part of what waits, is about to be overwritten, is lent and is overdue."""
+
+from services.database.listing import Listing
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.cases import consent_queries, inbox, queries
+from services.domain.cases import register as case_register
+from services.domain.cases.schemas import OverviewView
+from services.domain.custody import queries as custody_queries
+from services.web import menu
+
+FEW = 5
+
+
+def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
+    """Return the actor's overview; an administrator's has no case in it."""
+    if "administrator" in posts:
+        return OverviewView()
+    waiting = [line for line in inbox.list_waiting(uow) if line.stage != "receipt"]
+    consents = consent_queries.list_waiting(uow)
+    supervises = bool(posts & menu.WATCHES)
+    drafted = visibility.all_visible(uow, limit=50, offset=0, mine=True)
+    own = [line for line in queries.summaries(uow, drafted) if line.state != "closed"]
+    held = custody_queries.open_loans(uow)
+    return OverviewView(
+        waiting=waiting[:FEW],
+        consents=consents[:FEW],
+        waiting_count=len(waiting) + len(consents),
+        own=own[:FEW],
+        own_count=len(own),
+        held=held[:FEW],
+        held_count=len(held),
+        overdue_count=sum(loan.state == "overdue" for loan in held),
+        at_risk=case_register.next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
+        copies_out=case_register.copies_out(uow, Listing(limit=FEW)) if supervises else [],
+        states=dict(case_register.count_by_state(uow)) if supervises else None,
+        agreed=access_queries.valid_agreement(uow, str(uow.actor.id)) is not None,
+    )

@@ -1,0 +1,161 @@
+"""The typed views of custody, which page and API share, and the bodies of what a custodian does."""
+
+from typing import Any, Literal
+
+from services.domain.accounts.signatures.http import FormSigning
+from services.web.schemas import Account, Answer, Body, Line, ListParameters, Moment
+
+LoanSort = Literal["urgency", "number", "state", "until"]
+LogSort = Literal["seq", "event", "person"]
+
+
+class HandOversQuestion(ListParameters):
+    """``text`` is looked for in numbers and purposes."""
+
+    sort: LoanSort = "urgency"
+
+
+class Acceptance(FormSigning):
+    """The receipt: which conditions were read."""
+
+    conditions_version: Line
+
+
+class Refusal(FormSigning):
+    reason: Account
+
+
+class Loss(Body):
+    kind: Literal["lost", "damaged", "leaked"]
+    what_happened: Account
+
+
+class IssuedCopy(Answer):
+    """One copy: which camera and span, what is covered, and where its fragments lie in the plaintext.
+
+    ``recorderClock`` is the recorder's clock against true time at the retrieval: offsetMs, method, uncertaintyMs (R37);
+    the pictures' own times are the recorder's, and are not corrected by it. ``fragments`` are rows of time in ms, byte
+    offset and length; ``actions`` is what is granted.
+    """
+
+    id: str
+    item_id: str
+    camera_zh: str
+    camera_en: str
+    place_zh: str
+    place_en: str
+    site: str
+    recorder: str
+    recorder_clock: dict[str, Any]
+    record_number: str
+    zone: str
+    size: int
+    sha256: str
+    outcome: str
+    coverage: dict[str, Any]
+    fragments: list[list[int]]
+    actions: list[str]
+
+
+class ListedDownload(Answer):
+    """A download that the attestation at the return has to name; ``recipient`` is the age key it is encrypted to."""
+
+    id: str
+    copy_id: str
+    medium: str
+    recipient: str
+    asked_at: Moment
+    reads: int
+    finished_at: Moment | None
+
+
+class NamedRecipient(Answer):
+    """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59)."""
+
+    id: str
+    name: str
+    agreement: bool
+
+
+class ReportedLoss(Answer):
+    kind: str
+    what_happened: str
+
+
+class AttestedDownload(Answer):
+    """What became of a download, as the custodian attests."""
+
+    fate: str
+    note: str
+
+
+class ReturnReceipt(Answer):
+    """What the custodian attested at the return, by the id of each download."""
+
+    returned_at: Moment
+    return_to: str
+    downloads: dict[str, AttestedDownload]
+    statement_sha256: str
+
+
+class LoanLine(Answer):
+    """A hand-over as one line; ``state`` is a code of ``queries.state_of``."""
+
+    id: str
+    number: str
+    state: str
+    take_up_until: Moment
+    due_at: Moment | None
+
+
+class HandOverView(LoanLine):
+    """A hand-over with everything that its custodian signs for and acts on.
+
+    ``purpose`` is what the copies may be used for, and nothing else (R41). ``agreed`` says whether the confidentiality
+    agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``.
+    """
+
+    application_id: str
+    purpose: str
+    way_of_use: str
+    place_of_use: str
+    recipients: list[NamedRecipient]
+    agreed: bool
+    signs_with: list[str]
+    conditions_version: str
+    form_sha256: str
+    use_days: int
+    offered_at: Moment
+    accepted_at: Moment | None
+    declined_at: Moment | None
+    suspended_at: Moment | None
+    returned_at: Moment | None
+    lost_at: Moment | None
+    loss: ReportedLoss | None
+    ended_at: Moment | None
+    copies: list[IssuedCopy]
+    downloads: list[ListedDownload]
+    receipt: ReturnReceipt | None
+
+
+class LogEntry(Answer):
+    seq: int
+    at: Moment
+    event: str
+    person_id: str | None
+    copy_id: str | None
+    detail: dict[str, Any]
+    previous_sha256: str
+    sha256: str
+
+
+class LogView(Answer):
+    """The custody log; ``brokenAt`` is the first line whose hash does not follow from the one before, or null.
+
+    ``names`` are those of the people in it, by id.
+    """
+
+    number: str
+    entries: list[LogEntry]
+    names: dict[str, str]
+    broken_at: int | None

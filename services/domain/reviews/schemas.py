@@ -1,0 +1,316 @@
+"""The typed views of reviews, which page and API share, and the bodies of what is decided."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from services.domain.accounts.signatures.http import FormSigning
+from services.domain.reviews.scopes import Classification, Granting, Narrowed
+from services.web.errors import Problem
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph, SpanAnswer
+
+InboxSort = Literal["overwrite", "due", "number", "stage"]
+
+
+class WaitingReview(Answer):
+    """One line of the inbox; from ``overwriteAt`` on the first of its footage may be gone.
+
+    ``toConfirm``: somebody has decided and a second person is to confirm. ``handOverId`` is that of a receipt.
+    """
+
+    id: str
+    application_id: str
+    number: str | None
+    stage: str
+    round: int
+    opened_at: Moment
+    due_at: Moment
+    escalated_at: Moment | None
+    overwrite_at: Moment | None
+    claimed: bool
+    claimed_by_me: bool
+    to_confirm: bool
+    department_zh: str
+    department_en: str
+    purpose_category: str
+    items: int
+    claimed_by: str | None
+    stands_in_for: str | None
+    hand_over_id: str | None
+
+
+class BarredReview(Answer):
+    """A review that a conflict keeps from you: the reason, and the names of those who can decide it."""
+
+    review: WaitingReview
+    why_not: Problem
+    who_can: list[str]
+
+
+class InboxQuestion(Body):
+    """``search`` is looked for in number, department and who has claimed it."""
+
+    stage: Code | None = None
+    search: Code = ""
+    sort: InboxSort = "overwrite"
+    descending: bool = False
+
+
+class ReviewQuestion(Answer):
+    """A yes-or-no question; the favourable outcome needs a yes where ``yes_to_approve`` says so."""
+
+    code: str
+    zh: str
+    en: str
+    yes_to_approve: bool
+
+
+class ReviewFinding(Answer):
+    """What an automatic check found."""
+
+    check: str
+    code: str
+    severity: str
+    zh: str
+    en: str
+    item_id: str | None
+
+
+class EarlierDecision(Answer):
+    """A decision that was made before in this case."""
+
+    stage: str
+    round: int
+    outcome: str
+    by: str
+    decided_at: Moment
+    reason: str | None
+    opinion: str | None
+
+
+class ReviewProposal(Answer):
+    """A signed release that waits for its second person."""
+
+    by: str
+    proposed_at: Moment
+    outcome: str
+    answers: dict[str, bool]
+    reason: str | None
+    statement_sha256: str
+
+
+class GrantedSpan(Answer):
+    start: Moment = Field(alias="from")
+    end: Moment = Field(alias="to")
+
+
+class GrantedItem(Answer):
+    """What is granted of one item now, and where it would be looked for because of its recorder's clock (R34)."""
+
+    item: str
+    position: int
+    camera: str
+    start: Moment = Field(alias="from")
+    end: Moment = Field(alias="to")
+    clock_offset_ms: int | None
+    searched: GrantedSpan
+
+
+class ReviewView(Answer):
+    """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
+
+    ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
+    names, ``mostUseDays`` the most that may be granted.
+    """
+
+    id: str
+    application_id: str
+    number: str | None
+    stage: str
+    round: int
+    opened_at: Moment
+    due_at: Moment
+    escalated_at: Moment | None
+    closed_at: Moment | None
+    closed_because: str | None
+    claimed_by: str | None
+    claimed_by_me: bool
+    outcomes: list[str]
+    questions: list[ReviewQuestion]
+    reason_for: list[str]
+    opinion_needed: bool
+    may_raise: bool
+    may_lower: bool
+    second_person: bool
+    form: dict[str, Any]
+    form_sha256: str
+    findings: list[ReviewFinding]
+    granted: list[GrantedItem]
+    important_information: bool
+    sensitive_event: bool
+    high_impact: bool
+    use_period_days: int
+    way_of_use: str
+    earlier: list[EarlierDecision]
+    proposal: ReviewProposal | None
+    outcome: str | None
+    why_not: Problem | None
+    signature_methods: list[str]
+    stands_in_for: str | None
+    who_can: list[str]
+    most_use_days: int
+    hand_over_id: str | None
+
+
+class ItemCoverage(Answer):
+    """What exists of an item: asked of its recorder (``askedNow``), or known from the vault.
+
+    ``covered``, ``gaps`` and ``share`` are of the searched span, which is wider than the granted one because of the
+    recorder's clock; nothing of it is known where ``trouble`` says why. ``clockTooFar``: the granted span alone is
+    searched, and somebody has to say which time is meant. ``held``: its footage is safe in the vault.
+    """
+
+    item_id: str
+    position: int
+    camera_id: str
+    camera_zh: str
+    camera_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    reference_picture: bool
+    zone: str
+    outcome: str | None
+    asked: SpanAnswer
+    start: Moment
+    end: Moment
+    covered: list[SpanAnswer]
+    gaps: list[SpanAnswer]
+    share: float
+    asked_now: bool
+    trouble: Problem | None
+    overwrite_at: Moment | None
+    held: bool
+    clock_offset_ms: int | None
+    clock_method: str | None
+    clock_uncertainty_ms: int | None
+    clock_measured_at: Moment | None
+    last_seen_at: Moment | None
+    searched_start: Moment
+    searched_end: Moment
+    clock_too_far: bool
+
+    @property
+    def granted(self) -> SpanAnswer:
+        return SpanAnswer(start=self.start, end=self.end)
+
+    @property
+    def searched(self) -> SpanAnswer:
+        return SpanAnswer(start=self.searched_start, end=self.searched_end)
+
+
+class ReturnedCopy(Answer):
+    """A lent copy; ``matches``: its stored bytes are still what was sealed, null where they are not hashed yet."""
+
+    id: str
+    item_id: str
+    position: int
+    camera_zh: str
+    camera_en: str
+    sha256: str
+    size: int
+    matches: bool | None
+
+
+class AccountedDownload(Answer):
+    """A download and what the custodian attested of it; ``fate`` is null where nothing was attested."""
+
+    id: str
+    copy_id: str
+    medium: str
+    asked_at: Moment
+    finished_at: Moment | None
+    fate: str | None
+    note: str
+
+
+class ReturnSheet(Answer):
+    """What was lent, what came back, and what the automatic inspection found."""
+
+    custodian: str
+    accepted_at: Moment | None
+    due_at: Moment | None
+    returned_at: Moment | None
+    return_to: str
+    statement_sha256: str
+    copies: list[ReturnedCopy]
+    downloads: list[AccountedDownload]
+    inspected_at: Moment | None
+    findings: list[dict[str, Any]]
+
+
+class ScopeBody(Body):
+    item_id: Identifier
+    start: Moment
+    end: Moment
+
+
+class DecisionBody(FormSigning):
+    """The answer to a review, signed over the hash of the form that was read: with a passkey, or with the
+    password again, and the authenticator's code where the review's ``signature_methods`` say so.
+
+    What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
+    ``removed`` names the items that are not granted at all.
+    """
+
+    outcome: Line
+    answers: Annotated[dict[str, bool], Field(max_length=20, default_factory=dict)]
+    reason: Paragraph | None = None
+    opinion: Paragraph | None = None
+    important_information: bool | None = None
+    sensitive_event: bool | None = None
+    high_impact: bool | None = None
+    scope: Annotated[list[ScopeBody], Field(max_length=100, default_factory=list)]
+    removed: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
+    use_period_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    way_of_use: Line | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``service.decide`` takes beside the review."""
+        return {
+            "outcome": self.outcome,
+            "answers": self.answers,
+            "proof": self.proof(),
+            "reason": self.reason,
+            "opinion": self.opinion,
+            "classification": Classification(self.important_information, self.sensitive_event, self.high_impact),
+            "granting": Granting(
+                tuple(Narrowed(span.item_id, span.start, span.end) for span in self.scope),
+                self.use_period_days,
+                self.way_of_use,
+                tuple(self.removed),
+            ),
+        }
+
+
+class ConfirmationBody(FormSigning):
+    """The second person's word on a release; whoever disagrees says why."""
+
+    agrees: bool
+    reason: Paragraph | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``service.confirm`` takes beside the review."""
+        return {
+            "agrees": self.agrees,
+            "proof": self.proof(),
+            "reason": self.reason,
+        }
+
+
+class DecidedReview(Answer):
+    """``published`` is false while a second person has to confirm, or has disagreed."""
+
+    review_id: str
+    outcome: str
+    published: bool
