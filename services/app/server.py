@@ -15,7 +15,7 @@ import anyio
 
 from services.app.container import Container, models
 from services.database.unit_of_work import Actor, Database
-from services.domain.applications.upkeep import upkeep
+from services.domain.applications.consent_deadlines import consent_deadlines
 from services.domain.audit.checkpoint_publisher import LogHead
 from services.domain.cameras.recorder_monitor import Round
 from services.domain.cases import metrics as case_metrics
@@ -243,7 +243,7 @@ def _periodic_tasks(
         by_clock += [
             Relay(database, client),
             Sender(database, channels_of(container.settings)),
-            upkeep(database),
+            consent_deadlines(database),
             Round(database, container.recorders, container.settings.recorders.ask_every),
         ]
         count = partial(database.run, Actor("system", "metrics"), case_metrics.count)

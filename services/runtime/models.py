@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from lxml import etree
 
@@ -117,8 +116,8 @@ class Model:
             ahead += [one.id for one in inside if one.host == here]
         return found
 
-    def xml(self, language: Literal["zh", "en"]) -> bytes:
-        """The model to be drawn, its names in this language."""
+    def xml(self, language: str) -> bytes:
+        """Return the model to be drawn, its names in Chinese or, for every other language, in English."""
         if language == "zh":
             return self.content
         root = _parsed(self.content)

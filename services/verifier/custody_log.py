@@ -73,7 +73,7 @@ def _tells_of_entry(event: Event) -> bool:
 
 
 def _loan_keys(trail: Trail) -> tuple[str, bool]:
-    made = {event.subject for event in trail.of("copy-made")}
+    made = {event.subject for event in trail.of("copy-issued")}
     destroyed = {event.subject for event in trail.of("loan-key-destroyed")}
     if strange := destroyed - made:
         raise Invalid(f"the loan key of {min(strange)} was destroyed, and no copy of that name was made")

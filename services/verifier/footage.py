@@ -39,7 +39,7 @@ def _copies(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], 
     for name in package.named("copy-label"):
 
         def check(name: str = name) -> None:
-            _check_label(package, trail, name, "copy-made")
+            _check_label(package, trail, name, "copy-issued")
 
         yield name, check
 
@@ -64,7 +64,7 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
         raise Invalid(f"its retrieval record {label['recordNumber']} is of another item")
     if package.hashes[f"documents/{layout.file_name(label['recordNumber'])}.json"] != facts["recordSha256"]:
         raise Invalid(f"it was made for another text of the record {label['recordNumber']}")
-    label_facts.check(package, opened, record, "copy" if action == "copy-made" else "master")
+    label_facts.check(package, opened, record, "copy" if action == "copy-issued" else "master")
     for event in trail.of(action):
         if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
             _check_event(opened, event)
@@ -77,7 +77,7 @@ def _check_event(opened: Opened, event: Event) -> None:
     key, label, facts = str(event.detail["key"]), opened.predicate, opened.predicate["books"]
     if not any(name.endswith(f"/{key}") for name in opened.subjects):
         raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
-    if event.action == "copy-made":
+    if event.action == "copy-issued":
         same = facts["copy"] == event.subject
     else:
         same = (event.detail["item"], event.detail["outcome"]) == (facts["item"]["id"], label["outcome"])
@@ -131,7 +131,9 @@ def _without_checkpoint(package: Package, trail: Trail) -> list[str]:
     """Return labels that name no checkpoint although the log had one when they were made."""
     names = []
     with suppress(*UNSHAPED):  # events and labels of other shapes are told by their own checks
-        made = {event.detail.get("sha256_cipher"): event.index for event in trail.of("footage-retrieved", "copy-made")}
+        made = {
+            event.detail.get("sha256_cipher"): event.index for event in trail.of("footage-retrieved", "copy-issued")
+        }
         for name in (*package.named("master-label"), *package.named("copy-label")):
             opened = package.envelope(name)
             index = max(made.get(sha256, 0) for sha256 in opened.subjects.values())
@@ -150,7 +152,7 @@ def _complete(package: Package, trail: Trail) -> str:
     if sum(map(len, labelled.values())) != sum(map(len, hashes.values())):
         raise Invalid("two labels are of one object")
     gone = {event.subject for event in trail.of("master-discarded", "copy-discarded")}
-    for action, role in (("footage-retrieved", "master-label"), ("copy-made", "copy-label")):
+    for action, role in (("footage-retrieved", "master-label"), ("copy-issued", "copy-label")):
         for event in trail.of(action):
             if event.detail["key"] not in gone and event.detail["sha256_cipher"] not in labelled[role]:
                 raise Invalid(f"the object of the audit event {event.index} ({action}) has no label in the package")

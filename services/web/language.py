@@ -1,6 +1,10 @@
 """The reader's language: English, or one of those that have a catalogue; Chinese where nobody chose."""
 
+from typing import Annotated
+
 from fastapi import Request
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from services.runtime import translations
 from services.runtime.translations import in_context
@@ -15,6 +19,16 @@ NAME = in_context("language name", "English")  # each catalogue has here what it
 def known() -> tuple[Language, ...]:
     """List the languages that pages can be shown in."""
     return translations.languages()
+
+
+def _require_known(wish: str) -> Language:
+    if wish not in known():
+        names = ", ".join(known())
+        raise PydanticCustomError("literal_error", "Input should be one of {names}", {"names": names})
+    return wish
+
+
+KnownLanguage = Annotated[str, AfterValidator(_require_known)]  # of a body or a query: one that has a catalogue
 
 
 def known_or_default(wish: str) -> Language:

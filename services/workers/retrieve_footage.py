@@ -99,7 +99,7 @@ class _Run:
         self.started = self.database.clock.now()
         self.clock = Clock()
         self.window = self.order.asked
-        self.promised: list[Span] | None = None
+        self.reported: list[Span] | None = None
 
     async def run(self) -> Retrieved:
         if self.order.source.brought:
@@ -136,7 +136,7 @@ class _Run:
         source = self.order.source
         try:
             self._use_clock(await probe(self.database, ACTOR, self.recorder, source))
-            self.promised = await self.recorder.coverage(source.channel, self.window)
+            self.reported = await self.recorder.coverage(source.channel, self.window)
         except RecorderDown:
             self._use_clock(await self.database.run(ACTOR, clocks.of_recorder, source.recorder_id))
             best = self._best()
@@ -144,9 +144,9 @@ class _Run:
                 raise
             self.difficulties.append("the recorder was down; the quarantine holds the whole span")
         else:
-            self.difficulties += lost_since(self.order.promised, self.promised, self.window)
+            self.difficulties += lost_since(self.order.reported, self.reported, self.window)
         self._note_clock()
-        return self.promised or []
+        return self.reported or []
 
     def _use_clock(self, clock: Clock) -> None:
         self.clock, self.window = clock, clocks.searched(self.order.asked, clock)
@@ -188,7 +188,7 @@ class _Run:
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         return await self._adopt(best, "quarantine")
 
-    async def _adopt(self, best: Holding, taken_from: str) -> Retrieved:
+    async def _adopt(self, best: Holding, origin: str) -> Retrieved:
         attempt = await self._begin()
         self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
@@ -196,7 +196,7 @@ class _Run:
             Target(self.store, attempt.bucket, attempt.key, labelling.metadata_of(self.order)),
             progress=lambda _, size: self.reporter(size, size / max(best.sealed.size, 1) / 2),
         )
-        return await self._keep(attempt.id, replace(best, sealed=sealed), taken_from)
+        return await self._keep(attempt.id, replace(best, sealed=sealed), origin)
 
     async def _nothing(self, outcome: str) -> Retrieved:
         report = self._report(outcome, 0.0)
@@ -206,7 +206,7 @@ class _Run:
         await self._discard_attempts()
         return Retrieved(outcome, 0.0, number)
 
-    async def _keep(self, attempt_id: str, holding: Holding, taken_from: str) -> Retrieved:
+    async def _keep(self, attempt_id: str, holding: Holding, origin: str) -> Retrieved:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
@@ -217,7 +217,7 @@ class _Run:
             attempt_id,
             sealed.to_json(),
             self._report(holding.outcome, holding.share),
-            taken_from=taken_from,
+            origin=origin,
         )
         if number is None:
             await self._discard_attempts()
@@ -247,5 +247,5 @@ class _Run:
             *(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools()),
             searched=self.window,
             clock=None if self.order.source.brought else self.clock,
-            promised=self.promised,
+            reported=self.reported,
         )

@@ -103,7 +103,7 @@ async def test_what_is_important_is_backed_up_and_verified_before_the_hand_over(
     masters = desk.rows(Master)
     assert len(masters) == 2
     assert all(master.replica_verified_at <= offered for master in masters)
-    order = [event.action for event in desk.rows(type(desk.events("copy-made")[0]))]
+    order = [event.action for event in desk.rows(type(desk.events("copy-issued")[0]))]
     assert max(i for i, a in enumerate(order) if a == "master-backed-up") < order.index("custody-offered")
     await desk.returned(case)
 

@@ -72,7 +72,7 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
     await desk.accept(case)
 
     [master], [copy], [item] = desk.rows(Master), desk.rows(Copy), desk.items(case)
-    assert (item.outcome, item.coverage, master.taken_from) == ("complete", 1.0, "upload")
+    assert (item.outcome, item.coverage, master.origin) == ("complete", 1.0, "upload")
     [record] = desk.rows(Document, kind="retrieval-record")
     told = json.loads(record.content)
     assert told["source"]["upload"]["sha256"] == hashlib.sha256(written.path.read_bytes()).hexdigest()
@@ -104,7 +104,7 @@ async def test_two_spans_of_one_file_and_a_camera_beside_it(desk: People, tmp_pa
     await desk.accept(case)
 
     assert [one.outcome for one in desk.items(case)] == ["complete"] * 3
-    assert sorted(one.taken_from for one in desk.rows(Master)) == ["recorder", "upload", "upload"]
+    assert sorted(one.origin for one in desk.rows(Master)) == ["recorder", "upload", "upload"]
     await desk.returned(case)
 
 

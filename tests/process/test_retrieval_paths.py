@@ -158,7 +158,7 @@ async def test_what_is_always_preserved_is_released_when_the_copies_are_back(a_d
             assert desk.container.store.stat("quarantine", preservation.sealed["key"]).legal_hold
 
         await desk.accept(case)
-        assert {master.taken_from for master in desk.rows(Master)} == {"recorder"}
+        assert {master.origin for master in desk.rows(Master)} == {"recorder"}
         await desk.returned(case)
 
 
@@ -210,8 +210,8 @@ async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(
 
         by_item = {master.item_id: master for master in desk.rows(Master)}
         first, second = desk.items(case)
-        assert by_item[first.id].taken_from == "recorder"
-        assert by_item[second.id].taken_from == "quarantine"
+        assert by_item[first.id].origin == "recorder"
+        assert by_item[second.id].origin == "quarantine"
         kept = next(one for one in desk.rows(Preservation) if one.item_id == second.id)
         assert by_item[second.id].sealed["sha256Cipher"] == kept.sealed["sha256Cipher"]
         assert outcomes(desk, case) == ["complete", "complete"]

@@ -78,7 +78,7 @@ async def test_a_worker_that_runs_twice_for_each_job_changes_nothing(places: Pla
 
         assert len(desk.rows(Document, kind="retrieval-record")) == len(desk.rows(Master)) == len(desk.rows(Copy)) == 2
         assert len(desk.events("custody-suspended")) == 1
-        assert len(desk.events("copy-made")) == len(desk.events("loan-key-destroyed")) == 2
+        assert len(desk.events("copy-issued")) == len(desk.events("loan-key-destroyed")) == 2
 
 
 def twice(worker: Worker) -> Worker:

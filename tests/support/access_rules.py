@@ -83,7 +83,7 @@ RULES = {
     "POST /api/applications/{application_id}/correct": Rule(APPLICANT, body=FORM),
     "POST /api/applications/{application_id}/withdraw": Rule(APPLICANT, body={}),
     "GET /api/cases/{application_id}": Rule(SEE),
-    "GET /api/cases/{application_id}/steps": Rule(SEE),
+    "GET /api/cases/{application_id}/timeline": Rule(SEE),
     "GET /api/cases/{application_id}/integrity": Rule(SEE),
     "POST /api/cases/{application_id}/integrity": Rule(SEE),
     "GET /api/models/{process_id}": Rule(EVERYONE),

@@ -168,7 +168,7 @@ class Desk:
             sealed = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
             uow.session.flush()
             if purpose == "master":
-                masters.keep(uow, attempt.id, sealed, taken_from="recorder")
+                masters.keep(uow, attempt.id, sealed, origin="recorder")
                 number = document_service.next_number(uow, "retrieval-record")
                 document_service.write(uow, "retrieval-record", number, {}, application_id=case.id, item_id=case.item())
             else:

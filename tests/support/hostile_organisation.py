@@ -51,7 +51,7 @@ MACHINE = {
     "copy_id", "item_id", "answer", "sealed", "encrypted_secret", "return_to", "recipient", "pending_step", "id",
     "purpose_category", "legal_basis", "way_of_use", "granted_way_of_use", "camera_class", "closed_as", "decided_by",
     "importance", "clock_method", "process_id", "element_id", "name", "correlation_key", "message_id", "content",
-    "fingerprint", "start_known_by", "taken_from", "closed_because", "old", "new", "check", "ended_because", "trouble",
+    "fingerprint", "start_known_by", "origin", "closed_because", "old", "new", "check", "ended_because", "trouble",
     "last_error", "address",
 }  # fmt: skip
 NAMES = ("people", "recorders")  # here ``name`` is a person's or a thing's, and no message's
@@ -70,7 +70,7 @@ RECORD = {
         "site": hostile("record.site"),
         "recorder": {"name": hostile("record.recorder"), "make": hostile("record.make"), "model": "m"},
         "camera": {"id": "c", "nameZh": hostile("record.camera"), "channel": hostile("record.channel")},
-        "takenFrom": "recorder",
+        "origin": "recorder",
     },
     "recorderClock": {"zone": "UTC", "offsetMs": None, "method": "ntp", "uncertaintyMs": None},
     "asked": SPAN,

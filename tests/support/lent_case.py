@@ -168,7 +168,7 @@ def offered(uow: UnitOfWork, application_id: str, record: dict[str, Any] | None 
         uow.session.flush()
         where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
         if purpose == "master":
-            masters.keep(uow, attempt.id, where, taken_from="recorder")
+            masters.keep(uow, attempt.id, where, origin="recorder")
             number = document_service.next_number(uow, "retrieval-record")
             document_service.write(
                 uow, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id

@@ -25,7 +25,7 @@ SOURCE = {
     "site": "一号厂区",
     "recorder": {"name": "一号录像机", "make": "Acme", "model": "R1"},
     "camera": {"nameZh": "北门", "nameEn": "North gate", "channel": "gate"},
-    "takenFrom": "recorder",
+    "origin": "recorder",
 }
 CLOCK = {"zone": "UTC", "offsetMs": 1500, "method": "picture", "uncertaintyMs": 1000}
 OBTAINED = {

@@ -122,7 +122,7 @@ class Item(Base):
     dropped_in_round: Mapped[int | None]
     outcome: Mapped[str | None]  # complete, partial, missing, unreadable
     coverage: Mapped[float | None]
-    promised: Mapped[dict[str, Any] | None]  # what the recorder said it has when the case was handed in: at, covered
+    reported: Mapped[dict[str, Any] | None]  # what the recorder said it has at the submission: at, covered
 
     application: Mapped[Application] = reference()
     camera: Mapped[Camera] = reference()

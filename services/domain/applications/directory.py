@@ -36,7 +36,7 @@ class CameraLine:
     zone: str
     retention_days: int
     reference_picture: bool = False  # whether there is a still to recognise it by
-    brought: bool = False  # a file that a person brought: ``site`` is who recorded it
+    uploaded: bool = False  # a file that a person uploaded: ``site`` is who recorded it
 
 
 def departments(uow: UnitOfWork) -> list[Department]:

@@ -67,5 +67,5 @@ def _camera(uow: UnitOfWork, upload: Upload) -> CameraLine | None:
         upload.recorded_by,
         upload.zone,
         camera.retention_days,
-        brought=True,
+        uploaded=True,
     )

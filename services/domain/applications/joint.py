@@ -111,7 +111,7 @@ def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Conse
     return row
 
 
-def tend(uow: UnitOfWork) -> None:
+def check_deadlines(uow: UnitOfWork) -> None:
     """Remind of consents a day before they lapse, and let lapse what was not given in time."""
     running = select(Consultation).where(Consultation.ended_at.is_(None)).with_for_update()
     for consultation in uow.session.scalars(running).all():

@@ -62,7 +62,7 @@ HAPPENINGS: Mapping[str, Message] = {
     "master-backed-up": Message("The master was backed up and verified"),
     "master-archived": Message("The master was archived again, kept until {dispose_after}"),
     "master-discarded": Message("The master was discarded"),
-    "copy-made": Message("An encrypted copy was made"),
+    "copy-issued": Message("An encrypted copy was made"),
     "copy-discarded": Message("The copy was discarded"),
     "loan-key-destroyed": Message("The loan key was destroyed"),
     "upload-begun": Message("Writing to the vault began"),
@@ -77,7 +77,7 @@ HAPPENINGS: Mapping[str, Message] = {
     # custody
     "receipt-accepted": Message("The custodian accepted the copies"),
     "receipt-declined": Message("The custodian declined the copies"),
-    "grant-given": Message("Access was granted: {granted}"),
+    "grant-created": Message("Access was granted: {granted}"),
     "grant-suspended": Message("Access was suspended: {granted}"),
     "grant-resumed": Message("Access was resumed: {granted}"),
     "grant-ended": Message("Access ended: {granted}"),

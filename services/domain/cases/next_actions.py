@@ -36,7 +36,7 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
     if not _is_own(rows):
         return []
     if application.submitted_at is None:
-        return [NextAct(kind="hand-in", subject_id=application.id)]
+        return [NextAct(kind="submit", subject_id=application.id)]
     if application.correction_until is not None:
         return [NextAct(kind="correct", subject_id=application.id, due_at=application.correction_until)]
     return []
@@ -83,5 +83,5 @@ def _as_custodian(rows: CaseRows) -> list[NextAct]:
         offered = hand_over.declined_at is None
         return [NextAct(kind="accept", subject_id=hand_over.id, due_at=hand_over.take_up_until)] if offered else []
     if hand_over.returned_at is None and hand_over.lost_at is None:
-        return [NextAct(kind="give-back", subject_id=hand_over.id, due_at=hand_over.due_at)]
+        return [NextAct(kind="return", subject_id=hand_over.id, due_at=hand_over.due_at)]
     return []

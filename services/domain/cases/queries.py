@@ -189,7 +189,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
-        time_line=_time_line(uow, application.id),
+        events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
@@ -292,7 +292,7 @@ def _searched(content: Mapping[str, Any]) -> SpanAnswer | None:
 def _master(master: Master) -> MasterView:
     return MasterView(
         sha256_cipher=master.sealed["sha256Cipher"],
-        taken_from=master.taken_from,
+        origin=master.origin,
         retrieved_at=master.retrieved_at,
         replica_verified_at=master.replica_verified_at,
         dispose_after=master.dispose_after,

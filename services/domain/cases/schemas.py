@@ -13,7 +13,7 @@ from services.web.schemas import Answer, SpanAnswer
 PreservedSort = Literal["preserved", "number", "camera"]
 RecorderSort = Literal["name", "site", "clock", "seen"]
 MarkerKind = Literal["passed", "working", "waiting", "stuck"]
-ActKind = Literal["hand-in", "correct", "consent", "decide", "confirm", "accept", "give-back"]
+ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return"]
 
 
 class DepartmentNamed(Answer):
@@ -97,10 +97,10 @@ class RecorderClock(Answer):
 
 
 class MasterView(Answer):
-    """``takenFrom``: recorder, quarantine or upload."""
+    """``origin``: recorder, quarantine or upload."""
 
     sha256_cipher: str
-    taken_from: str
+    origin: str
     retrieved_at: datetime
     replica_verified_at: datetime | None
     dispose_after: datetime | None
@@ -385,7 +385,7 @@ class CaseView(CaseSummary):
     custody_broken_at: int | None
     archive: CaseArchive | None
     violations: list[CaseViolation]
-    time_line: list[CaseEvent]
+    events: list[CaseEvent]
     consultation: ConsultationView | None
     integrity: CheckAnswer | None
 

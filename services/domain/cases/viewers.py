@@ -36,9 +36,7 @@ class Sighting:
 
 def of(uow: UnitOfWork, camera_id: str, span: Span) -> list[Sighting]:
     """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
-    audit_trail.record(
-        uow, "sightings-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat()
-    )
+    audit_trail.record(uow, "viewers-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat())
     found = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
     return sorted(found, key=lambda one: one.at)
 

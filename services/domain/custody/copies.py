@@ -45,7 +45,7 @@ def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | Non
         uow.session.add(copy)
         audit_trail.record(
             uow,
-            "copy-made",
+            "copy-issued",
             "copy",
             copy.id,
             application_id=copy.application_id,

@@ -69,7 +69,7 @@ def give(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tupl
             uow.session.add(grant)
             audit_trail.record(
                 uow,
-                "grant-given",
+                "grant-created",
                 "copy",
                 copy.id,
                 application_id=copy.application_id,

@@ -19,7 +19,7 @@ def lay_out(label: JsonView) -> list[Part]:
     ]
     came: Pairs = [
         [("地点", cell(source.text("site"))), ("摄像头", cell(camera(source)))],
-        [("录像机", cell(recorder(source))), ("取自", cell(source.word("takenFrom")))],
+        [("录像机", cell(recorder(source))), ("取自", cell(source.word("origin")))],
         [("录像机时钟", cell(clock(label.part("recorderClock"))))],
         [("调取时间", cell(label.when("retrievedAt"))), ("调取人", cell(label.text("operator.name")))],
         [("第二人", joined(label.names("secondPersons")))],

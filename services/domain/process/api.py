@@ -24,12 +24,13 @@ from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
+from services.web.language import KnownLanguage
 from services.web.schemas import Body, Code, Identifier, ListParameters
 
 router = APIRouter(prefix="/api/admin/engine", tags=["administration"])
 
 Key = Annotated[int, Field(ge=0, lt=10**18)]
-Language = Annotated[Literal["zh", "en"], Query()]
+Language = Annotated[KnownLanguage, Query()]
 
 
 def engine(request: Request) -> EngineDesk:

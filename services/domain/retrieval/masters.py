@@ -36,7 +36,7 @@ def needed(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
     return master
 
 
-def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, taken_from: str) -> Master | None:
+def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: str) -> Master | None:
     """Book a master; None when it is no longer wanted and its object is to be deleted."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
@@ -48,7 +48,7 @@ def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, taken_from
             application_id=attempt.application_id,
             item_id=attempt.item_id,
             attempt_id=attempt_id,
-            taken_from=taken_from,
+            origin=origin,
             retrieved_at=uow.now,
             sealed=sealed,
         )
@@ -60,7 +60,7 @@ def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, taken_from
             master.id,
             application_id=attempt.application_id,
             item=attempt.item_id,
-            taken_from=taken_from,
+            origin=origin,
             key=attempt.key,
             outcome=sealed["outcome"],
             sha256_plain=sealed["sha256Plain"],

@@ -74,16 +74,16 @@ def not_asked(uow: UnitOfWork, application_id: str) -> list[Need]:
     return [
         Need(item.id, Span(item.asked_start, item.asked_end), measurements.source(item.camera, item.camera.recorder))
         for item in items_in_scope(uow, application_id)
-        if item.promised is None and item.camera.overwritten
+        if item.reported is None and item.camera.overwritten
     ]
 
 
 def promise(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) -> None:
     """Keep what a recorder says it has of an item; nothing where the item was changed meanwhile."""
     item = uow.session.get_one(Item, item_id)
-    if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.promised is None:
+    if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.reported is None:
         covered = [{"start": span.start.isoformat(), "end": span.end.isoformat()} for span in held]
-        item.promised = {"at": uow.now.isoformat(), "covered": covered}
+        item.reported = {"at": uow.now.isoformat(), "covered": covered}
 
 
 def held(uow: UnitOfWork, item_id: str) -> list[Preservation]:

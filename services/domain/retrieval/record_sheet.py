@@ -44,7 +44,7 @@ def _source(record: JsonView) -> Pairs:
     source = record.part("source")
     return [
         [("地点", cell(source.text("site"))), ("摄像头", cell(camera(source)))],
-        [("录像机", cell(recorder(source))), ("取自", cell(source.word("takenFrom")))],
+        [("录像机", cell(recorder(source))), ("取自", cell(source.word("origin")))],
         [("录像机时钟", cell(clock(record.part("recorderClock"))))],
     ]
 
@@ -59,8 +59,8 @@ def _content(record: JsonView) -> Pairs:
     obtained = record.part("obtained")
     if obtained.data:
         rows += _obtained(record, obtained)
-    if record.has("promised"):
-        rows.append([("录像机报有", _promised(record))])
+    if record.has("reported"):
+        rows.append([("录像机报有", _reported(record))])
     if record.get("recorderProtection"):
         told = "；".join(words(f"protection-{one or 'failed'}") for one in record.get("recorderProtection"))
         rows.append([("录像机锁定", cell(told))])
@@ -101,11 +101,11 @@ def edges(obtained: JsonView) -> str:
     return text
 
 
-def _promised(record: JsonView) -> Cell:
-    handed_in, retrieved = record.part("promised.handedIn"), record.get("promised.retrieved")
+def _reported(record: JsonView) -> Cell:
+    submitted, retrieved = record.part("reported.submitted"), record.get("reported.retrieved")
     first = "未答复"
-    if handed_in.data:
-        first = f"（{handed_in.when('at')}）" + ("；".join(handed_in.spans("covered")) or "无")
+    if submitted.data:
+        first = f"（{submitted.when('at')}）" + ("；".join(submitted.spans("covered")) or "无")
     before = "未答复" if retrieved is None else "；".join(record.span(one) for one in retrieved) or "无"
     return cell(f"提交时 {first}", f"调取前 {before}")
 

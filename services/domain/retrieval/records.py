@@ -38,7 +38,7 @@ class Order:
     second_person_ids: tuple[str, ...]
     importance: str
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a brought file too
-    promised: list[Span] | None = None  # what the recorder said it has when the case was handed in
+    reported: list[Span] | None = None  # what the recorder said it has at the submission
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Report:
     tools: Mapping[str, str]
     searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
     clock: Clock | None = None  # as it was measured for this retrieval; None: what the books know
-    promised: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
+    reported: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def granted_span(item: Item) -> Span:
     return Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
 
 
-def promised_spans(item: Item) -> list[Span] | None:
-    """What the recorder said it has of an item when its case was handed in; None where it was not asked or silent."""
-    if item.promised is None:
+def reported_spans(item: Item) -> list[Span] | None:
+    """Return what the recorder said it has at the submission; None where it was not asked or did not answer."""
+    if item.reported is None:
         return None
-    return [_span(one) for one in item.promised["covered"]]
+    return [_span(span) for span in item.reported["covered"]]
 
 
 def searched_span(item: Item, record: Document) -> Span:
@@ -137,7 +137,7 @@ def order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
             *(dict(row.sealed) for row in preservations.held(uow, item_id)),
             *upload_sources.sealed_of(uow, item),
         ),
-        promised=promised_spans(item),
+        reported=reported_spans(item),
     )
 
 
@@ -155,17 +155,17 @@ def record_of(uow: UnitOfWork, item_id: str) -> Document | None:
 
 
 def keep(
-    uow: UnitOfWork, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, taken_from: str
+    uow: UnitOfWork, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, origin: str
 ) -> str | None:
     """Write master, record and outcome together; the record's number, or None when they are no longer wanted."""
-    master = masters.keep(uow, attempt_id, sealed, taken_from=taken_from)
+    master = masters.keep(uow, attempt_id, sealed, origin=origin)
     if master is None:
         return None
-    if taken_from == "recorder":
+    if origin == "recorder":
         measurements.learn_fingerprint(
             uow, order.source.camera_id, sealed["coverage"].get("fingerprint"), order.application_id
         )
-    return _write(uow, order, report, sealed, taken_from)
+    return _write(uow, order, report, sealed, origin)
 
 
 def nothing(uow: UnitOfWork, order: Order, report: Report) -> str:
@@ -176,14 +176,14 @@ def nothing(uow: UnitOfWork, order: Order, report: Report) -> str:
     return _write(uow, order, report, None, "recorder")
 
 
-def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, taken_from: str) -> str:
+def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, origin: str) -> str:
     known = record_of(uow, order.item_id)
     if known is not None:
         return known.number
     item = uow.session.get_one(Item, order.item_id)
     item.outcome, item.coverage = report.outcome, report.coverage
     number = document_service.next_number(uow, "retrieval-record")
-    content = _content(uow, order, report, sealed, taken_from=taken_from, number=number)
+    content = _content(uow, order, report, sealed, origin=origin, number=number)
     document = document_service.write(
         uow,
         "retrieval-record",
@@ -206,7 +206,7 @@ def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any]
 
 
 def _content(
-    uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, *, taken_from: str, number: str
+    uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, *, origin: str, number: str
 ) -> dict[str, Any]:
     source = order.source
     recorder = uow.session.get_one(Recorder, source.recorder_id)
@@ -232,15 +232,15 @@ def _content(
                 "identity": recorder.identity,
             },
             "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
-            "takenFrom": taken_from,
+            "origin": origin,
             "upload": None if upload is None else upload_sources.told(upload),
         },
         "recorderClock": {"zone": recorder.zone, **clock.told()},
-        "asked": {**_told(order.asked), "zone": order.zone},
-        "searched": _told(report.searched or order.asked),
-        "promised": {
-            "handedIn": uow.session.get_one(Item, order.item_id).promised,
-            "retrieved": None if report.promised is None else [_told(span) for span in report.promised],
+        "asked": {**_span_to_json(order.asked), "zone": order.zone},
+        "searched": _span_to_json(report.searched or order.asked),
+        "reported": {
+            "submitted": uow.session.get_one(Item, order.item_id).reported,
+            "retrieved": None if report.reported is None else [_span_to_json(span) for span in report.reported],
         },
         "recorderProtection": [row.outcome for row in protections.of_item(uow, order.item_id)],
         "outcome": report.outcome,
@@ -261,7 +261,7 @@ def _span(told: Mapping[str, str]) -> Span:
     return Span(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
 
 
-def _told(span: Span) -> dict[str, str]:
+def _span_to_json(span: Span) -> dict[str, str]:
     return {"start": span.start.isoformat(), "end": span.end.isoformat()}
 
 

@@ -282,7 +282,7 @@ def _stage_variables(
     approves = outcome == stage.favourable
     if granting != AS_ASKED and not (stage.code == "security" and approves):
         raise Refused(
-            "not-here",
+            "grants-elsewhere",
             "Scope, use period and way of use are set by Security's approval alone.",
             status=422,
         )

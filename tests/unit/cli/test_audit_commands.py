@@ -207,6 +207,6 @@ def test_who_saw_a_minute_is_printed_and_asking_is_an_event(desk: Desk) -> None:
     assert json.loads(told.output) == []
     assert desk.audit("checkpoint").exit_code == 0
     [event] = json.loads(desk.audit("prove", "1").output)["events"]
-    assert '"action":"sightings-read"' in event["entry"]
+    assert '"action":"viewers-read"' in event["entry"]
     for wrong in ("soon", "2031-03-04T12:00:00"):
         assert desk.audit("seen", "camera-1", wrong).exit_code == 1

@@ -157,7 +157,7 @@ def _loan(i: str, number: int) -> list[Base]:
         Item(id=i, application_id=i, position=1, camera_id="camera", zone="UTC", asked_start=NOON, asked_end=NOON),
         *(UploadAttempt(id=f"{i}-{of}", purpose=of, key=f"{i}-{of}", **attempt) for of in ("master", "copy")),
         Master(
-            **{"id": i, "application_id": i, "item_id": i, "attempt_id": f"{i}-master", "taken_from": "recorder"},
+            **{"id": i, "application_id": i, "item_id": i, "attempt_id": f"{i}-master", "origin": "recorder"},
             **{"retrieved_at": NOON, "sealed": {}},
         ),
         Document(

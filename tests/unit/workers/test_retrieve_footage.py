@@ -165,8 +165,8 @@ async def test_the_quarantine_becomes_the_master_where_the_recorder_has_lost_it(
     assert first == second
     assert first.coverage == 1.0
     [master] = desk.rows(Master)
-    assert master.taken_from == "quarantine"
-    assert json.loads(records(desk)[0].content)["source"]["takenFrom"] == "quarantine"
+    assert master.origin == "quarantine"
+    assert json.loads(records(desk)[0].content)["source"]["origin"] == "quarantine"
     assert len(desk.objects("masters")) == len(desk.objects("quarantine")) == 1
 
 
@@ -176,7 +176,7 @@ async def test_the_quarantine_is_taken_where_it_holds_more_than_the_recorder(des
     sorted((desk.recordings / "gate").iterdir())[2].unlink()
 
     assert (await retrieve(desk, case)).coverage == 1.0
-    assert desk.rows(Master)[0].taken_from == "quarantine"
+    assert desk.rows(Master)[0].origin == "quarantine"
 
 
 async def test_the_quarantine_serves_while_the_recorder_is_down(desk: Desk) -> None:

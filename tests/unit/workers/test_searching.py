@@ -265,15 +265,15 @@ async def test_what_was_promised_when_it_was_handed_in_is_held_against_what_is_t
     desk.database.rules = type(desk.database.rules)(max_use_days=30, preserve="never")
     await desk.work(preserve_footage, application_id=case.id)
     await desk.work(preserve_footage, application_id=case.id)
-    handed_in = desk.row(Item, case.item()).promised
-    assert handed_in == {"at": desk.clock.now().isoformat(), "covered": [told(INNER)]}
+    submitted = desk.row(Item, case.item()).reported
+    assert submitted == {"at": desk.clock.now().isoformat(), "covered": [told(INNER)]}
     sorted((desk.recordings / "gate").iterdir())[2].unlink()  # from 8 to 12
 
     await retrieve(desk, case)
 
     content = record(desk)
     left = Span(INNER.start + 4 * SECOND, INNER.end)
-    assert content["promised"] == {"handedIn": handed_in, "retrieved": [told(left)]}
+    assert content["reported"] == {"submitted": submitted, "retrieved": [told(left)]}
     gone = f"gone since it was handed in: {INNER.start.isoformat()} to {left.start.isoformat()}"
     assert gone in content["difficulties"]
 

@@ -1,6 +1,6 @@
 """My account: password, language, second factor, open sessions."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -15,6 +15,7 @@ from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting, Token
+from services.web.language import KnownLanguage
 from services.web.schemas import Answer, Body, Code, Done, Moment
 
 router = APIRouter(prefix="/api/account", tags=["account"])
@@ -26,7 +27,7 @@ class PasswordChange(Body):
 
 
 class Language(Body):
-    language: Literal["zh", "en"]
+    language: KnownLanguage
 
 
 class Confirmed(Body):

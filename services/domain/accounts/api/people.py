@@ -1,7 +1,7 @@
 """People, posts and departments, kept by administrators; absences, entered by oneself and the department's head too."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -14,6 +14,7 @@ from services.domain.accounts.staff import Details
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
+from services.web.language import KnownLanguage
 from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api", tags=["people"])
@@ -25,7 +26,7 @@ class PersonBody(Body):
     name: Line
     department_id: Identifier
     email: Email | None = None
-    locale: Literal["zh", "en"] = "zh"
+    locale: KnownLanguage = "zh"
 
     def details(self) -> Details:
         return Details(self.name, self.department_id, self.email, self.locale)

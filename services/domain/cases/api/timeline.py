@@ -1,6 +1,6 @@
 """Where a case stands: the models as they are drawn, the markers for them, and the check of what the vault holds."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -14,6 +14,7 @@ from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, given
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
+from services.web.language import KnownLanguage
 from services.web.schemas import Identifier
 
 router = APIRouter(prefix="/api", tags=["cases"])
@@ -41,7 +42,7 @@ async def read_model(
     process_id: Identifier,
     _actor: Acting,
     models: GivenModels,
-    language: Annotated[Literal["zh", "en"], Query()] = "zh",
+    language: Annotated[KnownLanguage, Query()] = "zh",
 ) -> Response:
     """The deployed BPMN of a process, its names in one language."""
     model = models.get(process_id)
@@ -50,7 +51,7 @@ async def read_model(
     return Response(model.xml(language), media_type="application/xml")
 
 
-@router.get("/cases/{application_id}/steps", responses=problems(401, 404))
+@router.get("/cases/{application_id}/timeline", responses=problems(401, 404))
 async def read_steps(
     application_id: str,
     actor: Acting,

@@ -23,13 +23,13 @@ router = APIRouter(prefix="/cases")
 # What the vault does beneath the acts that are told.
 MECHANICS = ("upload-",)
 PATHS: Mapping[str, str] = {
-    "hand-in": "/applications/{}/edit",
+    "submit": "/applications/{}/edit",
     "correct": "/applications/{}/edit",
     "consent": "/consents/{}",
     "decide": "/reviews/{}",
     "confirm": "/reviews/{}",
     "accept": "/hand-overs/{}",
-    "give-back": "/hand-overs/{}",
+    "return": "/hand-overs/{}",
 }
 
 
@@ -51,7 +51,7 @@ async def show(
         timeline=case_timeline,
         shown_review=review,
         path_of=path_of,
-        told=[_told(visitor, event) for event in case.time_line if not event.action.startswith(MECHANICS)],
+        told=[_told(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
     )
 

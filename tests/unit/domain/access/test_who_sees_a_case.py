@@ -95,7 +95,7 @@ def test_every_look_at_a_case_is_on_the_trail_and_none_in_the_time_line(desk: Re
 
     looks = [event for event in desk.all(AuditEvent, application_id=application_id) if event.action == "case-read"]
     assert [event.actor_id for event in looks] == ["supervisor"]
-    assert [event.action for event in case.time_line] == ["application-drafted", "application-submitted"]
+    assert [event.action for event in case.events] == ["application-drafted", "application-submitted"]
     with pytest.raises(NotFound):
         desk.run(case_queries.case, application_id, by="admin")
 

@@ -113,7 +113,7 @@ def retrieved_with_copy(uow: UnitOfWork, application_id: str) -> None:
             attempt_id="master",
             retrieved_at=NOON,
             sealed=sealed,
-            taken_from="recorder",
+            origin="recorder",
         )
     )
     uow.session.flush()

@@ -226,14 +226,14 @@ def test_consents_that_do_not_come_are_reminded_and_lapse(desk: ReviewDesk) -> N
     asked(desk)
     consent(desk, "office-head")
     desk.clock.turn(timedelta(days=6))
-    desk.run(joint.tend)
-    desk.run(joint.tend)
+    desk.run(joint.check_deadlines)
+    desk.run(joint.check_deadlines)
     assert [one.code for one in desk.all(Notice, person_id="operator2")] == ["consent-asked", "consent-reminder"]
     assert len(desk.all(Notice, person_id="office-head")) == 1
 
     desk.clock.turn(timedelta(days=1))
-    desk.run(joint.tend)
-    desk.run(joint.tend)
+    desk.run(joint.check_deadlines)
+    desk.run(joint.check_deadlines)
 
     assert desk.the(Consultation).ended_because == "lapsed"
     assert [one.code for one in desk.all(Notice, person_id="drafter")] == ["consents-lapsed"]

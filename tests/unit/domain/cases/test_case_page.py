@@ -163,7 +163,12 @@ async def test_the_page_is_chinese_by_default(desk: Desk, case: Case) -> None:
 async def test_others_find_no_case_no_steps_and_no_check(desk: Desk, case: Case) -> None:
     stranger = await browser_of(desk, "stranger")
 
-    for path in (f"/cases/{case.id}", f"/api/cases/{case.id}/steps", f"/api/cases/{case.id}/integrity", "/cases/none"):
+    for path in (
+        f"/cases/{case.id}",
+        f"/api/cases/{case.id}/timeline",
+        f"/api/cases/{case.id}/integrity",
+        "/cases/none",
+    ):
         assert (await stranger.get(path)).status_code == 404, path
     assert (await stranger.post(f"/api/cases/{case.id}/integrity")).status_code == 404
     assert (await stranger.send(f"/cases/{case.id}/integrity")).status_code == 404

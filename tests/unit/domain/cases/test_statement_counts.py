@@ -36,7 +36,7 @@ PAGES = {
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
     "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
     "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
-    "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/steps"),
+    "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline"),
 }
 # every post that the mixture gives something to do, and the case that is closest to them
 READERS = {

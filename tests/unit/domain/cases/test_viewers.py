@@ -59,6 +59,6 @@ def test_who_saw_a_minute_is_known_and_who_saw_another_is_not_named(desk: Desk) 
     desk.change(type(download), download.id, reads=1)
     assert seen(0, 60) == [("download", "custodian", ADDRESS)]
 
-    asked = [event for event in desk.rows(AuditEvent) if event.action == "sightings-read"]
+    asked = [event for event in desk.rows(AuditEvent) if event.action == "viewers-read"]
     assert len(asked) == 8
     assert asked[0].subject_id == camera_id

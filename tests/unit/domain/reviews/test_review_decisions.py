@@ -263,7 +263,7 @@ def test_only_securitys_approval_grants_anything(desk: ReviewDesk) -> None:
     for stage, by, outcome in (("preliminary", "head", "approved"), ("security", "reviewer", "rejected")):
         with pytest.raises(Refused) as refused:
             desk.decide(desk.opened(application_id, stage), by, outcome, granting=Granting(use_period_days=3))
-        assert refused.value.code == "not-here"
+        assert refused.value.code == "grants-elsewhere"
 
 
 @pytest.mark.requirement("R26")
