@@ -44,7 +44,7 @@ def opened(url: str, recordings: Path) -> Iterator[Database]:
 
 def apply(database: Database) -> Application:
     """Draft and submit one application, in two transactions."""
-    drafted = database.run_now(DRAFTER, lambda uow: application_service.draft(uow, _form(uow)))
+    drafted = database.run_now(DRAFTER, lambda uow: application_service.create_draft(uow, _form(uow)))
     database.run_now(DRAFTER, application_service.submit, drafted.id)
     return drafted
 

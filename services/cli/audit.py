@@ -114,7 +114,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             span = _span(start, minutes)
-            viewings = _in_unit_of_work(settings, viewers.of, camera, span)
+            viewings = _in_unit_of_work(settings, viewers.list_viewers, camera, span)
         payload = [{**asdict(viewing), "at": viewing.at.isoformat()} for viewing in viewings]
         say(json.dumps(payload, ensure_ascii=False, indent=1))
 

@@ -99,11 +99,13 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         organisation=uow.rules.organisation,
         note=note,
         events=_events(uow, application_id, acts),
-        masters=_footage(uow, [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]),
-        copies=_footage(uow, copies.of_application(uow, application_id)),
+        masters=_footage(
+            uow, [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
+        ),
+        copies=_footage(uow, copies.list_of_application(uow, application_id)),
         documents=document_service.of_application(uow, application_id),
         acts=acts,
-        custody=custody_log.log_of(uow, hand_over.id) if hand_over is not None else [],
+        custody=custody_log.list_entries(uow, hand_over.id) if hand_over is not None else [],
         returned=_returned(uow, application_id, hand_over),
         anchors=[],
     )

@@ -40,7 +40,7 @@ async def handle(command: Command, database: Database, store: Store, replica_sto
         phase="replicating",
     )
     async with watch as reporter:
-        master = await database.run(ACTOR, masters.needed, command.application_id, command.item_id)
+        master = await database.run(ACTOR, masters.require, command.application_id, command.item_id)
         if master.replica_verified_at is None:
             await _replicate(
                 command, master, database=database, store=store, replica_store=replica_store, reporter=reporter
@@ -60,7 +60,7 @@ async def _replicate(
     await vault_actions.clear_earlier_runs(database, ACTOR, replica_store, purpose="replica", item_id=command.item_id)
     attempt = await database.run(
         ACTOR,
-        attempts.begin,
+        attempts.start,
         "replica",
         application_id=command.application_id,
         item_id=command.item_id,
@@ -91,7 +91,7 @@ async def _replicate(
         "size": replica.size,
         "sha256Cipher": replica.sha256_cipher,
     }
-    if not await database.run(ACTOR, masters.keep_replica, attempt.id, record):
+    if not await database.run(ACTOR, masters.add_replica, attempt.id, record):
         await vault_actions.clear_earlier_runs(
             database, ACTOR, replica_store, purpose="replica", item_id=command.item_id
         )

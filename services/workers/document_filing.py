@@ -8,7 +8,7 @@ from typing import Any
 
 from services.database.tables.documents import Document
 from services.domain.cases.document_kinds import render
-from services.domain.custody.closing import Kept, VaultActions
+from services.domain.custody.closing import StoredObject, VaultActions
 from services.vault.envelopes import CONTENT_TYPE, statement
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
@@ -18,7 +18,7 @@ from services.verifier.filed import PREDICATE
 BUCKET = "documents"
 
 
-def file(store: Store, signer: Signer, actions: VaultActions, document: Document) -> Iterator[Kept]:
+def file(store: Store, signer: Signer, actions: VaultActions, document: Document) -> Iterator[StoredObject]:
     """Write a document's objects; those of an earlier run stay, and the statement is made of what is stored."""
     data, pdf = f"{document.number}.json", f"{document.number}.pdf"
     content = document.content.encode()
@@ -60,11 +60,11 @@ def _render(document: Document) -> bytes:
     return render(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
-def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> Kept:
+def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> StoredObject:
     there = store.stat(BUCKET, key)
     if there is not None:
-        return Kept(BUCKET, key, there.version_id)
+        return StoredObject(BUCKET, key, there.version_id)
     store.sweep(BUCKET, key)  # a run that died in this put has left its parts
     metadata = {"kind": document.kind, "sha256": document.sha256}
     stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
-    return Kept(BUCKET, key, stored.version_id)
+    return StoredObject(BUCKET, key, stored.version_id)

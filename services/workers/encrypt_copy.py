@@ -45,7 +45,7 @@ async def handle(
         phase="issuing",
     )
     async with watch as reporter:
-        copy = await database.run(ACTOR, copies.of_item, command.item_id)
+        copy = await database.run(ACTOR, copies.get_of_item, command.item_id)
         if copy is None or copy.application_id != command.application_id:
             copy = await _issue(command, database, store, vault_keys, loan_keys, reporter=reporter)
         reporter.enter("storing")
@@ -68,7 +68,7 @@ async def _issue(
     )
     attempt = await database.run(
         ACTOR,
-        attempts.begin,
+        attempts.start,
         "copy",
         application_id=command.application_id,
         item_id=command.item_id,
@@ -88,7 +88,7 @@ async def _issue(
         recipients=[recipient],
         progress=reporter,
     )
-    copy = await database.run(ACTOR, copies.keep, attempt.id, sealed.to_json())
+    copy = await database.run(ACTOR, copies.create, attempt.id, sealed.to_json())
     if copy is None:
         await vault_actions.clear_earlier_runs(
             database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys

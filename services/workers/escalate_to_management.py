@@ -24,7 +24,7 @@ class Result:
 async def handle(command: Command, database: Database) -> Result:
     deciders = await database.run(
         ACTOR,
-        escalation.to_management,
+        escalation.escalate_to_management,
         command.application_id,
         command.decided_by,
         command.job_key,

@@ -26,7 +26,7 @@ class Result:
 
 async def handle(command: Command, database: Database, store: Store) -> Result:
     """Findings are for the inspector's decision; none of them stops the process."""
-    done, held = await database.run(ACTOR, returns.to_inspect, command.application_id, command.hand_over_id)
+    done, held = await database.run(ACTOR, returns.get_inspection_task, command.application_id, command.hand_over_id)
     if done is not None:
         return Result(done)
     hashes = {}
@@ -37,6 +37,8 @@ async def handle(command: Command, database: Database, store: Store) -> Result:
             )
         except StoreMissing:
             hashes[copy["copyId"]] = False
-    findings = await database.run(ACTOR, returns.inspected, command.application_id, command.hand_over_id, hashes)
+    findings = await database.run(
+        ACTOR, returns.record_inspection, command.application_id, command.hand_over_id, hashes
+    )
     metrics.VERIFICATION_FAILURES.inc(sum(not match for match in hashes.values()))
     return Result(findings)

@@ -56,10 +56,10 @@ async def label_copy(database: Database, actor: Actor, store: Store, signer: Sig
 
 
 async def _label(database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: Kind) -> None:
-    facts = await database.run(actor, label_facts.facts_for, item_id, kind)
+    facts = await database.run(actor, label_facts.get_facts, item_id, kind)
     await run_in_thread(_write, store, signer, facts)
     await database.run(actor, label_documents.write, item_id, facts)
-    if not await database.run(actor, label_facts.kept_still, item_id):
+    if not await database.run(actor, label_facts.is_wanted, item_id):
         await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 

@@ -40,14 +40,14 @@ async def handle(
     """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
     application_id, hand_over_id = command.application_id, command.hand_over_id
     if command.violation_kind == "overdue":
-        violation = await database.run(ACTOR, violations.overdue, application_id, hand_over_id)
+        violation = await database.run(ACTOR, violations.open_overdue, application_id, hand_over_id)
         return Result(None if violation is None else violation.id)
     if command.violation_kind != "loss":
         raise Fatal(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
             "use overdue or loss in the process, then resolve the incident"
         )
-    actions = await database.run(ACTOR, closing.lose, application_id, hand_over_id)
+    actions = await database.run(ACTOR, closing.end_lost_loan, application_id, hand_over_id)
     pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
-    await database.run(ACTOR, closing.loan_ended, application_id, actions, closed_as="copy-lost", pdfs=pdfs)
+    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as="copy-lost", pdfs=pdfs)
     return Result(actions.violation_id)

@@ -46,7 +46,7 @@ async def handle(
     work = _Work(command, database, store, vault_keys, recorders)
     if await database.run(ACTOR, lambda uow: uow.rules.preserve) != "never":
         await work.measure()
-    preserved, needs = await database.run(ACTOR, preservations.needs, command.application_id)
+    preserved, needs = await database.run(ACTOR, preservations.list_needs, command.application_id)
     failures = 0
     for need in needs:
         kept = await work.try_to_preserve(need)
@@ -92,7 +92,7 @@ class _Work:
             code = type(error).__name__
             await self.database.run(
                 ACTOR,
-                preservations.failed,
+                preservations.record_failure,
                 self.command.application_id,
                 need.item_id,
                 code,
@@ -104,10 +104,10 @@ class _Work:
 
     async def ask(self) -> None:
         """Keep what each recorder says it has: at the retrieval it is seen what has gone since."""
-        for need in await self.database.run(ACTOR, preservations.not_asked, self.command.application_id):
+        for need in await self.database.run(ACTOR, preservations.list_unreported, self.command.application_id):
             with suppress(RecorderDown, Fatal):
                 held = await open_source(self.recorders, need.source).coverage(need.source.channel, need.asked)
-                await self.database.run(ACTOR, preservations.promise, need.item_id, need.asked, held)
+                await self.database.run(ACTOR, preservations.record_report, need.item_id, need.asked, held)
 
     async def _preserve(self, need: Need, reporter: ProgressReporter) -> bool:
         await self._clear(need)
@@ -125,7 +125,7 @@ class _Work:
         fetched = await retrieval.fetch(promised)
         sealed, attempt = fetched.sealed, fetched.attempt
         kept = await self.database.run(
-            ACTOR, preservations.keep, attempt.id, sealed.version_id, need.asked, sealed.to_json()
+            ACTOR, preservations.create, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
         if not kept:
             # A later job may have swept this key before the object was there.

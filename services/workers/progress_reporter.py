@@ -64,14 +64,14 @@ class _Row:
     async def write(self, reading: Reading) -> None:
         phase, size, share = reading
         await self.database.run(
-            self.actor, progress.tell, self.item_id, self.purpose, phase=phase, size=size, share=share
+            self.actor, progress.update, self.item_id, self.purpose, phase=phase, size=size, share=share
         )
 
     async def fail(self, error: Exception) -> None:
-        await self.database.run(self.actor, progress.stumble, self.item_id, self.purpose, type(error).__name__)
+        await self.database.run(self.actor, progress.record_error, self.item_id, self.purpose, type(error).__name__)
 
     async def end(self) -> None:
-        await self.database.run(self.actor, progress.end, self.item_id, self.purpose)
+        await self.database.run(self.actor, progress.finish, self.item_id, self.purpose)
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def report_progress(
     The row is deleted when the block ends, and marked as failed when it raises.
     """
     row = _Row(database, actor, item_id, purpose)
-    await database.run(actor, progress.begin, application_id, item_id, purpose, phase)
+    await database.run(actor, progress.start, application_id, item_id, purpose, phase)
     reporter, done = ProgressReporter(phase), asyncio.Event()
     writer = asyncio.create_task(_keep_writing(row, reporter, done, EVERY if every is None else every), name="progress")
     try:

@@ -53,7 +53,12 @@ async def handle(
     )
     pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
     await database.run(
-        ACTOR, closing.loan_ended, command.application_id, actions, closed_as=CLOSED_AS[command.decision], pdfs=pdfs
+        ACTOR,
+        closing.confirm_loan_end,
+        command.application_id,
+        actions,
+        closed_as=CLOSED_AS[command.decision],
+        pdfs=pdfs,
     )
     if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")

@@ -33,7 +33,7 @@ async def handle(
     replica_store: Store | None = None,
 ) -> Result:
     """Closes the case first, so that a worker that finishes late keeps nothing."""
-    actions = await database.run(ACTOR, closing.release, command.application_id, command.closing_outcome)
+    actions = await database.run(ACTOR, closing.release_case, command.application_id, command.closing_outcome)
     await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys)
-    await database.run(ACTOR, closing.released, command.application_id, actions)
+    await database.run(ACTOR, closing.confirm_release, command.application_id, actions)
     return Result(actions.items)

@@ -99,7 +99,7 @@ class Retrieval:
         request = self.request
         attempt = await self.database.run(
             self.actor,
-            attempts.begin,
+            attempts.start,
             request.purpose,
             application_id=request.application_id,
             item_id=request.item_id,
@@ -127,7 +127,7 @@ class Retrieval:
 
     async def _drop_others(self, kept: Fetched) -> None:
         others = [one for one in self._begun if one != kept.attempt.id]
-        left = await self.database.run(self.actor, attempts.give_up, others, "another pass gave more")
+        left = await self.database.run(self.actor, attempts.abandon_all_of, others, "another pass gave more")
         await vault_actions.sweep(self.database, self.actor, self.store, left)
 
 

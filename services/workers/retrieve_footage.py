@@ -14,7 +14,7 @@ from services.domain.cameras.clocks import Clock
 from services.domain.retrieval import attempts
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
-from services.domain.retrieval.records import Order, Report, Retrieved
+from services.domain.retrieval.records import Order, Report, RetrievalResult
 from services.recorders.protocol import NothingRecorded, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Outcome
@@ -67,9 +67,9 @@ async def handle(
         phase="probing",
     )
     async with watch as reporter:
-        done = await database.run(ACTOR, retrieval_records.retrieved, command.application_id, command.item_id)
+        done = await database.run(ACTOR, retrieval_records.get_result, command.application_id, command.item_id)
         if done is None:
-            order = await database.run(ACTOR, retrieval_records.order, command.application_id, command.item_id)
+            order = await database.run(ACTOR, retrieval_records.get_order, command.application_id, command.item_id)
             await vault_actions.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
             done = await _Run(command, order, database, store, vault_keys, recorders, reporter).run()
             metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
@@ -101,7 +101,7 @@ class _Run:
         self.window = self.order.asked
         self.reported: list[Span] | None = None
 
-    async def run(self) -> Retrieved:
+    async def run(self) -> RetrievalResult:
         if self.order.source.brought:
             best = self._best()
             return await self._nothing("missing") if best is None else await self._from_upload(best)
@@ -160,7 +160,7 @@ class _Run:
         elif self.clock.offset_ms:
             self.difficulties.append(f"the recorder's clock is off by {self.clock.offset_ms} ms")
 
-    async def _from_recorder(self, promised: list[Span], best: Holding | None) -> Retrieved | None:
+    async def _from_recorder(self, promised: list[Span], best: Holding | None) -> RetrievalResult | None:
         """Seal from the recorder; None when the quarantine turns out to hold more."""
         order = self.order
         request = Request(
@@ -179,16 +179,16 @@ class _Run:
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
-    async def _from_upload(self, best: Holding) -> Retrieved:
+    async def _from_upload(self, best: Holding) -> RetrievalResult:
         """Make an uploaded file the master, whole: it was sealed in the same pass on receipt."""
         self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
         return await self._adopt(best, "upload")
 
-    async def _from_quarantine(self, best: Holding) -> Retrieved:
+    async def _from_quarantine(self, best: Holding) -> RetrievalResult:
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         return await self._adopt(best, "quarantine")
 
-    async def _adopt(self, best: Holding, origin: str) -> Retrieved:
+    async def _adopt(self, best: Holding, origin: str) -> RetrievalResult:
         attempt = await self._begin()
         self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
@@ -198,21 +198,21 @@ class _Run:
         )
         return await self._keep(attempt.id, replace(best, sealed=sealed), origin)
 
-    async def _nothing(self, outcome: str) -> Retrieved:
+    async def _nothing(self, outcome: str) -> RetrievalResult:
         report = self._report(outcome, 0.0)
         if not self.difficulties:
             report = self._report(outcome, 0.0, "the recorder holds nothing of the granted span")
-        number = await self.database.run(ACTOR, retrieval_records.nothing, self.order, report)
+        number = await self.database.run(ACTOR, retrieval_records.create_without_footage, self.order, report)
         await self._discard_attempts()
-        return Retrieved(outcome, 0.0, number)
+        return RetrievalResult(outcome, 0.0, number)
 
-    async def _keep(self, attempt_id: str, holding: Holding, origin: str) -> Retrieved:
+    async def _keep(self, attempt_id: str, holding: Holding, origin: str) -> RetrievalResult:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
         number = await self.database.run(
             ACTOR,
-            retrieval_records.keep,
+            retrieval_records.create,
             self.order,
             attempt_id,
             sealed.to_json(),
@@ -225,12 +225,12 @@ class _Run:
                 f"nothing was kept | item {self.order.item_id} | the case has ended or another run was first | "
                 "nothing is left to do: the process takes this job back when it hears of it"
             )
-        return Retrieved(holding.outcome, holding.share, number)
+        return RetrievalResult(holding.outcome, holding.share, number)
 
     async def _begin(self) -> UploadAttempt:
         return await self.database.run(
             ACTOR,
-            attempts.begin,
+            attempts.start,
             "master",
             application_id=self.order.application_id,
             item_id=self.order.item_id,

@@ -5,7 +5,7 @@ from functools import partial
 
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
-from services.domain.custody.closing import Kept, VaultActions
+from services.domain.custody.closing import StoredObject, VaultActions
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
@@ -29,7 +29,7 @@ async def clear_earlier_runs(
     job_key: int | None = None,
 ) -> None:
     """Remove what earlier runs left for the item, by exact keys; ``job_key`` spares the work of later jobs."""
-    left = await database.run(actor, attempts.take_over, purpose, item_id, job_key)
+    left = await database.run(actor, attempts.supersede, purpose, item_id, job_key)
     await sweep(database, actor, store, left, loan_keys)
 
 
@@ -41,7 +41,7 @@ async def sweep(
     for attempt in left:
         await run_in_thread(_sweep_one, store, attempt, loan_keys)
     if left:
-        await database.run(actor, attempts.swept, [attempt.id for attempt in left])
+        await database.run(actor, attempts.mark_swept, [attempt.id for attempt in left])
 
 
 async def sweep_abandoned(
@@ -51,24 +51,24 @@ async def sweep_abandoned(
 
     ``all_open`` at the start of the only process that uploads.
     """
-    left = await database.run(SWEEPER, attempts.give_up_dead, all_open=all_open)
+    left = await database.run(SWEEPER, attempts.abandon_dead, all_open=all_open)
     replicas = [attempt for attempt in left if attempt.purpose == "replica"]
     await sweep(database, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
     if replica_store is not None:
         await sweep(database, SWEEPER, replica_store, replicas)
-    uploads_left = await database.run(SWEEPER, upload_sources.give_up_dead, all_open=all_open)
+    uploads_left = await database.run(SWEEPER, upload_sources.remove_dead, all_open=all_open)
     for upload in uploads_left:
         await discard(store, uploads.BUCKET, upload.key)
-    await database.run(SWEEPER, upload_sources.swept, [upload.id for upload in uploads_left])
+    await database.run(SWEEPER, upload_sources.mark_swept, [upload.id for upload in uploads_left])
     return len(left) + len(uploads_left)
 
 
 async def discard_spent(database: Database, actor: Actor, store: Store, item_id: str) -> None:
     """Remove an uploaded file once its master is kept (R8, R9)."""
-    upload = await database.run(actor, upload_sources.take_spent, item_id)
+    upload = await database.run(actor, upload_sources.retire_spent, item_id)
     if upload is not None:
         await discard(store, uploads.BUCKET, upload.key)
-        await database.run(actor, upload_sources.swept, [upload.id])
+        await database.run(actor, upload_sources.mark_swept, [upload.id])
 
 
 async def discard(store: Store, bucket: str, key: str) -> None:
@@ -121,24 +121,24 @@ def _apply_to_replicas(actions: VaultActions, replica_store: Store) -> None:
             _each(replica_store, kept, partial(_retain, replica_store, actions))
 
 
-def _each(store: Store, kept: Kept, act: Callable[[Kept], None]) -> None:
+def _each(store: Store, kept: StoredObject, act: Callable[[StoredObject], None]) -> None:
     """Act on an object and, where it has one, its label."""
     act(kept)
     label = store.stat(kept.bucket, label_key(kept.key))
     if label is not None:
-        act(Kept(kept.bucket, label.key, label.version_id))
+        act(StoredObject(kept.bucket, label.key, label.version_id))
 
 
-def _lift(store: Store, kept: Kept) -> None:
+def _lift(store: Store, kept: StoredObject) -> None:
     store.set_legal_hold(kept.bucket, kept.key, kept.version_id, False)
 
 
-def _retain(store: Store, actions: VaultActions, kept: Kept) -> None:
+def _retain(store: Store, actions: VaultActions, kept: StoredObject) -> None:
     if actions.retain_until is not None:
         store.retain(kept.bucket, kept.key, kept.version_id, actions.retain_until)
 
 
-def _keep(store: Store, actions: VaultActions, kept: Kept) -> None:
+def _keep(store: Store, actions: VaultActions, kept: StoredObject) -> None:
     """Retain an object; one of several cases, such as an agreement, for the longest of their terms."""
     facts = store.stat(kept.bucket, kept.key, kept.version_id)
     until = facts.retain_until if facts else None

@@ -254,7 +254,7 @@ async def test_the_process_of_one_review_is_marked_by_itself(desk: People) -> No
 
 
 async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: People) -> None:
-    draft = await desk.as_person(DRAFTER, application_service.draft, desk.form("cam1"))
+    draft = await desk.as_person(DRAFTER, application_service.create_draft, desk.form("cam1"))
 
     def look(uow: UnitOfWork) -> Timeline:
         uow.actor = Actor("person", demo_id(DRAFTER))

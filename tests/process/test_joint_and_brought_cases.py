@@ -59,7 +59,9 @@ def asked_of(upload: Upload, begin: float, end: float) -> ItemAsked:
 
 async def apply_for(desk: People, *items: ItemAsked, **changes: Any) -> str:
 
-    application = await desk.as_person(DRAFTER, application_service.draft, replace(desk.form(**changes), items=items))
+    application = await desk.as_person(
+        DRAFTER, application_service.create_draft, replace(desk.form(**changes), items=items)
+    )
     await desk.as_person(DRAFTER, application_service.submit, application.id)
     return str(application.id)
 

@@ -87,7 +87,7 @@ class Drill:
 
 def opened(desk: People, case: str) -> list[str]:
     """The packets of the case's copy, for whoever has its loan key."""
-    [copy] = desk.look(copies.of_application, case)
+    [copy] = desk.look(copies.list_of_application, case)
     sealed = Sealed.from_json(copy.sealed)
     reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))
     return [one for part in sealed.coverage.parts for one in packet_hashes(part_of(reader, part), "video")]
@@ -116,7 +116,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         await desk.accept(ending)
         waiting = await desk.apply("gate")
         await desk.reach(waiting, "security")
-        drafted = str((await desk.as_person(DRAFTER, application_service.draft, desk.form("gate"))).id)
+        drafted = str((await desk.as_person(DRAFTER, application_service.create_draft, desk.form("gate"))).id)
         truth = [one.sha256 for one in wanted(desk.footage.truth["cam1"], desk.footage.asked)]
         assert opened(desk, lent) == truth
         drill.leave(desk)
@@ -140,7 +140,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         for case in (returned, ending):
             with pytest.raises(KeyGone):
                 opened(desk, case)
-        [gone] = desk.look(copies.of_application, ending)
+        [gone] = desk.look(copies.list_of_application, ending)
         assert list(restored.left_out) == [gone.id]
         assert f"The loan key of copy {gone.id} stays destroyed" in "\n".join(drill.said)
         # The end of that loan came after the backup: the store tells of it, and the books take it up again.

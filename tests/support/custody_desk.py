@@ -164,15 +164,15 @@ class Desk:
     def lend_on_paper(self, uow: UnitOfWork, case: "Case") -> str:
         """Master, record, copy and offer of the case's first item in the books alone; nothing lies in the vault."""
         for purpose in ("master", "copy"):
-            attempt = attempts.begin(uow, purpose, application_id=case.id, item_id=case.item(), job_key=1)
+            attempt = attempts.start(uow, purpose, application_id=case.id, item_id=case.item(), job_key=1)
             sealed = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
             uow.session.flush()
             if purpose == "master":
-                masters.keep(uow, attempt.id, sealed, origin="recorder")
+                masters.create(uow, attempt.id, sealed, origin="recorder")
                 number = document_service.next_number(uow, "retrieval-record")
                 document_service.write(uow, "retrieval-record", number, {}, application_id=case.id, item_id=case.item())
             else:
-                copies.keep(uow, attempt.id, sealed)
+                copies.create(uow, attempt.id, sealed)
             uow.session.flush()
         offer = hand_overs.offer(uow, case.id, 10)
         open_review(uow, case.id, "receipt", next(self.keys), offer.hand_over_id)
@@ -302,7 +302,7 @@ class Case:
             "proof": Proof(password=PASSWORD),
             **values,
         }
-        return self.desk.as_person("custodian", returns.give_back, hand_over_id, **named)  # type: ignore[no-any-return]
+        return self.desk.as_person("custodian", returns.return_copies, hand_over_id, **named)  # type: ignore[no-any-return]
 
     @property
     def items(self) -> list[str]:

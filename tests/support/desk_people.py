@@ -59,7 +59,7 @@ class People(Desk):
 
     async def apply(self, *channels: str, by: str = DRAFTER, **changes: Any) -> str:
         """Draft and submit; the application's id."""
-        application = await self.as_person(by, application_service.draft, self.form(*channels, **changes))
+        application = await self.as_person(by, application_service.create_draft, self.form(*channels, **changes))
         await self.as_person(by, application_service.submit, application.id)
         return str(application.id)
 
@@ -179,10 +179,10 @@ class People(Desk):
     async def give_back(self, application_id: str, return_to: str = "security") -> None:
         """Return the copies; every download is said to be destroyed."""
         hand_over = self.hand_over(application_id)
-        downloads = self.look(copies.downloads_of, hand_over.id)
+        downloads = self.look(copies.list_downloads, hand_over.id)
         await self.as_person(
             CUSTODIAN,
-            returns.give_back,
+            returns.return_copies,
             hand_over.id,
             return_to=return_to,
             fates=[Fate(one.id, "destroyed") for one in downloads],

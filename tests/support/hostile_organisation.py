@@ -124,12 +124,12 @@ class HostileOrganisation(ReviewDesk):
         form = replace(self._form, **changes)
 
         def act(uow: UnitOfWork) -> str:
-            return application_service.submit(uow, application_service.draft(uow, form).id).id
+            return application_service.submit(uow, application_service.create_draft(uow, form).id).id
 
         return self.run(act, by="drafter")
 
     def _cases(self) -> None:
-        self.run(application_service.draft, self._form, by="drafter")
+        self.run(application_service.create_draft, self._form, by="drafter")
         words = {"reason": hostile("decisions.reason"), "opinion": hostile("decisions.opinion")}
         self.opened(self.case(), "preliminary")
         for outcome in ("returned", "rejected"):
@@ -190,8 +190,8 @@ class HostileOrganisation(ReviewDesk):
         download_id = self._held(application_id, copy_id, hand_over_id)
         fate = Fate(download_id, "destroyed", hostile("returns.note"))
         given = {"return_to": "security", "fates": [fate], "no_other_copies": True, "proof": Proof(password=PASSWORD)}
-        self.run(returns.give_back, hand_over_id, **given, by="keeper")
-        self.run(returns.inspected, application_id, hand_over_id, {copy_id: True})
+        self.run(returns.return_copies, hand_over_id, **given, by="keeper")
+        self.run(returns.record_inspection, application_id, hand_over_id, {copy_id: True})
         self.opened(application_id, "return-inspection", hand_over_id=hand_over_id)
 
     def _jointly(self) -> tuple[str, str]:

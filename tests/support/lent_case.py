@@ -134,7 +134,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
 
 def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:
     def act(uow: UnitOfWork) -> str:
-        return application_service.submit(uow, application_service.draft(uow, form).id).id
+        return application_service.submit(uow, application_service.create_draft(uow, form).id).id
 
     return desk.run(act, by=by)
 
@@ -164,17 +164,17 @@ def offered(uow: UnitOfWork, application_id: str, record: dict[str, Any] | None 
     """
     [item_id] = item_ids(uow, application_id)
     for purpose in ("master", "copy"):
-        attempt = attempts.begin(uow, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
+        attempt = attempts.start(uow, purpose, application_id=application_id, item_id=item_id, job_key=1)  # type: ignore[arg-type]  # of the two
         uow.session.flush()
         where = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
         if purpose == "master":
-            masters.keep(uow, attempt.id, where, origin="recorder")
+            masters.create(uow, attempt.id, where, origin="recorder")
             number = document_service.next_number(uow, "retrieval-record")
             document_service.write(
                 uow, "retrieval-record", number, record or {}, application_id=application_id, item_id=item_id
             )
         else:
-            copies.keep(uow, attempt.id, where)
+            copies.create(uow, attempt.id, where)
         uow.session.flush()
     offer = hand_overs.offer(uow, application_id, 5)
     return item_id, attempt.subject_id, offer.hand_over_id

@@ -121,7 +121,7 @@ class ReviewDesk:
         """A submitted application's id; ``changes`` are of the form."""
 
         def act(uow: UnitOfWork) -> str:
-            application = application_service.draft(uow, replace(FORM, **changes))
+            application = application_service.create_draft(uow, replace(FORM, **changes))
             return application_service.submit(uow, application.id).id
 
         return self.run(act, by=by)

@@ -10,7 +10,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import findings, recipients
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox
@@ -30,7 +30,7 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
     application = uow.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
     found = check(uow, application, preservations.items_in_scope(uow, application_id))
-    findings.keep(uow, application_id, application.round, CHECK, found)
+    findings.store(uow, application_id, application.round, CHECK, found)
     complete = not any(finding.severity == "blocks" for finding in found)
     if not complete and application.correction_until is None:
         application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
@@ -38,15 +38,15 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
     return complete
 
 
-def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[Found]:
+def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
     """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
     return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
 
 
-def _texts(application: Application) -> Iterator[Found]:
+def _texts(application: Application) -> Iterator[CheckFinding]:
     for name, message in (("reason", Message("reason")), ("purpose", Message("purpose"))):
         if _meaning(getattr(application, name)) < LEAST_MEANING:
-            yield Found(
+            yield CheckFinding(
                 f"{name}-too-short",
                 "blocks",
                 Message(
@@ -56,55 +56,55 @@ def _texts(application: Application) -> Iterator[Found]:
                 ),
             )
     if application.reason.strip() and application.reason.strip() == application.purpose.strip():
-        yield Found(
+        yield CheckFinding(
             "reason-is-purpose",
             "blocks",
             Message("Reason and purpose are the same: say what happened, and what the footage is for."),
         )
     if not application.place_of_use.strip():
-        yield Found("place-of-use-missing", "blocks", Message("Say where the footage will be used."))
+        yield CheckFinding("place-of-use-missing", "blocks", Message("Say where the footage will be used."))
 
 
-def _facts(application: Application) -> Iterator[Found]:
+def _facts(application: Application) -> Iterator[CheckFinding]:
     if application.purpose_category not in PURPOSE_CATEGORIES:
-        yield Found("category-unknown", "blocks", Message("Choose the category of the purpose."))
+        yield CheckFinding("category-unknown", "blocks", Message("Choose the category of the purpose."))
     if application.legal_basis not in LEGAL_BASES:
-        yield Found("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
+        yield CheckFinding("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
     if application.legal_basis == "authority-request" and not application.incident_reference:
-        yield Found(
+        yield CheckFinding(
             "authority-reference-missing",
             "blocks",
             Message("Give the reference of the authority's letter."),
         )
 
 
-def _people(uow: UnitOfWork, application: Application) -> Iterator[Found]:
+def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     if application.custodian_id is None:
-        yield Found("custodian-missing", "blocks", Message("Name the custodian of the footage."))
+        yield CheckFinding("custodian-missing", "blocks", Message("Name the custodian of the footage."))
     else:
         custodian = uow.session.get_one(Person, application.custodian_id)
         if not custodian.active or custodian.department_id != application.department_id:
-            yield Found(
+            yield CheckFinding(
                 "custodian-elsewhere",
                 "blocks",
                 Message("The custodian must work in the applying department: name another."),
             )
-    yield from recipients.unfit(uow, application)
+    yield from recipients.find_unfit(uow, application)
     most = uow.rules.max_use_days
     if application.requested_use_days < 1 or (most is not None and application.requested_use_days > most):
-        yield Found(
+        yield CheckFinding(
             "use-period-too-long",
             "blocks",
             Message("The use period must be 1 to {value} days: change it.", value=most or "…"),
         )
 
 
-def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[Found]:
+def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
     for item in items:
         yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
     for one, other in combinations(items, 2):
         if one.camera_id == other.camera_id and one.asked_start < other.asked_end and other.asked_start < one.asked_end:
-            yield Found(
+            yield CheckFinding(
                 "items-overlap",
                 "blocks",
                 Message(
@@ -116,10 +116,10 @@ def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[Found]:
             )
 
 
-def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
+def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]:
     n = item.position
     if item.asked_end > uow.now:
-        yield Found(
+        yield CheckFinding(
             "span-in-future",
             "blocks",
             Message("Item {n} ends in the future: ask for a span that has passed.", n=n),
@@ -127,7 +127,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
         )
     if item.asked_end - item.asked_start > uow.rules.max_span:
         hours = uow.rules.max_span // timedelta(hours=1)
-        yield Found(
+        yield CheckFinding(
             "span-too-long",
             "blocks",
             Message("Item {n} is longer than {hours} hours: shorten it or split it.", n=n, hours=hours),
@@ -137,14 +137,14 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
     if gone_at is None:
         yield from _file(uow, item)
     elif gone_at <= uow.now:
-        yield Found(
+        yield CheckFinding(
             "span-overwritten",
             "warns",
             Message("The footage of item {n} is past its retention and may be gone; it is tried all the same.", n=n),
             item.id,
         )
-    elif preservations.at_risk(uow, camera, item.asked_start):
-        yield Found(
+    elif preservations.is_at_risk(uow, camera, item.asked_start):
+        yield CheckFinding(
             "span-at-risk",
             "informs",
             Message(
@@ -154,27 +154,27 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[Found]:
         )
 
 
-def _file(uow: UnitOfWork, item: Item) -> Iterator[Found]:
+def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
     """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
-    upload = upload_sources.of_camera(uow, item.camera_id)
+    upload = upload_sources.get_of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None:
         return
     n, held = item.position, upload.sealed["coverage"]["asked"]
     if item.asked_start.isoformat() < held[0] or held[1] < item.asked_end.isoformat():
-        yield Found(
+        yield CheckFinding(
             "span-outside-file",
             "blocks",
             Message("Item {n} reaches beyond the uploaded file: ask for a span inside it.", n=n),
             item.id,
         )
     if upload.sealed["outcome"] != "complete":
-        yield Found(
+        yield CheckFinding(
             "file-incomplete",
             "warns",
             Message("The file of item {n} is damaged or has gaps: only what is sound can be had.", n=n),
             item.id,
         )
-    yield Found(
+    yield CheckFinding(
         "start-as-stated",
         "informs",
         Message(

@@ -44,7 +44,7 @@ def save(
     """
     application = uow.session.get(Application, application_id)
     if application is None:
-        application = service.draft(uow, form, previous_id=previous_id, application_id=_fresh(application_id))
+        application = service.create_draft(uow, form, previous_id=previous_id, application_id=_fresh(application_id))
     else:
         application = _open(uow, application_id)
         draft = _of_round(uow, application)
@@ -56,7 +56,7 @@ def save(
                 "This draft was changed and saved elsewhere: choose which of the two to keep.",
             )
         if application.submitted_at is None:
-            service.redraft(uow, application_id, form)
+            service.update_draft(uow, application_id, form)
         else:
             service.check_storable(uow, form, application)
     return _keep(uow, application, dict(typed or {}))
@@ -68,22 +68,22 @@ def opened(uow: UnitOfWork, application_id: str) -> tuple[Application, Draft | N
     return application, _of_round(uow, application)
 
 
-def hand_in(uow: UnitOfWork, application_id: str, form: Form) -> Application:
+def submit(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     """Submit the draft, or the correction, of a complete form (R16, R22). Again is no error."""
-    application = service.own(uow, application_id, for_change=True)
+    application = service.get_own(uow, application_id, for_change=True)
     if application.submitted_at is not None and application.correction_until is None and application.closed_at is None:
         return application
     service.check_storable(uow, form, application)
     previews.require_complete(uow, form)
     if application.submitted_at is None:
-        service.redraft(uow, application_id, form)
+        service.update_draft(uow, application_id, form)
         return service.submit(uow, application_id)
     return service.correct(uow, application_id, form)
 
 
 def discard(uow: UnitOfWork, application_id: str) -> None:
     """Delete an own draft that was never submitted; the trail keeps that there was one."""
-    application = service.own(uow, application_id, for_change=True)
+    application = service.get_own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
@@ -105,9 +105,9 @@ def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
     person = uow.session.get_one(Person, uow.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
         raise NotFound(Message("application"), application_id)
-    form = forms.of(uow, application)
+    form = forms.from_application(uow, application)
     # a file belongs to one case; for another it is brought again
-    items = tuple(one for one in form.items if upload_sources.of_camera(uow, one.camera_id) is None)
+    items = tuple(one for one in form.items if upload_sources.get_of_camera(uow, one.camera_id) is None)
     return application, replace(form, items=items)
 
 
@@ -119,11 +119,11 @@ def latest_form(uow: UnitOfWork) -> Form | None:
         .order_by(Application.submitted_at.desc())
         .limit(1)
     )
-    return None if row is None else forms.of(uow, row)
+    return None if row is None else forms.from_application(uow, row)
 
 
 def _open(uow: UnitOfWork, application_id: str) -> Application:
-    application = service.own(uow, application_id, for_change=True)
+    application = service.get_own(uow, application_id, for_change=True)
     returned = application.correction_until is not None and application.closed_at is None
     if application.submitted_at is not None and not returned:
         raise Refused(

@@ -9,7 +9,7 @@ from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations
 
 
-def first(uow: UnitOfWork, application: Application, by: str) -> None:
+def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
     application.submitted_at = uow.now
     application.number = document_service.next_number(uow, "application")
@@ -33,7 +33,7 @@ def first(uow: UnitOfWork, application: Application, by: str) -> None:
     )
 
 
-def corrected(uow: UnitOfWork, application: Application, by: str) -> None:
+def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The correction of a returned application: a new round begins."""
     application.round += 1
     application.correction_until = None

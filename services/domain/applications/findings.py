@@ -15,7 +15,7 @@ Severity = Literal["blocks", "warns", "informs"]
 
 
 @dataclass(frozen=True)
-class Found(Worded):
+class CheckFinding(Worded):
     """One finding: a stable code and a sentence in each language that says what to do."""
 
     code: str
@@ -24,7 +24,7 @@ class Found(Worded):
     item_id: str | None = None
 
 
-def keep(uow: UnitOfWork, application_id: str, round_: int, check: str, found: Sequence[Found]) -> None:
+def store(uow: UnitOfWork, application_id: str, round_: int, check: str, found: Sequence[CheckFinding]) -> None:
     """Replace what this check found in this round."""
     uow.session.execute(
         delete(Finding).where(Finding.application_id == application_id, Finding.round == round_, Finding.check == check)
@@ -54,15 +54,15 @@ def keep(uow: UnitOfWork, application_id: str, round_: int, check: str, found: S
     )
 
 
-def of_round(uow: UnitOfWork, application_id: str, round_: int, *checks: str) -> list[Finding]:
+def list_of_round(uow: UnitOfWork, application_id: str, round_: int, *checks: str) -> list[Finding]:
     """The round's findings, the blocking ones first."""
     query = select(Finding).where(Finding.application_id == application_id, Finding.round == round_)
     if checks:
         query = query.where(Finding.check.in_(checks))
-    return in_order(uow.session.scalars(query))
+    return sort(uow.session.scalars(query))
 
 
-def in_order(found: Iterable[Finding]) -> list[Finding]:
+def sort(found: Iterable[Finding]) -> list[Finding]:
     """The blocking ones first."""
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))

@@ -110,7 +110,7 @@ def fill(application: Application, form: Form) -> None:
     application.joint_department_ids = list(form.joint_department_ids)
 
 
-def of(uow: UnitOfWork, application: Application) -> Form:
+def from_application(uow: UnitOfWork, application: Application) -> Form:
     """The form as the application has it now."""
     items = preservations.items_in_scope(uow, application.id)
     return Form(
@@ -163,7 +163,7 @@ def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
 
     ``by`` is who submitted it: of a joint application not the head whose consent came last.
     """
-    content = contents(uow, application)
+    content = to_json(uow, application)
     content["consents"] = _consents(uow, application, content)
     revision = Revision(
         application_id=application.id,
@@ -185,7 +185,7 @@ def current_revision(uow: UnitOfWork, application_id: str) -> Revision | None:
     )
 
 
-def contents(uow: UnitOfWork, application: Application) -> dict[str, Any]:
+def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
@@ -264,7 +264,7 @@ def _item(item: Item, camera: Camera, upload: Upload | None) -> dict[str, Any]:
         "from": item.asked_start.isoformat(),
         "to": item.asked_end.isoformat(),
         "zone": item.zone,
-        "source": {"kind": "camera"} if upload is None else upload_sources.told(upload),
+        "source": {"kind": "camera"} if upload is None else upload_sources.to_json(upload),
     }
 
 

@@ -34,8 +34,8 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
     An ``application_id`` of one that is not there yet, or not the person's own, adds nothing.
     """
     own = _own(uow, application_id)
-    named = [] if own is None else upload_sources.of_case(uow, own)
-    rows = {upload.id: upload for upload in (*named, *uploads.unused(uow))}
+    named = [] if own is None else upload_sources.list_of_case(uow, own)
+    rows = {upload.id: upload for upload in (*named, *uploads.list_unused(uow))}
     mine = [row for row in rows.values() if row.application_id in (None, own)]
     return [File(row, _camera(uow, row)) for row in mine]
 
@@ -49,7 +49,7 @@ def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraLi
 def _own(uow: UnitOfWork, application_id: str | None) -> str | None:
     """The application, where there is one that the acting person may type at; pages name one before it is there."""
     with suppress(NotFound):
-        return None if application_id is None else service.own(uow, application_id).id
+        return None if application_id is None else service.get_own(uow, application_id).id
     return None
 
 

@@ -17,7 +17,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import filing, forms
-from services.domain.applications.joint_departments import answerers, for_whom
+from services.domain.applications.joint_departments import answerers, require_answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
@@ -26,7 +26,7 @@ from services.runtime.translations import Message
 REMIND_BEFORE = timedelta(days=1)
 
 
-def ask(uow: UnitOfWork, application: Application, round_: int) -> bool:
+def request_consents(uow: UnitOfWork, application: Application, round_: int) -> bool:
     """Ask the departments whose consent the form still needs; whether it has to wait for them.
 
     The same form is not asked for twice, and a form that all have consented to waits for nobody.
@@ -34,7 +34,7 @@ def ask(uow: UnitOfWork, application: Application, round_: int) -> bool:
     if not application.joint_department_ids:
         consents.end_open(uow, application.id, "changed")
         return False
-    form = consents.subject(forms.contents(uow, application))
+    form = consents.subject(forms.to_json(uow, application))
     sha256 = consents.hash_of(form)
     running = consents.open_of(uow, application.id)
     if running is not None and running.sha256 == sha256:
@@ -42,7 +42,7 @@ def ask(uow: UnitOfWork, application: Application, round_: int) -> bool:
     _end(uow, application, "changed")
     if consents.agreed_on(uow, application.id, sha256) is not None:
         return False
-    asked = {department_id: for_whom(uow, application, department_id) for department_id in _named(application)}
+    asked = {department_id: require_answerers(uow, application, department_id) for department_id in _named(application)}
     due_at = uow.now + uow.rules.correction_period
     if application.correction_until is not None:
         due_at = min(due_at, application.correction_until)
@@ -70,18 +70,18 @@ def ask(uow: UnitOfWork, application: Application, round_: int) -> bool:
         consent = Consent(consultation_id=consultation.id, application_id=application.id, department_id=department_id)
         uow.session.add(consent)
         uow.session.flush()
-        _tell(uow, application, who, "consent-asked", consent.id)
+        _notify(uow, application, who, "consent-asked", consent.id)
     return True
 
 
-def changed(uow: UnitOfWork, application: Application) -> None:
+def end_if_changed(uow: UnitOfWork, application: Application) -> None:
     """End a consultation whose form is not the application's any more: earlier consents are void."""
     running = consents.open_of(uow, application.id)
-    if running is not None and running.sha256 != consents.hash_of(forms.contents(uow, application)):
+    if running is not None and running.sha256 != consents.hash_of(forms.to_json(uow, application)):
         _end(uow, application, "changed")
 
 
-def take_back(uow: UnitOfWork, application: Application) -> bool:
+def cancel(uow: UnitOfWork, application: Application) -> bool:
     """The drafter stops the consultation; whether there was one."""
     return _end(uow, application, "withdrawn") is not None
 
@@ -93,9 +93,9 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
     if all(one.answer == "consented" for one in consents.answers(uow, consultation)):
         consultation.ended_at, consultation.ended_because = uow.now, "consented"
         if application.submitted_at is None:
-            filing.first(uow, application, consultation.asked_by)
+            filing.submit(uow, application, consultation.asked_by)
         else:
-            filing.corrected(uow, application, consultation.asked_by)
+            filing.resubmit(uow, application, consultation.asked_by)
         notification_service.tell(uow, application.drafter_id, "consents-complete", application_id=application.id)
     return row
 
@@ -124,7 +124,7 @@ def check_deadlines(uow: UnitOfWork) -> None:
             for one in consents.answers(uow, consultation):
                 if one.answer is None:
                     who = answerers(uow, application, one.department_id)
-                    _tell(uow, application, who, "consent-reminder", one.id)
+                    _notify(uow, application, who, "consent-reminder", one.id)
 
 
 def _named(application: Application) -> list[str]:
@@ -227,6 +227,6 @@ def _reminder(consultation: Consultation) -> datetime:
     return consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
 
 
-def _tell(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
+def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
     for person_id in access_queries.directory(uow).present(who) or who:
         notification_service.tell(uow, person_id, code, application_id=application.id, subject_id=consent_id)

@@ -14,25 +14,25 @@ MOST = 10  # departments of one application beside the applicant's own
 def check(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
     """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
     if len(department_ids) > MOST:
-        raise wrong(
+        raise refused(
             "too-many-departments",
             Message("A joint application names at most {most} departments: leave some out.", most=MOST),
         )
     for department_id in department_ids:
         if uow.session.get(Department, department_id) is None:
-            raise wrong(
+            raise refused(
                 "unknown",
                 Message(
                     "There is no department {department_id}: choose one from the list.", department_id=department_id
                 ),
             )
     if own_department_id in department_ids:
-        raise wrong(
+        raise refused(
             "own-department",
             Message("Your own department is the applicant: name only the others as joint departments."),
         )
     if len(set(department_ids)) != len(department_ids):
-        raise wrong("department-twice", Message("A department is named twice: remove one."))
+        raise refused("department-twice", Message("A department is named twice: remove one."))
 
 
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
@@ -41,12 +41,12 @@ def answerers(uow: UnitOfWork, application: Application, department_id: str) -> 
     return consent_givers(access_queries.directory(uow), department_id, outside)
 
 
-def for_whom(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
+def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """As ``answerers``; Refused where nobody could answer for the department."""
     who = answerers(uow, application, department_id)
     if not who:
         department = uow.session.get_one(Department, department_id)
-        raise wrong(
+        raise refused(
             "nobody-consents",
             Message(
                 "{name} has no head or deputy who could consent: have one named by the administrator first.",
@@ -56,6 +56,6 @@ def for_whom(uow: UnitOfWork, application: Application, department_id: str) -> l
     return who
 
 
-def wrong(code: str, message: Text) -> Refused:
+def refused(code: str, message: Text) -> Refused:
     """A refusal of the form's list of departments."""
     return Refused(code, message, status=422, field="jointDepartmentIds")

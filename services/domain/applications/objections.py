@@ -10,7 +10,7 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, findings, previews
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.stages.catalogue import STAGES, Question
 from services.runtime.translations import Bilingual, Message, Text
 
@@ -29,7 +29,7 @@ QUESTION_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Criticism:
+class Objection:
     """``by`` and ``stage`` are empty where the automatic check sent the form back. ``fields``: sentences by field."""
 
     by: str | None
@@ -37,11 +37,11 @@ class Criticism:
     at: datetime
     reason: str | None
     denied: tuple[Question, ...]
-    found: tuple[Found, ...]
+    found: tuple[CheckFinding, ...]
     fields: dict[str, list[Text]] = field(default_factory=dict)
 
 
-def of(uow: UnitOfWork, application: Application) -> Criticism | None:
+def get_objection(uow: UnitOfWork, application: Application) -> Objection | None:
     """What was criticised in the round that came back; None where nothing came back."""
     decision = uow.session.scalar(
         select(Decision)
@@ -53,20 +53,22 @@ def of(uow: UnitOfWork, application: Application) -> Criticism | None:
         .order_by(Decision.decided_at.desc())
         .limit(1)
     )
-    rows = findings.of_round(uow, application.id, application.round, completeness.CHECK)
+    rows = findings.list_of_round(uow, application.id, application.round, completeness.CHECK)
     found = tuple(
-        Found(row.code, "blocks", Bilingual(row.zh, row.en), row.item_id) for row in rows if row.severity == "blocks"
+        CheckFinding(row.code, "blocks", Bilingual(row.zh, row.en), row.item_id)
+        for row in rows
+        if row.severity == "blocks"
     )
     if decision is None:
         at = rows[0].found_at if rows else application.submitted_at or application.created_at
-        return Criticism(None, None, at, None, (), found, _by_field((), found)) if found else None
+        return Objection(None, None, at, None, (), found, _by_field((), found)) if found else None
     asked = STAGES[decision.stage].questions
     denied = tuple(one for one in asked if one.yes_to_approve and not decision.answers.get(one.code, True))
     by = uow.session.get_one(Person, decision.decided_by).name
-    return Criticism(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
+    return Objection(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
 
 
-def _by_field(denied: tuple[Question, ...], found: tuple[Found, ...]) -> dict[str, list[Text]]:
+def _by_field(denied: tuple[Question, ...], found: tuple[CheckFinding, ...]) -> dict[str, list[Text]]:
     fields: dict[str, list[Text]] = {}
     for question in denied:
         name = QUESTION_FIELDS.get(question.code, "reason")

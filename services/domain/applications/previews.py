@@ -9,7 +9,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import completeness, forms, security_check
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import Form
 from services.domain.retrieval import preservations
 from services.runtime.errors import Refused
@@ -42,7 +42,7 @@ FIELDS = {
 }
 
 
-def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[Found]:
+def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[CheckFinding]:
     """What the checks would find of this form, the blocking ones first; nothing is written.
 
     The acting person is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
@@ -67,7 +67,7 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     ]
     found = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
-        found.append(Found("items-missing", "blocks", Message("Choose a camera and a span.")))
+        found.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda one: order.index(one.severity))
 
@@ -89,6 +89,6 @@ def is_preserved(uow: UnitOfWork, application_id: str, camera_id: str, span: Spa
         row
         for item in preservations.items_in_scope(uow, application_id)
         if item.camera_id == camera_id
-        for row in preservations.held(uow, item.id)
+        for row in preservations.list_held(uow, item.id)
     )
     return any(row.asked_start <= span.start and span.end <= row.asked_end for row in held)

@@ -12,7 +12,7 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.runtime.translations import Joined, Message
 
 
@@ -25,15 +25,15 @@ class Recipient:
     agreement: bool
 
 
-def of(uow: UnitOfWork, application: Application) -> list[Recipient]:
+def list_of(uow: UnitOfWork, application: Application) -> list[Recipient]:
     """Whom the application names, as things are now: no more those who have left since."""
-    return of_all(uow, [application])[application.id]
+    return list_of_all(uow, [application])[application.id]
 
 
-def of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, list[Recipient]]:
-    """As ``of``, of each of the applications by id, in two statements."""
+def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, list[Recipient]]:
+    """As ``list_of``, of each of the applications by id, in two statements."""
     named = dict.fromkeys(person_id for one in applications for person_id in one.recipients)
-    active = {person.id: person for person in known(uow, named) if person.active}
+    active = {person.id: person for person in list_people(uow, named) if person.active}
     agreed = access_queries.agreed(uow, active.keys())
     return {
         one.id: [Recipient(i, active[i].name, i in agreed) for i in one.recipients if i in active]
@@ -46,7 +46,7 @@ def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
     return tuple(person.name for person in _named(uow, application))
 
 
-def unfit(uow: UnitOfWork, application: Application) -> Iterator[Found]:
+def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
     named = _named(uow, application)
     administrators = access_queries.directory(uow).administrators
@@ -65,7 +65,7 @@ def unfit(uow: UnitOfWork, application: Application) -> Iterator[Found]:
     )
     for code, message, who in kinds:
         for one in who:
-            yield Found(
+            yield CheckFinding(
                 f"recipient-{code}",
                 "blocks",
                 Message(
@@ -76,11 +76,11 @@ def unfit(uow: UnitOfWork, application: Application) -> Iterator[Found]:
             )
 
 
-def without_agreement(uow: UnitOfWork, application: Application) -> Iterator[Found]:
+def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     """Who has to sign the confidentiality agreement first (R59)."""
-    missing = [one.name for one in of(uow, application) if not one.agreement]
+    missing = [one.name for one in list_of(uow, application) if not one.agreement]
     if missing:
-        yield Found(
+        yield CheckFinding(
             "recipient-agreement-missing",
             "warns",
             Message(
@@ -90,7 +90,7 @@ def without_agreement(uow: UnitOfWork, application: Application) -> Iterator[Fou
         )
 
 
-def known(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
+def list_people(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
     """The people of these identifiers, whoever has left among them; what is no person is left out."""
     wanted = list(person_ids)
     if not wanted:
@@ -100,4 +100,4 @@ def known(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
 
 
 def _named(uow: UnitOfWork, application: Application) -> list[Person]:
-    return known(uow, application.recipients)
+    return list_people(uow, application.recipients)

@@ -13,7 +13,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.cameras import clocks
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
@@ -49,17 +49,17 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
         *_clocks(uow, items, cameras),
         *for_applicant(uow, application, items),
     ]
-    findings.keep(uow, application_id, application.round, CHECK, found)
+    findings.store(uow, application_id, application.round, CHECK, found)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
     return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
 
 
-def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[Found]:
+def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
     """What the applicant can mend or should know beforehand; the rows need not be in the book."""
     return [
         *_subjects(application),
         *_agreements(uow, application),
-        *recipients.without_agreement(uow, application),
+        *recipients.find_without_agreement(uow, application),
         *_scope(items, _cameras(uow, items)),
         *_use(application),
     ]
@@ -71,37 +71,37 @@ def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
     return {item.id: cameras[item.camera_id] for item in items}
 
 
-def _subjects(application: Application) -> Iterator[Found]:
+def _subjects(application: Application) -> Iterator[CheckFinding]:
     if application.drafter_id in application.subject_ids:
-        yield Found(
+        yield CheckFinding(
             "drafter-is-subject",
             "warns",
             Message("The drafter is a subject of the case: consider whether somebody else should apply."),
         )
     if application.custodian_id is not None and application.custodian_id in application.subject_ids:
-        yield Found(
+        yield CheckFinding(
             "custodian-is-subject",
             "warns",
             Message("The custodian is a subject of the case: have another one named."),
         )
 
 
-def _conflicts(*, security: bool, management: bool) -> Iterator[Found]:
+def _conflicts(*, security: bool, management: bool) -> Iterator[CheckFinding]:
     if security:
-        yield Found(
+        yield CheckFinding(
             "security-involved",
             "warns",
             Message("People of Security are involved: management decides and the signer changes."),
         )
     if management:
-        yield Found(
+        yield CheckFinding(
             "management-involved",
             "warns",
             Message("People of management are involved: other managers decide."),
         )
 
 
-def _agreements(uow: UnitOfWork, application: Application) -> Iterator[Found]:
+def _agreements(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     if application.custodian_id is None:
         return
     until = uow.now + timedelta(days=application.requested_use_days)
@@ -116,23 +116,23 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[Found]:
         .limit(1)
     )
     if agreement is None or agreement.expires_at <= uow.now:
-        yield Found(
+        yield CheckFinding(
             "custodian-agreement-missing",
             "warns",
             Message("The custodian has no valid confidentiality agreement: it must be signed before the hand-over."),
         )
     elif agreement.expires_at < until:
-        yield Found(
+        yield CheckFinding(
             "custodian-agreement-ends",
             "warns",
             Message("The custodian's agreement ends within the use period: have it renewed."),
         )
 
 
-def _operators(uow: UnitOfWork) -> Iterator[Found]:
+def _operators(uow: UnitOfWork) -> Iterator[CheckFinding]:
     staff = access_queries.directory(uow)
     if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
-        yield Found(
+        yield CheckFinding(
             "operator-agreement-missing",
             "warns",
             Message(
@@ -141,11 +141,11 @@ def _operators(uow: UnitOfWork) -> Iterator[Found]:
         )
 
 
-def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckFinding]:
     for item in items:
         camera = cameras[item.id]
         if camera.camera_class == "sensitive":
-            yield Found(
+            yield CheckFinding(
                 "camera-sensitive",
                 "warns",
                 Message(
@@ -156,7 +156,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]
                 item.id,
             )
         if item.asked_end - item.asked_start > LONG_SPAN:
-            yield Found(
+            yield CheckFinding(
                 "span-wide",
                 "informs",
                 Message("Item {position} is a long span: consider narrowing it.", position=item.position),
@@ -164,13 +164,13 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]
             )
 
 
-def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[Found]:
+def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckFinding]:
     """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
     for item in items:
         clock = clocks.of_recorder(uow, cameras[item.id].recorder_id)
         if clock.too_far:
             seconds = f"{clock.offset.total_seconds():+.0f} ± {clock.uncertainty.total_seconds():.0f}"
-            yield Found(
+            yield CheckFinding(
                 "recorder-clock-too-far",
                 "warns",
                 Message(
@@ -183,15 +183,15 @@ def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) 
             )
 
 
-def _use(application: Application) -> Iterator[Found]:
+def _use(application: Application) -> Iterator[CheckFinding]:
     if application.legal_basis == "consent":
-        yield Found(
+        yield CheckFinding(
             "consent-to-verify",
             "warns",
             Message("The basis is consent: verify that it exists in writing."),
         )
     if application.way_of_use == "download":
-        yield Found(
+        yield CheckFinding(
             "download-asked",
             "informs",
             Message("A download is asked for; viewing is the default: decide whether to grant it."),

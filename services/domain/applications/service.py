@@ -26,12 +26,12 @@ from services.runtime.translations import Bilingual, Message, Text
 LONGEST_TEXT = 4000
 
 
-def draft(
+def create_draft(
     uow: UnitOfWork, form: Form, *, previous_id: str | None = None, application_id: str | None = None
 ) -> Application:
     """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
     person = _me(uow)
-    if previous_id is not None and own(uow, previous_id).submitted_at is None:
+    if previous_id is not None and get_own(uow, previous_id).submitted_at is None:
         raise NotFound(Message("application"), previous_id)
     application = Application(
         id=application_id or new_id(),
@@ -51,9 +51,11 @@ def draft(
     return application
 
 
-def redraft(uow: UnitOfWork, application_id: str, form: Form) -> Application:
+def update_draft(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     """Change a draft; refused once it was submitted."""
-    application = own(uow, application_id, for_change=True)  # or the form could be frozen before this and change after
+    application = get_own(
+        uow, application_id, for_change=True
+    )  # or the form could be frozen before this and change after
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
@@ -62,7 +64,7 @@ def redraft(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     check_storable(uow, form, application)
     forms.fill(application, form)
     forms.replace_items(uow, application, form.items)
-    joint.changed(uow, application)
+    joint.end_if_changed(uow, application)
     return application
 
 
@@ -71,13 +73,13 @@ def submit(uow: UnitOfWork, application_id: str) -> Application:
 
     Of a joint application the departments are asked first (R17): it stays a draft until all have consented.
     """
-    application = own(uow, application_id, for_change=True)
+    application = get_own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         return application
     if not preservations.items_in_scope(uow, application_id):
         raise Refused("no-items", "Choose at least one camera and span.", field="items")
-    if not joint.ask(uow, application, 0):
-        filing.first(uow, application, uow.actor.id)
+    if not joint.request_consents(uow, application, 0):
+        filing.submit(uow, application, uow.actor.id)
     return application
 
 
@@ -86,7 +88,7 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
 
     Where joint departments have to consent to the changed form, the round begins with the last consent.
     """
-    application = own(uow, application_id, for_change=True)
+    application = get_own(uow, application_id, for_change=True)
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
             "not-returned",
@@ -102,24 +104,24 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
         raise Refused("no-items", "Choose at least one camera and span.", field="items")
     forms.fill(application, form)
     forms.replace_items(uow, application, form.items, application.round + 1)
-    if not joint.ask(uow, application, application.round + 1):
-        filing.corrected(uow, application, uow.actor.id)
+    if not joint.request_consents(uow, application, application.round + 1):
+        filing.resubmit(uow, application, uow.actor.id)
     return application
 
 
 def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     """Withdraw before anything was handed over; afterwards somebody holds a copy and has to return it."""
-    application = own(uow, application_id, for_change=True)
+    application = get_own(uow, application_id, for_change=True)
     if application.withdrawn_at is not None:
         return application
-    stopped = joint.take_back(uow, application)
+    stopped = joint.cancel(uow, application)
     if stopped and application.submitted_at is None:
         return application  # a draft again
     handed_over = uow.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
     of_case = select(Copy.item_id).where(Copy.application_id == application.id, Copy.discarded_at.is_(None))
     copied = set(uow.session.scalars(of_case))
     ready = copies_ready(preservations.items_in_scope(uow, application.id), copied)
-    refusal = no_withdrawal(application, handed_over=handed_over, copies_ready=ready)
+    refusal = withdrawal_refusal(application, handed_over=handed_over, copies_ready=ready)
     if refusal is not None:
         raise refusal
     application.withdrawn_at = uow.now
@@ -143,8 +145,8 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     return application
 
 
-def no_withdrawal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
-    """Why the application cannot be withdrawn now; None where it can, by those whose ``own`` it is."""
+def withdrawal_refusal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
+    """Why the application cannot be withdrawn now; None where it can, by those whose ``get_own`` it is."""
     if application.submitted_at is None or application.closed_at is not None:
         return Refused("not-running", "Only an application that is under way can be withdrawn.")
     if handed_over:
@@ -160,7 +162,7 @@ def no_withdrawal(application: Application, *, handed_over: bool, copies_ready: 
     return None
 
 
-def own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -> Application:
+def get_own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -> Application:
     """The application, if the acting person drafted it or heads its department; NotFound for everybody else.
 
     A head whom the case concerns does not act for the department in it (T8).

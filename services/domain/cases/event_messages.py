@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from services.runtime.labels import has_word, word
 from services.runtime.translations import Message
 
-HAPPENINGS: Mapping[str, Message] = {
+EVENT_MESSAGES: Mapping[str, Message] = {
     # the application
     "application-drafted": Message("The application was drafted"),
     "application-submitted": Message("The application {number} was handed in"),
@@ -107,9 +107,9 @@ HAPPENINGS: Mapping[str, Message] = {
 }
 
 
-def said(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
+def describe(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
     """One line of a time line; an action without words is shown as it is."""
-    found = HAPPENINGS.get(action)
+    found = EVENT_MESSAGES.get(action)
     if found is None:
         return action
     sentence = found.translate(language).format_map(_Filled(language, detail, zone))

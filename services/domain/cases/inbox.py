@@ -240,7 +240,8 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         form=revision.form,
         form_sha256=revision.sha256,
         findings=[
-            ReviewFinding.model_validate(finding) for finding in findings.of_round(uow, application.id, review.round)
+            ReviewFinding.model_validate(finding)
+            for finding in findings.list_of_round(uow, application.id, review.round)
         ],
         granted=[GrantedItem.model_validate(item) for item in scopes.granted(uow, application)],
         important_information=application.important_information,

@@ -24,7 +24,7 @@ def may_withdraw(rows: CaseRows) -> bool:
     return (
         application.withdrawn_at is None
         and _is_own(rows)
-        and application_service.no_withdrawal(
+        and application_service.withdrawal_refusal(
             application, handed_over=rows.head.hand_over is not None, copies_ready=ready
         )
         is None

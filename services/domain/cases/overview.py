@@ -32,8 +32,8 @@ def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         held=held[:FEW],
         held_count=len(held),
         overdue_count=sum(loan.state == "overdue" for loan in held),
-        at_risk=case_register.next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
-        copies_out=case_register.copies_out(uow, Listing(limit=FEW)) if supervises else [],
+        at_risk=case_register.list_next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
+        copies_out=case_register.list_copies_out(uow, Listing(limit=FEW)) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
         agreed=access_queries.valid_agreement(uow, str(uow.actor.id)) is not None,
     )

@@ -31,7 +31,7 @@ SORTS: dict[str, Callable[[OwnApplication], Any]] = {
 }
 
 
-def lines(
+def list_own(
     uow: UnitOfWork,
     *,
     department: bool = False,

@@ -161,7 +161,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         overwrite_at=_overwrite_at(rows),
         way_of_use=application.granted_way_of_use or application.way_of_use,
         round=application.round,
-        form=revision.form if revision else forms.contents(uow, application),
+        form=revision.form if revision else forms.to_json(uow, application),
         form_sha256=revision.sha256 if revision else None,
         correction_until=application.correction_until,
         importance=application.importance,
@@ -173,7 +173,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         items=_items(rows),
         findings=[
             CaseFinding.model_validate(finding)
-            for finding in findings.in_order(one for one in rows.findings if one.round == application.round)
+            for finding in findings.sort(one for one in rows.findings if one.round == application.round)
         ],
         reviews=[_review(row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
@@ -422,7 +422,7 @@ def _check(uow: UnitOfWork, check: IntegrityCheck, names: Mapping[str, str]) -> 
             "outcome": check.outcome,
             "bytes_read": check.bytes_read,
             "bytes_total": check.bytes_total,
-            "runs": integrity.runs(uow, check),
+            "runs": integrity.is_running(uow, check),
             "objects": check.objects,
         }
     )

@@ -44,7 +44,7 @@ class Search:
     descending: bool = True
 
 
-def search(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> list[CaseLine]:
+def list_cases(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) -> list[CaseLine]:
     """List the cases that match, in the order that is wished."""
     state = states.code(uow.now).label("state")
     query = _matching(uow, wanted, state).order_by(*_order(wanted, state)).limit(limit).offset(offset)
@@ -63,7 +63,7 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     return {code: counts.get(code, 0) for code in states.STATES}
 
 
-def copies_out(
+def list_copies_out(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
 ) -> list[OutLine]:
     """List who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
@@ -109,7 +109,7 @@ def copies_out(
     ]
 
 
-def next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[RiskLine]:
+def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[RiskLine]:
     """List what lies on recorders alone, the first to be overwritten first (T4).
 
     It costs by the cases that are under way.

@@ -224,7 +224,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
                 fate=fates.get(row.id, {}).get("fate"),
                 note=fates.get(row.id, {}).get("note", ""),
             )
-            for row in copies.downloads_of(uow, hand_over.id)
+            for row in copies.list_downloads(uow, hand_over.id)
         ],
         inspected_at=inspection.inspected_at if inspection else None,
         findings=list(inspection.findings) if inspection else [],

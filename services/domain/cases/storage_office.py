@@ -125,7 +125,7 @@ def may_measure(uow: UnitOfWork) -> bool:
 def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     """Return what is being retrieved and sealed now, with the figures of today."""
     _require_reader(uow)
-    work = [_work(uow, row) for row in progress.under_way(uow)]
+    work = [_work(uow, row) for row in progress.list_open(uow)]
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
@@ -214,7 +214,7 @@ def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
 def _work(uow: UnitOfWork, row: Progress) -> FootageProgress:
     item = uow.session.get_one(Item, row.item_id)
     camera = uow.session.get_one(Camera, item.camera_id)
-    trouble = progress.trouble_of(row)
+    trouble = progress.error_of(row)
     return FootageProgress(
         application_id=row.application_id,
         item_id=row.item_id,
@@ -230,7 +230,7 @@ def _work(uow: UnitOfWork, row: Progress) -> FootageProgress:
         since=row.since,
         attempts=row.attempts,
         heartbeat_at=row.heartbeat_at,
-        silent=progress.silent(uow, row),
+        silent=progress.is_silent(uow, row),
         last_error=Problem.of(trouble) if trouble is not None else None,
         last_error_at=row.last_error_at,
     )

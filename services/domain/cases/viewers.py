@@ -22,7 +22,7 @@ from services.runtime.spans import Span
 
 
 @dataclass(frozen=True)
-class Sighting:
+class FootageViewer:
     """One person saw some of it. ``at``: when the viewing was opened, the download asked for, the picture shown."""
 
     how: Literal["viewing", "download", "picture"]
@@ -34,14 +34,14 @@ class Sighting:
     address: str | None
 
 
-def of(uow: UnitOfWork, camera_id: str, span: Span) -> list[Sighting]:
+def list_viewers(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageViewer]:
     """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
     audit_trail.record(uow, "viewers-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat())
     found = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
     return sorted(found, key=lambda one: one.at)
 
 
-def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting]:
+def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:
     query = (
         select(Copy, Application)
         .join(Item, Item.id == Copy.item_id)
@@ -54,9 +54,9 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting
             continue
         for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
             if any(start < wanted[1] and end > wanted[0] for start, end in row.ranges):
-                yield _sighting(uow, "viewing", row.opened_at, row.person_id, application, row.address)
+                yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
         for left in uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
-            yield _sighting(uow, "download", left.asked_at, left.person_id, application, left.address)
+            yield _viewer(uow, "download", left.asked_at, left.person_id, application, left.address)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
@@ -77,7 +77,7 @@ def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
     return (held[0][0], held[-1][1]) if held else None
 
 
-def _pictures(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting]:
+def _pictures(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:
     query = (
         select(AuditEvent, Application)
         .join(Item, Item.id == AuditEvent.subject_id)
@@ -86,19 +86,19 @@ def _pictures(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[Sighting]
     )
     for event, application in uow.session.execute(query):
         if span.start <= datetime.fromisoformat(json.loads(event.entry)["detail"]["moment"]) < span.end:
-            yield _sighting(uow, "picture", event.at, event.actor_id, application, None)
+            yield _viewer(uow, "picture", event.at, event.actor_id, application, None)
 
 
-def _sighting(  # noqa: PLR0917 - one value for each field
+def _viewer(  # noqa: PLR0917 - one value for each field
     uow: UnitOfWork,
     how: Literal["viewing", "download", "picture"],
     at: datetime,
     person_id: str,
     application: Application,
     address: str | None,
-) -> Sighting:
+) -> FootageViewer:
     person = uow.session.get(Person, person_id)
-    return Sighting(
+    return FootageViewer(
         how,
         at,
         person_id,

@@ -43,7 +43,7 @@ CLOSED_AS = {
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredObject:
     """One object of the vault by its exact version."""
 
     bucket: str
@@ -55,13 +55,13 @@ class Kept:
 class VaultActions:
     """What the vault is to do after the register has committed; every part may be done again."""
 
-    discard: tuple[Kept, ...] = ()  # whatever was never handed over, and the quarantine
-    discard_replicas: tuple[Kept, ...] = ()
+    discard: tuple[StoredObject, ...] = ()  # whatever was never handed over, and the quarantine
+    discard_replicas: tuple[StoredObject, ...] = ()
     destroy_keys: tuple[str, ...] = ()  # of copies, by id
     sweep: tuple[UploadAttempt, ...] = ()
-    lift_holds: tuple[Kept, ...] = ()  # of copies whose loan has ended
-    retain: tuple[Kept, ...] = ()
-    retain_replicas: tuple[Kept, ...] = ()
+    lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
+    retain: tuple[StoredObject, ...] = ()
+    retain_replicas: tuple[StoredObject, ...] = ()
     retain_until: datetime | None = None
     file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
     application_number: str | None = None
@@ -71,19 +71,19 @@ class VaultActions:
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to book when all this is done
 
 
-def kept(sealed: Mapping[str, Any]) -> Kept:
-    return Kept(sealed["bucket"], sealed["key"], sealed["versionId"])
+def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(sealed["bucket"], sealed["key"], sealed["versionId"])
 
 
-def _kept(rows: Iterable[Preservation | Master | Copy]) -> tuple[Kept, ...]:
-    return tuple(kept(row.sealed) for row in rows)
+def _stored(rows: Iterable[Preservation | Master | Copy]) -> tuple[StoredObject, ...]:
+    return tuple(stored_object(row.sealed) for row in rows)
 
 
-def _brought(rows: Iterable[Upload]) -> tuple[Kept, ...]:
-    return tuple(kept(row.sealed) for row in rows if row.sealed is not None)
+def _uploaded(rows: Iterable[Upload]) -> tuple[StoredObject, ...]:
+    return tuple(stored_object(row.sealed) for row in rows if row.sealed is not None)
 
 
-def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
+def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
     """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
     application = _locked(uow, application_id)
     if closing_outcome not in CLOSED_AS:
@@ -102,18 +102,18 @@ def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Vault
             notification_service.tell(
                 uow, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
             )
-    attempts.abandon_all(uow, application_id, f"the application is closed as {because}")
-    progress.forget(uow, application_id)
+    attempts.abandon_case(uow, application_id, f"the application is closed as {because}")
+    progress.delete_of_case(uow, application_id)
     protections.end(uow, application_id)
     quarantine = preservations.release(uow, application_id, because)
-    brought = upload_sources.of_case(uow, application_id)
-    to_discard = [row for row in masters.of_application(uow, application_id) if row.discarded_at is None]
-    loans = copies.of_application(uow, application_id)
+    brought = upload_sources.list_of_case(uow, application_id)
+    to_discard = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
+    loans = copies.list_of_application(uow, application_id)
     return VaultActions(
-        discard=(*_kept(quarantine), *_kept(to_discard), *_kept(loans), *_brought(brought)),
-        discard_replicas=tuple(kept(row.replica) for row in to_discard if row.replica is not None),
+        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(brought)),
+        discard_replicas=tuple(stored_object(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
-        sweep=tuple(attempts.unswept(uow, application_id=application_id)),
+        sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),
         items=_items_touched(uow, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
@@ -124,28 +124,28 @@ def release(uow: UnitOfWork, application_id: str, closing_outcome: str) -> Vault
     )
 
 
-def released(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
+def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
     """The vault has done it: book what is gone."""
     because = _locked(uow, application_id).closed_as
     for preservation_id in effects.marks.get("preservations", ()):
-        _gone(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
+        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
-        copies.key_destroyed(uow, copy_id)
+        copies.mark_key_destroyed(uow, copy_id)
         copy = uow.session.get_one(Copy, copy_id)
         copy.discarded_because = because
-        _gone(uow, copy, "copy-discarded")
+        _mark_discarded(uow, copy, "copy-discarded")
     for master_id in effects.marks.get("masters", ()):
         master = uow.session.get_one(Master, master_id)
         master.discarded_because = because
-        _gone(uow, master, "master-discarded")
-    upload_sources.gone(uow, effects.marks.get("uploads", ()), because or "closed")
-    attempts.swept(uow, [attempt.id for attempt in effects.sweep])
+        _mark_discarded(uow, master, "master-discarded")
+    upload_sources.remove_all(uow, effects.marks.get("uploads", ()), because or "closed")
+    attempts.mark_swept(uow, [attempt.id for attempt in effects.sweep])
 
 
 def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> VaultActions:
     """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13)."""
     application = _locked(uow, application_id)
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     if hand_over.returned_at is None:
         raise Fatal(
             f"could not re-archive | hand-over {hand_over_id} | the copies were not returned | "
@@ -157,10 +157,10 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
     return _end_loan(uow, application, hand_over, in_order=in_order, because="re-archived", violation_id=violation_id)
 
 
-def lose(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
+def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
     """End the loan of a lost copy: a violation, the loan keys destroyed, the masters kept by their class (R48)."""
     application = _locked(uow, application_id)
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "open-violation", "copy-lost")
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
     violation = violations.open_once(uow, hand_over, "loss", facts)
@@ -177,7 +177,7 @@ def _end_loan(
     violation_id: str | None,
 ) -> VaultActions:
     entry = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application.id))
-    archived = [row for row in masters.of_application(uow, application.id) if row.discarded_at is None]
+    archived = [row for row in masters.list_of_application(uow, application.id) if row.discarded_at is None]
     if entry is None:
         entry = _archive(uow, application, archived, in_order=in_order)
     if hand_over.ended_at is None:
@@ -185,19 +185,19 @@ def _end_loan(
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
     loan_documents.write_at_end(uow, hand_over)
-    attempts.abandon_all(uow, application.id, f"the loan has ended: {because}")
-    progress.forget(uow, application.id)
+    attempts.abandon_case(uow, application.id, f"the loan has ended: {because}")
+    progress.delete_of_case(uow, application.id)
     protections.end(uow, application.id)
     quarantine = preservations.release(uow, application.id, because)
-    brought = upload_sources.of_case(uow, application.id)
-    loans = copies.of_application(uow, application.id)
+    brought = upload_sources.list_of_case(uow, application.id)
+    loans = copies.list_of_application(uow, application.id)
     return VaultActions(
-        discard=(*_kept(quarantine), *_brought(brought)),
+        discard=(*_stored(quarantine), *_uploaded(brought)),
         destroy_keys=tuple(row.id for row in loans),
-        sweep=tuple(attempts.unswept(uow, application_id=application.id)),
-        lift_holds=_kept(loans),
-        retain=_kept(archived),
-        retain_replicas=tuple(kept(row.replica) for row in archived if row.replica is not None),
+        sweep=tuple(attempts.list_unswept(uow, application_id=application.id)),
+        lift_holds=_stored(loans),
+        retain=_stored(archived),
+        retain_replicas=tuple(stored_object(row.replica) for row in archived if row.replica is not None),
         retain_until=entry.dispose_after,
         file=tuple(loan_documents.filed_with(uow, application.id)),
         application_number=application.number,
@@ -212,18 +212,18 @@ def _end_loan(
     )
 
 
-def loan_ended(
+def confirm_loan_end(
     uow: UnitOfWork, application_id: str, effects: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
 ) -> None:
     """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
     application = _locked(uow, application_id)
     for preservation_id in effects.marks.get("preservations", ()):
-        _gone(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
+        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
-        copies.key_destroyed(uow, copy_id)
+        copies.mark_key_destroyed(uow, copy_id)
     filed.book(uow, pdfs)
-    upload_sources.gone(uow, effects.marks.get("uploads", ()), closed_as)
-    attempts.swept(uow, [attempt.id for attempt in effects.sweep])
+    upload_sources.remove_all(uow, effects.marks.get("uploads", ()), closed_as)
+    attempts.mark_swept(uow, [attempt.id for attempt in effects.sweep])
     _close(uow, application, closed_as)
 
 
@@ -268,7 +268,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     notification_service.tell(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
 
 
-def _gone(uow: UnitOfWork, row: Preservation | Copy | Master, action: str) -> None:
+def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy | Master, action: str) -> None:
     if row.discarded_at is None:
         row.discarded_at = uow.now
         audit_trail.record(

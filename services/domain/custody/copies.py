@@ -10,11 +10,11 @@ from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import attempts, masters
 
 
-def of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
+def get_of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
     return uow.session.scalar(select(Copy).where(Copy.item_id == item_id))
 
 
-def of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
+def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
     """The case's copies that were not discarded, oldest first."""
     return list(
         uow.session.scalars(
@@ -25,14 +25,14 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
     )
 
 
-def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
+def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
     """Book an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
     attempt = attempts.get(uow, attempt_id)
-    copy = of_item(uow, attempt.item_id)
+    copy = get_of_item(uow, attempt.item_id)
     if copy is None:
-        master = masters.needed(uow, attempt.application_id, attempt.item_id)
+        master = masters.require(uow, attempt.application_id, attempt.item_id)
         copy = Copy(
             id=attempt.subject_id,
             application_id=attempt.application_id,
@@ -57,7 +57,7 @@ def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | Non
     return copy
 
 
-def key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
+def mark_key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
     """The copy's loan key is gone: nobody can open it any more (T2)."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.key_destroyed_at is None:
@@ -65,7 +65,7 @@ def key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
         audit_trail.record(uow, "loan-key-destroyed", "copy", copy_id, application_id=copy.application_id)
 
 
-def downloads_of(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
+def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
     return list(
         uow.session.scalars(
             select(Download).where(Download.hand_over_id == hand_over_id).order_by(Download.asked_at, Download.id)

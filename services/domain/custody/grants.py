@@ -43,7 +43,7 @@ NOT_BEGUN = ("grant-not-begun", Message("The grant has not begun: open the copy 
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedCopy:
     """A copy that the acting person may open now. ``sealed`` says where it lies and what it is."""
 
     copy_id: str
@@ -53,7 +53,7 @@ class Opened:
     sealed: dict[str, Any]
 
 
-def give(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
+def create(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
     """Grant the custodian these actions from now up to the due date."""
     if hand_over.due_at is None:
         raise ValueError("a grant needs an end: the hand-over has no due date")
@@ -79,7 +79,7 @@ def give(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tupl
             )
 
 
-def of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
+def list_of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
     return list(
         uow.session.scalars(
             select(Grant)
@@ -90,10 +90,10 @@ def of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
     )
 
 
-def check(uow: UnitOfWork, copy_id: str, action: Action) -> Opened:
+def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     """The copy, when the acting person may do this with it now. Refused with the reason, NotFound for strangers.
 
-    A refusal leaves no trace here, because its unit is rolled back: callers book it with ``denied``.
+    A refusal leaves no trace here, because its unit is rolled back: callers book it with ``record_denial``.
     """
     copy = uow.session.get(Copy, copy_id)
     hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
@@ -107,16 +107,16 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> Opened:
         .limit(1)
     )
     if access_queries.directory(uow).holds(uow.actor.id, "administrator"):
-        raise _no(*ADMINISTRATOR)
+        raise _refused(*ADMINISTRATOR)
     access_queries.require_agreement(uow, uow.actor.id)
     refusal = _refusal(uow, copy, hand_over, grant, action)
     if refusal is not None:
         raise refusal
     application = uow.session.get_one(Application, copy.application_id)
-    return Opened(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
+    return OpenedCopy(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
 
 
-def denied(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
+def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
     """Book that somebody was refused (R41: access outside the terms is denied and seen)."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None:
@@ -128,7 +128,7 @@ def denied(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
 def suspend(uow: UnitOfWork, hand_over: HandOver, because: str) -> bool:
     """Stop every access until it is resumed; whether anything was open."""
     changed = False
-    for grant in of_hand_over(uow, hand_over.id):
+    for grant in list_of_hand_over(uow, hand_over.id):
         if grant.ended_at is None and grant.suspended_at is None:
             grant.suspended_at, changed = uow.now, True
             _audit(uow, hand_over, grant, "grant-suspended", because)
@@ -142,7 +142,7 @@ def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
     if hand_over.due_at is None:
         return False
     changed = False
-    for grant in of_hand_over(uow, hand_over.id):
+    for grant in list_of_hand_over(uow, hand_over.id):
         if grant.ended_at is None and (grant.suspended_at is not None or grant.until != hand_over.due_at):
             grant.suspended_at, grant.until, changed = None, hand_over.due_at, True
             _audit(uow, hand_over, grant, "grant-resumed", "use-period-changed")
@@ -153,7 +153,7 @@ def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
 
 def end(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
     """End every grant for good."""
-    for grant in of_hand_over(uow, hand_over.id):
+    for grant in list_of_hand_over(uow, hand_over.id):
         if grant.ended_at is None:
             grant.ended_at, grant.ended_because = uow.now, because
             _audit(uow, hand_over, grant, "grant-ended", because)
@@ -176,14 +176,14 @@ def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | No
     """Why not, the strongest reason first."""
     over = _loan_refusal(copy, hand_over, accepted=grant is not None)
     if over is not None or grant is None:
-        return over or _no(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))
+        return over or _refused(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))
     reasons = (
         (grant.ended_at is not None, ENDED),
         (uow.now >= grant.until, USE_PERIOD_OVER),
         (grant.suspended_at is not None, SUSPENDED),
         (uow.now < grant.since, NOT_BEGUN),
     )
-    return next((_no(*words) for holds, words in reasons if holds), None)
+    return next((_refused(*words) for holds, words in reasons if holds), None)
 
 
 def _loan_refusal(copy: Copy, hand_over: HandOver, *, accepted: bool) -> Refused | None:
@@ -193,8 +193,8 @@ def _loan_refusal(copy: Copy, hand_over: HandOver, *, accepted: bool) -> Refused
         (hand_over.lost_at is not None, LOST),
         (copy.key_destroyed_at is not None or copy.discarded_at is not None, KEY_DESTROYED),
     )
-    return next((_no(*words) for holds, words in reasons if holds), None)
+    return next((_refused(*words) for holds, words in reasons if holds), None)
 
 
-def _no(code: str, message: Text) -> Refused:
+def _refused(code: str, message: Text) -> Refused:
     return Refused(code, message, status=403)

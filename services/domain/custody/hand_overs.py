@@ -20,7 +20,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_LOST
 from services.domain.retrieval import masters
-from services.domain.retrieval.records import record_of
+from services.domain.retrieval.records import get_record
 from services.domain.reviews import service as review_service
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Fatal, Refused
@@ -64,13 +64,13 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
         raise _fatal(application.id, "the case was withdrawn or is closed", "cancel this process instance")
     if application.custodian_id is None:
         raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
-    offered = copies.of_application(uow, application.id)
+    offered = copies.list_of_application(uow, application.id)
     if not offered:
         raise _fatal(application.id, "there is no copy to hand over", "look at the case's retrieval records")
     for copy in offered:
-        if record_of(uow, copy.item_id) is None:
+        if get_record(uow, copy.item_id) is None:
             raise _fatal(application.id, f"item {copy.item_id} has no retrieval record (R35)", "retrieve it again")
-        master = masters.needed(uow, application.id, copy.item_id)
+        master = masters.require(uow, application.id, copy.item_id)
         if application.backup_needed and uow.rules.replica_required and master.replica_verified_at is None:
             raise _fatal(
                 application.id,
@@ -104,7 +104,7 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
 
 def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof: Proof) -> HandOver:
     """The custodian takes the copies, with a valid agreement and a signature, up to the due date (R45, R46, R59)."""
-    hand_over = log.mine(uow, hand_over_id)
+    hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.accepted_at is not None:
         return hand_over
     review = _open_receipt(uow, hand_over)
@@ -121,12 +121,12 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     # whole seconds: the process counts with the same moment as the grants
     since = signature_signing.moment(uow, proof)
     hand_over.due_at = (since + timedelta(days=hand_over.use_days)).replace(microsecond=0)
-    offered = copies.of_application(uow, hand_over.application_id)
+    offered = copies.list_of_application(uow, hand_over.application_id)
     application = uow.session.get_one(Application, hand_over.application_id)
     ways: tuple[grants.Action, ...] = (
         ("view", "download") if application.granted_way_of_use == "download" else ("view",)
     )
-    grants.give(uow, hand_over, offered, ways)
+    grants.create(uow, hand_over, offered, ways)
     receipt: dict[str, Any] = {
         "agreementVersion": agreement.version,
         "conditionsVersion": conditions_version,
@@ -142,7 +142,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
 
 def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) -> HandOver:
     """The custodian does not take the copies; the case ends without a hand-over."""
-    hand_over = log.mine(uow, hand_over_id)
+    hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.declined_at is not None:
         return hand_over
     review = _open_receipt(uow, hand_over)
@@ -162,7 +162,7 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
 
 def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
     """The custodian reports a loss, damage or leak (R48): access stops at once, the process is told."""
-    hand_over = log.mine(uow, hand_over_id)
+    hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
         return hand_over
     _require_held(hand_over)
@@ -186,7 +186,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
 
 def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int) -> int:
     """Remind the custodian of the return, once for each job; how many reminders were sent so far (R51)."""
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     if uow.session.get(Reminder, job_key) is None and not _over(hand_over):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
@@ -202,7 +202,7 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
 
 def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51)."""
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     moved = hand_over.due_at is not None and hand_over.due_at - uow.now > CLOCKS_APART
     if hand_over.suspended_at is None and not _over(hand_over) and not moved:
         grants.suspend(uow, hand_over, "use-period-over")
@@ -215,7 +215,7 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
 
 def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too."""
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "resume-access", "use-period-changed")
     if _over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
         return

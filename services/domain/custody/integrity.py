@@ -31,7 +31,7 @@ DAMAGE_NOTICE = "footage-damaged"
 
 
 @dataclass(frozen=True)
-class Due:
+class ExpectedObject:
     """One object as it must be. ``kind``: master, copy, document, record; ``record`` is a document in the books alone.
 
     ``of`` is the item's position or the document's number; ``sealed`` the ciphertext's facts, ``text`` a document's
@@ -52,7 +52,7 @@ class Due:
     text: str | None = None
 
 
-def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Due]]:
+def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[ExpectedObject]]:
     """Begin a check of a case that the acting person may see; Refused while another one runs."""
     visibility.visible(uow, application_id)
     for running in uow.session.scalars(
@@ -66,7 +66,7 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
                 "A check of this case is running: wait for its end.",
             )
         running.ended_at, running.outcome = uow.now, UNFINISHED
-    due = expected(uow, application_id)
+    due = list_expected(uow, application_id)
     if not due:
         raise Refused(
             "nothing-to-check",
@@ -89,7 +89,7 @@ def begin(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Du
     return check, due
 
 
-def expected(uow: UnitOfWork, application_id: str) -> list[Due]:
+def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
     """Everything that must be in vault and books for the case now."""
     positions = {
         item.id: str(item.position)
@@ -99,16 +99,16 @@ def expected(uow: UnitOfWork, application_id: str) -> list[Due]:
     on_loan = hand_over is None or hand_over.ended_at is None
     due = [
         _object("master", row.id, positions[row.item_id], row.sealed, retain_until=row.dispose_after)
-        for row in masters.of_application(uow, application_id)
+        for row in masters.list_of_application(uow, application_id)
         if row.discarded_at is None
     ]
     due += [
         _object("copy", row.id, positions[row.item_id], row.sealed, hold=on_loan)
-        for row in copies.of_application(uow, application_id)
+        for row in copies.list_of_application(uow, application_id)
     ]
     archived = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
     for document in loan_documents.filed_with(uow, application_id):
-        written = Due(
+        written = ExpectedObject(
             "record",
             document.id,
             document.number,
@@ -123,7 +123,7 @@ def expected(uow: UnitOfWork, application_id: str) -> list[Due]:
     return due
 
 
-def hear(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[str, Any]]) -> None:
+def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[str, Any]]) -> None:
     """How far a running check is."""
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is None:
@@ -138,7 +138,7 @@ def finish(
     if check.ended_at is not None:
         return check
     damaged = [one for one in objects if one["faults"]]
-    told = _told_before(uow, check)
+    told = _was_reported(uow, check)
     check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
@@ -162,25 +162,25 @@ def finish(
     return check
 
 
-def newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
+def get_newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
     """The case's last check, running or ended."""
     query = select(IntegrityCheck).where(IntegrityCheck.application_id == application_id)
     return uow.session.scalar(query.order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id).limit(1))
 
 
 def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
-    """As ``newest``, for one who may see the case."""
+    """As ``get_newest``, for one who may see the case."""
     visibility.visible(uow, application_id)
-    return newest(uow, application_id)
+    return get_newest(uow, application_id)
 
 
-def runs(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
+def is_running(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
     """Whether the check is under way, and not merely left behind by a process that died."""
     return check is not None and check.ended_at is None and uow.now - check.heartbeat_at < SILENCE
 
 
-def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: Any) -> Due:
-    return Due(
+def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: Any) -> ExpectedObject:
+    return ExpectedObject(
         kind,
         id_,
         of,
@@ -194,7 +194,7 @@ def _object(kind: str, id_: str, of: str, sealed: Mapping[str, Any], **locks: An
     )
 
 
-def _told_before(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]]:
+def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]]:
     earlier = uow.session.scalars(
         select(IntegrityCheck).where(
             IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED

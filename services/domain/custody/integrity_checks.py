@@ -11,7 +11,7 @@ import anyio
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import integrity
-from services.domain.custody.integrity import Due
+from services.domain.custody.integrity import ExpectedObject
 from services.runtime import metrics
 from services.runtime.errors import Retryable
 from services.runtime.logs import get_logger
@@ -50,7 +50,7 @@ class Verifier:
 
     async def begin(self, actor: Actor, application_id: str) -> IntegrityCheck:
         """Begin a check and say which; raises Refused and NotFound."""
-        check, due = await self._register.run(actor, integrity.begin, application_id)
+        check, due = await self._register.run(actor, integrity.start, application_id)
         task = asyncio.create_task(self._run(actor, check.id, due), name=f"integrity check {check.id}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -61,7 +61,7 @@ class Verifier:
         while self._running:
             await asyncio.wait(set(self._running))
 
-    async def _run(self, actor: Actor, check_id: str, due: list[Due]) -> None:
+    async def _run(self, actor: Actor, check_id: str, due: list[ExpectedObject]) -> None:
         progress, unfinished = _Progress(), True
         telling = asyncio.create_task(self._tell(actor, check_id, progress))
         try:
@@ -82,11 +82,11 @@ class Verifier:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             try:
-                await self._register.run(actor, integrity.hear, check_id, progress.read, progress.objects)
+                await self._register.run(actor, integrity.update, check_id, progress.read, progress.objects)
             except Retryable as error:
                 log.warning("the progress of a check was not written", check=check_id, cause=str(error))
 
-    async def _examined(self, due: Due, progress: _Progress) -> dict[str, Any]:
+    async def _examined(self, due: ExpectedObject, progress: _Progress) -> dict[str, Any]:
         """One line of the result; a store that does not answer is no damage."""
         unread = False
         try:
@@ -105,7 +105,7 @@ class Verifier:
             NOT_READ: unread,
         }
 
-    async def _found(self, due: Due, progress: _Progress) -> list[str]:
+    async def _found(self, due: ExpectedObject, progress: _Progress) -> list[str]:
         if due.bucket is None or due.key is None:
             content = (due.text or "").encode()
             progress.hear(len(content))

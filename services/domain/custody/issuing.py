@@ -8,7 +8,7 @@ from services.database.tables.applications import Application, Item
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.retrieval import masters
-from services.domain.retrieval.records import granted_span, record_of, release_of, searched_span
+from services.domain.retrieval.records import get_record, get_release, granted_span, searched_span
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
@@ -30,8 +30,8 @@ class Task:
 
 def task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
     """Fatal where there is no master, or no retrieval record for it (R35)."""
-    master = masters.needed(uow, application_id, item_id)
-    record = record_of(uow, item_id)
+    master = masters.require(uow, application_id, item_id)
+    record = get_record(uow, item_id)
     application = uow.session.get_one(Application, application_id)
     if record is None or application.number is None:
         raise Fatal(
@@ -50,7 +50,7 @@ def task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
 
 def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
     """What of the searched span the release said would be searched; the granted one where it said nothing (R4, R34)."""
-    granted, release = granted_span(item), release_of(uow, item.application_id)
+    granted, release = granted_span(item), get_release(uow, item.application_id)
     for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
         if line["item"] == item.id and "searched" in line and _span(line) == granted:
             return searched.intersect(_span(line["searched"])) or granted

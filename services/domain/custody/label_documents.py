@@ -15,7 +15,7 @@ TITLES = {"master": "视频录像主档标签", "copy": "视频录像副本标�
 
 def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
     """Write it where it is not there yet; what it says is what the label beside the object says."""
-    row = masters.of_item(uow, item_id) if labelled.kind == "master" else copies.of_item(uow, item_id)
+    row = masters.get_of_item(uow, item_id) if labelled.kind == "master" else copies.get_of_item(uow, item_id)
     if row is None:
         raise Fatal(
             f"could not write a label | item {item_id} | the register has no {labelled.kind} of it any more | "

@@ -11,7 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.custody import copies
 from services.domain.retrieval import masters
-from services.domain.retrieval.records import record_of
+from services.domain.retrieval.records import get_record
 from services.runtime.errors import Fatal
 
 Kind = Literal["master", "copy"]
@@ -27,10 +27,10 @@ class LabelFacts:
     checkpoint: dict[str, Any] | None = None
 
 
-def facts_for(uow: UnitOfWork, item_id: str, kind: Kind) -> LabelFacts:
+def get_facts(uow: UnitOfWork, item_id: str, kind: Kind) -> LabelFacts:
     """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
-    record = record_of(uow, item_id)
-    row = masters.of_item(uow, item_id) if kind == "master" else copies.of_item(uow, item_id)
+    record = get_record(uow, item_id)
+    row = masters.get_of_item(uow, item_id) if kind == "master" else copies.get_of_item(uow, item_id)
     if record is None or row is None:
         raise Fatal(
             f"could not label a {kind} | item {item_id} | the register has no {kind} or no retrieval record of it | "
@@ -70,7 +70,7 @@ def facts_for(uow: UnitOfWork, item_id: str, kind: Kind) -> LabelFacts:
     return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(uow))
 
 
-def kept_still(uow: UnitOfWork, item_id: str) -> bool:
+def is_wanted(uow: UnitOfWork, item_id: str) -> bool:
     """Whether the case is open: a label that is written after its end belongs to nothing."""
     item = uow.session.get_one(Item, item_id)
     return uow.session.get_one(Application, item.application_id).closed_at is None

@@ -20,7 +20,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import recipients
 from services.domain.custody import copies, log
 from services.domain.documents import service as document_service
-from services.domain.retrieval.records import release_of
+from services.domain.retrieval.records import get_release
 from services.domain.stages.catalogue import STAGES
 
 # What the custodian has before the eyes when signing, as the page of the receipt shows it.
@@ -42,7 +42,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 
     def content() -> dict[str, Any]:
         application = uow.session.get_one(Application, hand_over.application_id)
-        released = release_of(uow, application.id)
+        released = get_release(uow, application.id)
         agreement = uow.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
         return {
             **_loan(uow, hand_over, application),
@@ -150,7 +150,7 @@ def _log(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict
                 "previous": entry.previous_sha256,
                 "sha256": entry.sha256,
             }
-            for entry in log.log_of(uow, hand_over.id)
+            for entry in log.list_entries(uow, hand_over.id)
         ],
     }
 
@@ -176,7 +176,7 @@ def _inspection(
         "noOtherCopies": given_back.attestation.get("noOtherCopies"),
         "downloads": [
             {"id": one.id, "askedAt": one.asked_at.isoformat(), "medium": one.medium, **fates.get(one.id, {})}
-            for one in copies.downloads_of(uow, hand_over.id)
+            for one in copies.list_downloads(uow, hand_over.id)
         ],
         "inspectedAt": inspection.inspected_at.isoformat(),
         "findings": inspection.findings,

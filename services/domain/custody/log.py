@@ -16,7 +16,7 @@ from services.runtime.translations import Message
 NOTHING_BEFORE = "0" * 64
 
 
-def for_work(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
+def lock(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
     """A hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or hand_over.application_id != application_id:
@@ -27,7 +27,7 @@ def for_work(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOve
     return hand_over
 
 
-def mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
+def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
     """A hand-over that the acting person is custodian of, locked; NotFound for everybody else."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or uow.actor.kind != "person" or hand_over.custodian_id != uow.actor.id:
@@ -74,7 +74,7 @@ def append(
     return entry
 
 
-def log_of(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
+def list_entries(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
     """The custody log, in order."""
     return list(
         uow.session.scalars(

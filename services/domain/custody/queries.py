@@ -107,7 +107,7 @@ def _end(loan: LoanLine) -> datetime:
 
 def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """Return one of the actor's hand-overs; reading it is an event. NotFound for everybody else."""
-    hand_over = custody_log.mine(uow, hand_over_id)
+    hand_over = custody_log.get_mine(uow, hand_over_id)
     audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
     [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
     return view
@@ -130,7 +130,7 @@ def get_log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     if hand_over.custodian_id != uow.actor.id:
         visibility.visible(uow, hand_over.application_id)
     audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    entries = custody_log.log_of(uow, hand_over_id)
+    entries = custody_log.list_entries(uow, hand_over_id)
     people = {entry.person_id for entry in entries}
     return LogView(
         number=uow.session.get_one(Application, hand_over.application_id).number or "",
@@ -154,7 +154,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             selectinload(HandOver.downloads),
         )
     ).all()
-    named = recipients.of_all(uow, [hand_over.application for hand_over in hand_overs])
+    named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
     return [

@@ -35,7 +35,7 @@ class Fate:
     note: str = ""
 
 
-def give_back(
+def return_copies(
     uow: UnitOfWork,
     hand_over_id: str,
     *,
@@ -48,7 +48,7 @@ def give_back(
 
     Access ends with it, and the process is told.
     """
-    hand_over = log.mine(uow, hand_over_id)
+    hand_over = log.get_mine(uow, hand_over_id)
     known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
     if known is not None:
         return known
@@ -65,7 +65,7 @@ def give_back(
         "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
         "noOtherCopies": True,
     }
-    held = copies.of_application(uow, hand_over.application_id)
+    held = copies.list_of_application(uow, hand_over.application_id)
     statement = {
         "attestation": attestation,
         "copies": {copy.id: copy.sealed["sha256Cipher"] for copy in held},
@@ -114,7 +114,7 @@ def give_back(
 
 
 def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
-    asked = {download.id for download in copies.downloads_of(uow, hand_over_id)}
+    asked = {download.id for download in copies.list_downloads(uow, hand_over_id)}
     told = [fate.download_id for fate in fates]
     if set(told) != asked or len(told) != len(asked):
         raise Refused(
@@ -140,9 +140,11 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_o
         )
 
 
-def to_inspect(uow: UnitOfWork, application_id: str, hand_over_id: str) -> tuple[int | None, list[dict[str, Any]]]:
+def get_inspection_task(
+    uow: UnitOfWork, application_id: str, hand_over_id: str
+) -> tuple[int | None, list[dict[str, Any]]]:
     """The number of findings where the inspection is done, and the copies as they were sealed, with their ids."""
-    log.for_work(uow, hand_over_id, application_id)
+    log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
     done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if _return_of(uow, hand_over_id) is None:
@@ -150,16 +152,16 @@ def to_inspect(uow: UnitOfWork, application_id: str, hand_over_id: str) -> tuple
             f"could not inspect the return | hand-over {hand_over_id} | the register knows of no return | "
             "let the custodian return the copies, then resolve the incident"
         )
-    held = copies.of_application(uow, application_id)
+    held = copies.list_of_application(uow, application_id)
     return (
         None if done is None else len(done.findings),
         [{"copyId": copy.id, **copy.sealed} for copy in held if copy.hand_over_id == hand_over_id],
     )
 
 
-def inspected(uow: UnitOfWork, application_id: str, hand_over_id: str, hashes: Mapping[str, bool]) -> int:
+def record_inspection(uow: UnitOfWork, application_id: str, hand_over_id: str, hashes: Mapping[str, bool]) -> int:
     """Write what the inspection found: hashes, downloads against the attestation, lateness (R39); how many findings."""
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if done is not None:
         return len(done.findings)
@@ -170,7 +172,7 @@ def inspected(uow: UnitOfWork, application_id: str, hand_over_id: str, hashes: M
     attested = given_back.attestation["downloads"] if given_back else {}
     findings += [
         {"code": "download-not-attested", "download": download.id}
-        for download in copies.downloads_of(uow, hand_over_id)
+        for download in copies.list_downloads(uow, hand_over_id)
         if download.id not in attested
     ]
     if given_back is not None and hand_over.due_at is not None and given_back.returned_at > hand_over.due_at:

@@ -19,7 +19,7 @@ RECIPIENT_LENGTH = 62
 
 
 @dataclass(frozen=True)
-class Sitting:
+class OpenedViewing:
     """A viewing that was opened; ``size`` is the plaintext's, in bytes."""
 
     viewing_id: str
@@ -28,7 +28,7 @@ class Sitting:
     size: int
 
 
-def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> Sitting:
+def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
     _lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "view")
@@ -52,10 +52,10 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     uow.session.add(viewing)
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     log.append(uow, hand_over, "viewed", person_id=uow.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
-    return Sitting(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
+    return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
 
 
-def of_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
+def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
     """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
     viewing = uow.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
@@ -63,10 +63,10 @@ def of_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
     return viewing
 
 
-def read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.Opened:
+def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.OpenedCopy:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
     opened = grants.check(uow, copy_id, "view")
-    viewing = of_mine(uow, copy_id, viewing_id)
+    viewing = get_mine(uow, copy_id, viewing_id)
     before = _length(viewing.ranges)
     viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES
@@ -127,7 +127,7 @@ def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, 
     return download
 
 
-def begin_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opened]:
+def begin_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
     """Check the grant before a download is sent, and count the sending."""
     download, opened = _download(uow, download_id)
     download.reads += 1
@@ -150,10 +150,10 @@ def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
         download.finished_at = uow.now
 
 
-def downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
+def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
     """What the custodian must account for at the return (T2)."""
-    log.mine(uow, hand_over_id)
-    return copies.downloads_of(uow, hand_over_id)
+    log.get_mine(uow, hand_over_id)
+    return copies.list_downloads(uow, hand_over_id)
 
 
 def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:
@@ -163,7 +163,7 @@ def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:
         uow.session.get(HandOver, copy.hand_over_id, with_for_update=True, populate_existing=True)
 
 
-def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opened]:
+def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
     download = uow.session.get(Download, download_id)
     if download is None or download.person_id != uow.actor.id:
         raise NotFound(Message("download"), download_id)

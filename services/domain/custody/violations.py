@@ -17,9 +17,9 @@ from services.domain.rules import agreed_limits
 KINDS = ("overdue", "loss", "discrepancy")
 
 
-def overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
+def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
     """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
-    hand_over = log.for_work(uow, hand_over_id, application_id)
+    hand_over = log.lock(uow, hand_over_id, application_id)
     late_from = hand_over.due_at + agreed_limits.grace(uow, hand_over) if hand_over.due_at else uow.now
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
         return None

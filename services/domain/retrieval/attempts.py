@@ -31,13 +31,13 @@ class NoLongerWanted(Retryable):
     """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
 
 
-def begin(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
+def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
     """Open an attempt with a fresh key ``<bucket>/<item or copy>/<attempt>``; commit before the first byte is sent.
 
     Raises NoLongerWanted when the case has ended, the item was dropped, or a later job works on it.
     """
-    reason = unwanted_because(uow, application_id, item_id)
-    if reason is None and later_job_at_work(uow, purpose, item_id, job_key):
+    reason = reason_unwanted(uow, application_id, item_id)
+    if reason is None and has_later_job(uow, purpose, item_id, job_key):
         reason = "a later job works on it"
     if reason is not None:
         raise NoLongerWanted(
@@ -65,15 +65,15 @@ def begin(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: st
 
 
 def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
-    """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``swept``.
+    """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``mark_swept``.
 
     Call it in the transaction that writes the master, copy, replica or preservation.
     """
     attempt = get(uow, attempt_id)
     if attempt.finished_at is not None:
         return attempt.version_id == version_id
-    reason = attempt.abandoned_because or unwanted_because(uow, attempt.application_id, attempt.item_id)
-    if reason is None and attempt.purpose != "quarantine" and _another(uow, attempt):
+    reason = attempt.abandoned_because or reason_unwanted(uow, attempt.application_id, attempt.item_id)
+    if reason is None and attempt.purpose != "quarantine" and _is_other_finished(uow, attempt):
         reason = "another attempt has finished first"
     attempt.version_id = version_id
     if reason is not None:
@@ -92,7 +92,7 @@ def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
     return True
 
 
-def unwanted_because(uow: UnitOfWork, application_id: str, item_id: str) -> str | None:
+def reason_unwanted(uow: UnitOfWork, application_id: str, item_id: str) -> str | None:
     """Why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     item = uow.session.get(Item, item_id)
@@ -126,7 +126,7 @@ def abandon(uow: UnitOfWork, attempt: UploadAttempt, reason: str) -> None:
     )
 
 
-def take_over(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
+def supersede(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | None = None) -> list[UploadAttempt]:
     """Abandon what earlier runs left open for the item, and list what is still to be swept.
 
     With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
@@ -143,10 +143,10 @@ def take_over(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | No
     for attempt in uow.session.scalars(query):
         abandon(uow, attempt, "a later run of the job took over")
     uow.session.flush()
-    return unswept(uow, purpose=purpose, item_id=item_id)
+    return list_unswept(uow, purpose=purpose, item_id=item_id)
 
 
-def give_up(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
+def abandon_all_of(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> list[UploadAttempt]:
     """Abandon these attempts, which their own worker needs no more, and list them: they are to be swept."""
     given_up = [get(uow, attempt_id) for attempt_id in attempt_ids]
     for attempt in given_up:
@@ -154,7 +154,7 @@ def give_up(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> list[Up
     return given_up
 
 
-def later_job_at_work(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int) -> bool:
+def has_later_job(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int) -> bool:
     """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
     query = select(UploadAttempt.id).where(
         UploadAttempt.purpose == purpose,
@@ -165,7 +165,7 @@ def later_job_at_work(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: 
     return uow.session.scalar(query.limit(1)) is not None
 
 
-def abandon_all(uow: UnitOfWork, application_id: str, reason: str) -> None:
+def abandon_case(uow: UnitOfWork, application_id: str, reason: str) -> None:
     """Give up every open attempt of a case that has ended."""
     for attempt in uow.session.scalars(
         select(UploadAttempt).where(
@@ -178,7 +178,7 @@ def abandon_all(uow: UnitOfWork, application_id: str, reason: str) -> None:
     uow.session.flush()
 
 
-def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
+def abandon_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
     """Abandon the open attempts that nobody works on, and list everything to be swept.
 
     ``all_open`` is for the start of the only process that uploads: no writer lives, so every key is swept that its
@@ -196,10 +196,10 @@ def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
     for attempt in uow.session.scalars(query):
         abandon(uow, attempt, "the process that began it has ended")
     uow.session.flush()
-    return unswept(uow, ended=all_open)
+    return list_unswept(uow, ended=all_open)
 
 
-def unswept(
+def list_unswept(
     uow: UnitOfWork,
     *,
     purpose: Purpose | None = None,
@@ -226,7 +226,7 @@ def unswept(
     return list(uow.session.scalars(query.order_by(UploadAttempt.started_at)))
 
 
-def swept(uow: UnitOfWork, attempt_ids: Sequence[str]) -> None:
+def mark_swept(uow: UnitOfWork, attempt_ids: Sequence[str]) -> None:
     """Nothing lies under these keys any more. A sweep soon after the abandoning is repeated once, later."""
     for attempt_id in attempt_ids:
         attempt = get(uow, attempt_id)
@@ -246,7 +246,7 @@ def get(uow: UnitOfWork, attempt_id: str) -> UploadAttempt:
     return attempt
 
 
-def _another(uow: UnitOfWork, attempt: UploadAttempt) -> bool:
+def _is_other_finished(uow: UnitOfWork, attempt: UploadAttempt) -> bool:
     return (
         uow.session.scalar(
             select(UploadAttempt.id).where(

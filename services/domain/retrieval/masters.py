@@ -12,11 +12,11 @@ from services.domain.retrieval import attempts
 from services.runtime.errors import Fatal
 
 
-def of_item(uow: UnitOfWork, item_id: str) -> Master | None:
+def get_of_item(uow: UnitOfWork, item_id: str) -> Master | None:
     return uow.session.scalar(select(Master).where(Master.item_id == item_id))
 
 
-def of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
+def list_of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
     return list(
         uow.session.scalars(
             select(Master).where(Master.application_id == application_id).order_by(Master.retrieved_at, Master.id)
@@ -24,9 +24,9 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
     )
 
 
-def needed(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
+def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
     """The item's master; Fatal when there is none, or none that may be used any more."""
-    master = of_item(uow, item_id)
+    master = get_of_item(uow, item_id)
     if master is None or master.application_id != application_id or master.discarded_at is not None:
         raise Fatal(
             f"there is no master to work from | item {item_id} of application {application_id} | "
@@ -36,12 +36,12 @@ def needed(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
     return master
 
 
-def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: str) -> Master | None:
+def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: str) -> Master | None:
     """Book a master; None when it is no longer wanted and its object is to be deleted."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
     attempt = attempts.get(uow, attempt_id)
-    master = of_item(uow, attempt.item_id)
+    master = get_of_item(uow, attempt.item_id)
     if master is None:
         master = Master(
             id=new_id(),
@@ -69,12 +69,12 @@ def keep(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: st
     return master
 
 
-def keep_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bool:
+def add_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bool:
     """Book a replica whose hash was read back from the other place (R14, R15); False when it is no longer wanted."""
     if not attempts.finish(uow, attempt_id, replica["versionId"]):
         return False
     attempt = attempts.get(uow, attempt_id)
-    master = needed(uow, attempt.application_id, attempt.item_id)
+    master = require(uow, attempt.application_id, attempt.item_id)
     if master.replica_verified_at is None:
         master.replica, master.replica_verified_at = replica, uow.now
         audit_trail.record(

@@ -48,28 +48,30 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
     return min(moments)
 
 
-def at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
+def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
     """Whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
     return moment is not None and moment <= uow.now + approval_limit(uow.rules)
 
 
-def needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
+def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
     """How many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
     for item in items_in_scope(uow, application_id):
         camera = item.camera
         asked = Span(item.asked_start, item.asked_end)
-        if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in held(uow, item.id)):
+        if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in list_held(uow, item.id)):
             preserved += 1
         elif not camera.overwritten:
             continue  # it lies in the quarantine since it was brought
-        elif uow.rules.preserve == "always" or (uow.rules.preserve == "at-risk" and at_risk(uow, camera, asked.start)):
+        elif uow.rules.preserve == "always" or (
+            uow.rules.preserve == "at-risk" and is_at_risk(uow, camera, asked.start)
+        ):
             open_needs.append(Need(item.id, asked, measurements.source(camera, camera.recorder)))
     return preserved, open_needs
 
 
-def not_asked(uow: UnitOfWork, application_id: str) -> list[Need]:
+def list_unreported(uow: UnitOfWork, application_id: str) -> list[Need]:
     """The items whose recorder has not said yet what it has of them as they are asked for now."""
     return [
         Need(item.id, Span(item.asked_start, item.asked_end), measurements.source(item.camera, item.camera.recorder))
@@ -78,7 +80,7 @@ def not_asked(uow: UnitOfWork, application_id: str) -> list[Need]:
     ]
 
 
-def promise(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) -> None:
+def record_report(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) -> None:
     """Keep what a recorder says it has of an item; nothing where the item was changed meanwhile."""
     item = uow.session.get_one(Item, item_id)
     if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.reported is None:
@@ -86,7 +88,7 @@ def promise(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) ->
         item.reported = {"at": uow.now.isoformat(), "covered": covered}
 
 
-def held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
+def list_held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
     """The item's quarantine objects that are there, oldest first."""
     return list(
         uow.session.scalars(
@@ -97,7 +99,7 @@ def held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
     )
 
 
-def keep(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
+def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
     """Book a quarantine object; False when it is no longer wanted and is to be deleted."""
     if not attempts.finish(uow, attempt_id, version_id):
         return False
@@ -127,12 +129,12 @@ def keep(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed:
     return True
 
 
-def failed(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
+def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
     """Footage that is at risk could not be preserved; the storage office is told, the application goes on.
 
     Nothing has failed where a later job works on the item: it has taken the work over.
     """
-    if attempts.later_job_at_work(uow, "quarantine", item_id, job_key):
+    if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
     audit_trail.record(uow, "preservation-failed", "item", item_id, application_id=application_id, code=code)
     measurements.tell_storage(uow, "preservation-failed", application_id=application_id, subject_id=item_id)

@@ -19,7 +19,7 @@ from services.runtime.translations import Message, Text, Worded
 SILENCE = timedelta(seconds=30)
 
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.
-TROUBLES = {
+ERRORS = {
     "RecorderDown": Message("The recorder cannot be reached: check its power and network; the work goes on by itself."),
     "BrokenOff": Message(
         "The recorder broke off in mid-transfer and is asked again; look at its network where that keeps happening."
@@ -50,18 +50,18 @@ TROUBLES = {
         "The master is not what was sealed: restore it from the replica and tell the administrator."
     ),
 }
-OTHER_TROUBLE = Message("It failed and is tried again; tell the administrator where it keeps happening.")
+OTHER_ERROR = Message("It failed and is tried again; tell the administrator where it keeps happening.")
 
 
 @dataclass(frozen=True)
-class Trouble(Worded):
+class WorkError(Worded):
     """What went wrong last, as sentences."""
 
     code: str
     message: Text
 
 
-def begin(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
+def start(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
     """A try begins; the trouble of the one before stays to be read until there is progress."""
     if uow.session.get(Item, item_id) is None:
         return  # whose work it is says so itself
@@ -73,7 +73,7 @@ def begin(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, 
     row.phase, row.size, row.share, row.heartbeat_at = phase, 0, 0.0, uow.now
 
 
-def tell(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
+def update(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
     """Where the work stands now; nothing where its row is gone."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
@@ -82,20 +82,20 @@ def tell(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: i
             row.last_error = row.last_error_at = None
 
 
-def stumble(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> None:
+def record_error(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> None:
     """The try failed with this error; another one follows, or somebody has to help."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
         row.last_error, row.last_error_at, row.heartbeat_at = code, uow.now, uow.now
 
 
-def end(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
+def finish(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
     """The work is done, or not wanted any more. A master makes the quarantine's troubles a thing of the past."""
     over = (purpose, "quarantine") if purpose == "master" else (purpose,)
     uow.session.execute(delete(Progress).where(Progress.item_id == item_id, Progress.purpose.in_(over)))
 
 
-def under_way(uow: UnitOfWork) -> list[Progress]:
+def list_open(uow: UnitOfWork) -> list[Progress]:
     """The work on all cases that are open, the oldest first."""
     query = (
         select(Progress)
@@ -106,18 +106,18 @@ def under_way(uow: UnitOfWork) -> list[Progress]:
     return list(uow.session.scalars(query))
 
 
-def silent(uow: UnitOfWork, row: Progress) -> bool:
+def is_silent(uow: UnitOfWork, row: Progress) -> bool:
     """Whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
     return uow.now - row.heartbeat_at > SILENCE
 
 
-def trouble_of(row: Progress) -> Trouble | None:
+def error_of(row: Progress) -> WorkError | None:
     """The last trouble as sentences that say what to do."""
     if row.last_error is None:
         return None
-    return Trouble(row.last_error, TROUBLES.get(row.last_error, OTHER_TROUBLE))
+    return WorkError(row.last_error, ERRORS.get(row.last_error, OTHER_ERROR))
 
 
-def forget(uow: UnitOfWork, application_id: str) -> None:
+def delete_of_case(uow: UnitOfWork, application_id: str) -> None:
     """The case has ended: nobody works on it any more."""
     uow.session.execute(delete(Progress).where(Progress.application_id == application_id))

@@ -57,7 +57,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Retrieved:
+class RetrievalResult:
     """The answer that an earlier run has written."""
 
     outcome: str
@@ -85,7 +85,7 @@ def searched_span(item: Item, record: Document) -> Span:
     return _span(content["searched"])
 
 
-def order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
+def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
     """Check that the retrieval stands on a filed form and a release (R29, R33); Fatal when it does not."""
     application = uow.session.get(Application, application_id)
     item = uow.session.get(Item, item_id)
@@ -100,7 +100,7 @@ def order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
             f"could not retrieve | item {item_id} of application {application_id} | there is no filed approved form, "
             "and nothing is retrieved without one (R29) | file the application first, then resolve the incident"
         )
-    release = release_of(uow, application_id)
+    release = get_release(uow, application_id)
     if release is None:
         raise Fatal(
             f"could not retrieve | item {item_id} of application {application.number} | no operator has released it, "
@@ -134,31 +134,31 @@ def order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         ),
         importance=application.importance or "ordinary",
         preserved=(
-            *(dict(row.sealed) for row in preservations.held(uow, item_id)),
+            *(dict(row.sealed) for row in preservations.list_held(uow, item_id)),
             *upload_sources.sealed_of(uow, item),
         ),
         reported=reported_spans(item),
     )
 
 
-def retrieved(uow: UnitOfWork, application_id: str, item_id: str) -> Retrieved | None:
+def get_result(uow: UnitOfWork, application_id: str, item_id: str) -> RetrievalResult | None:
     """What an earlier run of the retrieval has written, or None."""
     item = uow.session.get(Item, item_id)
-    record = record_of(uow, item_id)
+    record = get_record(uow, item_id)
     if item is None or item.application_id != application_id or item.outcome is None or record is None:
         return None
-    return Retrieved(item.outcome, item.coverage or 0.0, record.number)
+    return RetrievalResult(item.outcome, item.coverage or 0.0, record.number)
 
 
-def record_of(uow: UnitOfWork, item_id: str) -> Document | None:
+def get_record(uow: UnitOfWork, item_id: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.item_id == item_id, Document.kind == "retrieval-record"))
 
 
-def keep(
+def create(
     uow: UnitOfWork, order: Order, attempt_id: str, sealed: dict[str, Any], report: Report, *, origin: str
 ) -> str | None:
     """Write master, record and outcome together; the record's number, or None when they are no longer wanted."""
-    master = masters.keep(uow, attempt_id, sealed, origin=origin)
+    master = masters.create(uow, attempt_id, sealed, origin=origin)
     if master is None:
         return None
     if origin == "recorder":
@@ -168,16 +168,16 @@ def keep(
     return _write(uow, order, report, sealed, origin)
 
 
-def nothing(uow: UnitOfWork, order: Order, report: Report) -> str:
+def create_without_footage(uow: UnitOfWork, order: Order, report: Report) -> str:
     """Write that an item's footage is missing or unreadable, with a record of its own."""
-    reason = attempts.unwanted_because(uow, order.application_id, order.item_id)
+    reason = attempts.reason_unwanted(uow, order.application_id, order.item_id)
     if reason is not None:
         raise attempts.NoLongerWanted(f"nothing was recorded | item {order.item_id} | {reason} | wait")
     return _write(uow, order, report, None, "recorder")
 
 
 def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, origin: str) -> str:
-    known = record_of(uow, order.item_id)
+    known = get_record(uow, order.item_id)
     if known is not None:
         return known.number
     item = uow.session.get_one(Item, order.item_id)
@@ -211,7 +211,7 @@ def _content(
     source = order.source
     recorder = uow.session.get_one(Recorder, source.recorder_id)
     camera = uow.session.get_one(Camera, source.camera_id)
-    upload = upload_sources.of_camera(uow, source.camera_id)
+    upload = upload_sources.get_of_camera(uow, source.camera_id)
     clock = report.clock or clocks.of(recorder)
     return {
         "title": "视频录像调取记录",
@@ -233,7 +233,7 @@ def _content(
             },
             "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
             "origin": origin,
-            "upload": None if upload is None else upload_sources.told(upload),
+            "upload": None if upload is None else upload_sources.to_json(upload),
         },
         "recorderClock": {"zone": recorder.zone, **clock.told()},
         "asked": {**_span_to_json(order.asked), "zone": order.zone},
@@ -307,7 +307,7 @@ def _filed_form(uow: UnitOfWork, application_id: str) -> Document | None:
     )
 
 
-def release_of(uow: UnitOfWork, application_id: str) -> Decision | None:
+def get_release(uow: UnitOfWork, application_id: str) -> Decision | None:
     """The storage office's latest decision on the case, where it is a release."""
     latest = uow.session.scalar(
         select(Decision)

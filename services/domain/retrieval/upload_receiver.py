@@ -43,7 +43,7 @@ class Receiver:
         """
         recipients = await run_in_thread(self.recipients)
         with _place(upload_id):
-            upload = await self.database.run(actor, uploads.begin, upload_id)
+            upload = await self.database.run(actor, uploads.start, upload_id)
             try:
                 came = await uploaded_file.receive(
                     chunks(upload),
@@ -53,7 +53,7 @@ class Receiver:
                     bucket=uploads.BUCKET,
                     key=upload.key,
                 )
-                kept = await self.database.run(actor, uploads.received, upload_id, _measured(came), place)
+                kept = await self.database.run(actor, uploads.finish, upload_id, _measured(came), place)
             except BaseException as error:
                 await self._give_up(actor, upload_id, error)
                 refusal = refusal_of(error)
@@ -63,12 +63,12 @@ class Receiver:
         if not kept:
             await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
             raise Refused("upload-gone", "This upload was cancelled meanwhile.")
-        return await self.database.run(actor, uploads.own, upload_id)
+        return await self.database.run(actor, uploads.get_own, upload_id)
 
     async def discard(self, actor: Actor, upload: Upload) -> None:
         """Remove what an upload has left in the vault."""
         await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
-        await self.database.run(actor, upload_sources.swept, [upload.id])
+        await self.database.run(actor, upload_sources.mark_swept, [upload.id])
 
     async def _give_up(self, actor: Actor, upload_id: str, error: BaseException) -> None:
         reason = error.code if isinstance(error, Refused) else type(error).__name__

@@ -14,12 +14,12 @@ from services.domain.retrieval import preservations, uploads
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
-KEPT_UNUSED = timedelta(days=7)  # from the last change of an upload that no application names
+UNUSED_LIFETIME = timedelta(days=7)  # from the last change of an upload that no application names
 # No upload takes this long: older ones belong to a process that died.
 LONGEST = timedelta(days=1)
 
 
-def of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
+def get_of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
     """The upload that is this camera; None for a camera that is one."""
     return uow.session.get(Upload, camera_id)
 
@@ -27,21 +27,21 @@ def of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
 def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application | None) -> None:
     """Refused where an item names an upload that is not the applicant's, not ready, gone, or another case's."""
     for camera_id in camera_ids:
-        upload = of_camera(uow, camera_id)
+        upload = get_of_camera(uow, camera_id)
         if upload is None:
             continue
         owners = {uow.actor.id} if application is None else {uow.actor.id, application.drafter_id}
         if upload.person_id not in owners:
-            raise _wrong("unknown", Message("There is no such camera or file."))
+            raise _refused("unknown", Message("There is no such camera or file."))
         if upload.state != "received" or upload.start is None:
-            raise _wrong(
+            raise _refused(
                 "upload-not-ready",
                 Message(
                     "The file is not received yet, has no start, or was deleted: look at it, then choose it again."
                 ),
             )
         if upload.application_id is not None and (application is None or upload.application_id != application.id):
-            raise _wrong(
+            raise _refused(
                 "upload-elsewhere",
                 Message("Another application names this file: upload it again for this one."),
             )
@@ -70,13 +70,13 @@ def release(uow: UnitOfWork, application_id: str) -> None:
 
 def sealed_of(uow: UnitOfWork, item: Item) -> tuple[dict[str, Any], ...]:
     """The item's file as it was sealed on receipt; empty for a camera's item, and once it is gone."""
-    upload = of_camera(uow, item.camera_id)
+    upload = get_of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None or upload.removed_at is not None:
         return ()
     return (dict(upload.sealed),)
 
 
-def take_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
+def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
 
     Whoever gets it removes its object; items that end at the same moment do not both.
@@ -89,24 +89,24 @@ def take_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
     if open_ones:
         return None
-    uploads.take_out(uow, upload, "its masters are kept")
+    uploads.retire(uow, upload, "its masters are kept")
     return upload
 
 
-def of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
+def list_of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
     """The uploads of a case that are still there."""
     query = select(Upload).where(Upload.application_id == application_id, Upload.removed_at.is_(None))
     return list(uow.session.scalars(query.order_by(Upload.id)))
 
 
-def gone(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
+def remove_all(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
     """The objects are gone from the vault: book it."""
     for upload_id in upload_ids:
-        uploads.take_out(uow, uow.session.get_one(Upload, upload_id), because)
-        swept(uow, [upload_id])
+        uploads.retire(uow, uow.session.get_one(Upload, upload_id), because)
+        mark_swept(uow, [upload_id])
 
 
-def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:
+def remove_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:
     """Abandon what nobody sends any more and remove what no application came to name; lists what is to be swept.
 
     ``all_open`` is for the start of the only process that receives uploads.
@@ -125,18 +125,18 @@ def give_up_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:
         .where(
             Upload.received_at.is_not(None),
             Upload.removed_at.is_(None),
-            Upload.changed_at < uow.now - KEPT_UNUSED,
+            Upload.changed_at < uow.now - UNUSED_LIFETIME,
             Application.submitted_at.is_(None),
         )
     )
     for upload in uow.session.scalars(forgotten).all():
-        uploads.take_out(uow, upload, "no application named it")
+        uploads.retire(uow, upload, "no application named it")
     uow.session.flush()
     gone = or_(Upload.abandoned_at.is_not(None), Upload.removed_at.is_not(None))
     return list(uow.session.scalars(select(Upload).where(gone, Upload.swept_at.is_(None))))
 
 
-def swept(uow: UnitOfWork, upload_ids: list[str]) -> None:
+def mark_swept(uow: UnitOfWork, upload_ids: list[str]) -> None:
     """Nothing lies under these uploads' keys any more."""
     for upload_id in upload_ids:
         upload = uow.session.get_one(Upload, upload_id)
@@ -147,7 +147,7 @@ def swept(uow: UnitOfWork, upload_ids: list[str]) -> None:
             )
 
 
-def told(upload: Upload) -> dict[str, Any]:
+def to_json(upload: Upload) -> dict[str, Any]:
     """What a form says of an upload: what people say of it, and what was measured of it."""
     return {
         "kind": upload.source,
@@ -171,5 +171,5 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _wrong(code: str, message: Text) -> Refused:
+def _refused(code: str, message: Text) -> Refused:
     return Refused(code, message, status=422, field="items")

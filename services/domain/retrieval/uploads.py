@@ -65,7 +65,7 @@ Place = Callable[[dict[str, Any], datetime], dict[str, Any]]
 def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
     """A new upload of the acting person; Refused when too many of theirs are open."""
     uow.session.get_one(Person, uow.actor.id, with_for_update=True)  # or two at once would both be the last allowed
-    if len(unused(uow)) >= MOST_OPEN:
+    if len(list_unused(uow)) >= MOST_OPEN:
         raise Refused(
             "too-many-uploads",
             "{most_open} of your uploads are in no application yet: hand one in, or delete what you do not need.",
@@ -81,9 +81,9 @@ def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
     return upload
 
 
-def begin(uow: UnitOfWork, upload_id: str) -> Upload:
+def start(uow: UnitOfWork, upload_id: str) -> Upload:
     """The first byte is about to come; commit before it. An upload is sent once: Refused for a second try."""
-    upload = own(uow, upload_id, for_change=True)
+    upload = get_own(uow, upload_id, for_change=True)
     if upload.state != "announced":
         raise Refused(
             "upload-begun",
@@ -93,7 +93,7 @@ def begin(uow: UnitOfWork, upload_id: str) -> Upload:
     return upload
 
 
-def received(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:
+def finish(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:
     """Book what came; False where it is no longer wanted and its object is to be deleted."""
     upload = uow.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.abandoned_at is not None or upload.removed_at is not None:
@@ -107,9 +107,9 @@ def received(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) 
     return True
 
 
-def change(uow: UnitOfWork, upload_id: str, facts: Facts, place: Place) -> Upload:
+def update(uow: UnitOfWork, upload_id: str, facts: Facts, place: Place) -> Upload:
     """Say something else of a recording, for as long as no submitted application names it."""
-    upload = own(uow, upload_id, for_change=True)
+    upload = get_own(uow, upload_id, for_change=True)
     _must_be_free(uow, upload)
     _check(uow, facts)
     _describe(uow, upload, facts)
@@ -128,7 +128,7 @@ def abandon(uow: UnitOfWork, upload_id: str, because: str) -> None:
 
 def remove(uow: UnitOfWork, upload_id: str) -> Upload:
     """Delete an own upload that no submitted application names; its object is to be discarded."""
-    upload = own(uow, upload_id, for_change=True)
+    upload = get_own(uow, upload_id, for_change=True)
     if upload.state in ("failed", "removed"):
         return upload
     _must_be_free(uow, upload)
@@ -137,11 +137,11 @@ def remove(uow: UnitOfWork, upload_id: str) -> Upload:
             "upload-receiving",
             "The file is being received: stop the upload first.",
         )
-    take_out(uow, upload, "deleted")
+    retire(uow, upload, "deleted")
     return upload
 
 
-def own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
+def get_own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
     """The acting person's upload; NotFound for others'."""
     query = select(Upload).where(Upload.id == upload_id, Upload.person_id == uow.actor.id)
     upload = uow.session.scalar(query.with_for_update() if for_change else query)
@@ -150,7 +150,7 @@ def own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
     return upload
 
 
-def unused(uow: UnitOfWork) -> list[Upload]:
+def list_unused(uow: UnitOfWork) -> list[Upload]:
     """The acting person's uploads that no submitted application names, the newest first."""
     query = (
         select(Upload)
@@ -259,7 +259,7 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
         )
 
 
-def take_out(uow: UnitOfWork, upload: Upload, because: str) -> None:
+def retire(uow: UnitOfWork, upload: Upload, because: str) -> None:
     """The upload is wanted no more: its object is to be discarded, and swept then."""
     if upload.removed_at is None:
         upload.removed_at, upload.removed_because = uow.now, because

@@ -23,7 +23,7 @@ def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
         )
 
 
-def check_words(stage: Stage, outcome: str, reason: str | None, opinion: str | None) -> None:
+def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | None) -> None:
     """Refused for an outcome that the stage does not have, and without the words that the outcome needs (R24, R27)."""
     if outcome not in stage.outcomes:
         raise Refused(
@@ -34,9 +34,9 @@ def check_words(stage: Stage, outcome: str, reason: str | None, opinion: str | N
             outcomes=Joined(", ", stage.outcomes),
         )
     if outcome in stage.reason_for and reason is None:
-        raise missing("reason", Message("Say why."))
+        raise refused_missing("reason", Message("Say why."))
     if stage.opinion_needed and opinion is None:
-        raise missing("opinion", Message("Write your opinion: management decides with one."))
+        raise refused_missing("opinion", Message("Write your opinion: management decides with one."))
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
@@ -46,11 +46,11 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
         return
     for code in answers:
         if code not in {question.code for question in stage.questions}:
-            raise missing(f"answers.{code}", Message("There is no such question: leave it out."))
+            raise refused_missing(f"answers.{code}", Message("There is no such question: leave it out."))
     for question in stage.questions:
         answer = answers.get(question.code)
         if not isinstance(answer, bool):
-            raise missing(
+            raise refused_missing(
                 f"answers.{question.code}", Message("Answer: {question}", question=Bilingual(question.zh, question.en))
             )
         if outcome == stage.favourable and question.yes_to_approve and not answer:
@@ -74,6 +74,6 @@ def _check_receipt(uow: UnitOfWork, review: Review, outcome: str) -> None:
         )
 
 
-def missing(field: str, message: Text) -> Refused:
+def refused_missing(field: str, message: Text) -> Refused:
     """A field that is missing, as a refusal."""
     return Refused("missing", message, status=422, field=field)

@@ -17,7 +17,7 @@ from services.runtime.errors import Fatal
 DECIDED_BY = ("management", "management-other")
 
 
-def to_management(uow: UnitOfWork, application_id: str, decided_by: str, job_key: int) -> list[str]:
+def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str, job_key: int) -> list[str]:
     """Name who decides: any manager, or another one than those whom the case concerns. Tells them once for each job.
 
     Raises Fatal when no manager is left.

@@ -55,14 +55,14 @@ def decide(
     ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
     decides. A favourable release that needs a second person is kept until ``confirm``.
     """
-    review = tasks.open_for_change(uow, review_id)
+    review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
     application = uow.session.get_one(Application, review.application_id)
     _require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
     review_answers.require_form(uow, review, proof.form_sha256)
     reason, opinion = _text(reason), _text(opinion)
-    review_answers.check_words(stage, outcome, reason, opinion)
+    review_answers.check_text(stage, outcome, reason, opinion)
     review_answers.check_answers(uow, review, stage, outcome, answers)
     lowered = scopes.classify(application, stage, classification, reason)
     variables = {
@@ -100,7 +100,7 @@ def decide(
 
 def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
     """The second person confirms a release, which makes it the decision; or disagrees, and it is decided anew (R34)."""
-    review = tasks.open_for_change(uow, review_id)
+    review = tasks.lock_open(uow, review_id)
     proposal = open_proposal(uow, review)
     if proposal is None:
         raise Refused(
@@ -111,7 +111,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
     review_answers.require_form(uow, review, proof.form_sha256)
     reason = _text(reason)
     if not agrees and reason is None:
-        raise review_answers.missing("reason", Message("Say why you disagree."))
+        raise review_answers.refused_missing("reason", Message("Say why you disagree."))
     statement = {
         "kind": "confirmation",
         "review": review.id,

@@ -95,7 +95,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         review.due_at = max(hand_over.take_up_until, uow.now)
     uow.session.add(review)
     uow.session.flush()
-    who = _somebody(uow, review)
+    who = _require_candidates(uow, review)
     audit_trail.record(
         uow,
         "review-opened",
@@ -107,41 +107,41 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         due_at=review.due_at.isoformat(),
         candidates=who,
     )
-    _tell(uow, review, who, "review-opened")
+    _notify(uow, review, who, "review-opened")
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     """Remind the one who has claimed the review, else all who may decide it; once for each job."""
-    review = _for_work(uow, review_id)
+    review = _lock(uow, review_id)
     if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
     who = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
     audit_trail.record(uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
-    _tell(uow, review, who, "review-reminder")
+    _notify(uow, review, who, "review-reminder")
 
 
 def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     """The limit is reached: the substitutes may decide as well, and a claim no longer holds them off."""
-    review = _for_work(uow, review_id)
+    review = _lock(uow, review_id)
     if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
     review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
-    who = _somebody(uow, review)
+    who = _require_candidates(uow, review)
     audit_trail.record(
         uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
     )
-    _tell(uow, review, who, "review-escalated")
+    _notify(uow, review, who, "review-escalated")
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
         department = uow.session.get_one(Person, who[0]).department_id
-        _tell(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
+        _notify(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
 
 
 def claim(uow: UnitOfWork, review_id: str) -> Review:
     """The acting person takes the review on, so that nobody else works on it; Refused with the reason."""
-    review = open_for_change(uow, review_id)
+    review = lock_open(uow, review_id)
     require_may_decide(uow, review)
     if review.claimed_by != uow.actor.id:
         review.claimed_by, review.claimed_at = uow.actor.id, uow.now
@@ -151,7 +151,7 @@ def claim(uow: UnitOfWork, review_id: str) -> Review:
 
 def unclaim(uow: UnitOfWork, review_id: str) -> Review:
     """Return a claimed review to all who may decide it; Refused for anybody but who claimed it."""
-    review = open_for_change(uow, review_id)
+    review = lock_open(uow, review_id)
     if review.claimed_by != uow.actor.id:
         raise Refused("not-claimed", "You have not claimed this review.")
     review.claimed_by = review.claimed_at = None
@@ -180,7 +180,7 @@ def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
     return len(rows)
 
 
-def open_for_change(uow: UnitOfWork, review_id: str) -> Review:
+def lock_open(uow: UnitOfWork, review_id: str) -> Review:
     """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
     application_id = uow.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
@@ -222,7 +222,7 @@ def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
     )
 
 
-def _somebody(uow: UnitOfWork, review: Review) -> list[str]:
+def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
     who = _candidates(uow, review)
     if not who:
         raise Fatal(
@@ -234,12 +234,12 @@ def _somebody(uow: UnitOfWork, review: Review) -> list[str]:
     return who
 
 
-def _tell(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
+def _notify(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
     for person_id in who:
         notification_service.tell(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
 
 
-def _for_work(uow: UnitOfWork, review_id: str) -> Review:
+def _lock(uow: UnitOfWork, review_id: str) -> Review:
     review = uow.session.get(Review, review_id, with_for_update=True, populate_existing=True)
     if review is None:
         raise Fatal(

@@ -479,9 +479,9 @@ async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: 
     item = desk.the(Item)
 
     def keep(uow: UnitOfWork) -> None:
-        attempt = attempts.begin(uow, "quarantine", application_id=application_id, item_id=item.id, job_key=1)
+        attempt = attempts.start(uow, "quarantine", application_id=application_id, item_id=item.id, job_key=1)
         uow.session.flush()
-        preservations.keep(uow, attempt.id, "v1", asked, {"outcome": "complete", "versionId": "v1"})
+        preservations.create(uow, attempt.id, "v1", asked, {"outcome": "complete", "versionId": "v1"})
 
     desk.run(keep)
     form = {name: value for name, value in filled().items() if name.startswith("items-")}
@@ -507,7 +507,7 @@ async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: 
         sealed = {"coverage": {"asked": asked, "covered": [asked], "gaps": []}, "outcome": "complete"}
         measured = Measured("a" * 64, 9, HOUR / 2, ("h264",), None, sealed)
         uow.session.flush()
-        assert uploads.received(uow, upload.id, measured, lambda sealed, _start: sealed)
+        assert uploads.finish(uow, upload.id, measured, lambda sealed, _start: sealed)
         return upload.id
 
     upload_id = desk.run(bring, by="drafter")

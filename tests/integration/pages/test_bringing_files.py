@@ -345,10 +345,10 @@ async def test_what_a_dead_process_or_a_forgotten_draft_has_left_is_swept(
     desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
     dead = await announced(drafter)
-    desk.database.run_now(Actor("person", "drafter"), uploads.begin, dead)
+    desk.database.run_now(Actor("person", "drafter"), uploads.start, dead)
     forgotten = await announced(drafter)
     await sent(drafter, forgotten, film)
-    desk.clock.turn(upload_sources.KEPT_UNUSED + timedelta(hours=1))
+    desk.clock.turn(upload_sources.UNUSED_LIFETIME + timedelta(hours=1))
 
     await sweep_abandoned(desk.database, store, None, None, all_open=False)
 

@@ -79,12 +79,14 @@ def test_of_two_decisions_at_the_same_moment_one_counts(reviews: ReviewDesk) -> 
 @pytest.mark.requirement("R25")
 def test_a_draft_that_changes_while_it_is_handed_in_is_what_was_frozen(reviews: ReviewDesk) -> None:
     for _ in range(5):
-        draft = reviews.run(application_service.draft, FORM, by="drafter")
+        draft = reviews.run(application_service.create_draft, FORM, by="drafter")
         other = replace(FORM, reason="另一个事由：设备损坏，需要查看经过")
 
         at_once(
             lambda draft=draft: reviews.run(application_service.submit, draft.id, by="drafter"),
-            lambda draft=draft, other=other: reviews.run(application_service.redraft, draft.id, other, by="drafter"),
+            lambda draft=draft, other=other: reviews.run(
+                application_service.update_draft, draft.id, other, by="drafter"
+            ),
         )
 
         application, revision = reviews.the(Application, id=draft.id), reviews.the(Revision, application_id=draft.id)

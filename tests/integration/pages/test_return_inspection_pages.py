@@ -39,7 +39,7 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
     wish = {"recipient": recipient, "medium": f"移动硬盘 7 {HOSTILE}", "address": "x"}
     download = desk.run(viewings.ask_download, copy_id, **wish, by="keeper")
     desk.run(
-        returns.give_back,
+        returns.return_copies,
         hand_over_id,
         return_to="security",
         fates=[Fate(download.id, "destroyed", f"已粉碎 {HOSTILE}")],
@@ -47,7 +47,7 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
         proof=Proof(password=PASSWORD),
         by="keeper",
     )
-    desk.run(returns.inspected, application_id, hand_over_id, {copy_id: matches})
+    desk.run(returns.record_inspection, application_id, hand_over_id, {copy_id: matches})
     return desk.opened(application_id, "return-inspection", hand_over_id=hand_over_id)
 
 

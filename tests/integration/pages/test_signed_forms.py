@@ -39,7 +39,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 def _asked(desk: ReviewDesk) -> str:
     """The id of the consent that the head of the storage office is asked for."""
     application_id = desk.run(
-        lambda uow: application_service.draft(uow, replace(FORM, **SAID, joint_department_ids=("storage",))).id,
+        lambda uow: application_service.create_draft(uow, replace(FORM, **SAID, joint_department_ids=("storage",))).id,
         by="drafter",
     )
     desk.run(application_service.submit, application_id, by="drafter")

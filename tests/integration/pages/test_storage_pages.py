@@ -41,7 +41,7 @@ def item_id(desk: ReviewDesk) -> str:
 
 def begun(desk: ReviewDesk, item_id: str) -> None:
     application_id = desk.the(Item, id=item_id).application_id
-    desk.run(progress.begin, application_id, item_id, "master", "probing")
+    desk.run(progress.start, application_id, item_id, "master", "probing")
 
 
 @pytest.mark.requirement("R31", "R32")
@@ -50,7 +50,7 @@ async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal
     assert "目前没有正在取回或封存的录像" in text_of(await operator.get("/storage"))
 
     begun(desk, item_id)
-    desk.run(progress.tell, item_id, "master", phase="sealing", size=3 << 20, share=0.4)
+    desk.run(progress.update, item_id, "master", phase="sealing", size=3 << 20, share=0.4)
     page = await operator.get("/storage/work", headers={"HX-Request": "true"})
 
     assert 'value="0.4000"' in page.text
@@ -58,7 +58,7 @@ async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal
     [line] = (await operator.get("/api/storage")).json()["work"]
     assert (line["phase"], line["share"], line["attempts"], line["silent"]) == ("sealing", 0.4, 1, False)
 
-    desk.run(progress.end, item_id, "master")
+    desk.run(progress.finish, item_id, "master")
     assert "截取并封存" not in text_of(await operator.get("/storage/work", headers={"HX-Request": "true"}))
 
 
@@ -67,7 +67,7 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
 ) -> None:
     operator = await portal.signed_in("operator")
     begun(desk, item_id)
-    desk.run(progress.stumble, item_id, "master", "RecorderDown")
+    desk.run(progress.record_error, item_id, "master", "RecorderDown")
     begun(desk, item_id)
 
     page = text_of(await operator.get("/storage"))
@@ -76,7 +76,7 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
     assert "第 2 次尝试" in page
     assert told["figures"] == {"retrieved": 0, "waiting": 0, "failed": 1}
 
-    desk.run(progress.tell, item_id, "master", phase="sealing", size=1, share=0.1)
+    desk.run(progress.update, item_id, "master", phase="sealing", size=1, share=0.1)
     desk.clock.turn(timedelta(minutes=2))
     later = text_of(await operator.get("/storage"))
     assert "录像机无法连接" not in later
@@ -148,10 +148,10 @@ async def test_the_quarantine_is_shown_page_by_page_and_as_a_table(
 def _preserved(uow: UnitOfWork, item_id: str, count: int) -> None:
     item = uow.session.get_one(Item, item_id)
     for number in range(count):
-        attempt = attempts.begin(uow, "quarantine", application_id=item.application_id, item_id=item_id, job_key=number)
+        attempt = attempts.start(uow, "quarantine", application_id=item.application_id, item_id=item_id, job_key=number)
         uow.session.flush()
         asked = Span(item.asked_start, item.asked_end)
-        preservations.keep(uow, attempt.id, "v1", asked, {"outcome": "complete"})
+        preservations.create(uow, attempt.id, "v1", asked, {"outcome": "complete"})
         uow.session.flush()
 
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.both_databases
 
 Read = Callable[[UnitOfWork, Listing], object]
 BOOKS: dict[str, tuple[str, Any, Read]] = {
-    "copies out": ("reviewer", case_register.OutSort, case_register.copies_out),
-    "at risk": ("reviewer", case_register.RiskSort, case_register.next_overwritten),
+    "copies out": ("reviewer", case_register.OutSort, case_register.list_copies_out),
+    "at risk": ("reviewer", case_register.RiskSort, case_register.list_next_overwritten),
     "notices": ("drafter", notification_queries.Sort, notification_queries.mine),
     "deliveries": (
         "admin",

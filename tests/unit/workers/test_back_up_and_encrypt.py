@@ -60,7 +60,7 @@ async def test_a_damaged_master_is_never_called_backed_up(desk: Desk, case: Case
 
 
 async def test_a_crash_before_the_replica_is_booked_leaves_one_replica(desk: Desk, case: Case) -> None:
-    with patch.object(masters, "keep_replica", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(masters, "add_replica", side_effect=Killed), pytest.raises(Killed):
         await back_up(desk, case)
 
     await back_up(desk, case)
@@ -106,7 +106,7 @@ async def test_no_copy_is_made_of_a_master_that_is_not_what_was_sealed(desk: Des
 
 
 async def test_a_crash_before_the_copy_is_booked_leaves_one_copy_and_one_key(desk: Desk, case: Case) -> None:
-    with patch.object(copies, "keep", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(copies, "create", side_effect=Killed), pytest.raises(Killed):
         await encrypt(desk, case)
     dead = desk.objects("copies")[0].split("/")[1]
 
@@ -120,7 +120,7 @@ async def test_a_crash_before_the_copy_is_booked_leaves_one_copy_and_one_key(des
 
 
 async def test_a_crash_after_the_loan_key_leaves_no_key_behind(desk: Desk, case: Case) -> None:
-    dead = desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=9)
+    dead = desk.do(attempts.start, "copy", application_id=case.id, item_id=case.item(), job_key=9)
     desk.loan_keys.create(dead.subject_id)
 
     await encrypt(desk, case)
@@ -129,14 +129,14 @@ async def test_a_crash_after_the_loan_key_leaves_no_key_behind(desk: Desk, case:
 
 
 async def test_a_case_withdrawn_while_its_copy_is_made_keeps_no_copy_and_no_key(desk: Desk, case: Case) -> None:
-    keep = copies.keep
+    keep = copies.create
 
     def withdrawn_meanwhile(uow, *arguments):  # type: ignore[no-untyped-def]
         uow.session.get_one(Application, case.id).withdrawn_at = uow.now
         uow.session.flush()
         return keep(uow, *arguments)
 
-    with patch.object(copies, "keep", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
+    with patch.object(copies, "create", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
         await encrypt(desk, case)
 
     assert desk.objects("copies") == []

@@ -21,7 +21,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreement_service
-from services.domain.custody.integrity import expected
+from services.domain.custody.integrity import list_expected
 from services.domain.reviews import service as review_service
 from services.vault.examination import Expected, examine
 from services.vault.keys.signer import trusted_signers
@@ -169,7 +169,7 @@ async def test_a_run_that_dies_between_data_and_pdf_is_taken_up_where_it_was(des
 @pytest.mark.requirement("R52")
 async def test_a_filed_document_that_was_touched_is_found(closed: Desk) -> None:
     [entry] = closed.rows(ArchiveEntry)
-    due = [one for one in closed.do(expected, entry.application_id) if one.kind == "document"]
+    due = [one for one in closed.do(list_expected, entry.application_id) if one.kind == "document"]
     assert [await found(closed, one) for one in due] == [[]] * len(due)
 
     for one, form in zip(due, ("pdf", "json", "label.json"), strict=False):
@@ -181,7 +181,7 @@ async def test_a_filed_document_that_was_touched_is_found(closed: Desk) -> None:
 
 async def test_a_document_that_was_filed_before_there_were_seals_is_said_to_be_unsigned(closed: Desk) -> None:
     [entry] = closed.rows(ArchiveEntry)
-    due = [one for one in closed.do(expected, entry.application_id) if one.kind == "document"][-1]
+    due = [one for one in closed.do(list_expected, entry.application_id) if one.kind == "document"][-1]
     where = Expected("documents", str(due.key), None, due.size, due.sha256, document="XX-none")
 
     assert await examine(closed.store, where) == ["label-unsigned"]

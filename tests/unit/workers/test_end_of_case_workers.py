@@ -182,7 +182,7 @@ async def test_a_discrepancy_destroys_the_keys_too_and_opens_a_violation(desk: D
 
 async def test_re_archiving_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> None:
     case, ids = await returned(desk)
-    with patch.object(closing, "loan_ended", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(closing, "confirm_loan_end", side_effect=Killed), pytest.raises(Killed):
         await desk.work(re_archive, **ids, decision="in-order")
     assert case.application.closed_at is None
 
@@ -217,7 +217,7 @@ async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: 
     await case.back_up()
     await case.encrypt()
     await case.offer_made_copies()
-    desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=404)
+    desk.do(attempts.start, "copy", application_id=case.id, item_id=case.item(), job_key=404)
     assert len(desk.everything()) > 8
 
     named = {"application_id": case.id, "closing_outcome": outcome}
@@ -252,7 +252,7 @@ async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> Non
     with patch.object(vault_actions, "apply_vault_actions", side_effect=Killed), pytest.raises(Killed):
         await desk.work(release_preservation, **named)
     assert len(desk.objects("masters")) == 1
-    with patch.object(closing, "released", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(closing, "confirm_release", side_effect=Killed), pytest.raises(Killed):
         await desk.work(release_preservation, **named)
     assert desk.everything() == []
 
@@ -280,7 +280,7 @@ async def test_an_outcome_that_is_none_is_an_incident(desk: Desk) -> None:
 async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None:
     case = desk.case("gate").approve()
     await case.retrieve()
-    dead = desk.do(attempts.begin, "copy", application_id=case.id, item_id=case.item(), job_key=404)
+    dead = desk.do(attempts.start, "copy", application_id=case.id, item_id=case.item(), job_key=404)
     desk.loan_keys.create(dead.subject_id)
     arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
 
@@ -296,7 +296,7 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
 
 async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    late = desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    late = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
     await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
     desk.store.put(late.bucket, late.key, io.BytesIO(b"x"), metadata={}, content_type="application/octet-stream")
     arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)
@@ -308,7 +308,7 @@ async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk
 
 async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
     case = desk.case("gate")
-    desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
     desk.clock.turn(timedelta(hours=25))
 
     swept = await vault_actions.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)

@@ -128,14 +128,14 @@ async def test_a_second_round_preserves_what_its_new_scope_needs(desk: Desk) -> 
 async def test_a_case_withdrawn_while_it_is_preserved_keeps_nothing(desk: Desk) -> None:
     under(desk, preserve="always")
     case = desk.case("gate")
-    keep = preservations.keep
+    keep = preservations.create
 
     def withdrawn_meanwhile(uow, *arguments):  # type: ignore[no-untyped-def]
         uow.session.get_one(Application, case.id).withdrawn_at = uow.now
         uow.session.flush()
         return keep(uow, *arguments)
 
-    with patch.object(preservations, "keep", withdrawn_meanwhile):
+    with patch.object(preservations, "create", withdrawn_meanwhile):
         assert await preserve(desk, case) == Result(0, 1)
     assert desk.everything() == []
     assert await preserve(desk, case) == Result(0, 1)
@@ -149,7 +149,7 @@ async def test_a_crash_between_put_and_book_leaves_no_orphan(desk: Desk) -> None
         pass
 
     clear = patch("services.workers.vault_actions.clear_earlier_runs", side_effect=[None, Killed()])
-    with patch.object(preservations, "keep", side_effect=Killed), clear, pytest.raises(Killed):
+    with patch.object(preservations, "create", side_effect=Killed), clear, pytest.raises(Killed):
         await preserve(desk, case)
     assert len(desk.objects("quarantine")) == 1
 
@@ -194,7 +194,7 @@ async def test_a_job_that_was_taken_back_leaves_the_work_of_its_successor_alone(
 async def test_a_job_that_was_taken_back_begins_nothing_beside_its_successor(desk: Desk) -> None:
     under(desk, preserve="always")
     case = desk.case("gate")
-    desk.do(attempts.begin, "quarantine", application_id=case.id, item_id=case.item(), job_key=6)
+    desk.do(attempts.start, "quarantine", application_id=case.id, item_id=case.item(), job_key=6)
 
     assert await preserve(desk, case) == Result(0, 1)
 

@@ -189,7 +189,7 @@ async def test_the_quarantine_serves_while_the_recorder_is_down(desk: Desk) -> N
 
 async def test_a_crash_after_the_attempt_was_begun_is_swept_by_the_next_run(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    dead = desk.do(attempts.begin, "master", application_id=case.id, item_id=case.item(), job_key=77)
+    dead = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=77)
 
     await retrieve(desk, case)
 
@@ -203,7 +203,7 @@ async def test_a_crash_between_put_and_finish_leaves_no_orphan(desk: Desk) -> No
     class Killed(BaseException):
         pass
 
-    with patch.object(retrieval_records, "keep", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(retrieval_records, "create", side_effect=Killed), pytest.raises(Killed):
         await retrieve(desk, case)
     assert len(desk.objects("masters")) == 1, "the object is there and no book knows of it but the attempt's row"
 
@@ -228,14 +228,14 @@ async def test_a_crash_before_the_label_is_mended_by_the_next_run(desk: Desk) ->
 
 async def test_a_case_withdrawn_while_it_is_fetched_keeps_nothing(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    keep = retrieval_records.keep
+    keep = retrieval_records.create
 
     def withdrawn_meanwhile(uow, *arguments, **named):  # type: ignore[no-untyped-def]
         uow.session.get_one(Application, case.id).withdrawn_at = uow.now
         uow.session.flush()
         return keep(uow, *arguments, **named)
 
-    with patch.object(retrieval_records, "keep", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
+    with patch.object(retrieval_records, "create", withdrawn_meanwhile), pytest.raises(NoLongerWanted):
         await retrieve(desk, case)
 
     assert desk.everything() == []
@@ -254,7 +254,7 @@ async def test_a_case_that_has_ended_is_not_begun(desk: Desk) -> None:
 
 async def test_of_two_runs_at_once_one_master_stays(desk: Desk) -> None:
     case = desk.case("gate").approve()
-    keep = retrieval_records.keep
+    keep = retrieval_records.create
     ran = False
 
     async def overtaken(actor, act, *arguments, **named):  # type: ignore[no-untyped-def]
@@ -268,5 +268,5 @@ async def test_of_two_runs_at_once_one_master_stays(desk: Desk) -> None:
     with patch.object(desk.database, "run", overtaken), pytest.raises(NoLongerWanted):
         await retrieve(desk, case, job_key=77)
 
-    assert desk.objects("masters") == [desk.do(masters.of_item, case.item()).sealed["key"]]
+    assert desk.objects("masters") == [desk.do(masters.get_of_item, case.item()).sealed["key"]]
     assert len(records(desk)) == 1

@@ -400,6 +400,6 @@ async def test_a_protection_whose_answer_was_never_heard_is_released_like_the_ot
     begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
     assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) == begun
 
-    desk.do(closing.release, case.id, "rejected")
+    desk.do(closing.release_case, case.id, "rejected")
 
     assert [one.protection_id for one in desk.do(protections.due, "recorder")] == [begun]

@@ -8,7 +8,7 @@ from pydantic import Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
@@ -108,7 +108,7 @@ async def choices(_actor: Acting) -> Choices:
 async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
     """What the automatic review would find of this form; nothing is kept."""
 
-    def read(uow: UnitOfWork) -> list[Found]:
+    def read(uow: UnitOfWork) -> list[CheckFinding]:
         service.check_storable(uow, form.to_form())
         return previews.preview(uow, form.to_form())
 
@@ -153,7 +153,7 @@ async def list_own(
     """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
 
     def read(uow: UnitOfWork) -> list[OwnApplication]:
-        lines = own_applications.lines(
+        lines = own_applications.list_own(
             uow,
             department=asked.department,
             state=asked.state,
@@ -172,7 +172,7 @@ async def apply(application: NewApplication, actor: Acting, database: GivenDatab
     form = application.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.draft(uow, form, previous_id=application.previous_id)
+        row = service.create_draft(uow, form, previous_id=application.previous_id)
         if application.submit:
             row = service.submit(uow, row.id)
         return _summary(uow, row)
@@ -191,7 +191,7 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
             number=row.number,
             version=draft.version if draft else 0,
             saved_at=draft.saved_at if draft else None,
-            form=Form.from_form(forms.of(uow, row)),
+            form=Form.from_form(forms.from_application(uow, row)),
         )
 
     return await database.run(actor, read)
@@ -203,7 +203,7 @@ async def redraft(application_id: str, redraft: Redraft, actor: Acting, database
     form = redraft.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.redraft(uow, application_id, form)
+        row = service.update_draft(uow, application_id, form)
         drafts.save(uow, application_id, form, version=redraft.version)
         return _summary(uow, row)
 
@@ -222,7 +222,7 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
 
     def act(uow: UnitOfWork) -> CaseSummary:
         row, form = drafts.source(uow, application_id)
-        return _summary(uow, service.draft(uow, form, previous_id=row.id if wish.appeal else None))
+        return _summary(uow, service.create_draft(uow, form, previous_id=row.id if wish.appeal else None))
 
     return await database.run(actor, act)
 

@@ -92,7 +92,7 @@ GivenReceiver = Annotated[Receiver, Depends(receiver)]
 @router.get("", responses=problems(401))
 async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAnswer]:
     """My uploads that no submitted application names, the newest first."""
-    return [told(row) for row in await database.run(actor, uploads.unused)]
+    return [told(row) for row in await database.run(actor, uploads.list_unused)]
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
@@ -104,7 +104,7 @@ async def announce(body: Announcement, actor: Acting, database: GivenDatabase) -
 @router.get("/{upload_id}", responses=problems(401, 404))
 async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """One of my uploads."""
-    return told(await database.run(actor, uploads.own, upload_id))
+    return told(await database.run(actor, uploads.get_own, upload_id))
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))
@@ -112,7 +112,7 @@ async def change(upload_id: Identifier, body: UploadBody, actor: Acting, databas
     """Say something else of a recording, such as its start, while no submitted application names it."""
 
     def act(uow: UnitOfWork) -> Upload:
-        return uploads.change(uow, upload_id, body.facts(), upload_receiver.place)
+        return uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
 
     return told(await database.run(actor, act))
 

@@ -39,7 +39,7 @@ async def begin(
             application, form = drafts.source(uow, earlier)
             values = form_view.FIRST_ITEM | form_view.written(uow, form)
             if appeal:
-                values["previousId"] = service.own(uow, application.id).id
+                values["previousId"] = service.get_own(uow, application.id).id
         return form_view.look(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
 
     return _form(visitor, await database.run(visitor.actor, read))
@@ -106,7 +106,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     version = _version(typed)
 
     def hand_in(uow: UnitOfWork) -> str | None:
-        application = service.own(uow, application_id)
+        application = service.get_own(uow, application_id)
         if application.submitted_at is not None and application.correction_until is None:
             return application.number
         shown = form_view.opened(uow, application_id)
@@ -118,7 +118,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         if not shown.complete:
             first = shown.missing[0].found
             raise Refused("incomplete", first.message, status=422)
-        return drafts.hand_in(uow, application_id, shown.reading.form).number
+        return drafts.submit(uow, application_id, shown.reading.form).number
 
     try:
         number = await database.run(visitor.actor, hand_in)
@@ -147,14 +147,14 @@ async def delete(application_id: str, visitor: Visiting, database: GivenDatabase
 @router.get("/applications/{application_id}/withdraw")
 async def ask_to_withdraw(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Why it is withdrawn, before it is."""
-    row = await database.run(visitor.actor, service.own, application_id)
+    row = await database.run(visitor.actor, service.get_own, application_id)
     return visitor.page("applications/withdraw.html", application=row)
 
 
 @router.post("/applications/{application_id}/withdraw")
 async def withdraw(application_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Withdraw an application of which nothing was handed over."""
-    row = await database.run(visitor.actor, service.own, application_id)
+    row = await database.run(visitor.actor, service.get_own, application_id)
     try:
         reason = typed_form.reason_of_withdrawal(typed)
         await database.run(visitor.actor, service.withdraw, application_id, reason)

@@ -11,9 +11,9 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
 from services.domain.applications.directory import CameraLine, Colleague
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
-from services.domain.applications.objections import Criticism
+from services.domain.applications.objections import Objection
 from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
 from services.domain.cases import queries as case_queries
@@ -29,7 +29,7 @@ FIELDS = {"use-days-unreadable": "requestedUseDays"}
 class Line:
     """One thing that is missing or worth knowing; ``target`` is the page's element to go to."""
 
-    found: Found
+    found: CheckFinding
     target: str
 
 
@@ -49,7 +49,7 @@ class Desk:
     departments: Sequence[Department]
     recipients: Sequence[Person]
     missing: Sequence[Line]
-    criticism: Criticism | None
+    criticism: Objection | None
     consultation: ConsultationView | None
     previous: str | None
     most_days: int | None
@@ -138,9 +138,9 @@ def look(
         files=item_sources.files(uow, application_id),
         colleagues=directory.colleagues(uow),
         departments=directory.departments(uow),
-        recipients=recipients.known(uow, reading.form.recipient_ids),
+        recipients=recipients.list_people(uow, reading.form.recipient_ids),
         missing=missing(uow, reading),
-        criticism=objections.of(uow, application) if application and application.correction_until else None,
+        criticism=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.consultation(uow, application) if application else None,
         previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
@@ -166,7 +166,7 @@ def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
     return sorted((Line(one, _target(one)) for one in found), key=lambda line: order.index(line.found.severity))
 
 
-def _target(found: Found) -> str:
+def _target(found: CheckFinding) -> str:
     if found.item_id is not None:
         place = f"items-{int(found.item_id) - 1}"
         return f"f-{place}-{found.code.removeprefix('item-')}" if found.code in ("item-start", "item-end") else place
@@ -179,7 +179,7 @@ def opened(uow: UnitOfWork, application_id: str) -> Desk:
     application, draft = drafts.opened(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
-        values = FIRST_ITEM | written(uow, forms.of(uow, application), application_id)
+        values = FIRST_ITEM | written(uow, forms.from_application(uow, application), application_id)
     return look(
         uow,
         application_id,

@@ -70,7 +70,7 @@ Asking = Annotated[Asked, Depends()]
 async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[OwnApplication], bool]:
     def read(uow: UnitOfWork) -> tuple[list[OwnApplication], bool]:
         heads = own_applications.may_see_department(uow)
-        found = own_applications.lines(
+        found = own_applications.list_own(
             uow,
             department=heads and asked.whose == "department",
             state=asked.state or None,

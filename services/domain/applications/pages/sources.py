@@ -42,7 +42,7 @@ async def my_uploads(
 
     ``from`` is one whose file did not come: what was said of it need not be typed again.
     """
-    facts = await database.run(visitor.actor, uploads.own, earlier) if earlier else None
+    facts = await database.run(visitor.actor, uploads.get_own, earlier) if earlier else None
     return await _uploads_page(visitor, database, settings, facts=facts)
 
 
@@ -71,7 +71,7 @@ async def change(
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
         await database.run(
-            visitor.actor, lambda uow: uploads.change(uow, upload_id, body.facts(), upload_receiver.place)
+            visitor.actor, lambda uow: uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
         )
     except NotFound:
         raise
@@ -166,7 +166,7 @@ async def _uploads_page(
     return visitor.page(
         "applications/uploads.html",
         refusal.status if refusal else 200,
-        rows=await database.run(visitor.actor, uploads.unused),
+        rows=await database.run(visitor.actor, uploads.list_unused),
         facts=facts,
         start_local=local_start(facts) if facts else "",
         largest=settings.portal.largest_upload_mib << 20,
@@ -184,7 +184,7 @@ async def _upload_page(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    upload = await database.run(visitor.actor, uploads.own, upload_id)
+    upload = await database.run(visitor.actor, uploads.get_own, upload_id)
     return visitor.page(
         "applications/upload.html",
         refusal.status if refusal else 200,

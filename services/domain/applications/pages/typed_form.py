@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from services.domain.applications import forms
 from services.domain.applications.directory import CameraLine
-from services.domain.applications.findings import Found
+from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import Form, ItemAsked
 from services.runtime import local_times
 from services.runtime.errors import Refused
@@ -58,7 +58,7 @@ class Row:
     values: Mapping[str, str]
     start: datetime | None
     end: datetime | None
-    problems: tuple[Found, ...]
+    problems: tuple[CheckFinding, ...]
     twice: frozenset[str]
 
     @property
@@ -84,7 +84,7 @@ class Reading:
     form: Form
     rows: tuple[Row, ...]
     positions: tuple[int, ...]
-    problems: tuple[Found, ...]
+    problems: tuple[CheckFinding, ...]
 
 
 def kept(typed: TypedForm) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: 
 
     Its items are numbered from ``first``.
     """
-    problems: list[Found] = []
+    problems: list[CheckFinding] = []
     values: dict[str, Any] = {}
     for name, of in TEXTS.items():
         text = typed.text(name)
@@ -178,7 +178,7 @@ def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: 
         values["requested_use_days"] = int(days)
     else:
         values["requested_use_days"] = forms.USUAL_USE_DAYS
-        problems.append(Found("use-days-unreadable", "blocks", Message("Say for how many days.")))
+        problems.append(CheckFinding("use-days-unreadable", "blocks", Message("Say for how many days.")))
     values |= {of: typed.text(name) == "true" for name, of in MARKS.items()}
     values |= {of: tuple(dict.fromkeys(filter(None, typed.all(name)))) for name, of in LISTS.items()}
     rows = tuple(_row(index, item, cameras, zone) for index, item in enumerate(items_of(typed), first))
@@ -209,7 +209,7 @@ def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraLine],
         try:
             times[name] = local_times.moment(item[name], zone, which=item[f"{name}Which"])
         except Refused as refusal:
-            problems.append(Found(f"item-{name}", "blocks", refusal.message, str(index + 1)))
+            problems.append(CheckFinding(f"item-{name}", "blocks", refusal.message, str(index + 1)))
     start, end = times.get("start"), times.get("end")
     if start and end and end <= start:
         problems.append(say("item-end", Message("the end has to be after the start")))
@@ -217,5 +217,7 @@ def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraLine],
     return Row(index, camera, zone, item, start, end, tuple(problems), twice)
 
 
-def _problem(position: int, code: str, message: Text) -> Found:
-    return Found(code, "blocks", Message("Item {position}: {what}.", position=position, what=message), str(position))
+def _problem(position: int, code: str, message: Text) -> CheckFinding:
+    return CheckFinding(
+        code, "blocks", Message("Item {position}: {what}.", position=position, what=message), str(position)
+    )

@@ -72,7 +72,7 @@ async def search_register(
 
     def read(uow: UnitOfWork) -> list[CaseLine]:
         wanted = question.search(uow.rules.zone)
-        return case_register.search(uow, wanted, limit=question.limit, offset=question.offset)
+        return case_register.list_cases(uow, wanted, limit=question.limit, offset=question.offset)
 
     return await database.run(actor, read)
 
@@ -84,7 +84,7 @@ async def copies_out(
     """Who holds copies; what is due first comes first."""
 
     def read(uow: UnitOfWork) -> list[OutLine]:
-        return case_register.copies_out(
+        return case_register.list_copies_out(
             uow, question.listing(), overdue=question.overdue, department_id=question.department_id
         )
 
@@ -96,7 +96,7 @@ async def next_overwritten(
     question: Annotated[RiskQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RiskLine]:
     """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
-    return await database.run(actor, case_register.next_overwritten, question.listing())
+    return await database.run(actor, case_register.list_next_overwritten, question.listing())
 
 
 @router.get("/states", responses=problems(401))

@@ -113,6 +113,6 @@ def _told(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
     return {
         "at": event.at,
         "actor": event.actor if event.by_person else None,
-        "what": event_messages.said(visitor.language, event.action, event.detail, visitor.zone),
+        "what": event_messages.describe(visitor.language, event.action, event.detail, visitor.zone),
         "reason": event.detail.get("reason"),
     }

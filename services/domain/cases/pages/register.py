@@ -88,7 +88,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 
     def read(uow: UnitOfWork) -> tuple[list[CaseLine], list[Department]]:
         asked = question.search(uow.rules.zone)
-        found = case_register.search(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
+        found = case_register.list_cases(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
         return found, directory.departments(uow)
 
     lines, departments = await database.run(visitor.actor, read)
@@ -111,7 +111,7 @@ async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotat
 
     def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
         part = wanted.listing(visitor.language)
-        found = case_register.copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
+        found = case_register.list_copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
         return found, directory.departments(uow)
 
     lines, departments = await database.run(visitor.actor, read)
@@ -125,7 +125,7 @@ async def next_overwritten(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskWanted, Query()]
 ) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
-    lines = await database.run(visitor.actor, case_register.next_overwritten, wanted.listing(visitor.language))
+    lines = await database.run(visitor.actor, case_register.list_next_overwritten, wanted.listing(visitor.language))
     if wanted.as_csv:
         return _risk_csv(visitor, lines)
     return visitor.page("cases/next_overwritten.html", **wanted.shown(lines))

@@ -144,11 +144,11 @@ async def read_content(
     start, end = (part.start, part.end) if part else (0, size)
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, viewings.read, copy_id, asked.viewing, offset, length)
+        return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
     await allowed(
-        database, actor, copy_id, "view", lambda: database.run(actor, viewings.of_mine, copy_id, asked.viewing)
+        database, actor, copy_id, "view", lambda: database.run(actor, viewings.get_mine, copy_id, asked.viewing)
     )
     reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
     headers["Content-Length"] = str(end - start)
@@ -169,7 +169,7 @@ async def read_playlist(
 ) -> Response:
     """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
     opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
-    await database.run(actor, viewings.of_mine, copy_id, viewing)
+    await database.run(actor, viewings.get_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
     fragments = fragments_from_json(opened.sealed["fragments"])
     text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
@@ -232,7 +232,7 @@ async def allowed(database: Database, actor: Actor, copy_id: str, action: Action
     except NotFound:
         raise
     except Refused as error:
-        await database.run(actor, grants.denied, copy_id, action, error.code)
+        await database.run(actor, grants.record_denial, copy_id, action, error.code)
         raise
 
 

@@ -47,7 +47,7 @@ async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, da
     """Return the copies, at any time after the acceptance. Access ends with it."""
     row = await database.run(
         actor,
-        returns.give_back,
+        returns.return_copies,
         hand_over_id,
         return_to=body.return_to,
         fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],

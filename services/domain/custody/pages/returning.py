@@ -29,7 +29,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, database: Given
         body = typed.body(GivenBack, noOtherCopies=typed.text("noOtherCopies") == "true")
         await database.run(
             visitor.actor,
-            returns.give_back,
+            returns.return_copies,
             hand_over_id,
             return_to=body.return_to,
             fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],

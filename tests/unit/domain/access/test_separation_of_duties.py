@@ -228,10 +228,10 @@ def test_where_security_is_concerned_the_head_of_administration_signs(desk: Revi
 def test_where_management_is_concerned_another_manager_decides(desk: ReviewDesk) -> None:
     application_id = desk.submitted(subject_ids=("manager",))
 
-    deciders = desk.run(escalation.to_management, application_id, "management-other", 99)
+    deciders = desk.run(escalation.escalate_to_management, application_id, "management-other", 99)
 
     assert deciders == ["manager2"]
-    assert desk.run(escalation.to_management, application_id, "management-other", 99) == deciders
+    assert desk.run(escalation.escalate_to_management, application_id, "management-other", 99) == deciders
 
 
 @pytest.mark.requirement("R27")
@@ -240,14 +240,14 @@ def test_a_manager_of_another_department_comes_first_where_management_is_concern
 
     application_id = desk.submitted(subject_ids=("manager",))
 
-    assert desk.run(escalation.to_management, application_id, "management-other", 98) == ["office-head"]
+    assert desk.run(escalation.escalate_to_management, application_id, "management-other", 98) == ["office-head"]
 
 
 def test_escalating_fails_aloud_when_every_manager_is_concerned(desk: ReviewDesk) -> None:
     application_id = desk.submitted(subject_ids=("manager", "manager2", "board-head"))
 
     with pytest.raises(Fatal, match="no manager may decide"):
-        desk.run(escalation.to_management, application_id, "management", 97)
+        desk.run(escalation.escalate_to_management, application_id, "management", 97)
 
 
 def test_a_substitute_waits_until_the_head_is_absent_or_the_review_overdue(desk: ReviewDesk) -> None:

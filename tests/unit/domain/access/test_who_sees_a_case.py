@@ -79,7 +79,7 @@ def test_whoever_signs_in_securitys_place_sees_the_case_while_asked(desk: Review
 
 def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
     def draft(uow: Any) -> str:
-        return application_service.draft(uow, FORM).id
+        return application_service.create_draft(uow, FORM).id
 
     application_id = desk.run(draft, by="drafter")
 

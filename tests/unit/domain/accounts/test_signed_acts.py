@@ -105,7 +105,7 @@ def test_from_the_first_review_to_the_return_by_passkey(desk: ReviewDesk) -> Non
     desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
     version = desk.rules.policy_version
     people.sign("keeper", hand_overs.accept, hand_over_id, form=form, conditions_version=version)
-    people.sign("keeper", returns.give_back, hand_over_id, return_to="security", fates=[], no_other_copies=True)
+    people.sign("keeper", returns.return_copies, hand_over_id, return_to="security", fates=[], no_other_copies=True)
 
     acts = kept(desk, application_id)
 
@@ -131,7 +131,7 @@ def test_from_the_first_review_to_the_return_by_passkey(desk: ReviewDesk) -> Non
 def test_by_password_as_whole(desk: ReviewDesk) -> None:
     known = lend(desk)
     desk.run(
-        returns.give_back,
+        returns.return_copies,
         known["hand_over_id"],
         return_to="security",
         fates=[returns.Fate(known["download_id"], "destroyed")],

@@ -77,7 +77,7 @@ def _seed(uow: UnitOfWork) -> None:
 
 
 def submitted(database: Database, form: Form = FORM) -> str:
-    draft = database.run_now(DRAFTER, application_service.draft, form)
+    draft = database.run_now(DRAFTER, application_service.create_draft, form)
     database.run_now(DRAFTER, application_service.submit, draft.id)
     return str(draft.id)
 
@@ -142,7 +142,7 @@ def test_a_case_is_withdrawn_until_its_last_copy_is_made(database: Database) -> 
 def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(database: Database) -> None:
     application_id = submitted(database)
     database.run_now(CLERK, retrieved_with_copy, application_id)
-    assert database.run_now(CLERK, copies.of_application, application_id)
+    assert database.run_now(CLERK, copies.list_of_application, application_id)
 
     with pytest.raises(Refused) as refused:
         database.run_now(DRAFTER, application_service.withdraw, application_id, "")
@@ -154,8 +154,8 @@ def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(dat
 @pytest.mark.requirement("R26")
 def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(database: Database) -> None:
     marked = replace(FORM, high_impact=True)
-    draft = database.run_now(DRAFTER, application_service.draft, marked)
-    redrafted = database.run_now(DRAFTER, application_service.redraft, draft.id, FORM)
+    draft = database.run_now(DRAFTER, application_service.create_draft, marked)
+    redrafted = database.run_now(DRAFTER, application_service.update_draft, draft.id, FORM)
     assert redrafted.high_impact is False
 
     application_id = submitted(database, marked)

@@ -44,7 +44,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 def asked(desk: ReviewDesk, form: Form = JOINT) -> str:
     """A joint application that waits for its consents."""
-    draft = desk.run(application_service.draft, form, by="drafter")
+    draft = desk.run(application_service.create_draft, form, by="drafter")
     desk.run(application_service.submit, draft.id, by="drafter")
     return str(draft.id)
 
@@ -139,7 +139,10 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
     assert "应由仓储部申请" in [answer.reason for answer in consultation.answers]
     assert [one.code for one in desk.all(Notice, person_id="drafter")] == ["consent-refused"]
     desk.run(
-        application_service.redraft, application_id, replace(FORM, reason="改由本部门单独申请的另一事由"), by="drafter"
+        application_service.update_draft,
+        application_id,
+        replace(FORM, reason="改由本部门单独申请的另一事由"),
+        by="drafter",
     )
     desk.run(application_service.submit, application_id, by="drafter")
     assert desk.the(Application).submitted_at == NOON
@@ -149,7 +152,10 @@ def test_a_change_of_the_form_voids_what_was_consented(desk: ReviewDesk) -> None
     application_id = asked(desk)
     consent(desk, "operator2")
     desk.run(
-        application_service.redraft, application_id, replace(JOINT, purpose="另一个目的，需要重新协商"), by="drafter"
+        application_service.update_draft,
+        application_id,
+        replace(JOINT, purpose="另一个目的，需要重新协商"),
+        by="drafter",
     )
     assert waiting(desk, "office-head") == []
 
@@ -166,7 +172,7 @@ def test_saving_the_same_again_voids_nothing(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     consent(desk, "operator2")
 
-    desk.run(application_service.redraft, application_id, JOINT, by="drafter")
+    desk.run(application_service.update_draft, application_id, JOINT, by="drafter")
     desk.run(application_service.submit, application_id, by="drafter")
     consent(desk, "office-head")
 
@@ -252,13 +258,13 @@ def test_departments_that_cannot_be_asked_are_refused(
     desk: ReviewDesk, departments: tuple[str, ...], code: str
 ) -> None:
     form = replace(JOINT, joint_department_ids=departments)
-    assert refusal_of(desk, application_service.draft, form, by="drafter") == code
+    assert refusal_of(desk, application_service.create_draft, form, by="drafter") == code
 
 
 def test_a_department_without_a_head_to_ask_is_named(desk: ReviewDesk) -> None:
     island = Department(id="island", name_zh="孤岛", name_en="island", kind="business")
     desk.run(lambda uow: uow.session.add(island))
-    draft = desk.run(application_service.draft, replace(JOINT, joint_department_ids=("island",)), by="drafter")
+    draft = desk.run(application_service.create_draft, replace(JOINT, joint_department_ids=("island",)), by="drafter")
 
     assert refusal_of(desk, application_service.submit, draft.id, by="drafter") == "nobody-consents"
 

@@ -36,7 +36,7 @@ def end_agreements(uow: UnitOfWork, person_id: str) -> None:
 
 
 def named(desk: ReviewDesk, application_id: str) -> list[recipients.Recipient]:
-    return desk.run(lambda uow: recipients.of(uow, uow.session.get_one(Application, application_id)))
+    return desk.run(lambda uow: recipients.list_of(uow, uow.session.get_one(Application, application_id)))
 
 
 def codes(desk: ReviewDesk, application_id: str) -> dict[str, Finding]:
@@ -56,9 +56,9 @@ def test_the_form_that_is_signed_names_the_recipients(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R21", "R57")
 def test_recipients_are_kept_in_a_draft_and_proposed_by_a_copy(desk: ReviewDesk) -> None:
     form = replace(FORM, recipient_ids=("deputy", "reviewer"))
-    draft = desk.run(application_service.draft, FORM, by="drafter")
+    draft = desk.run(application_service.create_draft, FORM, by="drafter")
 
-    desk.run(application_service.redraft, draft.id, form, by="drafter")
+    desk.run(application_service.update_draft, draft.id, form, by="drafter")
     desk.run(application_service.submit, draft.id, by="drafter")
 
     _, copied = desk.run(drafts.source, draft.id, by="drafter")
@@ -76,7 +76,7 @@ def test_the_custodian_named_again_is_no_recipient(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R57")
 def test_somebody_unknown_is_refused_with_a_sentence(desk: ReviewDesk) -> None:
     with pytest.raises(Refused, match="There is no person nobody") as refusal:
-        desk.run(application_service.draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
+        desk.run(application_service.create_draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
 
     assert (refusal.value.status, refusal.value.field) == (422, "recipient_ids")
 
@@ -101,8 +101,8 @@ def test_who_may_not_see_footage_cannot_be_named(desk: ReviewDesk, changes: dict
     assert finding.en.endswith("take the name off the list.")
     with pytest.raises(Refused) as refusal:
         desk.run(
-            drafts.hand_in,
-            desk.run(application_service.draft, FORM, by="drafter").id,
+            drafts.submit,
+            desk.run(application_service.create_draft, FORM, by="drafter").id,
             replace(FORM, **changes),
             by="drafter",
         )
@@ -142,7 +142,7 @@ def test_a_case_of_before_the_list_has_no_recipients(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.run(lambda uow: setattr(uow.session.get_one(Application, application_id), "recipient_ids", None))
 
-    form = desk.run(lambda uow: forms.of(uow, uow.session.get_one(Application, application_id)))
+    form = desk.run(lambda uow: forms.from_application(uow, uow.session.get_one(Application, application_id)))
 
     assert form.recipient_ids == ()
     assert named(desk, application_id) == []

@@ -106,24 +106,24 @@ def test_a_number_whose_transaction_failed_is_given_again(desk: ReviewDesk) -> N
 )
 def test_what_cannot_be_stored_is_refused_with_its_field(desk: ReviewDesk, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(Refused) as refusal:
-        desk.run(application_service.draft, replace(FORM, **changes), by="drafter")
+        desk.run(application_service.create_draft, replace(FORM, **changes), by="drafter")
 
     assert (refusal.value.status, refusal.value.field) == (422, field)
     assert desk.all(Application) == []
 
 
 def test_nothing_is_submitted_without_an_item(desk: ReviewDesk) -> None:
-    draft = desk.run(application_service.draft, replace(FORM, items=()), by="drafter")
+    draft = desk.run(application_service.create_draft, replace(FORM, items=()), by="drafter")
 
     assert code_of(desk, application_service.submit, draft.id) == "no-items"
 
 
 def test_a_draft_is_nobody_elses_not_even_the_heads(desk: ReviewDesk) -> None:
-    draft = desk.run(application_service.draft, FORM, by="drafter")
+    draft = desk.run(application_service.create_draft, FORM, by="drafter")
 
     for person in ("keeper", "head", "security-head", "admin"):
         with pytest.raises(NotFound):
-            desk.run(application_service.redraft, draft.id, FORM, by=person)
+            desk.run(application_service.update_draft, draft.id, FORM, by=person)
         with pytest.raises(NotFound):
             desk.run(application_service.submit, draft.id, by=person)
 
@@ -131,11 +131,11 @@ def test_a_draft_is_nobody_elses_not_even_the_heads(desk: ReviewDesk) -> None:
 def test_an_appeal_names_an_application_of_ones_own(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    appeal = desk.run(application_service.draft, FORM, previous_id=application_id, by="drafter")
+    appeal = desk.run(application_service.create_draft, FORM, previous_id=application_id, by="drafter")
 
     assert appeal.previous_id == application_id
     with pytest.raises(NotFound):
-        desk.run(application_service.draft, FORM, previous_id=application_id, by="keeper")
+        desk.run(application_service.create_draft, FORM, previous_id=application_id, by="keeper")
 
 
 @pytest.mark.requirement("R22")
@@ -205,7 +205,7 @@ def test_one_process_instance_runs_the_case_and_another_is_a_duplicate(desk: Rev
 
 
 def test_a_case_that_was_never_submitted_is_not_opened(desk: ReviewDesk) -> None:
-    draft = desk.run(application_service.draft, FORM, by="drafter")
+    draft = desk.run(application_service.create_draft, FORM, by="drafter")
 
     for application_id in (draft.id, "unknown"):
         with pytest.raises(Fatal, match="open the case"):
@@ -223,7 +223,7 @@ def test_a_withdrawal_is_told_once(desk: ReviewDesk) -> None:
 
 
 def test_nobody_withdraws_a_draft_or_what_was_handed_over(desk: ReviewDesk) -> None:
-    draft = desk.run(application_service.draft, FORM, by="drafter")
+    draft = desk.run(application_service.create_draft, FORM, by="drafter")
     assert code_of(desk, application_service.withdraw, draft.id, "") == "not-running"
 
     application_id = desk.submitted()

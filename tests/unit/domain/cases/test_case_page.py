@@ -342,7 +342,7 @@ async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_
 
 
 async def test_one_check_of_a_case_runs_at_a_time(desk: Desk, case: Case, security: Browser) -> None:
-    desk.as_person("security", integrity.begin, case.id)
+    desk.as_person("security", integrity.start, case.id)
 
     answer = await security.post(f"/api/cases/{case.id}/integrity")
     part = await security.client.post(f"/cases/{case.id}/integrity", headers={"HX-Request": "true"})
@@ -353,7 +353,7 @@ async def test_one_check_of_a_case_runs_at_a_time(desk: Desk, case: Case, securi
 
 
 async def test_a_check_that_died_makes_way_for_the_next(desk: Desk, case: Case, security: Browser) -> None:
-    desk.as_person("security", integrity.begin, case.id)
+    desk.as_person("security", integrity.start, case.id)
     desk.clock.turn(integrity.SILENCE)
 
     found = await verified(security, case)
@@ -393,7 +393,7 @@ async def test_a_case_without_footage_and_documents_has_nothing_to_check(desk: D
     case = desk.case("yard")
 
     with pytest.raises(Refused) as refused:
-        desk.as_person("security", integrity.begin, case.id)
+        desk.as_person("security", integrity.start, case.id)
     assert refused.value.code == "nothing-to-check"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.domain.cases.event_messages import HAPPENINGS, said
+from services.domain.cases.event_messages import EVENT_MESSAGES, describe
 from services.domain.custody.integrity import DAMAGED, INTACT, UNFINISHED
 from services.domain.stages.catalogue import STAGES
 from services.runtime.places import ROOT
@@ -57,11 +57,11 @@ def test_every_action_of_a_case_has_words() -> None:
     found = actions_of_cases()
 
     assert {"review-decided", "grant-suspended", "master-discarded", "custody-returned"} <= found
-    assert sorted(found - HAPPENINGS.keys()) == []
+    assert sorted(found - EVENT_MESSAGES.keys()) == []
 
 
 def test_every_sentence_is_told_in_both_languages() -> None:
-    for sentence in HAPPENINGS.values():
+    for sentence in EVENT_MESSAGES.values():
         assert not sentence.zh.isascii()
         assert sentence.en.isascii()
 
@@ -70,18 +70,18 @@ def test_every_sentence_is_told_in_both_languages() -> None:
 def test_a_decision_is_told_with_its_stage_and_outcome_in_words(stage: str) -> None:
     for outcome in STAGES[stage].outcomes:
         for language in ("zh", "en"):
-            told = said(language, "review-decided", {"stage": stage, "outcome": outcome}, "Asia/Shanghai")
+            told = describe(language, "review-decided", {"stage": stage, "outcome": outcome}, "Asia/Shanghai")
             assert stage not in told or language == "en"
             assert outcome not in told or language == "en"
             assert "{" not in told
 
 
 def test_a_missing_detail_leaves_no_brace() -> None:
-    assert said("en", "application-submitted", {}, "UTC") == "The application  was handed in"
-    assert said("en", "never-heard-of", {}, "UTC") == "never-heard-of"
+    assert describe("en", "application-submitted", {}, "UTC") == "The application  was handed in"
+    assert describe("en", "never-heard-of", {}, "UTC") == "never-heard-of"
 
 
 @pytest.mark.parametrize("outcome", [INTACT, DAMAGED, UNFINISHED])
 def test_a_check_of_integrity_is_told_without_a_code(outcome: str) -> None:
-    assert outcome not in said("zh", "integrity-checked", {"outcome": outcome}, "UTC")
-    assert said("en", "integrity-checked", {"outcome": outcome}, "UTC").startswith("Check of integrity: ")
+    assert outcome not in describe("zh", "integrity-checked", {"outcome": outcome}, "UTC")
+    assert describe("en", "integrity-checked", {"outcome": outcome}, "UTC").startswith("Check of integrity: ")

@@ -41,12 +41,12 @@ def test_who_saw_a_minute_is_known_and_who_saw_another_is_not_named(desk: Desk) 
 
     def seen(start: int, end: int) -> list[tuple[str, str, str | None]]:
         span = Span(FIRST + start * SECOND, FIRST + end * SECOND)
-        return [(one.how, one.person_id, one.address) for one in desk.do(viewers.of, camera_id, span)]
+        return [(one.how, one.person_id, one.address) for one in desk.do(viewers.list_viewers, camera_id, span)]
 
     opening = {"purpose_confirmed": True, "address": ADDRESS}
     sitting = desk.as_person("custodian", viewings.open_viewing, copy.id, **opening)
     assert seen(0, 3600) == []  # opened, and nothing read yet
-    desk.as_person("custodian", viewings.read, copy.id, sitting.viewing_id, 1500, 100)
+    desk.as_person("custodian", viewings.record_read, copy.id, sitting.viewing_id, 1500, 100)
     assert seen(60, 120) == [("viewing", "custodian", ADDRESS)]
     assert seen(70, 71) == [("viewing", "custodian", ADDRESS)]
     assert seen(0, 60) == []

@@ -126,7 +126,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 
     with pytest.raises(NotFound):
         case.accept(hand_over_id, person="stranger")
-    for act in (custody_queries.get_mine, viewings.downloads):
+    for act in (custody_queries.get_mine, viewings.list_downloads):
         with pytest.raises(NotFound):
             desk.as_person("stranger", act, hand_over_id)
 
@@ -134,7 +134,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 def test_after_the_take_up_time_nobody_accepts(desk: Desk, lent: tuple[Case, str]) -> None:
     case, hand_over_id = lent
     desk.clock.turn(timedelta(days=7) - MINUTE)
-    desk.do(lambda uow: grants.of_hand_over(uow, hand_over_id))
+    desk.do(lambda uow: grants.list_of_hand_over(uow, hand_over_id))
     desk.clock.turn(MINUTE)
 
     with pytest.raises(Refused, match="take the copy up is over"):
@@ -207,15 +207,15 @@ def test_every_read_is_counted_and_new_ground_is_on_the_trail(desk: Desk, lent: 
     sitting = desk.as_person("custodian", viewings.open_viewing, copy_id, **{**opening, "purpose_confirmed": True})
 
     for offset in (0, 100, 50, 4000):
-        desk.as_person("custodian", viewings.read, copy_id, sitting.viewing_id, offset, 100)
+        desk.as_person("custodian", viewings.record_read, copy_id, sitting.viewing_id, offset, 100)
     desk.clock.turn(MINUTE)
-    desk.as_person("custodian", viewings.read, copy_id, sitting.viewing_id, 0, 10)
+    desk.as_person("custodian", viewings.record_read, copy_id, sitting.viewing_id, 0, 10)
 
     row = desk.row(Viewing, sitting.viewing_id)
     assert (row.reads, row.bytes_read, row.ranges) == (5, 410, [[0, 200], [4000, 4100]])
     assert [event.action for event in desk.rows(AuditEvent)].count("footage-read") == 2
     with pytest.raises(NotFound):
-        desk.as_person("custodian", viewings.read, copy_id, "another", 0, 10)
+        desk.as_person("custodian", viewings.record_read, copy_id, "another", 0, 10)
 
 
 @pytest.mark.requirement("R38", "R39")
@@ -296,10 +296,10 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     assert broken_at is None
 
     desk.change(CustodyEntry, entries[2].id, person_id="stranger")
-    assert desk.do(lambda uow: custody_log.broken_at(custody_log.log_of(uow, hand_over_id))) == 3
+    assert desk.do(lambda uow: custody_log.broken_at(custody_log.list_entries(uow, hand_over_id))) == 3
     desk.change(CustodyEntry, entries[2].id, person_id="custodian")
     desk.do(lambda uow: uow.session.delete(uow.session.get_one(CustodyEntry, entries[1].id)))
-    assert desk.do(lambda uow: custody_log.broken_at(custody_log.log_of(uow, hand_over_id))) == 2
+    assert desk.do(lambda uow: custody_log.broken_at(custody_log.list_entries(uow, hand_over_id))) == 2
 
 
 @pytest.mark.requirement("R62")

@@ -90,7 +90,7 @@ def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review
     desk.decide(review_id, "inspector", "returned", answers=answers)
 
     case = desk.the(Review, id=review_id).application_id
-    found = desk.run(lambda uow: objections.of(uow, uow.session.get_one(Application, case)))
+    found = desk.run(lambda uow: objections.get_objection(uow, uow.session.get_one(Application, case)))
     assert found is not None
     assert found.stage == "interpreting"
     assert [question.code for question in found.denied] == ["translatable"]
