@@ -15,7 +15,7 @@ import anyio
 
 from services.app.container import Container, models
 from services.database.unit_of_work import Actor, Database
-from services.domain.applications.consent_deadlines import consent_deadlines
+from services.domain.applications.joint import consent_deadlines
 from services.domain.audit.checkpoint_publisher import LogHead
 from services.domain.cameras.recorder_monitor import Round
 from services.domain.cases import metrics as case_metrics

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.database.tables.documents import Document
-from services.domain.cases.document_kinds import render
+from services.domain.cases.document_layouts import render_pdf
 from services.evidence.case_file import CaseFile
 from services.vault.envelopes import statement
 from services.vault.keys.signer import Signer
@@ -58,7 +58,7 @@ def _stored(store: Store, document: Document) -> DocumentFile | None:
 
 
 def _rendered(document: Document) -> bytes:
-    return render(document.kind, document.number, document.content, document.sha256, document.made_at)
+    return render_pdf(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
 def _label(signer: Signer, case: CaseFile, document: Document, file: DocumentFile) -> bytes:

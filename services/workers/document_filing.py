@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from services.database.tables.documents import Document
-from services.domain.cases.document_kinds import render
+from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody.closing import StoredObject, VaultActions
 from services.vault.envelopes import CONTENT_TYPE, statement
 from services.vault.keys.signer import Signer
@@ -57,7 +57,7 @@ def _statement(store: Store, actions: VaultActions, document: Document) -> dict[
 
 
 def _render(document: Document) -> bytes:
-    return render(document.kind, document.number, document.content, document.sha256, document.made_at)
+    return render_pdf(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
 def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> StoredObject:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.database.tables.copies import Copy
 from services.database.unit_of_work import Actor, Database
-from services.domain.custody import copies, issuing
+from services.domain.custody import copies
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
@@ -62,7 +62,7 @@ async def _issue(
     *,
     reporter: ProgressReporter,
 ) -> Copy:
-    task = await database.run(ACTOR, issuing.task, command.application_id, command.item_id)
+    task = await database.run(ACTOR, copies.get_task, command.application_id, command.item_id)
     await vault_actions.clear_earlier_runs(
         database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )

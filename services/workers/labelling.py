@@ -9,8 +9,8 @@ from typing import Any
 import av
 
 from services.database.unit_of_work import Actor, Database
-from services.domain.custody import label_documents, label_facts
-from services.domain.custody.label_facts import Kind, LabelFacts
+from services.domain.custody import labels
+from services.domain.custody.labels import LabelFacts, LabelKind
 from services.domain.retrieval.records import Order
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
@@ -55,11 +55,13 @@ async def label_copy(database: Database, actor: Actor, store: Store, signer: Sig
     await _label(database, actor, store, signer, item_id=item_id, kind="copy")
 
 
-async def _label(database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: Kind) -> None:
-    facts = await database.run(actor, label_facts.get_facts, item_id, kind)
+async def _label(
+    database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: LabelKind
+) -> None:
+    facts = await database.run(actor, labels.get_facts, item_id, kind)
     await run_in_thread(_write, store, signer, facts)
-    await database.run(actor, label_documents.write, item_id, facts)
-    if not await database.run(actor, label_facts.is_wanted, item_id):
+    await database.run(actor, labels.write, item_id, facts)
+    if not await database.run(actor, labels.is_wanted, item_id):
         await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 

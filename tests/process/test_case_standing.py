@@ -18,8 +18,8 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
 from services.domain.cases import timeline
+from services.domain.cases.register import list_stage_times
 from services.domain.cases.schemas import Timeline
-from services.domain.cases.stage_times import stage_times
 from services.domain.process import steps
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read
@@ -295,7 +295,7 @@ async def test_the_time_in_each_stage_is_counted_over_the_cases_that_one_sees(de
 
     def look(uow: UnitOfWork, login: str) -> dict[str, Any]:
         uow.actor = Actor("person", demo_id(login))
-        return {one.stage: one for one in stage_times(uow, MODELS, since, until)}
+        return {one.stage: one for one in list_stage_times(uow, MODELS, since, until)}
 
     found = desk.look(look, SECURITY)
     assert found["preliminary"].ended == 3

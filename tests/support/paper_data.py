@@ -7,7 +7,7 @@ from typing import Any
 
 import rfc8785
 
-from services.domain.cases.document_kinds import render
+from services.domain.cases.document_layouts import render_pdf
 
 MADE = datetime(2031, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
 HASH = hashlib.sha256(b"x").hexdigest()
@@ -144,4 +144,4 @@ def canonical(content: Mapping[str, Any]) -> str:
 def pdf_of(kind: str, content: Mapping[str, Any], number: str = "XX-2031-000001") -> bytes:
     """The document that these data make."""
     data = canonical(content)
-    return render(kind, number, data, hashlib.sha256(data.encode()).hexdigest(), MADE)
+    return render_pdf(kind, number, data, hashlib.sha256(data.encode()).hexdigest(), MADE)

@@ -11,19 +11,24 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
-from services.database.unit_of_work import UnitOfWork
+from services.database.tables.people import Department
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
+from services.domain.access.policy import consent_givers
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import filing, forms
-from services.domain.applications.joint_departments import answerers, require_answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.periodic import Periodic
+from services.runtime.translations import Bilingual, Message, Text
 
+MOST_DEPARTMENTS = 10  # departments of one application beside the applicant's own
 REMIND_BEFORE = timedelta(days=1)
+ACTOR = Actor("system", "consents")
+EVERY = timedelta(minutes=1)
 
 
 def request_consents(uow: UnitOfWork, application: Application, round_: int) -> bool:
@@ -42,7 +47,10 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
     _end(uow, application, "changed")
     if consents.agreed_on(uow, application.id, sha256) is not None:
         return False
-    asked = {department_id: require_answerers(uow, application, department_id) for department_id in _named(application)}
+    asked = {
+        department_id: require_answerers(uow, application, department_id)
+        for department_id in application.joint_department_ids
+    }
     due_at = uow.now + uow.rules.correction_period
     if application.correction_until is not None:
         due_at = min(due_at, application.correction_until)
@@ -125,10 +133,6 @@ def check_deadlines(uow: UnitOfWork) -> None:
                 if one.answer is None:
                     who = answerers(uow, application, one.department_id)
                     _notify(uow, application, who, "consent-reminder", one.id)
-
-
-def _named(application: Application) -> list[str]:
-    return list(application.joint_department_ids or ())
 
 
 def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
@@ -230,3 +234,62 @@ def _reminder(consultation: Consultation) -> datetime:
 def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
     for person_id in access_queries.directory(uow).present(who) or who:
         notification_service.tell(uow, person_id, code, application_id=application.id, subject_id=consent_id)
+
+
+def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
+    """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
+    if len(department_ids) > MOST_DEPARTMENTS:
+        raise refused(
+            "too-many-departments",
+            Message("A joint application names at most {most} departments: leave some out.", most=MOST_DEPARTMENTS),
+        )
+    for department_id in department_ids:
+        if uow.session.get(Department, department_id) is None:
+            raise refused(
+                "unknown",
+                Message(
+                    "There is no department {department_id}: choose one from the list.", department_id=department_id
+                ),
+            )
+    if own_department_id in department_ids:
+        raise refused(
+            "own-department",
+            Message("Your own department is the applicant: name only the others as joint departments."),
+        )
+    if len(set(department_ids)) != len(department_ids):
+        raise refused("department-twice", Message("A department is named twice: remove one."))
+
+
+def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
+    """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
+    outside = {application.drafter_id, *application.subject_ids}
+    return consent_givers(access_queries.directory(uow), department_id, outside)
+
+
+def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
+    """As ``answerers``; Refused where nobody could answer for the department."""
+    who = answerers(uow, application, department_id)
+    if not who:
+        department = uow.session.get_one(Department, department_id)
+        raise refused(
+            "nobody-consents",
+            Message(
+                "{name} has no head or deputy who could consent: have one named by the administrator first.",
+                name=Bilingual(department.name_zh, department.name_en),
+            ),
+        )
+    return who
+
+
+def refused(code: str, message: Text) -> Refused:
+    """A refusal of the form's list of departments."""
+    return Refused(code, message, status=422, field="jointDepartmentIds")
+
+
+def consent_deadlines(database: Database) -> Periodic:
+    """Check the deadlines every minute; several processes that do so write each reminder once."""
+
+    async def check() -> None:
+        await database.run(ACTOR, check_deadlines)
+
+    return Periodic("consents", EVERY, check)

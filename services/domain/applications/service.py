@@ -14,7 +14,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.applications import filing, forms, joint, joint_departments
+from services.domain.applications import filing, forms, joint
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import BROUGHT
@@ -184,7 +184,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
     ``application`` is the one that the form is for, where there is one already.
     """
     own_department = application.department_id if application else _me(uow).department_id
-    joint_departments.check(uow, form.joint_department_ids, own_department)
+    joint.check_departments(uow, form.joint_department_ids, own_department)
     for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because"):
         text = getattr(form, name)
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):

@@ -11,7 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
 from services.domain.applications import joint
-from services.domain.applications.joint_departments import answerers
+from services.domain.applications.joint import answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
 from services.domain.cases.schemas import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent

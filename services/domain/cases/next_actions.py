@@ -2,7 +2,7 @@
 
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import joint_departments
+from services.domain.applications import joint
 from services.domain.applications import service as application_service
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas import NextAct
@@ -53,7 +53,7 @@ def _consents(rows: CaseRows) -> list[NextAct]:
         NextAct(kind="consent", subject_id=consent.id, due_at=consultation.due_at)
         for consultation, consent, department in rows.consents
         if consultation.ended_at is None and consultation.due_at > uow.now and consent.answer is None
-        if uow.actor.id in joint_departments.answerers(uow, rows.application, department.id)
+        if uow.actor.id in joint.answerers(uow, rows.application, department.id)
     ]
 
 

@@ -3,24 +3,29 @@
 Whoever asks finds the cases that ``visibility`` lets that person see, and no other.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Row, Select, String, cast, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, joinedload, subqueryload
 
 from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Person
+from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.cases import queries, states
-from services.domain.cases.schemas import CameraNamed, CaseLine, DepartmentNamed, OutLine, RiskLine
+from services.domain.cases import queries, states, timeline
+from services.domain.cases.schemas import CameraNamed, CaseLine, DepartmentNamed, OutLine, RiskLine, StageLine
 from services.domain.retrieval import preservations
+from services.domain.stages.catalogue import STAGES
+from services.runtime.models import Model
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -28,6 +33,19 @@ OutSort = Literal["due", "number", "custodian", "department", "accepted"]
 RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
 LONGEST_SEARCH = LONGEST_TEXT
 KEEPER = aliased(Person)
+# Beside the reviews: what the process waits for elsewhere, and the work that takes time. By element of the model.
+OTHER_STAGES = {
+    "Task_PreserveFootage": "preservation",
+    "Task_AwaitCorrection": "correction",
+    "Task_RetrieveFootage": "retrieval",
+    "Task_EncryptCopy": "issuing",
+    "Task_AwaitReturn": "in-use",
+}
+
+# What a timeline reads of them; their forms and signatures are long.
+DECISION = (Decision.round, Decision.outcome, Decision.decided_at)
+FINDING = (Finding.round, Finding.check, Finding.severity, Finding.found_at)
+REVISION = (Revision.round, Revision.submitted_at)
 
 
 @dataclass(frozen=True)
@@ -230,4 +248,88 @@ def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
         overwrite_at=footage.overwrite_at,
         due_at=due_at,
         closed_at=application.closed_at,
+    )
+
+
+def list_stage_times(
+    uow: UnitOfWork, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
+) -> list[StageLine]:
+    """Sum up the stages that began from ``since`` up to ``until``, in their order.
+
+    Only cases that the acting person may see are counted.
+    """
+    query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
+    if department_id is not None:
+        query = query.where(Application.department_id == department_id)
+    took: dict[str, list[timedelta]] = {}
+    lasting: dict[str, int] = {}
+    for history in _histories(uow, query):
+        for stage, visit in _stages(history, models[timeline.MAIN]):
+            if not since <= visit.since < until:
+                continue
+            took.setdefault(stage, [])
+            if visit.until is None:
+                lasting[stage] = lasting.get(stage, 0) + 1
+            else:
+                took[stage].append(visit.until - visit.since)
+    return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in stage_order() if stage in took]
+
+
+def stage_order() -> tuple[str, ...]:
+    """List reviews and other stages as a case meets them."""
+    release, *retrieval = STAGES.of_phase("retrieval")
+    return (
+        "preservation",
+        *STAGES.of_phase("approval"),
+        "correction",
+        release,
+        "retrieval",
+        *retrieval,
+        "issuing",
+        *STAGES.of_phase("custody"),
+        "in-use",
+        *STAGES.of_phase("return"),
+    )
+
+
+def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline.History]:
+    """Load the history of each case of the query: six statements, however many cases there are."""
+    loaded = query.options(
+        joinedload(Application.hand_over),
+        subqueryload(Application.reviews).joinedload(Review.decision).load_only(*DECISION),
+        subqueryload(Application.steps),
+        subqueryload(Application.findings).load_only(*FINDING),
+        subqueryload(Application.revisions).load_only(*REVISION),
+    )
+    for application in uow.session.scalars(loaded):
+        yield timeline.History(
+            application=application,
+            reviews=application.reviews,
+            decisions=[review.decision for review in application.reviews if review.decision is not None],
+            steps=application.steps,
+            findings=application.findings,
+            revisions=application.revisions,
+            hand_over=application.hand_over,
+        )
+
+
+def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Visit]]:
+    for visit in timeline.main_visits(history, model):
+        element = model.elements.get(visit.element_id)
+        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(visit.element_id)
+        if stage is not None:
+            yield stage, visit
+
+
+def _summed(stage: str, lengths: Sequence[timedelta], lasting: int) -> StageLine:
+    ordered = sorted(length.total_seconds() for length in lengths)
+    if not ordered:
+        return StageLine(stage=stage, ended=0, open=lasting, median=0, ninetieth=0, longest=0)
+    return StageLine(
+        stage=stage,
+        ended=len(ordered),
+        open=lasting,
+        median=(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2,
+        ninetieth=ordered[max(0, ceil(0.9 * len(ordered)) - 1)],  # nearest rank
+        longest=ordered[-1],
     )

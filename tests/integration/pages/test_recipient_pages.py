@@ -10,7 +10,7 @@ from review_pages import text_of
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Person
-from services.domain.cases.printing import page
+from services.domain.cases.document_layouts import render_page
 
 
 def offered(page: str) -> set[str]:
@@ -111,4 +111,6 @@ def test_the_form_that_is_filed_prints_them(desk: ReviewDesk, named: tuple[str, 
 
     content = {**form, **filing, "demo": False, "findings": [], "decisions": []}
 
-    assert f'<th>知悉人员</th><td colspan="3">{printed}</td>' in page("application-form", "SQ-1", "a" * 64, content)
+    assert f'<th>知悉人员</th><td colspan="3">{printed}</td>' in render_page(
+        "application-form", "SQ-1", "a" * 64, content
+    )

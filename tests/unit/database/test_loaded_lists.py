@@ -25,7 +25,7 @@ from services.database.tables.second_factors import SecondFactor
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
-from services.domain.cases.stage_times import stage_times
+from services.domain.cases.register import list_stage_times
 from services.domain.custody import queries as custody_queries
 from services.runtime.models import read
 
@@ -43,7 +43,7 @@ LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
     "staff": ("admin", lambda uow: staff_queries.find(uow, staff_queries.Wanted(department_id="works")).lines),
     "accounts of a demo": ("admin", staff_queries.demo_accounts),
     "loans": ("keeper", custody_queries.list_mine),
-    "stage times": ("reviewer", lambda uow: stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
+    "stage times": ("reviewer", lambda uow: list_stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
 }
 
 

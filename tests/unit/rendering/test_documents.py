@@ -11,7 +11,7 @@ from lxml import etree
 from paper_data import AGREEMENT, EACH, FORM, HASH, MADE, RECORD, canonical, item, pdf_of
 from pypdf import PdfReader
 
-from services.domain.cases.document_kinds import LAYOUTS
+from services.domain.cases.document_layouts import LAYOUTS
 from services.domain.documents.service import SERIES
 from services.rendering import glyphs
 

@@ -19,7 +19,7 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
-from services.domain.cases.document_kinds import render
+from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import closing, hand_overs
 from services.domain.retrieval import attempts
 from services.runtime.errors import Fatal, Retryable
@@ -138,7 +138,7 @@ async def test_the_documents_go_into_the_vault_with_the_masters_and_are_retained
     for document in documents:
         data, pdf = (b"".join(desk.store.get("documents", f"{document.number}.{form}")) for form in ("json", "pdf"))
         assert data == document.content.encode()
-        assert pdf == render(document.kind, document.number, document.content, document.sha256, document.made_at)
+        assert pdf == render_pdf(document.kind, document.number, document.content, document.sha256, document.made_at)
         told = open_envelope(b"".join(desk.store.get("documents", f"{document.number}.label.json")))
         assert told.subjects == {
             f"{document.number}.{form}": hashlib.sha256(lies).hexdigest()

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
-from services.domain.cases import document_kinds, printing, queries
+from services.domain.cases import document_layouts, queries
 from services.domain.cases.schemas import CaseView
 from services.domain.documents import reading
 from services.runtime.threads import run_in_thread
@@ -43,14 +43,18 @@ async def read_case(application_id: str, actor: Acting, database: GivenDatabase)
 async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """The document as a page to print."""
     document = await database.run(actor, reading.read, number, "page")
-    return HTMLResponse(printing.page(document.kind, document.number, document.sha256, json.loads(document.content)))
+    return HTMLResponse(
+        document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
+    )
 
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
 async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
     """The document as PDF/A-3, its data attached as data.json."""
     read = await database.run(actor, reading.read, number, "pdf")
-    pdf = await run_in_thread(document_kinds.render, read.kind, read.number, read.content, read.sha256, read.made_at)
+    pdf = await run_in_thread(
+        document_layouts.render_pdf, read.kind, read.number, read.content, read.sha256, read.made_at
+    )
     headers = {"content-disposition": f'attachment; filename="{read.number.replace("/", "-")}.pdf"'}
     return Response(pdf, media_type="application/pdf", headers=headers)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.domain.cases import camera_pictures
+from services.domain.cases import review_sheets
 from services.recorders.protocol import NothingRecorded, OutOfReach, ReplayUnsupported
 from services.runtime.errors import Refused
 from services.web.dependencies import GivenDatabase, GivenRecorders
@@ -32,7 +32,7 @@ async def read_picture(
     at: Moment | None = None,
 ) -> Response:
     """Return what the camera showed at the start of the approved span, or at another moment inside it."""
-    picture = await database.run(actor, camera_pictures.get_source, review_id, item_id, at)
+    picture = await database.run(actor, review_sheets.get_picture_source, review_id, item_id, at)
     configuration = {name: str(value) for name, value in picture.source.configuration.items()}
     try:
         image = await recorders(picture.source.kind, configuration).snapshot(picture.source.channel, picture.at)

@@ -15,8 +15,8 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import LedgerQuestion
 from services.domain.cases.api.timeline import GivenModels
+from services.domain.cases.register import list_stage_times
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
-from services.domain.cases.stage_times import stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
@@ -140,7 +140,7 @@ async def stages(
 
     def read(uow: UnitOfWork) -> tuple[list[StageLine], list[Department]]:
         chosen = wanted.department or None
-        times = stage_times(uow, models, uow.now - timedelta(days=days), uow.now, department_id=chosen)
+        times = list_stage_times(uow, models, uow.now - timedelta(days=days), uow.now, department_id=chosen)
         return times, directory.departments(uow)
 
     times, departments = await database.run(visitor.actor, read)

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cases import camera_pictures, review_sheets
+from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, PreviewMoment, SheetItem
 from services.runtime import local_times
 from services.runtime.errors import NotFound
@@ -46,7 +46,7 @@ async def preview(
         if item is None:
             raise NotFound(Message("item"), item_id)
         when = local_times.moment(at, item.zone, which="first") if at else item.previews[moment]
-        camera_pictures.require_inside(item.granted, when)
+        review_sheets.require_inside(item.granted, when)
         return item, when.isoformat()
 
     item, when = await database.run(visitor.actor, read)

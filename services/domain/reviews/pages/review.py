@@ -1,5 +1,6 @@
 """One review: the form, the footage, the questions of its stage, and the signature under the decision (R22 to R27)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,11 @@ from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
 from services.domain.reviews import service, tasks
-from services.domain.reviews.pages import scope
 from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, ReturnSheet, ReviewView
 from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
+from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.labels import Label, word
 from services.runtime.translations import Message
@@ -95,7 +96,7 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
     if sheet.view.stage == GRANTS_AT:
         if typed.text("outcome") == STAGES[GRANTS_AT].favourable:
-            more |= scope.granted(typed, sheet.items)
+            more |= granted_scope(typed, sheet.items)
         else:  # what is returned or rejected grants nothing
             more |= {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
     return typed.body(DecisionBody, **more)
@@ -126,7 +127,7 @@ async def _page(
         with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
         reason_words=_reasons(visitor, stage),
         with_scope=stage.code == GRANTS_AT,
-        spans=scope.shown(sheet.items),
+        spans=scope_fields(sheet.items),
         refusal=refusal,
         typed=typed,
     )
@@ -166,3 +167,46 @@ async def _redirect_to_next(
     return visitor.redirect(
         f"/reviews/{following.id}", Message("{done} This is the next one that waits.", done=message)
     )
+
+
+def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
+    """Each item's fields: what was asked for as a browser's local times in the item's zone, and its length."""
+    return [
+        {
+            "item": item,
+            "name": f"scope-{place}",
+            "start": local_times.local_text(item.asked.start, item.zone)[0],
+            "end": local_times.local_text(item.asked.end, item.zone)[0],
+            "seconds": int(item.asked.duration.total_seconds()),
+        }
+        for place, item in enumerate(items)
+    ]
+
+
+def granted_scope(typed: TypedForm, items: Sequence[SheetItem]) -> dict[str, Any]:
+    """``scope`` and ``removed`` of a decision. Refused, naming the field, for a time that cannot be read.
+
+    An end that was left as it stands is the asked one to the millisecond: a browser's field knows whole seconds.
+    """
+    scope, removed = [], []
+    for place, item in enumerate(items):
+        name = f"scope-{place}"
+        if f"{name}-shown" in typed and not typed.text(f"{name}-granted"):
+            removed.append(item.id)
+            continue
+        start = _typed_moment(typed, f"{name}-start", item, item.asked.start)
+        end = _typed_moment(typed, f"{name}-end", item, item.asked.end)
+        if (start, end) != (item.asked.start, item.asked.end):
+            scope.append({"itemId": item.id, "start": start, "end": end})
+    return {"scope": scope, "removed": removed}
+
+
+def _typed_moment(typed: TypedForm, name: str, item: SheetItem, asked: Any) -> Any:
+    text = typed.text(name)
+    before, which = local_times.local_text(asked, item.zone)
+    if not text or before in {text, f"{text}:00"}:
+        return asked
+    try:
+        return local_times.moment(text, item.zone, which=which or "first")
+    except Refused as refusal:
+        raise Refused(refusal.code, refusal.message, status=422, field=name) from refusal

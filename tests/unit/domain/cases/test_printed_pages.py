@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.domain.cases.printing import page
+from services.domain.cases.document_layouts import render_page
 from services.rendering.formatting import moment
 from services.vault.labels import EXAMINED
 
@@ -67,7 +67,7 @@ def test_the_record_prints_both_times_and_where_it_was_searched() -> None:
         **{"firstFrame": "2031-03-04T01:00:01+00:00", "lastFrame": "2031-03-04T01:00:23.900000+00:00"},
         **{"trimmedBeforeMs": 4000, "trimmedAfterMs": 2500},
     }
-    printed = page(
+    printed = render_page(
         "retrieval-record",
         "DQ-2031-000001",
         "a" * 64,
@@ -98,7 +98,7 @@ def test_the_record_prints_both_times_and_where_it_was_searched() -> None:
 
 @pytest.mark.requirement("R35")
 def test_the_record_tells_what_is_missing_and_in_which_zone() -> None:
-    printed = page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
+    printed = render_page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
 
     assert "2031-03-04 09:00:08.000 至 2031-03-04 09:00:16.250" in printed
     assert "均为 Asia/Shanghai 时间" in printed
@@ -108,22 +108,24 @@ def test_the_record_tells_what_is_missing_and_in_which_zone() -> None:
 
 
 def test_a_record_of_nothing_is_printed_too() -> None:
-    printed = page("retrieval-record", "DQ-2031-000002", "a" * 64, record(outcome="missing", obtained=None, coverage=0))
+    printed = render_page(
+        "retrieval-record", "DQ-2031-000002", "a" * 64, record(outcome="missing", obtained=None, coverage=0)
+    )
 
     assert "无录像" in printed
     assert "实得时间段" not in printed
 
 
 def test_what_was_made_under_a_turned_clock_says_so() -> None:
-    assert "DEMO" in page("retrieval-record", "DQ-2031-000001", "a" * 64, record(demo=True))
+    assert "DEMO" in render_page("retrieval-record", "DQ-2031-000001", "a" * 64, record(demo=True))
 
 
 def test_nothing_that_people_wrote_becomes_markup() -> None:
-    assert "<script>" not in page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
+    assert "<script>" not in render_page("retrieval-record", "DQ-2031-000001", "a" * 64, record())
 
 
 def test_what_the_outcome_rests_on_is_printed_in_chinese() -> None:
-    printed = page("retrieval-record", "DQ-2031-000001", "a" * 64, record(examined=list(EXAMINED)))
+    printed = render_page("retrieval-record", "DQ-2031-000001", "a" * 64, record(examined=list(EXAMINED)))
 
     assert "每个片段首个关键帧的解码" in printed
     assert not [what for what in EXAMINED if what in printed]

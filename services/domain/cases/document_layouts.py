@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
 from services.domain.custody import label_sheet, log_sheet, receipt_sheet, return_sheet
@@ -22,6 +24,13 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "return-inspection": return_sheet.lay_out,
     "confidentiality-agreement": agreement_sheet.lay_out,
 }
+_print_environment = Environment(
+    loader=PackageLoader("services.domain.cases", "templates/print"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) -> Sheet:
@@ -39,7 +48,7 @@ def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) ->
     )
 
 
-def render(kind: str, number: str, content: str, sha256: str, made_at: datetime) -> bytes:
+def render_pdf(kind: str, number: str, content: str, sha256: str, made_at: datetime) -> bytes:
     """Return the document of ``kind`` as PDF/A; ``content`` is its canonical JSON, which is attached."""
     return pdf.render(sheet_of(kind, number, sha256, json.loads(content)), content, made_at)
 
@@ -48,3 +57,8 @@ def _zone(content: Mapping[str, Any]) -> str:
     items = content.get("items") or [{}]
     found = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
     return str(found or "UTC")
+
+
+def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:
+    """The page of a document of ``kind``; told in the zone that was asked in."""
+    return _print_environment.get_template("sheet.html").render(sheet=sheet_of(kind, number, sha256, content))

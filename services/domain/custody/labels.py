@@ -1,4 +1,4 @@
-"""What a label says of an object beside what was measured when it was sealed (R37; docs/sealing.md, "The label")."""
+"""Labels of masters and copies: what they say, and the numbered document (R37; docs/sealing.md, "The label")."""
 
 import json
 from dataclasses import dataclass
@@ -6,28 +6,31 @@ from typing import Any, Literal
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.custody import copies
+from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
 from services.runtime.errors import Fatal
 
-Kind = Literal["master", "copy"]
+TITLES = {"master": "视频录像主档标签", "copy": "视频录像副本标签"}
+LabelKind = Literal["master", "copy"]
 
 
 @dataclass(frozen=True)
 class LabelFacts:
     """An object as it was sealed, what people and books know of it, and the audit trail's newest checkpoint."""
 
-    kind: Kind
+    kind: LabelKind
     sealed: dict[str, Any]
     facts: dict[str, Any]
     checkpoint: dict[str, Any] | None = None
 
 
-def get_facts(uow: UnitOfWork, item_id: str, kind: Kind) -> LabelFacts:
+def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
     """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
     record = get_record(uow, item_id)
     row = masters.get_of_item(uow, item_id) if kind == "master" else copies.get_of_item(uow, item_id)
@@ -74,3 +77,49 @@ def is_wanted(uow: UnitOfWork, item_id: str) -> bool:
     """Whether the case is open: a label that is written after its end belongs to nothing."""
     item = uow.session.get_one(Item, item_id)
     return uow.session.get_one(Application, item.application_id).closed_at is None
+
+
+def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
+    """Write it where it is not there yet; what it says is what the label beside the object says."""
+    row = masters.get_of_item(uow, item_id) if labelled.kind == "master" else copies.get_of_item(uow, item_id)
+    if row is None:
+        raise Fatal(
+            f"could not write a label | item {item_id} | the register has no {labelled.kind} of it any more | "
+            "retrieve it again, then resolve the incident"
+        )
+    return document_service.write_once(
+        uow,
+        "label",
+        row.id,
+        lambda: _content(labelled),
+        application_id=row.application_id,
+        item_id=item_id,
+    )
+
+
+def _content(labelled: LabelFacts) -> dict[str, Any]:
+    facts, sealed = labelled.facts, labelled.sealed
+    coverage = sealed["coverage"]
+    same = (
+        *("source", "recorderClock", "asked", "searched", "item", "zone", "retrievedAt", "madeAt"),
+        *("operator", "secondPersons", "importance", "tools", "organisation", "policyVersion"),
+    )
+    shown = ("covered", "gaps", "leadInMs", "tailMs", "codecs", "firstFrame", "lastFrame", "trimmedBeforeMs")
+    return {
+        "title": TITLES[labelled.kind],
+        "of": labelled.kind,
+        "copy": facts.get("copy"),
+        "form": {"number": facts["applicationNumber"], "sha256": facts["formSha256"]},
+        "record": {"number": facts["recordNumber"], "sha256": facts["recordSha256"]},
+        **{name: facts[name] for name in same},
+        "outcome": sealed.get("outcome"),
+        "obtained": {
+            **{name: coverage[name] for name in (*shown, "trimmedAfterMs", "driftMs") if name in coverage},
+        },
+        "object": {
+            name: sealed[name]
+            for name in ("bucket", "key", "versionId", "size", "plainSize", "sha256Plain", "sha256Cipher")
+        },
+        "label": sealed["key"] + ".label.json",
+        "handling": facts["handling"],
+    }
