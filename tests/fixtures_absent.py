@@ -1,10 +1,10 @@
 """What a test does when a server that it needs cannot be started: it fails, and says why in a sentence."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from run_variables import VALUES
 
 WITHOUT_SERVERS = "FOOTAGE_DESK_TESTS_WITHOUT_SERVERS"
 
@@ -12,7 +12,7 @@ WITHOUT_SERVERS = "FOOTAGE_DESK_TESTS_WITHOUT_SERVERS"
 @contextmanager
 def start_or_fail(server: str) -> Iterator[None]:
     """Wrap the start of ``server``; its tests are skipped only where the environment asks for it."""
-    if os.environ.get(WITHOUT_SERVERS) == "1":
+    if VALUES.get(WITHOUT_SERVERS) == "1":
         pytest.skip(f"{server} is not started because {WITHOUT_SERVERS}=1")
     try:
         yield

@@ -11,7 +11,7 @@ from review_desk import ReviewDesk
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     yield desk
     desk.close()
 

@@ -136,7 +136,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 def _url(request: pytest.FixtureRequest, tmp_path: Path, *, migrated: bool) -> Iterator[str]:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'register.db'}"
+        yield f"sqlite:///{tmp_path / 'database.sqlite3'}"
         return
     server: Server = request.getfixturevalue("postgres_server")
     yield server.make(migrated=migrated)

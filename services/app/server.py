@@ -226,8 +226,8 @@ def _log_head(container: Container) -> LogHead:
         container.database,
         key,
         container.store,
-        every=settings.audit.checkpoint_every,
-        anchor_every=settings.audit.anchor_every,
+        every=settings.audit.checkpoint_interval,
+        anchor_every=settings.audit.anchor_interval,
         time_stamper=container.time_stamper,
     )
 
@@ -244,7 +244,7 @@ def _periodic_tasks(
             Relay(database, client),
             Sender(database, channels_of(container.settings)),
             consent_deadlines(database),
-            Round(database, container.recorders, container.settings.recorders.ask_every),
+            Round(database, container.recorders, container.settings.recorders.probe_interval),
         ]
         count = partial(database.run, Actor("system", "metrics"), case_metrics.count)
         others.append(Periodic("metrics", COUNT_EVERY, count))

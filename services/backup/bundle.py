@@ -1,7 +1,7 @@
 """The format of a backup: a folder or a .zip with the same members, and a manifest with their hashes.
 
     manifest.json            facts about the backup, and size and SHA-256 of every other member
-    books/<table>.jsonl      a table: its columns in the first line, then one row a line
+    database/<table>.jsonl   a table: its columns in the first line, then one row a line
     objects.jsonl            the inventory of the object stores, one object a line
     engine/engine.sqlite3    the embedded engine's state, if it was included
     clock.json               by how much a demo has turned its clock

@@ -157,7 +157,7 @@ def _back_up_keys(installation: Installation, request: BackupRequest, made_at: s
 
 
 def _record(uow: UnitOfWork, manifest: str) -> None:
-    audit_trail.record(uow, "books-backed-up", "backup", manifest)
+    audit_trail.record(uow, "database-backed-up", "backup", manifest)
 
 
 def _record_keys(uow: UnitOfWork, manifest: str, request: BackupRequest) -> None:

@@ -48,11 +48,11 @@ ROWS_AT_ONCE = 500
 VERSIONS = "alembic_version"
 KINDS: dict[str, TypeEngine[Any]] = {
     "text": String(),
-    "moment": Moment(),
-    "whole": Whole,
+    "datetime": Moment(),
+    "integer": Whole,
     "json": Json,
-    "yes-no": Boolean(),
-    "number": Double(),
+    "boolean": Boolean(),
+    "float": Double(),
     "bytes": LargeBinary(),
 }
 
@@ -106,7 +106,7 @@ def dump(connection: Connection, out: BundleWriter) -> dict[str, int]:
 
 
 def member_of(table: str) -> str:
-    return f"books/{table}.jsonl"
+    return f"database/{table}.jsonl"
 
 
 def check_empty(engine: Engine) -> None:
@@ -170,7 +170,8 @@ class _Column:
 def _load_table(connection: Connection, bundle: Bundle, name: str) -> int:
     with bundle.open(member_of(name)) as file:
         columns = [
-            _Column(column["name"], column["kind"], column["own"]) for column in json.loads(file.readline())["columns"]
+            _Column(column["name"], column["kind"], column["selfReference"])
+            for column in json.loads(file.readline())["columns"]
         ]
         table = Table(name, MetaData(), *(Column(column.name, KINDS[column.kind]) for column in columns))
         count, batch, later = 0, list[dict[str, Any]](), list[dict[str, Any]]()
@@ -207,16 +208,16 @@ def _set_sequences(connection: Connection, table: Table) -> None:
 
 def _describe(table: Table, column: Column[Any]) -> dict[str, Any]:
     own = any(key.column.table is table for key in column.foreign_keys)
-    return {"name": column.name, "kind": _kind_of(column.type), "own": own}
+    return {"name": column.name, "kind": _kind_of(column.type), "selfReference": own}
 
 
 def _kind_of(kind: TypeEngine[Any]) -> str:
     for known, word in (
-        (Moment, "moment"),
-        (Boolean, "yes-no"),
-        (Integer, "whole"),  # BigInteger is one
+        (Moment, "datetime"),
+        (Boolean, "boolean"),
+        (Integer, "integer"),  # BigInteger is one
         (JSON, "json"),
-        (Float, "number"),
+        (Float, "float"),
         (LargeBinary, "bytes"),
         (String, "text"),
     ):
@@ -228,7 +229,7 @@ def _kind_of(kind: TypeEngine[Any]) -> str:
 def _encode(kind: str, value: Any) -> Any:
     if value is None:
         return None
-    if kind == "moment":
+    if kind == "datetime":
         return value.isoformat()
     return base64.b64encode(value).decode() if kind == "bytes" else value
 
@@ -236,7 +237,7 @@ def _encode(kind: str, value: Any) -> Any:
 def _decode(kind: str, value: Any) -> Any:
     if value is None:
         return None
-    if kind == "moment":
+    if kind == "datetime":
         return datetime.fromisoformat(value)
     return base64.b64decode(value) if kind == "bytes" else value
 

@@ -66,7 +66,7 @@ def _check_escrow(path: Path, identity: FileIdentity) -> None:
 
 
 def _open(installation: Installation, identity: Unwrapper, master_id: str, sealed: dict[str, Any]) -> Opening:
-    store = installation.stores["store"]
+    store = installation.stores["primary"]
     location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
     try:
         expected = _label_hash(installation, store, location)

@@ -13,7 +13,7 @@ from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
 from services.vault.store.opening import open_store
 
-ACTOR = Actor("system", "keeping")
+ACTOR = Actor("system", "maintenance")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Installation:
         """
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         stores = {
-            "store": open_store(settings.store_place, clock),
+            "primary": open_store(settings.store_place, clock),
             "replica": open_store(settings.replica_place, clock),
         }
         if not read_only:

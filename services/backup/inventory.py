@@ -19,14 +19,14 @@ from services.vault.store.protocol import BUCKETS, ObjectFacts, Store
 MEMBER = "objects.jsonl"
 SMALL = 1 << 20  # labels and documents are hashed here; the database has the hashes of footage
 
-Stores = Mapping[str, Store]  # "store" and "replica"
+Stores = Mapping[str, Store]  # "primary" and "replica"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One object. ``place`` is its store; ``sha256`` is of its bytes, if known; ``absent``: only in the database."""
+    """One object, in the store ``primary`` or ``replica``. ``sha256`` if known; ``absent``: only in the database."""
 
-    place: str
+    store: str
     bucket: str
     key: str
     version: str
@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return _name(self.place, self.key)
+        return _name(self.store, self.key)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Comparison:
 
 def write(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[int, list[str]]:
     """Write the inventory; return the number of objects, and the names of those that are only in the database."""
-    expected = {(entry.place, entry.bucket, entry.key): entry for entry in _referenced(connection)}
+    expected = {(entry.store, entry.bucket, entry.key): entry for entry in _referenced(connection)}
     absent: list[str] = []
     count = 0
     with out.member(MEMBER) as file:
@@ -61,22 +61,22 @@ def write(connection: Connection, stores: Stores, out: BundleWriter) -> tuple[in
         def write_entry(entry: Entry) -> None:
             file.write(json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
-        for place, facts in _objects(stores):
-            known = expected.get((place, facts.bucket, facts.key))
+        for name, facts in _objects(stores):
+            known = expected.get((name, facts.bucket, facts.key))
             if known is not None and known.version != facts.version_id:
                 continue
-            expected.pop((place, facts.bucket, facts.key), None)
-            sha256 = known.sha256 if known else _hash(stores[place], facts) if facts.size <= SMALL else None
-            write_entry(_entry(place, facts, sha256))
+            expected.pop((name, facts.bucket, facts.key), None)
+            sha256 = known.sha256 if known else _hash(stores[name], facts) if facts.size <= SMALL else None
+            write_entry(_entry(name, facts, sha256))
             count += 1
         # By version: a delete marker or a newer version hides the one that the database names.
         for entry in expected.values():
-            present = stores[entry.place].stat(entry.bucket, entry.key, entry.version)
+            present = stores[entry.store].stat(entry.bucket, entry.key, entry.version)
             if present is None:
                 write_entry(entry)
                 absent.append(entry.name)
             else:
-                write_entry(_entry(entry.place, present, entry.sha256))
+                write_entry(_entry(entry.store, present, entry.sha256))
                 count += 1
     return count, absent
 
@@ -91,21 +91,21 @@ def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Comp
     """Ask the stores for each object; ``read_all`` also hashes every byte, which takes as long as reading the vault."""
     same, faults, seen = 0, [], dict[tuple[str, str, str], str]()
     for entry in entries:
-        seen[entry.place, entry.bucket, entry.key] = entry.version
+        seen[entry.store, entry.bucket, entry.key] = entry.version
         if entry.absent:
             continue
-        fault = _fault(entry, stores[entry.place], read_all=read_all)
+        fault = _fault(entry, stores[entry.store], read_all=read_all)
         if fault is None:
             same += 1
         else:
             faults.append(f"{entry.name} {fault}.")
     newer = []
-    for place, facts in _objects(stores):
-        known = seen.get((place, facts.bucket, facts.key))
+    for name, facts in _objects(stores):
+        known = seen.get((name, facts.bucket, facts.key))
         if known is None:
-            newer.append(_name(place, facts.key))
-        elif known != facts.version_id and stores[place].stat(facts.bucket, facts.key, known) is not None:
-            newer.append(f"{_name(place, facts.key)} as version {facts.version_id}")
+            newer.append(_name(name, facts.key))
+        elif known != facts.version_id and stores[name].stat(facts.bucket, facts.key, known) is not None:
+            newer.append(f"{_name(name, facts.key)} as version {facts.version_id}")
     return Comparison(same, faults, newer)
 
 
@@ -115,8 +115,8 @@ def is_held(store: Store, sealed: Mapping[str, Any]) -> bool:
     return facts is not None and facts.legal_hold
 
 
-def _name(place: str, key: str) -> str:
-    return key if place == "store" else f"{key} in the replica store"
+def _name(name: str, key: str) -> str:
+    return key if name == "primary" else f"{key} in the replica store"
 
 
 def _fault(entry: Entry, store: Store, *, read_all: bool) -> str | None:
@@ -139,17 +139,17 @@ def _fault(entry: Entry, store: Store, *, read_all: bool) -> str | None:
 
 
 def _objects(stores: Stores) -> Iterator[tuple[str, ObjectFacts]]:
-    for place, store in stores.items():
+    for name, store in stores.items():
         for bucket in BUCKETS:
             for key in store.list_keys(bucket):
                 facts = store.stat(bucket, key)
                 if facts is not None:
-                    yield place, facts
+                    yield name, facts
 
 
-def _entry(place: str, facts: ObjectFacts, sha256: str | None) -> Entry:
+def _entry(name: str, facts: ObjectFacts, sha256: str | None) -> Entry:
     return Entry(
-        place,
+        name,
         facts.bucket,
         facts.key,
         facts.version_id,
@@ -180,7 +180,7 @@ def _referenced(connection: Connection) -> Iterator[Entry]:
         table: Table = tables[name]
         query = select(table.c.sealed).where(table.c[ended].is_(None), table.c.sealed.is_not(None))
         for (sealed,) in connection.execute(query):
-            yield _expected("store", sealed)
+            yield _expected("primary", sealed)
     masters = tables["masters"]
     query = select(masters.c.replica, masters.c.sealed).where(
         masters.c.discarded_at.is_(None), masters.c.replica.is_not(None)
@@ -189,6 +189,6 @@ def _referenced(connection: Connection) -> Iterator[Entry]:
         yield _expected("replica", {**sealed, **replica, "sha256Cipher": sealed["sha256Cipher"]})
 
 
-def _expected(place: str, sealed: Mapping[str, Any]) -> Entry:
+def _expected(name: str, sealed: Mapping[str, Any]) -> Entry:
     version, size = sealed["versionId"], sealed["size"]
-    return Entry(place, sealed["bucket"], sealed["key"], version, size, sha256=sealed["sha256Cipher"], absent=True)
+    return Entry(name, sealed["bucket"], sealed["key"], version, size, sha256=sealed["sha256Cipher"], absent=True)

@@ -199,7 +199,7 @@ def _loan_keys(
             return "the restored database does not know this copy"
         if row.key_destroyed_at is not None or row.discarded_at is not None:
             return "the restored database says that it was destroyed"
-        if not inventory.is_held(installation.stores["store"], row.sealed):
+        if not inventory.is_held(installation.stores["primary"], row.sealed):
             return "the copy's object is no longer on hold, so its loan has ended since"
         return None
 
@@ -228,7 +228,7 @@ def _is_clock_turned(bundle: Bundle) -> bool:
 
 def _raise_number_series(uow: UnitOfWork, installation: Installation, say: Say) -> None:
     """Raise the number series above the documents in the vault: a filed document is never overwritten."""
-    for key in installation.stores["store"].list_keys("documents"):
+    for key in installation.stores["primary"].list_keys("documents"):
         if (match := _NUMBERED.fullmatch(key)) is None:
             continue
         prefix, year, number = match["prefix"], int(match["year"]), int(match["number"])
@@ -244,13 +244,13 @@ def _raise_number_series(uow: UnitOfWork, installation: Installation, say: Say) 
 def _record(uow: UnitOfWork, bundle: Bundle, comparison: inventory.Comparison, left_out: dict[str, str]) -> None:
     audit_trail.record(
         uow,
-        "books-restored",
+        "database-restored",
         "backup",
         bundle.sha256,
         made_at=bundle.manifest["madeAt"],
-        objects_as_they_were=comparison.same,
+        objects_unchanged=comparison.same,
         objects_missing_or_changed=len(comparison.faults),
         objects_newer=len(comparison.newer),
         checkpoints_lost=[name for name in comparison.newer if name.startswith(CHECKPOINTS)],
-        loan_keys_left_destroyed=sorted(left_out),
+        loan_keys_destroyed=sorted(left_out),
     )

@@ -56,7 +56,7 @@ class Served:
     def figures(self, instances: int) -> dict[str, Any]:
         """As the benchmark tells them."""
         rates = {
-            f"instances_per_second_{number}_at_once": round(instances / statistics.median(seconds), 1)
+            f"instances_per_second_at_concurrency_{number}": round(instances / statistics.median(seconds), 1)
             for number, seconds in self.seconds.items()
         }
         hundredths = statistics.quantiles(self.hand_outs, n=100, method="inclusive")

@@ -66,13 +66,13 @@ def measure(
     what: str,
     size: int,
     megabits: float,
-    at_once: int,
+    concurrency: int,
     runs: int,
     store: str,
     tls: bool,
     settings: places.StorePlace | None,
 ) -> dict[str, Any]:
-    """Seal or issue (``what``) ``size`` bytes of footage, ``at_once`` at the same time; cleans the store up.
+    """Seal or issue (``what``) ``size`` bytes of footage, ``concurrency`` at the same time; cleans the store up.
 
     ``store`` is folder, s3 (a server started for the run) or settings. Raises Fatal if it cannot be measured.
     """
@@ -94,38 +94,40 @@ def measure(
             if what == "issue":
                 master = Sealed.from_json(_command(replace(task, keys=[_key()]), setup)[1]["sealed"][0])
                 task = replace(task, recipients=[vault], master=master.to_json(), identity=vault_identity)
-            return _runs(task, setup, target, what=what, at_once=at_once, runs=runs, megabits=megabits, store=store)
+            return _runs(
+                task, setup, target, what=what, concurrency=concurrency, runs=runs, megabits=megabits, store=store
+            )
         finally:
             if master is not None:
                 discard(target, master.bucket, master.key)
 
 
 def _runs(
-    task: Task, setup: Setup, target: Store, *, what: str, at_once: int, runs: int, megabits: float, store: str
+    task: Task, setup: Setup, target: Store, *, what: str, concurrency: int, runs: int, megabits: float, store: str
 ) -> dict[str, Any]:
     own, peers, worked = [], [], []
     results: list[dict[str, Any]] = []
     peer = _peer(task, setup, _key())
     missing = peer.missing()
     for _ in range(runs):
-        measurement, result = _command(replace(task, keys=[_key() for _ in range(at_once)]), setup)
+        measurement, result = _command(replace(task, keys=[_key() for _ in range(concurrency)]), setup)
         own.append(measurement)
         worked.append(result["processor_seconds"])
         results = result["sealed"]
         for sealed in results:
             discard(target, sealed["bucket"], sealed["key"])
         if missing is None:
-            peers.append(_pipelines(task, setup, target, at_once))
+            peers.append(_pipelines(task, setup, target, concurrency))
     plain = sum(sealed["plainSize"] for sealed in results)
     seconds = [measurement.seconds for measurement in own]
     of_store = "store_processor_seconds_per_gibibyte"
     median = statistics.median(seconds)
-    played = setup.seconds * at_once
+    played = setup.seconds * concurrency
     figures = {
         "store": _said(setup, store),
         "tls": setup.certificate is not None,
         "outcome": results[0]["outcome"],
-        "at_once": at_once,
+        "concurrency": concurrency,
         "bytes": plain,
         "footage_seconds": played,
         "megabits_per_second_of_footage": megabits,
@@ -193,8 +195,8 @@ def _file(setup: Setup, key: str) -> str:
     return str(setup.folder / key.replace("/", "-"))
 
 
-def _pipelines(task: Task, setup: Setup, target: Store, at_once: int) -> Measurement:
-    keys = [_key() for _ in range(at_once)]
+def _pipelines(task: Task, setup: Setup, target: Store, concurrency: int) -> Measurement:
+    keys = [_key() for _ in range(concurrency)]
     lines = [_peer(task, setup, key) for key in keys]
     commands = [["bash", "-c", line.line] for line in lines]
     try:

@@ -107,7 +107,7 @@ def _label(record: dict[str, Any], record_sha256: str, size: int) -> dict[str, A
         "cameraSignature": record["cameraSignature"],
         "outcome": "complete",
         "size": {"footage": size, "object": size},
-        "books": facts,
+        "database": facts,
     }
 
 

@@ -60,7 +60,7 @@ def measure(url: str, folder: Path, *, applications: int, runs: int) -> dict[str
             peers.append(timed_sync(lambda: _repeat(2 * applications, lambda: _commit(database, entry))))
         median = sorted(seconds)[len(seconds) // 2]
         return report(
-            "register",
+            "database",
             seconds,
             Peer(_PEER, peers),
             database=database.engine.dialect.name,

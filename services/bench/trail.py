@@ -69,7 +69,7 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
             for width in AT_ONCE:
                 many = _events(appends)
                 elapsed = timed_sync(partial(_append, connection, many, width))
-                together[f"appends_per_second_{width}_at_once"] = appends / elapsed
+                together[f"appends_per_second_at_concurrency_{width}"] = appends / elapsed
             connection.rollback()
             writer = one_writer(engine)
             for clients in CLIENTS:

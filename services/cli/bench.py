@@ -27,7 +27,7 @@ Folder = Annotated[
 Database = Annotated[str | None, typer.Option(help="An empty database to fill; by default SQLite in the folder.")]
 Size = Annotated[str, typer.Option(help="How much footage: 256MiB, 1GiB.")]
 Megabits = Annotated[float, typer.Option(min=0.1, help="The camera's bit rate per second.")]
-AtOnce = Annotated[int, typer.Option(min=1, help="How many run at the same time.")]
+Concurrency = Annotated[int, typer.Option(min=1, help="How many run at the same time.")]
 Tls = Annotated[bool, typer.Option("--tls", help="The recorder and the S3 server that is started speak TLS.")]
 Runs = Annotated[int, typer.Option(min=1, help="The number of runs, of which the median is taken.")]
 
@@ -58,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
             store: Into = Target.folder,
             tls: Tls = False,
             megabits: Megabits = 8,
-            at_once: AtOnce = 1,
+            concurrency: Concurrency = 1,
             folder: Folder = None,
             runs: Runs = 3,
         ) -> None:
@@ -70,7 +70,7 @@ def add_to(app: typer.Typer) -> None:
                         what=what,
                         size=size_of(size),
                         megabits=megabits,
-                        at_once=at_once,
+                        concurrency=concurrency,
                         runs=runs,
                         store=store,
                         tls=tls,
@@ -95,8 +95,8 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors(), _folder(folder) as place:
             _print(verifying.measure(place, size=size_of(size), runs=runs))
 
-    @group.command("register")
-    def register(
+    @group.command("database")
+    def submit(
         applications: Annotated[int, typer.Option(min=1, help="The number of applications in a row.")] = 100,
         folder: Folder = None,
         database_url: Database = None,
@@ -163,7 +163,7 @@ def _folder(under: Path | None) -> Iterator[Path]:
 def _database(url: str | None, folder: Path) -> str:
     """Return the database's URL; raises Fatal if it is not empty."""
     if url is None:
-        return f"sqlite:///{folder / 'register.db'}"
+        return f"sqlite:///{folder / 'database.sqlite3'}"
     engine = connect(url)
     try:
         check_empty(engine)

@@ -37,7 +37,7 @@ from services.verifier.layout import file_name
 from services.verifier.report import SOUND
 from services.verifier.titles import TITLES
 
-DATA = "house"  # the folder of the demonstration's own data
+DATA = "data"  # the folder of the demonstration's own data
 
 # Whatever database, stores and keys the environment names: the demonstration uses its own.
 OWN_STORES = dict.fromkeys(

@@ -19,7 +19,7 @@ from services.vault.coverage import span_to_json
 from services.vault.envelopes import statement
 from services.vault.sealing import Sealed
 from services.verifier.chains import Chain
-from services.verifier.envelopes import is_envelope, open_envelope
+from services.verifier.envelopes import check_type, is_envelope, open_envelope
 from services.verifier.footage import PREDICATE
 from services.verifier.invalid import Invalid
 
@@ -163,6 +163,7 @@ def read_label(data: bytes) -> ReadLabel:
         raise Invalid("the label is not JSON.") from error
     if is_envelope(content):
         opened = open_envelope(data)
+        check_type(opened, PREDICATE, "a label")
         return ReadLabel(opened.statement, opened.chain)
     if not isinstance(content, dict) or content.get("predicateType") != PREDICATE:
         raise Invalid("the label is no statement on footage.")

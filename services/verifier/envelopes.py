@@ -98,6 +98,17 @@ def open_envelope(data: bytes) -> Opened:
     return Opened(statement, chain, payload, signature, token, _stamped(token, signature, chain))
 
 
+def check_type(opened: Opened, expected: str, what: str) -> None:
+    """Raise Invalid unless the statement has the predicate type ``expected``, which ends with its version."""
+    found = opened.statement["predicateType"]
+    if found == expected:
+        return
+    kind, _, version = expected.rpartition(":")
+    if found.startswith(f"{kind}:"):
+        raise Invalid(f"it is {what} of the version {found[len(kind) + 1 :]!r:.40}, and this verifier reads {version}")
+    raise Invalid(f"it is signed as something else than {what}")
+
+
 def check_signature(chain: Chain, signed: bytes, signature: bytes) -> None:
     """Raise Invalid unless the leaf's key made this signature (ES256, DER) over these bytes."""
     key = chain.leaf.public_key()

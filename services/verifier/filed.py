@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from services.verifier import layout
-from services.verifier.envelopes import Opened
+from services.verifier.envelopes import Opened, check_type
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
 from services.verifier.report import Report
@@ -29,8 +29,7 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     opened = package.envelope(name)
     stem = _stem(name)
     label, data = opened.predicate, package.documents[stem]
-    if opened.statement["predicateType"] != PREDICATE:
-        raise Invalid("it is signed as something else than a document")
+    check_type(opened, PREDICATE, "a document")
     _check_subjects(package, opened, stem)
     if layout.file_name(label["number"]) != stem or number_of(data) != label["number"]:
         raise Invalid(f"it is the document {label['number']!r:.60} and lies here as {stem}")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.verifier import label_facts, layout
-from services.verifier.envelopes import Opened
+from services.verifier.envelopes import Opened, check_type
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
 from services.verifier.report import UNSHAPED, Report
@@ -46,10 +46,9 @@ def _copies(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], 
 
 def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
     opened = package.envelope(name)
+    check_type(opened, PREDICATE, "a label")
     label = opened.predicate
-    facts = label["books"]
-    if opened.statement["predicateType"] != PREDICATE:
-        raise Invalid("it is signed as something else than a label")
+    facts = label["database"]
     cipher, plain = _hashes(opened)
     _check_application(package, label["applicationNumber"])
     if facts["formSha256"] != _form_document(package)[1]:
@@ -74,7 +73,7 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
 
 def _check_event(opened: Opened, event: Event) -> None:
     """Check that the event is of this object, and of this item and outcome, or this copy."""
-    key, label, facts = str(event.detail["key"]), opened.predicate, opened.predicate["books"]
+    key, label, facts = str(event.detail["key"]), opened.predicate, opened.predicate["database"]
     if not any(name.endswith(f"/{key}") for name in opened.subjects):
         raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
     if event.action == "copy-issued":

@@ -53,7 +53,7 @@ def _check_record(package: Package, last: Mapping[Any, Statement], record: State
 
 def _check_label(package: Package, last: Mapping[Any, Statement], name: str) -> None:
     label = package.envelope(name).predicate
-    facts, (start, end) = label["books"], label["asked"]
+    facts, (start, end) = label["database"], label["asked"]
     span = (moment(start), moment(end))
     camera = facts["source"]["camera"]["id"]
     _check(package, last, facts["formSha256"], item=facts["item"]["id"], camera=camera, span=span)

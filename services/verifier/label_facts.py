@@ -17,7 +17,7 @@ MASTERS = (*MEASURED, *TRIMMED, "lost", "packets", "droppedPackets", "fingerprin
 
 def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -> None:
     """Raise Invalid for the first difference. ``kind``: master or copy."""
-    label, facts = opened.predicate, opened.predicate["books"]
+    label, facts = opened.predicate, opened.predicate["database"]
     if facts["kind"] != kind:
         raise Invalid(f"it says that it is of a {facts['kind']!r:.20}, and lies here as that of a {kind}")
     number = record["number"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.verifier import layout
 from services.verifier.canonical import read
-from services.verifier.envelopes import Opened, open_envelope
+from services.verifier.envelopes import Opened, check_type, open_envelope
 from services.verifier.invalid import Invalid
 from services.verifier.members import Archive, Member
 from services.verifier.report import Report
@@ -163,8 +163,7 @@ def _signed(package: Package) -> Opened:
         if zlib.crc32(data) != package.archive.by_name[name].crc:
             raise Invalid(f"the bytes of {name} do not have the CRC-32 that the ZIP tells")
     opened = open_envelope(sealed)
-    if opened.statement["predicateType"] != PREDICATE:
-        raise Invalid("it is signed as something else than a package")
+    check_type(opened, PREDICATE, "a package")
     if opened.subjects != {layout.MANIFEST: hashlib.sha256(raw).hexdigest()}:
         raise Invalid("the signature is over another manifest than the one in the package")
     for name in ("application", "applicationId", "madeAt"):

@@ -11,8 +11,8 @@ from fastapi import Request, Response
 from services.web.dependencies import is_https
 
 SESSION = "footage_desk_session"
-ROUND_TRIP = "footage_desk_round_trip"  # on the way to the provider and back
-DOOR = "footage_desk_door"  # before there is a session: the sign-in form's CSRF token is derived from it
+ROUND_TRIP = "footage_desk_oidc"  # on the way to the provider and back
+DOOR = "footage_desk_login"  # before there is a session: the sign-in form's CSRF token is derived from it
 
 
 def read(request: Request, cookie: str) -> str | None:

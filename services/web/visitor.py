@@ -25,7 +25,7 @@ from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIde
 from services.web.language import Language
 from services.web.templates import render
 
-FLASH_COOKIE = "footage_desk_said"
+FLASH_COOKIE = "footage_desk_flash"
 
 
 class NotSignedIn(Exception):

@@ -117,5 +117,5 @@ def _statement(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:
         ),
     )
     # What the database knows beyond the vault's own statement: item, copy, second persons, class, form.
-    label["predicate"]["books"] = facts
+    label["predicate"]["database"] = facts
     return label

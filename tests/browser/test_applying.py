@@ -59,7 +59,7 @@ def _berlin(uow: UnitOfWork) -> None:
 
 @pytest.fixture
 def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     settings, bpmn = Settings(data_dir=tmp_path), BPMN
     dependencies = {
         "database": desk.database,

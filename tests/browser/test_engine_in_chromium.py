@@ -20,7 +20,7 @@ VIEWS = [("zh", 1280, 900), ("en", 390, 844)]
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     engine, _keys = with_one_stuck()
     given = {"database": desk.database, "settings": Settings(data_dir=tmp_path), "models": MODELS, "engine": engine}
     with served(portal_over(given)) as address:

@@ -36,7 +36,7 @@ class Later:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
     root = tmp_path_factory.mktemp("desk")
-    desk = ReviewDesk(f"sqlite:///{root / 'register.db'}", box=KeyFileBox(root / "portal" / "secrets.key"))
+    desk = ReviewDesk(f"sqlite:///{root / 'database.sqlite3'}", box=KeyFileBox(root / "portal" / "secrets.key"))
     desk.database.real = SystemClock()  # the provider has the machine's
     yield desk
     desk.close()

@@ -41,7 +41,7 @@ class Reviewer:
 
 @pytest.fixture
 def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     application_id = desk.submitted()
     desk.decide(desk.opened(application_id, "preliminary"), "head")
     review_id = desk.opened(application_id, "security")

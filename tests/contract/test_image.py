@@ -102,7 +102,7 @@ def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_it
     found = ask(image, tmp_path, "from services.app.container import models; print(*models())")
 
     assert migrated.returncode == 0, migrated.stderr
-    assert (tmp_path / "register.db").exists()
+    assert (tmp_path / "database.sqlite3").exists()
     assert "Traceback" not in examined.stderr
     assert "✓  settings" in examined.stdout
     assert len(found.stdout.split()) == 3

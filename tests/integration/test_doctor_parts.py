@@ -38,7 +38,7 @@ async def sentence(part: str, loaded: Settings) -> str:
 
 async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> None:
     assert [line for line in await app_doctor.examine(settings(tmp_path), []) if not line.well] == []
-    assert not (tmp_path / "register.db").exists()
+    assert not (tmp_path / "database.sqlite3").exists()
 
     container = open_container(settings(tmp_path))
     organisation.prepare(container)

@@ -53,7 +53,7 @@ def made_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 def made_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # On a clock that runs, everybody has held their post since long ago, whatever it shows.
     moment = MADE_FOR if _broker() is None else datetime(2000, 1, 1, tzinfo=UTC)
-    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", moment)
+    return prepare_database(tmp_path_factory.mktemp("database") / "database.sqlite3", moment)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
     assert told["obtained"]["sources"][0]["sha256"] == told["source"]["upload"]["sha256"]
     assert told["recorderClock"]["method"] == "会议纪要"
     label = read_label(b"".join(desk.container.store.get("masters", label_key(master.sealed["key"]))))
-    assert label.statement["predicate"]["books"]["source"]["upload"]["title"] == "三月安全例会"
+    assert label.statement["predicate"]["database"]["source"]["upload"]["title"] == "三月安全例会"
 
     sealed = Sealed.from_json(copy.sealed)
     reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))

@@ -61,7 +61,7 @@ class Drill:
         assert self.places.replica is not None
         settings = self.settings.model_copy(update=changes)
         return Installation(
-            settings, FixedClock(self.moment), {"store": self.places.store, "replica": self.places.replica}
+            settings, FixedClock(self.moment), {"primary": self.places.store, "replica": self.places.replica}
         )
 
     @property
@@ -124,7 +124,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
     manifest = drill.back_up()
 
     async with drill.open("var") as desk:
-        assert [event.subject_id for event in desk.events("books-backed-up")] == [manifest]
+        assert [event.subject_id for event in desk.events("database-backed-up")] == [manifest]
         await desk.returned(ending)
         drill.leave(desk)
     vault = ensure_keys(tmp_path / "var" / "keys" / "vault")
@@ -148,7 +148,7 @@ async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
         assert {fault.partition(" is ")[2] for fault in restored.comparison.faults} == {
             "no longer on hold: the reason of its hold has ended since."
         }
-        [event] = desk.events("books-restored")
+        [event] = desk.events("database-restored")
         assert event.subject_id == manifest
 
         await desk.returned(ending)

@@ -3,8 +3,9 @@
 ``FOOTAGE_DESK_CHAOS_SEEDS=7,8`` names the seeds of the random tests instead (``make chaos``).
 """
 
-import os
 from collections.abc import Sequence
+
+from run_variables import VALUES
 
 VARIABLE = "FOOTAGE_DESK_TESTS"
 SEEDS = "FOOTAGE_DESK_CHAOS_SEEDS"
@@ -15,7 +16,7 @@ def all_of_it() -> bool:
 
     Raises ValueError for a value that means nothing, so that a typing error does not test less unseen.
     """
-    value = os.environ.get(VARIABLE, "sample")
+    value = VALUES.get(VARIABLE, "sample")
     if value not in {"sample", "all"}:
         raise ValueError(f"{VARIABLE} is {value!r}: set it to 'all', or leave it unset for a sample.")
     return value == "all"
@@ -28,6 +29,6 @@ def examples(*, sample: int, full: int) -> int:
 
 def seeds(*, sample: Sequence[int], full: Sequence[int]) -> list[int]:
     """Return the seeds of a test that is random."""
-    if given := os.environ.get(SEEDS):
+    if given := VALUES.get(SEEDS):
         return [int(seed) for seed in given.split(",")]
     return list(full if all_of_it() else sample)

@@ -140,7 +140,9 @@ def orphans(uow: UnitOfWork, store: Store, replica: Store) -> Iterator[str]:
 
 
 def _restored(uow: UnitOfWork) -> bool:
-    return uow.session.scalar(select(AuditEvent.seq).where(AuditEvent.action == "books-restored").limit(1)) is not None
+    return (
+        uow.session.scalar(select(AuditEvent.seq).where(AuditEvent.action == "database-restored").limit(1)) is not None
+    )
 
 
 def _given_after_the_backup(uow: UnitOfWork, store: Store) -> set[str]:

@@ -54,7 +54,7 @@ class Places:
 def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: Places) -> Container:
     settings.data_dir.mkdir(parents=True, exist_ok=places.database is None)
     if places.database_url is None and places.database is not None:
-        shutil.copy(places.database, settings.data_dir / "register.db")
+        shutil.copy(places.database, settings.data_dir / "database.sqlite3")
     store = places.store or open_store(FolderStore(places.root / "store", "main"), clock)
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()

@@ -22,7 +22,7 @@ def lay_out(database: Database) -> None:
 @cache
 def _migrated() -> bytes:
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "register.db"
+        file = Path(folder) / "database.sqlite3"
         engine = connect(f"sqlite:///{file}")
         database_schema.migrate(engine)
         engine.dispose()

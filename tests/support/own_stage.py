@@ -55,7 +55,7 @@ def own_stage(folder: Path) -> Iterator[None]:
 def own_stage_desk(folder: Path) -> Iterator[ReviewDesk]:
     """A desk whose file has the stage; ``inspector`` is an interpreter, too."""
     with own_stage(folder):
-        desk = ReviewDesk(f"sqlite:///{folder / 'register.db'}")
+        desk = ReviewDesk(f"sqlite:///{folder / 'database.sqlite3'}")
         desk.post("inspector", "interpreter", "security")
         yield desk
         desk.close()

@@ -13,6 +13,7 @@ from typing import Any
 
 import amount
 import pytest
+import run_variables
 import tools
 
 CI = "FOOTAGE_DESK_CI"
@@ -37,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     tools.use_locked_tools()
+    # The controller of xdist runs no test, and its workers need what it inherited.
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        run_variables.remove_from_environment()
     # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
     config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
 
@@ -150,4 +154,4 @@ def _end_process_in(seconds: float, config: pytest.Config) -> None:
 
 
 def _in_ci() -> bool:
-    return os.environ.get(CI) == "1"
+    return run_variables.VALUES.get(CI) == "1"

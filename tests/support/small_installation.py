@@ -37,12 +37,13 @@ class SmallInstallation:
     def __post_init__(self) -> None:
         self.clock = FixedClock(MADE_FOR)
         self.stores = {
-            name: open_store(FolderStore(self.root / name, "test"), self.clock) for name in ("store", "replica")
+            name: open_store(FolderStore(self.root / folder, "test"), self.clock)
+            for name, folder in (("primary", "store"), ("replica", "replica"))
         }
         for store in self.stores.values():
             store.ensure()
         (self.root / "var").mkdir(parents=True)
-        shutil.copy(self.database, self.root / "var" / "register.db")
+        shutil.copy(self.database, self.root / "var" / "database.sqlite3")
         ensure_keys(self.root / "var" / "keys" / "vault")
         identity, self.recipient = generate_identity()
         self.identity = self.root / "identity.txt"
@@ -60,7 +61,7 @@ class SmallInstallation:
         return LoanKeys(self.root / "var" / "keys" / "loans")
 
     def put(self, bucket: str, key: str, content: bytes = b"sealed", **facts: Any) -> Stored:
-        return self.stores["store"].put(bucket, key, io.BytesIO(content), metadata={}, **facts)
+        return self.stores["primary"].put(bucket, key, io.BytesIO(content), metadata={}, **facts)
 
     def back_up(self, name: str = "backup", **changes: Any) -> Path:
         """Back up database and stores; and keys, if ``keys`` and ``loan_keys`` are file names below ``safe``."""
@@ -81,7 +82,7 @@ class SmallInstallation:
 
     def enter(self, table: str, **given: Any) -> None:
         """Insert a row; required columns that are not given are made up, and refer to the first row of a table."""
-        with closing(sqlite3.connect(self.root / "var" / "register.db")) as connection, connection:
+        with closing(sqlite3.connect(self.root / "var" / "database.sqlite3")) as connection, connection:
             connection.row_factory = sqlite3.Row
             foreign_keys = {key["from"]: key for key in connection.execute(f"PRAGMA foreign_key_list({table})")}
             for column in connection.execute(f"PRAGMA table_info({table})").fetchall():

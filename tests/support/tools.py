@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import amount
+from run_variables import VALUES
 
 NODE = Path(__file__).parents[1] / "node"
-CACHED_TOOLS = Path(os.environ.get("FOOTAGE_DESK_TOOLS", "~/.cache/footage-desk-tools")).expanduser() / "bin"
+CACHED_TOOLS = Path(VALUES.get("FOOTAGE_DESK_TOOLS", "~/.cache/footage-desk-tools")).expanduser() / "bin"
 PACKED_CHROMIUM = NODE / "node_modules" / ".chromium"
 SYSTEM_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -115,7 +115,7 @@ def _read(store: Store, facts: ObjectFacts | None) -> str:
 
 def _ended(connection: Connection) -> set[str]:
     """The checkpoints that a restore has found in the store and that its backup did not know."""
-    query = select(AuditEvent.entry).where(AuditEvent.action == "books-restored")
+    query = select(AuditEvent.entry).where(AuditEvent.action == "database-restored")
     return {key for entry in connection.execute(query).scalars() for key in _lost(entry)}
 
 

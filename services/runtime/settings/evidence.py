@@ -1,4 +1,4 @@
-"""What makes evidence: the audit trail's log, its signed heads and where they lie under a lock, and time stamps."""
+"""The audit trail's log, its signed and anchored heads, and time stamps."""
 
 from datetime import timedelta
 
@@ -14,20 +14,20 @@ class AuditSettings(Part):
     origin: str | None = Field(
         default=None,
         pattern=r"^[!-*,-~]{1,200}$",
-        description="a name without blanks and plus signs that is yours alone, such as footage.example/audit; the "
-        "audit trail's checkpoints bear it",
+        description="a name without blanks and plus signs that nobody else uses, such as footage.example/audit; it "
+        "names the audit trail in its checkpoints",
     )
-    checkpoint_every: timedelta = Field(
+    checkpoint_interval: timedelta = Field(
         default=timedelta(minutes=1),
         ge=timedelta(seconds=1),
         le=timedelta(hours=1),
-        description="an ISO 8601 duration up to PT1H, such as PT1M: the head of the audit trail is signed as often",
+        description="how often the head of the audit trail is signed: an ISO 8601 duration up to PT1H, such as PT1M",
     )
-    anchor_every: timedelta = Field(
+    anchor_interval: timedelta = Field(
         default=timedelta(hours=1),
         ge=timedelta(seconds=1),
         le=timedelta(days=1),
-        description="an ISO 8601 duration up to P1D, such as PT1H: a signed head is put under a lock as often",
+        description="how often a signed head is stored under a lock: an ISO 8601 duration up to P1D, such as PT1H",
     )
 
 
@@ -37,8 +37,8 @@ class TimeStampSettings(Part):
     url: str | None = Field(
         default=None,
         pattern=r"^https?://[^ ]+$",
-        description="the address of a time-stamping authority (RFC 3161), such as http://timestamp.example/; what is "
-        "sealed then bears its stamp",
+        description="the address of a time-stamping authority (RFC 3161), such as http://timestamp.example/; it "
+        "stamps what is sealed",
     )
     trusted_file: CaFile | None = Field(
         default=None, description="a PEM file with the certificates that have to vouch for the time-stamping authority"

@@ -1,4 +1,4 @@
-"""How notices leave the portal: by a mail server and a webhook, neither by default."""
+"""Channels of notices beside the portal: a mail server and a webhook, neither by default."""
 
 import base64
 import binascii
@@ -18,18 +18,16 @@ MOST_SECONDS = 30.0
 
 
 class MailSettings(Part):
-    """The mail server. Notices are mailed where its host is set."""
+    """The mail server; used if its host is set."""
 
     host: str | None = Field(default=None, description="the mail server's name; notices are then mailed as well")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(default=587, description="a port from 1 to 65535")
     security: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="starttls, tls (from the first byte, port 465) or none"
     )
-    user: str | None = Field(default=None, description="the name by which the mail server knows this portal")
-    password: SecretStr | None = Field(default=None, description="the password to it")
-    sender: str | None = Field(
-        default=None, description="the address that mails come from, such as desk@footage.example"
-    )
+    user: str | None = Field(default=None, description="the user name at the mail server")
+    password: SecretStr | None = Field(default=None, description="the password at the mail server")
+    sender: str | None = Field(default=None, description="the sender of the mails, such as desk@footage.example")
     ca_file: CaFile | None = Field(default=None, description="a PEM file with the mail server's certificate authority")
 
     @field_validator("sender")
@@ -58,15 +56,15 @@ class MailSettings(Part):
 
 
 class WebhookSettings(Part):
-    """The webhook. It gets notices where its address is set."""
+    """The webhook; used if its address is set."""
 
     url: str | None = Field(
         default=None,
-        description="the address that is told of every notice in JSON, such as https://chat.example/notices",
+        description="the address that receives every notice as JSON, such as https://chat.example/notices",
     )
     secret: SecretStr | None = Field(
         default=None,
-        description="24 to 64 random bytes in Base64, by which the receiver knows us: openssl rand -base64 32",
+        description="24 to 64 random bytes in Base64 that sign each call: openssl rand -base64 32",
     )
     ca_file: CaFile | None = Field(default=None, description="a PEM file with the webhook's certificate authority")
 
@@ -100,7 +98,7 @@ class WebhookSettings(Part):
 
 
 class NoticeSettings(Part):
-    """How notices leave the portal."""
+    """The channels of notices."""
 
     mail: MailSettings = MailSettings()
     webhook: WebhookSettings = WebhookSettings()
@@ -113,7 +111,7 @@ class NoticeSettings(Part):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Where notices go beside the portal: ``mail``, ``webhook``, both or neither."""
+        """Return the channels in use: ``mail``, ``webhook``, both or neither."""
         named = {"mail": self.mail.host, "webhook": self.webhook.url}
         return tuple(channel for channel, where in named.items() if where)
 

@@ -11,7 +11,7 @@ from services.runtime.settings.kinds import Part, Port
 
 
 class PortalSettings(Part):
-    """Where the portal is, and who gets in how."""
+    """The portal's address, and who signs in how."""
 
     host: str = Field(default="127.0.0.1", description="the address on which the portal listens")
     port: Port = Field(default=8080, description="a port from 0 to 65535 (0 takes a free one)")
@@ -25,15 +25,15 @@ class PortalSettings(Part):
     )
     trusted_proxies: str | None = Field(
         default=None,
-        description="the addresses of the proxies that tell the true client's, with commas between: 10.0.0.0/24",
+        description="the addresses of the proxies whose X-Forwarded-For is trusted, with commas between: 10.0.0.0/24",
     )
     second_factor: Literal["signers", "everyone", "nobody"] | None = Field(
         default=None,
         description="who must sign in with a one-time code: signers (Security's head and deputy, management, the "
         "storage office), everyone or nobody; without it signers, in a demo nobody",
     )
-    largest_upload_mib: int = Field(
-        default=8192, ge=1, description="the largest file that a person may bring, in whole MiB"
+    max_upload_mib: int = Field(
+        default=8192, ge=1, description="the largest file that a person may upload, in whole MiB"
     )
 
     @property
@@ -43,23 +43,23 @@ class PortalSettings(Part):
 
 
 class ProviderSettings(Part):
-    """The provider. People are led to it where its issuer is set."""
+    """The provider; used if its issuer is set."""
 
     issuer: str | None = Field(
         default=None,
         description="the OpenID Connect provider at which people sign in as well, by its issuer as it writes it: "
         "https://login.example/realms/staff",
     )
-    client_id: str | None = Field(default=None, description="the id by which the provider knows this portal")
-    client_secret: SecretStr | None = Field(default=None, description="the secret by which the provider knows it")
+    client_id: str | None = Field(default=None, description="this portal's client id at the provider")
+    client_secret: SecretStr | None = Field(default=None, description="this portal's client secret at the provider")
     scopes: str = Field(
         default="openid profile",
-        description="what the provider is asked for, with spaces between; openid is part of it",
+        description="the scopes to request, with spaces between; openid is one of them",
     )
     claim: str = Field(
         default="preferred_username",
         pattern="^[A-Za-z0-9_.:/-]{1,200}$",
-        description="the claim with the person's login in the books; people must not be able to change it themselves",
+        description="the claim with the person's login in the database; people must not be able to change it",
     )
     ca_file: CaFile | None = Field(default=None, description="a PEM file with the provider's certificate authority")
     name: str | None = Field(
@@ -90,7 +90,7 @@ class ProviderSettings(Part):
 
 
 def _is_this_machine(host: str) -> bool:
-    """For trials on one machine, where nobody can listen in."""
+    """Whether the host is this machine, where plain HTTP is allowed for trials."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""How one process runs: the embedded engine, workers, recorders' round, health and logs."""
+"""How one process runs: embedded engine, workers, recorder monitor, health and logs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ class HealthSettings(Part):
 
 
 class LogSettings(Part):
-    """What is logged, and how."""
+    """Level and format of the log."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"
@@ -34,17 +34,17 @@ class LogSettings(Part):
 
 
 class RecorderSettings(Part):
-    """What administrators may have this house open as a recorder, and how often recorders are asked."""
+    """Which folders may be recorders, and how often recorders are probed."""
 
     roots: str | None = Field(
         default=None,
-        description="the folders that recorders' folders lie under, with colons between: /mnt/recorders:/srv/cctv",
+        description="the folders that may contain recorders' folders, with colons between: /mnt/recorders:/srv/cctv",
     )
-    ask_every: timedelta = Field(
+    probe_interval: timedelta = Field(
         default=timedelta(minutes=5),
         ge=timedelta(seconds=10),
         le=timedelta(minutes=30),
-        description="an ISO 8601 duration up to PT30M, such as PT5M: each recorder is then asked whether it answers",
+        description="how often each recorder is probed: an ISO 8601 duration up to PT30M, such as PT5M",
     )
 
     @field_validator("roots")
@@ -56,7 +56,7 @@ class RecorderSettings(Part):
 
 
 class WorkerSettings(Part):
-    """How jobs are taken and done."""
+    """How workers poll and run jobs."""
 
     concurrency: int = Field(default=8, ge=1, description="how many jobs of one type may run at once")
     heavy_concurrency: int = Field(default=2, ge=1, description="how many footage jobs of one type may run at once")

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     threads: int = Field(8, ge=1, description="how many blocking calls may run at once")
     allowed_networks: str | None = Field(
         None,
-        description="networks of this machine or its link that recorders and webhooks may be in all the same, "
+        description="networks of this machine or its link in which recorders and webhooks are allowed, "
         "with commas between: 127.0.0.0/8",
     )
 
@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     camunda_client_secret: SecretStr | None = _camunda("CAMUNDA_CLIENT_SECRET", description="the OAuth client's secret")
     camunda_oauth_url: str | None = _camunda("CAMUNDA_OAUTH_URL", description="the OAuth token address")
     camunda_token_audience: str | None = _camunda("CAMUNDA_TOKEN_AUDIENCE", description="the OAuth audience")
-    camunda_token_scope: str | None = _camunda("CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, where one is asked")
+    camunda_token_scope: str | None = _camunda(
+        "CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, if the provider requires one"
+    )
 
     engine: EngineSettings = EngineSettings()
     store: StoreSettings = StoreSettings()
@@ -195,7 +197,7 @@ class Settings(BaseSettings):
         """The database's address for SQLAlchemy; it may hold a password, so it is never logged."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{(self.data_dir / 'register.db').absolute()}"
+        return f"sqlite:///{(self.data_dir / 'database.sqlite3').absolute()}"
 
     @property
     def keys(self) -> Path:
@@ -287,13 +289,9 @@ def _prefixed(path: str) -> str:
     return PREFIX + path.upper().replace(".", DELIMITER)
 
 
-# Read by `make` and the tests alone, which start this program with them set.
-FOR_THE_CHECKS = {f"{PREFIX}CI", f"{PREFIX}TESTS", f"{PREFIX}TOOLS", f"{PREFIX}TESTS_WITHOUT_SERVERS"}
-
-
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """A sentence for each ``FOOTAGE_DESK_`` variable that is no setting, with the name that was perhaps meant."""
-    known = {variable(path) for path in all_settings()} | FOR_THE_CHECKS
+    known = {variable(path) for path in all_settings()}
     names = sorted(os.environ if environment is None else environment)
     sentences = []
     for name in names:

@@ -36,9 +36,9 @@ class Kept:
 
     @property
     def store(self) -> Store:
-        return self.installation.stores["store"]
+        return self.installation.stores["primary"]
 
-    def put(self, key: str, content: bytes = b"sealed", *, place: str = "store", hold: bool = False) -> Stored:
+    def put(self, key: str, content: bytes = b"sealed", *, place: str = "primary", hold: bool = False) -> Stored:
         bucket = key.partition("/")[0]
         return self.installation.stores[place].put(bucket, key, io.BytesIO(content), metadata={}, legal_hold=hold)
 
@@ -61,14 +61,14 @@ class Kept:
 
 @pytest.fixture(scope="module")
 def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
+    return prepare_database(tmp_path_factory.mktemp("database") / "database.sqlite3", MADE_FOR)
 
 
 @pytest.fixture(params=["folder", S3])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, small_database: Path) -> Kept:
     prefix = f"kept-{secrets.token_hex(4)}"
     installation = SmallInstallation(tmp_path, small_database)
-    for name in ("store", "replica"):
+    for name in ("primary", "replica"):
         place: StorePlace = FolderStore(tmp_path / name / prefix, prefix)
         if request.param == "s3":
             place = request.getfixturevalue("s3_server").place(f"{prefix}-{name}")
@@ -175,7 +175,7 @@ def administrator(s3_server: S3Server) -> Minio:
 def test_a_delete_marker_loses_nothing(kept: Kept, administrator: Minio, before: bool) -> None:
     hidden = kept.put("quarantine/hidden/1")
     kept.named(hidden)
-    bucket = f"{kept.prefix}-store-quarantine"
+    bucket = f"{kept.prefix}-primary-quarantine"
     if before:
         administrator.remove_object(bucket, hidden.key)
     backup = kept.back_up()
@@ -194,7 +194,7 @@ def test_a_version_on_top_is_told_and_the_one_that_the_books_name_is_compared(
 ) -> None:
     ours = kept.put("quarantine/covered/1")
     kept.named(ours)
-    bucket = f"{kept.prefix}-store-quarantine"
+    bucket = f"{kept.prefix}-primary-quarantine"
 
     def cover() -> str:
         return str(administrator.put_object(bucket, ours.key, io.BytesIO(b"theirs"), 6).version_id)
@@ -214,7 +214,7 @@ def test_a_version_on_top_is_told_and_the_one_that_the_books_name_is_compared(
 def test_a_loan_runs_as_long_as_the_hold_on_its_own_version(kept: Kept, administrator: Minio) -> None:
     lent = kept.put("copies/lent/1", hold=True)
     sealed = {"bucket": "copies", "key": lent.key, "versionId": lent.version_id}
-    administrator.put_object(f"{kept.prefix}-store-copies", lent.key, io.BytesIO(b"theirs"), 6)
+    administrator.put_object(f"{kept.prefix}-primary-copies", lent.key, io.BytesIO(b"theirs"), 6)
     assert inventory.is_held(kept.store, sealed)
 
     kept.store.set_legal_hold("copies", lent.key, lent.version_id, False)

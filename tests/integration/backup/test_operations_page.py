@@ -63,7 +63,7 @@ def test_the_page_is_followed_from_a_backup_to_the_drill(installation: SmallInst
         assert typed(installation, line) == 0, installation.output()
 
     assert (installation.root / "var" / "keys" / "vault" / "vault-identity.txt").exists()
-    assert (installation.root / "drill" / "register.db").exists()
+    assert (installation.root / "drill" / "database.sqlite3").exists()
     assert not (installation.root / "drill" / "keys" / "loans").exists()
     read = [line for line in (*backing_up, *drill, *restoring) if "footage-desk restore" in line]
     assert installation.output().count("are unchanged; it was made") == len(read)

@@ -18,7 +18,7 @@ def case_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 @pytest.fixture(scope="session")
 def case_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_database(tmp_path_factory.mktemp("evidence-books") / "register.db", MADE_FOR)
+    return prepare_database(tmp_path_factory.mktemp("evidence-database") / "database.sqlite3", MADE_FOR)
 
 
 @pytest.fixture(scope="session")

@@ -285,10 +285,10 @@ def a_label_that_says(name: str, value: Any, of: str = MASTER) -> Change:
     return lambda contents, made: {**contents, of: relabelled(contents[of], made.seal, **{name: value})}
 
 
-def a_label_whose_books_say(name: str, value: Any, of: str = MASTER) -> Change:
+def a_label_whose_database_facts_say(name: str, value: Any, of: str = MASTER) -> Change:
     def change(contents: Contents, made: Made) -> Contents:
-        database = {**open_envelope(contents[of]).predicate["books"], name: value}
-        return {**contents, of: relabelled(contents[of], made.seal, books=database)}
+        database = {**open_envelope(contents[of]).predicate["database"], name: value}
+        return {**contents, of: relabelled(contents[of], made.seal, database=database)}
 
     return change
 
@@ -341,11 +341,11 @@ CHANGES: list[tuple[Change, str]] = [
     (a_label_that_says("outcome", "partial"), "label"),
     (a_label_that_says("recorder", {"make": "another"}), "label"),
     (a_label_that_says("cameraSignature", "present"), "label"),
-    (a_label_whose_books_say("item", {"id": "another", "position": 1}), "label"),
-    (a_label_whose_books_say("operator", {"id": "somebody", "name": "else"}), "label"),
-    (a_label_whose_books_say("secondPersons", []), "label"),
-    (a_label_whose_books_say("copy", "another", COPY), "label"),
-    (a_label_whose_books_say("kind", "copy"), "label"),
+    (a_label_whose_database_facts_say("item", {"id": "another", "position": 1}), "label"),
+    (a_label_whose_database_facts_say("operator", {"id": "somebody", "name": "else"}), "label"),
+    (a_label_whose_database_facts_say("secondPersons", []), "label"),
+    (a_label_whose_database_facts_say("copy", "another", COPY), "label"),
+    (a_label_whose_database_facts_say("kind", "copy"), "label"),
     (a_label_twice, "footage-complete"),
     (a_label_that_names_a_root_that_never_was, "consistency"),
     (a_document_changed, "document"),

@@ -26,15 +26,15 @@ def label_of_another_span(contents: Contents, made: Made) -> Contents:
 
 
 def label_of_another_camera(contents: Contents, made: Made) -> Contents:
-    database = open_envelope(contents[LABEL]).predicate["books"]
+    database = open_envelope(contents[LABEL]).predicate["database"]
     database["source"]["camera"]["id"] = "the director's"
-    return {**contents, LABEL: relabelled(contents[LABEL], made.seal, books=database)}
+    return {**contents, LABEL: relabelled(contents[LABEL], made.seal, database=database)}
 
 
 def label_of_another_item(contents: Contents, made: Made) -> Contents:
-    database = open_envelope(contents[LABEL]).predicate["books"]
+    database = open_envelope(contents[LABEL]).predicate["database"]
     database["item"]["id"] = "one that nobody released"
-    return {**contents, LABEL: relabelled(contents[LABEL], made.seal, books=database)}
+    return {**contents, LABEL: relabelled(contents[LABEL], made.seal, database=database)}
 
 
 def another_pdf(contents: Contents, made: Made) -> Contents:

@@ -24,7 +24,7 @@ CAMERA = {
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL,)))
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}", Rules(max_use_days=30, notice_channels=(MAIL,)))
     yield desk
     desk.close()
 

@@ -94,7 +94,7 @@ class Container:
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     folder = tmp_path_factory.mktemp("house")
-    database = folder / "register.db"
+    database = folder / "database.sqlite3"
     desk = ReviewDesk(f"sqlite:///{database}")
     engine, keys = with_one_stuck()
     known = {**lend(desk), **besides(desk), **keys}
@@ -145,9 +145,9 @@ def camel(name: str) -> str:
 @pytest.fixture
 def fresh(container: Container, tmp_path: Path) -> Iterator[Container]:
     """The house as it was, whatever the calls before have done."""
-    shutil.copy(container.database, tmp_path / "register.db")
+    shutil.copy(container.database, tmp_path / "database.sqlite3")
     database = open_database(
-        f"sqlite:///{tmp_path / 'register.db'}",
+        f"sqlite:///{tmp_path / 'database.sqlite3'}",
         FixedClock(NOON),
         Rules(max_use_days=30),
         secrets=Box(),

@@ -38,7 +38,7 @@ class Folder:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     desk.run(_berlin)
     yield desk
     desk.close()

@@ -177,7 +177,7 @@ async def test_what_is_larger_than_the_limit_is_stopped(
 ) -> None:
     given = portal.app.state.dependencies
     was: Settings = given["settings"]
-    limited = was.portal.model_copy(update={"largest_upload_mib": 1})
+    limited = was.portal.model_copy(update={"max_upload_mib": 1})
     given["settings"] = was.model_copy(update={"portal": limited})
     upload_id = await announced(drafter)
     assert problem(await sent(drafter, upload_id, bytes(2 << 20)))[:2] == (413, "upload-too-large")

@@ -29,7 +29,7 @@ FORMS = (
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('bodies') / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('bodies') / 'database.sqlite3'}")
     yield desk
     desk.close()
 

@@ -37,7 +37,7 @@ READS_ARE_BOOKED = {
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileOrganisation]:
-    container = HostileOrganisation(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'register.db'}")
+    container = HostileOrganisation(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'database.sqlite3'}")
     yield container
     container.close()
 

@@ -14,7 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 
-SESSION, DOOR = "__Host-footage_desk_session", "__Host-footage_desk_door"
+SESSION, DOOR = "__Host-footage_desk_session", "__Host-footage_desk_login"
 ELSEWHERE = (
     "//evil.example",
     "/\\evil.example",

@@ -143,7 +143,7 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[HostileOrganisation]:
-    container = HostileOrganisation(f"sqlite:///{tmp_path / 'register.db'}")
+    container = HostileOrganisation(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     yield container
     container.close()
 

@@ -33,7 +33,7 @@ SIGN_IN = {"user": "desk", "password": PASSWORD}
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
     rules = Rules(max_use_days=30, notice_channels=(MAIL,))
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", rules)
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}", rules)
 
     def address(uow: UnitOfWork) -> None:
         uow.session.get_one(Person, "drafter").email = "drafter@works.example"

@@ -32,7 +32,7 @@ LOOPBACK = "127.0.0.0/8"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(WEBHOOK,)))
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}", Rules(max_use_days=30, notice_channels=(WEBHOOK,)))
     yield desk
     desk.close()
 

@@ -57,7 +57,7 @@ class Seconds:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", box=KeyFileBox(tmp_path / "portal" / "secrets.key"))
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}", box=KeyFileBox(tmp_path / "portal" / "secrets.key"))
     yield desk
     desk.close()
 
@@ -157,7 +157,7 @@ async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Port
 
     [cookie] = [text for text in answer.headers.get_list("set-cookie") if "round_trip" in text]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert cookie.startswith("__Host-footage_desk_round_trip=")
+    assert cookie.startswith("__Host-footage_desk_oidc=")
     assert {"httponly", "samesite=lax", "secure", "path=/", "max-age=600"} <= attributes
     asked = dict(httpx.URL(answer.headers["location"]).params)
     assert asked["redirect_uri"].startswith("https://footage.example/")
@@ -255,13 +255,13 @@ async def test_an_answer_of_another_browser_is_worth_nothing(portal: Portal, cro
 async def test_an_answer_is_taken_once(portal: Portal, crooked: CrookedProvider) -> None:
     browser = portal.anonymous()
     address = await led(browser)
-    cookie = browser.cookies["__Host-footage_desk_round_trip"]
+    cookie = browser.cookies["__Host-footage_desk_oidc"]
     told = crooked.authorize(address)
     assert (await back(browser, told)).status_code == 303
 
     assert (await back(browser, told)).status_code == 403
     thief = portal.anonymous()
-    thief.cookies.set("__Host-footage_desk_round_trip", cookie, domain="footage.example", path="/")
+    thief.cookies.set("__Host-footage_desk_oidc", cookie, domain="footage.example", path="/")
     assert (await back(thief, told)).status_code == 403
     assert not await is_in(thief)
 
@@ -277,8 +277,8 @@ async def test_the_way_has_an_end(desk: ReviewDesk, portal: Portal, crooked: Cro
 async def test_a_cookie_that_was_changed_is_none(portal: Portal, crooked: CrookedProvider) -> None:
     browser = portal.anonymous()
     told = crooked.authorize(await led(browser))
-    for value in ("", "x", browser.cookies["__Host-footage_desk_round_trip"][::-1]):
-        browser.cookies.set("__Host-footage_desk_round_trip", value, domain="footage.example", path="/")
+    for value in ("", "x", browser.cookies["__Host-footage_desk_oidc"][::-1]):
+        browser.cookies.set("__Host-footage_desk_oidc", value, domain="footage.example", path="/")
         assert (await back(browser, told)).status_code == 403
 
 

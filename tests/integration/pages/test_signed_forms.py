@@ -30,7 +30,7 @@ SHOWN = (
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     desk.post("operator2", "head", "storage")
     yield desk
     desk.close()

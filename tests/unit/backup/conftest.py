@@ -10,7 +10,7 @@ from whole_footage import MADE_FOR
 
 @pytest.fixture(scope="session")
 def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_database(tmp_path_factory.mktemp("books") / "register.db", MADE_FOR)
+    return prepare_database(tmp_path_factory.mktemp("database") / "database.sqlite3", MADE_FOR)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed
 
     checked = typed("new", "restore", str(safe / "b.zip"), "--check")
     assert checked.exit_code == 0, checked.output
-    assert not (typed.installation.root / "new" / "register.db").exists()
+    assert not (typed.installation.root / "new" / "database.sqlite3").exists()
 
     identity = str(typed.installation.identity)
     back = typed("new", "restore", str(safe / "b.zip"), "--keys", str(safe / "k"), "--identity", identity)
@@ -51,7 +51,7 @@ def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed
 def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Typed) -> None:
     stored = typed.installation.put("quarantine", "quarantine/a/1")
     backup = typed.installation.back_up()
-    typed.installation.stores["store"].delete("quarantine", stored.key, stored.version_id)
+    typed.installation.stores["primary"].delete("quarantine", stored.key, stored.version_id)
 
     back = typed("new", "restore", str(backup))
     assert back.exit_code == 3

@@ -33,7 +33,7 @@ def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(installatio
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.rglob("*") if path.is_file())
     members = [Bundle(place).manifest["members"] for place in (folder, archive)]
     assert list(members[0]) == list(members[1])
-    assert members[0]["books/people.jsonl"] == members[1]["books/people.jsonl"]
+    assert members[0]["database/people.jsonl"] == members[1]["database/people.jsonl"]
     with zipfile.ZipFile(archive) as opened:
         assert opened.testzip() is None
 
@@ -41,7 +41,7 @@ def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(installatio
 def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(installation: SmallInstallation) -> None:
     backup = installation.back_up(keys="keys.age")
 
-    [database], [keys] = installation.events("books-backed-up"), installation.events("keys-backed-up")
+    [database], [keys] = installation.events("database-backed-up"), installation.events("keys-backed-up")
     assert database.subject_id == keys.subject_id == Bundle(backup).sha256
     assert json.loads(keys.entry)["detail"] == {
         "keys": True,
@@ -60,7 +60,7 @@ def test_a_backup_of_the_books_is_in_the_trail_though_the_keys_were_not_written(
     with pytest.raises(Fatal, match="the disk is full"):
         installation.back_up(keys="keys.age")
 
-    assert len(installation.events("books-backed-up")) == 1
+    assert len(installation.events("database-backed-up")) == 1
     assert installation.events("keys-backed-up") == []
 
 
@@ -162,11 +162,11 @@ def test_nothing_stays_of_a_backup_that_failed(
     def away(*_: object) -> object:
         raise Fatal("the store is away")
 
-    monkeypatch.setattr(installation.stores["store"], "list_keys", away)
+    monkeypatch.setattr(installation.stores["primary"], "list_keys", away)
     with pytest.raises(Fatal, match="the store is away"):
         installation.back_up(name, keys="keys.age")
     assert list((installation.root / "safe").iterdir()) == []
-    assert installation.events("books-backed-up") == []
+    assert installation.events("database-backed-up") == []
 
 
 @pytest.mark.parametrize("files", [{"keys": "one.age", "loan_keys": "one.age"}, {"loan_keys": "backup"}])
@@ -187,7 +187,7 @@ def test_books_that_are_not_there_or_not_the_newest_are_refused(installation: Sm
     with pytest.raises(Fatal, match="there is no database"):
         installation.back_up(data="nowhere")
     assert not (installation.root / "nowhere").exists()
-    with closing(sqlite3.connect(installation.root / "var" / "register.db")) as connection, connection:
+    with closing(sqlite3.connect(installation.root / "var" / "database.sqlite3")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(Fatal, match="run footage-desk migrate"):
         installation.back_up()
@@ -206,7 +206,7 @@ def test_what_the_books_name_and_the_store_lacks_is_said(installation: SmallInst
 def test_a_changed_bit_is_seen(name: str, installation: SmallInstallation) -> None:
     backup = installation.back_up(name)
     check(backup, installation.said.append)
-    path = backup / "books" / "people.jsonl" if backup.is_dir() else backup
+    path = backup / "database" / "people.jsonl" if backup.is_dir() else backup
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 3)
         [byte] = os.pread(file.fileno(), 1, path.stat().st_size // 3)

@@ -57,7 +57,7 @@ def place(desk: Desk) -> Installation:
     (keys / "vault" / ESCROW_FILE).rename(desk.root / "escrow.txt")
     (keys / "vault" / "vault-identity.txt").unlink()
     settings = Settings.load(data_dir=desk.root / "data", database_url=f"sqlite:///{desk.root / 'books.db'}")
-    return Installation(settings, desk.clock, {"store": desk.store, "replica": desk.replica_store})
+    return Installation(settings, desk.clock, {"primary": desk.store, "replica": desk.replica_store})
 
 
 def events(desk: Desk, action: str) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def test_rows_are_the_same_after_a_way_through_either_database(
     installation.restore(installation.back_up("first"), "postgres", settings={"database_url": url})
     assert rows(url) == before
     # A number that PostgreSQL gives is one that no row bears.
-    assert [event.action for event in installation.events("books-restored", "postgres", database_url=url)]
+    assert [event.action for event in installation.events("database-restored", "postgres", database_url=url)]
 
     in_postgres = installation.installation("postgres", database_url=url)
     with database_export.snapshot(url) as connection, new_bundle(installation.root / "safe" / "second") as out:
@@ -119,8 +119,8 @@ def test_what_is_no_backup_is_refused(installation: SmallInstallation) -> None:
 def test_an_older_schema_is_loaded_as_it_was_and_migrated(
     installation: SmallInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    columns = [{"name": name, "kind": "text", "own": name == "superior_id"} for name in ("id", "superior_id")]
-    columns += [{"name": name, "kind": "text", "own": False} for name in ("name_zh", "name_en", "kind")]
+    columns = [{"name": name, "kind": "text", "selfReference": name == "superior_id"} for name in ("id", "superior_id")]
+    columns += [{"name": name, "kind": "text", "selfReference": False} for name in ("name_zh", "name_en", "kind")]
     lines = [
         {"table": "departments", "columns": columns},
         ["b", "a", "乙", "B", "business"],
@@ -128,7 +128,7 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(
     ]
     manifest = Bundle(installation.back_up("new-one")).manifest
     with new_bundle(installation.root / "safe" / "old") as out:
-        for name, told in (("books/departments.jsonl", lines), ("objects.jsonl", [])):
+        for name, told in (("database/departments.jsonl", lines), ("objects.jsonl", [])):
             with out.member(name) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in told).encode())
         out.finish({**manifest, "tables": {"departments": 2}})
@@ -182,9 +182,9 @@ def test_loan_keys_come_back_only_where_the_loan_still_runs(installation: SmallI
     backup = installation.back_up(loan_keys="loans.age")
     recipient = installation.loan_keys.create("lent")
     # After the backup one loan ended (its hold is lifted last), and one copy was removed with its key.
-    installation.stores["store"].set_legal_hold("copies", "copies/ended/1", copies["ended"], False)
-    installation.stores["store"].set_legal_hold("copies", "copies/swept/1", copies["swept"], False)
-    installation.stores["store"].delete("copies", "copies/swept/1", copies["swept"])
+    installation.stores["primary"].set_legal_hold("copies", "copies/ended/1", copies["ended"], False)
+    installation.stores["primary"].set_legal_hold("copies", "copies/swept/1", copies["swept"], False)
+    installation.stores["primary"].delete("copies", "copies/swept/1", copies["swept"])
     (installation.root / "new" / "keys" / "loans").mkdir(parents=True, mode=0o700)
     (installation.root / "new" / "keys").chmod(0o700)
     (installation.root / "new" / "keys" / "loans" / "returned.destroyed").touch(0o600)
@@ -226,7 +226,7 @@ def test_another_key_in_the_place_of_one_is_never_replaced(installation: SmallIn
 
 
 def test_what_is_missing_changed_or_newer_in_the_stores_is_said(installation: SmallInstallation) -> None:
-    store = installation.stores["store"]
+    store = installation.stores["primary"]
     gone = installation.put("masters", "masters/gone/1")
     installation.put("masters", "masters/same/1")
     installation.put("masters", "masters/rotten/1")
@@ -247,7 +247,7 @@ def test_what_is_missing_changed_or_newer_in_the_stores_is_said(installation: Sm
     assert faults["masters/again/1"].startswith("is there as version")
     assert faults["masters/rotten/1"] == "has changed: it has another SHA-256."
     assert (restored.comparison.same, list(restored.comparison.newer)) == (1, ["masters/newer/1"])
-    [event] = installation.events("books-restored", "new")
+    [event] = installation.events("database-restored", "new")
     detail = json.loads(event.entry)["detail"]
     assert (detail["objects_missing_or_changed"], detail["objects_newer"]) == (3, 1)
 

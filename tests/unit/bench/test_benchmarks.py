@@ -72,13 +72,13 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "figure"),
     [
         (("seal", "--size", "1MiB"), "peak_mib"),
-        (("seal", "--size", "1MiB", "--at-once", "2"), "camera_hours_per_hour"),
+        (("seal", "--size", "1MiB", "--concurrency", "2"), "camera_hours_per_hour"),
         (("issue", "--size", "12MiB"), "gibibytes_per_hour"),
         (("clip", "--size", "1MiB"), "mebibytes_per_second"),
-        (("register", "--applications", "2"), "applications_submitted_per_day"),
+        (("database", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
         (("audit", "--events", "300", "--appends", "100"), "recomputed_per_second"),
-        (("engine", "--instances", "10", "--open", "3", "--ended", "5"), "instances_per_second_100_at_once"),
+        (("engine", "--instances", "10", "--open", "3", "--ended", "5"), "instances_per_second_at_concurrency_100"),
     ],
 )
 def test_a_benchmark_tells_its_figure_and_the_ratio_to_its_peer(
@@ -149,8 +149,8 @@ def test_a_recording_is_its_segments_one_after_another(noise: Path, tmp_path: Pa
 
 
 def test_books_that_somebody_uses_are_not_filled(tmp_path: Path) -> None:
-    database = prepare_database(tmp_path / "register.db", MADE_FOR)
+    database = prepare_database(tmp_path / "database.sqlite3", MADE_FOR)
 
-    ended = CliRunner().invoke(cli_main.app, ["bench", "register", "--database-url", f"sqlite:///{database}"])
+    ended = CliRunner().invoke(cli_main.app, ["bench", "database", "--database-url", f"sqlite:///{database}"])
     assert ended.exit_code == 1
     assert "it is not empty" in ended.stderr

@@ -94,7 +94,7 @@ def test_what_a_restore_is_said_to_have_lost_is_no_fault_for_whoever_knows_of_it
     assert told.exit_code == 1
     assert "documents/checkpoints/9" in told.output
 
-    desk.trail.grow(1, action="books-restored", checkpoints_lost=["checkpoints/9"])
+    desk.trail.grow(1, action="database-restored", checkpoints_lost=["checkpoints/9"])
     told = desk.audit("verify")
     assert told.exit_code == 1
     assert "✗ the checkpoint in the store at documents/checkpoints/9: the books say that a restore" in told.output
@@ -191,7 +191,7 @@ def test_all_events_of_a_case_are_proved_by_its_number(desk: Desk) -> None:
     desk.trail.grow(2)
     desk.trail.grow(2, first=2, case="the-case")
     desk.trail.sign()
-    with closing(sqlite3.connect(desk.settings.data_dir / "register.db")) as connection, connection:
+    with closing(sqlite3.connect(desk.settings.data_dir / "database.sqlite3")) as connection, connection:
         needed = [row[1] for row in connection.execute("PRAGMA table_info(applications)") if row[3]]
         given = {**dict.fromkeys(needed, 0), "id": "the-case", "number": "SQ-2031-000001"}
         marks = ", ".join("?" * len(given))

@@ -70,7 +70,7 @@ def test_wrong_models_are_refused_at_the_start_in_one_sentence(
     assert str(folder / file) in said
     assert sentence in said
     assert said.rpartition(" | ")[2].startswith(("correct the file", "correct that line", "add the stage there"))
-    assert not (folder.parent / "data" / "register.db").exists()  # nothing was begun
+    assert not (folder.parent / "data" / "database.sqlite3").exists()  # nothing was begun
     assert STAGES.file == stage_file.read(MODELS / stage_file.NAME)
 
 

@@ -78,7 +78,7 @@ class Company:
 
 @pytest.fixture
 def company(tmp_path: Path) -> Iterator[Company]:
-    company = Company(tmp_path / "register.db")
+    company = Company(tmp_path / "database.sqlite3")
     yield company
     company.database.close()
 

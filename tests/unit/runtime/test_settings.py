@@ -235,6 +235,6 @@ def test_every_setting_says_what_to_set() -> None:
 
 
 def test_recorders_are_asked_often_enough_for_the_alert_that_waits_an_hour_for_an_answer() -> None:
-    assert Settings.load().recorders.ask_every == timedelta(minutes=5)
-    with pytest.raises(SettingsError, match=r"FOOTAGE_DESK_RECORDERS__ASK_EVERY cannot be used .* up to PT30M"):
-        Settings.load(recorders={"ask_every": timedelta(hours=1)})
+    assert Settings.load().recorders.probe_interval == timedelta(minutes=5)
+    with pytest.raises(SettingsError, match=r"FOOTAGE_DESK_RECORDERS__PROBE_INTERVAL cannot be used .* up to PT30M"):
+        Settings.load(recorders={"probe_interval": timedelta(hours=1)})

@@ -73,6 +73,14 @@ async def test_a_label_is_sealed_and_read_again_with_whoever_sealed_it(sealed: S
     assert read.chain.organisation == "本单位"
 
 
+async def test_a_label_of_an_unknown_version_is_refused_with_both_versions(sealed: Sealed, tmp_path: Path) -> None:
+    label = {**build_label(sealed, ORIGIN, CLOCK, RETRIEVAL), "predicateType": "urn:footage-desk:label:v2"}
+    signer = ensure_signing_key(tmp_path / "seal", "本单位", datetime.now(UTC))
+
+    with pytest.raises(Invalid, match="it is a label of the version 'v2', and this verifier reads v1"):
+        read_label(Signer(signer).sign(label))
+
+
 async def test_a_label_from_before_labels_were_sealed_says_that_nobody_signed_it(sealed: Sealed) -> None:
     label = build_label(sealed, ORIGIN, CLOCK, RETRIEVAL)
 

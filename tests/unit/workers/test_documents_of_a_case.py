@@ -134,7 +134,7 @@ def test_the_printed_label_says_what_the_sealed_label_says(closed: Desk) -> None
     [copy] = closed.rows(Copy)
     [printed] = [json.loads(row.content) for row in closed.rows(Document) if row.subject_id == copy.id]
     label = read_label(b"".join(closed.store.get(copy.sealed["bucket"], label_key(copy.sealed["key"]))))
-    database = label.statement["predicate"]["books"]
+    database = label.statement["predicate"]["database"]
     assert printed["object"]["sha256Plain"] == copy.sealed["sha256Plain"]
     assert printed["record"]["number"] == database["recordNumber"]
     assert printed["source"] == database["source"]

@@ -98,7 +98,7 @@ async def assert_honest(desk: Desk, filmed: Sequence[Written], case: Case, asked
         assert one.sealed.outcome == ("complete" if whole and not lost else "partial")
         assert one.label["outcome"] == one.sealed.outcome == item.outcome == content["outcome"]
         assert one.label["gaps"] == one.sealed.coverage.to_json()["gaps"]
-    given = {one["name"]: one["sha256"] for one in copy.label["books"]["recorderSegments"]}
+    given = {one["name"]: one["sha256"] for one in copy.label["database"]["recorderSegments"]}
     on_disk = [one.path for one in filmed if one.path.name in given]
     assert given == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in on_disk}
     assert (share == 1.0) is (master.sealed.outcome == "complete")

@@ -71,7 +71,7 @@ async def test_labels_say_what_was_asked_for_and_what_was_searched(desk: Desk) -
         label = desk.label_of(row.sealed)
         assert label["predicate"]["asked"] == pair(INNER)
         assert label["predicate"]["searched"] == pair(widened(INNER, 0, 3))
-        assert label["predicate"]["books"]["asked"] == {
+        assert label["predicate"]["database"]["asked"] == {
             **{"start": INNER.start.isoformat(), "end": INNER.end.isoformat()},
             "zone": "UTC",
         }

@@ -131,7 +131,7 @@ async def send(
     upload_id: Identifier, request: Request, actor: Acting, place: GivenReceiver, settings: GivenSettings
 ) -> UploadAnswer:
     """The file, as the whole body or as the file of a form. It is sealed as it comes and told back with its hash."""
-    largest = settings.portal.largest_upload_mib << 20
+    largest = settings.portal.max_upload_mib << 20
     upload = await place.receive(
         actor,
         upload_id,

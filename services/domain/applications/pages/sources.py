@@ -169,7 +169,7 @@ async def _uploads_page(
         rows=await database.run(visitor.actor, uploads.list_unused),
         facts=facts,
         start_local=local_start(facts) if facts else "",
-        largest=settings.portal.largest_upload_mib << 20,
+        largest=settings.portal.max_upload_mib << 20,
         refusal=refusal,
         typed=typed,
     )
@@ -190,7 +190,7 @@ async def _upload_page(
         refusal.status if refusal else 200,
         upload=upload,
         start_local=local_start(upload),
-        largest=settings.portal.largest_upload_mib << 20,
+        largest=settings.portal.max_upload_mib << 20,
         refusal=refusal,
         typed=typed,
     )

@@ -39,7 +39,7 @@ async def send(
 ) -> Response:
     """Take the file as it streams in. The form is not parsed beforehand: that would write it down in the clear."""
     await database.run(uploader.actor, uploads.get_own, upload_id)
-    largest = settings.portal.largest_upload_mib << 20
+    largest = settings.portal.max_upload_mib << 20
     answer = RedirectResponse(f"/uploads/{upload_id}", 303)
     try:
         await place.receive(

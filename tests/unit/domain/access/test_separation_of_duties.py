@@ -46,7 +46,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
     """A desk where ``busy`` holds every post there is, but for the administrator's."""
-    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'database.sqlite3'}")
     for kind, department in (
         ("head", "works"),
         ("security-reviewer", "security"),

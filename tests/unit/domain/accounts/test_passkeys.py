@@ -36,7 +36,7 @@ pytestmark = pytest.mark.requirement("R25")
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     yield desk
     desk.close()
 

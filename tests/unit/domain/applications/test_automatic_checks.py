@@ -20,7 +20,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('checks') / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('checks') / 'database.sqlite3'}")
     yield desk
     desk.close()
 

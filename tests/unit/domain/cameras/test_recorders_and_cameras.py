@@ -31,7 +31,7 @@ HEADER = "recorder,channel,name_zh,name_en,place_zh,place_en,class,retention_day
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
     yield desk
     desk.close()
 

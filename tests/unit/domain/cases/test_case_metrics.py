@@ -24,7 +24,7 @@ def never_counted() -> Iterator[None]:
 
 @pytest.fixture
 def desk(tmp_path: object) -> ReviewDesk:
-    return ReviewDesk(f"sqlite:///{tmp_path}/register.db")
+    return ReviewDesk(f"sqlite:///{tmp_path}/database.sqlite3")
 
 
 @dataclass

@@ -50,7 +50,7 @@ READERS = {
 
 @pytest.fixture(scope="module", params=SIZES)
 def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('counts') / 'register.db'}")
+    desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('counts') / 'database.sqlite3'}")
     desk.run(_fill, request.param)
     yield desk
     desk.close()

@@ -22,7 +22,9 @@ from services.runtime.rules import Rules
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
+    desk = ReviewDesk(
+        f"sqlite:///{tmp_path / 'database.sqlite3'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK))
+    )
     yield desk
     desk.close()
 

@@ -30,7 +30,9 @@ SOON = 4  # seconds: before the sender would look by itself
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(f"sqlite:///{tmp_path / 'register.db'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK)))
+    desk = ReviewDesk(
+        f"sqlite:///{tmp_path / 'database.sqlite3'}", Rules(max_use_days=30, notice_channels=(MAIL, WEBHOOK))
+    )
 
     def address(uow: UnitOfWork) -> None:
         for person in uow.session.query(Person):
