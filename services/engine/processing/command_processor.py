@@ -134,7 +134,7 @@ class CommandProcessor:
                 case BroadcastSignal():
                     signals.broadcast(execution, step.name, dict(step.variables))
                 case StartFromBufferedMessage():
-                    messages.start_from_buffered_message(execution, step.process_id, step.correlation_key)
+                    messages.start_from_buffered_message(execution, step.bpmn_process_id, step.correlation_key)
                 case _:
                     apply_step(execution, step)
         return response

@@ -12,7 +12,7 @@ from services.engine.model.parse import parse_bpmn
 from services.engine.processing.execution import Execution
 from services.engine.processing.start_events import subscribe_to_start_events, unsubscribe_from_start_events
 from services.engine.state.decisions import DecisionVersion, RequirementsVersion
-from services.engine.state.definitions import Definition
+from services.engine.state.process_definitions import ProcessDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Deployed:
     """A deployment: its key, process versions and decisions."""
 
     key: int
-    processes: list[Definition]
+    processes: list[ProcessDefinition]
     decisions: list[DeployedDecisions]
 
 
@@ -133,15 +133,15 @@ def _missing_targets(process: Process, processes: set[str], decisions: set[str])
             )
 
 
-def _unchanged(execution: Execution, resource: Resource, process: Process) -> Definition | None:
-    latest = execution.store.definitions.latest(process.id)
+def _unchanged(execution: Execution, resource: Resource, process: Process) -> ProcessDefinition | None:
+    latest = execution.store.process_definitions.latest(process.id)
     is_unchanged = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
     return latest if is_unchanged else None
 
 
-def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> Definition:
-    definitions = execution.store.definitions
-    definition = Definition(
+def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> ProcessDefinition:
+    definitions = execution.store.process_definitions
+    definition = ProcessDefinition(
         execution.store.next_key(),
         process.id,
         definitions.highest_version(process.id) + 1,
@@ -171,7 +171,9 @@ def _is_file_unchanged(execution: Execution, file: DmnFile) -> bool:
     if latest is None or latest.checksum != file.checksum or latest.resource_name != file.name:
         return False
     latest_decisions = [decisions.latest(identity) for identity in file.model.decisions]
-    return all(decision is not None and decision.requirements_key == latest.key for decision in latest_decisions)
+    return all(
+        decision is not None and decision.decision_requirements_key == latest.key for decision in latest_decisions
+    )
 
 
 def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
@@ -207,7 +209,7 @@ def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, ke
     )
     decisions.add_requirements(requirements)
     value = {
-        "decisionRequirementsId": requirements.requirements_id,
+        "decisionRequirementsId": requirements.decision_requirements_id,
         "decisionRequirementsVersion": requirements.version,
     }
     execution.record(requirements.key, "DECISION_REQUIREMENTS", "CREATED", value)
@@ -239,7 +241,7 @@ def delete(execution: Execution, key: int) -> None:
 
     Raises Rejection (NOT_FOUND).
     """
-    definition = execution.store.definitions.get(key)
+    definition = execution.store.process_definitions.get(key)
     if definition is not None and not definition.deleted:
         _delete_process(execution, definition)
         return
@@ -247,24 +249,26 @@ def delete(execution: Execution, key: int) -> None:
     if requirements is None or requirements.deleted:
         raise Rejection(RejectionType.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
     execution.store.decisions.delete_requirements(key)
-    execution.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
+    execution.record(
+        key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.decision_requirements_id}
+    )
 
 
-def _delete_process(execution: Execution, definition: Definition) -> None:
-    was_latest = execution.store.definitions.latest(definition.process_id) == definition
-    execution.store.definitions.delete(definition.key)
+def _delete_process(execution: Execution, definition: ProcessDefinition) -> None:
+    was_latest = execution.store.process_definitions.latest(definition.bpmn_process_id) == definition
+    execution.store.process_definitions.delete(definition.key)
     _record(execution, definition, "DELETED")
     if not was_latest:
         return
     unsubscribe_from_start_events(execution, definition)
-    older = execution.store.definitions.latest(definition.process_id)
+    older = execution.store.process_definitions.latest(definition.bpmn_process_id)
     if older is not None:
         subscribe_to_start_events(execution, older, execution.models.process(older.key))
 
 
-def _record(execution: Execution, definition: Definition, intent: str) -> None:
+def _record(execution: Execution, definition: ProcessDefinition, intent: str) -> None:
     value = {
-        "bpmnProcessId": definition.process_id,
+        "bpmnProcessId": definition.bpmn_process_id,
         "version": definition.version,
         "versionTag": definition.version_tag,
         "processDefinitionKey": definition.key,

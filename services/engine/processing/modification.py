@@ -40,7 +40,7 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
             RejectionType.NOT_FOUND,
             f"Expected to modify process instance but no process instance found with key '{key}'",
         )
-    process = execution.models.process(instance.definition_key)
+    process = execution.models.process(instance.process_definition_key)
     check_activatable(process, [a.element_id for a in activations])
     for activation in activations:
         _check_scopes(instance, process, activation)
@@ -141,9 +141,9 @@ def _find_scope(
 def _is_inside(instance: ProcessInstance, key: int, scope: ElementInstance) -> bool:
     element_instance = instance.element_instances.get(key)
     while element_instance is not None:
-        if element_instance.scope == scope.key:
+        if element_instance.flow_scope_key == scope.key:
             return True
-        element_instance = instance.element_instances.get(element_instance.scope)
+        element_instance = instance.element_instances.get(element_instance.flow_scope_key)
     return False
 
 
@@ -177,8 +177,8 @@ def _with_emptied_scopes(instance: ProcessInstance, keys: set[int]) -> set[int]:
     """Add the scopes whose last active element is terminated."""
     for key in list(keys):
         element_instance = instance.element_instances[key]
-        while element_instance.scope:
-            scope = instance.element_instances[element_instance.scope]
+        while element_instance.flow_scope_key:
+            scope = instance.element_instances[element_instance.flow_scope_key]
             if scope.tokens or not keys.issuperset(scope.children):
                 break
             keys.add(scope.key)
