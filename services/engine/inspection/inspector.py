@@ -90,7 +90,7 @@ class Inspector:
         """Resolve an incident; return the rejection, or None once it is resolved."""
         rejection = await self._submit(lambda execution: retry_incident(execution, incident_key, retries))
         if rejection is None:
-            _log.info("incident %d was resolved by hand", incident_key)
+            _log.info("incident %d was resolved by an operator", incident_key)
         return rejection
 
     async def set_retries(self, job_key: int, retries: int) -> str | None:

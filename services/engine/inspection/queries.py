@@ -37,7 +37,10 @@ def processes(store: Store) -> list[ProcessSummary]:
     versions = store.overview.versions()
     latest_keys = {v.bpmn_process_id: key for key, v in versions.items() if not v.deleted}
     running = store.overview.counts()
-    with_incident = _instances_with_incident(store)
+    instance_keys: dict[int, set[int]] = {}
+    for incident, definition_key in store.overview.incidents(ListFilter(limit=-1)):
+        instance_keys.setdefault(definition_key, set()).add(incident.process_instance_key)
+    with_incident = {definition_key: len(keys) for definition_key, keys in instance_keys.items()}
     return [
         ProcessSummary(
             process_definition_key=key,
@@ -133,14 +136,6 @@ def variables(store: Store, process_instance_key: int) -> list[Variable]:
         for record in store.overview.history(process_instance_key, "VARIABLE", MAX_HISTORY_RECORDS)
     }
     return [Variable(scope_ids.get(key, ""), key, name, value) for (key, name), value in sorted(last_values.items())]
-
-
-def _instances_with_incident(store: Store) -> Mapping[int, int]:
-    """Count the instances of each version that have an incident."""
-    instance_keys: dict[int, set[int]] = {}
-    for incident, process_definition_key in store.overview.incidents(ListFilter(limit=-1)):
-        instance_keys.setdefault(process_definition_key, set()).add(incident.process_instance_key)
-    return {process_definition_key: len(keys) for process_definition_key, keys in instance_keys.items()}
 
 
 def _running(store: Store, key: int) -> InstanceSummary | None:

@@ -123,7 +123,8 @@ class CommandProcessor:
             step_count += 1
             if step_count > MAX_STEPS:
                 raise Rejection(
-                    RejectionType.EXHAUSTED, f"The process ran {MAX_STEPS} steps without waiting; it loops for ever."
+                    RejectionType.EXHAUSTED,
+                    f"The process ran {MAX_STEPS} steps without waiting; it is in an endless loop.",
                 )
             step = execution.steps.popleft()
             match step:

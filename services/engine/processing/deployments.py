@@ -58,12 +58,20 @@ def deploy(execution: Execution, resources: list[Resource]) -> Deployed:
     if not resources:
         raise Rejection(RejectionType.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
-    renew = _are_bound(models) and not _are_unchanged(execution, models, tables)
+    parsed = [(resource, process) for resource, processes in models for process in processes]
+    is_bound = any(
+        element.called is not None and element.called.binding == Binding.DEPLOYMENT
+        for _, process in parsed
+        for element in process.elements.values()
+    )
+    is_unchanged = all(_unchanged(execution, resource, process) is not None for resource, process in parsed) and all(
+        _is_file_unchanged(execution, table) for table in tables
+    )
+    renew = is_bound and not is_unchanged
     key = execution.store.next_key()
     definitions = [
         (None if renew else _unchanged(execution, resource, process)) or _add(execution, key, resource, process)
-        for resource, processes in models
-        for process in processes
+        for resource, process in parsed
     ]
     decisions = [
         _deploy_file(execution, key, table, keep=not renew and _is_file_unchanged(execution, table)) for table in tables
@@ -103,18 +111,6 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
             "Expected to deploy new resources, but encountered the following errors:\n" + "\n".join(problems),
         )
     return models, tables
-
-
-def _are_bound(models: list[tuple[Resource, list[Process]]]) -> bool:
-    """Return whether a resource calls another of the same deployment."""
-    elements = [element for _, processes in models for process in processes for element in process.elements.values()]
-    return any(e.called is not None and e.called.binding == Binding.DEPLOYMENT for e in elements)
-
-
-def _are_unchanged(execution: Execution, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
-    return all(
-        _unchanged(execution, resource, process) is not None for resource, processes in models for process in processes
-    ) and all(_is_file_unchanged(execution, table) for table in tables)
 
 
 def _missing_targets(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:

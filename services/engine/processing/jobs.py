@@ -59,12 +59,8 @@ def evaluate_job(execution: Execution, context: ElementContext) -> JobSpec:
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _type_failure(definition.retries, "NUMBER", retries)
     headers = {key: _header(execution, context, key, value) for key, value in definition.headers}
-    return JobSpec(job_type, _to_int32(int(retries)), {key: text for key, text in headers.items() if text})
-
-
-def _to_int32(number: int) -> int:
-    """Return the lowest 32 bits, as Zeebe stores retries."""
-    return (number + 2**31) % 2**32 - 2**31
+    int32_retries = (int(retries) + 2**31) % 2**32 - 2**31  # the lowest 32 bits, as Zeebe stores them
+    return JobSpec(job_type, int32_retries, {key: text for key, text in headers.items() if text})
 
 
 def _parse_number(expression: Expression, value: Any) -> Any:

@@ -56,5 +56,8 @@ def _value(execution: Execution, element: Element) -> str:
     except Failure as failure:
         raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': {failure}") from failure
     if not isinstance(value, str):
-        raise Rejection(RejectionType.INVALID_ARGUMENT, f"Element '{element.id}': '{expression.text}' gives no text.")
+        raise Rejection(
+            RejectionType.INVALID_ARGUMENT,
+            f"Element '{element.id}': '{expression.text}' does not evaluate to a string.",
+        )
     return value

@@ -143,8 +143,9 @@ class Store:
 
     def _read_counters(self) -> None:
         values: dict[str, int] = dict(_COUNTERS.run(self._driver))
-        self._key = self._saved_key = values.get("key", _FIRST_KEY)
-        self._position = values.get("position", 0)
+        self._key: int = values.get("key", _FIRST_KEY)
+        self._saved_key = self._key
+        self._position: int = values.get("position", 0)
 
     def _write_counters(self) -> None:
         _SAVE_COUNTERS.run_each(self._driver, [("key", self._key), ("position", self._position)])

@@ -74,7 +74,7 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
     harness = EngineHarness()
     harness.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
 
-    with pytest.raises(Rejection, match="loops for ever"):
+    with pytest.raises(Rejection, match="endless loop"):
         harness.create("p")
 
     assert _rows(harness) == {}

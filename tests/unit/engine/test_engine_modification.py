@@ -95,7 +95,7 @@ def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
     harness, instance = _running()
     _modify(harness, instance, Activation("sub"), Activation("sub"))
 
-    with pytest.raises(Rejection, match="'sub' runs more than once"):
+    with pytest.raises(Rejection, match="'sub' has several active instances"):
         _modify(harness, instance, Activation("two"), Activation("inner"))
 
     for task in ("one", "inner", "two"):
