@@ -103,25 +103,27 @@ def _add_queries(group: typer.Typer) -> None:
             state_filter = "" if state is State.running else state.value
             lines = _query(data, "instances", state=state_filter, **filters)
             _print_table(
-                lines, ("key", "process_id", "version", "state", "incidents", "began", "ended"), as_json=as_json
+                lines,
+                ("key", "bpmn_process_id", "version", "state", "incidents", "start_date", "end_date"),
+                as_json=as_json,
             )
 
     @group.command()
     def instance(key: Key, data: Data = None, as_json: AsJson = False) -> None:
-        """Show one instance: active elements and what they wait for, incidents, jobs, and the elements passed."""
+        """Show one instance: active elements and what they wait for, incidents, jobs, and all element instances."""
         with reported_errors():
             details = _known(_query(data, "instance", key=key), key)
             if as_json:
                 say(json.dumps(details, ensure_ascii=False, indent=1))
                 return
-            _print_rows([details["line"]], _INSTANCE)
-            for place in details["places"]:
-                place["awaits"] = ", ".join(_describe_wait(wait) for wait in place["awaits"])
+            _print_rows([details["process_instance"]], _INSTANCE)
+            for element in details["active_elements"]:
+                element["wait_states"] = ", ".join(_describe_wait(wait) for wait in element["wait_states"])
             for title, name, columns in _PARTS:
                 if details[name]:
                     say(f"\n{title}")
                     _print_rows(details[name], columns)
-            if not details["whole"]:
+            if not details["history_complete"]:
                 say("Earlier elements are not shown.")
 
     @group.command()
@@ -129,7 +131,9 @@ def _add_queries(group: typer.Typer) -> None:
         """Print the variables of one instance, each with its element."""
         with reported_errors():
             _known(_query(data, "instance", key=key), key)
-            _print_table(_query(data, "variables", instance_key=key), ("scope_id", "name", "value"), as_json=as_json)
+            _print_table(
+                _query(data, "variables", process_instance_key=key), ("scope_id", "name", "value"), as_json=as_json
+            )
 
     @group.command()
     def incidents(  # noqa: PLR0917 - each is an option of the command line
@@ -204,15 +208,24 @@ def _add_acts(group: typer.Typer) -> None:
         say(f"Job {key} may be tried {number} times.")
 
 
-_MOMENTS = ("began", "ended", "since", "due")
-_INSTANCE = ("key", "process_id", "version", "state", "incidents", "began", "ended")
-_INCIDENT = ("key", "instance_key", "process_id", "element_id", "error_type", "since", "job_key", "message")
-_JOB = ("key", "instance_key", "element_id", "type", "state", "retries", "worker", "due", "error")
+_MOMENTS = ("start_date", "end_date", "creation_time", "deadline", "due_date")
+_INSTANCE = ("key", "bpmn_process_id", "version", "state", "incidents", "start_date", "end_date")
+_INCIDENT = (
+    "key", "process_instance_key", "bpmn_process_id", "element_id", "error_type", "creation_time", "job_key",
+    "error_message",
+)  # fmt: skip
+_JOB = (
+    "key", "process_instance_key", "element_id", "type", "state", "retries", "worker", "deadline", "error_message",
+)  # fmt: skip
 _PARTS = (
-    ("Active elements", "places", ("element_id", "kind", "state", "since", "incident", "awaits")),
-    ("Incidents", "incidents", ("key", "element_id", "error_type", "since", "job_key", "message")),
-    ("Jobs", "jobs", ("key", "element_id", "type", "state", "retries", "worker", "due", "error")),
-    ("Elements passed", "passages", ("element_id", "kind", "began", "ended", "how")),
+    (
+        "Active elements",
+        "active_elements",
+        ("element_id", "element_type", "state", "start_date", "has_incident", "wait_states"),
+    ),
+    ("Incidents", "incidents", ("key", "element_id", "error_type", "creation_time", "job_key", "error_message")),
+    ("Jobs", "jobs", ("key", "element_id", "type", "state", "retries", "worker", "deadline", "error_message")),
+    ("Element instances", "element_instances", ("element_id", "element_type", "start_date", "end_date", "state")),
 )
 
 
@@ -237,7 +250,7 @@ def _cell(column: str, value: Any) -> str:
 
 def _describe_wait(wait: dict[str, Any]) -> str:
     text = f"{wait['kind']} {wait['name'] or wait['key']}"
-    return f"{text} at {_cell('due', wait['due'])}" if wait["due"] else text
+    return f"{text} at {_cell('due_date', wait['due_date'])}" if wait["due_date"] else text
 
 
 def _known(details: Any, key: int) -> Any:

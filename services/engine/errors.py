@@ -71,4 +71,4 @@ class DataDirectoryInUse(DataFileError):
 
 
 class UnusableDataFile(DataFileError):
-    """The engine's file is damaged or written by a newer version."""
+    """The engine's file is damaged, or in the format of another version."""

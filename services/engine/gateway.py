@@ -66,10 +66,10 @@ class Gateway(rpc.GatewayServicer):
     async def CreateProcessInstance(
         self, request: pb.CreateProcessInstanceRequest, context: Context
     ) -> pb.CreateProcessInstanceResponse:
-        created: ProcessInstance = await self._writer.submit(_create_command(request, awaited=None))
+        created: ProcessInstance = await self._writer.submit(_create_command(request, fetch_variables=None))
         return pb.CreateProcessInstanceResponse(
-            processDefinitionKey=created.definition_key,
-            bpmnProcessId=created.process_id,
+            processDefinitionKey=created.process_definition_key,
+            bpmnProcessId=created.bpmn_process_id,
             version=created.version,
             processInstanceKey=created.key,
             tenantId=DEFAULT_TENANT,
@@ -79,7 +79,7 @@ class Gateway(rpc.GatewayServicer):
     async def CreateProcessInstanceWithResult(
         self, request: pb.CreateProcessInstanceWithResultRequest, context: Context
     ) -> pb.CreateProcessInstanceWithResultResponse:
-        command = _create_command(request.request, awaited=list(request.fetchVariables))
+        command = _create_command(request.request, fetch_variables=list(request.fetchVariables))
         created, result = await self._writer.submit_with_result(command)
         seconds = request.requestTimeout / 1000 if request.requestTimeout > 0 else _RESULT_SECONDS
         try:
@@ -91,8 +91,8 @@ class Gateway(rpc.GatewayServicer):
         finally:
             self._writer.discard_result(created.key)
         return pb.CreateProcessInstanceWithResultResponse(
-            processDefinitionKey=created.definition_key,
-            bpmnProcessId=created.process_id,
+            processDefinitionKey=created.process_definition_key,
+            bpmnProcessId=created.bpmn_process_id,
             version=created.version,
             processInstanceKey=created.key,
             variables=json.dumps(variables, ensure_ascii=False),
@@ -249,7 +249,7 @@ class Gateway(rpc.GatewayServicer):
         return pb.DeployProcessResponse(key=response.key, processes=[d.process for d in response.deployments])
 
 
-def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str] | None) -> Command:
+def _create_command(request: pb.CreateProcessInstanceRequest, fetch_variables: list[str] | None) -> Command:
     """Build the command of a creation; raises Rejection for invalid variables."""
     start_at = [instruction.elementId for instruction in request.startInstructions]
     variables = parse_document(request.variables)
@@ -258,7 +258,7 @@ def _create_command(request: pb.CreateProcessInstanceRequest, awaited: list[str]
         definition = instances.find_definition(
             execution, request.processDefinitionKey, request.bpmnProcessId, request.version
         )
-        return instances.create(execution, definition, variables, awaited, start_at)
+        return instances.create(execution, definition, variables, fetch_variables, start_at)
 
     return create
 

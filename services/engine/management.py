@@ -113,8 +113,8 @@ def _incident_fields(incident: Incident) -> dict[str, object]:
     return {
         "key": incident.key,
         "jobKey": incident.job_key or -1,
-        "processInstanceKey": incident.instance_key,
+        "processInstanceKey": incident.process_instance_key,
         "elementId": incident.element_id,
         "errorType": incident.error_type,
-        "errorMessage": incident.text,
+        "errorMessage": incident.error_message,
     }

@@ -28,7 +28,7 @@ def deployment_response(deployed: Deployed) -> pb.DeployResourceResponse:
     for definition in deployed.processes:
         response.deployments.add(
             process=pb.ProcessMetadata(
-                bpmnProcessId=definition.process_id,
+                bpmnProcessId=definition.bpmn_process_id,
                 version=definition.version,
                 processDefinitionKey=definition.key,
                 resourceName=definition.resource_name,
@@ -44,7 +44,7 @@ def deployment_response(deployed: Deployed) -> pb.DeployResourceResponse:
                     dmnDecisionName=decision.name,
                     version=decision.version,
                     decisionKey=decision.key,
-                    dmnDecisionRequirementsId=requirements.requirements_id,
+                    dmnDecisionRequirementsId=requirements.decision_requirements_id,
                     decisionRequirementsKey=requirements.key,
                     tenantId=DEFAULT_TENANT,
                 )
@@ -53,7 +53,7 @@ def deployment_response(deployed: Deployed) -> pb.DeployResourceResponse:
         requirements = deployed_file.requirements
         response.deployments.add(
             decisionRequirements=pb.DecisionRequirementsMetadata(
-                dmnDecisionRequirementsId=requirements.requirements_id,
+                dmnDecisionRequirementsId=requirements.decision_requirements_id,
                 dmnDecisionRequirementsName=requirements.name,
                 version=requirements.version,
                 decisionRequirementsKey=requirements.key,
@@ -71,7 +71,7 @@ def decision_response(evaluation: Evaluation) -> pb.EvaluateDecisionResponse:
         decisionId=decision.decision_id,
         decisionName=decision.name,
         decisionVersion=decision.version,
-        decisionRequirementsId=evaluation.requirements.requirements_id,
+        decisionRequirementsId=evaluation.requirements.decision_requirements_id,
         decisionRequirementsKey=evaluation.requirements.key,
         decisionOutput=_json(None if result.failure_message else result.output),
         failedDecisionId=result.failed_decision_id,

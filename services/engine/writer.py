@@ -158,8 +158,8 @@ class Writer:
         finally:
             self._pending_creations -= 1
 
-    def discard_result(self, instance_key: int) -> None:
-        self._results.pop(instance_key, None)
+    def discard_result(self, process_instance_key: int) -> None:
+        self._results.pop(process_instance_key, None)
 
     async def _run(self) -> None:
         while not (self.stopping and not self._queue):

@@ -8,7 +8,7 @@ from engine_harness import EngineHarness, ManualClock
 
 from services.app.container import models
 from services.engine.errors import Rejection
-from services.engine.inspection import inspector, instance_details, queries
+from services.engine.inspection import inspector, queries
 from services.engine.processing import deployments, jobs, messages
 from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
@@ -26,11 +26,11 @@ class InspectedEngine:
     async def processes(self) -> Sequence[object]:
         return queries.processes(self.core.store)
 
-    async def elements(self, definition_key: int) -> Sequence[object]:
-        return queries.elements(self.core.store, definition_key)
+    async def elements(self, process_definition_key: int) -> Sequence[object]:
+        return queries.elements(self.core.store, process_definition_key)
 
-    async def model(self, definition_key: int) -> tuple[str, bytes] | None:
-        return queries.model(self.core.store, definition_key)
+    async def model(self, process_definition_key: int) -> tuple[str, bytes] | None:
+        return queries.model(self.core.store, process_definition_key)
 
     async def instances(self, **wanted: Any) -> Sequence[object]:
         return queries.instances(self.core.store, ListFilter(**wanted))
@@ -38,8 +38,8 @@ class InspectedEngine:
     async def instance(self, key: int) -> object | None:
         return queries.instance(self.core.store, key)
 
-    async def variables(self, instance_key: int) -> Sequence[object]:
-        return instance_details.variables(self.core.store, instance_key)
+    async def variables(self, process_instance_key: int) -> Sequence[object]:
+        return queries.variables(self.core.store, process_instance_key)
 
     async def incidents(self, **wanted: Any) -> Sequence[object]:
         return queries.incidents(self.core.store, ListFilter(**wanted))
@@ -69,9 +69,9 @@ def with_one_stuck() -> tuple[InspectedEngine, dict[str, str]]:
     for application_id in ("A1", "A2"):
         desk.core.do(partial(_handed_in, application_id=application_id))
     newest = queries.instances(desk.core.store, ListFilter())[0]
-    keys = {"instance_key": str(newest.key), "definition_key": str(newest.definition_key)}
+    keys = {"instance_key": str(newest.key), "definition_key": str(newest.process_definition_key)}
     [waiting] = queries.jobs(desk.core.store, ListFilter(instance=newest.key, limit=1))
-    [given] = [one for one in desk.core.fetch(waiting.type) if one.job.instance_key == newest.key]
+    [given] = [one for one in desk.core.fetch(waiting.type) if one.job.process_instance_key == newest.key]
     desk.core.do(
         lambda execution: jobs.fail_job(execution, given.job.key, retries=0, backoff=0, text=STUCK, variables={})
     )

@@ -23,15 +23,15 @@ from services.engine.state.instances import ProcessInstance
 from services.engine.state.records import Record
 
 LIVE = (
-    tables.instances,
+    tables.process_instances,
     tables.element_instances,
     tables.jobs,
     tables.timers,
     tables.messages,
-    tables.correlations,
+    tables.message_correlations,
     tables.message_subscriptions,
     tables.signal_subscriptions,
-    tables.start_locks,
+    tables.message_start_locks,
     tables.incidents,
 )
 _ROWS = {table.name: select(table).order_by(table.primary_key.columns[0]) for table in LIVE}
@@ -310,7 +310,7 @@ class Run:
         troubles.update((jobs.NO_CATCH_EVENT_FOUND, "UNHANDLED_ERROR_EVENT") for w in waits if w.state == "thrown")
         found = Counter((row.element_id, row.error_type) for row in self.engine.rows(tables.incidents))
         _agree("incidents", found, troubles)
-        _agree("live instances", len(self.engine.rows(tables.instances)), len(self.oracle.roots))
+        _agree("live instances", len(self.engine.rows(tables.process_instances)), len(self.oracle.roots))
         _agree("elements", counts(self.engine.records), self.oracle.counts)
 
 

@@ -72,7 +72,7 @@ async def set_stage(engine: Running) -> Keys:
     return Keys(
         running,
         ended,
-        child=waiting.instance_key,
+        child=waiting.process_instance_key,
         waiting=waiting.key,
         fetched=fetched.key,
         failed=failed.key,

@@ -22,11 +22,11 @@ class EngineDesk(Protocol):
     """The engine in this process. Its answers have the fields of the shapes below; acts tell why they were refused."""
 
     async def processes(self) -> Sequence[object]: ...
-    async def elements(self, definition_key: int) -> Sequence[object]: ...
-    async def model(self, definition_key: int) -> tuple[str, bytes] | None: ...
+    async def elements(self, process_definition_key: int) -> Sequence[object]: ...
+    async def model(self, process_definition_key: int) -> tuple[str, bytes] | None: ...
     async def instances(self, **wanted: Any) -> Sequence[object]: ...
     async def instance(self, key: int) -> object | None: ...
-    async def variables(self, instance_key: int) -> Sequence[object]: ...
+    async def variables(self, process_instance_key: int) -> Sequence[object]: ...
     async def incidents(self, **wanted: Any) -> Sequence[object]: ...
     async def jobs(self, **wanted: Any) -> Sequence[object]: ...
     async def retry(self, incident_key: int, retries: int) -> str | None: ...
@@ -36,8 +36,8 @@ class EngineDesk(Protocol):
 class ProcessAnswer(Answer):
     """One version of a process; ``active`` and ``incidents`` count its instances that run without and with one."""
 
-    definition_key: int
-    process_id: str
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     active: int
     incidents: int
@@ -53,49 +53,49 @@ class ElementAnswer(Answer):
 
 
 class InstanceLineAnswer(Answer):
-    """A process instance; ``parentKey`` is 0 where no other called it."""
+    """A process instance; ``parentProcessInstanceKey`` is 0 where no other called it."""
 
     key: int
-    definition_key: int
-    process_id: str
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     state: Literal["active", "incident", "completed", "terminated"]
-    began: datetime | None
-    ended: datetime | None
+    start_date: datetime | None
+    end_date: datetime | None
     incidents: int
-    parent_key: int
+    parent_process_instance_key: int
 
 
 class IncidentAnswer(Answer):
     """An open incident; ``jobKey`` is 0 where the element itself could not go on."""
 
     key: int
-    instance_key: int
-    definition_key: int
-    process_id: str
+    process_instance_key: int
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     element_id: str
     error_type: str
-    message: str
-    since: datetime | None
+    error_message: str
+    creation_time: datetime | None
     job_key: int
     job_type: str
     retries: int | None
 
 
 class JobAnswer(Answer):
-    """A job that is not done; ``due``: when it times out, or may be fetched again."""
+    """A job that is not done; ``deadline``: when it times out, or may be fetched again."""
 
     key: int
     type: str
     state: str
     retries: int
     worker: str
-    due: datetime | None
-    error: str
-    instance_key: int
-    definition_key: int
-    process_id: str
+    deadline: datetime | None
+    error_message: str
+    process_instance_key: int
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     element_id: str
 
@@ -105,7 +105,7 @@ class AwaitedAnswer(Answer):
 
     kind: Literal["job", "timer", "message", "signal", "call"]
     name: str
-    due: datetime | None
+    due_date: datetime | None
     key: int
 
 
@@ -113,32 +113,32 @@ class PlaceAnswer(Answer):
     """A running element."""
 
     element_id: str
-    kind: str
+    element_type: str
     state: str
-    since: datetime | None
-    incident: bool
-    awaits: list[AwaitedAnswer]
+    start_date: datetime | None
+    has_incident: bool
+    wait_states: list[AwaitedAnswer]
 
 
 class PassageAnswer(Answer):
     """One time that an element was entered."""
 
     element_id: str
-    kind: str
-    began: datetime
-    ended: datetime | None
-    how: Literal["active", "completed", "terminated"]
+    element_type: str
+    start_date: datetime
+    end_date: datetime | None
+    state: Literal["active", "completed", "terminated"]
 
 
 class InstanceAnswer(Answer):
-    """One process instance; ``whole`` tells whether ``passages`` are all there ever were."""
+    """One process instance; ``historyComplete`` tells whether ``elementInstances`` are all there ever were."""
 
-    line: InstanceLineAnswer
-    places: list[PlaceAnswer]
+    process_instance: InstanceLineAnswer
+    active_elements: list[PlaceAnswer]
     incidents: list[IncidentAnswer]
     jobs: list[JobAnswer]
-    passages: list[PassageAnswer]
-    whole: bool
+    element_instances: list[PassageAnswer]
+    history_complete: bool
 
 
 class VariableAnswer(Answer):
@@ -176,7 +176,7 @@ async def instance_of(desk: EngineDesk, instance_key: int) -> InstanceAnswer:
 
 async def variables(database: Database, actor: Actor, desk: EngineDesk, instance_key: int) -> list[VariableAnswer]:
     """The variables of one instance; whoever reads them is in the trail first."""
-    line = (await instance_of(desk, instance_key)).line
+    line = (await instance_of(desk, instance_key)).process_instance
     await database.run(actor, engine_actions.variables_read, instance_key, await _root_of(desk, line))
     return [VariableAnswer.model_validate(one) for one in await desk.variables(instance_key)]
 
@@ -187,7 +187,7 @@ async def retry(database: Database, actor: Actor, desk: EngineDesk, incident_key
     incident = next((one for one in known if one.key == incident_key), None)
     if incident is None:
         raise NotFound(Message("incident"), str(incident_key))
-    root_key = await _root_of(desk, (await instance_of(desk, incident.instance_key)).line)
+    root_key = await _root_of(desk, (await instance_of(desk, incident.process_instance_key)).process_instance)
     await database.run(
         actor,
         engine_actions.incident_retry_ordered,
@@ -206,7 +206,7 @@ async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_ke
     job = next((one for one in known if one.key == job_key), None)
     if job is None:
         raise NotFound(Message("job"), str(job_key))
-    root_key = await _root_of(desk, (await instance_of(desk, job.instance_key)).line)
+    root_key = await _root_of(desk, (await instance_of(desk, job.process_instance_key)).process_instance)
     await database.run(
         actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries
     )
@@ -217,9 +217,9 @@ async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_ke
 async def _root_of(desk: EngineDesk, line: InstanceLineAnswer) -> int:
     """The instance that nobody called, which is the case's own."""
     for _ in range(_DEEPEST_CALL):
-        if not line.parent_key:
+        if not line.parent_process_instance_key:
             break
-        line = (await instance_of(desk, line.parent_key)).line
+        line = (await instance_of(desk, line.parent_process_instance_key)).process_instance
     return line.key
 
 

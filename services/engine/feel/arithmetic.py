@@ -88,13 +88,9 @@ def power(left: Value, right: Value) -> Value:
         if right == 0:
             return Decimal(1)
         result = DECIMAL.power(left, right)
-        return result if right == right.to_integral_value() else _strip_zeros(result)
+        is_padded_root = right != right.to_integral_value() and result == result.to_integral_value()
+        return Decimal(int(result)) if is_padded_root else result  # the root is exact, padded to 34 digits
     return None
-
-
-def _strip_zeros(number: Decimal) -> Decimal:
-    """Strip the zeros that pad an exact root to 34 digits."""
-    return Decimal(int(number)) if number == number.to_integral_value() else number
 
 
 def negate(value: Value) -> Value:

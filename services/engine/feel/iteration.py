@@ -37,7 +37,8 @@ class Filter(Node):
                 return item_at(items, index)
         selected: list[Value] = []
         for number, item in enumerate(items):
-            result = self.condition.evaluate(Scope(_item_bindings(item), scope))
+            bindings = {"item": item, **item} if isinstance(item, dict) else {"item": item}
+            result = self.condition.evaluate(Scope(bindings, scope))
             if number == 0 and isinstance(result, Decimal):
                 return item_at(items, result)
             if result is True:
@@ -52,10 +53,6 @@ def item_at(items: list[Value], index: Decimal) -> Value:
     """
     position = int(index) - 1 if index > 0 else len(items) + int(index)
     return items[position] if index != 0 and 0 <= position < len(items) else None
-
-
-def _item_bindings(item: Value) -> dict[str, Value]:
-    return {"item": item, **item} if isinstance(item, dict) else {"item": item}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.engine.errors import Rejection
-from services.engine.inspection import instance_details, queries
+from services.engine.inspection import queries
 from services.engine.inspection.views import (
     ElementStatistics,
     IncidentSummary,
@@ -39,16 +39,18 @@ class Inspector:
         summaries: list[ProcessSummary] = await self._writer.read(queries.processes)
         return summaries
 
-    async def elements(self, definition_key: int) -> Sequence[ElementStatistics]:
+    async def elements(self, process_definition_key: int) -> Sequence[ElementStatistics]:
         """Count the active instances of each element of one version."""
         statistics: list[ElementStatistics] = await self._writer.read(
-            lambda store: queries.elements(store, definition_key)
+            lambda store: queries.elements(store, process_definition_key)
         )
         return statistics
 
-    async def model(self, definition_key: int) -> tuple[str, bytes] | None:
+    async def model(self, process_definition_key: int) -> tuple[str, bytes] | None:
         """Return the process id and the BPMN file of one version."""
-        model: tuple[str, bytes] | None = await self._writer.read(lambda store: queries.model(store, definition_key))
+        model: tuple[str, bytes] | None = await self._writer.read(
+            lambda store: queries.model(store, process_definition_key)
+        )
         return model
 
     async def instances(self, **filters: Any) -> Sequence[InstanceSummary]:
@@ -65,10 +67,10 @@ class Inspector:
         details: InstanceDetails | None = await self._writer.read(lambda store: queries.instance(store, key))
         return details
 
-    async def variables(self, instance_key: int) -> Sequence[Variable]:
+    async def variables(self, process_instance_key: int) -> Sequence[Variable]:
         """List the variables of one instance."""
         variables: list[Variable] = await self._writer.read(
-            lambda store: instance_details.variables(store, instance_key)
+            lambda store: queries.variables(store, process_instance_key)
         )
         return variables
 
@@ -88,7 +90,7 @@ class Inspector:
         """Resolve an incident; return the rejection, or None once it is resolved."""
         rejection = await self._submit(lambda execution: retry_incident(execution, incident_key, retries))
         if rejection is None:
-            _log.info("incident %d was resolved by hand", incident_key)
+            _log.info("incident %d was resolved by an operator", incident_key)
         return rejection
 
     async def set_retries(self, job_key: int, retries: int) -> str | None:

@@ -1,8 +1,8 @@
 """Serve the inspector on a Unix socket in the engine's data folder.
 
 Access equals access to the engine's file: only the account that runs the engine may connect, so there is neither a
-port nor a password. A request is one line with a JSON object, {"ask": …, "with": {…}}, the response another one,
-{"answer": …} or {"refused": …}.
+port nor a password. A request is one line with a JSON object, {"method": …, "arguments": {…}}, the response another
+one, {"result": …} or {"error": …}.
 """
 
 import asyncio
@@ -73,9 +73,9 @@ class InspectionServer:
     async def _respond(self, line: bytes) -> dict[str, Any]:
         try:
             request = json.loads(line)
-            method, arguments = self._methods[request["ask"]], dict(request["with"])
-            return {"answer": to_json(await method(**arguments))}
+            method, arguments = self._methods[request["method"]], dict(request["arguments"])
+            return {"result": to_json(await method(**arguments))}
         except (KeyError, TypeError, ValueError) as error:
-            return {"refused": f"this is no question of ours: {error}"}
+            return {"error": f"Invalid request: {error}"}
         except Rejection as error:
-            return {"refused": str(error)}
+            return {"error": str(error)}

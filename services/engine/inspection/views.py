@@ -16,8 +16,8 @@ class ProcessSummary:
     ``active`` and ``incidents`` count its instances without and with incident.
     """
 
-    definition_key: int
-    process_id: str
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     resource_name: str
     active: int
@@ -38,18 +38,18 @@ class ElementStatistics:
 class InstanceSummary:
     """``state`` is active, incident, completed or terminated.
 
-    ``parent_key`` is 0 for a root instance.
+    ``parent_process_instance_key`` is 0 for a root instance.
     """
 
     key: int
-    definition_key: int
-    process_id: str
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     state: str
-    began: datetime | None
-    ended: datetime | None
+    start_date: datetime | None
+    end_date: datetime | None
     incidents: int
-    parent_key: int
+    parent_process_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ class IncidentSummary:
     """
 
     key: int
-    instance_key: int
-    definition_key: int
-    process_id: str
+    process_instance_key: int
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     element_id: str
     error_type: str
-    message: str
-    since: datetime | None
+    error_message: str
+    creation_time: datetime | None
     job_key: int
     job_type: str
     retries: int | None
@@ -75,18 +75,18 @@ class IncidentSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """``due`` is a job's deadline, or the end of its back-off."""
+    """``deadline`` is when the job can be activated again: it times out, or its back-off ends."""
 
     key: int
     type: str
     state: str
     retries: int
     worker: str
-    due: datetime | None
-    error: str
-    instance_key: int
-    definition_key: int
-    process_id: str
+    deadline: datetime | None
+    error_message: str
+    process_instance_key: int
+    process_definition_key: int
+    bpmn_process_id: str
     version: int
     element_id: str
 
@@ -100,46 +100,46 @@ class WaitState:
 
     kind: str
     name: str
-    due: datetime | None
+    due_date: datetime | None
     key: int
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveElement:
-    """An active element; ``incident`` says whether it has one."""
+    """An active element, and what it waits for."""
 
     element_id: str
-    kind: str
+    element_type: str
     state: str
-    since: datetime | None
-    incident: bool
-    awaits: Sequence[WaitState]
+    start_date: datetime | None
+    has_incident: bool
+    wait_states: Sequence[WaitState]
 
 
 @dataclass(frozen=True, slots=True)
-class ElementVisit:
-    """One element instance; ``how`` is active, completed or terminated."""
+class ElementInstanceSummary:
+    """One element instance; ``state`` is active, completed or terminated."""
 
     element_id: str
-    kind: str
-    began: datetime
-    ended: datetime | None
-    how: str
+    element_type: str
+    start_date: datetime
+    end_date: datetime | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceDetails:
     """One process instance.
 
-    ``passages`` are its latest element instances, oldest first; ``whole`` says whether the list is complete.
+    ``element_instances`` are its latest ones, oldest first; ``history_complete`` says whether they are all.
     """
 
-    line: InstanceSummary
-    places: Sequence[ActiveElement]
+    process_instance: InstanceSummary
+    active_elements: Sequence[ActiveElement]
     incidents: Sequence[IncidentSummary]
     jobs: Sequence[JobSummary]
-    passages: Sequence[ElementVisit]
-    whole: bool
+    element_instances: Sequence[ElementInstanceSummary]
+    history_complete: bool
 
 
 @dataclass(frozen=True, slots=True)

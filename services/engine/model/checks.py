@@ -82,7 +82,9 @@ def check_flows(process: Process) -> list[str]:
                 )
         host = process.elements.get(element.attached_to or "")
         if host is not None and host.scope != element.scope:
-            problems.append(f"Element '{element.id}': a boundary event stands beside the activity it is attached to.")
+            problems.append(
+                f"Element '{element.id}': a boundary event must be in the scope of the activity it is attached to."
+            )
         if element.kind == ElementKind.BOUNDARY_EVENT and element.incoming:
             problems.append(f"Element '{element.id}': a boundary event has no incoming flow.")
         if element.kind == ElementKind.END_EVENT and element.outgoing:
@@ -155,7 +157,7 @@ def _duplicates(process: Process, catching: list[str]) -> Iterator[str]:
             seen[event.kind.lower(), f"the name '{event.name.text}'"] += 1
         elif event.kind in (EventKind.ERROR, EventKind.ESCALATION):
             seen[event.kind.lower(), f"the code '{event.code.text}'" if event.code else "no code"] += 1
-    yield from (f"two {kind} events with {what} stand side by side" for (kind, what), n in seen.items() if n > 1)
+    yield from (f"two {kind} events with {what} are at the same element" for (kind, what), n in seen.items() if n > 1)
 
 
 def _event(process: Process, element: Element) -> Iterator[str]:
@@ -273,16 +275,16 @@ def check_compensation(process: Process) -> Iterator[str]:
 
 def _compensation_handler(element: Element) -> Iterator[str]:
     if element.kind not in _HANDLERS:
-        yield "what undoes an activity is a service, user, send, script, manual or plain task, a subprocess or a call"
+        yield "a compensation handler is a service, user, send, script, manual or plain task, a subprocess or a call"
     if element.kind not in _CALLABLE_SCOPES and (element.incoming or element.outgoing or element.boundaries):
-        yield "a task that undoes an activity has no flows and no boundary events"
+        yield "a compensation handler has no flows and no boundary events"
 
 
 def _compensation_boundary(process: Process, element: Element) -> Iterator[str]:
     if element.handler is None or element.outgoing:
-        yield "a compensation boundary event has an association to what undoes the activity, and no outgoing flow"
+        yield "a compensation boundary event has an association to its compensation handler, and no outgoing flow"
     elif element.handler not in process.elements or process.elements[element.handler].kind not in _HANDLERS:
-        yield f"its association leads to '{element.handler}', which is no activity that can undo another"
+        yield f"its association leads to '{element.handler}', which cannot be a compensation handler"
 
 
 def _compensation_throw(process: Process, element: Element) -> Iterator[str]:
@@ -291,13 +293,13 @@ def _compensation_throw(process: Process, element: Element) -> Iterator[str]:
         return
     activity = process.elements.get(activity_id)
     if activity is None:
-        yield f"the activity '{activity_id}' that it undoes does not exist"
+        yield f"the activity '{activity_id}' that it compensates does not exist"
         return
     events = [process.elements[b].event for b in activity.boundaries]
     if activity.kind != ElementKind.SUB_PROCESS and not any(e and e.kind == EventKind.COMPENSATION for e in events):
-        yield f"the activity '{activity_id}' that it undoes needs a compensation boundary event, or is a subprocess"
+        yield f"the compensated activity '{activity_id}' needs a compensation boundary event, or is a subprocess"
     if activity.scope != element.scope:
-        yield f"the activity '{activity_id}' that it undoes stands in another scope"
+        yield f"the activity '{activity_id}' that it compensates is in another scope"
 
 
 def check_loops(processes: list[Process]) -> Iterator[str]:

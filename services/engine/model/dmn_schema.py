@@ -81,7 +81,7 @@ def schema_problems(root: etree._Element, prefix: str) -> Iterator[str]:
         if identity is not None:
             if not _NCNAME.fullmatch(identity):
                 yield (
-                    f"The id '{identity}' is no valid XML name; begin with a letter or '_', go on with letters,"
+                    f"The id '{identity}' is no valid XML name; use a letter or '_' first, then letters,"
                     " digits, '.', '-' and '_'."
                 )
             if identity in seen:
@@ -143,7 +143,7 @@ def _child_problems(element: etree._Element, prefix: str) -> Iterator[str]:
         if name not in positions:
             yield f"{_describe(element)}: a '{tag}' cannot hold '{name}'; take it out."
         elif positions[name] < last:
-            yield f"{_describe(element)}: '{name}' stands too late; the DMN schema wants it earlier."
+            yield f"{_describe(element)}: '{name}' is too late; the DMN schema requires it earlier."
             break
         else:
             last = positions[name]
@@ -153,7 +153,7 @@ def _child_problems(element: etree._Element, prefix: str) -> Iterator[str]:
         yield f"{_describe(element)}: '{_tag(foreign)}' belongs inside 'extensionElements'."
     text = next((t.strip() for t in [element.text, *(child.tail for child in element)] if t and t.strip()), "")
     if text:
-        yield f"{_describe(element)}: the text '{text[:40]}' stands between its elements; take it out."
+        yield f"{_describe(element)}: the text '{text[:40]}' is between its elements; remove it."
 
 
 def _number_problems(element: etree._Element, tag: str, names: list[str], positions: dict[str, int]) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _number_problems(element: etree._Element, tag: str, names: list[str], positi
     for position, count in groups.items():
         if count > 1:
             repeated = next(name for name in names if positions[name] == position)
-            yield f"{_describe(element)}: only one '{repeated}' can stand in it, or another in its place; keep one."
+            yield f"{_describe(element)}: it can contain only one '{repeated}', or an alternative to it; keep one."
     needed = [part.rstrip("+").split("|") for part in _CHILDREN[tag].split() if part.endswith("+")]
     for choices in needed:
         if not any(name in choices for name in names):

@@ -106,7 +106,7 @@ class EventReader:
         thrown = local_name(required(definition.getparent())) != "boundaryEvent"
         if thrown and definition.get("waitForCompletion", "true") != "true":
             self._problems.append(
-                f"Element '{element_id}': a compensation that is thrown is waited for; take waitForCompletion out."
+                f"Element '{element_id}': a thrown compensation always waits; remove waitForCompletion."
             )
         return Event(EventKind.COMPENSATION, activity=definition.get("activityRef") or None)
 

@@ -135,7 +135,7 @@ def schema_problems(root: etree._Element) -> Iterator[str]:
         if element_id is not None:
             if not _NCNAME.fullmatch(element_id):
                 yield (
-                    f"Element '{element_id}': the id is not a valid XML name; begin with a letter or '_', go on with"
+                    f"Element '{element_id}': the id is not a valid XML name; use a letter or '_' first, then"
                     " letters, digits, '.', '-' and '_'."
                 )
             if element_id in kinds:
@@ -194,7 +194,7 @@ def _child_problems(element: etree._Element) -> Iterator[str]:
     names = [local_name(child) for child in element if isinstance(child.tag, str) and child.tag.startswith(BPMN)]
     for name, count in Counter(names).items():
         if count > 1 and name in _SINGLE:
-            yield f"{_describe(element)}: '{name}' can stand in it once, not {count} times; keep one."
+            yield f"{_describe(element)}: it can contain '{name}' once, not {count} times; keep one."
         if name not in _ALLOWED_EVENTS.get(tag, {name}):
             yield f"{_describe(element)}: a '{tag}' cannot hold '{name}'; take it out."
     yield from _order_problems(element, names)
@@ -202,7 +202,7 @@ def _child_problems(element: etree._Element) -> Iterator[str]:
         texts = [element.text, *(child.tail for child in element)]
         text = next((text.strip() for text in texts if text and text.strip()), "")
         if text:
-            yield f"{_describe(element)}: the text '{text[:40]}' stands between its elements; take it out."
+            yield f"{_describe(element)}: the text '{text[:40]}' is between its elements; remove it."
     if tag in _WITHOUT_TEXT - {"extensionElements", "definitions"}:
         foreign = next((c for c in element if isinstance(c.tag, str) and not c.tag.startswith(BPMN)), None)
         if foreign is not None:
@@ -214,7 +214,7 @@ def _order_problems(element: etree._Element, names: list[str]) -> Iterator[str]:
     for name in names:
         place = _ARTIFACT if name in _ARTIFACTS else _ORDER.get(name, _FLOW_ELEMENT)
         if place < rank:
-            yield f"{_describe(element)}: '{name}' stands too late; the BPMN schema wants it earlier."
+            yield f"{_describe(element)}: '{name}' is too late; the BPMN schema requires it earlier."
             return
         rank = place
 

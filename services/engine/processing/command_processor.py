@@ -123,7 +123,8 @@ class CommandProcessor:
             step_count += 1
             if step_count > MAX_STEPS:
                 raise Rejection(
-                    RejectionType.EXHAUSTED, f"The process ran {MAX_STEPS} steps without waiting; it loops for ever."
+                    RejectionType.EXHAUSTED,
+                    f"The process ran {MAX_STEPS} steps without waiting; it is in an endless loop.",
                 )
             step = execution.steps.popleft()
             match step:
@@ -134,7 +135,7 @@ class CommandProcessor:
                 case BroadcastSignal():
                     signals.broadcast(execution, step.name, dict(step.variables))
                 case StartFromBufferedMessage():
-                    messages.start_from_buffered_message(execution, step.process_id, step.correlation_key)
+                    messages.start_from_buffered_message(execution, step.bpmn_process_id, step.correlation_key)
                 case _:
                     apply_step(execution, step)
         return response

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from services.engine.model.bpmn import Element, ElementKind, EventKind, required
 from services.engine.processing.execution import Complete, ElementContext, Enter, Execution
 from services.engine.processing.joins import NO_FLOW
-from services.engine.state.instances import Compensation, ElementInstance
+from services.engine.state.instances import CompensationSubscription, ElementInstance
 
 _CONTAINERS = frozenset(
     {ElementKind.SUB_PROCESS, ElementKind.MULTI_INSTANCE_BODY}
@@ -19,23 +19,21 @@ _LIFECYCLE_INTENTS = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLE
 
 def create_subscription(execution: Execution, context: ElementContext) -> None:
     """Subscribe a completing activity that has a handler, or has subscriptions inside."""
-    subscriptions = context.process_instance.root.compensations
+    subscriptions = context.process_instance.root.compensation_subscriptions
     boundaries = [] if context.is_inner_instance else _compensation_events(context, context.element)
     boundary = next(iter(boundaries), None)
     if boundary is None and not (
-        context.element_instance.kind in _CONTAINERS
-        and any(c["scope"] == context.element_instance.key for c in subscriptions)
+        context.element_instance.element_type in _CONTAINERS
+        and any(c.scope_key == context.element_instance.key for c in subscriptions)
     ):
         return
     handler = required(boundary.handler) if boundary is not None else ""
-    compensation = Compensation(
+    compensation = CompensationSubscription(
         key=execution.store.next_key(),
-        activity=context.element.id,
-        node=context.element_instance.key,
-        scope=context.element_instance.scope,
-        handler=handler,
-        handler_node=0,
-        thrower=0,
+        activity_id=context.element.id,
+        activity_instance_key=context.element_instance.key,
+        scope_key=context.element_instance.flow_scope_key,
+        handler_id=handler,
     )
     subscriptions.append(compensation)
     _record(execution, context, compensation, "CREATED")
@@ -46,12 +44,14 @@ def trigger_compensation(execution: Execution, thrower: ElementContext) -> bool:
 
     A throw event that names an activity triggers that one only.
     """
-    scopes = [thrower.element_instance.scope]
+    scopes = [thrower.element_instance.flow_scope_key]
     if thrower.process.elements[thrower.element.scope].kind == ElementKind.EVENT_SUB_PROCESS:
-        scopes.append(thrower.scope.scope)
+        scopes.append(thrower.scope.flow_scope_key)
     activity_id = required(thrower.element.event).activity
-    open_subscriptions = [c for c in thrower.process_instance.root.compensations if not c["thrower"]]
-    in_reach = [c for c in open_subscriptions if c["scope"] in scopes and activity_id in (None, c["activity"])]
+    open_subscriptions = [
+        c for c in thrower.process_instance.root.compensation_subscriptions if not c.throw_event_instance_key
+    ]
+    in_reach = [c for c in open_subscriptions if c.scope_key in scopes and activity_id in (None, c.activity_id)]
     for compensation in in_reach:
         _trigger(execution, thrower, open_subscriptions, compensation)
     return bool(in_reach)
@@ -62,14 +62,14 @@ def complete_handler(execution: Execution, context: ElementContext) -> None:
 
     The throw event completes after its last handler.
     """
-    subscriptions = context.process_instance.root.compensations
-    completed = next((c for c in subscriptions if c["handler_node"] == context.element_instance.key), None)
+    subscriptions = context.process_instance.root.compensation_subscriptions
+    completed = next((c for c in subscriptions if c.handler_instance_key == context.element_instance.key), None)
     if completed is None:
         return
     _remove(execution, context, completed, "COMPLETED")
-    _complete_enclosing(execution, context, completed["scope"])
-    if not any(c["thrower"] == completed["thrower"] for c in subscriptions):
-        execution.steps.append(Complete(context.process_instance.key, completed["thrower"]))
+    _complete_enclosing(execution, context, completed.scope_key)
+    if not any(c.throw_event_instance_key == completed.throw_event_instance_key for c in subscriptions):
+        execution.steps.append(Complete(context.process_instance.key, completed.throw_event_instance_key))
 
 
 def delete_subscriptions(execution: Execution, context: ElementContext) -> None:
@@ -80,24 +80,24 @@ def delete_subscriptions(execution: Execution, context: ElementContext) -> None:
 def _trigger(
     execution: Execution,
     thrower: ElementContext,
-    open_subscriptions: Collection[Compensation],
-    compensation: Compensation,
+    open_subscriptions: Collection[CompensationSubscription],
+    compensation: CompensationSubscription,
 ) -> None:
-    if compensation["handler"]:
-        compensation["handler_node"] = _start_handler(execution, thrower, compensation)
-    compensation["thrower"] = thrower.element_instance.key
+    if compensation.handler_id:
+        compensation.handler_instance_key = _start_handler(execution, thrower, compensation)
+    compensation.throw_event_instance_key = thrower.element_instance.key
     _record(execution, thrower, compensation, "TRIGGERED")
     for nested in open_subscriptions:
-        if nested["scope"] == compensation["node"]:
+        if nested.scope_key == compensation.activity_instance_key:
             _trigger(execution, thrower, open_subscriptions, nested)
 
 
-def _start_handler(execution: Execution, thrower: ElementContext, compensation: Compensation) -> int:
+def _start_handler(execution: Execution, thrower: ElementContext, compensation: CompensationSubscription) -> int:
     """Record the boundary event's lifecycle and schedule the handler; return its key."""
-    activity = thrower.process.elements[compensation["activity"]]
-    boundary = next(e for e in _compensation_events(thrower, activity) if e.handler == compensation["handler"])
+    activity = thrower.process.elements[compensation.activity_id]
+    boundary = next(e for e in _compensation_events(thrower, activity) if e.handler == compensation.handler_id)
     element_instance = ElementInstance(
-        execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.scope
+        execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.flow_scope_key
     )
     boundary_context = ElementContext(thrower.process_instance, thrower.process, boundary, element_instance)
     for intent in _LIFECYCLE_INTENTS:
@@ -106,30 +106,40 @@ def _start_handler(execution: Execution, thrower: ElementContext, compensation: 
     tokens = thrower.scope.tokens
     tokens[NO_FLOW] = tokens.get(NO_FLOW, 0) + 1
     execution.steps.append(
-        Enter(thrower.process_instance.key, thrower.scope.key, compensation["handler"], element_instance_key=key)
+        Enter(
+            thrower.process_instance.key,
+            thrower.scope.key,
+            compensation.handler_id,
+            element_instance_key=key,
+        )
     )
     return key
 
 
 def _complete_enclosing(execution: Execution, context: ElementContext, scope_key: int) -> None:
     """Complete a subprocess's subscription after the last one inside."""
-    subscriptions = context.process_instance.root.compensations
-    if any(c["scope"] == scope_key for c in subscriptions):
+    subscriptions = context.process_instance.root.compensation_subscriptions
+    if any(c.scope_key == scope_key for c in subscriptions):
         return
-    enclosing = next((c for c in subscriptions if c["node"] == scope_key and not c["handler"]), None)
+    enclosing = next(
+        (c for c in subscriptions if c.activity_instance_key == scope_key and not c.handler_id),
+        None,
+    )
     if enclosing is not None:
         _remove(execution, context, enclosing, "COMPLETED")
-        _complete_enclosing(execution, context, enclosing["scope"])
+        _complete_enclosing(execution, context, enclosing.scope_key)
 
 
 def _delete_nested(execution: Execution, context: ElementContext, scope_key: int) -> None:
-    for compensation in [c for c in context.process_instance.root.compensations if c["scope"] == scope_key]:
+    for compensation in [
+        c for c in context.process_instance.root.compensation_subscriptions if c.scope_key == scope_key
+    ]:
         _remove(execution, context, compensation, "DELETED")
-        _delete_nested(execution, context, compensation["node"])
+        _delete_nested(execution, context, compensation.activity_instance_key)
 
 
-def _remove(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
-    context.process_instance.root.compensations.remove(compensation)
+def _remove(execution: Execution, context: ElementContext, compensation: CompensationSubscription, intent: str) -> None:
+    context.process_instance.root.compensation_subscriptions.remove(compensation)
     _record(execution, context, compensation, intent)
 
 
@@ -138,16 +148,16 @@ def _compensation_events(context: ElementContext, activity: Element) -> list[Ele
     return [b for b in boundaries if b.event is not None and b.event.kind == EventKind.COMPENSATION]
 
 
-def _record(execution: Execution, context: ElementContext, compensation: Compensation, intent: str) -> None:
-    thrower = context.process_instance.element_instances.get(compensation["thrower"])
+def _record(execution: Execution, context: ElementContext, compensation: CompensationSubscription, intent: str) -> None:
+    thrower = context.process_instance.element_instances.get(compensation.throw_event_instance_key)
     value = {
         **execution.instance_fields(context.process_instance),
-        "compensableActivityId": compensation["activity"],
-        "compensableActivityInstanceKey": compensation["node"],
-        "compensableActivityScopeKey": compensation["scope"],
-        "compensationHandlerId": compensation["handler"],
-        "compensationHandlerInstanceKey": compensation["handler_node"] or -1,
+        "compensableActivityId": compensation.activity_id,
+        "compensableActivityInstanceKey": compensation.activity_instance_key,
+        "compensableActivityScopeKey": compensation.scope_key,
+        "compensationHandlerId": compensation.handler_id,
+        "compensationHandlerInstanceKey": compensation.handler_instance_key or -1,
         "throwEventId": thrower.element_id if thrower is not None else "",
-        "throwEventInstanceKey": compensation["thrower"] or -1,
+        "throwEventInstanceKey": compensation.throw_event_instance_key or -1,
     }
-    execution.record(compensation["key"], "COMPENSATION_SUBSCRIPTION", intent, value)
+    execution.record(compensation.key, "COMPENSATION_SUBSCRIPTION", intent, value)

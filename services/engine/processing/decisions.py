@@ -64,7 +64,7 @@ def _find_version(
         case Binding.LATEST:
             return decisions.latest(decision_id)
         case Binding.DEPLOYMENT:
-            own = execution.store.definitions.get(context.process_instance.definition_key)
+            own = execution.store.process_definitions.get(context.process_instance.process_definition_key)
             return decisions.deployed_with(decision_id, own.deployment_key) if own is not None else None
         case Binding.VERSION_TAG:
             return decisions.latest_with_tag(decision_id, called.version_tag or "")
@@ -73,7 +73,7 @@ def _find_version(
 def _evaluate(
     execution: Execution, decision: DecisionVersion, variables: dict[str, Any], process_instance_key: int
 ) -> Evaluation:
-    requirements, model = execution.models.decisions(decision.requirements_key)
+    requirements, model = execution.models.decisions(decision.decision_requirements_key)
     result = evaluate_decision(model, decision.decision_id, variables, execution.now)
     versions = {d.decision_id: d for d in execution.store.decisions.in_requirements(requirements.key)}
     key = execution.store.next_key()

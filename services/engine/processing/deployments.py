@@ -12,7 +12,7 @@ from services.engine.model.parse import parse_bpmn
 from services.engine.processing.execution import Execution
 from services.engine.processing.start_events import subscribe_to_start_events, unsubscribe_from_start_events
 from services.engine.state.decisions import DecisionVersion, RequirementsVersion
-from services.engine.state.definitions import Definition
+from services.engine.state.process_definitions import ProcessDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Deployed:
     """A deployment: its key, process versions and decisions."""
 
     key: int
-    processes: list[Definition]
+    processes: list[ProcessDefinition]
     decisions: list[DeployedDecisions]
 
 
@@ -58,12 +58,20 @@ def deploy(execution: Execution, resources: list[Resource]) -> Deployed:
     if not resources:
         raise Rejection(RejectionType.INVALID_ARGUMENT, "Expected to deploy at least one resource, but none given")
     models, tables = _read(resources)
-    renew = _are_bound(models) and not _are_unchanged(execution, models, tables)
+    parsed = [(resource, process) for resource, processes in models for process in processes]
+    is_bound = any(
+        element.called is not None and element.called.binding == Binding.DEPLOYMENT
+        for _, process in parsed
+        for element in process.elements.values()
+    )
+    is_unchanged = all(_unchanged(execution, resource, process) is not None for resource, process in parsed) and all(
+        _is_file_unchanged(execution, table) for table in tables
+    )
+    renew = is_bound and not is_unchanged
     key = execution.store.next_key()
     definitions = [
         (None if renew else _unchanged(execution, resource, process)) or _add(execution, key, resource, process)
-        for resource, processes in models
-        for process in processes
+        for resource, process in parsed
     ]
     decisions = [
         _deploy_file(execution, key, table, keep=not renew and _is_file_unchanged(execution, table)) for table in tables
@@ -105,18 +113,6 @@ def _read(resources: list[Resource]) -> tuple[list[tuple[Resource, list[Process]
     return models, tables
 
 
-def _are_bound(models: list[tuple[Resource, list[Process]]]) -> bool:
-    """Return whether a resource calls another of the same deployment."""
-    elements = [element for _, processes in models for process in processes for element in process.elements.values()]
-    return any(e.called is not None and e.called.binding == Binding.DEPLOYMENT for e in elements)
-
-
-def _are_unchanged(execution: Execution, models: list[tuple[Resource, list[Process]]], tables: list[DmnFile]) -> bool:
-    return all(
-        _unchanged(execution, resource, process) is not None for resource, processes in models for process in processes
-    ) and all(_is_file_unchanged(execution, table) for table in tables)
-
-
 def _missing_targets(process: Process, processes: set[str], decisions: set[str]) -> Iterator[str]:
     """Report targets of the binding type 'deployment' that the deployment lacks."""
     for element in process.elements.values():
@@ -133,15 +129,15 @@ def _missing_targets(process: Process, processes: set[str], decisions: set[str])
             )
 
 
-def _unchanged(execution: Execution, resource: Resource, process: Process) -> Definition | None:
-    latest = execution.store.definitions.latest(process.id)
+def _unchanged(execution: Execution, resource: Resource, process: Process) -> ProcessDefinition | None:
+    latest = execution.store.process_definitions.latest(process.id)
     is_unchanged = latest is not None and latest.checksum == resource.checksum and latest.resource_name == resource.name
     return latest if is_unchanged else None
 
 
-def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> Definition:
-    definitions = execution.store.definitions
-    definition = Definition(
+def _add(execution: Execution, deployment_key: int, resource: Resource, process: Process) -> ProcessDefinition:
+    definitions = execution.store.process_definitions
+    definition = ProcessDefinition(
         execution.store.next_key(),
         process.id,
         definitions.highest_version(process.id) + 1,
@@ -171,7 +167,9 @@ def _is_file_unchanged(execution: Execution, file: DmnFile) -> bool:
     if latest is None or latest.checksum != file.checksum or latest.resource_name != file.name:
         return False
     latest_decisions = [decisions.latest(identity) for identity in file.model.decisions]
-    return all(decision is not None and decision.requirements_key == latest.key for decision in latest_decisions)
+    return all(
+        decision is not None and decision.decision_requirements_key == latest.key for decision in latest_decisions
+    )
 
 
 def _duplicate_ids(files: list[DmnFile]) -> Iterator[str]:
@@ -207,7 +205,7 @@ def _deploy_file(execution: Execution, deployment_key: int, file: DmnFile, *, ke
     )
     decisions.add_requirements(requirements)
     value = {
-        "decisionRequirementsId": requirements.requirements_id,
+        "decisionRequirementsId": requirements.decision_requirements_id,
         "decisionRequirementsVersion": requirements.version,
     }
     execution.record(requirements.key, "DECISION_REQUIREMENTS", "CREATED", value)
@@ -239,7 +237,7 @@ def delete(execution: Execution, key: int) -> None:
 
     Raises Rejection (NOT_FOUND).
     """
-    definition = execution.store.definitions.get(key)
+    definition = execution.store.process_definitions.get(key)
     if definition is not None and not definition.deleted:
         _delete_process(execution, definition)
         return
@@ -247,24 +245,26 @@ def delete(execution: Execution, key: int) -> None:
     if requirements is None or requirements.deleted:
         raise Rejection(RejectionType.NOT_FOUND, f"Expected to delete resource but no resource found with key `{key}`")
     execution.store.decisions.delete_requirements(key)
-    execution.record(key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.requirements_id})
+    execution.record(
+        key, "DECISION_REQUIREMENTS", "DELETED", {"decisionRequirementsId": requirements.decision_requirements_id}
+    )
 
 
-def _delete_process(execution: Execution, definition: Definition) -> None:
-    was_latest = execution.store.definitions.latest(definition.process_id) == definition
-    execution.store.definitions.delete(definition.key)
+def _delete_process(execution: Execution, definition: ProcessDefinition) -> None:
+    was_latest = execution.store.process_definitions.latest(definition.bpmn_process_id) == definition
+    execution.store.process_definitions.delete(definition.key)
     _record(execution, definition, "DELETED")
     if not was_latest:
         return
     unsubscribe_from_start_events(execution, definition)
-    older = execution.store.definitions.latest(definition.process_id)
+    older = execution.store.process_definitions.latest(definition.bpmn_process_id)
     if older is not None:
         subscribe_to_start_events(execution, older, execution.models.process(older.key))
 
 
-def _record(execution: Execution, definition: Definition, intent: str) -> None:
+def _record(execution: Execution, definition: ProcessDefinition, intent: str) -> None:
     value = {
-        "bpmnProcessId": definition.process_id,
+        "bpmnProcessId": definition.bpmn_process_id,
         "version": definition.version,
         "versionTag": definition.version_tag,
         "processDefinitionKey": definition.key,

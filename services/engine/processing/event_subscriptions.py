@@ -61,16 +61,16 @@ def unsubscribe_from_events(
             element_instance.timers.remove(key)
             store.timers.remove(key)
             record_timer(execution, timer, "CANCELED")
-    for key in list(element_instance.messages):
+    for key in list(element_instance.message_subscriptions):
         message = store.messages.subscription(key)
         if message is not None and matches(message.element_id):
-            element_instance.messages.remove(key)
+            element_instance.message_subscriptions.remove(key)
             store.messages.unsubscribe(key)
             record_message(execution, context, message, "DELETED")
-    for key in list(element_instance.signals):
+    for key in list(element_instance.signal_subscriptions):
         signal = store.signals.subscription(key)
         if signal is not None and matches(signal.element_id):
-            element_instance.signals.remove(key)
+            element_instance.signal_subscriptions.remove(key)
             store.signals.unsubscribe(key)
             record_signal(execution, signal, "DELETED")
 
@@ -153,17 +153,17 @@ def _open(execution: Execution, context: ElementContext, evaluated: _Subscriptio
                 instance.key,
                 element_instance.key,
                 catch_event.id,
-                instance.process_id,
+                instance.bpmn_process_id,
                 catch_event.interrupting,
             )
             execution.store.messages.subscribe(subscription)
-            element_instance.messages.append(key)
+            element_instance.message_subscriptions.append(key)
             record_message(execution, context, subscription, "CREATED")
             execution.steps.append(CorrelateBufferedMessage(key))
         case EventKind.SIGNAL:
             signal = SignalSubscription(key, evaluated.name, instance.key, element_instance.key, catch_event.id)
             execution.store.signals.subscribe(signal)
-            element_instance.signals.append(key)
+            element_instance.signal_subscriptions.append(key)
             record_signal(execution, signal, "CREATED")
         case _:
             timer = Timer(
@@ -172,7 +172,7 @@ def _open(execution: Execution, context: ElementContext, evaluated: _Subscriptio
                 instance.key,
                 element_instance.key,
                 catch_event.id,
-                instance.definition_key,
+                instance.process_definition_key,
                 evaluated.cycle,
                 evaluated.repetitions,
             )
@@ -188,10 +188,10 @@ def add_timer(execution: Execution, timer: Timer) -> None:
 def record_timer(execution: Execution, timer: Timer, intent: str) -> None:
     value = {
         "elementInstanceKey": timer.element_instance_key or -1,
-        "processInstanceKey": timer.instance_key or -1,
-        "processDefinitionKey": timer.definition_key,
+        "processInstanceKey": timer.process_instance_key or -1,
+        "processDefinitionKey": timer.process_definition_key,
         "targetElementId": timer.element_id,
-        "dueDate": timer.due,
+        "dueDate": timer.due_date,
         "repetitions": timer.repetitions,
     }
     execution.record(timer.key, "TIMER", intent, value)
@@ -217,6 +217,6 @@ def record_signal(execution: Execution, subscription: SignalSubscription, intent
         "signalName": subscription.name,
         "catchEventId": subscription.element_id,
         "catchEventInstanceKey": subscription.element_instance_key,
-        "processInstanceKey": subscription.instance_key,
+        "processInstanceKey": subscription.process_instance_key,
     }
     execution.record(subscription.key, "SIGNAL_SUBSCRIPTION", intent, value)

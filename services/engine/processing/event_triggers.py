@@ -18,23 +18,23 @@ def can_trigger(context: ElementContext, catch_event: Element) -> bool:
     element_instance = context.element_instance
     if (
         element_instance.state != ACTIVATED
-        or element_instance.ended
-        or (element_instance.scope and is_interrupted(context.scope))
+        or element_instance.ends_early
+        or (element_instance.flow_scope_key and is_interrupted(context.scope))
     ):
         return False
     if catch_event.kind == ElementKind.BOUNDARY_EVENT:
         return (
-            element_instance.pending is None
-            or context.process.elements[element_instance.pending.element_id].kind != ElementKind.BOUNDARY_EVENT
+            element_instance.pending_trigger is None
+            or context.process.elements[element_instance.pending_trigger.element_id].kind != ElementKind.BOUNDARY_EVENT
         )
     if catch_event.kind == ElementKind.START_EVENT:
         return not element_instance.is_interrupted()
-    return element_instance.trigger is None and element_instance.pending is None
+    return element_instance.trigger is None and element_instance.pending_trigger is None
 
 
 def is_interrupted(scope: ElementInstance) -> bool:
     """Return whether an event subprocess or terminate end interrupted the scope."""
-    return scope.interrupted_by is not None or is_terminated_early(scope)
+    return scope.interrupting_element_id is not None or is_terminated_early(scope)
 
 
 def trigger_event(execution: Execution, context: ElementContext, event: Trigger) -> bool:
@@ -59,7 +59,7 @@ def _trigger_boundary_event(
     execution: Execution, context: ElementContext, catch_event: Element, event: Trigger
 ) -> None:
     if catch_event.interrupting:
-        context.element_instance.pending = event
+        context.element_instance.pending_trigger = event
         execution.steps.append(Terminate(context.process_instance.key, context.element_instance.key))
     else:
         activate_event(execution, execution.element_context(context.process_instance, context.scope), event)
@@ -69,8 +69,8 @@ def _trigger_event_subprocess(execution: Execution, context: ElementContext, sta
     if not start.interrupting:
         enter_element(execution, context.process_instance, context.element_instance, start.scope, trigger=event)
         return
-    context.element_instance.interrupted_by = start.id
-    context.element_instance.pending = event
+    context.element_instance.interrupting_element_id = start.id
+    context.element_instance.pending_trigger = event
     unsubscribe_from_event_subprocesses(execution, context)
     if terminate_children(execution, context):
         activate_pending_event_subprocess(execution, context)
@@ -81,10 +81,10 @@ def activate_pending_event_subprocess(execution: Execution, context: ElementCont
 
     Return whether there is one.
     """
-    pending = context.element_instance.pending
+    pending = context.element_instance.pending_trigger
     if pending is None or context.process.elements[pending.element_id].kind != ElementKind.START_EVENT:
         return False
-    context.element_instance.pending = None
+    context.element_instance.pending_trigger = None
     enter_element(
         execution,
         context.process_instance,

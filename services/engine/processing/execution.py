@@ -28,19 +28,19 @@ class ElementContext:
 
     @property
     def is_multi_instance_body(self) -> bool:
-        return self.element_instance.kind == ElementKind.MULTI_INSTANCE_BODY
+        return self.element_instance.element_type == ElementKind.MULTI_INSTANCE_BODY
 
     @property
     def scope(self) -> ElementInstance:
         """Return the flow scope; the process itself has none."""
-        return self.process_instance.element_instances[self.element_instance.scope]
+        return self.process_instance.element_instances[self.element_instance.flow_scope_key]
 
     @property
     def is_inner_instance(self) -> bool:
         """Return whether this is an inner instance of a multi-instance."""
         return (
-            self.element_instance.scope in self.process_instance.element_instances
-            and self.scope.kind == ElementKind.MULTI_INSTANCE_BODY
+            self.element_instance.flow_scope_key in self.process_instance.element_instances
+            and self.scope.element_type == ElementKind.MULTI_INSTANCE_BODY
         )
 
 
@@ -48,7 +48,7 @@ class ElementContext:
 class Enter:
     """Enter an element by a flow, an event or a multi-instance."""
 
-    instance_key: int
+    process_instance_key: int
     scope_key: int
     element_id: str
     flow: str | None = None
@@ -62,19 +62,19 @@ class Enter:
 class Activate:
     """Activate a process, or an element whose incident was resolved."""
 
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
 
 
@@ -105,7 +105,7 @@ class BroadcastSignal:
 class StartFromBufferedMessage:
     """Start a process by a buffered message with a freed correlation key."""
 
-    process_id: str
+    bpmn_process_id: str
     correlation_key: str
 
 
@@ -171,15 +171,15 @@ class Execution:
         return self._millis
 
     def processor(self, element_instance: ElementInstance) -> ElementProcessor:
-        return self._processors[element_instance.kind]
+        return self._processors[element_instance.element_type]
 
     def element_context(self, instance: ProcessInstance, element_instance: ElementInstance) -> ElementContext:
-        process = self.models.process(instance.definition_key)
+        process = self.models.process(instance.process_definition_key)
         return ElementContext(instance, process, process.elements[element_instance.element_id], element_instance)
 
-    def find(self, instance_key: int, element_instance_key: int) -> ElementContext | None:
+    def find(self, process_instance_key: int, element_instance_key: int) -> ElementContext | None:
         """Return an active element for changes; None once it has ended."""
-        instance = self.store.instances.get_for_update(instance_key)
+        instance = self.store.instances.get_for_update(process_instance_key)
         if instance is None or element_instance_key not in instance.element_instances:
             return None
         return self.element_context(instance, instance.element_instances[element_instance_key])
@@ -196,8 +196,8 @@ class Execution:
         """Return the record fields that identify a process instance."""
         return {
             "processInstanceKey": instance.key,
-            "processDefinitionKey": instance.definition_key,
-            "bpmnProcessId": instance.process_id,
+            "processDefinitionKey": instance.process_definition_key,
+            "bpmnProcessId": instance.bpmn_process_id,
         }
 
     def record_transition(self, context: ElementContext, intent: str) -> None:
@@ -209,9 +209,9 @@ class Execution:
             **self.instance_fields(context.process_instance),
             "version": context.process_instance.version,
             "elementId": context.element.id,
-            "bpmnElementType": context.element_instance.kind,
+            "bpmnElementType": context.element_instance.element_type,
             "bpmnEventType": event.kind.value if event is not None else other_event_type,
-            "flowScopeKey": context.element_instance.scope or -1,
+            "flowScopeKey": context.element_instance.flow_scope_key or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],
         }
@@ -248,7 +248,7 @@ class Execution:
         value = {
             **self.instance_fields(context.process_instance),
             "errorType": incident.error_type,
-            "errorMessage": incident.text,
+            "errorMessage": incident.error_message,
             "elementId": incident.element_id,
             "elementInstanceKey": incident.element_instance_key,
             "jobKey": incident.job_key or -1,

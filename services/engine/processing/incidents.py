@@ -24,7 +24,7 @@ def resolve(execution: Execution, key: int) -> None:
             f"Expected to resolve incident with key '{key}', but job with key '{job.key}' has no retries left. "
             "Please update the job retries and retry resolving the incident",
         )
-    context = required(execution.find(incident.instance_key, incident.element_instance_key))
+    context = required(execution.find(incident.process_instance_key, incident.element_instance_key))
     execution.store.incidents.remove(key)
     context.element_instance.incidents.remove(key)
     execution.record_incident(context, incident, "RESOLVED")

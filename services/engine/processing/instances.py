@@ -7,28 +7,28 @@ from services.engine.processing.execution import Execution, Terminate
 from services.engine.processing.instance_creation import create_instance
 from services.engine.processing.modification import check_activatable
 from services.engine.processing.variables import merge_variables, set_local_variables
-from services.engine.state.definitions import Definition
 from services.engine.state.instances import ProcessInstance
+from services.engine.state.process_definitions import ProcessDefinition
 
 
-def find_definition(execution: Execution, key: int, process_id: str, version: int) -> Definition:
+def find_definition(execution: Execution, key: int, bpmn_process_id: str, version: int) -> ProcessDefinition:
     """Find by process id and version (negative = latest), else by key.
 
     Raises Rejection (NOT_FOUND).
     """
-    if not process_id and key < 0:
+    if not bpmn_process_id and key < 0:
         raise Rejection(
             RejectionType.INVALID_ARGUMENT, "Expected at least a bpmnProcessId or a key greater than -1, but none given"
         )
-    if not process_id:
-        definition = execution.store.definitions.get(key)
+    if not bpmn_process_id:
+        definition = execution.store.process_definitions.get(key)
         target = f"key '{key}'"
     elif version < 0:
-        definition = execution.store.definitions.latest(process_id)
-        target = f"process ID '{process_id}'"
+        definition = execution.store.process_definitions.latest(bpmn_process_id)
+        target = f"process ID '{bpmn_process_id}'"
     else:
-        definition = execution.store.definitions.version(process_id, version)
-        target = f"process ID '{process_id}' and version '{version}'"
+        definition = execution.store.process_definitions.version(bpmn_process_id, version)
+        target = f"process ID '{bpmn_process_id}' and version '{version}'"
     if definition is None or definition.deleted:
         raise Rejection(RejectionType.NOT_FOUND, f"Expected to find process definition with {target}, but none found")
     return definition
@@ -36,9 +36,9 @@ def find_definition(execution: Execution, key: int, process_id: str, version: in
 
 def create(
     execution: Execution,
-    definition: Definition,
+    definition: ProcessDefinition,
     variables: dict[str, Any],
-    awaited: list[str] | None = None,
+    fetch_variables: list[str] | None = None,
     start_at: list[str] | None = None,
 ) -> ProcessInstance:
     """Create an instance at its none start event, or at given elements.
@@ -52,7 +52,7 @@ def create(
             RejectionType.INVALID_STATE,
             "Expected to create instance of process with none start event, but there is no such event",
         )
-    return create_instance(execution, definition, variables, awaited=awaited, start_at=start_at)
+    return create_instance(execution, definition, variables, fetch_variables=fetch_variables, start_at=start_at)
 
 
 def cancel(execution: Execution, key: int) -> None:

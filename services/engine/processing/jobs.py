@@ -38,7 +38,7 @@ class ActivatedJob:
     """An activated job with its variables."""
 
     job: Job
-    process_id: str
+    bpmn_process_id: str
     version: int
     variables: dict[str, Any]
 
@@ -59,12 +59,8 @@ def evaluate_job(execution: Execution, context: ElementContext) -> JobSpec:
     if isinstance(retries, bool) or not isinstance(retries, int | float):
         raise _type_failure(definition.retries, "NUMBER", retries)
     headers = {key: _header(execution, context, key, value) for key, value in definition.headers}
-    return JobSpec(job_type, _to_int32(int(retries)), {key: text for key, text in headers.items() if text})
-
-
-def _to_int32(number: int) -> int:
-    """Return the lowest 32 bits, as Zeebe stores retries."""
-    return (number + 2**31) % 2**32 - 2**31
+    int32_retries = (int(retries) + 2**31) % 2**32 - 2**31  # the lowest 32 bits, as Zeebe stores them
+    return JobSpec(job_type, int32_retries, {key: text for key, text in headers.items() if text})
 
 
 def _parse_number(expression: Expression, value: Any) -> Any:
@@ -116,7 +112,7 @@ def create_job(execution: Execution, context: ElementContext, spec: JobSpec) -> 
         context.process_instance.key,
         context.element_instance.key,
         context.element.id,
-        context.process_instance.definition_key,
+        context.process_instance.process_definition_key,
         json.dumps(spec.headers, ensure_ascii=False),
         "",
     )
@@ -153,19 +149,21 @@ def activate_jobs(
     activated: list[ActivatedJob] = []
     total_bytes = 0
     for job in execution.store.jobs.activatable(job_type, max_jobs):
-        instance = required(execution.store.instances.get(job.instance_key))
+        instance = required(execution.store.instances.get(job.process_instance_key))
         variables = visible_variables(instance, instance.element_instances[job.element_instance_key], fetch_variables)
-        size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.headers.encode())
+        size = len(json.dumps(variables, ensure_ascii=False).encode()) + len(job.custom_headers.encode())
         total_bytes += size + len(job_type) + len(worker) + len(job.element_id) + _FIXED_FIELDS_BYTES
         if activated and total_bytes > max_bytes:
             execution.available_jobs.add(job_type)
             break
         if size > _MAX_JOB_BYTES:
-            _raise_size_incident(execution, required(execution.find(job.instance_key, job.element_instance_key)), job)
+            _raise_size_incident(
+                execution, required(execution.find(job.process_instance_key, job.element_instance_key)), job
+            )
             continue
-        job.state, job.worker, job.due = states.ACTIVATED, worker, clamp_millis(execution.now_millis() + timeout)
+        job.state, job.worker, job.deadline = states.ACTIVATED, worker, clamp_millis(execution.now_millis() + timeout)
         execution.store.jobs.save(job)
-        activated.append(ActivatedJob(job, instance.process_id, instance.version, variables))
+        activated.append(ActivatedJob(job, instance.bpmn_process_id, instance.version, variables))
     if activated:
         value = {
             "type": job_type,
@@ -173,7 +171,7 @@ def activate_jobs(
             "timeout": timeout,
             "maxJobsToActivate": max_jobs,
             "jobKeys": [activated_job.job.key for activated_job in activated],
-            "jobs": [{**_record_value(execution, a.job), "deadline": a.job.due} for a in activated],
+            "jobs": [{**_record_value(execution, a.job), "deadline": a.job.deadline} for a in activated],
             "truncated": False,
         }
         execution.record(execution.store.next_key(), "JOB_BATCH", "ACTIVATED", value)
@@ -206,16 +204,16 @@ def fail_job(
 ) -> None:
     """Fail a job: back off, or raise an incident without retries."""
     job, context = _get_active(execution, key, "fail job")
-    job.retries, job.error, job.due = retries, text, None
+    job.retries, job.error_message, job.deadline = retries, text, None
     if retries <= 0:
         job.state = states.FAILED
     elif backoff > 0:
-        job.state, job.due = states.BACKING_OFF, clamp_millis(execution.now_millis() + backoff)
+        job.state, job.deadline = states.BACKING_OFF, clamp_millis(execution.now_millis() + backoff)
     else:
         job.state = states.ACTIVATABLE
         execution.available_jobs.add(job.type)
     execution.store.jobs.save(job)
-    _record(execution, job, "FAILED", retryBackoff=backoff, recurringTime=job.due or -1)
+    _record(execution, job, "FAILED", retryBackoff=backoff, recurringTime=job.deadline or -1)
     set_local_variables(execution, context.process_instance, context.element_instance, variables)
     if retries <= 0:
         failure = Failure(ErrorType.JOB_NO_RETRIES, text or "No more retries left.")
@@ -227,7 +225,7 @@ def throw_job_error(execution: Execution, key: int, code: str, text: str, variab
     job, context = _get_active(execution, key, "throw an error for job")
     match = find_catch_event(execution, context, EventKind.ERROR, code)
     if match is None:
-        job.state, job.error, job.due = states.ERROR_THROWN, text, None
+        job.state, job.error_message, job.deadline = states.ERROR_THROWN, text, None
         execution.store.jobs.save(job)
         _record(execution, job, "ERROR_THROWN", elementId=NO_CATCH_EVENT_FOUND, errorCode=code)
         failure = Failure(
@@ -271,7 +269,7 @@ def update_timeout(execution: Execution, key: int, timeout: int) -> None:
             RejectionType.INVALID_STATE,
             f"Expected to update the timeout of job with key '{key}', but it is not active",
         )
-    job.due = clamp_millis(execution.now_millis() + timeout)
+    job.deadline = clamp_millis(execution.now_millis() + timeout)
     execution.store.jobs.save(job)
     _record(execution, job, "TIMEOUT_UPDATED")
 
@@ -287,7 +285,7 @@ def yield_jobs(execution: Execution, keys: list[int]) -> None:
 def recur(execution: Execution, key: int) -> None:
     """Make a job activatable after its deadline or back-off."""
     job = execution.store.jobs.get(key)
-    if job is None or job.due is None or job.due > execution.now_millis():
+    if job is None or job.deadline is None or job.deadline > execution.now_millis():
         return
     intent = "TIMED_OUT" if job.state == states.ACTIVATED else "RECURRED_AFTER_BACKOFF"
     _make_activatable(execution, job, intent)
@@ -296,13 +294,13 @@ def recur(execution: Execution, key: int) -> None:
 def reactivate_after_incident(execution: Execution, key: int) -> None:
     job = execution.store.jobs.get(key)
     if job is not None and job.state in (states.FAILED, states.ERROR_THROWN):
-        job.state, job.due = states.ACTIVATABLE, None
+        job.state, job.deadline = states.ACTIVATABLE, None
         execution.store.jobs.save(job)
         execution.available_jobs.add(job.type)
 
 
 def _make_activatable(execution: Execution, job: Job, intent: str) -> None:
-    job.state, job.due, job.worker = states.ACTIVATABLE, None, ""
+    job.state, job.deadline, job.worker = states.ACTIVATABLE, None, ""
     execution.store.jobs.save(job)
     execution.available_jobs.add(job.type)
     _record(execution, job, intent)
@@ -326,21 +324,25 @@ def _get_active(execution: Execution, key: int, command: str) -> tuple[Job, Elem
         raise Rejection(
             RejectionType.INVALID_STATE, f"Expected to {command} with key '{key}', but it is in state '{state}'"
         )
-    return job, required(execution.find(job.instance_key, job.element_instance_key))
+    return job, required(execution.find(job.process_instance_key, job.element_instance_key))
 
 
 def _record_value(execution: Execution, job: Job) -> dict[str, Any]:
-    instance = execution.store.instances.get(job.instance_key)
+    instance = execution.store.instances.get(job.process_instance_key)
     return {
-        **(execution.instance_fields(instance) if instance is not None else {"processInstanceKey": job.instance_key}),
+        **(
+            execution.instance_fields(instance)
+            if instance is not None
+            else {"processInstanceKey": job.process_instance_key}
+        ),
         "type": job.type,
         "worker": job.worker,
         "retries": job.retries,
-        "deadline": job.due or -1,
+        "deadline": job.deadline or -1,
         "elementId": job.element_id,
         "elementInstanceKey": job.element_instance_key,
-        "customHeaders": json.loads(job.headers),
-        "errorMessage": job.error,
+        "customHeaders": json.loads(job.custom_headers),
+        "errorMessage": job.error_message,
     }
 
 

@@ -66,7 +66,7 @@ def apply_step(execution: Execution, step: Enter | Activate | Complete | Termina
     if isinstance(step, Enter):
         _enter(execution, step)
         return
-    context = execution.find(step.instance_key, step.element_instance_key)
+    context = execution.find(step.process_instance_key, step.element_instance_key)
     if context is None:
         return
     match step:
@@ -83,7 +83,7 @@ def apply_step(execution: Execution, step: Enter | Activate | Complete | Termina
 
 
 def _enter(execution: Execution, step: Enter) -> None:
-    scope_context = execution.find(step.instance_key, step.scope_key)
+    scope_context = execution.find(step.process_instance_key, step.scope_key)
     if scope_context is None:
         return
     element = scope_context.process.elements[step.element_id]
@@ -115,13 +115,12 @@ def _activate(
     element_instance_key: int = 0,
 ) -> None:
     scope = scope_context.element_instance
-    is_inner = scope.kind == ElementKind.MULTI_INSTANCE_BODY
+    is_inner = scope.element_type == ElementKind.MULTI_INSTANCE_BODY
     kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not is_inner else element.kind
     element_instance = ElementInstance(
         element_instance_key or execution.store.next_key(), element.id, kind, scope.key, trigger=trigger
     )
-    if index:
-        element_instance.memo = {"index": index}
+    element_instance.loop_counter = index
     scope_context.process_instance.element_instances[element_instance.key] = element_instance
     scope.children[element_instance.key] = None
     context = ElementContext(scope_context.process_instance, scope_context.process, element, element_instance)
@@ -136,7 +135,7 @@ def _consume_tokens(scope_context: ElementContext, element: Element, step: Enter
     An ending scope lets no element be entered.
     """
     scope = scope_context.element_instance
-    if scope.ended or not _can_proceed(scope_context, element):
+    if scope.ends_early or not _can_proceed(scope_context, element):
         return False
     consumed = tokens_to_consume(
         scope_context.process_instance, scope_context.process, scope, element, step.flow or NO_FLOW
@@ -153,7 +152,10 @@ def _can_proceed(scope_context: ElementContext, element: Element) -> bool:
     scope = scope_context.element_instance
     if scope.state != ACTIVATED or is_terminated_early(scope):
         return False
-    return scope.interrupted_by is None or scope_context.process.elements[scope.interrupted_by].scope == element.id
+    return (
+        scope.interrupting_element_id is None
+        or scope_context.process.elements[scope.interrupting_element_id].scope == element.id
+    )
 
 
 def is_terminated_early(scope: ElementInstance) -> bool:
@@ -161,7 +163,7 @@ def is_terminated_early(scope: ElementInstance) -> bool:
 
     A multi-instance that ends early still completes its current step.
     """
-    return scope.ended and scope.kind != ElementKind.MULTI_INSTANCE_BODY
+    return scope.ends_early and scope.element_type != ElementKind.MULTI_INSTANCE_BODY
 
 
 def _complete(execution: Execution, context: ElementContext) -> None:
@@ -230,12 +232,12 @@ def transition_to_terminated(execution: Execution, context: ElementContext) -> N
         return
     _remove(context)
     delete_subscriptions(execution, context)
-    scope, pending = context.scope, context.element_instance.pending
+    scope, pending = context.scope, context.element_instance.pending_trigger
     if (
         pending is not None
         and context.process.elements[pending.element_id].kind == ElementKind.BOUNDARY_EVENT
         and scope.state == ACTIVATED
-        and scope.interrupted_by is None
+        and scope.interrupting_element_id is None
         and not is_terminated_early(scope)
     ):
         activate_event(execution, execution.element_context(context.process_instance, scope), pending)
@@ -262,7 +264,7 @@ def is_scope_empty(scope: ElementInstance) -> bool:
 def _retry_inclusive_joins(execution: Execution, context: ElementContext) -> None:
     """Re-check waiting inclusive joins after an element of their scope ended."""
     for join, flow in pending_joins(context.process, context.scope):
-        execution.steps.append(Enter(context.process_instance.key, context.element_instance.scope, join, flow))
+        execution.steps.append(Enter(context.process_instance.key, context.element_instance.flow_scope_key, join, flow))
 
 
 def _remove(context: ElementContext) -> None:
@@ -272,19 +274,19 @@ def _remove(context: ElementContext) -> None:
 
 def _end_process(execution: Execution, context: ElementContext, *, completed_normally: bool) -> None:
     instance = context.process_instance
-    if instance.awaited is not None and completed_normally:
+    if instance.fetch_variables is not None and completed_normally:
         variables = context.element_instance.variables
         execution.results[instance.key] = {
-            n: v for n, v in variables.items() if not instance.awaited or n in instance.awaited
+            n: v for n, v in variables.items() if not instance.fetch_variables or n in instance.fetch_variables
         }
     caller = execution.calling_context(instance)
     execution.store.instances.remove(instance.key)
-    if instance.start_lock is not None:
-        execution.store.messages.unlock(instance.process_id, instance.start_lock)
-        execution.steps.append(StartFromBufferedMessage(instance.process_id, instance.start_lock))
+    if instance.correlation_key is not None:
+        execution.store.messages.unlock(instance.bpmn_process_id, instance.correlation_key)
+        execution.steps.append(StartFromBufferedMessage(instance.bpmn_process_id, instance.correlation_key))
     if caller is None:
         return
-    caller.element_instance.called = 0
+    caller.element_instance.called_child_instance_key = 0
     if completed_normally and caller.element_instance.state == ACTIVATED:
         caller.element_instance.trigger = Trigger(caller.element.id, dict(context.element_instance.variables))
         schedule_completion(execution, caller)

@@ -58,40 +58,42 @@ def _subscriptions(execution: Execution, message: Message) -> dict[str, MessageS
     """Choose the subscription to correlate to, one for each process id."""
     chosen: dict[str, MessageSubscription] = {}
     for subscription in execution.store.messages.subscribers(message.name, message.correlation_key):
-        if subscription.process_id not in chosen:
-            chosen[subscription.process_id] = subscription
-            execution.store.messages.mark_correlated(message.key, subscription.process_id)
+        if subscription.bpmn_process_id not in chosen:
+            chosen[subscription.bpmn_process_id] = subscription
+            execution.store.messages.mark_correlated(message.key, subscription.bpmn_process_id)
     return chosen
 
 
 def _start_instances(execution: Execution, message: Message, correlated_processes: set[str]) -> None:
-    for start in execution.store.start_subscriptions.by_name("MESSAGE", message.name):
+    for start in execution.store.start_event_subscriptions.by_name("MESSAGE", message.name):
         locked = bool(message.correlation_key) and execution.store.messages.is_locked(
-            start.process_id, message.correlation_key
+            start.bpmn_process_id, message.correlation_key
         )
-        if start.process_id not in correlated_processes and not locked:
-            correlated_processes.add(start.process_id)
-            _start(execution, message, start.process_id, start.definition_key, start.element_id)
+        if start.bpmn_process_id not in correlated_processes and not locked:
+            correlated_processes.add(start.bpmn_process_id)
+            _start(execution, message, start.bpmn_process_id, start.process_definition_key, start.element_id)
 
 
-def _start(execution: Execution, message: Message, process_id: str, definition_key: int, element_id: str) -> None:
-    execution.store.messages.mark_correlated(message.key, process_id)
+def _start(
+    execution: Execution, message: Message, bpmn_process_id: str, process_definition_key: int, element_id: str
+) -> None:
+    execution.store.messages.mark_correlated(message.key, bpmn_process_id)
     create_instance_by_event(
-        execution, definition_key, element_id, json.loads(message.variables), message.correlation_key or None
+        execution, process_definition_key, element_id, json.loads(message.variables), message.correlation_key or None
     )
 
 
 def correlate(execution: Execution, subscription: MessageSubscription, message: Message) -> None:
     """Correlate a message to its element, or forward it."""
     is_open = execution.store.messages.subscription(subscription.key) is not None
-    context = execution.find(subscription.instance_key, subscription.element_instance_key) if is_open else None
+    context = execution.find(subscription.process_instance_key, subscription.element_instance_key) if is_open else None
     if context is None or not can_trigger(context, context.process.elements[subscription.element_id]):
         _forward(execution, subscription, message)
         return
     record_message(execution, context, subscription, "CORRELATED", message.key)
     if subscription.interrupting:
         execution.store.messages.unsubscribe(subscription.key)
-        context.element_instance.messages.remove(subscription.key)
+        context.element_instance.message_subscriptions.remove(subscription.key)
     else:
         execution.steps.append(CorrelateBufferedMessage(subscription.key))
     trigger_event(execution, context, Trigger(subscription.element_id, json.loads(message.variables)))
@@ -102,11 +104,11 @@ def _forward(execution: Execution, subscription: MessageSubscription, message: M
     if execution.store.messages.get(message.key) is None:
         return
     others = execution.store.messages.subscribers(message.name, message.correlation_key)
-    later = [s for s in others if s.process_id == subscription.process_id and s.key > subscription.key]
+    later = [s for s in others if s.bpmn_process_id == subscription.bpmn_process_id and s.key > subscription.key]
     if later:
         execution.steps.append(CorrelateMessage(later[0], message))
     else:
-        execution.store.messages.unmark_correlated(message.key, subscription.process_id)
+        execution.store.messages.unmark_correlated(message.key, subscription.bpmn_process_id)
 
 
 def correlate_buffered_message(execution: Execution, subscription_key: int) -> None:
@@ -115,31 +117,31 @@ def correlate_buffered_message(execution: Execution, subscription_key: int) -> N
     if subscription is None:
         return
     buffered = execution.store.messages.oldest_buffered(
-        subscription.name, subscription.correlation_key, subscription.process_id, execution.now_millis()
+        subscription.name, subscription.correlation_key, subscription.bpmn_process_id, execution.now_millis()
     )
     if buffered is not None:
-        execution.store.messages.mark_correlated(buffered.key, subscription.process_id)
+        execution.store.messages.mark_correlated(buffered.key, subscription.bpmn_process_id)
         execution.steps.append(CorrelateMessage(subscription, buffered))
 
 
-def start_from_buffered_message(execution: Execution, process_id: str, correlation_key: str) -> None:
+def start_from_buffered_message(execution: Execution, bpmn_process_id: str, correlation_key: str) -> None:
     """Start an instance by the oldest buffered message of a key."""
-    if execution.store.messages.is_locked(process_id, correlation_key):
+    if execution.store.messages.is_locked(bpmn_process_id, correlation_key):
         return
     candidates = [
         (buffered, start)
-        for start in execution.store.start_subscriptions.of_process(process_id)
-        if start.kind == "MESSAGE"
+        for start in execution.store.start_event_subscriptions.of_process(bpmn_process_id)
+        if start.event_type == "MESSAGE"
         and (
             buffered := execution.store.messages.oldest_buffered(
-                start.name, correlation_key, process_id, execution.now_millis()
+                start.name, correlation_key, bpmn_process_id, execution.now_millis()
             )
         )
         is not None
     ]
     if candidates:
         message, start = min(candidates, key=lambda c: c[0].key)
-        _start(execution, message, process_id, start.definition_key, start.element_id)
+        _start(execution, message, bpmn_process_id, start.process_definition_key, start.element_id)
 
 
 def _record(execution: Execution, message: Message, intent: str) -> None:

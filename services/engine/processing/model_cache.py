@@ -23,26 +23,28 @@ class ModelCache:
         self._processes: OrderedDict[int, Process] = OrderedDict()
         self._decisions: OrderedDict[int, tuple[RequirementsVersion, DecisionRequirements]] = OrderedDict()
 
-    def process(self, definition_key: int) -> Process:
+    def process(self, process_definition_key: int) -> Process:
         """Return a deployed process; raises LookupError for an unknown key."""
-        process = self._processes.get(definition_key)
+        process = self._processes.get(process_definition_key)
         if process is None:
-            definition = self._store.definitions.get(definition_key)
+            definition = self._store.process_definitions.get(process_definition_key)
             if definition is None:
-                raise LookupError(f"no process is deployed with key {definition_key}")
-            process = next(p for p in parse_bpmn(definition.content, deployed=True) if p.id == definition.process_id)
-        _cache(self._processes, definition_key, process)
+                raise LookupError(f"no process is deployed with key {process_definition_key}")
+            process = next(
+                p for p in parse_bpmn(definition.content, deployed=True) if p.id == definition.bpmn_process_id
+            )
+        _cache(self._processes, process_definition_key, process)
         return process
 
-    def decisions(self, requirements_key: int) -> tuple[RequirementsVersion, DecisionRequirements]:
+    def decisions(self, decision_requirements_key: int) -> tuple[RequirementsVersion, DecisionRequirements]:
         """Return a deployed DMN file; raises LookupError for an unknown key."""
-        parsed = self._decisions.get(requirements_key)
+        parsed = self._decisions.get(decision_requirements_key)
         if parsed is None:
-            requirements = self._store.decisions.requirements(requirements_key)
+            requirements = self._store.decisions.requirements(decision_requirements_key)
             if requirements is None:
-                raise LookupError(f"no decisions are deployed with key {requirements_key}")
+                raise LookupError(f"no decisions are deployed with key {decision_requirements_key}")
             parsed = (requirements, parse_dmn(requirements.content, deployed=True))
-        _cache(self._decisions, requirements_key, parsed)
+        _cache(self._decisions, decision_requirements_key, parsed)
         return parsed
 
     def clear(self) -> None:

@@ -40,7 +40,7 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
             RejectionType.NOT_FOUND,
             f"Expected to modify process instance but no process instance found with key '{key}'",
         )
-    process = execution.models.process(instance.definition_key)
+    process = execution.models.process(instance.process_definition_key)
     check_activatable(process, [a.element_id for a in activations])
     for activation in activations:
         _check_scopes(instance, process, activation)
@@ -54,7 +54,7 @@ def modify(execution: Execution, key: int, activations: list[Activation], termin
     ]
     terminated_keys = _with_emptied_scopes(instance, set(terminations))
     if key in terminated_keys and instance.parent is not None:
-        raise _invalid("it would end an instance that another process called; modify the calling instance")
+        raise _invalid("it would end an instance that a call activity created; modify the calling instance")
     execution.record(key, "PROCESS_INSTANCE_MODIFICATION", "MODIFIED", {"processInstanceKey": key})
     _terminate_first(execution, [Terminate(key, element_instance) for element_instance in sorted(terminated_keys)])
     execution.steps.extend(activation_steps)
@@ -67,7 +67,7 @@ def check_activatable(process: Process, element_ids: list[str]) -> None:
         if element is None:
             raise _invalid(f"no element is found with id '{element_id}'")
         if element.kind in _UNSUPPORTED:
-            raise _invalid(f"'{element_id}' is a {element.kind}, which cannot be activated by hand")
+            raise _invalid(f"'{element_id}' is a {element.kind}, which an instruction cannot activate")
         if any(process.elements[f.source].kind == ElementKind.EVENT_BASED_GATEWAY for f in element.incoming):
             raise _invalid(f"'{element_id}' belongs to an event-based gateway; activate that instead")
 
@@ -107,7 +107,7 @@ def _check_scopes(instance: ProcessInstance, process: Process, activation: Activ
             or element_instance.state != ACTIVATED
             or element_instance.element_id not in enclosing
         ):
-            raise _invalid(f"'{activation.ancestor}' is no running scope of '{element.id}'")
+            raise _invalid(f"'{activation.ancestor}' is no active scope of '{element.id}'")
 
 
 def _enclosing_scopes(process: Process, element: Element) -> Iterator[Element]:
@@ -134,16 +134,16 @@ def _find_scope(
         return None
     chosen = next((n for n in active if n.key == ancestor or _is_inside(instance, ancestor, n)), None)
     if chosen is None and len(active) > 1:
-        raise _invalid(f"'{enclosing.id}' runs more than once; name the one that is meant by its key")
+        raise _invalid(f"'{enclosing.id}' has several active instances; set ancestorElementInstanceKey")
     return chosen or active[0]
 
 
 def _is_inside(instance: ProcessInstance, key: int, scope: ElementInstance) -> bool:
     element_instance = instance.element_instances.get(key)
     while element_instance is not None:
-        if element_instance.scope == scope.key:
+        if element_instance.flow_scope_key == scope.key:
             return True
-        element_instance = instance.element_instances.get(element_instance.scope)
+        element_instance = instance.element_instances.get(element_instance.flow_scope_key)
     return False
 
 
@@ -151,7 +151,7 @@ def _open_scope(
     execution: Execution, root: ElementContext, scope: ElementInstance, enclosing: Element
 ) -> ElementInstance:
     if enclosing.loop is not None:
-        raise _invalid(f"'{enclosing.id}' is a multi-instance, which cannot be opened by hand")
+        raise _invalid(f"'{enclosing.id}' is a multi-instance, which an instruction cannot activate")
     element_instance = ElementInstance(
         execution.store.next_key(), enclosing.id, enclosing.kind, scope.key, state=ACTIVATED
     )
@@ -163,7 +163,7 @@ def _open_scope(
     try:
         subscribe_to_events(execution, context)
     except Failure as failure:
-        raise _invalid(f"the events of '{enclosing.id}' cannot be waited for: {failure}") from failure
+        raise _invalid(f"cannot subscribe to the events of '{enclosing.id}': {failure}") from failure
     return element_instance
 
 
@@ -177,8 +177,8 @@ def _with_emptied_scopes(instance: ProcessInstance, keys: set[int]) -> set[int]:
     """Add the scopes whose last active element is terminated."""
     for key in list(keys):
         element_instance = instance.element_instances[key]
-        while element_instance.scope:
-            scope = instance.element_instances[element_instance.scope]
+        while element_instance.flow_scope_key:
+            scope = instance.element_instances[element_instance.flow_scope_key]
             if scope.tokens or not keys.issuperset(scope.children):
                 break
             keys.add(scope.key)
@@ -202,5 +202,6 @@ def _terminate_first(execution: Execution, steps: list[Terminate]) -> None:
 
 def _invalid(problem: str) -> Rejection:
     return Rejection(
-        RejectionType.INVALID_ARGUMENT, f"Expected to activate and terminate elements as told, but {problem}."
+        RejectionType.INVALID_ARGUMENT,
+        f"Expected to activate and terminate the elements of the instructions, but {problem}.",
     )

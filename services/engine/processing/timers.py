@@ -15,9 +15,11 @@ from services.engine.state.timers import Timer
 def trigger_timer(execution: Execution, key: int) -> None:
     """Trigger a timer unless it is not due yet."""
     timer = execution.store.timers.get(key)
-    if timer is None or timer.due > execution.now_millis():
+    if timer is None or timer.due_date > execution.now_millis():
         return
-    context = execution.find(timer.instance_key, timer.element_instance_key) if timer.instance_key else None
+    context = (
+        execution.find(timer.process_instance_key, timer.element_instance_key) if timer.process_instance_key else None
+    )
     if context is not None and not can_trigger(context, context.process.elements[timer.element_id]):
         # kept until its element ends, which cannot be triggered any more
         execution.store.timers.postpone(key, MAX_MILLIS)
@@ -25,7 +27,7 @@ def trigger_timer(execution: Execution, key: int) -> None:
     execution.store.timers.remove(key)
     record_timer(execution, timer, "TRIGGERED")
     if context is None:
-        create_instance_by_event(execution, timer.definition_key, timer.element_id, {})
+        create_instance_by_event(execution, timer.process_definition_key, timer.element_id, {})
         _schedule_next(execution, timer, timer.cycle)
         return
     context.element_instance.timers.remove(key)
@@ -53,17 +55,17 @@ def _schedule_next(execution: Execution, timer: Timer, cycle: str | None) -> int
     if cycle is None or timer.repetitions in (0, 1):
         return None
     remaining = timer.repetitions - 1 if timer.repetitions > 0 else -1
-    due = parse_cycle(cycle).due_again(from_millis(timer.due), execution.now())
+    due = parse_cycle(cycle).due_again(from_millis(timer.due_date), execution.now())
     if due is None:
         return None
     key = execution.store.next_key()
     next_timer = Timer(
         key,
         to_millis(due),
-        timer.instance_key,
+        timer.process_instance_key,
         timer.element_instance_key,
         timer.element_id,
-        timer.definition_key,
+        timer.process_definition_key,
         cycle,
         remaining,
     )

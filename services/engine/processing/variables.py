@@ -42,7 +42,7 @@ def scopes(instance: ProcessInstance, element_instance: ElementInstance) -> Iter
     current: ElementInstance | None = element_instance
     while current is not None:
         yield current
-        current = instance.element_instances.get(current.scope)
+        current = instance.element_instances.get(current.flow_scope_key)
 
 
 def evaluate(

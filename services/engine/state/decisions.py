@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from services.engine.state.tables import decisions, requirements
+from services.engine.state.tables import decision_requirements, decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class RequirementsVersion:
     """One version of a DMN file."""
 
     key: int
-    requirements_id: str
+    decision_requirements_id: str
     name: str
     version: int
     resource_name: str
@@ -29,7 +29,7 @@ class DecisionVersion:
     name: str
     version: int
     version_tag: str
-    requirements_key: int
+    decision_requirements_key: int
     deployment_key: int
     deleted: bool
 
@@ -39,22 +39,29 @@ class Decisions:
         self._connection = connection
 
     def add_requirements(self, requirements_version: RequirementsVersion) -> None:
-        self._connection.execute(insert(requirements), asdict(requirements_version))
+        self._connection.execute(insert(decision_requirements), asdict(requirements_version))
 
     def add(self, decision: DecisionVersion) -> None:
         self._connection.execute(insert(decisions), asdict(decision))
 
     def requirements(self, key: int) -> RequirementsVersion | None:
-        row = self._connection.execute(select(requirements).where(requirements.c.key == key)).first()
+        row = self._connection.execute(select(decision_requirements).where(decision_requirements.c.key == key)).first()
         return None if row is None else RequirementsVersion(*row)
 
-    def latest_requirements(self, requirements_id: str) -> RequirementsVersion | None:
-        query = select(requirements).where(requirements.c.requirements_id == requirements_id, ~requirements.c.deleted)
-        row = self._connection.execute(query.order_by(requirements.c.version.desc()).limit(1)).first()
+    def latest_requirements(self, decision_requirements_id: str) -> RequirementsVersion | None:
+        query = select(decision_requirements).where(
+            decision_requirements.c.decision_requirements_id == decision_requirements_id,
+            ~decision_requirements.c.deleted,
+        )
+        row = self._connection.execute(query.order_by(decision_requirements.c.version.desc()).limit(1)).first()
         return None if row is None else RequirementsVersion(*row)
 
-    def in_requirements(self, requirements_key: int) -> list[DecisionVersion]:
-        query = select(decisions).where(decisions.c.requirements_key == requirements_key).order_by(decisions.c.key)
+    def in_requirements(self, decision_requirements_key: int) -> list[DecisionVersion]:
+        query = (
+            select(decisions)
+            .where(decisions.c.decision_requirements_key == decision_requirements_key)
+            .order_by(decisions.c.key)
+        )
         return [DecisionVersion(*row) for row in self._connection.execute(query)]
 
     def by_key(self, key: int) -> DecisionVersion | None:
@@ -73,14 +80,20 @@ class Decisions:
         query = select(func.max(decisions.c.version)).where(decisions.c.decision_id == decision_id)
         return self._connection.execute(query).scalar() or 0
 
-    def highest_requirements_version(self, requirements_id: str) -> int:
-        query = select(func.max(requirements.c.version)).where(requirements.c.requirements_id == requirements_id)
+    def highest_requirements_version(self, decision_requirements_id: str) -> int:
+        query = select(func.max(decision_requirements.c.version)).where(
+            decision_requirements.c.decision_requirements_id == decision_requirements_id
+        )
         return self._connection.execute(query).scalar() or 0
 
     def delete_requirements(self, key: int) -> None:
         """Mark the file and its decisions as deleted."""
-        self._connection.execute(update(requirements).where(requirements.c.key == key).values(deleted=True))
-        self._connection.execute(update(decisions).where(decisions.c.requirements_key == key).values(deleted=True))
+        self._connection.execute(
+            update(decision_requirements).where(decision_requirements.c.key == key).values(deleted=True)
+        )
+        self._connection.execute(
+            update(decisions).where(decisions.c.decision_requirements_key == key).values(deleted=True)
+        )
 
     def _latest(self, *conditions: ColumnElement[bool]) -> DecisionVersion | None:
         query = select(decisions).where(*conditions, ~decisions.c.deleted).order_by(decisions.c.version.desc()).limit(1)

@@ -14,11 +14,11 @@ class Incident:
     """``job_key`` is 0 if the element itself failed."""
 
     key: int
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
     job_key: int
     error_type: str
-    text: str
+    error_message: str
     element_id: str
 
 

@@ -26,13 +26,13 @@ class Job:
     state: str
     retries: int
     worker: str
-    due: int | None
-    instance_key: int
+    deadline: int | None
+    process_instance_key: int
     element_instance_key: int
     element_id: str
-    definition_key: int
-    headers: str
-    error: str
+    process_definition_key: int
+    custom_headers: str
+    error_message: str
 
 
 class Jobs:
@@ -47,7 +47,13 @@ class Jobs:
         return None if row is None else Job(*row)
 
     def save(self, job: Job) -> None:
-        changed = {"state": job.state, "retries": job.retries, "worker": job.worker, "due": job.due, "error": job.error}
+        changed = {
+            "state": job.state,
+            "retries": job.retries,
+            "worker": job.worker,
+            "deadline": job.deadline,
+            "error_message": job.error_message,
+        }
         _SAVE.run(self._connection, job=job.key, **changed)
 
     def remove(self, key: int) -> None:
@@ -70,7 +76,7 @@ _GET = Statement(select(jobs).where(jobs.c.key == bindparam("job")))
 _SAVE = Statement(
     update(jobs)
     .where(jobs.c.key == bindparam("job"))
-    .values({name: bindparam(name) for name in ("state", "retries", "worker", "due", "error")})
+    .values({name: bindparam(name) for name in ("state", "retries", "worker", "deadline", "error_message")})
 )
 _REMOVE = Statement(delete(jobs).where(jobs.c.key == bindparam("job")))
 _ACTIVATABLE = Statement(
@@ -80,6 +86,9 @@ _ACTIVATABLE = Statement(
     .limit(bindparam("limit"))
 )
 _DUE = Statement(
-    select(jobs).where(jobs.c.due <= bindparam("now")).order_by(jobs.c.due, jobs.c.key).limit(bindparam("limit"))
+    select(jobs)
+    .where(jobs.c.deadline <= bindparam("now"))
+    .order_by(jobs.c.deadline, jobs.c.key)
+    .limit(bindparam("limit"))
 )
-_NEXT = Statement(select(func.min(jobs.c.due)).where(jobs.c.due.is_not(None)))
+_NEXT = Statement(select(func.min(jobs.c.deadline)).where(jobs.c.deadline.is_not(None)))

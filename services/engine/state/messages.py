@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from services.engine.state.statements import Statement, row_values
-from services.engine.state.tables import correlations, message_subscriptions, messages, start_locks
+from services.engine.state.tables import message_correlations, message_start_locks, message_subscriptions, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class MessageSubscription:
     key: int
     name: str
     correlation_key: str
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
     element_id: str
-    process_id: str
+    bpmn_process_id: str
     interrupting: bool
 
 
@@ -53,18 +53,18 @@ class Messages:
         parameters = {"message_name": name, "correlation": correlation_key, "identity": message_id}
         return bool(_IS_PUBLISHED.number(self._connection, **parameters))
 
-    def oldest_buffered(self, name: str, correlation_key: str, process_id: str, now: int) -> Message | None:
+    def oldest_buffered(self, name: str, correlation_key: str, bpmn_process_id: str, now: int) -> Message | None:
         """Return the oldest message not yet correlated to this process."""
-        parameters = {"message_name": name, "correlation": correlation_key, "process": process_id, "now": now}
+        parameters = {"message_name": name, "correlation": correlation_key, "process": bpmn_process_id, "now": now}
         row = _OLDEST_BUFFERED.run(self._connection, **parameters).fetchone()
         return None if row is None else Message(*row)
 
-    def mark_correlated(self, message_key: int, process_id: str) -> None:
-        _MARK_CORRELATED.run(self._connection, message_key=message_key, process_id=process_id)
+    def mark_correlated(self, message_key: int, bpmn_process_id: str) -> None:
+        _MARK_CORRELATED.run(self._connection, message_key=message_key, bpmn_process_id=bpmn_process_id)
 
-    def unmark_correlated(self, message_key: int, process_id: str) -> None:
+    def unmark_correlated(self, message_key: int, bpmn_process_id: str) -> None:
         """Undo ``mark_correlated`` for one process."""
-        _UNMARK_CORRELATED.run(self._connection, message=message_key, process=process_id)
+        _UNMARK_CORRELATED.run(self._connection, message=message_key, process=bpmn_process_id)
 
     def due(self, now: int, limit: int) -> list[Message]:
         return [Message(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
@@ -87,15 +87,19 @@ class Messages:
         rows = _SUBSCRIBERS.run(self._connection, message_name=name, correlation=correlation_key)
         return [_subscription(row) for row in rows]
 
-    def lock(self, process_id: str, correlation_key: str, instance_key: int) -> None:
-        locked = {"process_id": process_id, "correlation_key": correlation_key, "instance_key": instance_key}
+    def lock(self, bpmn_process_id: str, correlation_key: str, process_instance_key: int) -> None:
+        locked = {
+            "bpmn_process_id": bpmn_process_id,
+            "correlation_key": correlation_key,
+            "process_instance_key": process_instance_key,
+        }
         _LOCK.run(self._connection, **locked)
 
-    def is_locked(self, process_id: str, correlation_key: str) -> bool:
-        return bool(_LOCKED.number(self._connection, process=process_id, correlation=correlation_key))
+    def is_locked(self, bpmn_process_id: str, correlation_key: str) -> bool:
+        return bool(_LOCKED.number(self._connection, process=bpmn_process_id, correlation=correlation_key))
 
-    def unlock(self, process_id: str, correlation_key: str) -> None:
-        _UNLOCK.run(self._connection, process=process_id, correlation=correlation_key)
+    def unlock(self, bpmn_process_id: str, correlation_key: str) -> None:
+        _UNLOCK.run(self._connection, process=bpmn_process_id, correlation=correlation_key)
 
 
 def _subscription(row: tuple[Any, ...]) -> MessageSubscription:
@@ -105,7 +109,7 @@ def _subscription(row: tuple[Any, ...]) -> MessageSubscription:
 
 _named = (messages.c.name == bindparam("message_name")) & (messages.c.correlation_key == bindparam("correlation"))
 _is_correlated = exists().where(
-    correlations.c.message_key == messages.c.key, correlations.c.process_id == bindparam("process")
+    message_correlations.c.message_key == messages.c.key, message_correlations.c.bpmn_process_id == bindparam("process")
 )
 _ADD = Statement(insert(messages))
 _GET = Statement(select(messages).where(messages.c.key == bindparam("message")))
@@ -124,10 +128,10 @@ _DUE = Statement(
     .limit(bindparam("limit"))
 )
 _NEXT = Statement(select(func.min(messages.c.deadline)))
-_MARK_CORRELATED = Statement(insert(correlations))
-_of_message = delete(correlations).where(correlations.c.message_key == bindparam("message"))
+_MARK_CORRELATED = Statement(insert(message_correlations))
+_of_message = delete(message_correlations).where(message_correlations.c.message_key == bindparam("message"))
 _REMOVE_CORRELATIONS = Statement(_of_message)
-_UNMARK_CORRELATED = Statement(_of_message.where(correlations.c.process_id == bindparam("process")))
+_UNMARK_CORRELATED = Statement(_of_message.where(message_correlations.c.bpmn_process_id == bindparam("process")))
 _SUBSCRIBE = Statement(insert(message_subscriptions))
 _SUBSCRIPTION = Statement(select(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
 _UNSUBSCRIBE = Statement(delete(message_subscriptions).where(message_subscriptions.c.key == bindparam("subscription")))
@@ -139,9 +143,9 @@ _SUBSCRIBERS = Statement(
     )
     .order_by(message_subscriptions.c.key)
 )
-_locked = (start_locks.c.process_id == bindparam("process")) & (
-    start_locks.c.correlation_key == bindparam("correlation")
+_locked = (message_start_locks.c.bpmn_process_id == bindparam("process")) & (
+    message_start_locks.c.correlation_key == bindparam("correlation")
 )
-_LOCK = Statement(insert(start_locks))
+_LOCK = Statement(insert(message_start_locks))
 _LOCKED = Statement(select(exists().where(_locked)))
-_UNLOCK = Statement(delete(start_locks).where(_locked))
+_UNLOCK = Statement(delete(message_start_locks).where(_locked))

@@ -50,9 +50,9 @@ class Records:
         if self.batch:
             _ADD.run_each(self._connection, map(_row, self.batch))
 
-    def of_instance(self, instance_key: int) -> list[Record]:
+    def of_instance(self, process_instance_key: int) -> list[Record]:
         """Return the kept records of one process instance, oldest first."""
-        rows = _OF_INSTANCE.run(self._connection, instance=instance_key)
+        rows = _OF_INSTANCE.run(self._connection, instance=process_instance_key)
         return [Record(*[*row, json.loads(value)]) for *row, _, value in rows]
 
     def prune(self, before: int, limit: int) -> int:
@@ -65,7 +65,7 @@ _oldest = select(records.c.position, records.c.timestamp).order_by(records.c.pos
 _oldest_page = _oldest.limit(bindparam("limit")).subquery()
 _ADD = Statement(insert(records))
 _OF_INSTANCE = Statement(
-    select(records).where(records.c.instance_key == bindparam("instance")).order_by(records.c.position)
+    select(records).where(records.c.process_instance_key == bindparam("instance")).order_by(records.c.position)
 )
 _LAST_OLD = Statement(select(func.max(_oldest_page.c.position)).where(_oldest_page.c.timestamp < bindparam("before")))
 _PRUNE = Statement(delete(records).where(records.c.position <= bindparam("last")))
@@ -79,6 +79,6 @@ def _row(record: Record) -> dict[str, Any]:
         "key": record.key,
         "value_type": record.value_type,
         "intent": record.intent,
-        "instance_key": record.value.get("processInstanceKey", -1),
+        "process_instance_key": record.value.get("processInstanceKey", -1),
         "value": _encode(record.value),
     }

@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, insert, select
 
 from services.engine.state.statements import Statement, row_values
-from services.engine.state.tables import signal_subscriptions, start_subscriptions
+from services.engine.state.tables import signal_subscriptions, start_event_subscriptions
 
 
 @dataclass(frozen=True, slots=True)
 class SignalSubscription:
     key: int
     name: str
-    instance_key: int
+    process_instance_key: int
     element_instance_key: int
     element_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class StartSubscription:
-    """``kind`` is MESSAGE or SIGNAL; only a process's latest version has subscriptions."""
+class StartEventSubscription:
+    """``event_type`` is MESSAGE or SIGNAL; only a process's latest version has subscriptions."""
 
     key: int
-    kind: str
+    event_type: str
     name: str
-    process_id: str
-    definition_key: int
+    bpmn_process_id: str
+    process_definition_key: int
     element_id: str
 
 
@@ -48,18 +48,20 @@ class Signals:
         return [SignalSubscription(*row) for row in _SUBSCRIBERS.run(self._connection, signal=name)]
 
 
-class StartSubscriptions:
+class StartEventSubscriptions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def add(self, subscription: StartSubscription) -> None:
+    def add(self, subscription: StartEventSubscription) -> None:
         _ADD_START.run(self._connection, **row_values(subscription))
 
-    def by_name(self, kind: str, name: str) -> list[StartSubscription]:
-        return [StartSubscription(*row) for row in _BY_NAME.run(self._connection, event=kind, event_name=name)]
+    def by_name(self, event_type: str, name: str) -> list[StartEventSubscription]:
+        return [
+            StartEventSubscription(*row) for row in _BY_NAME.run(self._connection, event=event_type, event_name=name)
+        ]
 
-    def of_process(self, process_id: str) -> list[StartSubscription]:
-        return [StartSubscription(*row) for row in _OF_PROCESS.run(self._connection, process=process_id)]
+    def of_process(self, bpmn_process_id: str) -> list[StartEventSubscription]:
+        return [StartEventSubscription(*row) for row in _OF_PROCESS.run(self._connection, process=bpmn_process_id)]
 
     def remove(self, key: int) -> None:
         _REMOVE_START.run(self._connection, subscription=key)
@@ -73,15 +75,20 @@ _SUBSCRIBERS = Statement(
     .where(signal_subscriptions.c.name == bindparam("signal"))
     .order_by(signal_subscriptions.c.key)
 )
-_ADD_START = Statement(insert(start_subscriptions))
+_ADD_START = Statement(insert(start_event_subscriptions))
 _BY_NAME = Statement(
-    select(start_subscriptions)
-    .where(start_subscriptions.c.kind == bindparam("event"), start_subscriptions.c.name == bindparam("event_name"))
-    .order_by(start_subscriptions.c.key)
+    select(start_event_subscriptions)
+    .where(
+        start_event_subscriptions.c.event_type == bindparam("event"),
+        start_event_subscriptions.c.name == bindparam("event_name"),
+    )
+    .order_by(start_event_subscriptions.c.key)
 )
 _OF_PROCESS = Statement(
-    select(start_subscriptions)
-    .where(start_subscriptions.c.process_id == bindparam("process"))
-    .order_by(start_subscriptions.c.key)
+    select(start_event_subscriptions)
+    .where(start_event_subscriptions.c.bpmn_process_id == bindparam("process"))
+    .order_by(start_event_subscriptions.c.key)
 )
-_REMOVE_START = Statement(delete(start_subscriptions).where(start_subscriptions.c.key == bindparam("subscription")))
+_REMOVE_START = Statement(
+    delete(start_event_subscriptions).where(start_event_subscriptions.c.key == bindparam("subscription"))
+)

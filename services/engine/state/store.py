@@ -11,20 +11,20 @@ from sqlalchemy.pool import StaticPool
 
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.state.decisions import Decisions
-from services.engine.state.definitions import Definitions
 from services.engine.state.incidents import Incidents
 from services.engine.state.instances import Instances
 from services.engine.state.jobs import Jobs
 from services.engine.state.messages import Messages
-from services.engine.state.migration import is_newer, migrate
 from services.engine.state.overview import Overview
+from services.engine.state.process_definitions import ProcessDefinitions
 from services.engine.state.records import Record, Records
-from services.engine.state.signals import Signals, StartSubscriptions
+from services.engine.state.signals import Signals, StartEventSubscriptions
 from services.engine.state.statements import Statement
 from services.engine.state.tables import counters, metadata
 from services.engine.state.timers import Timers
 
 FILE_NAME = "engine.sqlite3"
+FORMAT_VERSION = 3  # in ``user_version``; changes with the tables, the documents and the names of their fields
 _DAMAGE_MESSAGES = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # the first key of partition 1 in Zeebe
 
@@ -55,9 +55,9 @@ class Store:
         self.timers = Timers(self._driver)
         self.messages = Messages(self._driver)
         self.signals = Signals(self._driver)
-        self.start_subscriptions = StartSubscriptions(self._driver)
+        self.start_event_subscriptions = StartEventSubscriptions(self._driver)
         self.incidents = Incidents(self._driver)
-        self.definitions = Definitions(self._driver)
+        self.process_definitions = ProcessDefinitions(self._driver)
         self.decisions = Decisions(self._connection)
         self.records = Records(self._driver)
         self.overview = Overview(self._connection)
@@ -66,11 +66,23 @@ class Store:
         self._connection = self._engine.connect()
         self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         self.begin()
-        if is_newer(self._connection):
-            raise UnusableDataFile(f"{self._engine.url.database} was written by a newer version; use that version.")
-        metadata.create_all(self._connection)
-        migrate(self._connection)
+        if self._driver.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            metadata.create_all(self._connection)
+            self._driver.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        self._check_format()
         self._driver.execute("COMMIT")
+
+    def _check_format(self) -> None:
+        """Raise UnusableDataFile for a file in another format."""
+        [version] = self._driver.execute("PRAGMA user_version").fetchone()
+        path = self._engine.url.database
+        if version > FORMAT_VERSION:
+            raise UnusableDataFile(f"{path} was written by a newer version; use that version.")
+        if version < FORMAT_VERSION:
+            raise UnusableDataFile(
+                f"{path} was written by an older version, in format {version}, and this version reads only format "
+                f"{FORMAT_VERSION}; finish its cases with that version, or move the file away to start without cases."
+            )
 
     def begin(self) -> None:
         if not self._driver.in_transaction:
@@ -101,7 +113,7 @@ class Store:
 
     def rollback(self) -> None:
         self.instances.discard_changes()
-        self.definitions.clear_cache()
+        self.process_definitions.clear_cache()
         self.records.batch = []
         if self._driver.in_transaction:
             self._driver.execute("ROLLBACK")
@@ -131,8 +143,9 @@ class Store:
 
     def _read_counters(self) -> None:
         values: dict[str, int] = dict(_COUNTERS.run(self._driver))
-        self._key = self._saved_key = values.get("key", _FIRST_KEY)
-        self._position = values.get("position", 0)
+        self._key: int = values.get("key", _FIRST_KEY)
+        self._saved_key = self._key
+        self._position: int = values.get("position", 0)
 
     def _write_counters(self) -> None:
         _SAVE_COUNTERS.run_each(self._driver, [("key", self._key), ("position", self._position)])

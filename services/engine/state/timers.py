@@ -14,11 +14,11 @@ class Timer:
     """``due`` in ms; ``cycle`` repeats ``repetitions`` times (-1 = without end)."""
 
     key: int
-    due: int
-    instance_key: int
+    due_date: int
+    process_instance_key: int
     element_instance_key: int
     element_id: str
-    definition_key: int
+    process_definition_key: int
     cycle: str | None
     repetitions: int
 
@@ -44,9 +44,9 @@ class Timers:
         """Return due timers, the earliest first."""
         return [Timer(*row) for row in _DUE.run(self._connection, now=now, limit=limit)]
 
-    def of_definition(self, definition_key: int) -> list[Timer]:
+    def of_definition(self, process_definition_key: int) -> list[Timer]:
         """Return the timers of a definition's start events."""
-        return [Timer(*row) for row in _STARTS.run(self._connection, definition=definition_key)]
+        return [Timer(*row) for row in _STARTS.run(self._connection, definition=process_definition_key)]
 
     def next_due(self) -> int | None:
         return _NEXT.number(self._connection)
@@ -55,14 +55,14 @@ class Timers:
 _INSERT = Statement(insert(timers))
 _GET = Statement(select(timers).where(timers.c.key == bindparam("timer")))
 _REMOVE = Statement(delete(timers).where(timers.c.key == bindparam("timer")))
-_POSTPONE = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due=bindparam("later")))
+_POSTPONE = Statement(update(timers).where(timers.c.key == bindparam("timer")).values(due_date=bindparam("later")))
 _DUE = Statement(
     select(timers)
-    .where(timers.c.due <= bindparam("now"))
-    .order_by(timers.c.due, timers.c.key)
+    .where(timers.c.due_date <= bindparam("now"))
+    .order_by(timers.c.due_date, timers.c.key)
     .limit(bindparam("limit"))
 )
 _STARTS = Statement(
-    select(timers).where(timers.c.definition_key == bindparam("definition"), text("instance_key = 0"))
+    select(timers).where(timers.c.process_definition_key == bindparam("definition"), text("process_instance_key = 0"))
 )  # literally as in the partial index, so that SQLite uses it
-_NEXT = Statement(select(func.min(timers.c.due)))
+_NEXT = Statement(select(func.min(timers.c.due_date)))

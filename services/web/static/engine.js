@@ -15,15 +15,15 @@ function counted(elements) {
   }));
 }
 
-function passed({ places, passages, incidents }) {
+function passed({ activeElements, elementInstances, incidents }) {
   const marks = new Map();
-  for (const { elementId, how, ended } of passages) {
-    if (how !== "active") marks.set(elementId, { elementId, kind: "passed", told: `${words[how]} · ${moment(ended, words.zone)}` });
+  for (const { elementId, state, endDate } of elementInstances) {
+    if (state !== "active") marks.set(elementId, { elementId, kind: "passed", told: `${words[state]} · ${moment(endDate, words.zone)}` });
   }
   const stuck = new Set(incidents.map((incident) => incident.elementId));
-  for (const { elementId, since } of places) {
+  for (const { elementId, startDate } of activeElements) {
     const kind = stuck.has(elementId) ? "stuck" : "working";
-    marks.set(elementId, { elementId, kind, told: [kind === "stuck" ? words.stuck : words.active, since && moment(since, words.zone)].filter(Boolean).join(" · ") });
+    marks.set(elementId, { elementId, kind, told: [kind === "stuck" ? words.stuck : words.active, startDate && moment(startDate, words.zone)].filter(Boolean).join(" · ") });
   }
   return [...marks.values()];
 }

@@ -57,7 +57,7 @@ async def test_a_stuck_instance_is_found_looked_at_and_goes_on(tmp_path: Path) -
         assert part in one.output
     assert "Earlier elements are not shown" not in one.output
     assert variables.output.splitlines()[1].split() == ["one-job", "applicationId", '"A1"']
-    assert (incident["instance_key"], incident["element_id"], incident["retries"]) == (key, "work", 0)
+    assert (incident["process_instance_key"], incident["element_id"], incident["retries"]) == (key, "work", 0)
     assert "FAILED" in jobs.output
     assert (resolved.exit_code, resolved.output) == (0, f"Incident {incident['key']} is resolved.\n")
     assert (again.exit_code, "no such incident" in again.output) == (1, True)

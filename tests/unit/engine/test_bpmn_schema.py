@@ -99,10 +99,10 @@ REFUSED = {
         whole("<zeebe:thing />"),
         "Element 'p': 'thing' belongs inside 'extensionElements'",
     ),
-    "text between elements": (whole("hello"), "Element 'p': the text 'hello' stands between its elements; take it out"),
+    "text between elements": (whole("hello"), "Element 'p': the text 'hello' is between its elements; remove it"),
     "extensions twice": (
         changed("</bpmn:extensionElements>", "</bpmn:extensionElements><bpmn:extensionElements />"),
-        "Element 't': 'extensionElements' can stand in it once, not 2 times",
+        "Element 't': it can contain 'extensionElements' once, not 2 times",
     ),
     "two task definitions": (
         task(DEFINITION * 2),

@@ -179,19 +179,19 @@ def test_an_instance_can_be_cancelled_while_it_undoes() -> None:
     ("inside", "flows", "sentence"),
     [
         (job("a") + _boundary("a"), "s>a b-a>a", "'b-a': a compensation boundary event has an association"),
-        (_undoable("a"), "s>a a>undo-a", "'undo-a': a task that undoes an activity has no flows"),
-        (_throw("t", 'waitForCompletion="false"'), "s>t", "'t': a compensation that is thrown is waited for"),
-        (_throw("t", 'activityRef="nothing"'), "s>t", "'t': the activity 'nothing' that it undoes does not exist"),
-        (job("a") + _throw("t", 'activityRef="a"'), "s>a a>t", "'t': the activity 'a' that it undoes needs a"),
+        (_undoable("a"), "s>a a>undo-a", "'undo-a': a compensation handler has no flows"),
+        (_throw("t", 'waitForCompletion="false"'), "s>t", "'t': a thrown compensation always waits"),
+        (_throw("t", 'activityRef="nothing"'), "s>t", "'t': the activity 'nothing' that it compensates does not exist"),
+        (job("a") + _throw("t", 'activityRef="a"'), "s>a a>t", "'t': the compensated activity 'a' needs a"),
         (
             '<bpmn:receiveTask id="r" isForCompensation="true" messageRef="M" />',
             "",
-            "'r': what undoes an activity is a service,",
+            "'r': a compensation handler is a service,",
         ),
         (
             _sub("sub", start("i") + _undoable("a"), "i>a") + _throw("t", 'activityRef="a"'),
             "s>sub sub>t",
-            "'t': the activity 'a' that it undoes stands in another scope",
+            "'t': the activity 'a' that it compensates is in another scope",
         ),
         (
             _sub(

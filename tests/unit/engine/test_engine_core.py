@@ -14,14 +14,14 @@ from services.engine.processing.execution import Execution
 from services.engine.state import tables
 
 LIVE = (
-    tables.instances,
+    tables.process_instances,
     tables.element_instances,
     tables.jobs,
     tables.timers,
     tables.message_subscriptions,
     tables.signal_subscriptions,
     tables.incidents,
-    tables.start_locks,
+    tables.message_start_locks,
 )
 
 
@@ -38,7 +38,7 @@ def test_a_finished_instance_leaves_the_live_tables() -> None:
     harness.deploy(ONE_JOB, diagram(waits, "s>t s>m t>e m>e", process_id="waits", before=message("M", "m", "=k")))
     harness.create("one-job")
     harness.create("waits", k="1")
-    assert _rows(harness)["instances"] == 2
+    assert _rows(harness)["process_instances"] == 2
 
     harness.complete(harness.fetch("work")[0].job.key)
     harness.turn(hours=2)
@@ -74,7 +74,7 @@ def test_a_process_that_loops_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatc
     harness = EngineHarness()
     harness.deploy(diagram(start() + _ENDLESS, "s>a a>b b>a"))
 
-    with pytest.raises(Rejection, match="loops for ever"):
+    with pytest.raises(Rejection, match="endless loop"):
         harness.create("p")
 
     assert _rows(harness) == {}
@@ -211,7 +211,7 @@ def test_a_job_that_no_message_can_hold_is_an_incident_and_others_come_by() -> N
     harness.deploy(ONE_JOB)
     large, small = harness.create("one-job", text="x" * 4_200_000), harness.create("one-job", text="x")
 
-    assert [h.job.instance_key for h in harness.fetch("work")] == [small.key]
+    assert [h.job.process_instance_key for h in harness.fetch("work")] == [small.key]
     assert harness.open_incidents() == [("work", "MESSAGE_SIZE_EXCEEDED")]
 
     harness.do(lambda execution: instances.set_variables(execution, large.key, {"text": "y"}, local=False))

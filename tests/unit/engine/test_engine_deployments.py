@@ -76,7 +76,7 @@ def test_what_is_unchanged_keeps_its_version_unless_the_files_are_bound_to_each_
 
 @pytest.mark.parametrize("name", ["a.bpmn", "a.bpmn20.xml", "a.xml"])
 def test_a_diagram_is_known_by_its_name(name: str) -> None:
-    assert [process.process_id for process in _deploy(EngineHarness(), (name, ONE_JOB)).processes] == ["one-job"]
+    assert [process.bpmn_process_id for process in _deploy(EngineHarness(), (name, ONE_JOB)).processes] == ["one-job"]
 
 
 @pytest.mark.parametrize("name", ["a.form", "a.txt", "bpmn"])

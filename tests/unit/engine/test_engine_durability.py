@@ -71,7 +71,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
     harness = EngineHarness(tmp_path)
     fetched = harness.fetch("work", most=10_000)
 
-    assert set(acknowledged) <= {activated.job.instance_key for activated in fetched}
+    assert set(acknowledged) <= {activated.job.process_instance_key for activated in fetched}
     harness.store.close()
 
 

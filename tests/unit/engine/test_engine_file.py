@@ -1,6 +1,5 @@
-"""The engine's file: an older version's goes on, what cannot be used is refused, no statement reads a table whole."""
+"""The engine's file: what cannot be used is refused, no statement reads a table whole."""
 
-import json
 import re
 import sqlite3
 from collections import defaultdict
@@ -15,58 +14,32 @@ from engine_harness import EngineHarness
 
 from services.engine.errors import UnusableDataFile
 from services.engine.inspection.client import InspectionError, query_engine
-from services.engine.processing import incidents, jobs, messages
-from services.engine.state.instances import ProcessInstance
 from services.engine.state.statements import Statement
-from services.engine.state.store import FILE_NAME, Store
-from services.runtime.places import ROOT
+from services.engine.state.store import FILE_NAME, FORMAT_VERSION, Store
 
-OLDEST = ROOT / "tests" / "data" / "engine-first-schema.sql"
-STATES = ("definitions", "incidents", "instances", "jobs", "messages", "records", "signals", "timers")
+STATES = ("incidents", "instances", "jobs", "messages", "process_definitions", "records", "signals", "timers")
 SCAN = re.compile(r"SCAN (?!CONSTANT ROW|.*USING .*INDEX)")
 
 
-def test_instances_in_a_file_of_the_first_schema_go_on_to_their_end(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
-        file.executescript(OLDEST.read_text(encoding="utf-8"))
-    harness = EngineHarness(tmp_path)
-    [incident] = harness.store.incidents.all_open()
-    case = harness.store.instances.get(incident.instance_key)
-    assert isinstance(case, ProcessInstance)
-    assert harness.store.overview.counts() == {case.definition_key: 1}
-
-    harness.do(lambda execution: jobs.update_retries(execution, incident.job_key, 1))
-    harness.do(lambda execution: incidents.resolve(execution, incident.key))
-    [failed] = harness.fetch("fails")
-    harness.complete(failed.job.key)
-    harness.do(
-        lambda execution: messages.publish(
-            execution, "decided", "A-1", ttl=0, message_id="", variables={"approved": True}
-        )
-    )
-    harness.turn(hours=1)
-    [second] = harness.fetch("each")
-    assert second.variables["camera"] == "gate 4"
-    harness.complete(second.job.key, clip="two")
-
-    assert harness.history(case)[-1] == ("case", "COMPLETED")
-    found = [r.value["value"] for r in harness.store.records.of_instance(case.key) if r.value.get("name") == "found"]
-    assert json.loads(found[-1]) == ["one", "two"]
-    assert harness.store.instances.get(case.key) is None
-    harness.store.close()
-
-
-def test_a_file_that_a_newer_version_wrote_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "refusal"),
+    [
+        (FORMAT_VERSION + 1, "written by a newer version; use that version"),
+        (FORMAT_VERSION - 1, "written by an older version, .*; finish its cases with that version, or move the file"),
+        (0, "written by an older version"),
+    ],
+)
+def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int, refusal: str) -> None:
     Store(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
-        file.execute("PRAGMA user_version = 99")
+        file.execute(f"PRAGMA user_version = {version}")
         file.execute("DROP TABLE timers")
         file.commit()
     written = (tmp_path / FILE_NAME).read_bytes()
 
-    with pytest.raises(UnusableDataFile, match=r"written by a newer version; use that version"):
+    with pytest.raises(UnusableDataFile, match=refusal):
         Store(tmp_path)
-    with pytest.raises(InspectionError, match="newer version"):
+    with pytest.raises(InspectionError, match=refusal):
         query_engine(tmp_path, "incidents")
 
     assert (tmp_path / FILE_NAME).read_bytes() == written
@@ -108,17 +81,6 @@ def test_a_file_whose_counters_are_damaged_is_refused_and_let_go(tmp_path: Path)
     )  # whose traceback holds the store: it is closed all the same
     with closing(sqlite3.connect(path, timeout=0)) as file:
         file.execute("BEGIN IMMEDIATE")
-
-
-def test_versions_without_compensation_refuse_the_file(tmp_path: Path) -> None:
-    Store(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
-        file.execute("PRAGMA user_version = 1")
-
-    Store(tmp_path).close()
-
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
-        assert file.execute("PRAGMA user_version").fetchone()[0] > 1
 
 
 @pytest.mark.parametrize("name", STATES)

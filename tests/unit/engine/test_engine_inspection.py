@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +18,6 @@ from services.engine.inspection.client import InspectionError, query_engine
 from services.engine.inspection.socket_server import SOCKET_NAME
 from services.engine.processing import instances, jobs
 from services.engine.state.overview import ListFilter
-from services.engine.state.store import FILE_NAME
 
 CALLER = ONE_JOB.replace(b'id="one-job"', b'id="caller"')
 
@@ -39,9 +37,9 @@ def test_instances_are_counted_at_each_element_and_those_with_an_incident_apart(
     failed(harness)
 
     [process] = queries.processes(harness.store)
-    [element] = queries.elements(harness.store, process.definition_key)
+    [element] = queries.elements(harness.store, process.process_definition_key)
 
-    assert (process.process_id, process.version, process.active, process.incidents, process.latest) == (
+    assert (process.bpmn_process_id, process.version, process.active, process.incidents, process.latest) == (
         "one-job", 1, 2, 1, True,
     )  # fmt: skip
     assert (element.active, element.incidents) == (2, 1)
@@ -80,14 +78,14 @@ def test_an_ended_instance_is_read_from_its_records() -> None:
 
     assert [(line.key, line.state) for line in lines] == [(cancelled.key, "terminated"), (done.key, "completed")]
     assert view is not None
-    assert view.line.began is not None
-    assert view.line.ended is not None
-    assert (view.line.ended - view.line.began).total_seconds() == 7
-    assert next((p.element_id, p.how) for p in view.passages) == ("one-job", "completed")
-    assert {p.how for p in view.passages} == {"completed"}
-    assert view.whole
-    assert not view.places
-    task = next(p.element_id for p in view.passages if p.kind == "SERVICE_TASK")
+    assert view.process_instance.start_date is not None
+    assert view.process_instance.end_date is not None
+    assert (view.process_instance.end_date - view.process_instance.start_date).total_seconds() == 7
+    assert next((p.element_id, p.state) for p in view.element_instances) == ("one-job", "completed")
+    assert {p.state for p in view.element_instances} == {"completed"}
+    assert view.history_complete
+    assert not view.active_elements
+    task = next(p.element_id for p in view.element_instances if p.element_type == "SERVICE_TASK")
     for wanted in ({"text": str(done.key)}, {"element": task, "text": str(done.key)}):
         assert [line.key for line in queries.instances(harness.store, ListFilter(state="ended", **wanted))] == [
             done.key
@@ -102,24 +100,26 @@ async def test_a_running_engine_answers_at_its_socket_to_its_own_account_alone(t
         door = tmp_path / SOCKET_NAME
 
         [line] = await asked(tmp_path, "incidents", process="one-job")
-        view = await asked(tmp_path, "instance", key=line["instance_key"])
-        variables = await asked(tmp_path, "variables", instance_key=line["instance_key"])
+        view = await asked(tmp_path, "instance", key=line["process_instance_key"])
+        variables = await asked(tmp_path, "variables", process_instance_key=line["process_instance_key"])
         refused = await asked(tmp_path, "retry", incident_key=1, retries=2)
         done = await asked(tmp_path, "retry", incident_key=incident, retries=2)
         [job] = await asked(tmp_path, "jobs", type="work")
 
         assert stat.S_IMODE(door.stat().st_mode) == 0o600
-        assert (line["key"], line["message"], line["retries"]) == (incident, "a | b | c | d", 0)
-        assert [place["incident"] for place in view["places"]] == [True]
-        assert view["places"][0]["awaits"] == [{"kind": "job", "name": "work", "due": None, "key": line["job_key"]}]
+        assert (line["key"], line["error_message"], line["retries"]) == (incident, "a | b | c | d", 0)
+        assert [element["has_incident"] for element in view["active_elements"]] == [True]
+        assert view["active_elements"][0]["wait_states"] == [
+            {"kind": "job", "name": "work", "due_date": None, "key": line["job_key"]}
+        ]
         assert [(v["name"], json.loads(v["value"])) for v in variables] == [("of", "the case")]
         assert "no such incident" in refused
         assert done is None
         assert (job["state"], job["retries"]) == ("ACTIVATABLE", 2)
         assert await asked(tmp_path, "incidents") == []
-        with pytest.raises(InspectionError, match="no question of ours"):
+        with pytest.raises(InspectionError, match="Invalid request"):
             await asked(tmp_path, "incidents", colour="red")
-        with pytest.raises(InspectionError, match="no question of ours"):
+        with pytest.raises(InspectionError, match="Invalid request"):
             await asked(tmp_path, "_act")
     assert not door.exists()
 
@@ -152,29 +152,6 @@ async def test_an_engine_whose_folder_cannot_have_a_socket_runs_all_the_same(
         assert "cannot query this engine" in caplog.text
         with pytest.raises(InspectionError):
             await asked(deep, "incidents")
-
-
-async def test_a_file_from_before_the_index_named_its_elements_is_brought_up_to_date(tmp_path: Path) -> None:
-    async with running_engine(tmp_path) as engine:
-        await stuck(engine)
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
-        for column in ("definition_key", "element_id", "kind"):
-            file.execute(f"ALTER TABLE nodes DROP COLUMN {column}")
-        file.execute("DROP INDEX records_of_ends")
-        file.execute("PRAGMA user_version = 0")
-        file.commit()
-
-    async with running_engine(tmp_path) as engine:
-        [process] = await engine.server.inspector.processes()
-        [element] = await engine.server.inspector.elements(process.definition_key)
-        [line] = await engine.server.inspector.incidents()
-        assert await engine.server.inspector.retry(line.key, 1) is None
-        [job] = await engine.fetch("work")
-        await engine.stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key))
-        ended = await engine.server.inspector.instances(state="ended")
-
-    assert (process.active, process.incidents, element.incidents) == (0, 1, 1)
-    assert [one.state for one in ended] == ["completed"]
 
 
 async def stuck(engine: Running) -> int:

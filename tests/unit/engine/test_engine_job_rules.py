@@ -73,7 +73,7 @@ def test_the_retries_of_a_job_that_backs_off_may_be_changed_without_ending_the_b
 def test_cancelling_ends_a_back_off() -> None:
     harness, key = _one_job()
     _fail(harness, key, 2, backoff=60_000)
-    harness.do(lambda execution: instances.cancel(execution, execution.store.jobs.get(key).instance_key))  # type: ignore[union-attr]  # just made
+    harness.do(lambda execution: instances.cancel(execution, execution.store.jobs.get(key).process_instance_key))  # type: ignore[union-attr]  # just made
 
     harness.turn(hours=1)
 

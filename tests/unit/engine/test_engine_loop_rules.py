@@ -209,7 +209,7 @@ def test_an_output_collection_that_is_spoilt_under_way_is_an_incident(spoilt: ob
     harness = EngineHarness()
     harness.deploy(diagram(start() + _loop('outputCollection="all" outputElement="=1"'), "s>work"))
     instance = harness.create("p", items=[1, 2])
-    body = next(node for node in instance.element_instances.values() if node.kind == "MULTI_INSTANCE_BODY")
+    body = next(node for node in instance.element_instances.values() if node.element_type == "MULTI_INSTANCE_BODY")
 
     harness.do(lambda execution: instances.set_variables(execution, body.key, {"all": spoilt}, local=True))
     harness.complete(harness.fetch("work")[0].job.key)

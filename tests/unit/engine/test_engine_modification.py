@@ -95,7 +95,7 @@ def test_what_is_refused_after_a_place_was_found_leaves_no_token() -> None:
     harness, instance = _running()
     _modify(harness, instance, Activation("sub"), Activation("sub"))
 
-    with pytest.raises(Rejection, match="'sub' runs more than once"):
+    with pytest.raises(Rejection, match="'sub' has several active instances"):
         _modify(harness, instance, Activation("two"), Activation("inner"))
 
     for task in ("one", "inner", "two"):
@@ -161,7 +161,7 @@ def _looping(items: list[int]) -> tuple[EngineHarness, ProcessInstance]:
 def test_an_element_in_a_loop_is_activated_in_the_instance_that_is_named() -> None:
     harness, instance = _looping([10, 20])
     jobs = harness.fetch("inner")
-    second = instance.element_instances[jobs[1].job.element_instance_key].scope
+    second = instance.element_instances[jobs[1].job.element_instance_key].flow_scope_key
 
     harness.do(
         lambda execution: modify(

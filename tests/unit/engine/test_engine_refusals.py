@@ -81,7 +81,7 @@ REFUSALS = {
         diagram(
             start() + f'<bpmn:subProcess id="t">{start("i")}<bpmn:multiInstanceLoopCharacteristics /></bpmn:subProcess>'
         ),
-        "'t': 'multiInstanceLoopCharacteristics' stands too late",
+        "'t': 'multiInstanceLoopCharacteristics' is too late",
     ),
     "a loop without a collection": (
         diagram(start() + f'<bpmn:task id="t">{_NO_COLLECTION}</bpmn:task>'),

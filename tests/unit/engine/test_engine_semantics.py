@@ -181,7 +181,7 @@ def test_a_cancelled_instance_frees_its_key_for_the_message_that_waits() -> None
     _publish(harness, "go", "k", ttl=60_000, n=2)
     (first,) = harness.fetch("work")
 
-    harness.do(lambda execution: instances.cancel(execution, first.job.instance_key))
+    harness.do(lambda execution: instances.cancel(execution, first.job.process_instance_key))
 
     assert [h.variables for h in harness.fetch("work")] == [{"n": 2}]
 

@@ -67,7 +67,7 @@ def test_a_header_without_a_value_is_left_out() -> None:
     harness.deploy(_task('<zeebe:taskDefinition type="work" />', f"<zeebe:taskHeaders>{headers}</zeebe:taskHeaders>"))
     harness.create("p")
 
-    assert json.loads(harness.fetch("work")[0].job.headers) == {"a": "1"}
+    assert json.loads(harness.fetch("work")[0].job.custom_headers) == {"a": "1"}
 
 
 ASSIGNMENTS = [
@@ -92,7 +92,7 @@ def test_a_user_task_has_its_assignment_in_headers(definition: str, headers: dic
     harness.deploy(_task(definition, kind="userTask"))
     harness.create("p", names=["x", "y"], n=1)
 
-    found = [json.loads(h.job.headers) for h in harness.fetch(USER_TASK_JOB)]
+    found = [json.loads(h.job.custom_headers) for h in harness.fetch(USER_TASK_JOB)]
     assert found == ([] if headers is None else [{f"io.camunda.zeebe:{k}": v for k, v in headers.items()}])
     assert harness.open_incidents() == ([("t", "EXTRACT_VALUE_ERROR")] if headers is None else [])
 

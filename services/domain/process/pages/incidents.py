@@ -28,7 +28,7 @@ RETRIES = 3
 async def list_incidents(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Listed, Query()]) -> Response:
     """What failed, where and why; ``form=csv`` answers with all that match."""
     lines = [IncidentAnswer.model_validate(one) for one in await engine.incidents(**wanted.wanted())]
-    names = await names_of(engine, (line.definition_key for line in lines))
+    names = await names_of(engine, (line.process_definition_key for line in lines))
     if wanted.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
@@ -46,7 +46,7 @@ async def retry(
     retries = typed.body(RetriesBody).retries
     incident = await engine_view.retry(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
-        f"/admin/engine/instances/{incident.instance_key}",
+        f"/admin/engine/instances/{incident.process_instance_key}",
         Message("It is tried again: reload this page in a moment to see what came of it."),
     )
 
@@ -60,12 +60,12 @@ def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, 
     rows: list[list[web_csv.Cell]] = [
         [
             str(line.key),
-            str(line.instance_key),
-            names[line.definition_key].of(line.process_id, visitor.language),
-            names[line.definition_key].of(line.element_id, visitor.language),
+            str(line.process_instance_key),
+            names[line.process_definition_key].of(line.bpmn_process_id, visitor.language),
+            names[line.process_definition_key].of(line.element_id, visitor.language),
             line.error_type,
-            lists.written(visitor, line.since),
-            line.message,
+            lists.written(visitor, line.creation_time),
+            line.error_message,
             str(line.job_key or ""),
         ]
         for line in lines

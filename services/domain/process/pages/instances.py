@@ -54,7 +54,7 @@ class ListQuery(Listed):
 async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Those that run, or have ended; ``form=csv`` answers with all that match."""
     lines = [InstanceLineAnswer.model_validate(one) for one in await engine.instances(**wanted.wanted())]
-    names = await names_of(engine, (line.definition_key for line in lines))
+    names = await names_of(engine, (line.process_definition_key for line in lines))
     if wanted.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
@@ -65,8 +65,11 @@ async def process_choices(engine: EngineDesk, visitor: Visitor) -> list[tuple[st
     """The processes by id, with what they are called."""
     known = [ProcessAnswer.model_validate(one) for one in await engine.processes()]
     newest = [one for one in known if one.latest]
-    names = await names_of(engine, (one.definition_key for one in newest))
-    return [(one.process_id, names[one.definition_key].of(one.process_id, visitor.language)) for one in newest]
+    names = await names_of(engine, (one.process_definition_key for one in newest))
+    return [
+        (one.bpmn_process_id, names[one.process_definition_key].of(one.bpmn_process_id, visitor.language))
+        for one in newest
+    ]
 
 
 def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[int, Names]) -> Response:
@@ -83,11 +86,11 @@ def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[i
     rows: list[list[web_csv.Cell]] = [
         [
             str(line.key),
-            names[line.definition_key].of(line.process_id, visitor.language),
+            names[line.process_definition_key].of(line.bpmn_process_id, visitor.language),
             line.version,
             states[line.state],
-            lists.written(visitor, line.began),
-            lists.written(visitor, line.ended),
+            lists.written(visitor, line.start_date),
+            lists.written(visitor, line.end_date),
         ]
         for line in lines
     ]

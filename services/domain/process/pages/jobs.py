@@ -34,7 +34,7 @@ class Wanted(Listed):
 async def list_jobs(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Wanted, Query()]) -> Response:
     """Who works on what, and how many tries are left; ``form=csv`` answers with all that match."""
     lines = [JobAnswer.model_validate(one) for one in await engine.jobs(**wanted.wanted())]
-    names = await names_of(engine, (line.definition_key for line in lines))
+    names = await names_of(engine, (line.process_definition_key for line in lines))
     if wanted.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
@@ -49,7 +49,9 @@ async def set_retries(
     key = engine_view.key_of(job_key, Message("job"))
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
-    return visitor.redirect(f"/admin/engine/instances/{job.instance_key}", Message("The tries that are left are set."))
+    return visitor.redirect(
+        f"/admin/engine/instances/{job.process_instance_key}", Message("The tries that are left are set.")
+    )
 
 
 def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names]) -> Response:
@@ -72,9 +74,9 @@ def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names
             states[line.state],
             line.retries,
             line.worker,
-            names[line.definition_key].of(line.element_id, visitor.language),
-            str(line.instance_key),
-            line.error,
+            names[line.process_definition_key].of(line.element_id, visitor.language),
+            str(line.process_instance_key),
+            line.error_message,
         ]
         for line in lines
     ]

@@ -45,10 +45,10 @@ async def overview(
         return _elsewhere(visitor, settings)
     processes = [ProcessAnswer.model_validate(one) for one in await found.processes()]
     shown = _chosen(processes, definition)
-    elements = await found.elements(shown.definition_key) if shown else ()
+    elements = await found.elements(shown.process_definition_key) if shown else ()
     newest = await found.incidents(limit=NEWEST)
     told = [IncidentAnswer.model_validate(one) for one in newest]
-    keys = [*(one.definition_key for one in processes), *(one.definition_key for one in told)]
+    keys = [*(one.process_definition_key for one in processes), *(one.process_definition_key for one in told)]
     return visitor.page(
         "process/engine.html",
         processes=processes,
@@ -77,7 +77,8 @@ async def its_variables(
     found = await engine_view.variables(database, visitor.actor, engine, key)
     view = await engine_view.instance_of(engine, key)
     if visitor.is_htmx:
-        names = (await names_of(engine, [view.line.definition_key]))[view.line.definition_key]
+        definition_key = view.process_instance.process_definition_key
+        names = (await names_of(engine, [definition_key]))[definition_key]
         return visitor.part("process/_variables.html", variables=found, names=names)
     return await _instance(visitor, engine, view, found)
 
@@ -85,13 +86,13 @@ async def its_variables(
 async def _instance(
     visitor: Visitor, engine: EngineDesk, found: InstanceAnswer, variables: list[VariableAnswer] | None = None
 ) -> Response:
-    names = await names_of(engine, [found.line.definition_key])
-    called = [awaited.key for place in found.places for awaited in place.awaits if awaited.kind == "call"]
+    names = await names_of(engine, [found.process_instance.process_definition_key])
+    called = [awaited.key for place in found.active_elements for awaited in place.wait_states if awaited.kind == "call"]
     return visitor.page(
         "process/instance.html",
         found=found,
-        line=found.line,
-        names=names[found.line.definition_key],
+        line=found.process_instance,
+        names=names[found.process_instance.process_definition_key],
         called=called,
         variables=variables,
         retries=incidents.RETRIES,
@@ -101,7 +102,7 @@ async def _instance(
 def _chosen(processes: Iterable[ProcessAnswer], definition: str) -> ProcessAnswer | None:
     """The version that was asked for, else the one with the most incidents, else the most instances."""
     found = list(processes)
-    asked = [one for one in found if str(one.definition_key) == definition]
+    asked = [one for one in found if str(one.process_definition_key) == definition]
     return asked[0] if asked else max(found, key=lambda one: (one.incidents, one.active), default=None)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from services.engine.model.bpmn import ElementKind
-from services.engine.processing.elements.business_rule_task import BusinessRuleTaskProcessor
 from services.engine.processing.elements.call_activity import CallActivityProcessor
 from services.engine.processing.elements.catch_event import (
     BoundaryEventProcessor,
@@ -11,18 +10,21 @@ from services.engine.processing.elements.catch_event import (
     StartEventProcessor,
 )
 from services.engine.processing.elements.end_event import EndEventProcessor
-from services.engine.processing.elements.event_based_gateway import EventBasedGatewayProcessor
-from services.engine.processing.elements.gateway import (
+from services.engine.processing.elements.gateways import (
+    EventBasedGatewayProcessor,
     ExclusiveGatewayProcessor,
     InclusiveGatewayProcessor,
     ParallelGatewayProcessor,
 )
-from services.engine.processing.elements.job_task import JobTaskProcessor
 from services.engine.processing.elements.multi_instance import MultiInstanceBodyProcessor
-from services.engine.processing.elements.pass_through import PassThroughProcessor
 from services.engine.processing.elements.process import EventSubprocessProcessor, ProcessProcessor, SubprocessProcessor
-from services.engine.processing.elements.receive_task import ReceiveTaskProcessor
-from services.engine.processing.elements.script_task import ScriptTaskProcessor
+from services.engine.processing.elements.tasks import (
+    BusinessRuleTaskProcessor,
+    JobTaskProcessor,
+    PassThroughProcessor,
+    ReceiveTaskProcessor,
+    ScriptTaskProcessor,
+)
 from services.engine.processing.elements.throw_event import ThrowEventProcessor
 from services.engine.processing.execution import ElementProcessor
 

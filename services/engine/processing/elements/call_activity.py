@@ -7,7 +7,7 @@ from services.engine.processing.elements.activity import ActivityProcessor, of_t
 from services.engine.processing.execution import ElementContext, Execution, Terminate
 from services.engine.processing.instance_creation import create_instance
 from services.engine.processing.variables import evaluate_text, visible_variables
-from services.engine.state.definitions import Definition
+from services.engine.state.process_definitions import ProcessDefinition
 
 
 class CallActivityProcessor(ActivityProcessor):
@@ -16,13 +16,13 @@ class CallActivityProcessor(ActivityProcessor):
         if execution.models.process(definition.key).root.none_start is None:
             raise Failure(
                 ErrorType.CALLED_ELEMENT,
-                f"Expected process with BPMN process id '{definition.process_id}' to have a none start event, "
+                f"Expected process with BPMN process id '{definition.bpmn_process_id}' to have a none start event, "
                 "but not found.",
             )
         return definition
 
     def start(self, execution: Execution, context: ElementContext, prepared: object) -> None:
-        definition = of_type(prepared, Definition)
+        definition = of_type(prepared, ProcessDefinition)
         lifecycle.transition_to_activated(execution, context)
         if required(context.element.called).all_parent_variables:
             variables = visible_variables(context.process_instance, context.element_instance)
@@ -31,7 +31,7 @@ class CallActivityProcessor(ActivityProcessor):
         child = create_instance(
             execution, definition, variables, parent=(context.process_instance.key, context.element_instance.key)
         )
-        context.element_instance.called = child.key
+        context.element_instance.called_child_instance_key = child.key
 
     def complete(self, execution: Execution, context: ElementContext) -> None:
         if not required(context.element.called).all_child_variables and not context.element.outputs:
@@ -39,8 +39,13 @@ class CallActivityProcessor(ActivityProcessor):
         super().complete(execution, context)
 
     def terminate(self, execution: Execution, context: ElementContext) -> None:
-        if context.element_instance.called:
-            execution.steps.append(Terminate(context.element_instance.called, context.element_instance.called))
+        if context.element_instance.called_child_instance_key:
+            execution.steps.append(
+                Terminate(
+                    context.element_instance.called_child_instance_key,
+                    context.element_instance.called_child_instance_key,
+                )
+            )
         else:
             super().terminate(execution, context)
 
@@ -48,14 +53,14 @@ class CallActivityProcessor(ActivityProcessor):
         if context.element_instance.state == "TERMINATING":
             super().terminate(execution, context)
 
-    def _definition(self, execution: Execution, context: ElementContext, called: CallTarget) -> Definition:
+    def _definition(self, execution: Execution, context: ElementContext, called: CallTarget) -> ProcessDefinition:
         identity = evaluate_text(execution, context, called.id)
-        definitions = execution.store.definitions
+        definitions = execution.store.process_definitions
         match called.binding:
             case Binding.LATEST:
                 definition = definitions.latest(identity)
             case Binding.DEPLOYMENT:
-                own = definitions.get(context.process_instance.definition_key)
+                own = definitions.get(context.process_instance.process_definition_key)
                 definition = definitions.deployed_with(identity, own.deployment_key) if own is not None else None
             case Binding.VERSION_TAG:
                 definition = definitions.latest_with_tag(identity, called.version_tag or "")

@@ -17,7 +17,7 @@ class StartEventProcessor(FlowNodeProcessor):
     """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
-        if context.element_instance.trigger is not None and context.scope.kind == ElementKind.PROCESS:
+        if context.element_instance.trigger is not None and context.scope.element_type == ElementKind.PROCESS:
             _copy_trigger_variables(execution, context)
         super().activate(execution, context)
 

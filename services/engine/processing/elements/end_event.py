@@ -44,7 +44,7 @@ class EndEventProcessor(ThrowEventProcessor):
             super().complete(execution, context)
             return
         scope = execution.element_context(context.process_instance, context.scope)
-        scope.element_instance.ended = True
+        scope.element_instance.ends_early = True
         scope.element_instance.tokens.clear()
         lifecycle.transition_to_completed(execution, context)
         lifecycle.terminate_children(execution, scope)

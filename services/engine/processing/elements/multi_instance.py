@@ -20,7 +20,7 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
         loop = _loop(context)
         items = _items(execution, context, loop)
         subscribe_to_events(execution, context)
-        context.element_instance.memo = {"completed": 0, "terminated": 0, "entered": 0}
+        context.element_instance.loop_counts = {"completed": 0, "terminated": 0, "entered": 0}
         if loop.output_collection is not None:
             set_local_variables(
                 execution,
@@ -52,9 +52,7 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
         loop, counts = _loop(context), _counts(context)
         if loop.output_collection is not None and loop.output_element is not None:
             value = evaluate(execution, child, loop.output_element)
-            results = _with_output_element(
-                context, loop.output_collection, required(child.element_instance.memo)["index"], value
-            )
+            results = _with_output_element(context, loop.output_collection, child.element_instance.loop_counter, value)
             set_local_variables(
                 execution, context.process_instance, context.element_instance, {loop.output_collection: results}
             )
@@ -65,11 +63,11 @@ class MultiInstanceBodyProcessor(ContainerProcessor):
             counts["next"] = _items(execution, context, loop)[entered : entered + 1]
         counts["completed"] += 1
         if done:
-            context.element_instance.ended = True
+            context.element_instance.ends_early = True
 
     def child_completed(self, execution: Execution, context: ElementContext) -> None:
         loop, next_items = _loop(context), _counts(context).pop("next", [])
-        if context.element_instance.ended:
+        if context.element_instance.ends_early:
             if lifecycle.terminate_children(execution, context):
                 lifecycle.schedule_completion(execution, context)
         elif next_items:
@@ -124,7 +122,7 @@ def _loop(context: ElementContext) -> LoopCharacteristics:
 
 
 def _counts(context: ElementContext) -> dict[str, Any]:
-    return required(context.element_instance.memo)
+    return context.element_instance.loop_counts
 
 
 def _with_output_element(context: ElementContext, collection: str, index: int, value: Any) -> list[Any]:

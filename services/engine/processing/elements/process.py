@@ -59,8 +59,8 @@ class ProcessProcessor(ContainerProcessor):
     """A process instance; starts at its none or triggered start event."""
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
-        if context.element_instance.memo is not None:
-            self._start_at(execution, context, context.element_instance.memo["startAt"])
+        if context.element_instance.start_instructions:
+            self._start_at_instructions(execution, context)
             return
         started_by = context.element_instance.trigger
         context.element_instance.trigger = None
@@ -76,9 +76,9 @@ class ProcessProcessor(ContainerProcessor):
         unsubscribe_from_events(execution, context)
         lifecycle.transition_to_completed(execution, context)
 
-    def _start_at(self, execution: Execution, context: ElementContext, element_ids: list[str]) -> None:
+    def _start_at_instructions(self, execution: Execution, context: ElementContext) -> None:
         subscribe_to_events(execution, context)
-        context.element_instance.memo = None
+        element_ids, context.element_instance.start_instructions = context.element_instance.start_instructions, []
         lifecycle.transition_to_activated(execution, context)
         execution.steps.extend(
             [activation_step(execution, context, Activation(element_id)) for element_id in element_ids]

@@ -3,7 +3,7 @@
 from services.engine.model.bpmn import EventKind, required
 from services.engine.processing import lifecycle
 from services.engine.processing.compensation import trigger_compensation
-from services.engine.processing.elements.job_task import JobTaskProcessor
+from services.engine.processing.elements.tasks import JobTaskProcessor
 from services.engine.processing.event_publication import throw_escalation
 from services.engine.processing.execution import BroadcastSignal, ElementContext, Execution
 from services.engine.processing.jobs import JobSpec

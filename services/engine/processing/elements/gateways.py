@@ -1,13 +1,14 @@
-"""Parallel, exclusive and inclusive gateways; ``joins`` has their incoming side."""
+"""Gateways; ``joins`` has their incoming side."""
 
 from collections.abc import Iterator
 from itertools import islice
 
 from services.engine.errors import ErrorType, Failure
-from services.engine.model.bpmn import Flow
+from services.engine.model.bpmn import Flow, required
 from services.engine.model.expression import type_name
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import FlowNodeProcessor
+from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
 from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.variables import evaluate
 from services.engine.state.instances import COMPLETING
@@ -44,6 +45,18 @@ class ExclusiveGatewayProcessor(InclusiveGatewayProcessor):
     """Takes the last flow in the file that is true, as Zeebe."""
 
     max_flows = 1
+
+
+class EventBasedGatewayProcessor(FlowNodeProcessor):
+    """Activates the first triggered event, without taking a flow."""
+
+    def activate(self, execution: Execution, context: ElementContext) -> None:
+        subscribe_to_events(execution, context)
+        lifecycle.transition_to_activated(execution, context)
+
+    def complete(self, execution: Execution, context: ElementContext) -> None:
+        unsubscribe_from_events(execution, context)
+        lifecycle.transition_to_completed(execution, context, (), event=required(context.element_instance.trigger))
 
 
 def _matching_flows(execution: Execution, context: ElementContext) -> Iterator[Flow]:
