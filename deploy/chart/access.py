@@ -18,7 +18,7 @@ NAMES = {
     "recorders": "recorders",
     "signer": "sealKey",
 }
-# Who writes the outbox sends notices; who watches over sign-ins has the key of second factors and asks the provider.
+# Who writes the outbox sends notices; who watches over logins has the key of second factors and asks the provider.
 # The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.
 PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "sealChain", "store")
 

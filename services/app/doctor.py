@@ -132,7 +132,7 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
         ("engine", lambda: _engine(settings)),
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
-        ("sign-in", lambda: check_provider(settings)),
+        ("login", lambda: check_provider(settings)),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
 

@@ -199,7 +199,7 @@ def _member(uow: UnitOfWork, member: _Member) -> None:
         uow.session.flush()
         for kind in member.posts:
             uow.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=uow.now))
-        audit_trail.record(uow, "person-entered", "person", person_id)
+        audit_trail.record(uow, "person-added", "person", person_id)
     if access_queries.valid_agreement(uow, person_id) is None:
         agreement = Agreement(
             person_id=person_id,

@@ -25,7 +25,7 @@ class PortalUser:
         self._password = password
 
     async def sign_in(self) -> dict[str, Any]:
-        me: dict[str, Any] = await self.post("/api/sign-in", {"login": self._login, "password": self._password})
+        me: dict[str, Any] = await self.post("/api/login", {"login": self._login, "password": self._password})
         self._http.headers["X-CSRF-Token"] = me["csrfToken"]
         return me
 

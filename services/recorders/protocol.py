@@ -21,7 +21,7 @@ class RecorderDown(Retryable):
 
     runbook = "recorder-down"
 
-    def __init__(self, message: str, code: str = "away") -> None:
+    def __init__(self, message: str, code: str = "down") -> None:
         super().__init__(message)
         self.code = code
 

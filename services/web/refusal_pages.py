@@ -6,13 +6,13 @@ from fastapi.responses import HTMLResponse, Response
 from services.runtime.errors import Refused
 from services.web import language as languages
 from services.web.templates import render
-from services.web.visitor import NotSignedIn, is_htmx, redirect_to_sign_in
+from services.web.visitor import NotSignedIn, is_htmx, redirect_to_login
 
 
 def page(request: Request, refusal: Refused) -> Response:
     """Render the refusal as a page; htmx puts it where messages are shown, so that nothing typed is lost."""
     if refusal.status == 401:
-        return redirect_to_sign_in(request)
+        return redirect_to_login(request)
     part = is_htmx(request)
     template = "refusal.html" if part else "refused.html"
     headers = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML show:window:top"} if part else None
@@ -26,4 +26,4 @@ def install(app: FastAPI) -> None:
 
 
 def _not_signed_in(request: Request, _error: Exception) -> Response:
-    return redirect_to_sign_in(request)
+    return redirect_to_login(request)

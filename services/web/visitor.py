@@ -188,12 +188,12 @@ def _is_page(request: Request, path: str) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
-def redirect_to_sign_in(request: Request) -> Response:
+def redirect_to_login(request: Request) -> Response:
     """Redirect to the sign-in page, and from there back to the page; an act is not repeated."""
     back = page_of(request)
-    path = "/sign-in" if back == "/" else "/sign-in?next=" + quote(back, safe="/")
+    path = "/login" if back == "/" else "/login?next=" + quote(back, safe="/")
     if is_htmx(request):
-        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+        return Response(status_code=204, headers={"HX-Redirect": "/login"})
     return RedirectResponse(path, 303)
 
 

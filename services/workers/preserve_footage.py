@@ -141,7 +141,7 @@ class _Work:
             return
         outcome: protections.Answer = "failed"
         with suppress(Retryable, Fatal, NothingRecorded):
-            outcome = "protected" if await recorder.protect(need.source.channel, window) else "cannot"
+            outcome = "protected" if await recorder.protect(need.source.channel, window) else "unsupported"
         await self.database.run(ACTOR, protections.answered, begun, outcome)
 
     async def _clear(self, need: Need) -> None:

@@ -69,7 +69,7 @@ def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
     }
     with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-        assert context.request.post("/api/sign-in", data={"login": "drafter", "password": PASSWORD}).ok
+        assert context.request.post("/api/login", data={"login": "drafter", "password": PASSWORD}).ok
         drafter = Drafter(desk, context, context.new_page())
         drafter.page.on("console", lambda message: drafter.said.append(f"{message.type}: {message.text}"))
         drafter.page.on("pageerror", lambda error: drafter.said.append(str(error)))
@@ -161,7 +161,7 @@ def test_what_is_typed_after_the_session_has_ended_is_there_after_signing_in(dra
     drafter.context.clear_cookies()
 
     page.fill("[name=reason]", REASON)
-    page.wait_for_url("**/sign-in?next=*")
+    page.wait_for_url("**/login?next=*")
     page.fill("[name=login]", "drafter")
     page.fill("[name=password]", PASSWORD)
     # The draft was saved before, and says so until this is saved too.

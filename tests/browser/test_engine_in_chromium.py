@@ -34,7 +34,7 @@ def test_a_stuck_case_is_found_on_the_diagram_and_goes_on(
 ) -> None:
     context = browser.new_context(base_url=address, viewport={"width": width, "height": height})
     context.add_cookies([{"name": "footage_desk_language", "value": language, "url": address}])
-    assert context.request.post("/api/sign-in", data={"login": "admin", "password": PASSWORD}).ok
+    assert context.request.post("/api/login", data={"login": "admin", "password": PASSWORD}).ok
     page, complaints = context.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
 

@@ -106,7 +106,7 @@ def test_the_keyboard_alone_signs_in_and_comes_to_the_content(
     device: Device, container: Running, browser: Browser
 ) -> None:
     page = browser.new_page(base_url=container.printed(r"ready at (http://\S+)\n"), viewport=device.viewport)
-    page.goto("/sign-in?next=/inbox")
+    page.goto("/login?next=/inbox")
     page.locator("[name=login]").focus()
     for keys in ("zhaoqiang", "demo-zhaoqiang"):
         page.keyboard.type(keys)

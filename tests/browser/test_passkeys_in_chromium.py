@@ -66,7 +66,7 @@ def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Cal
         context = browser.new_context(base_url=origin, viewport={"width": 1100, "height": 1000}, locale="zh-CN")
 
         def opened(login: str) -> Page:
-            assert context.request.post("/api/sign-in", data={"login": login, "password": PASSWORD}).ok
+            assert context.request.post("/api/login", data={"login": login, "password": PASSWORD}).ok
             page = context.new_page()
             devtools = context.new_cdp_session(page)
             devtools.send("WebAuthn.enable")

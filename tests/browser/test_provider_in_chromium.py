@@ -76,7 +76,7 @@ def at_the_provider(page: Page, login: str) -> None:
 
 @pytest.mark.requirement("R52")
 def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, page: Page) -> None:
-    page.goto("/sign-in?next=/account")
+    page.goto("/login?next=/account")
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []
     picture(page, "sign-in-provider")
     page.get_by_role("link", name="使用统一身份认证登录").click()
@@ -89,12 +89,12 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
     page.get_by_role("button", name="退出").click()
     page.wait_for_url(f"{settings.oidc.issuer}/session/end?*")
     page.get_by_role("button", name="Yes, sign me out").click()
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/login")
 
     page.get_by_role("link", name="使用统一身份认证登录").click()
     page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")  # it asks anew
     at_the_provider(page, "stranger")
-    page.wait_for_url("**/sign-in/provider/answer?*")
+    page.wait_for_url("**/login/provider/callback?*")
     expect(page.get_by_role("alert")).to_contain_text("没有您可用的账户")
     picture(page, "sign-in-provider-refused")
     page.get_by_role("link", name="使用统一身份认证登录").click()
@@ -104,13 +104,13 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
 
 
 def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings: Settings, page: Page) -> None:
-    page.goto("/sign-in/provider?next=/account")
+    page.goto("/login/provider?next=/account")
     at_the_provider(page, "keeper")
     page.wait_for_url("**/account")
     assert page.context.browser is not None
     context = page.context.browser.new_context(base_url=settings.portal.url, locale="en")
     context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": settings.portal.url}])
-    assert context.request.post("/api/sign-in", data={"login": "admin", "password": PASSWORD}).ok
+    assert context.request.post("/api/login", data={"login": "admin", "password": PASSWORD}).ok
     admin = context.new_page()
     admin.goto("/admin/people/keeper")
     expect(admin.get_by_text("subject-of-keeper")).to_be_visible()
@@ -124,4 +124,4 @@ def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings
     assert desk.all(Identity, person_id="keeper", ended_at=None) == []
     context.close()
     page.reload()
-    page.wait_for_url("**/sign-in?next=/account")
+    page.wait_for_url("**/login?next=/account")

@@ -54,7 +54,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
     }
     with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 390, "height": 844})
-        assert context.request.post("/api/sign-in", data={"login": "reviewer", "password": PASSWORD}).ok
+        assert context.request.post("/api/login", data={"login": "reviewer", "password": PASSWORD}).ok
         reviewer = Reviewer(desk, context, context.new_page())
         reviewer.page.goto(f"/reviews/{review_id}")
         yield reviewer
@@ -71,7 +71,7 @@ def test_what_is_typed_after_the_session_has_ended_is_there_after_signing_in(rev
     reviewer.context.clear_cookies()
 
     page.get_by_role("button", name="退回补正").click()
-    page.wait_for_url("**/sign-in?next=/reviews/*")
+    page.wait_for_url("**/login?next=/reviews/*")
     page.fill("[name=login]", "reviewer")
     page.fill("[name=password]", PASSWORD)
     page.locator("main button").first.click()

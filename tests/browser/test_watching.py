@@ -49,7 +49,7 @@ def watching(tmp_path: Path, browser: Browser) -> Iterator[Watching]:
     with served(portal_over({**desk.worker, "settings": Settings(data_dir=desk.root)})) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
         context.add_cookies([{"name": "footage_desk_language", "value": "en", "url": address}])
-        signed_in = context.request.post("/api/sign-in", data={"login": "custodian", "password": PASSWORD})
+        signed_in = context.request.post("/api/login", data={"login": "custodian", "password": PASSWORD})
         assert signed_in.ok, signed_in.text()
         watching = Watching(desk, context.new_page(), address, copy.id)
         watching.page.on("console", lambda message: watching.said.append(f"{message.type}: {message.text}"))

@@ -117,7 +117,7 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
 
     with running("run", "--demo", env=env, cwd=tmp_path, before=CONFINED) as one:
         portal = one.printed(r"ready at (http://\S+)")
-        pages = {path: httpx.get(portal + path, timeout=30).status_code for path in ("/sign-in", "/api/openapi.json")}
+        pages = {path: httpx.get(portal + path, timeout=30).status_code for path in ("/login", "/api/openapi.json")}
         files = [path.relative_to(static) for path in static.rglob("*") if path.is_file()]
         fetched = {file: httpx.get(f"{portal}/static/{file}", timeout=30).status_code for file in files}
         health = one.printed(r"metrics are at (http://\S+)\n")

@@ -39,7 +39,7 @@ SECRETS = {
     "the time-stamping authority, where one is set": {"sealKey", "logKey"},
     "the recorders' networks and folders": {"recorders"},
     "mail and webhook": {"mail"},
-    "the client's secret at the sign-in provider": {"provider"},
+    "the client's secret at the login provider": {"provider"},
 }
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 

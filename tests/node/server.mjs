@@ -26,8 +26,8 @@ server.listen(0, "127.0.0.1", () => {
       {
         client_id: "footage-desk",
         client_secret: "a secret: with+signs%",
-        redirect_uris: [`${portal}/sign-in/provider/answer`],
-        post_logout_redirect_uris: [`${portal}/sign-in`],
+        redirect_uris: [`${portal}/login/provider/callback`],
+        post_logout_redirect_uris: [`${portal}/login`],
       },
     ],
     cookies: { keys: ["a key of the test's provider"] },

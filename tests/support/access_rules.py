@@ -193,7 +193,7 @@ RULES = {
     "PUT /api/departments/{department_id}": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"nameZh": "x", "nameEn": "x", "kind": "administration"}
     ),
-    "POST /api/sign-out": Rule(EVERYONE),
+    "POST /api/logout": Rule(EVERYONE),
     "GET /api/admin/agreements/signers": Rule(READERS, EVERYONE - READERS),
     "GET /api/admin/agreements/signers.csv": Rule(READERS, EVERYONE - READERS),
     "GET /api/admin/agreements/texts": Rule(READERS, EVERYONE - READERS),
@@ -235,12 +235,12 @@ RULES = {
     "GET /api/register/states": Rule(EVERYONE),
 }
 # They end what the other routes need, so they come last.
-LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/sign-out")
-# Before there is a whole session: test_sign_in_steps, test_session_api and test_hostile_sign_in show what they allow.
+LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout")
+# Before there is a whole session: test_login, test_session_api and test_hostile_login show what they allow.
 WITHOUT_SESSION = {
-    "POST /api/sign-in/code",
-    "POST /api/sign-in/password",
-    "POST /api/sign-in/enrolment",
-    "POST /api/sign-in/enrolment/confirm",
-    "POST /api/sign-in",
+    "POST /api/login/code",
+    "POST /api/login/password",
+    "POST /api/login/enrolment",
+    "POST /api/login/enrolment/confirm",
+    "POST /api/login",
 }

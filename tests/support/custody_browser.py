@@ -17,7 +17,7 @@ class Browser:
     async def of(cls, desk: Desk, login: str, **dependencies: object) -> "Browser":
         app = portal_over({**desk.worker, "settings": Settings(data_dir=desk.root), **dependencies})
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk")
-        answer = await client.post("/api/sign-in", json={"login": login, "password": PASSWORD})
+        answer = await client.post("/api/login", json={"login": login, "password": PASSWORD})
         client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
         return cls(client)
 

@@ -101,7 +101,7 @@ class People:
         somebody.page.on("console", lambda message: somebody.said.extend(_complaints(message)))
         somebody.page.on("request", lambda one: somebody.said.extend(self._foreign(one.url)))
         somebody.page.on("pageerror", lambda error: somebody.said.append(str(error)))
-        page = somebody.open("/sign-in")
+        page = somebody.open("/login")
         page.fill("[name=login]", login)
         page.fill("[name=password]", f"demo-{login}")
         page.locator("main form button").first.click()

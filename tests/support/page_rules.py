@@ -183,13 +183,13 @@ PAGES = {
         body={"shown": "2031-03-04T12:00:00", "true": "2031-03-04T12:00:00", "within": "2"},
     ),
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
-    "POST /sign-out": Rule(EVERYONE),
+    "POST /logout": Rule(EVERYONE),
 }
-# Before there is a session: test_hostile_sign_in, test_hostile_steps and test_provider_sign_in show what they let in.
+# Before there is a session: test_hostile_login, test_hostile_steps and test_provider_login show what they let in.
 PAGES_WITHOUT_SESSION = {
-    "POST /language", "GET /sign-in", "POST /sign-in", "GET /sign-in/code", "POST /sign-in/code",
-    "GET /sign-in/enrolment", "POST /sign-in/enrolment", "GET /sign-in/enrolment/qr.svg", "GET /sign-in/password",
-    "POST /sign-in/password", "GET /sign-in/provider", "GET /sign-in/provider/answer",
+    "POST /language", "GET /login", "POST /login", "GET /login/code", "POST /login/code",
+    "GET /login/enrolment", "POST /login/enrolment", "GET /login/enrolment/qr.svg", "GET /login/password",
+    "POST /login/password", "GET /login/provider", "GET /login/provider/callback",
 }  # fmt: skip
 # They end what the other pages need, so they come last.
-LAST_PAGES = ("POST /hand-overs/{hand_over_id}/report-loss", "POST /sign-out")
+LAST_PAGES = ("POST /hand-overs/{hand_over_id}/report-loss", "POST /logout")

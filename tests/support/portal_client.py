@@ -63,7 +63,7 @@ class Portal:
 
     async def signed_in(self, login: str) -> httpx.AsyncClient:
         client = self.anonymous()
-        answer = await client.post("/api/sign-in", json={"login": login, "password": PASSWORD})
+        answer = await client.post("/api/login", json={"login": login, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
         return client

@@ -23,7 +23,7 @@ class Lens:
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         if self.down:
-            raise RecorderDown("away")
+            raise RecorderDown("down")
         until = span.start + span.duration / 2
         until = until if self.still is None else min(until, self.still)
         return [Span(span.start, until)] if span.start < until else []

@@ -25,6 +25,6 @@ class Protection(Base):
     span_start: Mapped[datetime]
     span_end: Mapped[datetime]
     requested_at: Mapped[datetime]
-    outcome: Mapped[str | None]  # protected, cannot, failed
+    outcome: Mapped[str | None]  # protected, unsupported, failed
     ended_at: Mapped[datetime | None]  # its case needs it no more
     released_at: Mapped[datetime | None]  # the recorder has heard

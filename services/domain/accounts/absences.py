@@ -38,7 +38,7 @@ def enter(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) 
     uow.session.add(row)
     audit_trail.record(
         uow,
-        "absence-entered",
+        "absence-added",
         "person",
         person_id,
         absence=row.id,

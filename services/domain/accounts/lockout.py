@@ -53,7 +53,7 @@ def count(uow: UnitOfWork, person: Person, action: str, **detail: str) -> bool:
 
 def count_nobody(uow: UnitOfWork, login: str, address: str) -> bool:
     """Count a name that nobody has; True when it is locked as an account would be: no try tells who exists."""
-    audit_trail.record(uow, "sign-in-refused", "address", address)
+    audit_trail.record(uow, "login-refused", "address", address)
     uow.session.add(LoginFailure(address=_nobody(login), at=uow.real_now))
     return _wrong_from(uow, _nobody(login)) >= WRONG_BEFORE_LOCK
 

@@ -19,7 +19,7 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
 
-ACTOR = Actor("system", "sign-in")
+ACTOR = Actor("system", "login")
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,14 @@ def _finish(uow: UnitOfWork, login: str, place: Place, right: bool) -> SignedIn 
 def refused_by_provider(uow: UnitOfWork, place: Place, issuer: str, reason: str) -> None:
     """The provider took back its word, or what it said did not stand the checks: counted by address."""
     lockout.count_address(uow, place.address)
-    audit_trail.record(uow, "sign-in-refused", "address", place.address, issuer=issuer, reason=reason)
+    audit_trail.record(uow, "login-refused", "address", place.address, issuer=issuer, reason=reason)
 
 
 def _vouched(uow: UnitOfWork, vouched: Vouched, place: Place) -> SignedIn | Refused:
     try:
         person = identities.person_of(uow, vouched)
     except Refused as refusal:
-        audit_trail.record(uow, "sign-in-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code)
+        audit_trail.record(uow, "login-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code)
         return refusal
     lockout.check(uow, person, person.login, place.address)
     step = _step(uow, person, code_given=False)
@@ -158,13 +158,13 @@ def _vouched(uow: UnitOfWork, vouched: Vouched, place: Place) -> SignedIn | Refu
 def _wrong(uow: UnitOfWork, person: Person | None, login: str, place: Place) -> Refused:
     lockout.count_address(uow, place.address)
     if person is not None:
-        is_locked = lockout.count(uow, person, "sign-in-refused", address=place.address)
+        is_locked = lockout.count(uow, person, "login-refused", address=place.address)
     else:
         is_locked = lockout.count_nobody(uow, login, place.address)
     if is_locked:
         return lockout.locked()
     return Refused(
-        "sign-in-wrong",
+        "login-failed",
         "The name or the password is wrong: enter them again.",
         status=401,
         field="password",
@@ -219,7 +219,7 @@ def _whole(uow: UnitOfWork, person: Person, row: LoginSession) -> None:
     if row.issuer is not None and row.subject is not None:
         identities.bind(uow, person, row.issuer, row.subject)
         by = {"issuer": row.issuer}
-    audit_trail.record(uow, "signed-in", "person", person.id, address=row.address or "unknown", **by)
+    audit_trail.record(uow, "logged-in", "person", person.id, address=row.address or "unknown", **by)
 
 
 def _acting(uow: UnitOfWork, row: LoginSession) -> Person:

@@ -79,9 +79,9 @@ def begin_passkey(uow: UnitOfWork, place: Place, password: str, code: str | None
     return passkeys.begin(uow, uow.actor.id, place, "+".join(given))
 
 
-def end_session(uow: UnitOfWork, sign_in_id: str) -> None:
+def end_session(uow: UnitOfWork, session_id: str) -> None:
     """End one of the own sessions, such as one on a shared computer."""
-    sessions.end_one(uow, sign_in_id)
+    sessions.end_one(uow, session_id)
 
 
 def end_other_sessions(uow: UnitOfWork, token: str) -> int:

@@ -100,7 +100,7 @@ def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enro
         ],
         supported_pub_key_algs=ALGORITHMS,
     )
-    audit_trail.record(uow, "passkey-begun", "person", person_id)
+    audit_trail.record(uow, "passkey-enrolment-started", "person", person_id)
     return Enrolment(row.id, options_to_json_dict(options))
 
 
@@ -206,7 +206,7 @@ def that_signed(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | No
 def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
     """Note a use. Refused where the count has not grown: then there are two of what should be one authenticator."""
     if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
-        uow.after_refusal.append(partial(_cloned, passkey_id=passkey.id, told=sign_count, known=passkey.sign_count))
+        uow.after_refusal.append(partial(_cloned, passkey_id=passkey.id, reported=sign_count, known=passkey.sign_count))
         raise Refused(
             "passkey-cloned",
             "The passkey counts backwards and may have been cloned, so nothing was signed: "
@@ -217,8 +217,10 @@ def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
     passkey.sign_count, passkey.last_used_at = sign_count, uow.real_now
 
 
-def _cloned(uow: UnitOfWork, passkey_id: str, told: int, known: int) -> None:
-    audit_trail.record(uow, "passkey-cloned", "passkey", passkey_id, person=uow.actor.id, told=told, known=known)
+def _cloned(uow: UnitOfWork, passkey_id: str, reported: int, known: int) -> None:
+    audit_trail.record(
+        uow, "passkey-cloned", "passkey", passkey_id, person=uow.actor.id, reported=reported, known=known
+    )
 
 
 def _mine(uow: UnitOfWork, passkey_id: str) -> Passkey:

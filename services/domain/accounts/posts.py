@@ -106,7 +106,7 @@ def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
         "since": _iso(post.since),
         "until": _iso(post.until),
     }
-    audit_trail.record(uow, "post-given", "person", person_id, post=post.id, old=None, new=new)
+    audit_trail.record(uow, "post-assigned", "person", person_id, post=post.id, old=None, new=new)
     return post
 
 

@@ -112,7 +112,7 @@ def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
     factor = SecondFactor(id=new_id(), person_id=person_id, encrypted_secret="", started_at=uow.real_now)
     factor.encrypted_secret = uow.secrets.encrypt(secret, _purpose(factor))
     uow.session.add(factor)
-    audit_trail.record(uow, "second-factor-begun", "person", person_id)
+    audit_trail.record(uow, "second-factor-enrolment-started", "person", person_id)
     return _enrolment(uow, person, secret)
 
 

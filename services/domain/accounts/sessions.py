@@ -71,7 +71,7 @@ def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
     row, person = _live(uow, token, browser)
     if row.pending_step is not None:
         raise Refused(
-            "sign-in-unfinished",
+            "login-unfinished",
             "You are only half signed in: take the last step.",
             status=401,
         )
@@ -112,7 +112,7 @@ def sign_out(uow: UnitOfWork, token: str) -> str | None:
     if row is None or row.ended_at is not None:
         return None
     row.ended_at = uow.real_now
-    audit_trail.record(uow, "signed-out", "person", row.person_id)
+    audit_trail.record(uow, "logged-out", "person", row.person_id)
     return row.issuer
 
 
@@ -132,13 +132,13 @@ def before(uow: UnitOfWork, token: str) -> LoginSession | None:
     return uow.session.scalar(earlier.order_by(LoginSession.created_at.desc()).limit(1))
 
 
-def end_one(uow: UnitOfWork, sign_in_id: str) -> None:
+def end_one(uow: UnitOfWork, session_id: str) -> None:
     """The acting person ends one of their own sessions; NotFound for those of others."""
-    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(LoginSession.id == sign_in_id))
+    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(LoginSession.id == session_id))
     if row is None:
-        raise NotFound(Message("session"), sign_in_id)
+        raise NotFound(Message("session"), session_id)
     row.ended_at = uow.real_now
-    audit_trail.record(uow, "session-ended", "person", row.person_id, session=sign_in_id)
+    audit_trail.record(uow, "session-ended", "person", row.person_id, session=session_id)
 
 
 def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
@@ -150,7 +150,7 @@ def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
 
 
 def signed_out() -> Refused:
-    return Refused("signed-out", "You are not signed in: sign in.", status=401)
+    return Refused("logged-out", "You are not signed in: sign in.", status=401)
 
 
 def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:

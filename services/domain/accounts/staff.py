@@ -186,7 +186,7 @@ def enter_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, 
     uow.session.add(row)
     uow.session.flush()
     new = {"nameZh": name_zh, "nameEn": name_en, "kind": kind, "superior": superior_id}
-    audit_trail.record(uow, "department-entered", "department", row.id, new=new)
+    audit_trail.record(uow, "department-added", "department", row.id, new=new)
     return row
 
 
@@ -226,7 +226,7 @@ def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str
     row = partial(Person, id=new_id(), login=login, password_hash=hashed, must_change_password=True)(**values)
     uow.session.add(row)
     uow.session.flush()
-    audit_trail.record(uow, "person-entered", "person", row.id, new={"login": login, **values})
+    audit_trail.record(uow, "person-added", "person", row.id, new={"login": login, **values})
     return row
 
 

@@ -63,7 +63,7 @@ class View:
     second_factor: State
     passkeys: int
     identities: list[Identity]
-    last_sign_in: datetime | None
+    last_login_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def view(uow: UnitOfWork, person_id: str) -> View:
         second_factor=second_factors.state(uow, person_id),
         passkeys=len(passkeys.of(uow, person_id)),
         identities=identities.of(uow, person_id),
-        last_sign_in=uow.session.scalar(last),
+        last_login_at=uow.session.scalar(last),
     )
 
 

@@ -34,7 +34,7 @@ class Tried:
 
     new: int
     changed: int
-    same: int
+    unchanged: int
     wrong: tuple[Wrong, ...]
     done: bool = False
 
@@ -43,7 +43,7 @@ def take(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> Tried:
     """Read the list; a camera is known by its recorder's name and its channel. Nothing is entered in a dry run, or
     while any line is wrong. Raises Refused where the file is no such list."""
     administrators.require_administrator(uow)
-    tally = {"new": 0, "changed": 0, "same": 0}
+    tally = {"new": 0, "changed": 0, "unchanged": 0}
     wrong: list[Wrong] = []
     seen: set[tuple[str, str]] = set()
     recorders = {row.name: row for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
@@ -71,7 +71,7 @@ def _enter(uow: UnitOfWork, entry: service.Entry) -> str:
         service.enter(uow, entry)
         return "new"
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
-        return "same"
+        return "unchanged"
     service.change(uow, row.id, entry)
     return "changed"
 

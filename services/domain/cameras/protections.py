@@ -21,7 +21,7 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
-Answer = Literal["protected", "cannot", "failed"]
+Answer = Literal["protected", "unsupported", "failed"]
 # A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
 # ten minutes unless it is set otherwise.
 LONGEST_EVENT = timedelta(hours=1)
@@ -56,7 +56,7 @@ def begin(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, sp
     )
     for row in uow.session.scalars(known):
         if row.span_start <= span.start and span.end <= row.span_end:
-            return None if row.outcome in ("protected", "cannot") else row.id
+            return None if row.outcome in ("protected", "unsupported") else row.id
     row = Protection(
         id=new_id(),
         application_id=application_id,
@@ -75,7 +75,7 @@ def answered(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
     """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
     row = uow.session.get_one(Protection, protection_id, with_for_update=True)
     row.outcome = outcome
-    if outcome != "cannot":
+    if outcome != "unsupported":
         row.released_at = None  # what was released while the recorder was still being asked, it has locked since
     audit_trail.record(
         uow,
@@ -138,7 +138,7 @@ def _unreleased() -> ColumnElement[bool]:
 
 
 def _may_be_locked() -> ColumnElement[bool]:
-    return or_(Protection.outcome.is_(None), Protection.outcome != "cannot")
+    return or_(Protection.outcome.is_(None), Protection.outcome != "unsupported")
 
 
 def _shared(uow: UnitOfWork, row: Protection) -> bool:

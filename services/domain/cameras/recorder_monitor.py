@@ -13,7 +13,7 @@ from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import protections, rounds
 from services.domain.cameras.protections import Due
-from services.domain.cameras.recorder_probe import AWAY, PATIENCE, Tested, look
+from services.domain.cameras.recorder_probe import DOWN_FINDING, PATIENCE, Tested, look
 from services.domain.cameras.recorders import Found
 from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
@@ -23,7 +23,7 @@ from services.runtime.periodic import Periodic
 from services.web.dependencies import OpenRecorder
 
 log = get_logger(__name__)
-ACTOR = Actor("system", "round")
+ACTOR = Actor("system", "recorder-monitor")
 LOOK = timedelta(seconds=15)
 AT_ONCE = 4
 
@@ -69,7 +69,7 @@ class Round:
             if row is None:
                 break
             if row.id in self._asking:
-                await self._silent(row, AWAY)
+                await self._silent(row, DOWN_FINDING)
                 continue
             task = asyncio.create_task(self._ask(row), name=f"ask recorder {row.id}")
             self._asking.add(row.id)
@@ -84,7 +84,7 @@ class Round:
         try:
             in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
             if not in_time:
-                await self._silent(row, AWAY)
+                await self._silent(row, DOWN_FINDING)
             answers = await self._book(row, await answer)
         except Retryable as error:
             log.warning("a recorder's answer waits for its next turn", recorder=row.id, cause=str(error))
@@ -93,7 +93,7 @@ class Round:
                 "a recorder could not be asked", recorder=row.id, stack=stack(error)
             )
             with suppress(Retryable):
-                await self._silent(row, AWAY)
+                await self._silent(row, DOWN_FINDING)
         finally:
             answer.cancel()
             self._asking.remove(row.id)

@@ -143,7 +143,7 @@ def enter(uow: UnitOfWork, entry: Entry) -> Recorder:
     )
     uow.session.add(row)
     uow.session.flush()
-    audit_trail.record(uow, "recorder-entered", "recorder", row.id, new=told(row, entry.secrets))
+    audit_trail.record(uow, "recorder-added", "recorder", row.id, new=told(row, entry.secrets))
     return row
 
 
@@ -197,7 +197,7 @@ def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     row.active = active
     audit_trail.record(
         uow,
-        "recorder-taken-back" if active else "recorder-retired",
+        "recorder-reactivated" if active else "recorder-retired",
         "recorder",
         recorder_id,
         old=not active,
@@ -213,7 +213,7 @@ def tested(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: lis
     if facts is not None:
         measurements.measured(uow, recorder_id, facts)
     note(uow, row, next((one for one in found if not one.well), None))
-    audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, found=[one.code for one in found])
+    audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, findings=[finding.code for finding in found])
 
 
 def note(uow: UnitOfWork, row: Recorder, wrong: Found | None) -> None:

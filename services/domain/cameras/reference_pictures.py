@@ -44,7 +44,7 @@ def keep(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
     row.encrypted = uow.secrets.encrypt(base64.b64encode(jpeg).decode(), _purpose(camera_id))
     row.sha256 = hashlib.sha256(jpeg).hexdigest()
     row.uploaded_by, row.uploaded_at = person_id, uow.now
-    audit_trail.record(uow, "camera-picture-brought", "camera", camera_id, old=old, new=row.sha256)
+    audit_trail.record(uow, "camera-picture-uploaded", "camera", camera_id, old=old, new=row.sha256)
 
 
 def remove(uow: UnitOfWork, camera_id: str) -> None:

@@ -83,7 +83,7 @@ def enter(uow: UnitOfWork, entry: Entry) -> Camera:
     row = Camera(id=new_id(), **asdict(entry))
     uow.session.add(row)
     uow.session.flush()
-    audit_trail.record(uow, "camera-entered", "camera", row.id, new=asdict(entry))
+    audit_trail.record(uow, "camera-added", "camera", row.id, new=asdict(entry))
     return row
 
 
@@ -117,7 +117,7 @@ def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
     if not active:
         recorders.nothing_waits(uow, Camera.id == camera_id)
     row.active = active
-    action = "camera-taken-back" if active else "camera-retired"
+    action = "camera-reactivated" if active else "camera-retired"
     audit_trail.record(uow, action, "camera", camera_id, old=not active, new=active)
     return row
 

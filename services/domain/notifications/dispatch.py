@@ -162,7 +162,7 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
         row.id,
         application_id=notice.application_id,
         channel=row.channel,
-        told=[*in_place, *administrators],
+        notified=[*in_place, *administrators],
     )
 
 

@@ -57,11 +57,11 @@ class RuleAnswer(Answer):
     meaning_zh: str
     meaning_en: str
     value: str | None
-    said_zh: str
-    said_en: str
+    value_zh: str
+    value_en: str
     source: str
     variable: str
-    by_itself: bool
+    editable: bool
     changes: int
     last_change: ChangeAnswer | None
 
@@ -83,11 +83,11 @@ def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
         meaning_zh=rule.meaning.zh,
         meaning_en=rule.meaning.en,
         value=standing.value,
-        said_zh=said.zh,
-        said_en=said.en,
+        value_zh=said.zh,
+        value_en=said.en,
         source=source if change is None else "changed",
         variable=variable(rule.setting),
-        by_itself=rule.by_itself,
+        editable=rule.editable,
         changes=standing.changes,
         last_change=None if change is None else change_answer(change),
     )

@@ -36,7 +36,7 @@ class Rule(Worded):
     meaning: Text
     field: str = ""
     choices: tuple[tuple[str, Message], ...] = ()  # a value and its word
-    by_itself: bool = True  # False: changes with something else, not by hand
+    editable: bool = True  # False: changes with something else, not by hand
 
     @property
     def setting(self) -> str:
@@ -195,7 +195,7 @@ RULES = {
         Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),
             Message("The agreement that has to be signed; it changes when a new one is issued."),
-            by_itself=False,
+            editable=False,
         ),
     )
 }

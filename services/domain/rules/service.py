@@ -80,7 +80,7 @@ def change(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: s
     """
     administrators.require_administrator(uow)
     rule = _rule(name)
-    if not rule.by_itself:
+    if not rule.editable:
         raise Refused(
             "rule-follows",
             "This rule changes with the agreement: issue a new version of the agreement instead.",

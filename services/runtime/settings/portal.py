@@ -66,7 +66,7 @@ class ProviderSettings(Part):
         default=None,
         min_length=1,
         max_length=40,
-        description="the provider's name on the sign-in page, such as 统一身份认证",
+        description="the provider's name on the login page, such as 统一身份认证",
     )
 
     @field_validator("issuer")

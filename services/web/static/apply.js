@@ -63,7 +63,7 @@ function keep(form) {
   sessionStorage.setItem(FORM, JSON.stringify({ person: form.dataset.person, id: form.elements.applicationId.value, fields }));
 }
 
-const signedOut = (xhr) => (xhr.getResponseHeader("HX-Redirect") || "").startsWith("/sign-in");
+const signedOut = (xhr) => (xhr.getResponseHeader("HX-Redirect") || "").startsWith("/login");
 
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const form = document.getElementById(FORM);
@@ -72,7 +72,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   unsaved = true;
   event.preventDefault();
   const back = form.elements.version.value === "0" ? "/apply" : `/applications/${form.elements.applicationId.value}/edit`;
-  window.location.assign("/sign-in?next=" + encodeURIComponent(back));
+  window.location.assign("/login?next=" + encodeURIComponent(back));
 });
 
 // The next page takes a moment to come, and somebody types on.

@@ -123,7 +123,7 @@
     try {
       const answer = await fetch(told.playlist, { cache: "no-store" });
       if (answer.ok) return false;
-      if (answer.status === 401) return close(told.signedOut) ?? true;
+      if (answer.status === 401) return close(told.loggedOut) ?? true;
       const problem = await answer.json();
       close(chinese ? problem.zh : problem.en);
       return true;
@@ -218,7 +218,7 @@
   hls.on(Hls.Events.LEVEL_UPDATED, (_name, { details }) => take(details));
   hls.on(Hls.Events.ERROR, async (_name, error) => {
     const status = error.response?.code;
-    if (status === 401) close(told.signedOut);
+    if (status === 401) close(told.loggedOut);
     else if (status >= 400 && status < 500) { if (!(await refused())) close(told.away); }
     else if (/codec|Codec/.test(error.details)) close(told.codecs.includes("hevc") ? told.hevc : told.unplayable);
     else if (error.fatal) {

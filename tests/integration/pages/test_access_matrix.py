@@ -186,7 +186,7 @@ async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal:
     for route in PAGES:
         answer = await open_page(stranger, route, ids)
         assert answer.status_code == 303, route
-        assert answer.headers["location"].startswith("/sign-in"), route
+        assert answer.headers["location"].startswith("/login"), route
         if not route.startswith("GET"):
             for token in ("", SHA):
                 answer = await open_page(keeper, route, ids, **{"X-CSRF-Token": token})

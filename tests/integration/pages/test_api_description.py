@@ -133,7 +133,7 @@ async def nothing_wrong() -> list[Any]:
 
 def sign_in(app: FastAPI, login: str) -> dict[str, Any]:
     client = TestClient(app, base_url=ADDRESS)
-    me = client.post("/api/sign-in", json={"login": login, "password": PASSWORD}).json()
+    me = client.post("/api/login", json={"login": login, "password": PASSWORD}).json()
     return {"headers": {CSRF_HEADER: me["csrfToken"]}, "cookies": dict(client.cookies)}
 
 

@@ -30,7 +30,7 @@ class Folder:
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         if self.mode == "away":
-            raise RecorderDown("away")
+            raise RecorderDown("down")
         if self.mode == "hangs":
             await asyncio.Event().wait()
         return [Span(span.start, span.start + span.duration / 2)]
@@ -82,7 +82,7 @@ async def test_what_is_typed_saves_itself_and_is_there_after_signing_in_again(de
 
     answer = await browser.post("/apply/save", data=half, headers=HURRIED)
     await saved(browser, half)
-    await browser.post("/api/sign-out")
+    await browser.post("/api/logout")
 
     assert answer.headers["HX-Replace-Url"] == f"/applications/{half['applicationId']}/edit"
     assert len(desk.all(Application)) == 1
@@ -96,14 +96,14 @@ async def test_a_session_that_has_ended_leads_to_the_sign_in_and_saves_nothing(
     desk: ReviewDesk, portal: Portal
 ) -> None:
     browser = await portal.signed_in("drafter")
-    await browser.post("/api/sign-out")
+    await browser.post("/api/logout")
     browser.headers.pop("X-CSRF-Token")
 
     hurried = await browser.post("/apply/save", data=filled(), headers=HURRIED)
     plain = await browser.get("/apply")
 
-    assert hurried.headers["HX-Redirect"].startswith("/sign-in")
-    assert (plain.status_code, plain.headers["location"]) == (303, "/sign-in?next=/apply")
+    assert hurried.headers["HX-Redirect"].startswith("/login")
+    assert (plain.status_code, plain.headers["location"]) == (303, "/login?next=/apply")
     assert desk.all(Application) == []
 
 

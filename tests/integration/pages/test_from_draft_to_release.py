@@ -83,7 +83,7 @@ class Office:
         """The person's browser, signed in."""
         if login not in self.browsers:
             browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://portal")
-            answer = await browser.post("/api/sign-in", json={"login": login, "password": f"demo-{login}"})
+            answer = await browser.post("/api/login", json={"login": login, "password": f"demo-{login}"})
             assert answer.status_code == 200, answer.text
             browser.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
             self.browsers[login] = browser
@@ -325,5 +325,5 @@ async def test_every_route_tells_in_the_description_how_it_may_refuse(office: Of
         for method, route in methods.items():
             refusals = {status for status in route["responses"] if status >= "400"}
             assert {"401", "422", "503"} <= refusals, (method, path, refusals)
-            if method != "get" and path != "/api/sign-in":
+            if method != "get" and path != "/api/login":
                 assert "403" in refusals, (method, path, refusals)

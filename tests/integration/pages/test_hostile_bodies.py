@@ -23,7 +23,7 @@ PIECE = 64 << 10
 FILM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
 FORMS = (
     ("drafter", "/apply/save"), ("drafter", "/uploads"), ("drafter", "/hand-overs/unknown/return"),
-    ("admin", "/admin/people/new"), ("admin", "/admin/recorders/new"), ("head", "/sign-in"),
+    ("admin", "/admin/people/new"), ("admin", "/admin/recorders/new"), ("head", "/login"),
 )  # fmt: skip
 
 
@@ -76,11 +76,11 @@ async def test_no_depth_and_no_packing_breaks_the_api(portal: Portal, deep: str)
     browser = await portal.signed_in("drafter")
     headers = {"Content-Type": "application/json"}
 
-    for path in ("/api/applications", "/api/applications/check", "/api/uploads", "/api/sign-in"):
+    for path in ("/api/applications", "/api/applications/check", "/api/uploads", "/api/login"):
         answer = await browser.post(path, content=deep.encode(), headers=headers)
         assert answer.status_code == 422, (path, answer.text[:100])
     packed = gzip.compress(json.dumps({"login": "drafter", "password": "x" * 1_000_000}).encode())
-    answer = await browser.post("/api/sign-in", content=packed, headers={**headers, "Content-Encoding": "gzip"})
+    answer = await browser.post("/api/login", content=packed, headers={**headers, "Content-Encoding": "gzip"})
     assert answer.status_code == 422
 
 
@@ -90,7 +90,7 @@ async def endless() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.requirement("R52")
-@pytest.mark.parametrize("path", ["/apply/save", "/sign-in", "/api/applications", "/api/sign-in", "/language"])
+@pytest.mark.parametrize("path", ["/apply/save", "/login", "/api/applications", "/api/login", "/language"])
 async def test_a_body_without_end_is_cut_off_and_not_kept(portal: Portal, path: str) -> None:
     browser = await portal.signed_in("drafter")
     kind = "application/json" if path.startswith("/api/") else FORM

@@ -162,7 +162,7 @@ async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tel
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as browser:
             for number in range(calls):
                 answer = await browser.post(
-                    "/api/sign-in",
+                    "/api/login",
                     json={"login": f"nobody-{number}", "password": "x"},
                     headers={"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"},
                 )
@@ -176,7 +176,7 @@ async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tel
 async def test_wrong_tries_do_not_tell_which_names_exist(portal: Portal) -> None:
     async def tries(login: str) -> list[tuple[int, str]]:
         answers = [
-            await portal.anonymous().post("/api/sign-in", json={"login": login, "password": "wrong"}) for _ in range(6)
+            await portal.anonymous().post("/api/login", json={"login": login, "password": "wrong"}) for _ in range(6)
         ]
         return [(answer.status_code, answer.json()["code"]) for answer in answers]
 

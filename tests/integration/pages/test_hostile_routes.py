@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 
 from services.web.errors import SECURITY_HEADERS
 
-# Before there is a session: the door's form has a token of its own (test_hostile_sign_in), the API takes JSON alone,
+# Before there is a session: the door's form has a token of its own (test_hostile_login), the API takes JSON alone,
 # and a language is no secret.
-OPEN = {"POST /api/sign-in", "POST /sign-in", "POST /language"}
+OPEN = {"POST /api/login", "POST /login", "POST /language"}
 OUT = (
     "..", "../../../../../../../../etc/passwd", "..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd", "%252e%252e%252fpasswd",
     "..%5c..%5cwindows%5cwin.ini", "%2fetc%2fpasswd", "..%c0%af..%c0%afetc", "x%00.mp4", "%0d%0aSet-Cookie:%20a=b",
@@ -86,7 +86,7 @@ async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
             address = f"{bare(route)}?csrf_token={own}"
             answer = await victim.request(route.method, address, headers=headers, **body)  # type: ignore[arg-type]  # of a mixture
             refused = answer.status_code == 403 or (answer.status_code == 422 and route.for_programs)
-            half = route.path.startswith("/sign-in/") and answer.status_code == 303  # there is no half session
+            half = route.path.startswith("/login/") and answer.status_code == 303  # there is no half session
             if not (refused or half):
                 wrong.append((route.name, header, body, answer.status_code))
     after = container.everything()
@@ -195,9 +195,9 @@ async def test_no_parameter_that_is_typed_leads_a_browser_elsewhere(portal: Port
 
     wrong = []
     for route in every_route():
-        if route.for_programs or route.path == "/sign-out":
+        if route.for_programs or route.path == "/logout":
             continue
-        wishes = evil if route.method == "GET" or "sign-in" in route.path or route.path == "/language" else evil[:1]
+        wishes = evil if route.method == "GET" or "login" in route.path or route.path == "/language" else evil[:1]
         for wish in wishes:
             fields = {**dict.fromkeys((*names, *route.queries), wish), "csrf_token": browser.headers["X-CSRF-Token"]}
             sent = {"data": fields} if route.method == "POST" else {}

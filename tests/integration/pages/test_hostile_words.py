@@ -163,12 +163,12 @@ async def browsers_of(portal: Portal) -> dict[str, httpx.AsyncClient]:
     return browsers
 
 
-LAST = ("/sign-out", "/account/password")  # they end what the other forms need
+LAST = ("/logout", "/account/password")  # they end what the other forms need
 THOROUGH = ("drafter", "supervisor", "admin")  # they try every page, the others those that they are led to
 SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason"}  # their readers are the process, and the drafter
 # Forms that a page shows only in a state which this house is not in, or before there is a session.
 NOT_REACHED = {
-    "/sign-in", "/sign-in/code", "/sign-in/password", "/sign-in/enrolment", "/account/absences/{absence_id}/end",
+    "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
     "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/admin/notices/test",
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",

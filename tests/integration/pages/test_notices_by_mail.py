@@ -199,7 +199,7 @@ async def test_a_server_that_says_nothing_is_left_alone_after_the_time_set(desk:
         with pytest.raises(Fatal, match="did not answer in time"):
             await check_mail(settings(port, timeout_seconds=0.1))
 
-    assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "too-slow")
+    assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "timeout")
 
 
 async def test_what_a_server_missed_while_it_was_down_arrives_when_it_is_back(desk: ReviewDesk) -> None:

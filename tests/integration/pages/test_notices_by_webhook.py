@@ -104,7 +104,7 @@ async def test_the_same_id_is_told_again_after_an_error(desk: ReviewDesk) -> Non
     async with web_server(site) as port:
         set_up = settings(f"http://127.0.0.1:{port}/")
         await send(desk, set_up)
-        assert (delivery(desk).last_error, delivery(desk).last_detail) == ("status", "HTTP 500")
+        assert (delivery(desk).last_error, delivery(desk).last_detail) == ("http-error", "HTTP 500")
         assert await send(desk, set_up) == 0
         desk.clock.turn(timedelta(minutes=1))
         site.answer = says("200 OK")
@@ -158,7 +158,7 @@ async def test_who_is_slow_is_left_alone_after_the_time_set(desk: ReviewDesk) ->
         await send(desk, settings(f"http://127.0.0.1:{port}/", timeout_seconds=0.1))
         ended.set()
 
-    assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "too-slow")
+    assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "timeout")
 
 
 async def test_who_drips_an_answer_byte_by_byte_gets_no_more_than_the_time_set(desk: ReviewDesk) -> None:

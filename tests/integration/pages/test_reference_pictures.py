@@ -93,8 +93,8 @@ async def test_it_is_brought_shown_to_all_replaced_and_removed(
     assert (await drafter.get(REFERENCE)).status_code == 404
     events = desk.all(AuditEvent, subject_id="camera")
     assert [event.action for event in events] == [
-        "camera-picture-brought",
-        "camera-picture-brought",
+        "camera-picture-uploaded",
+        "camera-picture-uploaded",
         "camera-picture-removed",
     ]
     assert {event.actor_id for event in events} == {"admin"}
@@ -276,5 +276,5 @@ def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
 
     assert database.run_now(clerk, read) == [(640, 360), (640, 360)]
     events = database.run_now(clerk, lambda uow: uow.session.scalars(select(AuditEvent.action)).all())
-    assert events.count("camera-picture-brought") == 2
+    assert events.count("camera-picture-uploaded") == 2
     database.close()

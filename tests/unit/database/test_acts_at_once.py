@@ -88,7 +88,7 @@ def enter(key: str, then: Act | None = None) -> Act:
 
     def act(uow: UnitOfWork) -> list[str]:
         uow.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-        audit_trail.record(uow, "department-entered", "department", key)
+        audit_trail.record(uow, "department-added", "department", key)
         uow.session.flush()
         if then is not None:
             then(uow)

@@ -24,7 +24,7 @@ ACTOR = Actor("system", "test")
 
 def department(uow: UnitOfWork, key: str) -> None:
     uow.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
-    audit_trail.record(uow, "department-entered", "department", key)
+    audit_trail.record(uow, "department-added", "department", key)
 
 
 def test_the_migrations_lead_to_what_the_tables_say(database: Database) -> None:

@@ -22,8 +22,8 @@ def test_a_sentence_without_values_stays_as_it_is() -> None:
 def test_a_context_tells_translations_apart() -> None:
     sentence = "You are not signed in: sign in."
 
-    assert in_context("signed-out", sentence).zh != Message(sentence).zh
-    assert in_context("signed-out", sentence).en == Message(sentence).en
+    assert in_context("logged-out", sentence).zh != Message(sentence).zh
+    assert in_context("logged-out", sentence).en == Message(sentence).en
 
 
 def test_numbers_and_names_are_joined_as_the_language_does() -> None:

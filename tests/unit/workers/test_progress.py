@@ -57,7 +57,7 @@ async def test_a_failed_try_leaves_its_trouble_and_the_next_one_takes_it_away(de
 
     with pytest.raises(RecorderDown):
         async with watch(desk, case):
-            raise RecorderDown("away")
+            raise RecorderDown("down")
     [row] = desk.rows(Progress)
     assert (row.last_error, row.attempts) == ("RecorderDown", 1)
 

@@ -304,8 +304,8 @@ async def preserve(desk: Desk, case: Case) -> tuple[int, int]:
     ("locks", "outcome"),
     [
         (True, "protected"),
-        (False, "cannot"),
-        (RecorderDown("away"), "failed"),
+        (False, "unsupported"),
+        (RecorderDown("down"), "failed"),
         (Fatal("a lock that is none"), "failed"),
     ],
 )
@@ -365,7 +365,7 @@ async def test_what_lies_within_one_event_of_a_protected_span_stays(desk: Desk) 
     assert sorted(due()) == sorted(begun[:2]), "no event reaches from the last one to these"
 
 
-@pytest.mark.parametrize(("outcome", "still"), [("protected", 1), ("failed", 1), ("cannot", 0)])
+@pytest.mark.parametrize(("outcome", "still"), [("protected", 1), ("failed", 1), ("unsupported", 0)])
 async def test_what_was_released_while_the_recorder_was_still_being_asked_is_released_again(
     desk: Desk, outcome: protections.Answer, still: int
 ) -> None:

@@ -16,7 +16,7 @@ from services.web.errors import problems
 from services.web.identity import Token, browser_of, csrf_token
 from services.web.schemas import Answer, Body, Code, Line
 
-router = APIRouter(prefix="/api/sign-in", tags=["session"])
+router = APIRouter(prefix="/api/login", tags=["session"])
 
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 

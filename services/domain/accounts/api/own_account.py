@@ -57,7 +57,7 @@ class SecondFactorAnswer(Answer):
 
 
 class AccountAnswer(Answer):
-    login_before: Moment | None
+    previous_login_at: Moment | None
     second_factor: SecondFactorAnswer
     sessions: list[SessionAnswer]
 
@@ -75,7 +75,7 @@ async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> 
     def read(uow: UnitOfWork) -> AccountAnswer:
         before, current = account_sessions.before(uow, token), account_sessions.current(uow, token)
         return AccountAnswer(
-            login_before=before.created_at if before else None,
+            previous_login_at=before.created_at if before else None,
             second_factor=SecondFactorAnswer.model_validate(second_factors.state(uow, uow.actor.id)),
             sessions=[_session(row, current) for row in account_sessions.mine(uow)],
         )

@@ -142,7 +142,7 @@ class PersonAnswer(Answer):
     second_factor_required: bool
     passkeys: int
     identities: list[IdentityAnswer]
-    last_sign_in: Moment | None
+    last_login_at: Moment | None
 
 
 def line(found: staff_queries.Line) -> PersonLine:
@@ -177,7 +177,7 @@ def told(uow: UnitOfWork, person_id: str) -> PersonAnswer:
         second_factor_required=view.second_factor.required,
         passkeys=view.passkeys,
         identities=[IdentityAnswer.model_validate(one) for one in view.identities],
-        last_sign_in=view.last_sign_in,
+        last_login_at=view.last_login_at,
     )
 
 

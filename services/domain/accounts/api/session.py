@@ -38,7 +38,7 @@ def place_of(request: Request) -> Place:
     return Place(browser_of(request), request.client.host if request.client else "unknown")
 
 
-@router.post("/sign-out", status_code=204, responses=problems(401, 403))
+@router.post("/logout", status_code=204, responses=problems(401, 403))
 async def sign_out(token: Token, actor: Acting, request: Request, response: Response, database: GivenDatabase) -> None:
     """End the session."""
     await database.run(actor, sessions.sign_out, token)

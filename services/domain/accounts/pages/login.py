@@ -20,7 +20,7 @@ from services.web.visitor import Visiting
 router = APIRouter()
 
 
-@router.get("/sign-in")
+@router.get("/login")
 async def ask(door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider) -> Response:
     """The page that asks who it is; whoever is signed in goes on."""
     signed_in: bool = await database.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
@@ -29,7 +29,7 @@ async def ask(door: AtTheDoor, database: GivenDatabase, settings: GivenSettings,
     return await first_page(door, database, settings, provider)
 
 
-@router.post("/sign-in")
+@router.post("/login")
 async def sign_in(
     door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
 ) -> Response:
@@ -42,13 +42,13 @@ async def sign_in(
         return await first_page(door, database, settings, provider, refusal)
 
 
-@router.get("/sign-in/code")
+@router.get("/login/code")
 async def ask_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that asks for the one-time code."""
     return await _step(door, database, "code")
 
 
-@router.post("/sign-in/code")
+@router.post("/login/code")
 async def give_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The one-time code, or a recovery code."""
     try:
@@ -58,37 +58,37 @@ async def give_code(door: AtTheDoor, database: GivenDatabase) -> Response:
         return await _step(door, database, "code", refusal)
 
 
-@router.get("/sign-in/password")
+@router.get("/login/password")
 async def ask_password(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that asks for a password of one's own."""
     return await _step(door, database, "password")
 
 
-@router.post("/sign-in/password")
+@router.post("/login/password")
 async def choose_password(door: AtTheDoor, database: GivenDatabase) -> Response:
     """Replace the password that an administrator gave."""
     try:
         token, password = door.require_own_step(), door.typed.text("newPassword")
-        require_same(password, door.typed.text("again"))
+        require_same(password, door.typed.text("repeat"))
         return door.go_on(await account_login.choose_password(database, token, door.browser, password))
     except Refused as refusal:
         return await _step(door, database, "password", refusal)
 
 
-@router.get("/sign-in/enrolment")
+@router.get("/login/enrolment")
 async def ask_enrolment(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The page that sets up the second factor."""
     return await _step(door, database, "enrolment")
 
 
-@router.get("/sign-in/enrolment/qr.svg")
+@router.get("/login/enrolment/qr.svg")
 async def qr_code(door: AtTheDoor, database: GivenDatabase) -> Response:
     """What the authenticator app scans."""
     begun = await database.run(account_login.ACTOR, account_login.enrolment, door.session, door.browser)
     return qr.image(begun.address)
 
 
-@router.post("/sign-in/enrolment")
+@router.post("/login/enrolment")
 async def enrol(door: AtTheDoor, database: GivenDatabase) -> Response:
     """The app's first code; shows the recovery codes, once."""
     try:
@@ -103,15 +103,13 @@ async def enrol(door: AtTheDoor, database: GivenDatabase) -> Response:
     return answer
 
 
-@router.post("/sign-out")
+@router.post("/logout")
 async def sign_out(door: AtTheDoor, visitor: Visiting, database: GivenDatabase, provider: GivenProvider) -> Response:
     """End the session; whoever came by the provider is led there to end that one too."""
     issuer = await database.run(visitor.actor, sessions.sign_out, door.session)
     leave = await provider.goodbye() if provider is not None and issuer == provider.issuer else None
     # A page leads there and no redirect, which browsers hold the form's form-action against.
-    answer = (
-        visitor.redirect("/sign-in") if leave is None else door.page("signed_out.html", address=leave, here="/sign-in")
-    )
+    answer = visitor.redirect("/login") if leave is None else door.page("logged_out.html", address=leave, here="/login")
     cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 
@@ -123,7 +121,7 @@ def require_same(password: str, again: str) -> None:
             "not-the-same",
             "The two new passwords are not the same: enter them again.",
             status=422,
-            field="again",
+            field="repeat",
         )
 
 

@@ -18,16 +18,16 @@ async def first_page(
     accounts: list[DemoAccount] = []
     if settings.demo:
         accounts = await database.run(ANONYMOUS, staff_queries.demo_accounts)
-    chosen = door.request.query_params.get("as", "")
+    chosen = door.request.query_params.get("account", "")
     picked = next((one for one in accounts if one.login == chosen), None)
-    there = door.to("/sign-in/provider")
+    there = door.to("/login/provider")
     if refusal is not None and refusal.code in identities.REFUSALS:
         # or the provider would give the same word again, unasked
-        there += ("&" if "?" in there else "?") + "anew=1"
+        there += ("&" if "?" in there else "?") + "prompt=login"
     return door.page(
-        "sign_in.html",
+        "login.html",
         refusal=refusal,
-        here="/sign-in",  # the way back from the provider can be taken once
+        here="/login",  # the way back from the provider can be taken once
         accounts=accounts,
         picked=picked,
         provider=provider,

@@ -18,7 +18,7 @@ from services.web.language import Language
 from services.web.templates import render
 from services.web.visitor import own_path
 
-PATHS = {"code": "/sign-in/code", "password": "/sign-in/password", "enrolment": "/sign-in/enrolment"}
+PATHS = {"code": "/login/code", "password": "/login/password", "enrolment": "/login/enrolment"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Door:
             "csrf_token": csrf_token(self.session if "step" in context else door),
             **context,
         }
-        html = render(f"accounts/sign_in/{template}", self.language, "UTC", told)
+        html = render(f"accounts/login/{template}", self.language, "UTC", told)
         answer = HTMLResponse(html, refusal.status if refusal else 200, headers={"Cache-Control": "no-store"})
         cookies.write(self.request, answer, cookies.DOOR, door)
         return answer
@@ -92,7 +92,7 @@ class Door:
 
     def start_again(self) -> Response:
         """To the first page: the half session is over."""
-        answer = RedirectResponse(self.to("/sign-in"), 303)
+        answer = RedirectResponse(self.to("/login"), 303)
         cookies.remove(self.request, answer, cookies.SESSION)
         return answer
 

@@ -70,7 +70,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
     """Change the password; the other sessions end."""
     new = typed.text("newPassword")
     try:
-        require_same(new, typed.text("again"))
+        require_same(new, typed.text("repeat"))
         signed_in = await own_account.change_password(
             database, visitor.actor, _token(visitor), typed.text("password"), new
         )

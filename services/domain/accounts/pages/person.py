@@ -98,7 +98,7 @@ async def end_post(person_id: str, post_id: str, visitor: Visiting, database: Gi
 async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Have the person away for some days."""
     try:
-        since, until = days.span(typed.text("away-since"), typed.text("away-until"), visitor.zone)
+        since, until = days.span(typed.text("absence-since"), typed.text("absence-until"), visitor.zone)
         await database.run(visitor.actor, absences.enter, person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)

@@ -32,7 +32,7 @@ from services.web.identity import ANONYMOUS
 from services.web.visitor import own_path
 
 log = get_logger(__name__)
-router = APIRouter(prefix="/sign-in/provider")
+router = APIRouter(prefix="/login/provider")
 
 COUNTED = ("provider-code-refused", "provider-token")
 Text = Annotated[str, Field(max_length=8192)]  # what is longer is no code of any provider's
@@ -56,7 +56,7 @@ async def lead_there(
 ) -> Response:
     """To the provider, which leads the browser back to ``come_back``."""
     try:
-        address, trip = await _set(provider).begin(door.back, anew="anew" in door.request.query_params)
+        address, trip = await _set(provider).begin(door.back, anew="prompt" in door.request.query_params)
         sealed = await run_in_thread(trip.sealed, database.secrets)
     except Refused as refusal:
         _tell(refusal)
@@ -66,7 +66,7 @@ async def lead_there(
     return answer
 
 
-@router.get("/answer")
+@router.get("/callback")
 async def come_back(
     door: AtTheDoor,
     database: GivenDatabase,

@@ -37,22 +37,28 @@ async def discover(wire: Wire, issuer: str) -> Discovered:
 
 def read(issuer: str, told: Told) -> Discovered:
     if told.status != 200:
-        raise ProviderRefused("broken", f"discovery answered HTTP {told.status}: check the issuer")
+        raise ProviderRefused("invalid-answer", f"discovery answered HTTP {told.status}: check the issuer")
     body = told.body
     if body.get("issuer") != issuer:
-        raise ProviderRefused("broken", f"discovery names another issuer than {issuer}: write it as the provider does")
+        raise ProviderRefused(
+            "invalid-answer", f"discovery names another issuer than {issuer}: write it as the provider does"
+        )
     methods = _texts(body, "code_challenge_methods_supported", ("S256",))
     if "code" not in _texts(body, "response_types_supported", ("code",)) or "S256" not in methods:
-        raise ProviderRefused("broken", "the provider has no authorization code flow with PKCE S256")
+        raise ProviderRefused("invalid-answer", "the provider has no authorization code flow with PKCE S256")
     algorithms = tuple(
         name for name in ALGORITHMS if name in _texts(body, "id_token_signing_alg_values_supported", ("RS256",))
     )
     if not algorithms:
-        raise ProviderRefused("broken", "the provider signs ID tokens by no public key: have it use RS256 or ES256")
+        raise ProviderRefused(
+            "invalid-answer", "the provider signs ID tokens by no public key: have it use RS256 or ES256"
+        )
     known = _texts(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
     client_auth = next((name for name in CLIENT_AUTH if name in known), None)
     if client_auth is None:
-        raise ProviderRefused("broken", "the provider takes no client's secret: have it use client_secret_basic")
+        raise ProviderRefused(
+            "invalid-answer", "the provider takes no client's secret: have it use client_secret_basic"
+        )
     return Discovered(
         issuer=issuer,
         authorization=_needed(issuer, body, "authorization_endpoint"),
@@ -69,7 +75,7 @@ def read(issuer: str, told: Told) -> Discovered:
 def _needed(issuer: str, body: Mapping[str, Any], name: str) -> str:
     address = _address(issuer, body, name)
     if address is None:
-        raise ProviderRefused("broken", f"discovery has no {name}")
+        raise ProviderRefused("invalid-answer", f"discovery has no {name}")
     return address
 
 
@@ -85,7 +91,7 @@ def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc or parts.fragment:
-        raise ProviderRefused("broken", f"discovery has a {name} that is no {' or '.join(schemes)} address")
+        raise ProviderRefused("invalid-answer", f"discovery has a {name} that is no {' or '.join(schemes)} address")
     return str(text)
 
 

@@ -13,11 +13,11 @@ ERRORS = {
         503,
         Message("The provider cannot be reached: try again later, or sign in with the password of this desk."),
     ),
-    "too-slow": (
+    "timeout": (
         503,
         Message("The provider did not answer in time: try again later, or sign in with the password of this desk."),
     ),
-    "broken": (
+    "invalid-answer": (
         503,
         Message(
             "The provider's answer was not as it must be: tell an administrator, or sign in with "
@@ -43,7 +43,7 @@ ERRORS = {
         403,
         Message("You stopped at the provider, or it does not let you use this desk."),
     ),
-    "told-error": (
+    "login-error": (
         403,
         Message("The provider could not sign you in: sign in again, and tell an administrator if it fails again."),
     ),
@@ -51,7 +51,7 @@ ERRORS = {
         403,
         Message("What the provider said did not stand the checks and you are not signed in: tell an administrator."),
     ),
-    "no-login": (
+    "login-missing": (
         403,
         Message("The provider does not tell your login: have an administrator look at the settings."),
     ),

@@ -65,7 +65,7 @@ class Wire:
         except AddressRefused as error:
             raise ProviderRefused("unreachable", f"{url}: {error.en}") from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise ProviderRefused("too-slow", f"{url} did not answer within {self._seconds:g} s") from error
+            raise ProviderRefused("timeout", f"{url} did not answer within {self._seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProviderRefused("unreachable", _unreachable(url, error)) from error
 
@@ -77,20 +77,22 @@ class Wire:
 async def _read(answer: httpx.Response) -> Told:
     where = f"{answer.url.copy_with(query=None)} answered HTTP {answer.status_code}"
     if 300 <= answer.status_code < 400:
-        raise ProviderRefused("broken", f"{where} and points elsewhere: set the issuer that answers itself")
+        raise ProviderRefused("invalid-answer", f"{where} and points elsewhere: set the issuer that answers itself")
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ProviderRefused("broken", f"{where}, compressed although nothing else was asked for than plain JSON")
+        raise ProviderRefused(
+            "invalid-answer", f"{where}, compressed although nothing else was asked for than plain JSON"
+        )
     content = bytearray()
     async for chunk in answer.aiter_raw():
         content += chunk
         if len(content) > LARGEST:
-            raise ProviderRefused("broken", f"{where} with more than {LARGEST >> 10} KiB")
+            raise ProviderRefused("invalid-answer", f"{where} with more than {LARGEST >> 10} KiB")
     try:
         told = json.loads(content)
     except (ValueError, RecursionError):
         told = None
     if answer.is_success and not isinstance(told, dict):
-        raise ProviderRefused("broken", f"{where} and no JSON object")
+        raise ProviderRefused("invalid-answer", f"{where} and no JSON object")
     return Told(answer.status_code, told if isinstance(told, dict) else {})
 
 

@@ -26,10 +26,10 @@ def read_keys(told: Told) -> KeySet:
     """The public keys that may have signed; others in the set, such as those for encryption, are left out."""
     rows = told.body.get("keys")
     if told.status != 200 or not isinstance(rows, list):
-        raise ProviderRefused("broken", f"the address of the keys answered HTTP {told.status} and no key set")
+        raise ProviderRefused("invalid-answer", f"the address of the keys answered HTTP {told.status} and no key set")
     keys = [key for row in rows if isinstance(row, dict) and (key := _signing_key(row)) is not None]
     if not keys:
-        raise ProviderRefused("broken", "the provider's key set has no public key that signs")
+        raise ProviderRefused("invalid-answer", "the provider's key set has no public key that signs")
     return KeySet(keys)
 
 

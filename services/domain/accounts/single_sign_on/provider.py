@@ -23,7 +23,7 @@ from services.domain.accounts.single_sign_on.round_trip import RoundTrip
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings, variable
 
-ANSWER_PATH = "/sign-in/provider/answer"
+ANSWER_PATH = "/login/provider/callback"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ERROR_CODE = re.compile(r"[a-z_]{1,60}")
 LONGEST_CODE = 4096
@@ -90,16 +90,16 @@ class Provider:
             raise ProviderRefused("token", "the answer comes from another issuer")
         if answer.error:
             told = answer.error if ERROR_CODE.fullmatch(answer.error) else "an error without a name"
-            raise ProviderRefused("cancelled" if told == "access_denied" else "told-error", told)
+            raise ProviderRefused("cancelled" if told == "access_denied" else "login-error", told)
         if not 0 < len(answer.code) <= LONGEST_CODE:
-            raise ProviderRefused("told-error", "the answer has no code")
+            raise ProviderRefused("login-error", "the answer has no code")
         tokens = await self._hand_in(discovered, trip, answer.code)
         claims = await self._checked(discovered, trip, tokens)
         login = claims.get(self._claim)
         if login is None and discovered.userinfo is not None:
             login = await self._from_userinfo(discovered.userinfo, str(claims["sub"]), tokens)
         if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN:
-            raise ProviderRefused("no-login", f"no text in the claim {self._claim}: see {variable('oidc.claim')}")
+            raise ProviderRefused("login-missing", f"no text in the claim {self._claim}: see {variable('oidc.claim')}")
         return Vouched(self.issuer, str(claims["sub"]), login)
 
     async def goodbye(self) -> str | None:
@@ -113,7 +113,7 @@ class Provider:
             return None
         if address is None:
             return None
-        parameters = (("client_id", self._client_id), ("post_logout_redirect_uri", f"{self._portal_url}/sign-in"))
+        parameters = (("client_id", self._client_id), ("post_logout_redirect_uri", f"{self._portal_url}/login"))
         query = "&".join(f"{name}={quote_plus(value)}" for name, value in parameters)
         return f"{address}{'&' if '?' in address else '?'}{query}"
 
@@ -142,13 +142,15 @@ class Provider:
         detail = f"the token endpoint answered HTTP {told.status}, {error}"
         if error in ("invalid_client", "unauthorized_client"):
             raise ProviderRefused("client-refused", f"{detail}: check {variable('oidc.client_id')} and its secret")
-        raise ProviderRefused("code-refused" if error == "invalid_grant" else "broken", detail)
+        raise ProviderRefused("code-refused" if error == "invalid_grant" else "invalid-answer", detail)
 
     async def _checked(self, discovered: Discovered, trip: RoundTrip, tokens: Mapping[str, Any]) -> Mapping[str, Any]:
         """The claims of the ID token. An unknown key is looked for once more: providers change theirs."""
         text, access_token = tokens.get("id_token"), tokens.get("access_token", "")
         if not isinstance(text, str) or not isinstance(access_token, str):
-            raise ProviderRefused("broken", "the token endpoint gave no ID token: openid has to be in the scopes")
+            raise ProviderRefused(
+                "invalid-answer", "the token endpoint gave no ID token: openid has to be in the scopes"
+            )
         for ask in (self._keys.get, self._keys.anew):
             try:
                 return id_token.check(

@@ -72,7 +72,7 @@ class ImportAnswer(Answer):
 
     new: int
     changed: int
-    same: int
+    unchanged: int
     wrong: list[WrongLineAnswer]
     done: bool
 

@@ -74,7 +74,7 @@ class RetriedAnswer(Answer):
 def answer_of(line: DeliveryLine) -> DeliveryAnswer:
     answer = DeliveryAnswer.model_validate(line)
     if line.last_error is not None:
-        error = ERRORS.get(line.last_error, ERRORS["broken"])
+        error = ERRORS.get(line.last_error, ERRORS["sender-failed"])
         answer.error_zh, answer.error_en = error.zh, error.en
     return answer
 

@@ -4,7 +4,7 @@ from services.runtime.translations import Message
 
 ERRORS = {
     "unreachable": Message("The server cannot be reached: see that it runs, and that host and port are right."),
-    "too-slow": Message("The server did not answer in time: look at its load and the network."),
+    "timeout": Message("The server did not answer in time: look at its load and the network."),
     "certificate": Message(
         "No encrypted connection came about: check the server's certificate, the CA file and the security setting."
     ),
@@ -20,8 +20,8 @@ ERRORS = {
     "inactive": Message("The person is no longer active: see who takes over."),
     "address-refused": Message("The webhook's address leads into a network that is not called: correct the settings."),
     "redirected": Message("The webhook points elsewhere: set the address that answers itself."),
-    "status": Message("The webhook's receiver answered with an error: ask who runs it."),
-    "broken": Message("The sender itself failed: look into the log."),
+    "http-error": Message("The webhook's receiver answered with an error: ask who runs it."),
+    "sender-failed": Message("The sender itself failed: look into the log."),
     "read": Message("It was read in the portal before it was sent."),
 }
 

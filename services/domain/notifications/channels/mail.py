@@ -40,7 +40,7 @@ class Mailer:
             with anyio.fail_after(self._settings.notices.timeout_seconds * ANSWERS_OF_A_MAIL):
                 await anyio.to_thread.run_sync(act, limiter=self._one_at_a_time, abandon_on_cancel=True)
         except TimeoutError:
-            raise Undelivered("too-slow") from None
+            raise Undelivered("timeout") from None
 
 
 def _send(settings: Settings, message: EmailMessage) -> None:
@@ -106,7 +106,7 @@ def _errors() -> Iterator[None]:
         raise Undelivered("certificate", error.reason or str(error)) from error
     except OSError as error:
         if caused_by(error, TimeoutError):
-            raise Undelivered("too-slow") from error
+            raise Undelivered("timeout") from error
         raise Undelivered("unreachable", error.strerror or str(error)) from error
 
 

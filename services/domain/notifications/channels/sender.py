@@ -64,7 +64,7 @@ class Sender:
             log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
                 "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
             )
-            await self._book(channel, parcel, Undelivered("broken", type(error).__name__))
+            await self._book(channel, parcel, Undelivered("sender-failed", type(error).__name__))
         else:
             await self._register.run(ACTOR, notification_dispatch.delivered, parcel.delivery_id)
             metrics.NOTICES.labels(channel, "delivered").inc()

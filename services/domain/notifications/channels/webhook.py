@@ -42,7 +42,7 @@ class Webhook:
         if 300 <= status < 400:
             raise Undelivered("redirected", f"HTTP {status}")
         if not 200 <= status < 300:
-            raise Undelivered("status", f"HTTP {status}")
+            raise Undelivered("http-error", f"HTTP {status}")
 
     async def check(self) -> None:
         """Reach the address, with its certificate, and tell nothing; raises Undelivered."""
@@ -68,7 +68,7 @@ class Webhook:
         except AddressRefused as error:
             raise Undelivered("address-refused", error.en) from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise Undelivered("too-slow") from error
+            raise Undelivered("timeout") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Undelivered("certificate" if caused_by(error, ssl.SSLError) else "unreachable", str(error)) from error
 

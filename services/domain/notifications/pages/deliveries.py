@@ -112,7 +112,9 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for line in lines:
-        why = ERRORS.get(line.last_error, ERRORS["broken"]).translate(visitor.language) if line.last_error else ""
+        why = (
+            ERRORS.get(line.last_error, ERRORS["sender-failed"]).translate(visitor.language) if line.last_error else ""
+        )
         rows.append(
             [
                 line.message.translate(visitor.language),

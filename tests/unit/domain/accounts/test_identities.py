@@ -139,7 +139,7 @@ async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk
 
     with pytest.raises(Refused) as refused:
         desk.run(lambda uow: sessions.person_of(uow, signed_in.token, HERE.browser))
-    assert refused.value.code == "signed-out"
+    assert refused.value.code == "logged-out"
     ended = desk.the(Identity)
     assert (ended.ended_by, ended.ended_at) == ("admin", desk.real.now())
     await come_in(desk, "two", "head")
@@ -167,7 +167,7 @@ async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
 
     with pytest.raises(Refused) as refused:
         await account_login.give_code(desk.database, half.token, HERE.browser, authenticator.next_code())
-    assert (refused.value.code, bound(desk)) == ("signed-out", [])
+    assert (refused.value.code, bound(desk)) == ("logged-out", [])
 
 
 async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:

@@ -75,9 +75,9 @@ async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
     half = await sign_in(desk)
 
     assert half.pending_step == "code"
-    assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
+    assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
     assert desk.run(sessions.mine, by="head") == []
-    assert desk.all(AuditEvent, action="signed-in") == []
+    assert desk.all(AuditEvent, action="logged-in") == []
 
 
 @pytest.mark.requirement("R52")
@@ -89,8 +89,8 @@ async def test_each_step_gives_another_token_and_ends_the_one_before(desk: Revie
 
     assert whole.token != half.token
     assert person_of(desk, whole) == "head"
-    assert (await refused(lambda: person_of(desk, half))).code == "signed-out"
-    assert (await refused(lambda: give_code(desk, half, app.next_code()))).code == "signed-out"
+    assert (await refused(lambda: person_of(desk, half))).code == "logged-out"
+    assert (await refused(lambda: give_code(desk, half, app.next_code()))).code == "logged-out"
 
 
 async def test_a_recovery_code_takes_the_place_of_the_phone_once(desk: ReviewDesk) -> None:
@@ -110,7 +110,7 @@ async def test_five_wrong_codes_lock_the_account_and_end_what_was_begun(desk: Re
     codes = [(await refused(lambda: give_code(desk, half, app.wrong_code()))).code for _ in range(5)]
 
     assert codes == ["code-wrong"] * 4 + ["account-locked"]
-    assert (await refused(lambda: give_code(desk, half, app.next_code()))).code == "signed-out"
+    assert (await refused(lambda: give_code(desk, half, app.next_code()))).code == "logged-out"
     assert (await refused(lambda: sign_in(desk))).status == 429
 
 
@@ -166,14 +166,14 @@ async def test_a_step_is_left_for_ten_minutes(desk: ReviewDesk) -> None:
     half = await sign_in(desk)
     desk.real.turn(timedelta(minutes=10))
 
-    assert (await refused(lambda: give_code(desk, half, app.code()))).code == "signed-out"
+    assert (await refused(lambda: give_code(desk, half, app.code()))).code == "logged-out"
 
 
 async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDesk) -> None:
     must_change(desk, "head")
     half = await sign_in(desk)
     assert half.pending_step == "password"
-    assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
+    assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
     async def choose(password: str) -> SignedIn:
         return await account_login.choose_password(desk.database, half.token, FIREFOX, password)
@@ -184,7 +184,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
 
     assert person_of(desk, whole) == "head"
     assert desk.the(Person, id="head").password_hash != HASH
-    assert (await refused(lambda: sign_in(desk))).code == "sign-in-wrong"
+    assert (await refused(lambda: sign_in(desk))).code == "login-failed"
     assert (await account_login.sign_in(desk.database, "head", NEW, HERE)).pending_step is None
 
 
@@ -195,7 +195,7 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     half = await sign_in(desk)
     half = await account_login.choose_password(desk.database, half.token, FIREFOX, NEW)
     assert half.pending_step == "enrolment"
-    assert (await refused(lambda: person_of(desk, half))).code == "sign-in-unfinished"
+    assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
     begun = desk.run(account_login.enrolment, half.token, FIREFOX)
     assert desk.run(account_login.enrolment, half.token, FIREFOX) == begun
@@ -224,7 +224,7 @@ async def test_a_session_holds_in_its_browser_whatever_the_version_and_address(d
 
     assert person_of(desk, signed_in, UPDATED) == "head"
     for browser in (CHROME, ""):
-        assert (await refused(lambda: person_of(desk, signed_in, browser))).code == "signed-out"  # noqa: B023  at once
+        assert (await refused(lambda: person_of(desk, signed_in, browser))).code == "logged-out"  # noqa: B023  at once
     assert person_of(desk, signed_in) == "head"
 
 

@@ -13,7 +13,7 @@ from services.runtime.errors import Fatal, Retryable
 
 @pytest.mark.requirement("R52")
 async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(portal: Portal) -> None:
-    answer = await portal.anonymous().post("/api/sign-in", json={"login": "head", "password": PASSWORD})
+    answer = await portal.anonymous().post("/api/login", json={"login": "head", "password": PASSWORD})
 
     attributes = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
     assert {"httponly", "samesite=lax", "secure"} <= attributes
@@ -24,8 +24,8 @@ async def test_nobody_acts_without_signing_in(portal: Portal) -> None:
     client = portal.anonymous()
 
     for path in ("/api/me", "/api/reviews", "/api/notices", "/api/directory", "/api/cameras"):
-        assert problem(await client.get(path)) == (401, "signed-out", None)
-    assert problem(await client.post("/api/reviews/x/claim")) == (401, "signed-out", None)
+        assert problem(await client.get(path)) == (401, "logged-out", None)
+    assert problem(await client.post("/api/reviews/x/claim")) == (401, "logged-out", None)
 
 
 async def test_an_act_needs_the_csrf_token_and_reading_does_not(portal: Portal) -> None:
@@ -33,23 +33,23 @@ async def test_an_act_needs_the_csrf_token_and_reading_does_not(portal: Portal) 
     token = client.headers.pop("X-CSRF-Token")
 
     assert (await client.get("/api/me")).json()["csrfToken"] == token
-    assert problem(await client.post("/api/sign-out")) == (403, "csrf", None)
+    assert problem(await client.post("/api/logout")) == (403, "csrf", None)
     client.headers["X-CSRF-Token"] = token[::-1]
-    assert problem(await client.post("/api/sign-out")) == (403, "csrf", None)
+    assert problem(await client.post("/api/logout")) == (403, "csrf", None)
     client.headers["X-CSRF-Token"] = token
-    assert (await client.post("/api/sign-out")).status_code == 204
-    assert problem(await client.get("/api/me")) == (401, "signed-out", None)
+    assert (await client.post("/api/logout")).status_code == 204
+    assert problem(await client.get("/api/me")) == (401, "logged-out", None)
 
 
 async def test_a_stolen_token_is_worthless_after_signing_out(portal: Portal) -> None:
     client = await portal.signed_in("head")
     stolen = dict(client.cookies)
-    await client.post("/api/sign-out")
+    await client.post("/api/logout")
 
     thief = portal.anonymous()
     thief.cookies.update(stolen)
 
-    assert problem(await thief.get("/api/me")) == (401, "signed-out", None)
+    assert problem(await thief.get("/api/me")) == (401, "logged-out", None)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ async def test_a_stolen_token_is_worthless_after_signing_out(portal: Portal) -> 
 async def test_a_wrong_field_is_named_in_both_languages(
     portal: Portal, body: dict[str, Any], code: str, field: str
 ) -> None:
-    assert problem(await portal.anonymous().post("/api/sign-in", json=body)) == (422, code, field)
+    assert problem(await portal.anonymous().post("/api/login", json=body)) == (422, code, field)
 
 
 async def test_what_is_no_json_is_said_to_be_none(portal: Portal) -> None:
-    answer = await portal.anonymous().post("/api/sign-in", content=b"{", headers={"Content-Type": "application/json"})
+    answer = await portal.anonymous().post("/api/login", content=b"{", headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 422
     assert answer.json()["code"] == "json-invalid"
@@ -79,7 +79,7 @@ async def test_an_unknown_address_and_a_wrong_method_answer_in_the_same_shape(po
     client = portal.anonymous()
 
     assert problem(await client.get("/api/nothing")) == (404, "not-found", None)
-    assert problem(await client.get("/api/sign-in")) == (405, "http", None)
+    assert problem(await client.get("/api/login")) == (405, "http", None)
 
 
 async def test_every_answer_carries_the_security_headers(portal: Portal) -> None:

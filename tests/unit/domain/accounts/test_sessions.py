@@ -58,7 +58,7 @@ async def test_the_token_is_kept_as_a_hash_only(desk: ReviewDesk, real: FixedClo
     row = desk.the(LoginSession)
     assert _person(desk, signed_in.token, real) == "head"
     assert signed_in.token not in (row.token_sha256, row.person_id)
-    assert desk.the(AuditEvent, action="signed-in").subject_id == "head"
+    assert desk.the(AuditEvent, action="logged-in").subject_id == "head"
 
 
 async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: ReviewDesk, real: FixedClock) -> None:
@@ -69,7 +69,7 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: ReviewD
         (name.code, name.zh, name.status)
         == (password.code, password.zh, password.status)
         == (
-            "sign-in-wrong",
+            "login-failed",
             name.zh,
             401,
         )
@@ -85,7 +85,7 @@ async def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(
     while_locked = await _refused(desk, real)
     real.turn(timedelta(minutes=15))
 
-    assert codes == ["sign-in-wrong"] * 4 + ["account-locked"]
+    assert codes == ["login-failed"] * 4 + ["account-locked"]
     assert (while_locked.code, while_locked.status) == ("account-locked", 429)
     assert (await _sign_in(desk, real)).person_id == "head"
 
@@ -155,8 +155,8 @@ async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, rea
     for token in (ended.token, inactive.token, "made up"):
         with pytest.raises(Refused) as refused:
             _person(desk, token, real)
-        assert refused.value.code == "signed-out"
-    assert (await _refused(desk, real, login="deputy")).code == "sign-in-wrong"
+        assert refused.value.code == "logged-out"
+    assert (await _refused(desk, real, login="deputy")).code == "login-failed"
 
 
 async def test_turning_the_desks_clock_ends_no_session(desk: ReviewDesk, real: FixedClock) -> None:

@@ -69,7 +69,7 @@ async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: 
 
     assert signed_in.pending_step == "password"
     assert desk.the(Person, login="newcomer").email == "new@example.org"
-    trail = desk.the(AuditEvent, action="person-entered").entry
+    trail = desk.the(AuditEvent, action="person-added").entry
     assert "newcomer" in trail
     assert initial.password not in trail
 
@@ -182,7 +182,7 @@ def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
         ("deputy", "admin", False),
         ("member", None, True),
     ]
-    assert '"new":{"department":"works","kind":"deputy"' in desk.the(AuditEvent, action="post-given").entry
+    assert '"new":{"department":"works","kind":"deputy"' in desk.the(AuditEvent, action="post-assigned").entry
     assert refused(desk, posts.end, post.id) == "ended"
 
 
@@ -248,7 +248,7 @@ def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: Rev
     row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
     assert desk.run(access_queries.absent, "keeper")
-    assert (row.added_by, desk.the(AuditEvent, action="absence-entered").actor_id) == (by, by)
+    assert (row.added_by, desk.the(AuditEvent, action="absence-added").actor_id) == (by, by)
     desk.run(absences.end, row.id, by=by)
     assert not desk.run(access_queries.absent, "keeper")
     assert refused(desk, absences.end, row.id, by=by) == "over"

@@ -38,7 +38,7 @@ async def test_five_wrong_passwords_at_signatures_lock_the_account_and_end_the_s
         answer = await client.post("/api/agreements", json={"version": version, "password": "guess"})
         assert problem(answer) == (403, "password-wrong", "password")
 
-    assert problem(await client.get("/api/me")) == (401, "signed-out", None)
-    again = await portal.anonymous().post("/api/sign-in", json={"login": "head", "password": PASSWORD})
+    assert problem(await client.get("/api/me")) == (401, "logged-out", None)
+    again = await portal.anonymous().post("/api/login", json={"login": "head", "password": PASSWORD})
     assert problem(again) == (429, "account-locked", "password")
     assert desk.the(Person, id="head").locked_until is not None

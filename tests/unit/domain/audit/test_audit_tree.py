@@ -108,7 +108,7 @@ def test_units_that_commit_or_fail_at_the_same_time_leave_no_hole_and_none_waits
 def test_a_unit_that_is_refused_at_its_commit_leaves_nothing(database: Database) -> None:
     def enter(uow: UnitOfWork) -> None:
         uow.session.add(Department(id="one", name_zh="一", name_en="One", kind="business"))
-        audit_trail.record(uow, "department-entered", "department", "one")
+        audit_trail.record(uow, "department-added", "department", "one")
 
     database.run_now(ACTOR, enter)
     with pytest.raises(Retryable):

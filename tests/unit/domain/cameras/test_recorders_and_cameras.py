@@ -104,7 +104,7 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
     desk.run(camera_service.set_active, "camera", True, by="admin")
     assert [event.action for event in desk.all(AuditEvent, subject_id="camera")] == [
         "camera-retired",
-        "camera-taken-back",
+        "camera-reactivated",
     ]
 
 
@@ -173,7 +173,7 @@ def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: Rev
     tried = desk.run(csv_import.take, good.encode(), dry_run=True, by="admin")
     assert (tried.new, tried.changed, tried.same, tried.wrong, tried.done) == (1, 1, 0, (), False)
     assert len(desk.all(Camera)) == 1
-    written = ("camera-entered", "camera-changed")
+    written = ("camera-added", "camera-changed")
     assert [one for action in written for one in desk.all(AuditEvent, action=action)] == []
 
     refused_ = desk.run(csv_import.take, bad.encode("gb18030"), dry_run=False, by="admin")

@@ -144,7 +144,7 @@ async def test_a_stranger_finds_nothing(desk: Desk, custodian: Browser, copy_id:
     assert code(await stranger.post(f"/api/copies/{copy_id}/viewings", purposeConfirmed=True), 404) == "not-found"
     assert (await stranger.get("/api/hand-overs")).json() == []
     stranger.client.cookies.clear()
-    assert code(await stranger.get(content), 401) == "signed-out"
+    assert code(await stranger.get(content), 401) == "logged-out"
     await stranger.client.aclose()
 
 

@@ -117,7 +117,7 @@ async def test_a_defect_in_a_channel_costs_one_try_and_stops_nothing(desk: Revie
     await drain(partial(sender.send_next, MAIL))
     rows = desk.all(Delivery, channel=MAIL)
     assert {(row.state, row.last_error, row.last_detail) for row in rows} == {
-        ("waiting", "broken", "ZeroDivisionError")
+        ("waiting", "sender-failed", "ZeroDivisionError")
     }
 
     channel.trouble = None

@@ -89,7 +89,7 @@ async def portal(desk: ReviewDesk, settings: Settings, seconds: Seconds) -> Asyn
         yield portal
 
 
-async def led(browser: httpx.AsyncClient, path: str = "/sign-in/provider") -> str:
+async def led(browser: httpx.AsyncClient, path: str = "/login/provider") -> str:
     """The provider's address that the browser is led to."""
     answer = await browser.get(path)
     assert answer.status_code == 303, answer.text
@@ -97,11 +97,11 @@ async def led(browser: httpx.AsyncClient, path: str = "/sign-in/provider") -> st
 
 
 async def back(browser: httpx.AsyncClient, told: dict[str, str]) -> httpx.Response:
-    return await browser.get("/sign-in/provider/answer", params=told)
+    return await browser.get("/login/provider/callback", params=told)
 
 
 async def signed_in(browser: httpx.AsyncClient, crooked: CrookedProvider, next_page: str = "/") -> httpx.Response:
-    address = await led(browser, f"/sign-in/provider?next={next_page}")
+    address = await led(browser, f"/login/provider?next={next_page}")
     return await back(browser, crooked.authorize(address))
 
 
@@ -135,7 +135,7 @@ async def test_whom_the_provider_vouches_for_is_signed_in_and_bound(
     bound = desk.the(Identity)
     assert (bound.person_id, bound.issuer, bound.subject) == ("drafter", crooked.issuer, "subject-1")
     assert [event.subject_id for event in events(desk, "identity-bound")] == ["drafter"]
-    assert crooked.issuer in events(desk, "signed-in")[0].entry
+    assert crooked.issuer in events(desk, "logged-in")[0].entry
 
 
 async def test_the_provider_is_asked_as_the_standards_have_it(portal: Portal, crooked: CrookedProvider) -> None:
@@ -144,7 +144,7 @@ async def test_the_provider_is_asked_as_the_standards_have_it(portal: Portal, cr
     address = httpx.URL(await led(browser))
 
     asked = dict(address.params)
-    assert asked["redirect_uri"] == "https://footage.example/sign-in/provider/answer"
+    assert asked["redirect_uri"] == "https://footage.example/login/provider/callback"
     assert asked["scope"] == "openid profile"
     assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) >= 43
     assert asked["code_challenge_method"] == "S256"
@@ -153,7 +153,7 @@ async def test_the_provider_is_asked_as_the_standards_have_it(portal: Portal, cr
 
 
 async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Portal) -> None:
-    answer = await portal.anonymous().get("/sign-in/provider", headers={"Host": "evil.example"})
+    answer = await portal.anonymous().get("/login/provider", headers={"Host": "evil.example"})
 
     [cookie] = [text for text in answer.headers.get_list("set-cookie") if "round_trip" in text]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
@@ -324,7 +324,7 @@ async def test_a_provider_that_does_not_answer_as_it_must(
         crooked.misbehave = {path: answer}
         browser = portal.anonymous()
 
-        there = await browser.get("/sign-in/provider")
+        there = await browser.get("/login/provider")
         seen = await back(browser, crooked.authorize(there.headers["location"])) if there.status_code == 303 else there
 
         assert seen.status_code == 503, path
@@ -354,7 +354,7 @@ async def test_a_document_that_does_not_fit_leads_nobody_away(
     for document in DOCUMENTS:
         crooked.document = document
         seconds.now += 6
-        assert (await portal.anonymous().get("/sign-in/provider")).status_code == 503, document
+        assert (await portal.anonymous().get("/login/provider")).status_code == 503, document
 
 
 async def test_addresses_inside_this_machine_are_called_only_where_they_are_meant(
@@ -362,7 +362,7 @@ async def test_addresses_inside_this_machine_are_called_only_where_they_are_mean
 ) -> None:
     guarded = settings.model_copy(update={"allowed_networks": None})
     async with Portal(desk, settings=guarded, provider=Provider(guarded, desk.real)) as portal:
-        assert (await portal.anonymous().get("/sign-in/provider")).status_code == 503
+        assert (await portal.anonymous().get("/login/provider")).status_code == 503
     assert crooked.called == []
 
 
@@ -371,12 +371,12 @@ async def test_a_provider_that_is_down_is_not_asked_by_everybody(
 ) -> None:
     crooked.misbehave["/.well-known/openid-configuration"] = broken
     for _ in range(3):
-        assert (await portal.anonymous().get("/sign-in/provider")).status_code == 503
+        assert (await portal.anonymous().get("/login/provider")).status_code == 503
     assert len(crooked.called) == 1
 
     crooked.misbehave.clear()
     seconds.now += 6
-    assert (await portal.anonymous().get("/sign-in/provider")).status_code == 303
+    assert (await portal.anonymous().get("/login/provider")).status_code == 303
 
 
 async def test_keys_are_kept_and_looked_for_again_once_when_one_is_unknown(
@@ -426,7 +426,7 @@ async def test_nobody_is_made_by_signing_in(desk: ReviewDesk, portal: Portal, cr
     assert answer.status_code == 403
     assert "没有您可用的账户" in answer.text
     assert len(desk.all(Person)) == people
-    assert "provider-nobody" in events(desk, "sign-in-refused")[0].entry
+    assert "provider-nobody" in events(desk, "login-refused")[0].entry
 
 
 async def test_a_login_is_taken_as_it_is_written(portal: Portal, crooked: CrookedProvider) -> None:
@@ -500,14 +500,14 @@ async def test_the_second_factor_stays_ours(desk: ReviewDesk, portal: Portal, cr
 
     answer = await signed_in(browser, crooked, "/account")
 
-    assert answer.headers["location"] == "/sign-in/code?next=/account".replace("/account", "%2Faccount")
+    assert answer.headers["location"] == "/login/code?next=/account".replace("/account", "%2Faccount")
     assert not await is_in(browser)
     assert desk.all(Identity) == []  # a name alone binds nothing
-    page = await browser.get("/sign-in/code?next=/account")
+    page = await browser.get("/login/code?next=/account")
     assert "统一认证已通过" in page.text
     token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
     form = {"csrf_token": token, "next": "/account", "code": authenticator.next_code()}
-    assert (await browser.post("/sign-in/code", data=form)).headers["location"] == "/account"
+    assert (await browser.post("/login/code", data=form)).headers["location"] == "/account"
     assert await is_in(browser)
     assert desk.the(Identity).person_id == "drafter"
 
@@ -537,20 +537,20 @@ async def test_signing_out_leads_to_the_provider_and_ends_ours_first(portal: Por
     await signed_in(browser, crooked)
     token = (await browser.get("/api/me")).json()["csrfToken"]
 
-    answer = await browser.post("/sign-out", data={"csrf_token": token})
+    answer = await browser.post("/logout", data={"csrf_token": token})
 
     assert answer.status_code == 200
     leave = f"{crooked.issuer}/leave?client_id={CLIENT}&amp;post_logout_redirect_uri=https%3A%2F%2Ffootage.example"
-    assert f'content="0; url={leave}%2Fsign-in"' in answer.text
+    assert f'content="0; url={leave}%2Flogin"' in answer.text
     assert not await is_in(browser)
 
 
 async def test_who_came_by_password_leaves_as_before(portal: Portal) -> None:
     client = await portal.signed_in("head")
 
-    answer = await client.post("/sign-out")
+    answer = await client.post("/logout")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 async def test_signing_out_does_not_need_the_provider(
@@ -562,29 +562,29 @@ async def test_signing_out_does_not_need_the_provider(
     crooked.misbehave["/.well-known/openid-configuration"] = broken
     seconds.now += 7200
 
-    answer = await browser.post("/sign-out", data={"csrf_token": token})
+    answer = await browser.post("/logout", data={"csrf_token": token})
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 async def test_the_page_shows_the_way_beside_the_form(portal: Portal, desk: ReviewDesk) -> None:
-    page = (await portal.anonymous().get("/sign-in?next=/inbox")).text
-    assert 'href="/sign-in/provider?next=%2Finbox"' in page
+    page = (await portal.anonymous().get("/login?next=/inbox")).text
+    assert 'href="/login/provider?next=%2Finbox"' in page
     assert "使用统一身份认证登录" in page
     assert 'name="password"' in page
 
     async with Portal(desk) as without:
         browser = without.anonymous()
-        assert "/sign-in/provider" not in (await browser.get("/sign-in")).text
-        assert (await browser.get("/sign-in/provider")).status_code == 404
-        assert (await browser.get("/sign-in/provider/answer")).status_code in (403, 404)
+        assert "/login/provider" not in (await browser.get("/login")).text
+        assert (await browser.get("/login/provider")).status_code == 404
+        assert (await browser.get("/login/provider/callback")).status_code in (403, 404)
 
 
 async def test_the_doctor_says_what_the_provider_has_to_know(
     desk: ReviewDesk, crooked: CrookedProvider, settings: Settings
 ) -> None:
     said = await check_provider(settings)
-    assert "have it know https://footage.example/sign-in/provider/answer" in said
+    assert "have it know https://footage.example/login/provider/callback" in said
     assert "/keys" in crooked.called
 
     crooked.misbehave["/keys"] = broken
