@@ -53,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
             database = open_register(settings, SystemClock())
             try:
                 await database.run(START, database_schema.check)
-                entered = await staff.enter_first(database, START, login, name)
+                entered = await staff.add_first_administrator(database, START, login, name)
             except Refused as refusal:
                 typer.echo(refusal.en, err=True)
                 raise typer.Exit(1) from None

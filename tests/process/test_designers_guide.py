@@ -23,7 +23,7 @@ from services.demo.organisation import demo_id
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts import posts
-from services.domain.accounts.posts import Asked
+from services.domain.accounts.posts import PostRequest
 from services.domain.cases import inbox as case_inbox
 from services.domain.notifications import texts
 from services.domain.stages import file as stage_file
@@ -112,7 +112,9 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         assert "video-retrieval version 1" in deployed  # what runs is what was drawn, so there is no newer version
         review = await _reached(desk)
         assert desk.candidates(review) == ["yangfan"]  # nobody is an interpreter yet
-        await desk.as_person("luoxin", posts.give, demo_id("chenjing"), Asked("interpreter", demo_id("administration")))
+        await desk.as_person(
+            "luoxin", posts.assign, demo_id("chenjing"), PostRequest("interpreter", demo_id("administration"))
+        )
         assert desk.candidates(review) == ["chenjing"]
 
         [line] = await desk.as_person("chenjing", case_inbox.list_waiting)

@@ -13,9 +13,9 @@ class Authenticator:
 
     def __init__(self, desk: ReviewDesk, person_id: str) -> None:
         self._desk = desk
-        begun = desk.run(second_factors.begin, person_id, by=person_id)
+        begun = desk.run(second_factors.begin_enrolment, person_id, by=person_id)
         self.secret = begun.secret
-        self.recovery_codes = desk.run(second_factors.confirm, person_id, self.code(), by=person_id)
+        self.recovery_codes = desk.run(second_factors.confirm_enrolment, person_id, self.code(), by=person_id)
 
     def code(self, steps: int = 0) -> str:
         return pyotp.TOTP(self.secret).at(self._desk.real.now() + steps * timedelta(seconds=30))

@@ -123,7 +123,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "person_id": "reviewer2",
         "department_id": "office",
         "post_id": desk.the(Post, person_id="reviewer2").id,
-        "absence_id": desk.run(absences.enter, "reviewer2", since=since, until=until, by="reviewer2").id,
+        "absence_id": desk.run(absences.add, "reviewer2", since=since, until=until, by="reviewer2").id,
         "delivery_id": desk.run(_failed),
         "rule_name": "max_items",
         "name": "max_items",

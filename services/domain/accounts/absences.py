@@ -13,18 +13,18 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
-def of(uow: UnitOfWork, person_id: str) -> list[Absence]:
+def list_absences(uow: UnitOfWork, person_id: str) -> list[Absence]:
     """The person's absences that are not over, the next first; NotFound where the acting person may enter none."""
-    _may_enter(uow, person_id)
+    _check_may_manage(uow, person_id)
     query = select(Absence).where(
         Absence.person_id == person_id, Absence.until > uow.now, Absence.until > Absence.since
     )
     return list(uow.session.scalars(query.order_by(Absence.since)))
 
 
-def enter(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) -> Absence:
+def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) -> Absence:
     """Have the person away from ``since`` up to ``until``."""
-    _may_enter(uow, person_id)
+    _check_may_manage(uow, person_id)
     if until <= since:
         raise Refused(
             "until-before-since",
@@ -53,7 +53,7 @@ def end(uow: UnitOfWork, absence_id: str) -> Absence:
     row = uow.session.get(Absence, absence_id, with_for_update=True)
     if row is None:
         raise NotFound(Message("absence"), absence_id)
-    _may_enter(uow, row.person_id)
+    _check_may_manage(uow, row.person_id)
     if row.until <= uow.now or row.until <= row.since:
         raise Refused("over", "This absence is over already.")
     old = row.until
@@ -70,7 +70,7 @@ def end(uow: UnitOfWork, absence_id: str) -> Absence:
     return row
 
 
-def _may_enter(uow: UnitOfWork, person_id: str) -> None:
+def _check_may_manage(uow: UnitOfWork, person_id: str) -> None:
     person = uow.session.get(Person, person_id)
     me = uow.actor.id
     if person is not None and (

@@ -9,7 +9,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
 
-def person(uow: UnitOfWork, person_id: str) -> Person:
+def get_person_for_update(uow: UnitOfWork, person_id: str) -> Person:
     """The person, locked for a change; NotFound where there is none."""
     found = uow.session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if found is None:
@@ -17,7 +17,7 @@ def person(uow: UnitOfWork, person_id: str) -> Person:
     return found
 
 
-def department(uow: UnitOfWork, department_id: str, field: str = "departmentId") -> Department:
+def get_department(uow: UnitOfWork, department_id: str, field: str = "departmentId") -> Department:
     """The department; Refused, naming the field, where there is none."""
     found = uow.session.get(Department, department_id)
     if found is None:
@@ -25,7 +25,7 @@ def department(uow: UnitOfWork, department_id: str, field: str = "departmentId")
     return found
 
 
-def apply(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
+def apply_changes(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
     """Set these values on the row and record which changed, from what to what; False where none did."""
     old = {name: getattr(row, name) for name in values}
     changed = {name: value for name, value in values.items() if old[name] != value}
@@ -37,7 +37,7 @@ def apply(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
     return True
 
 
-def not_oneself(uow: UnitOfWork, person_id: str, message: Text) -> None:
+def refuse_oneself(uow: UnitOfWork, person_id: str, message: Text) -> None:
     """Refused where the administrator means the own account."""
     if person_id == uow.actor.id:
         raise Refused("not-oneself", message, status=403)

@@ -6,7 +6,7 @@ from services.database.tables.people import Department, Post
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import passkeys, sessions
-from services.domain.accounts.signatures.challenges import place_of
+from services.domain.accounts.signatures.challenges import relying_party_of
 from services.domain.notifications import service as notification_service
 from services.runtime.settings import Settings
 from services.web.identity import Person
@@ -17,15 +17,15 @@ class AccountIdentity:
 
     def actor(self, uow: UnitOfWork, token: str, browser: str) -> Actor:
         """Return the person of a session's token as actor."""
-        return Actor("person", sessions.person_of(uow, token, browser).id)
+        return Actor("person", sessions.get_person(uow, token, browser).id)
 
     def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
         """Return the person of a session's token, who acts from now on in this unit."""
-        row = sessions.person_of(uow, token, browser)
+        row = sessions.get_person(uow, token, browser)
         uow.actor = Actor("person", row.id)
-        place = place_of(settings)
+        place = relying_party_of(settings)
         # every page asks this first: one statement, with a row for each post
-        signs = passkeys.query_of(row.id, place).exists() if place is not None else false()
+        signs = passkeys.select_passkeys(row.id, place).exists() if place is not None else false()
         frame = uow.session.execute(
             select(
                 Department,

@@ -30,7 +30,7 @@ from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import challenges as signature_challenges
-from services.domain.accounts.signatures.challenges import Place
+from services.domain.accounts.signatures.challenges import RelyingParty
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -40,7 +40,7 @@ ALGORITHMS = [
     COSEAlgorithmIdentifier.EDDSA,
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
-MOST = 20  # of one person
+MAX_PASSKEYS = 20  # of one person
 
 
 @dataclass(frozen=True)
@@ -51,26 +51,26 @@ class Enrolment:
     options: dict[str, Any]
 
 
-def of(uow: UnitOfWork, person_id: str, place: Place | None = None) -> list[Passkey]:
+def list_passkeys(uow: UnitOfWork, person_id: str, place: RelyingParty | None = None) -> list[Passkey]:
     """The passkeys that the person has, the oldest first; with ``place`` those that answer there."""
-    return list(uow.session.scalars(query_of(person_id, place).order_by(Passkey.added_at)))
+    return list(uow.session.scalars(select_passkeys(person_id, place).order_by(Passkey.added_at)))
 
 
-def query_of(person_id: str, place: Place | None = None) -> Select[Passkey]:
+def select_passkeys(person_id: str, place: RelyingParty | None = None) -> Select[Passkey]:
     """The query of those."""
     query = select(Passkey).where(Passkey.person_id == person_id, Passkey.ended_at.is_(None))
     return query if place is None else query.where(Passkey.rp_id == place.rp_id)
 
 
-def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enrolment:
+def begin_enrolment(uow: UnitOfWork, person_id: str, place: RelyingParty, proved_by: str) -> Enrolment:
     """Begin to add a passkey; one that is there already is not made again by the same authenticator."""
     person = uow.session.get_one(Person, person_id)
-    there = of(uow, person_id)
-    if len(there) >= MOST:
+    there = list_passkeys(uow, person_id)
+    if len(there) >= MAX_PASSKEYS:
         raise Refused(
             "passkeys-enough",
             "There are {most} passkeys already: remove one that you do not use.",
-            most=MOST,
+            most=MAX_PASSKEYS,
         )
     challenge = secrets.token_bytes(32)
     row = signature_challenges.add(
@@ -89,7 +89,7 @@ def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enro
         user_name=person.login,
         user_display_name=person.name,
         challenge=challenge,
-        timeout=int(signature_challenges.LIFE.total_seconds() * 1000),
+        timeout=int(signature_challenges.LIFETIME.total_seconds() * 1000),
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
@@ -104,12 +104,12 @@ def begin(uow: UnitOfWork, person_id: str, place: Place, proved_by: str) -> Enro
     return Enrolment(row.id, options_to_json_dict(options))
 
 
-def finish(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
+def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
     """The browser's new passkey becomes the person's. Refused where it is not sound.
 
     ``made``: credentialId, clientDataJSON and attestationObject, in base64url.
     """
-    challenge = signature_challenges.take(uow, enrolment_id, "enrolment")
+    challenge = signature_challenges.consume(uow, enrolment_id, "enrolment")
     credential = {
         "id": made["credentialId"],
         "rawId": made["credentialId"],
@@ -166,7 +166,7 @@ def finish(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, s
 
 def rename(uow: UnitOfWork, passkey_id: str, name: str) -> Passkey:
     """Call one of one's own passkeys something else."""
-    passkey = _mine(uow, passkey_id)
+    passkey = _get_own(uow, passkey_id)
     passkey.name = name
     audit_trail.record(uow, "passkey-renamed", "passkey", passkey.id, person=passkey.person_id)
     return passkey
@@ -174,7 +174,7 @@ def rename(uow: UnitOfWork, passkey_id: str, name: str) -> Passkey:
 
 def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
     """One of one's own passkeys signs nothing any more; what it has signed stays signed."""
-    passkey = _mine(uow, passkey_id)
+    passkey = _get_own(uow, passkey_id)
     passkey.ended_at = uow.real_now
     audit_trail.record(uow, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
     return passkey
@@ -182,14 +182,14 @@ def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
 
 def end_all(uow: UnitOfWork, person_id: str, action: str) -> int:
     """The person's passkeys sign nothing any more; how many. ``action`` is audited for each."""
-    there = of(uow, person_id)
+    there = list_passkeys(uow, person_id)
     for passkey in there:
         passkey.ended_at = uow.real_now
         audit_trail.record(uow, action, "passkey", passkey.id, person=person_id)
     return len(there)
 
 
-def that_signed(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | None:
+def find_own(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | None:
     """The acting person's passkey with this id, locked; None where there is none, or none any more."""
     return uow.session.scalar(
         select(Passkey)
@@ -203,10 +203,12 @@ def that_signed(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | No
     )
 
 
-def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
+def record_use(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
     """Note a use. Refused where the count has not grown: then there are two of what should be one authenticator."""
     if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
-        uow.after_refusal.append(partial(_cloned, passkey_id=passkey.id, reported=sign_count, known=passkey.sign_count))
+        uow.after_refusal.append(
+            partial(_record_clone, passkey_id=passkey.id, reported=sign_count, known=passkey.sign_count)
+        )
         raise Refused(
             "passkey-cloned",
             "The passkey counts backwards and may have been cloned, so nothing was signed: "
@@ -217,13 +219,13 @@ def used(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
     passkey.sign_count, passkey.last_used_at = sign_count, uow.real_now
 
 
-def _cloned(uow: UnitOfWork, passkey_id: str, reported: int, known: int) -> None:
+def _record_clone(uow: UnitOfWork, passkey_id: str, reported: int, known: int) -> None:
     audit_trail.record(
         uow, "passkey-cloned", "passkey", passkey_id, person=uow.actor.id, reported=reported, known=known
     )
 
 
-def _mine(uow: UnitOfWork, passkey_id: str) -> Passkey:
+def _get_own(uow: UnitOfWork, passkey_id: str) -> Passkey:
     passkey = uow.session.get(Passkey, passkey_id, with_for_update=True)
     if passkey is None or passkey.person_id != uow.actor.id or passkey.ended_at is not None:
         raise NotFound(Message("passkey"), passkey_id)

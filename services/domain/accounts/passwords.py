@@ -9,10 +9,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
-SHORTEST = 12
-LONGEST = 1000
+MIN_LENGTH = 12
+MAX_LENGTH = 1000
 # What is long enough and still tried first: runs on the keyboard, digits in order, the words of such systems.
-COMMON = (
+COMMON_PASSWORDS = (
     "123456789012", "1234567890123", "12345678901234", "123123123123", "1234567812345678", "012345678901",
     "0123456789012", "1q2w3e4r5t6y", "1qaz2wsx3edc", "1qaz2wsx3edc4rfv", "qwertyuiop12", "qwertyuiop123",
     "qwertyuiop1234", "qwertyuiopasdf", "asdfghjkl123", "asdfghjkl1234", "zxcvbnm12345", "zxcvbnm123456",
@@ -39,12 +39,12 @@ def verify(password_hash: str, password: str) -> bool:
 
 
 @cache
-def nobodys_hash() -> str:
+def unmatchable_hash() -> str:
     """A hash to compare with where nobody has the name: it takes as long."""
     return hash_password(secrets.token_urlsafe(32))
 
 
-def initial() -> str:
+def generate() -> str:
     """A password for the first sign-in, told once and changed there: sixteen letters and digits, in fours."""
     letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(16))
     return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
@@ -54,20 +54,20 @@ def check(password: str, login: str) -> None:
     """Refused with a sentence unless the password will do for this account."""
     plain = password.lower()
     if password != password.strip():
-        raise _no(Message("Leave out the spaces at the password's beginning and end."))
-    if len(password) < SHORTEST:
-        raise _no(
+        raise _weak(Message("Leave out the spaces at the password's beginning and end."))
+    if len(password) < MIN_LENGTH:
+        raise _weak(
             Message(
-                "Give the password at least {shortest} characters: a few words in a row will do.", shortest=SHORTEST
+                "Give the password at least {shortest} characters: a few words in a row will do.", shortest=MIN_LENGTH
             ),
         )
-    if len(password) > LONGEST:
-        raise _no(Message("Give the password at most {longest} characters.", longest=LONGEST))
-    if plain in COMMON or len(set(plain)) < 4:
-        raise _no(Message("This password is among the first that are guessed: choose another."))
-    if login.lower() in plain and len(plain.replace(login.lower(), "")) < SHORTEST // 2:
-        raise _no(Message("The password is made of the login: choose another."))
+    if len(password) > MAX_LENGTH:
+        raise _weak(Message("Give the password at most {longest} characters.", longest=MAX_LENGTH))
+    if plain in COMMON_PASSWORDS or len(set(plain)) < 4:
+        raise _weak(Message("This password is among the first that are guessed: choose another."))
+    if login.lower() in plain and len(plain.replace(login.lower(), "")) < MIN_LENGTH // 2:
+        raise _weak(Message("The password is made of the login: choose another."))
 
 
-def _no(message: Text) -> Refused:
+def _weak(message: Text) -> Refused:
     return Refused("password-weak", message, status=422, field="newPassword")

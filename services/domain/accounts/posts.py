@@ -10,18 +10,18 @@ from services.database.base import new_id
 from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import one_at_a_time, require_administrator
-from services.domain.accounts.changes import department, person
+from services.domain.accounts.changes import get_department, get_person_for_update
 from services.domain.audit import trail as audit_trail
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 # A member of a department drafts and is told; whoever holds one of the others decides, releases, inspects or reads.
-SEE_NO_FOOTAGE = ("member", "administrator")
+POSTS_WITHOUT_FOOTAGE = ("member", "administrator")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PostRequest:
     """A post as it is to be given: from ``since`` (now) up to ``until`` (open)."""
 
     kind: str
@@ -30,14 +30,14 @@ class Asked:
     until: datetime | None = None
 
 
-def give(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
+def assign(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
     """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
     one_at_a_time(uow)
     require_administrator(uow)
     if asked.kind not in STAGES.posts:
         raise Refused("kind", "Choose a post.", status=422, field="kind")
-    department(uow, asked.department_id)
-    row = person(uow, person_id)
+    get_department(uow, asked.department_id)
+    row = get_person_for_update(uow, person_id)
     if asked.until is not None and asked.until <= (asked.since or uow.now):
         raise Refused(
             "until-before-since",
@@ -53,7 +53,7 @@ def give(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "This person is not active: activate the account first.")
-    _check_together(uow, person_id, asked)
+    _check_compatible(uow, person_id, asked)
     return add(uow, person_id, asked)
 
 
@@ -67,7 +67,7 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
         raise Refused("ended", "This post is over by then already.")
-    if post.kind == "administrator" and not _another_administrator(uow, post, moment):
+    if post.kind == "administrator" and not _has_other_administrator(uow, post, moment):
         raise Refused(
             "last-administrator",
             "This is the last administrator: give another person the post first.",
@@ -80,15 +80,15 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     return post
 
 
-def of(uow: UnitOfWork, person_id: str) -> list[Post]:
+def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
     """All posts of the person, past and coming ones too, with departments and who gave and ended them; latest first."""
     loaded = (joinedload(Post.department), joinedload(Post.assigner), joinedload(Post.ender))
     query = select(Post).where(Post.person_id == person_id).options(*loaded)
     return list(uow.session.scalars(query.order_by(Post.since.desc())))
 
 
-def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
-    """Write the post and its event; whether it may be given, ``give`` has found."""
+def add(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
+    """Write the post and its event; whether it may be given, ``assign`` has found."""
     post = Post(
         id=new_id(),
         person_id=person_id,
@@ -110,7 +110,7 @@ def add(uow: UnitOfWork, person_id: str, asked: Asked) -> Post:
     return post
 
 
-def _check_together(uow: UnitOfWork, person_id: str, asked: Asked) -> None:
+def _check_compatible(uow: UnitOfWork, person_id: str, asked: PostRequest) -> None:
     kind, begin = asked.kind, asked.since or uow.now
     meanwhile = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > begin))
     if asked.until is not None:
@@ -119,7 +119,7 @@ def _check_together(uow: UnitOfWork, person_id: str, asked: Asked) -> None:
         if other.kind == kind and other.department_id == asked.department_id:
             raise Refused("held-already", "This person holds that post already in that time.")
         pair = {other.kind, kind}
-        if "administrator" in pair and pair.difference(SEE_NO_FOOTAGE):
+        if "administrator" in pair and pair.difference(POSTS_WITHOUT_FOOTAGE):
             raise Refused(
                 "administrator-sees-no-footage",
                 "Administrators see no footage: nobody holds that post together with one that "
@@ -127,7 +127,7 @@ def _check_together(uow: UnitOfWork, person_id: str, asked: Asked) -> None:
             )
 
 
-def _another_administrator(uow: UnitOfWork, post: Post, at: datetime) -> bool:
+def _has_other_administrator(uow: UnitOfWork, post: Post, at: datetime) -> bool:
     query = (
         select(Post.id)
         .join(Person, Person.id == Post.person_id)

@@ -36,19 +36,19 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class State:
-    """``required``: the posts held now want one; ``recovery_codes``: how many are left."""
+    """``is_required``: the posts held now want one; ``recovery_codes``: how many are left."""
 
     enrolled_at: datetime | None
     required: bool
     recovery_codes: int
 
 
-def enrolled(uow: UnitOfWork, person_id: str) -> SecondFactor | None:
+def get_factor(uow: UnitOfWork, person_id: str) -> SecondFactor | None:
     """The second factor that the person has, or None."""
-    return _latest(uow, person_id, confirmed=True)
+    return _get_latest(uow, person_id, confirmed=True)
 
 
-def enrolled_of(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
+def list_enrolled(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
     """Those of the people who have a second factor."""
     query = select(SecondFactor.person_id).where(
         SecondFactor.person_id.in_(person_ids), SecondFactor.confirmed_at.is_not(None), SecondFactor.ended_at.is_(None)
@@ -56,18 +56,18 @@ def enrolled_of(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
     return set(uow.session.scalars(query))
 
 
-def required(uow: UnitOfWork, person_id: str) -> bool:
+def is_required(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the organisation's rule wants one of this person: of everyone, or of those who sign (``rules``)."""
     match uow.rules.second_factor:
         case "everyone":
             return True
         case "signers":
-            return signs(uow, person_id)
+            return is_signer(uow, person_id)
         case _:
             return False
 
 
-def signs(uow: UnitOfWork, person_id: str) -> bool:
+def is_signer(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the person signs for Security, decides as management, or releases footage (R25, R27, R33).
 
     So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
@@ -93,16 +93,16 @@ def _in_group(staff: Directory, person_id: str, group: Group) -> bool:
     return staff.holds_in(person_id, group.departments, *group.posts)
 
 
-def state(uow: UnitOfWork, person_id: str) -> State:
-    factor = enrolled(uow, person_id)
+def get_state(uow: UnitOfWork, person_id: str) -> State:
+    factor = get_factor(uow, person_id)
     left = 0
     if factor is not None:
         codes = select(func.count()).where(RecoveryCode.factor_id == factor.id, RecoveryCode.used_at.is_(None))
         left = uow.session.scalar(codes) or 0
-    return State(factor.confirmed_at if factor else None, required(uow, person_id), left)
+    return State(factor.confirmed_at if factor else None, is_required(uow, person_id), left)
 
 
-def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
+def begin_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment:
     """Begin to enrol; an enrolment that was begun and not confirmed is replaced, a confirmed one stays until then."""
     person = uow.session.get_one(Person, person_id, with_for_update=True)
     uow.session.execute(
@@ -116,51 +116,51 @@ def begin(uow: UnitOfWork, person_id: str) -> Enrolment:
     return _enrolment(uow, person, secret)
 
 
-def begun(uow: UnitOfWork, person_id: str) -> Enrolment | None:
+def get_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment | None:
     """The enrolment that waits for its first code."""
-    factor = _latest(uow, person_id, confirmed=False)
+    factor = _get_latest(uow, person_id, confirmed=False)
     if factor is None:
         return None
     secret = uow.secrets.decrypt(factor.encrypted_secret, _purpose(factor))
     return _enrolment(uow, uow.session.get_one(Person, person_id), secret)
 
 
-def confirm(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
+def confirm_enrolment(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
     """The first code of the app makes the enrolment the person's second factor; its recovery codes, told once.
 
     Refused where nothing was begun, or with ``code-wrong``.
     """
     uow.session.get_one(Person, person_id, with_for_update=True)
-    factor = _latest(uow, person_id, confirmed=False)
+    factor = _get_latest(uow, person_id, confirmed=False)
     if factor is None:
         raise Refused(
             "nothing-begun",
             "Begin to set up the second factor first: there is no QR code yet.",
         )
-    _take(uow, factor, code)
-    before = enrolled(uow, person_id)
+    _verify(uow, factor, code)
+    before = get_factor(uow, person_id)
     if before is not None:
         before.ended_at = uow.real_now
     factor.confirmed_at = uow.real_now
     audit_trail.record(uow, "second-factor-enrolled", "person", person_id)
-    return _new_codes(uow, factor)
+    return _create_codes(uow, factor)
 
 
-def take(uow: UnitOfWork, person_id: str, code: str) -> None:
+def verify_code(uow: UnitOfWork, person_id: str, code: str) -> None:
     """Take a code of the person's app, which is used up with it; Refused with ``code-wrong`` or ``code-used``."""
-    factor = enrolled(uow, person_id)
+    factor = get_factor(uow, person_id)
     if factor is None:
         raise Refused(
             "no-second-factor",
             "You have no second factor yet: set one up in your account.",
             field="code",
         )
-    _take(uow, factor, code)
+    _verify(uow, factor, code)
 
 
-def take_recovery(uow: UnitOfWork, person_id: str, code: str) -> bool:
+def use_recovery_code(uow: UnitOfWork, person_id: str, code: str) -> bool:
     """Take a recovery code, once; False where it is none."""
-    factor = enrolled(uow, person_id)
+    factor = get_factor(uow, person_id)
     if factor is None:
         return False
     row = uow.session.scalar(
@@ -179,13 +179,13 @@ def take_recovery(uow: UnitOfWork, person_id: str, code: str) -> bool:
     return True
 
 
-def new_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
+def renew_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
     """Fresh recovery codes, told once; the old ones open nothing any more."""
-    factor = enrolled(uow, person_id)
+    factor = get_factor(uow, person_id)
     if factor is None:
         raise Refused("no-second-factor", "You have no second factor: set one up first.")
     audit_trail.record(uow, "recovery-codes-renewed", "person", person_id)
-    return _new_codes(uow, factor)
+    return _create_codes(uow, factor)
 
 
 def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
@@ -193,7 +193,7 @@ def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
     uow.session.execute(
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
     )
-    factor = enrolled(uow, person_id)
+    factor = get_factor(uow, person_id)
     if factor is None:
         return False
     factor.ended_at = uow.real_now
@@ -210,10 +210,10 @@ def wrong_code() -> Refused:
     )
 
 
-def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
+def _verify(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     uow.session.refresh(factor, with_for_update=True)
     secret = uow.secrets.decrypt(factor.encrypted_secret, _purpose(factor))
-    step, used = totp.step_of(secret, code, uow.real_now, after=factor.last_step)
+    step, used = totp.matching_step(secret, code, uow.real_now, after=factor.last_step)
     if used:
         raise Refused(
             "code-used",
@@ -226,21 +226,21 @@ def _take(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     factor.last_step = step
 
 
-def _latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFactor | None:
+def _get_latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFactor | None:
     there = SecondFactor.confirmed_at.is_not(None) if confirmed else SecondFactor.confirmed_at.is_(None)
     query = select(SecondFactor).where(SecondFactor.person_id == person_id, there, SecondFactor.ended_at.is_(None))
     return uow.session.scalar(query.order_by(SecondFactor.started_at.desc()).limit(1))
 
 
-def _new_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:
+def _create_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:
     uow.session.flush()
     uow.session.execute(delete(RecoveryCode).where(RecoveryCode.factor_id == factor.id))
-    codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
+    codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     uow.session.add_all(RecoveryCode(factor_id=factor.id, code_sha256=_hash(code)) for code in codes)
     return codes
 
 
-def _recovery_code() -> str:
+def _new_recovery_code() -> str:
     """Sixteen letters and digits that are not mistaken for each other, in fours."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
     return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
@@ -255,4 +255,4 @@ def _purpose(factor: SecondFactor) -> str:
 
 
 def _enrolment(uow: UnitOfWork, person: Person, secret: str) -> Enrolment:
-    return Enrolment(secret, totp.address(secret, person.login, uow.rules.organisation))
+    return Enrolment(secret, totp.enrolment_uri(secret, person.login, uow.rules.organisation))

@@ -19,16 +19,16 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
-IDLE = timedelta(minutes=30)
-LONGEST = timedelta(hours=10)
-FOR_A_STEP = timedelta(minutes=10)
-SEEN_EVERY = timedelta(minutes=1)
-LONGEST_BROWSER = 300
+IDLE_TIMEOUT = timedelta(minutes=30)
+LIFETIME = timedelta(hours=10)
+STEP_LIFETIME = timedelta(minutes=10)
+LAST_SEEN_INTERVAL = timedelta(minutes=1)
+MAX_BROWSER_LENGTH = 300
 STEPS = ("code", "password", "enrolment")
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class IssuedSession:
     """``token`` goes into the cookie and is kept nowhere; ``pending_step`` is the step that is left, or None."""
 
     token: str
@@ -36,7 +36,7 @@ class SignedIn:
     pending_step: str | None = None
 
 
-def begin(
+def create(
     uow: UnitOfWork,
     person: Person,
     browser: str,
@@ -45,7 +45,7 @@ def begin(
     *,
     issuer: str | None = None,
     subject: str | None = None,
-) -> SignedIn:
+) -> IssuedSession:
     """A new session with a fresh token; whole, or half where a step is left."""
     token, now = secrets.token_urlsafe(32), uow.real_now
     uow.session.add(
@@ -54,59 +54,59 @@ def begin(
             person_id=person.id,
             created_at=now,
             last_seen_at=now,
-            expires_at=now + (FOR_A_STEP if pending_step else LONGEST),
+            expires_at=now + (STEP_LIFETIME if pending_step else LIFETIME),
             pending_step=pending_step,
-            browser_sha256=_of_browser(browser),
-            browser=browser[:LONGEST_BROWSER],
+            browser_sha256=_browser_sha256(browser),
+            browser=browser[:MAX_BROWSER_LENGTH],
             address=address,
             issuer=issuer,
             subject=subject,
         )
     )
-    return SignedIn(token, person.id, pending_step)
+    return IssuedSession(token, person.id, pending_step)
 
 
-def person_of(uow: UnitOfWork, token: str, browser: str) -> Person:
+def get_person(uow: UnitOfWork, token: str, browser: str) -> Person:
     """The person of a session in the browser that it was opened in; Refused with 401 when it is over or half."""
-    row, person = _live(uow, token, browser)
+    row, person = _get_live(uow, token, browser)
     if row.pending_step is not None:
         raise Refused(
             "login-unfinished",
             "You are only half signed in: take the last step.",
             status=401,
         )
-    _seen(uow, row)
+    _record_use(uow, row)
     return person
 
 
-def waiting(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
+def get_pending(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
     """The half session that waits for one of these steps; Refused with 401 otherwise."""
-    row, _ = _live(uow, token, browser)
+    row, _ = _get_live(uow, token, browser)
     if row.pending_step not in steps:
-        raise signed_out()
-    _seen(uow, row)
+        raise no_session()
+    _record_use(uow, row)
     return row
 
 
-def current(uow: UnitOfWork, token: str) -> LoginSession:
+def get(uow: UnitOfWork, token: str) -> LoginSession:
     """The row of the session that acts."""
     return uow.session.get_one(LoginSession, _sha256(token))
 
 
-def renew(uow: UnitOfWork, row: LoginSession, pending_step: str | None) -> SignedIn:
+def renew(uow: UnitOfWork, row: LoginSession, pending_step: str | None) -> IssuedSession:
     """The same session under another token; the old one is over."""
     row.ended_at = uow.real_now
     person = uow.session.get_one(Person, row.person_id)
-    renewed = begin(
+    renewed = create(
         uow, person, row.browser or "", row.address or "", pending_step, issuer=row.issuer, subject=row.subject
     )
     if row.pending_step is None:
-        fresh = current(uow, renewed.token)
+        fresh = get(uow, renewed.token)
         fresh.created_at, fresh.expires_at = row.created_at, row.expires_at
     return renewed
 
 
-def sign_out(uow: UnitOfWork, token: str) -> str | None:
+def log_out(uow: UnitOfWork, token: str) -> str | None:
     """End a session, whole or half; the issuer that had vouched for it. Nothing when it is over already."""
     row = uow.session.get(LoginSession, _sha256(token))
     if row is None or row.ended_at is not None:
@@ -116,14 +116,14 @@ def sign_out(uow: UnitOfWork, token: str) -> str | None:
     return row.issuer
 
 
-def mine(uow: UnitOfWork) -> list[LoginSession]:
+def list_own(uow: UnitOfWork) -> list[LoginSession]:
     """The acting person's open sessions, the one used last first."""
-    return list(uow.session.scalars(_open_of(uow, uow.actor.id).order_by(LoginSession.last_seen_at.desc())))
+    return list(uow.session.scalars(_select_open(uow, uow.actor.id).order_by(LoginSession.last_seen_at.desc())))
 
 
-def before(uow: UnitOfWork, token: str) -> LoginSession | None:
+def get_previous(uow: UnitOfWork, token: str) -> LoginSession | None:
     """The whole session that the acting person opened before this one: the last sign-in."""
-    row = current(uow, token)
+    row = get(uow, token)
     earlier = select(LoginSession).where(
         LoginSession.person_id == row.person_id,
         LoginSession.pending_step.is_(None),
@@ -132,9 +132,9 @@ def before(uow: UnitOfWork, token: str) -> LoginSession | None:
     return uow.session.scalar(earlier.order_by(LoginSession.created_at.desc()).limit(1))
 
 
-def end_one(uow: UnitOfWork, session_id: str) -> None:
+def end(uow: UnitOfWork, session_id: str) -> None:
     """The acting person ends one of their own sessions; NotFound for those of others."""
-    row = uow.session.scalar(_open_of(uow, uow.actor.id).where(LoginSession.id == session_id))
+    row = uow.session.scalar(_select_open(uow, uow.actor.id).where(LoginSession.id == session_id))
     if row is None:
         raise NotFound(Message("session"), session_id)
     row.ended_at = uow.real_now
@@ -149,42 +149,42 @@ def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
     return uow.session.execute(rows.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # of an UPDATE
 
 
-def signed_out() -> Refused:
+def no_session() -> Refused:
     return Refused("logged-out", "You are not signed in: sign in.", status=401)
 
 
-def _live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:
+def _get_live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:
     query = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id)
     found = uow.session.execute(query.where(LoginSession.token_sha256 == _sha256(token))).one_or_none()
     if found is None:
-        raise signed_out()
+        raise no_session()
     row, person = found
     now = uow.real_now
-    if row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE:
-        raise signed_out()
-    if row.browser_sha256 is not None and row.browser_sha256 != _of_browser(browser):
-        raise signed_out()
+    if row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE_TIMEOUT:
+        raise no_session()
+    if row.browser_sha256 is not None and row.browser_sha256 != _browser_sha256(browser):
+        raise no_session()
     if not person.active:
-        raise signed_out()
+        raise no_session()
     return row, person
 
 
-def _seen(uow: UnitOfWork, row: LoginSession) -> None:
-    if uow.real_now - row.last_seen_at >= SEEN_EVERY:
+def _record_use(uow: UnitOfWork, row: LoginSession) -> None:
+    if uow.real_now - row.last_seen_at >= LAST_SEEN_INTERVAL:
         row.last_seen_at = uow.real_now
 
 
-def _open_of(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:
+def _select_open(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:
     return select(LoginSession).where(
         LoginSession.person_id == person_id,
         LoginSession.ended_at.is_(None),
         LoginSession.pending_step.is_(None),
         LoginSession.expires_at > uow.real_now,
-        LoginSession.last_seen_at > uow.real_now - IDLE,
+        LoginSession.last_seen_at > uow.real_now - IDLE_TIMEOUT,
     )
 
 
-def _of_browser(browser: str) -> str:
+def _browser_sha256(browser: str) -> str:
     """A browser by its name without version numbers, so that an update ends no session.
 
     Addresses change on the way between office and phone and say nothing of the browser: they are shown, not compared.

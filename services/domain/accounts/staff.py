@@ -12,13 +12,13 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import one_at_a_time, require_administrator
 from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
-from services.domain.accounts.changes import apply, department, not_oneself, person
+from services.domain.accounts.changes import apply_changes, get_department, get_person_for_update, refuse_oneself
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message
 
-LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
+LOGIN_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
 
 
@@ -33,7 +33,7 @@ class Details:
 
 
 @dataclass(frozen=True)
-class Initial:
+class InitialPassword:
     """A person with a password for the first sign-in, told this once; it must be changed there."""
 
     person_id: str
@@ -41,48 +41,48 @@ class Initial:
     password: str
 
 
-async def enter(database: Database, actor: Actor, login: str, details: Details) -> Initial:
+async def add_person(database: Database, actor: Actor, login: str, details: Details) -> InitialPassword:
     """Enter a new person. Refused for a login that is taken or malformed."""
-    password = passwords.initial()
+    password = passwords.generate()
     hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = await database.run(actor, _enter, login, details, hashed)
-    return Initial(person_id, login, password)
+    person_id = await database.run(actor, _add_checked, login, details, hashed)
+    return InitialPassword(person_id, login, password)
 
 
-async def enter_first(database: Database, actor: Actor, login: str, name: str) -> Initial:
+async def add_first_administrator(database: Database, actor: Actor, login: str, name: str) -> InitialPassword:
     """Enter the first administrator, into books that have nobody. Refused where somebody is there already."""
-    password = passwords.initial()
+    password = passwords.generate()
     hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = (await database.run(actor, first_administrator, login, name, hashed)).id
-    return Initial(person_id, login, password)
+    person_id = (await database.run(actor, create_first_administrator, login, name, hashed)).id
+    return InitialPassword(person_id, login, password)
 
 
-async def new_password(database: Database, actor: Actor, person_id: str) -> Initial:
+async def reset_password(database: Database, actor: Actor, person_id: str) -> InitialPassword:
     """A fresh password for a person who has lost theirs; the sessions end, and it must be changed at sign-in."""
-    password = passwords.initial()
+    password = passwords.generate()
     hashed = await run_in_thread(passwords.hash_password, password)
 
     def act(uow: UnitOfWork) -> str:
         require_administrator(uow)
-        not_oneself(
+        refuse_oneself(
             uow,
             person_id,
             Message("Change your own password in your account."),
         )
-        row = person(uow, person_id)
+        row = get_person_for_update(uow, person_id)
         row.password_hash, row.password_set_at, row.must_change_password = hashed, uow.real_now, True
-        lockout.open_again(uow, row)
+        lockout.reset(uow, row)
         audit_trail.record(uow, "password-reset", "person", person_id, sessions_ended=sessions.end_all(uow, person_id))
         return row.login
 
-    return Initial(person_id, await database.run(actor, act), password)
+    return InitialPassword(person_id, await database.run(actor, act), password)
 
 
-def change(uow: UnitOfWork, person_id: str, details: Details) -> Person:
+def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
     """Change what is known of a person."""
     require_administrator(uow)
-    row = person(uow, person_id)
-    apply(uow, row, "person", _values(uow, details))
+    row = get_person_for_update(uow, person_id)
+    apply_changes(uow, row, "person", _checked_values(uow, details))
     return row
 
 
@@ -90,9 +90,9 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
     one_at_a_time(uow)
     require_administrator(uow)
-    not_oneself(uow, person_id, Message("Another administrator deactivates your account."))
-    row = person(uow, person_id)
-    if apply(uow, row, "person", {"active": False}):
+    refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
+    row = get_person_for_update(uow, person_id)
+    if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
     return row
 
@@ -100,17 +100,17 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
 def activate(uow: UnitOfWork, person_id: str) -> Person:
     """The person is back, with the posts that the book has."""
     require_administrator(uow)
-    row = person(uow, person_id)
-    apply(uow, row, "person", {"active": True})
+    row = get_person_for_update(uow, person_id)
+    apply_changes(uow, row, "person", {"active": True})
     return row
 
 
 def unlock(uow: UnitOfWork, person_id: str) -> Person:
     """Let a person try again whose account was locked."""
     require_administrator(uow)
-    row = person(uow, person_id)
+    row = get_person_for_update(uow, person_id)
     if row.locked_until is not None or row.failed_logins:
-        lockout.open_again(uow, row)
+        lockout.reset(uow, row)
         audit_trail.record(uow, "account-unlocked", "person", person_id)
     return row
 
@@ -118,12 +118,12 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
 def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
     """End the second factor of a person who has lost it, and the sessions; nobody sees the secret."""
     require_administrator(uow)
-    not_oneself(
+    refuse_oneself(
         uow,
         person_id,
         Message("Another administrator resets your second factor."),
     )
-    row = person(uow, person_id)
+    row = get_person_for_update(uow, person_id)
     if not second_factors.end(uow, person_id, "second-factor-reset"):
         raise Refused(
             "no-second-factor",
@@ -136,12 +136,12 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
 def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
     """End all passkeys of a person who has lost what they lie in, and the sessions."""
     require_administrator(uow)
-    not_oneself(
+    refuse_oneself(
         uow,
         person_id,
         Message("Remove your own passkeys in your account."),
     )
-    row = person(uow, person_id)
+    row = get_person_for_update(uow, person_id)
     if not passkeys.end_all(uow, person_id, "passkey-ended"):
         raise Refused("no-passkey", "This person has no passkey: nothing to end.")
     sessions.end_all(uow, person_id)
@@ -151,7 +151,7 @@ def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
 def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     """End what binds a person to an account of the provider, and the sessions; the next sign-in there binds anew."""
     require_administrator(uow)
-    row = person(uow, person_id)
+    row = get_person_for_update(uow, person_id)
     if not identities.unbind(uow, person_id):
         raise Refused(
             "not-bound",
@@ -161,24 +161,24 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     return row
 
 
-def first_administrator(uow: UnitOfWork, login: str, name: str, hashed: str) -> Person:
+def create_first_administrator(uow: UnitOfWork, login: str, name: str, hashed: str) -> Person:
     """The person who enters all others, in books that have nobody; Refused where somebody is there already."""
     if uow.session.scalar(select(Person.id).limit(1)) is not None:
         raise Refused("not-empty", "The books have people: an administrator enters more.")
     office = Department(id=new_id(), name_zh="系统管理", name_en="Administration", kind="administration")
     uow.session.add(office)
     uow.session.flush()
-    row = _add(uow, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, hashed)
-    posts.add(uow, row.id, posts.Asked("administrator", office.id))
+    row = _add_person(uow, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, hashed)
+    posts.add(uow, row.id, posts.PostRequest("administrator", office.id))
     return row
 
 
-def departments(uow: UnitOfWork) -> list[Department]:
+def list_departments(uow: UnitOfWork) -> list[Department]:
     require_administrator(uow)
     return list(uow.session.scalars(select(Department).order_by(Department.name_zh, Department.id)))
 
 
-def enter_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
+def add_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
     """Enter a department under the one above it."""
     require_administrator(uow)
     _check_department(uow, None, kind, superior_id)
@@ -200,17 +200,17 @@ def change_department(
         raise NotFound(Message("department"), department_id)
     _check_department(uow, department_id, kind, superior_id)
     values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
-    apply(uow, row, "department", values)
+    apply_changes(uow, row, "department", values)
     return row
 
 
-def _enter(uow: UnitOfWork, login: str, details: Details, hashed: str) -> str:
+def _add_checked(uow: UnitOfWork, login: str, details: Details, hashed: str) -> str:
     require_administrator(uow)
-    return _add(uow, login, _values(uow, details), hashed).id
+    return _add_person(uow, login, _checked_values(uow, details), hashed).id
 
 
-def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str) -> Person:
-    if not LOGIN.fullmatch(login):
+def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str) -> Person:
+    if not LOGIN_PATTERN.fullmatch(login):
         raise Refused(
             "login-malformed",
             "Give the login 2 to 40 small letters, digits, dots, hyphens or underscores.",
@@ -230,8 +230,8 @@ def _add(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str
     return row
 
 
-def _values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
-    department(uow, details.department_id)
+def _checked_values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
+    get_department(uow, details.department_id)
     return {
         "name": details.name,
         "department_id": details.department_id,
@@ -245,7 +245,7 @@ def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_i
         raise Refused("kind", "Choose what kind of department it is.", status=422, field="kind")
     if superior_id is None:
         return
-    above = department(uow, superior_id, "superiorId")
+    above = get_department(uow, superior_id, "superiorId")
     if own_id in (above.id, *access_queries.directory(uow).superiors(above.id)):
         raise Refused(
             "circle",

@@ -26,7 +26,7 @@ ABOVE = aliased(Department)
 
 
 @dataclass(frozen=True)
-class Line:
+class PersonRow:
     """One person: ``locked`` by wrong passwords now, ``enrolled`` with a second factor, ``agreement`` valid."""
 
     person: Person
@@ -39,13 +39,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Found:
-    lines: list[Line]
+class PeoplePage:
+    lines: list[PersonRow]
     total: int
 
 
 @dataclass(frozen=True)
-class PostLine:
+class PostRow:
     """A post with its department, and who gave and ended it, by name."""
 
     post: Post
@@ -56,9 +56,9 @@ class PostLine:
 
 
 @dataclass(frozen=True)
-class View:
-    line: Line
-    posts: list[PostLine]
+class PersonView:
+    line: PersonRow
+    posts: list[PostRow]
     absences: list[Absence]
     second_factor: State
     passkeys: int
@@ -67,7 +67,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PeopleFilter:
     """Which people: of a department, with a post, active ones or those who left; None for all."""
 
     department_id: str | None = None
@@ -76,7 +76,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class DepartmentLine:
+class DepartmentRow:
     """A department, the one above it, and how many active people it has."""
 
     row: Department
@@ -84,19 +84,19 @@ class DepartmentLine:
     people: int
 
 
-def find(uow: UnitOfWork, wanted: Wanted, listing: Listing = EVERYTHING) -> Found:
+def list_people(uow: UnitOfWork, wanted: PeopleFilter, listing: Listing = EVERYTHING) -> PeoplePage:
     """The people wanted, by name, and how many there are in all; searched in name and login."""
     require_administrator(uow)
-    query = _wanted(uow, wanted).where(listing.mentioned(Person.name, Person.login))
+    query = _select_filtered(uow, wanted).where(listing.mentioned(Person.name, Person.login))
     total = uow.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     columns = {
         **{"name": Person.name, "login": Person.login, "state": Person.active},
         "department": listing.name(Department),
     }
-    return Found(_lines(uow, listing.part(query, columns, Person.name, Person.id)), total)
+    return PeoplePage(_load_rows(uow, listing.part(query, columns, Person.name, Person.id)), total)
 
 
-def departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[DepartmentLine]:
+def list_departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[DepartmentRow]:
     """The departments by name, with the one above each."""
     require_administrator(uow)
     count = (
@@ -112,35 +112,35 @@ def departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Departme
     )
     name = listing.name(Department)
     columns = {"name": name, "kind": Department.kind, "above": listing.name(ABOVE), "people": count}
-    return [DepartmentLine(*row) for row in uow.session.execute(listing.part(query, columns, name, Department.id))]
+    return [DepartmentRow(*row) for row in uow.session.execute(listing.part(query, columns, name, Department.id))]
 
 
-def view(uow: UnitOfWork, person_id: str) -> View:
+def get_person(uow: UnitOfWork, person_id: str) -> PersonView:
     """One person; NotFound where there is none."""
     require_administrator(uow)
-    lines = _lines(uow, _people().where(Person.id == person_id))
+    lines = _load_rows(uow, _select_people().where(Person.id == person_id))
     if not lines:
         raise NotFound(Message("person"), person_id)
     last = select(func.max(LoginSession.created_at)).where(
         LoginSession.person_id == person_id, LoginSession.pending_step.is_(None)
     )
-    return View(
+    return PersonView(
         line=lines[0],
-        posts=[_post_line(post, uow.now) for post in posts.of(uow, person_id)],
-        absences=absences.of(uow, person_id),
-        second_factor=second_factors.state(uow, person_id),
-        passkeys=len(passkeys.of(uow, person_id)),
-        identities=identities.of(uow, person_id),
+        posts=[_post_row(post, uow.now) for post in posts.list_posts(uow, person_id)],
+        absences=absences.list_absences(uow, person_id),
+        second_factor=second_factors.get_state(uow, person_id),
+        passkeys=len(passkeys.list_passkeys(uow, person_id)),
+        identities=identities.list_identities(uow, person_id),
         last_login_at=uow.session.scalar(last),
     )
 
 
-def _people() -> Select[Person]:
+def _select_people() -> Select[Person]:
     return select(Person).join(Person.department)
 
 
-def _wanted(uow: UnitOfWork, wanted: Wanted) -> Select[Person]:
-    query = _people()
+def _select_filtered(uow: UnitOfWork, wanted: PeopleFilter) -> Select[Person]:
+    query = _select_people()
     if wanted.department_id:
         query = query.where(Person.department_id == wanted.department_id)
     if wanted.active is not None:
@@ -151,15 +151,15 @@ def _wanted(uow: UnitOfWork, wanted: Wanted) -> Select[Person]:
     return query
 
 
-def _lines(uow: UnitOfWork, people: Select[Person]) -> list[Line]:
+def _load_rows(uow: UnitOfWork, people: Select[Person]) -> list[PersonRow]:
     """The people of the query, which joins their departments, in its order; five statements."""
     ids = people.with_only_columns(Person.id)
     posts = access_queries.posts_of_all(uow, ids)
-    enrolled = second_factors.enrolled_of(uow, ids)
+    enrolled = second_factors.list_enrolled(uow, ids)
     agreed = access_queries.agreed(uow, ids)
     absent = access_queries.absent_of(uow, ids)
     return [
-        Line(
+        PersonRow(
             person=person,
             department=person.department,
             posts=[(post, post.department) for post in posts.get(person.id, ())],
@@ -172,8 +172,8 @@ def _lines(uow: UnitOfWork, people: Select[Person]) -> list[Line]:
     ]
 
 
-def _post_line(post: Post, now: datetime) -> PostLine:
-    return PostLine(
+def _post_row(post: Post, now: datetime) -> PostRow:
+    return PostRow(
         post,
         department=post.department,
         assigned_by=post.assigner.name if post.assigner else None,
@@ -192,9 +192,9 @@ class DemoAccount:
     posts: list[str]
 
 
-def demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
+def list_demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
     """The active people by department; only a demo shows logins to whoever has none."""
-    active = _people().where(Person.active)
+    active = _select_people().where(Person.active)
     posts = access_queries.posts_of_all(uow, active.with_only_columns(Person.id))
     query = active.options(contains_eager(Person.department)).order_by(
         Department.kind != "business", Department.name_en, Person.login

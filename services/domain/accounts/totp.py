@@ -15,12 +15,12 @@ def new_secret() -> str:
     return pyotp.random_base32(32)
 
 
-def address(secret: str, login: str, organisation: str) -> str:
+def enrolment_uri(secret: str, login: str, organisation: str) -> str:
     """The ``otpauth://`` address that an app reads from the QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=organisation)
 
 
-def step_of(secret: str, code: str, real_now: datetime, *, after: int) -> tuple[int | None, bool]:
+def matching_step(secret: str, code: str, real_now: datetime, *, after: int) -> tuple[int | None, bool]:
     """The time step that the code belongs to, later than ``after``; and whether it is one that was used already.
 
     None for a code that is wrong, or was used.

@@ -42,7 +42,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
             field="version",
             agreement_version=uow.rules.agreement_version,
         )
-    signed_at = signature_signing.moment(uow, proof)
+    signed_at = signature_signing.signing_moment(uow, proof)
     agreement = Agreement(
         id=proof.pending or new_id(),
         person_id=uow.actor.id,

@@ -210,7 +210,7 @@ def _sign(
         "answer": answer,
         "reason": reason,
         "person": uow.actor.id,
-        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
+        "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof)
     row.answer, row.person_id, row.answered_at, row.reason = answer, uow.actor.id, uow.now, reason

@@ -119,7 +119,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     hand_over.accepted_at, hand_over.agreement_id = uow.now, agreement.id
     hand_over.conditions_version = conditions_version
     # whole seconds: the process counts with the same moment as the grants
-    since = signature_signing.moment(uow, proof)
+    since = signature_signing.signing_moment(uow, proof)
     hand_over.due_at = (since + timedelta(days=hand_over.use_days)).replace(microsecond=0)
     offered = copies.list_of_application(uow, hand_over.application_id)
     application = uow.session.get_one(Application, hand_over.application_id)
@@ -155,7 +155,7 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
         {"handOver": hand_over.id},
         proof,
         reason=reason,
-        due_at=_moment(signature_signing.moment(uow, proof)),
+        due_at=_moment(signature_signing.signing_moment(uow, proof)),
     )
     return hand_over
 

@@ -73,7 +73,7 @@ def return_copies(
         "kind": "return",
         "person": uow.actor.id,
         "returnTo": return_to,
-        "returnedAt": signature_signing.moment(uow, proof).isoformat(),
+        "returnedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof)
     given_back = Return(

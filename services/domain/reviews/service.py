@@ -90,7 +90,7 @@ def decide(
         "standsInFor": stands_in_for(
             access_queries.directory(uow), access_queries.facts(uow, application.id), review, uow.actor.id
         ),
-        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
+        "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof, level=stage.level)
     if needs_second_person(application, review) and outcome == stage.favourable:
@@ -121,7 +121,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
         "agrees": agrees,
         "reason": reason,
         "person": uow.actor.id,
-        "decidedAt": signature_signing.moment(uow, proof).isoformat(),
+        "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof, level=STAGES[review.stage].level)
     outcome = str(proposal.statement["outcome"])

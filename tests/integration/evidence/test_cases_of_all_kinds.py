@@ -141,15 +141,15 @@ async def decided_by_passkey(desk: People, case: str, stage: str) -> None:
     passkey, person = SoftPasskey(), demo_id(login)
     begun = await desk.as_person(login, own_account.begin_passkey, PLACE, f"demo-{login}", None)
     await desk.as_person(
-        login, passkeys.finish, person, begun.id, passkey.attestation(begun.options["challenge"]), "钥"
+        login, passkeys.finish_enrolment, person, begun.id, passkey.attestation(begun.options["challenge"]), "钥"
     )
     form_sha256 = desk.proof(case, login).form_sha256
     with pytest.raises(Prepared) as caught:
         await desk.decide(case, stage, by=login, proof=preparing(form_sha256))
 
     def keep(uow: UnitOfWork) -> Any:
-        own = [one.credential_id for one in passkeys.of(uow, person, PLACE)]
-        return signature_challenges.keep(uow, caught.value, PLACE, own)
+        own = [one.credential_id for one in passkeys.list_passkeys(uow, person, PLACE)]
+        return signature_challenges.store(uow, caught.value, PLACE, own)
 
     shown = await desk.as_person(login, keep)
     answer = Assertion(shown.pending, passkey.assertion(shown.options["challenge"]))

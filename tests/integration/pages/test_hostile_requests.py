@@ -10,7 +10,7 @@ from portal_client import Portal, portal_over
 from review_desk import ReviewDesk
 
 from services.app.web import create_app
-from services.domain.accounts.lockout import WRONG_FROM_ADDRESS
+from services.domain.accounts.lockout import MAX_ADDRESS_FAILURES
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 from services.web import ranges
@@ -168,8 +168,8 @@ async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tel
                 )
         return answer.status_code
 
-    assert await last("127.0.0.1", WRONG_FROM_ADDRESS + 1) == 401
-    assert await last(None, WRONG_FROM_ADDRESS + 1) == 429
+    assert await last("127.0.0.1", MAX_ADDRESS_FAILURES + 1) == 401
+    assert await last(None, MAX_ADDRESS_FAILURES + 1) == 429
 
 
 @pytest.mark.requirement("R52")

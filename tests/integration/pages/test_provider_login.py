@@ -36,7 +36,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff
 from services.domain.accounts.single_sign_on.check import check_provider
-from services.domain.accounts.single_sign_on.http_client import Wire
+from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient
 from services.domain.accounts.single_sign_on.provider import Provider
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
@@ -84,7 +84,7 @@ def settings(crooked: CrookedProvider) -> Settings:
 
 @pytest.fixture
 async def portal(desk: ReviewDesk, settings: Settings, seconds: Seconds) -> AsyncIterator[Portal]:
-    wire = Wire(settings, seconds=60, monotonic=seconds)
+    wire = ProviderHttpClient(settings, seconds=60, monotonic=seconds)
     async with Portal(desk, settings=settings, provider=Provider(settings, desk.real, wire)) as portal:
         yield portal
 
@@ -319,7 +319,7 @@ async def test_a_provider_that_does_not_answer_as_it_must(
     desk: ReviewDesk, portal: Portal, crooked: CrookedProvider, settings: Settings, answer: Answer
 ) -> None:
     for path in ("/.well-known/openid-configuration", "/keys", "/token"):
-        wire = Wire(settings, seconds=0.5 if answer is silent else 60)
+        wire = ProviderHttpClient(settings, seconds=0.5 if answer is silent else 60)
         portal.app.state.dependencies["provider"] = Provider(settings, desk.real, wire)
         crooked.misbehave = {path: answer}
         browser = portal.anonymous()

@@ -36,7 +36,7 @@ BOOKS: dict[str, tuple[str, Any, Read]] = {
     "people": (
         "admin",
         staff_queries.Sort,
-        lambda uow, listing: staff_queries.find(uow, staff_queries.Wanted(), listing).lines,
+        lambda uow, listing: staff_queries.list_people(uow, staff_queries.PeopleFilter(), listing).lines,
     ),
     "departments": ("admin", staff_queries.DepartmentSort, staff_queries.departments),
     "preserved": ("operator", PreservedSort, storage_office.list_preserved),
@@ -101,7 +101,10 @@ def test_each_book_gives_its_lines_in_each_order(desk: ReviewDesk) -> None:
 def test_the_people_come_in_the_order_of_their_names_either_way(desk: ReviewDesk) -> None:
     def names(descending: bool) -> list[str]:
         found = desk.run(
-            staff_queries.find, staff_queries.Wanted(), Listing(sort="name", descending=descending), by="admin"
+            staff_queries.list_people,
+            staff_queries.PeopleFilter(),
+            Listing(sort="name", descending=descending),
+            by="admin",
         )
         return [line.person.name for line in found.lines]
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.accounts import login as account_login
-from services.domain.accounts.api.session import Me, place_of, read_me
-from services.domain.accounts.sessions import SignedIn
+from services.domain.accounts.api.session import Me, client_of, read_me
+from services.domain.accounts.sessions import IssuedSession
 from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
@@ -58,7 +58,7 @@ class EnrolledAnswer(Answer):
 
 
 @dataclass(frozen=True)
-class Half:
+class PendingLogin:
     """A session that waits for a step, and where its next token goes."""
 
     token: str
@@ -67,52 +67,54 @@ class Half:
     response: Response
 
 
-def half(token: Token, request: Request, response: Response) -> Half:
-    return Half(token, browser_of(request), request, response)
+def pending_login(token: Token, request: Request, response: Response) -> PendingLogin:
+    return PendingLogin(token, browser_of(request), request, response)
 
 
-Waiting = Annotated[Half, Depends(half)]
+GivenPendingLogin = Annotated[PendingLogin, Depends(pending_login)]
 STEPS: dict[int | str, dict[str, Any]] = {202: {"model": Step, "description": "Half signed in: a step is left"}}
 
 
 @router.post("", responses={**problems(401, 429), **STEPS})
-async def sign_in(credentials: Credentials, request: Request, response: Response, database: GivenDatabase) -> Me | Step:
+async def log_in(credentials: Credentials, request: Request, response: Response, database: GivenDatabase) -> Me | Step:
     """Sign in. Sets the session cookie; 202 where a step is left."""
-    signed_in = await account_login.sign_in(database, credentials.login, credentials.password, place_of(request))
-    return await _told(request, response, database, signed_in)
+    signed_in = await account_login.log_in(database, credentials.login, credentials.password, client_of(request))
+    return await _answer(request, response, database, signed_in)
 
 
 @router.post("/code", responses={**problems(401, 403, 429), **STEPS})
-async def give_code(body: CodeBody, waiting: Waiting, database: GivenDatabase) -> Me | Step:
+async def submit_code(body: CodeBody, waiting: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
     """The second step. The session goes on under another token."""
-    signed_in = await account_login.give_code(database, waiting.token, waiting.browser, body.code)
-    return await _told(waiting.request, waiting.response, database, signed_in)
+    signed_in = await account_login.submit_code(database, waiting.token, waiting.browser, body.code)
+    return await _answer(waiting.request, waiting.response, database, signed_in)
 
 
 @router.post("/password", responses={**problems(401, 403), **STEPS})
-async def choose_password(body: NewPassword, waiting: Waiting, database: GivenDatabase) -> Me | Step:
+async def choose_password(body: NewPassword, waiting: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
     """Replace the password that an administrator gave."""
     signed_in = await account_login.choose_password(database, waiting.token, waiting.browser, body.new_password)
-    return await _told(waiting.request, waiting.response, database, signed_in)
+    return await _answer(waiting.request, waiting.response, database, signed_in)
 
 
 @router.post("/enrolment", responses=problems(401, 403))
-async def begin_enrolment(waiting: Waiting, database: GivenDatabase) -> FactorEnrolmentAnswer:
+async def begin_enrolment(waiting: GivenPendingLogin, database: GivenDatabase) -> FactorEnrolmentAnswer:
     """What is to be scanned, where the person's post must have a second factor."""
-    begun = await database.run(account_login.ACTOR, account_login.enrolment, waiting.token, waiting.browser)
+    begun = await database.run(account_login.ACTOR, account_login.get_enrolment, waiting.token, waiting.browser)
     return FactorEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("/enrolment/confirm", responses=problems(401, 403, 409))
-async def confirm_enrolment(body: CodeBody, waiting: Waiting, database: GivenDatabase) -> EnrolledAnswer:
+async def confirm_enrolment(body: CodeBody, waiting: GivenPendingLogin, database: GivenDatabase) -> EnrolledAnswer:
     """The app's first code sets the second factor up and ends the sign-in."""
-    enrolled = await database.run(account_login.ACTOR, account_login.enrol, waiting.token, waiting.browser, body.code)
-    told = await _told(waiting.request, waiting.response, database, enrolled.signed_in)
+    enrolled = await database.run(
+        account_login.ACTOR, account_login.confirm_enrolment, waiting.token, waiting.browser, body.code
+    )
+    told = await _answer(waiting.request, waiting.response, database, enrolled.signed_in)
     assert isinstance(told, Me)  # noqa: S101  it is the last step
     return EnrolledAnswer(recovery_codes=enrolled.recovery_codes, me=told)
 
 
-async def _told(request: Request, response: Response, database: Database, signed_in: SignedIn) -> Me | Step:
+async def _answer(request: Request, response: Response, database: Database, signed_in: IssuedSession) -> Me | Step:
     cookies.write(request, response, cookies.SESSION, signed_in.token)
     if signed_in.pending_step is None:
         return await database.run(Actor("person", signed_in.person_id), read_me, signed_in.token)

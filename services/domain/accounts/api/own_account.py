@@ -73,11 +73,11 @@ async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> 
     """When I signed in before, my second factor, my open sessions."""
 
     def read(uow: UnitOfWork) -> AccountAnswer:
-        before, current = account_sessions.before(uow, token), account_sessions.current(uow, token)
+        before, current = account_sessions.get_previous(uow, token), account_sessions.get(uow, token)
         return AccountAnswer(
             previous_login_at=before.created_at if before else None,
-            second_factor=SecondFactorAnswer.model_validate(second_factors.state(uow, uow.actor.id)),
-            sessions=[_session(row, current) for row in account_sessions.mine(uow)],
+            second_factor=SecondFactorAnswer.model_validate(second_factors.get_state(uow, uow.actor.id)),
+            sessions=[_session(row, current) for row in account_sessions.list_own(uow)],
         )
 
     return await database.run(actor, read)
@@ -124,7 +124,7 @@ async def remove_second_factor(body: Confirmed, actor: Acting, database: GivenDa
 
     def act(uow: UnitOfWork) -> SecondFactorAnswer:
         own_account.end_second_factor(uow, body.password, body.code)
-        return SecondFactorAnswer.model_validate(second_factors.state(uow, uow.actor.id))
+        return SecondFactorAnswer.model_validate(second_factors.get_state(uow, uow.actor.id))
 
     return await database.run(actor, act)
 

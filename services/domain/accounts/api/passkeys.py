@@ -8,7 +8,7 @@ from pydantic import Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.api.own_account import Confirmed
-from services.domain.accounts.signatures.challenges import needed_place
+from services.domain.accounts.signatures.challenges import require_relying_party
 from services.domain.accounts.signatures.http import Base64url
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import USUAL, problems
@@ -25,11 +25,11 @@ class PasskeyEnrolmentAnswer(Answer):
     options: dict[str, Any]
 
 
-class Name(Body):
+class PasskeyName(Body):
     name: Line
 
 
-class Made(Name):
+class NewPasskey(PasskeyName):
     """The browser's new passkey, and what its person calls it."""
 
     id: Identifier
@@ -52,7 +52,7 @@ class PasskeyAnswer(Answer):
 @router.get("", responses=problems(401))
 async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAnswer]:
     """The passkeys that sign for me."""
-    rows = await database.run(actor, lambda uow: passkeys.of(uow, uow.actor.id))
+    rows = await database.run(actor, lambda uow: passkeys.list_passkeys(uow, uow.actor.id))
     return [PasskeyAnswer.model_validate(row) for row in rows]
 
 
@@ -61,21 +61,25 @@ async def begin_passkey(
     body: Confirmed, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> PasskeyEnrolmentAnswer:
     """Begin to add a passkey; proved with the password again, and a code where there is a second factor."""
-    begun = await database.run(actor, own_account.begin_passkey, needed_place(settings), body.password, body.code)
+    begun = await database.run(
+        actor, own_account.begin_passkey, require_relying_party(settings), body.password, body.code
+    )
     return PasskeyEnrolmentAnswer.model_validate(begun)
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
-async def add_passkey(body: Made, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
+async def add_passkey(body: NewPasskey, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
     """Add the passkey that the browser has made."""
     made = body.model_dump(by_alias=True, exclude={"id", "name"})
     return PasskeyAnswer.model_validate(
-        await database.run(actor, lambda uow: passkeys.finish(uow, uow.actor.id, body.id, made, body.name))
+        await database.run(actor, lambda uow: passkeys.finish_enrolment(uow, uow.actor.id, body.id, made, body.name))
     )
 
 
 @router.post("/{passkey_id}/rename", responses=problems(*USUAL))
-async def rename_passkey(passkey_id: Identifier, body: Name, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
+async def rename_passkey(
+    passkey_id: Identifier, body: PasskeyName, actor: Acting, database: GivenDatabase
+) -> PasskeyAnswer:
     """Call one of my passkeys something else."""
     return PasskeyAnswer.model_validate(await database.run(actor, passkeys.rename, passkey_id, body.name))
 

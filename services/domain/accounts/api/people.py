@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
-from services.domain.accounts.posts import Asked
+from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.accounts.staff import Details
 from services.web.dependencies import GivenDatabase
@@ -44,8 +44,8 @@ class PostBody(Body):
     since: Moment | None = None
     until: Moment | None = None
 
-    def asked(self) -> Asked:
-        return Asked(self.kind, self.department_id, self.since, self.until)
+    def asked(self) -> PostRequest:
+        return PostRequest(self.kind, self.department_id, self.since, self.until)
 
 
 class PostEnd(Body):
@@ -145,7 +145,7 @@ class PersonAnswer(Answer):
     last_login_at: Moment | None
 
 
-def line(found: staff_queries.Line) -> PersonLine:
+def person_line(found: staff_queries.PersonRow) -> PersonLine:
     row = found.person
     return PersonLine(
         id=row.id,
@@ -163,10 +163,10 @@ def line(found: staff_queries.Line) -> PersonLine:
     )
 
 
-def told(uow: UnitOfWork, person_id: str) -> PersonAnswer:
-    view = staff_queries.view(uow, person_id)
+def person_answer(uow: UnitOfWork, person_id: str) -> PersonAnswer:
+    view = staff_queries.get_person(uow, person_id)
     return PersonAnswer(
-        person=line(view.line),
+        person=person_line(view.line),
         posts=[
             PostAnswer.model_validate(one.post).model_copy(
                 update={"assigned_by": one.assigned_by, "ended_by": one.ended_by}
@@ -181,9 +181,9 @@ def told(uow: UnitOfWork, person_id: str) -> PersonAnswer:
     )
 
 
-def _after(uow: UnitOfWork, act: Callable[[UnitOfWork, str], object], person_id: str) -> PersonAnswer:
+def _act_and_answer(uow: UnitOfWork, act: Callable[[UnitOfWork, str], object], person_id: str) -> PersonAnswer:
     act(uow, person_id)
-    return told(uow, person_id)
+    return person_answer(uow, person_id)
 
 
 @router.get("/people", responses=problems(401, 403))
@@ -191,21 +191,21 @@ async def list_people(
     question: Annotated[PeopleQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> PeopleAnswer:
     """The people, by name."""
-    wanted = staff_queries.Wanted(question.department_id, question.post, question.active)
-    found = await database.run(actor, staff_queries.find, wanted, question.listing())
-    return PeopleAnswer(people=[line(one) for one in found.lines], total=found.total)
+    wanted = staff_queries.PeopleFilter(question.department_id, question.post, question.active)
+    found = await database.run(actor, staff_queries.list_people, wanted, question.listing())
+    return PeopleAnswer(people=[person_line(one) for one in found.lines], total=found.total)
 
 
 @router.post("/people", status_code=201, responses=problems(*USUAL))
-async def enter_person(body: NewPerson, actor: Acting, database: GivenDatabase) -> InitialAnswer:
+async def add_person(body: NewPerson, actor: Acting, database: GivenDatabase) -> InitialAnswer:
     """Enter a person; the answer tells the first password, this once."""
-    return InitialAnswer.model_validate(await staff.enter(database, actor, body.login, body.details()))
+    return InitialAnswer.model_validate(await staff.add_person(database, actor, body.login, body.details()))
 
 
 @router.get("/people/{person_id}", responses=problems(401, 403, 404))
 async def read_person(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """One person with posts, absences and the state of the account."""
-    return await database.run(actor, told, person_id)
+    return await database.run(actor, person_answer, person_id)
 
 
 @router.put("/people/{person_id}", responses=problems(*USUAL))
@@ -215,8 +215,8 @@ async def change_person(
     """Change what is known of a person."""
 
     def act(uow: UnitOfWork) -> PersonAnswer:
-        staff.change(uow, person_id, body.details())
-        return told(uow, person_id)
+        staff.change_person(uow, person_id, body.details())
+        return person_answer(uow, person_id)
 
     return await database.run(actor, act)
 
@@ -224,49 +224,49 @@ async def change_person(
 @router.post("/people/{person_id}/deactivate", responses=problems(*USUAL))
 async def deactivate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """The person leaves: no sign-in, no task, every session ends. Nothing is deleted."""
-    return await database.run(actor, _after, staff.deactivate, person_id)
+    return await database.run(actor, _act_and_answer, staff.deactivate, person_id)
 
 
 @router.post("/people/{person_id}/activate", responses=problems(*USUAL))
 async def activate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """The person is back, with the posts that the book has."""
-    return await database.run(actor, _after, staff.activate, person_id)
+    return await database.run(actor, _act_and_answer, staff.activate, person_id)
 
 
 @router.post("/people/{person_id}/unlock", responses=problems(*USUAL))
 async def unlock(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Let a person try again whose account was locked."""
-    return await database.run(actor, _after, staff.unlock, person_id)
+    return await database.run(actor, _act_and_answer, staff.unlock, person_id)
 
 
 @router.post("/people/{person_id}/reset-second-factor", responses=problems(*USUAL))
 async def reset_second_factor(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """End the second factor of a person who has lost it."""
-    return await database.run(actor, _after, staff.reset_second_factor, person_id)
+    return await database.run(actor, _act_and_answer, staff.reset_second_factor, person_id)
 
 
 @router.post("/people/{person_id}/end-passkeys", responses=problems(*USUAL))
 async def end_passkeys(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """End all passkeys of a person who has lost what they lie in."""
-    return await database.run(actor, _after, staff.end_passkeys, person_id)
+    return await database.run(actor, _act_and_answer, staff.end_passkeys, person_id)
 
 
 @router.post("/people/{person_id}/unbind-identity", responses=problems(*USUAL))
 async def unbind_identity(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Unbind a person from their account of the provider; their sessions end, and the next sign-in binds anew."""
-    return await database.run(actor, _after, staff.unbind_identity, person_id)
+    return await database.run(actor, _act_and_answer, staff.unbind_identity, person_id)
 
 
 @router.post("/people/{person_id}/initial-password", responses=problems(*USUAL))
 async def new_password(person_id: Identifier, actor: Acting, database: GivenDatabase) -> InitialAnswer:
     """A fresh first password for somebody who has lost theirs; their sessions end."""
-    return InitialAnswer.model_validate(await staff.new_password(database, actor, person_id))
+    return InitialAnswer.model_validate(await staff.reset_password(database, actor, person_id))
 
 
 @router.post("/people/{person_id}/posts", status_code=201, responses=problems(*USUAL))
-async def give_post(person_id: Identifier, body: PostBody, actor: Acting, database: GivenDatabase) -> PostAnswer:
+async def assign_post(person_id: Identifier, body: PostBody, actor: Acting, database: GivenDatabase) -> PostAnswer:
     """Give a post. Nobody holds the administrator's together with one that sees footage."""
-    return PostAnswer.model_validate(await database.run(actor, posts.give, person_id, body.asked()))
+    return PostAnswer.model_validate(await database.run(actor, posts.assign, person_id, body.asked()))
 
 
 @router.post("/posts/{post_id}/end", responses=problems(*USUAL))
@@ -278,15 +278,15 @@ async def end_post(post_id: Identifier, body: PostEnd, actor: Acting, database: 
 @router.get("/people/{person_id}/absences", responses=problems(401, 404))
 async def list_absences(person_id: Identifier, actor: Acting, database: GivenDatabase) -> list[AbsenceAnswer]:
     """The absences that are not over: my own, those of my department as its head, or anybody's as administrator."""
-    return [AbsenceAnswer.model_validate(row) for row in await database.run(actor, absences.of, person_id)]
+    return [AbsenceAnswer.model_validate(row) for row in await database.run(actor, absences.list_absences, person_id)]
 
 
 @router.post("/people/{person_id}/absences", status_code=201, responses=problems(*USUAL))
-async def enter_absence(
+async def add_absence(
     person_id: Identifier, body: AbsenceBody, actor: Acting, database: GivenDatabase
 ) -> AbsenceAnswer:
     """Have the person away; others stand in meanwhile."""
-    row = await database.run(actor, absences.enter, person_id, since=body.since, until=body.until)
+    row = await database.run(actor, absences.add, person_id, since=body.since, until=body.until)
     return AbsenceAnswer.model_validate(row)
 
 
@@ -301,14 +301,14 @@ async def list_departments(
     question: Annotated[DepartmentsQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[DepartmentAnswer]:
     """The departments, by name."""
-    found = await database.run(actor, staff_queries.departments, question.listing())
+    found = await database.run(actor, staff_queries.list_departments, question.listing())
     return [DepartmentAnswer.model_validate(one.row) for one in found]
 
 
 @router.post("/departments", status_code=201, responses=problems(*USUAL))
-async def enter_department(body: DepartmentBody, actor: Acting, database: GivenDatabase) -> DepartmentAnswer:
+async def add_department(body: DepartmentBody, actor: Acting, database: GivenDatabase) -> DepartmentAnswer:
     """Enter a department."""
-    row = await database.run(actor, staff.enter_department, **body.model_dump())
+    row = await database.run(actor, staff.add_department, **body.model_dump())
     return DepartmentAnswer.model_validate(row)
 
 

@@ -6,7 +6,7 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import sessions
-from services.domain.accounts.login import Place
+from services.domain.accounts.login import Client
 from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
@@ -16,7 +16,7 @@ from services.web.schemas import Answer
 router = APIRouter(prefix="/api", tags=["session"])
 
 
-class PostHeld(Answer):
+class HeldPost(Answer):
     kind: str
     department_id: str
 
@@ -30,18 +30,18 @@ class Me(Answer):
     department_id: str
     department_zh: str
     department_en: str
-    posts: list[PostHeld]
+    posts: list[HeldPost]
     csrf_token: str
 
 
-def place_of(request: Request) -> Place:
-    return Place(browser_of(request), request.client.host if request.client else "unknown")
+def client_of(request: Request) -> Client:
+    return Client(browser_of(request), request.client.host if request.client else "unknown")
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))
 async def sign_out(token: Token, actor: Acting, request: Request, response: Response, database: GivenDatabase) -> None:
     """End the session."""
-    await database.run(actor, sessions.sign_out, token)
+    await database.run(actor, sessions.log_out, token)
     cookies.remove(request, response, cookies.SESSION)
 
 
@@ -62,6 +62,6 @@ def read_me(uow: UnitOfWork, token: str) -> Me:
         department_id=department.id,
         department_zh=department.name_zh,
         department_en=department.name_en,
-        posts=[PostHeld.model_validate(post) for post in access_queries.posts_of(uow, person.id)],
+        posts=[HeldPost.model_validate(post) for post in access_queries.posts_of(uow, person.id)],
         csrf_token=csrf_token(token),
     )

@@ -11,7 +11,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import staff, staff_queries
 from services.domain.accounts.api.people import DepartmentBody
 from services.domain.accounts.staff import DEPARTMENT_KINDS
-from services.domain.accounts.staff_queries import DepartmentLine
+from services.domain.accounts.staff_queries import DepartmentRow
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -36,7 +36,7 @@ async def list_departments(
     """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
     if wanted.as_csv:
         return _csv(
-            visitor, await database.run(visitor.actor, staff_queries.departments, wanted.whole(visitor.language))
+            visitor, await database.run(visitor.actor, staff_queries.list_departments, wanted.whole(visitor.language))
         )
     return await _page(visitor, database, wanted=wanted)
 
@@ -46,7 +46,7 @@ async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatab
     """Enter a department."""
     try:
         body = typed.body(DepartmentBody)
-        await database.run(visitor.actor, staff.enter_department, **body.model_dump())
+        await database.run(visitor.actor, staff.add_department, **body.model_dump())
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
     return visitor.redirect("/admin/departments", Message("The department is entered."))
@@ -79,8 +79,8 @@ async def _page(
 ) -> Response:
     asked = wanted or ListQuery()
 
-    def read(uow: UnitOfWork) -> tuple[list[DepartmentLine], list[Department]]:
-        return staff_queries.departments(uow, asked.listing(visitor.language)), staff.departments(uow)
+    def read(uow: UnitOfWork) -> tuple[list[DepartmentRow], list[Department]]:
+        return staff_queries.list_departments(uow, asked.listing(visitor.language)), staff.list_departments(uow)
 
     lines, known = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
@@ -88,7 +88,7 @@ async def _page(
     return visitor.page("accounts/departments.html", status=status, typed=typed, refusal=refusal, **context)
 
 
-def _csv(visitor: Visitor, lines: Sequence[DepartmentLine]) -> Response:
+def _csv(visitor: Visitor, lines: Sequence[DepartmentRow]) -> Response:
     tell = visitor.translated
     header = [tell("Department"), tell("Kind"), tell("Department above"), tell("People")]
     rows: list[list[web_csv.Cell]] = [
@@ -110,7 +110,7 @@ async def _one(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    context = _context(await database.run(visitor.actor, staff.departments))
+    context = _context(await database.run(visitor.actor, staff.list_departments))
     department = context["by_id"].get(department_id)
     if department is None:
         raise NotFound(Message("department"), department_id)

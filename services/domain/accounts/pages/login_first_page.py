@@ -4,7 +4,7 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Database
 from services.domain.accounts import identities, staff_queries
-from services.domain.accounts.pages.login_visitor import Door
+from services.domain.accounts.pages.login_visitor import Guest
 from services.domain.accounts.single_sign_on.provider import Provider
 from services.domain.accounts.staff_queries import DemoAccount
 from services.runtime.errors import Refused
@@ -13,11 +13,11 @@ from services.web.identity import ANONYMOUS
 
 
 async def first_page(
-    door: Door, database: Database, settings: Settings, provider: Provider | None, refusal: Refused | None = None
+    door: Guest, database: Database, settings: Settings, provider: Provider | None, refusal: Refused | None = None
 ) -> Response:
     accounts: list[DemoAccount] = []
     if settings.demo:
-        accounts = await database.run(ANONYMOUS, staff_queries.demo_accounts)
+        accounts = await database.run(ANONYMOUS, staff_queries.list_demo_accounts)
     chosen = door.request.query_params.get("account", "")
     picked = next((one for one in accounts if one.login == chosen), None)
     there = door.to("/login/provider")

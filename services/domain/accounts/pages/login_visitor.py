@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.domain.accounts.sessions import SignedIn
+from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web import language as languages
@@ -22,7 +22,7 @@ PATHS = {"code": "/login/code", "password": "/login/password", "enrolment": "/lo
 
 
 @dataclass(frozen=True)
-class Door:
+class Guest:
     """``back`` is the page that was asked for, always one of ours.
 
     The first form has no session to take its CSRF token from. It follows from a cookie of the door's own, so that no
@@ -57,11 +57,11 @@ class Door:
 
     def _require(self, token: str) -> None:
         if not token:
-            raise out_of_date()
+            raise form_expired()
         try:
             require_csrf(token, self.typed.text(CSRF_FIELD))
         except Refused as refusal:
-            raise out_of_date() from refusal
+            raise form_expired() from refusal
 
     def page(self, template: str, *, refusal: Refused | None = None, **context: Any) -> Response:
         """A page of the door, never kept by the browser."""
@@ -79,7 +79,7 @@ class Door:
         cookies.write(self.request, answer, cookies.DOOR, door)
         return answer
 
-    def go_on(self, signed_in: SignedIn) -> Response:
+    def go_on(self, signed_in: IssuedSession) -> Response:
         """To the next step, or to the page that was asked for; under the session's new token."""
         path = self.back if signed_in.pending_step is None else self.to(PATHS[signed_in.pending_step])
         answer = RedirectResponse(path, 303)
@@ -97,13 +97,13 @@ class Door:
         return answer
 
 
-def door(request: Request, typed: Typed) -> Door:
+def guest(request: Request, typed: Typed) -> Guest:
     wish = typed.text("next") or request.query_params.get("next", "")
-    return Door(request, typed, own_path(wish))
+    return Guest(request, typed, own_path(wish))
 
 
-AtTheDoor = Annotated[Door, Depends(door)]
+GivenGuest = Annotated[Guest, Depends(guest)]
 
 
-def out_of_date() -> Refused:
+def form_expired() -> Refused:
     return Refused("csrf", "The page was out of date: enter it again.", status=403)

@@ -13,7 +13,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
 from services.domain.accounts.pages.browser_names import browser_name
 from services.domain.accounts.pages.login import require_same
-from services.domain.accounts.passwords import SHORTEST
+from services.domain.accounts.passwords import MIN_LENGTH
 from services.domain.agreements import service as agreement_service
 from services.domain.agreements import texts
 from services.domain.agreements.schemas import AgreementBody
@@ -62,7 +62,7 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
 @router.get("/password")
 async def ask_password(visitor: Visiting) -> Response:
     """The page that changes the password."""
-    return visitor.page("accounts/password.html", shortest=SHORTEST)
+    return visitor.page("accounts/password.html", shortest=MIN_LENGTH)
 
 
 @router.post("/password")
@@ -76,7 +76,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
         )
     except Refused as refusal:
         return visitor.page(
-            "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=SHORTEST
+            "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=MIN_LENGTH
         )
     answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
     cookies.write(visitor.request, answer, cookies.SESSION, signed_in.token)
@@ -110,7 +110,7 @@ async def set_up(visitor: Visiting, database: GivenDatabase) -> Response:
 @router.get("/second-factor/qr.svg")
 async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
     """What the authenticator app scans, while it waits for its first code."""
-    begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
+    begun = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
     if begun is None:
         raise NotFound(Message("QR code"), "")
     return qr.image(begun.address)
@@ -169,7 +169,7 @@ async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase
     """Be away for some days; others stand in."""
     try:
         since, until = days.span(typed.text("since"), typed.text("until"), visitor.zone)
-        await database.run(visitor.actor, absences.enter, visitor.person_id, since=since, until=until)
+        await database.run(visitor.actor, absences.add, visitor.person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
     return visitor.redirect("/account", Message("The absence is entered."))
@@ -229,17 +229,19 @@ async def _page(
 
 def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[str, Any]:
     me = uow.session.get_one(Person, uow.actor.id)
-    before, current = sessions.before(uow, token), sessions.current(uow, token)
+    before, current = sessions.get_previous(uow, token), sessions.get(uow, token)
     valid = access_queries.valid_agreement(uow, me.id)
     return {
         "me": me,
         "posts": [(post, post.department) for post in access_queries.posts_of(uow, me.id)],
         "before": before,
         "before_browser": browser_name(before.browser, language) if before else "",
-        "sessions": [Session(row, browser_name(row.browser, language), row is current) for row in sessions.mine(uow)],
-        "second_factor": second_factors.state(uow, me.id),
-        "passkeys": passkeys.of(uow, me.id),
-        "absences": absences.of(uow, me.id),
+        "sessions": [
+            Session(row, browser_name(row.browser, language), row is current) for row in sessions.list_own(uow)
+        ],
+        "second_factor": second_factors.get_state(uow, me.id),
+        "passkeys": passkeys.list_passkeys(uow, me.id),
+        "absences": absences.list_absences(uow, me.id),
         "agreement": valid,
         "agreement_version": uow.rules.agreement_version,
         "real_now": uow.real_now,
@@ -249,13 +251,13 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
 async def _second_factor(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    state = await database.run(visitor.actor, second_factors.state, visitor.person_id)
+    state = await database.run(visitor.actor, second_factors.get_state, visitor.person_id)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/second_factor.html", status=status, state=state, refusal=refusal, typed=typed)
 
 
 async def _set_up(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    begun = await database.run(visitor.actor, second_factors.begun, visitor.person_id)
+    begun = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
     if begun is None:
         return visitor.redirect("/account/second-factor")
     status, kept = refusal.status if refusal else 200, {"Cache-Control": "no-store"}

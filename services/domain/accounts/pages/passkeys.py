@@ -6,9 +6,9 @@ from fastapi.responses import Response
 from services.database.tables.passkeys import Passkey
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import passkeys, second_factors
-from services.domain.accounts.api.passkeys import Name
+from services.domain.accounts.api.passkeys import PasskeyName
 from services.domain.accounts.second_factors import State
-from services.domain.accounts.signatures.challenges import place_of
+from services.domain.accounts.signatures.challenges import relying_party_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -30,7 +30,7 @@ async def rename(
 ) -> Response:
     """Call one something else."""
     try:
-        await database.run(visitor.actor, passkeys.rename, passkey_id, typed.body(Name).name)
+        await database.run(visitor.actor, passkeys.rename, passkey_id, typed.body(PasskeyName).name)
     except NotFound:
         raise
     except Refused as refusal:
@@ -54,7 +54,7 @@ async def _page(
     refusal: Refused | None = None,
 ) -> Response:
     def read(uow: UnitOfWork) -> tuple[list[Passkey], State]:
-        return passkeys.of(uow, uow.actor.id), second_factors.state(uow, uow.actor.id)
+        return passkeys.list_passkeys(uow, uow.actor.id), second_factors.get_state(uow, uow.actor.id)
 
     own, state = await database.run(visitor.actor, read)
     return visitor.page(
@@ -62,7 +62,7 @@ async def _page(
         refusal.status if refusal else 200,
         passkeys=own,
         state=state,
-        place=place_of(settings),
+        place=relying_party_of(settings),
         port=settings.portal.port,
         typed=typed,
         refusal=refusal,

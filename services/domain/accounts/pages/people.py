@@ -10,7 +10,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import staff, staff_queries
 from services.domain.accounts.api.people import NewPerson
 from services.domain.accounts.pages import person as page_person
-from services.domain.accounts.staff_queries import Found, Line
+from services.domain.accounts.staff_queries import PeoplePage, PersonRow
 from services.domain.applications import directory
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
@@ -35,8 +35,8 @@ class ListQuery(lists.ListQuery):
     post: str = Field("", max_length=64)
     state: str = "active"
 
-    def question(self) -> staff_queries.Wanted:
-        return staff_queries.Wanted(
+    def question(self) -> staff_queries.PeopleFilter:
+        return staff_queries.PeopleFilter(
             department_id=self.department or None,
             post=self.post if self.post in STAGES.posts else None,
             active=STATES.get(self.state, True),
@@ -50,8 +50,8 @@ Asked = Annotated[ListQuery, Query()]
 async def list_people(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The people, to search and to page through."""
 
-    def read(uow: UnitOfWork) -> tuple[Found, dict[str, Any]]:
-        found = staff_queries.find(uow, wanted.question(), wanted.listing(visitor.language))
+    def read(uow: UnitOfWork) -> tuple[PeoplePage, dict[str, Any]]:
+        found = staff_queries.list_people(uow, wanted.question(), wanted.listing(visitor.language))
         return found, {"departments": directory.departments(uow)}
 
     found, more = await database.run(visitor.actor, read)
@@ -63,7 +63,9 @@ async def list_people(visitor: Visiting, database: GivenDatabase, wanted: Asked)
 @router.get("/people.csv")
 async def people_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
     """The same people as a table for a spreadsheet."""
-    found = await database.run(visitor.actor, staff_queries.find, wanted.question(), wanted.whole(visitor.language))
+    found = await database.run(
+        visitor.actor, staff_queries.list_people, wanted.question(), wanted.whole(visitor.language)
+    )
     header = [visitor.translated(text) for text in HEADER]
     return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
 
@@ -79,7 +81,7 @@ async def enter_person(visitor: Visiting, typed: Typed, database: GivenDatabase)
     """Enter a person; shows the first password, once."""
     try:
         body = typed.body(NewPerson)
-        entered = await staff.enter(database, visitor.actor, body.login, body.details())
+        entered = await staff.add_person(database, visitor.actor, body.login, body.details())
     except Refused as refusal:
         if refusal.code == "administrators-only":
             raise
@@ -90,7 +92,7 @@ async def enter_person(visitor: Visiting, typed: Typed, database: GivenDatabase)
 async def _new(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    known = await database.run(visitor.actor, staff.departments)
+    known = await database.run(visitor.actor, staff.list_departments)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/person_new.html", status=status, departments=known, typed=typed, refusal=refusal)
 
@@ -113,7 +115,7 @@ HEADER = (
 )
 
 
-def _row(visitor: Visitor, line: Line) -> list[str | None]:
+def _row(visitor: Visitor, line: PersonRow) -> list[str | None]:
     language, person = visitor.language, line.person
     department = line.department.name_zh if language == "zh" else line.department.name_en
     return [

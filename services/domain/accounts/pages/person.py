@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.api.people import PersonBody
-from services.domain.accounts.posts import Asked
-from services.domain.accounts.staff import Initial
+from services.domain.accounts.posts import PostRequest
+from services.domain.accounts.staff import InitialPassword
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
@@ -52,7 +52,7 @@ async def read_person(person_id: str, visitor: Visiting, database: GivenDatabase
 async def change_person(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change what is known of a person."""
     try:
-        await database.run(visitor.actor, staff.change, person_id, typed.body(PersonBody).details())
+        await database.run(visitor.actor, staff.change_person, person_id, typed.body(PersonBody).details())
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, Message("Saved."))
@@ -62,7 +62,7 @@ async def change_person(person_id: str, visitor: Visiting, typed: Typed, databas
 async def new_password(person_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """A fresh first password, shown once."""
     try:
-        initial = await staff.new_password(database, visitor.actor, person_id)
+        initial = await staff.reset_password(database, visitor.actor, person_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
     return first_password(visitor, initial, new=False)
@@ -72,13 +72,13 @@ async def new_password(person_id: str, visitor: Visiting, database: GivenDatabas
 async def give_post(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Give a post, from the first day to the last."""
     try:
-        asked = Asked(
+        asked = PostRequest(
             typed.text("kind"),
             typed.text("postDepartment"),
             days.optional(typed.text("since"), visitor.zone, "since"),
             days.optional(typed.text("until"), visitor.zone, "until", last=True),
         )
-        await database.run(visitor.actor, posts.give, person_id, asked)
+        await database.run(visitor.actor, posts.assign, person_id, asked)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, Message("The post is given."))
@@ -99,7 +99,7 @@ async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, databas
     """Have the person away for some days."""
     try:
         since, until = days.span(typed.text("absence-since"), typed.text("absence-until"), visitor.zone)
-        await database.run(visitor.actor, absences.enter, person_id, since=since, until=until)
+        await database.run(visitor.actor, absences.add, person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
     return _back(visitor, person_id, Message("The absence is entered."))
@@ -128,7 +128,7 @@ async def act_on_account(person_id: str, act: str, visitor: Visiting, database: 
     return _back(visitor, person_id, message)
 
 
-def first_password(visitor: Visitor, initial: Initial, *, new: bool) -> Response:
+def first_password(visitor: Visitor, initial: InitialPassword, *, new: bool) -> Response:
     """The page that tells a first password, once."""
     kept = {"Cache-Control": "no-store"}
     return visitor.page("accounts/first_password.html", headers=kept, initial=initial, new=new)
@@ -148,7 +148,7 @@ async def _page(
     """The person's page. Whoever may not read it is refused here, whatever was refused before."""
 
     def read(uow: UnitOfWork) -> dict[str, Any]:
-        return {"view": staff_queries.view(uow, person_id), "departments": staff.departments(uow)}
+        return {"view": staff_queries.get_person(uow, person_id), "departments": staff.list_departments(uow)}
 
     facts = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200

@@ -13,16 +13,16 @@ from pydantic import BaseModel, Field
 
 from services.database.unit_of_work import Database
 from services.domain.accounts import lockout, login
-from services.domain.accounts.api.session import place_of
-from services.domain.accounts.identities import Vouched
-from services.domain.accounts.login import Place
+from services.domain.accounts.api.session import client_of
+from services.domain.accounts.identities import ProviderIdentity
+from services.domain.accounts.login import Client
 from services.domain.accounts.pages.login_first_page import first_page
-from services.domain.accounts.pages.login_visitor import AtTheDoor
+from services.domain.accounts.pages.login_visitor import GivenGuest
 from services.domain.accounts.single_sign_on import round_trip
 from services.domain.accounts.single_sign_on.dependency import GivenProvider
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
-from services.domain.accounts.single_sign_on.provider import CameBack, Provider
-from services.domain.accounts.single_sign_on.round_trip import RoundTrip
+from services.domain.accounts.single_sign_on.provider import Callback, Provider
+from services.domain.accounts.single_sign_on.round_trip import AuthorizationRequest
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
@@ -46,13 +46,13 @@ class Answer(BaseModel):
     iss: Text = ""
     error: Text = ""
 
-    def came_back(self) -> CameBack:
-        return CameBack(self.state, self.code, self.iss, self.error)
+    def came_back(self) -> Callback:
+        return Callback(self.state, self.code, self.iss, self.error)
 
 
 @router.get("")
 async def lead_there(
-    door: AtTheDoor, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+    door: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
 ) -> Response:
     """To the provider, which leads the browser back to ``come_back``."""
     try:
@@ -62,13 +62,13 @@ async def lead_there(
         _tell(refusal)
         return await first_page(door, database, settings, provider, refusal)
     answer = RedirectResponse(address, 303)
-    cookies.write(door.request, answer, cookies.ROUND_TRIP, sealed, seconds=int(round_trip.LONGEST.total_seconds()))
+    cookies.write(door.request, answer, cookies.ROUND_TRIP, sealed, seconds=int(round_trip.LIFETIME.total_seconds()))
     return answer
 
 
 @router.get("/callback")
 async def come_back(
-    door: AtTheDoor,
+    door: GivenGuest,
     database: GivenDatabase,
     settings: GivenSettings,
     provider: GivenProvider,
@@ -77,11 +77,11 @@ async def come_back(
     """Back from the provider: to the next step, or to the page that was asked for. The way can be taken once."""
     try:
         sealed = cookies.read(door.request, cookies.ROUND_TRIP)
-        trip = await run_in_thread(round_trip.opened, database.secrets, sealed, database.real.now())
+        trip = await run_in_thread(round_trip.decrypt, database.secrets, sealed, database.real.now())
         door = replace(door, back=own_path(trip.back))
-        place = place_of(door.request)
+        place = client_of(door.request)
         vouched = await _finish(database, _set(provider), trip, told.came_back(), place)
-        answer = door.go_on(await login.sign_in_vouched(database, vouched, place))
+        answer = door.go_on(await login.log_in_by_provider(database, vouched, place))
     except Refused as refusal:
         _tell(refusal)
         answer = await first_page(door, database, settings, provider, refusal)
@@ -89,14 +89,16 @@ async def come_back(
     return answer
 
 
-async def _finish(database: Database, provider: Provider, trip: RoundTrip, came: CameBack, place: Place) -> Vouched:
+async def _finish(
+    database: Database, provider: Provider, trip: AuthorizationRequest, came: Callback, place: Client
+) -> ProviderIdentity:
     """As ``Provider.finish``; whoever tries codes is counted, and stopped before the provider is asked again."""
     await database.run(ANONYMOUS, lockout.check_address, place.address)
     try:
         return await provider.finish(trip, came)
     except ProviderRefused as refusal:
         if refusal.code in COUNTED:
-            await database.run(login.ACTOR, login.refused_by_provider, place, provider.issuer, refusal.code)
+            await database.run(login.ACTOR, login.record_provider_refusal, place, provider.issuer, refusal.code)
         raise
 
 

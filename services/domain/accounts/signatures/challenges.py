@@ -23,13 +23,13 @@ from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 
-USUAL_PORTS = {"https": 443, "http": 80}
-LIFE = timedelta(minutes=5)
+DEFAULT_PORTS = {"https": 443, "http": 80}
+LIFETIME = timedelta(minutes=5)
 Kind = Literal["enrolment", "signature"]
 
 
 @dataclass(frozen=True)
-class Place:
+class RelyingParty:
     """Where people open the portal: passkeys belong to the host and answer at this origin alone."""
 
     rp_id: str
@@ -48,7 +48,7 @@ class Prepared(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SigningRequest:
     """What the browser needs: the statement as it is hashed, its hash, and the options of ``credentials.get``."""
 
     pending: str
@@ -57,7 +57,7 @@ class Asked:
     options: dict[str, Any]
 
 
-def keep(uow: UnitOfWork, prepared: Prepared, place: Place, credential_ids: Sequence[str]) -> Asked:
+def store(uow: UnitOfWork, prepared: Prepared, place: RelyingParty, credential_ids: Sequence[str]) -> SigningRequest:
     """Keep the prepared statement until it is signed with one of the passkeys, or its time is over."""
     statement = rfc8785.dumps(prepared.statement)
     digest = hashlib.sha256(statement).digest()
@@ -74,20 +74,20 @@ def keep(uow: UnitOfWork, prepared: Prepared, place: Place, credential_ids: Sequ
     options = generate_authentication_options(
         rp_id=place.rp_id,
         challenge=digest,
-        timeout=LIFE // timedelta(milliseconds=1),
+        timeout=LIFETIME // timedelta(milliseconds=1),
         allow_credentials=[PublicKeyCredentialDescriptor(id=base64url_to_bytes(one)) for one in credential_ids],
         user_verification=UserVerificationRequirement.REQUIRED,
     )
-    return Asked(challenge.id, statement.decode(), digest.hex(), options_to_json_dict(options))
+    return SigningRequest(challenge.id, statement.decode(), digest.hex(), options_to_json_dict(options))
 
 
 def add(
-    uow: UnitOfWork, challenge_id: str, kind: Kind, *, person_id: str, place: Place, challenge: str, **more: Any
+    uow: UnitOfWork, challenge_id: str, kind: Kind, *, person_id: str, place: RelyingParty, challenge: str, **more: Any
 ) -> PasskeyChallenge:
     """Write a challenge; what the person was asked before and did not answer in time is forgotten."""
     uow.session.execute(
         delete(PasskeyChallenge).where(
-            PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= uow.real_now - LIFE
+            PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= uow.real_now - LIFETIME
         )
     )
     row = PasskeyChallenge(
@@ -110,10 +110,10 @@ def find(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge | N
     row = uow.session.get(PasskeyChallenge, challenge_id, with_for_update=True)
     if row is None or row.kind != kind or row.person_id != uow.actor.id or row.used_at is not None:
         return None
-    return row if uow.real_now < row.made_at + LIFE else None
+    return row if uow.real_now < row.made_at + LIFETIME else None
 
 
-def take(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
+def consume(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
     """As ``find``, and used up with it when the unit commits. Refused where there is none to be answered."""
     row = find(uow, challenge_id, kind)
     if row is None:
@@ -126,7 +126,7 @@ def take(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
     return row
 
 
-def place_of(settings: Settings) -> Place | None:
+def relying_party_of(settings: Settings) -> RelyingParty | None:
     """Where passkeys answer: at the address that people type, by default this machine's name for itself.
 
     None where that address is a bare IP: browsers give no passkeys there.
@@ -137,14 +137,14 @@ def place_of(settings: Settings) -> Place | None:
     try:
         ip_address(host)
     except ValueError:
-        usual = f":{USUAL_PORTS.get(address.scheme)}"  # browsers leave it out
-        return Place(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
+        usual = f":{DEFAULT_PORTS.get(address.scheme)}"  # browsers leave it out
+        return RelyingParty(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
     return None
 
 
-def needed_place(settings: Settings) -> Place:
-    """As ``place_of``; Refused where there is none."""
-    place = place_of(settings)
+def require_relying_party(settings: Settings) -> RelyingParty:
+    """As ``relying_party_of``; Refused where there is none."""
+    place = relying_party_of(settings)
     if place is None:
         raise Refused(
             "passkeys-nowhere",

@@ -14,7 +14,7 @@ from services.database.base import new_id
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import passkeys
 from services.domain.accounts.signatures import challenges, statements
-from services.domain.accounts.signatures.challenges import Place, Prepared, needed_place
+from services.domain.accounts.signatures.challenges import Prepared, RelyingParty, require_relying_party
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.runtime.errors import Refused, Retryable
 from services.runtime.translations import Message
@@ -115,7 +115,7 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Prepared)  # noqa: S101  registered for this class alone
     database: Database = given(request, "database")
     try:
-        place = needed_place(given(request, "settings"))
+        place = require_relying_party(given(request, "settings"))
         told = await database.run(Actor("person", error.person_id), _keep, error, place)
     except Refused as refusal:
         return answer(refusal.code, refusal.message, refusal.status, refusal.field)
@@ -124,15 +124,15 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(told.model_dump(by_alias=True), 202)
 
 
-def _keep(uow: UnitOfWork, prepared: Prepared, place: Place) -> PreparedAnswer:
-    own = passkeys.of(uow, prepared.person_id, place)
+def _keep(uow: UnitOfWork, prepared: Prepared, place: RelyingParty) -> PreparedAnswer:
+    own = passkeys.list_passkeys(uow, prepared.person_id, place)
     if not own:
         raise Refused(
             "no-passkey",
             "You have no passkey here: add one in your account, or sign with your password.",
             field="passkey",
         )
-    asked = challenges.keep(uow, prepared, place, [one.credential_id for one in own])
+    asked = challenges.store(uow, prepared, place, [one.credential_id for one in own])
     return PreparedAnswer(
         pending=asked.pending,
         words=[WordsAnswer.model_validate(line) for line in statements.of(uow, prepared.statement)],

@@ -23,7 +23,7 @@ from services.verifier.assertions import check_assertion
 from services.verifier.invalid import Invalid
 
 METHODS = {"password": ("password",), "password+totp": ("password", "totp")}
-ADDED = ("auditCheckpoint", "nonce")  # what a statement has besides what the act says
+ADDED_FIELDS = ("auditCheckpoint", "nonce")  # what a statement has besides what the act says
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ def methods(uow: UnitOfWork, level: Level) -> tuple[str, ...]:
     A code is wanted of those who have a second factor, or must have one.
     """
     if level == "password+totp" and (
-        second_factors.enrolled(uow, uow.actor.id) or second_factors.required(uow, uow.actor.id)
+        second_factors.get_factor(uow, uow.actor.id) or second_factors.is_required(uow, uow.actor.id)
     ):
         return METHODS["password+totp"]
     return METHODS["password"]
 
 
-def moment(uow: UnitOfWork, proof: Proof) -> datetime:
+def signing_moment(uow: UnitOfWork, proof: Proof) -> datetime:
     """The moment that a statement names: now, or with a passkey when it was shown, so that it can be built anew."""
     if proof.passkey is not None:
         shown = challenges.find(uow, proof.passkey.pending, "signature")
@@ -67,17 +67,17 @@ def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Lev
         nonce = secrets.token_hex(16)
         raise Prepared(proof.preparing, uow.actor.id, {**whole, "nonce": nonce}, uow.now)
     if proof.passkey is not None:
-        return _by_passkey(uow, statement, proof.passkey, level)
-    given = prove(uow, proof.password, proof.code, level=level)
+        return _sign_by_passkey(uow, statement, proof.passkey, level)
+    given = authenticate(uow, proof.password, proof.code, level=level)
     return _signed(uow, whole, "+".join(given))
 
 
-def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
+def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
     """The statement, built anew, has to be the one that was shown; the passkey the acting person's own."""
-    shown = challenges.take(uow, assertion.pending, "signature")
+    shown = challenges.consume(uow, assertion.pending, "signature")
     text = shown.statement or "{}"
     whole: dict[str, Any] = json.loads(text)
-    if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED}}).decode() != text:
+    if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED_FIELDS}}).decode() != text:
         raise Refused(
             "statement-changed",
             "What you sign is not what you were shown, because something has changed meanwhile: "
@@ -85,7 +85,7 @@ def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion
             field="passkey",
         )
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    passkey = passkeys.that_signed(uow, str(assertion.answer.get("credentialId")), shown.rp_id)
+    passkey = passkeys.find_own(uow, str(assertion.answer.get("credentialId")), shown.rp_id)
     if passkey is None:
         raise _wrong_passkey(uow)
     kept = {**assertion.answer, "publicKey": passkey.public_key, "rpId": shown.rp_id, "origin": shown.origin}
@@ -101,7 +101,7 @@ def _by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion
             status=403,
             field="passkey",
         )
-    passkeys.used(uow, passkey, sound.sign_count)
+    passkeys.record_use(uow, passkey, sound.sign_count)
     return _signed(uow, whole, "passkey", passkey=kept)
 
 
@@ -112,7 +112,7 @@ def _signed(uow: UnitOfWork, statement: dict[str, Any], method: str, **more: Any
 
 
 def _wrong_passkey(uow: UnitOfWork) -> Refused:
-    uow.after_refusal.append(partial(_count, person_id=uow.actor.id))
+    uow.after_refusal.append(partial(_count_failure, person_id=uow.actor.id))
     return Refused(
         "passkey-wrong",
         "The passkey's signature does not hold, or it is none of your passkeys: nothing was signed.",
@@ -121,7 +121,9 @@ def _wrong_passkey(uow: UnitOfWork) -> Refused:
     )
 
 
-def prove(uow: UnitOfWork, password: str, code: str | None = None, *, level: Level = "password") -> tuple[str, ...]:
+def authenticate(
+    uow: UnitOfWork, password: str, code: str | None = None, *, level: Level = "password"
+) -> tuple[str, ...]:
     """The acting person proves to be the one; what was given for it, as ``methods``. Refused as in ``sign``.
 
     Whatever is wrong is counted like a wrong sign-in, in a transaction of its own: whoever took over a session must
@@ -130,7 +132,7 @@ def prove(uow: UnitOfWork, password: str, code: str | None = None, *, level: Lev
     person = uow.session.get_one(Person, uow.actor.id)
     wanted = methods(uow, level)
     if not passwords.verify(person.password_hash, password):
-        uow.after_refusal.append(partial(_count, person_id=person.id))
+        uow.after_refusal.append(partial(_count_failure, person_id=person.id))
         raise Refused(
             "password-wrong",
             "The password is wrong and nothing was signed: enter it again.",
@@ -142,16 +144,16 @@ def prove(uow: UnitOfWork, password: str, code: str | None = None, *, level: Lev
             raise _code_missing(uow)
         return METHODS["password"]
     try:
-        second_factors.take(uow, person.id, code)
+        second_factors.verify_code(uow, person.id, code)
     except Refused as refusal:
         if refusal.code == "code-wrong":
-            uow.after_refusal.append(partial(_count, person_id=person.id))
+            uow.after_refusal.append(partial(_count_failure, person_id=person.id))
         raise
     return METHODS["password+totp"]
 
 
 def _code_missing(uow: UnitOfWork) -> Refused:
-    if second_factors.enrolled(uow, uow.actor.id) is None:
+    if second_factors.get_factor(uow, uow.actor.id) is None:
         return Refused(
             "second-factor-missing",
             "Your post signs with a second factor: set one up in your account first.",
@@ -166,7 +168,7 @@ def _code_missing(uow: UnitOfWork) -> Refused:
     )
 
 
-def _count(uow: UnitOfWork, person_id: str) -> None:
+def _count_failure(uow: UnitOfWork, person_id: str) -> None:
     person = uow.session.get_one(Person, person_id, with_for_update=True)
-    if lockout.count(uow, person, "signature-refused"):
+    if lockout.count_failure(uow, person, "signature-refused"):
         sessions.end_all(uow, person_id)

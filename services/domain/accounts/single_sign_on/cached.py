@@ -9,12 +9,12 @@ from services.domain.accounts.single_sign_on.errors import ProviderRefused
 
 T = TypeVar("T")
 
-KEPT_SECONDS = 3600.0
-PAUSE_SECONDS = 5.0
+CACHE_SECONDS = 3600.0
+RETRY_SECONDS = 5.0
 
 
-class Remembered(Generic[T]):
-    """What ``fetch`` last answered; its ProviderRefused is remembered too, for ``PAUSE_SECONDS``.
+class Cached(Generic[T]):
+    """What ``fetch`` last answered; its ProviderRefused is remembered too, for ``RETRY_SECONDS``.
 
     Whoever is not signed in can make the portal ask: a provider that is down must not be asked by each of them.
     """
@@ -29,18 +29,18 @@ class Remembered(Generic[T]):
 
     async def get(self) -> T:
         """Raises ProviderRefused."""
-        return await self._get(KEPT_SECONDS)
+        return await self._get(CACHE_SECONDS)
 
     async def anew(self) -> T:
         """As ``get``, asked for again unless that was a moment ago."""
-        return await self._get(PAUSE_SECONDS)
+        return await self._get(RETRY_SECONDS)
 
     async def _get(self, longest: float) -> T:
         async with self._lock:
             age = self._monotonic() - self._asked_at
             if self._kept is not None and age < longest:
                 return self._kept
-            if self._failure is not None and age < PAUSE_SECONDS:
+            if self._failure is not None and age < RETRY_SECONDS:
                 raise ProviderRefused(self._failure.code.removeprefix("provider-"), self._failure.detail)
             try:
                 kept = await self._fetch()

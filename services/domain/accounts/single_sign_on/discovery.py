@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
-from services.domain.accounts.single_sign_on.http_client import Told, Wire
+from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient, ProviderResponse
 
 # Signatures that only the provider can make. A secret that both sides know (HS256) proves nothing, nor does "none".
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -15,7 +15,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True)
-class Discovered:
+class Metadata:
     """The addresses of one issuer. ``tells_issuer``: its answers name it (RFC 9207)."""
 
     issuer: str
@@ -29,13 +29,13 @@ class Discovered:
     tells_issuer: bool
 
 
-async def discover(wire: Wire, issuer: str) -> Discovered:
+async def discover(wire: ProviderHttpClient, issuer: str) -> Metadata:
     """Raises ProviderRefused, its detail saying what does not fit."""
     told = await wire.get(issuer.rstrip("/") + WELL_KNOWN)
-    return read(issuer, told)
+    return parse(issuer, told)
 
 
-def read(issuer: str, told: Told) -> Discovered:
+def parse(issuer: str, told: ProviderResponse) -> Metadata:
     if told.status != 200:
         raise ProviderRefused("invalid-answer", f"discovery answered HTTP {told.status}: check the issuer")
     body = told.body
@@ -43,27 +43,27 @@ def read(issuer: str, told: Told) -> Discovered:
         raise ProviderRefused(
             "invalid-answer", f"discovery names another issuer than {issuer}: write it as the provider does"
         )
-    methods = _texts(body, "code_challenge_methods_supported", ("S256",))
-    if "code" not in _texts(body, "response_types_supported", ("code",)) or "S256" not in methods:
+    methods = _string_list(body, "code_challenge_methods_supported", ("S256",))
+    if "code" not in _string_list(body, "response_types_supported", ("code",)) or "S256" not in methods:
         raise ProviderRefused("invalid-answer", "the provider has no authorization code flow with PKCE S256")
     algorithms = tuple(
-        name for name in ALGORITHMS if name in _texts(body, "id_token_signing_alg_values_supported", ("RS256",))
+        name for name in ALGORITHMS if name in _string_list(body, "id_token_signing_alg_values_supported", ("RS256",))
     )
     if not algorithms:
         raise ProviderRefused(
             "invalid-answer", "the provider signs ID tokens by no public key: have it use RS256 or ES256"
         )
-    known = _texts(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
+    known = _string_list(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
     client_auth = next((name for name in CLIENT_AUTH if name in known), None)
     if client_auth is None:
         raise ProviderRefused(
             "invalid-answer", "the provider takes no client's secret: have it use client_secret_basic"
         )
-    return Discovered(
+    return Metadata(
         issuer=issuer,
-        authorization=_needed(issuer, body, "authorization_endpoint"),
-        token=_needed(issuer, body, "token_endpoint"),
-        keys=_needed(issuer, body, "jwks_uri"),
+        authorization=_required_address(issuer, body, "authorization_endpoint"),
+        token=_required_address(issuer, body, "token_endpoint"),
+        keys=_required_address(issuer, body, "jwks_uri"),
         userinfo=_address(issuer, body, "userinfo_endpoint"),
         end_session=_address(issuer, body, "end_session_endpoint"),
         algorithms=algorithms,
@@ -72,7 +72,7 @@ def read(issuer: str, told: Told) -> Discovered:
     )
 
 
-def _needed(issuer: str, body: Mapping[str, Any], name: str) -> str:
+def _required_address(issuer: str, body: Mapping[str, Any], name: str) -> str:
     address = _address(issuer, body, name)
     if address is None:
         raise ProviderRefused("invalid-answer", f"discovery has no {name}")
@@ -95,7 +95,7 @@ def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
     return str(text)
 
 
-def _texts(body: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+def _string_list(body: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
     """A list of the document; what the specification, or good sense, takes where it is left out."""
     told = body.get(name)
     if told is None:

@@ -15,23 +15,23 @@ from services.domain.notifications.channels.errors import caused_by
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
 from services.runtime.settings import Settings, variable
 
-SECONDS = 10.0
-LARGEST = 256 << 10  # of an answer: a document of discovery has some kilobytes, a key set too
+TIMEOUT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 256 << 10  # of an answer: a document of discovery has some kilobytes, a key set too
 
 
 @dataclass(frozen=True)
-class Told:
+class ProviderResponse:
     """An answer: its status, and the JSON object that it holds; empty where it holds none."""
 
     status: int
     body: Mapping[str, Any]
 
 
-class Wire:
+class ProviderHttpClient:
     """``seconds`` is for a whole call; ``monotonic`` counts them for whoever remembers answers."""
 
     def __init__(
-        self, settings: Settings, *, seconds: float = SECONDS, monotonic: Callable[[], float] = time.monotonic
+        self, settings: Settings, *, seconds: float = TIMEOUT_SECONDS, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._ca_file = settings.oidc.ca_file
         # The issuer is the operator's word, and its document leads on from there: never into this machine unasked.
@@ -39,14 +39,14 @@ class Wire:
         self._seconds = seconds
         self.monotonic = monotonic
 
-    async def get(self, url: str, token: str = "") -> Told:
+    async def get(self, url: str, token: str = "") -> ProviderResponse:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return await self._call("GET", url, headers, b"")
 
-    async def post(self, url: str, headers: Mapping[str, str], form: str) -> Told:
+    async def post(self, url: str, headers: Mapping[str, str], form: str) -> ProviderResponse:
         return await self._call("POST", url, headers, form.encode())
 
-    async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Told:
+    async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> ProviderResponse:
         """Raises ProviderRefused, with what was wrong as its detail; the answer's text is in none."""
         # Nothing compressed is taken, because a small answer could unfold into a large one.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
@@ -74,7 +74,7 @@ class Wire:
         return httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
 
 
-async def _read(answer: httpx.Response) -> Told:
+async def _read(answer: httpx.Response) -> ProviderResponse:
     where = f"{answer.url.copy_with(query=None)} answered HTTP {answer.status_code}"
     if 300 <= answer.status_code < 400:
         raise ProviderRefused("invalid-answer", f"{where} and points elsewhere: set the issuer that answers itself")
@@ -85,15 +85,15 @@ async def _read(answer: httpx.Response) -> Told:
     content = bytearray()
     async for chunk in answer.aiter_raw():
         content += chunk
-        if len(content) > LARGEST:
-            raise ProviderRefused("invalid-answer", f"{where} with more than {LARGEST >> 10} KiB")
+        if len(content) > MAX_ANSWER_BYTES:
+            raise ProviderRefused("invalid-answer", f"{where} with more than {MAX_ANSWER_BYTES >> 10} KiB")
     try:
         told = json.loads(content)
     except (ValueError, RecursionError):
         told = None
     if answer.is_success and not isinstance(told, dict):
         raise ProviderRefused("invalid-answer", f"{where} and no JSON object")
-    return Told(answer.status_code, told if isinstance(told, dict) else {})
+    return ProviderResponse(answer.status_code, told if isinstance(told, dict) else {})
 
 
 def _unreachable(url: str, error: Exception) -> str:

@@ -10,19 +10,19 @@ from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import Key, KeySet, RSAKey, import_key
 
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
-from services.domain.accounts.single_sign_on.http_client import Told
+from services.domain.accounts.single_sign_on.http_client import ProviderResponse
 
 LEEWAY_SECONDS = 60  # between the clocks of two servers
-OLDEST_SECONDS = 600  # a token is made when the code is handed in: an old one was kept by somebody
-LONGEST_SUBJECT = 255
-SMALLEST_RSA = 2048
+MAX_AGE_SECONDS = 600  # a token is made when the code is handed in: an old one was kept by somebody
+MAX_SUBJECT_LENGTH = 255
+MIN_RSA_BITS = 2048
 
 
 class UnknownKey(Exception):
     """No key of this id: the provider may have changed its keys."""
 
 
-def read_keys(told: Told) -> KeySet:
+def read_keys(told: ProviderResponse) -> KeySet:
     """The public keys that may have signed; others in the set, such as those for encryption, are left out."""
     rows = told.body.get("keys")
     if told.status != 200 or not isinstance(rows, list):
@@ -41,7 +41,7 @@ def _signing_key(row: dict[str, Any]) -> Key | None:
     except (JoseError, ValueError, TypeError, KeyError):
         return None  # such as a curve that this library does not know; whatever it signs is refused
     if isinstance(key, RSAKey):
-        return key if key.public_key.key_size >= SMALLEST_RSA else None
+        return key if key.public_key.key_size >= MIN_RSA_BITS else None
     return key
 
 
@@ -76,8 +76,8 @@ def check(
         raise ProviderRefused("token", f"the ID token's {error.claim} does not fit") from error
     except (JoseError, ValueError, TypeError) as error:
         raise ProviderRefused("token", f"the ID token cannot be read ({type(error).__name__})") from error
-    if now.timestamp() - claims["iat"] > OLDEST_SECONDS + LEEWAY_SECONDS:
+    if now.timestamp() - claims["iat"] > MAX_AGE_SECONDS + LEEWAY_SECONDS:
         raise ProviderRefused("token", "the ID token's iat does not fit")
-    if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+    if not 0 < len(claims["sub"]) <= MAX_SUBJECT_LENGTH:
         raise ProviderRefused("token", "the ID token's sub does not fit")
     return dict(claims)

@@ -12,26 +12,26 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import KeySet
 
-from services.domain.accounts.identities import Vouched
+from services.domain.accounts.identities import ProviderIdentity
 from services.domain.accounts.single_sign_on import id_token, round_trip
-from services.domain.accounts.single_sign_on.cached import Remembered
-from services.domain.accounts.single_sign_on.discovery import Discovered, discover
+from services.domain.accounts.single_sign_on.cached import Cached
+from services.domain.accounts.single_sign_on.discovery import Metadata, discover
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
-from services.domain.accounts.single_sign_on.http_client import Told, Wire
+from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient, ProviderResponse
 from services.domain.accounts.single_sign_on.id_token import UnknownKey
-from services.domain.accounts.single_sign_on.round_trip import RoundTrip
+from services.domain.accounts.single_sign_on.round_trip import AuthorizationRequest
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings, variable
 
-ANSWER_PATH = "/login/provider/callback"
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+CALLBACK_PATH = "/login/provider/callback"
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 ERROR_CODE = re.compile(r"[a-z_]{1,60}")
-LONGEST_CODE = 4096
-LONGEST_LOGIN = 200
+MAX_CODE_LENGTH = 4096
+MAX_LOGIN_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class CameBack:
+class Callback:
     """The parameters of the provider's answer, as the browser brings them."""
 
     state: str = ""
@@ -43,7 +43,7 @@ class CameBack:
 class Provider:
     """The provider of the settings; ``oidc_issuer`` is set. ``real`` is the machine's clock, whatever a demo turns."""
 
-    def __init__(self, settings: Settings, real: Clock, wire: Wire | None = None) -> None:
+    def __init__(self, settings: Settings, real: Clock, wire: ProviderHttpClient | None = None) -> None:
         self.issuer = str(settings.needed("oidc.issuer"))
         self.name = settings.oidc.name
         self._client_id = str(settings.needed("oidc.client_id"))
@@ -51,22 +51,22 @@ class Provider:
         self._scopes, self._claim = settings.oidc.scopes, settings.oidc.claim
         self._portal_url = settings.portal.url
         self._real = real
-        self._wire = wire or Wire(settings)
-        self._discovered = Remembered(lambda: discover(self._wire, self.issuer), self._wire.monotonic)
-        self._keys = Remembered(self._fetch_keys, self._wire.monotonic)
+        self._wire = wire or ProviderHttpClient(settings)
+        self._discovered = Cached(lambda: discover(self._wire, self.issuer), self._wire.monotonic)
+        self._keys = Cached(self._fetch_keys, self._wire.monotonic)
 
     @property
     def redirect_uri(self) -> str:
         """Where people come back to; written from the public address, never from what a request says."""
-        return self._portal_url + ANSWER_PATH
+        return self._portal_url + CALLBACK_PATH
 
-    async def begin(self, back: str, *, anew: bool = False) -> tuple[str, RoundTrip]:
+    async def begin(self, back: str, *, anew: bool = False) -> tuple[str, AuthorizationRequest]:
         """The provider's address to lead the browser to, and what the browser keeps until it comes back.
 
         ``anew``: the provider asks who it is, although it knows somebody in this browser.
         """
         discovered = await self._discovered.get()
-        trip = round_trip.begin(back, self._real.now())
+        trip = round_trip.create(back, self._real.now())
         address = prepare_grant_uri(
             discovered.authorization,
             client_id=self._client_id,
@@ -81,7 +81,7 @@ class Provider:
         )
         return str(address), trip
 
-    async def finish(self, trip: RoundTrip, answer: CameBack) -> Vouched:
+    async def finish(self, trip: AuthorizationRequest, answer: Callback) -> ProviderIdentity:
         """Whom the provider vouches for. Raises ProviderRefused; nothing of the tokens is kept."""
         if not answer.state or not hmac.compare_digest(answer.state.encode(), trip.state.encode()):
             raise ProviderRefused("out-of-date", "the answer belongs to another way")
@@ -91,16 +91,16 @@ class Provider:
         if answer.error:
             told = answer.error if ERROR_CODE.fullmatch(answer.error) else "an error without a name"
             raise ProviderRefused("cancelled" if told == "access_denied" else "login-error", told)
-        if not 0 < len(answer.code) <= LONGEST_CODE:
+        if not 0 < len(answer.code) <= MAX_CODE_LENGTH:
             raise ProviderRefused("login-error", "the answer has no code")
         tokens = await self._hand_in(discovered, trip, answer.code)
         claims = await self._checked(discovered, trip, tokens)
         login = claims.get(self._claim)
         if login is None and discovered.userinfo is not None:
             login = await self._from_userinfo(discovered.userinfo, str(claims["sub"]), tokens)
-        if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN:
+        if not isinstance(login, str) or not 0 < len(login) <= MAX_LOGIN_LENGTH:
             raise ProviderRefused("login-missing", f"no text in the claim {self._claim}: see {variable('oidc.claim')}")
-        return Vouched(self.issuer, str(claims["sub"]), login)
+        return ProviderIdentity(self.issuer, str(claims["sub"]), login)
 
     async def goodbye(self) -> str | None:
         """Where the session at the provider is ended (RP-Initiated Logout 1.0); None where it cannot be.
@@ -117,13 +117,13 @@ class Provider:
         query = "&".join(f"{name}={quote_plus(value)}" for name, value in parameters)
         return f"{address}{'&' if '?' in address else '?'}{query}"
 
-    async def check(self) -> Discovered:
+    async def check(self) -> Metadata:
         """For the doctor: discovery and keys, asked for now."""
         discovered = await self._discovered.anew()
         await self._keys.anew()
         return discovered
 
-    async def _hand_in(self, discovered: Discovered, trip: RoundTrip, code: str) -> Mapping[str, Any]:
+    async def _hand_in(self, discovered: Metadata, trip: AuthorizationRequest, code: str) -> Mapping[str, Any]:
         """The answer of the token endpoint."""
         form = prepare_token_request(
             "authorization_code", code=code, redirect_uri=self.redirect_uri, code_verifier=trip.verifier
@@ -132,7 +132,7 @@ class Provider:
         # In the header both are encoded as in a form (RFC 6749, 2.3.1), which authlib leaves to its callers.
         names = [quote_plus(one) if basic else one for one in (self._client_id, self._secret)]
         address, headers, form = ClientAuth(*names, discovered.client_auth).prepare(
-            "POST", discovered.token, dict(FORM), form
+            "POST", discovered.token, dict(FORM_HEADERS), form
         )
         told = await self._wire.post(address, headers, form)
         if told.status == 200:
@@ -144,7 +144,9 @@ class Provider:
             raise ProviderRefused("client-refused", f"{detail}: check {variable('oidc.client_id')} and its secret")
         raise ProviderRefused("code-refused" if error == "invalid_grant" else "invalid-answer", detail)
 
-    async def _checked(self, discovered: Discovered, trip: RoundTrip, tokens: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _checked(
+        self, discovered: Metadata, trip: AuthorizationRequest, tokens: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """The claims of the ID token. An unknown key is looked for once more: providers change theirs."""
         text, access_token = tokens.get("id_token"), tokens.get("access_token", "")
         if not isinstance(text, str) or not isinstance(access_token, str):
@@ -169,7 +171,7 @@ class Provider:
 
     async def _from_userinfo(self, address: str, subject: str, tokens: Mapping[str, Any]) -> object:
         """The claim from where some providers put it alone; of the same subject, or it is somebody else's."""
-        told: Told = await self._wire.get(address, token=str(tokens.get("access_token", "")))
+        told: ProviderResponse = await self._wire.get(address, token=str(tokens.get("access_token", "")))
         if told.status != 200 or told.body.get("sub") != subject:
             raise ProviderRefused("token", f"userinfo answered HTTP {told.status}, or for another subject")
         return told.body.get(self._claim)

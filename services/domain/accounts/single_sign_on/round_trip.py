@@ -9,13 +9,13 @@ from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.runtime.errors import Fatal
 from services.runtime.secret_box import SecretBox
 
-LONGEST = timedelta(minutes=10)
-LONGEST_BACK = 1000  # a browser drops a cookie beyond 4,096 characters
+LIFETIME = timedelta(minutes=10)
+MAX_NEXT_LENGTH = 1000  # a browser drops a cookie beyond 4,096 characters
 PURPOSE = "the way to the provider and back"
 
 
 @dataclass(frozen=True)
-class RoundTrip:
+class AuthorizationRequest:
     """``state`` binds the answer to this browser, ``nonce`` the ID token to it, ``verifier`` the code (RFC 7636).
 
     ``back`` is the page that was asked for, ``until`` a POSIX time on real time.
@@ -32,18 +32,18 @@ class RoundTrip:
         return box.encrypt(json.dumps(asdict(self)), PURPOSE)
 
 
-def begin(back: str, now: datetime) -> RoundTrip:
+def create(back: str, now: datetime) -> AuthorizationRequest:
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    until = int((now + LONGEST).timestamp())
-    return RoundTrip(state, nonce, verifier, back if len(back) <= LONGEST_BACK else "/", until)
+    until = int((now + LIFETIME).timestamp())
+    return AuthorizationRequest(state, nonce, verifier, back if len(back) <= MAX_NEXT_LENGTH else "/", until)
 
 
-def opened(box: SecretBox, sealed: str | None, now: datetime) -> RoundTrip:
+def decrypt(box: SecretBox, sealed: str | None, now: datetime) -> AuthorizationRequest:
     """The way that this browser is on; ProviderRefused where it is on none, or for too long."""
     if not sealed:
         raise ProviderRefused("out-of-date", "no way was begun in this browser")
     try:
-        trip = RoundTrip(**json.loads(box.decrypt(sealed, PURPOSE)))
+        trip = AuthorizationRequest(**json.loads(box.decrypt(sealed, PURPOSE)))
     except (Fatal, ValueError, TypeError) as error:
         raise ProviderRefused("out-of-date", "the browser's cookie was not sealed here") from error
     if now.timestamp() >= trip.until:

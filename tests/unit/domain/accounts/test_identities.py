@@ -18,12 +18,12 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import identities, sessions, staff
 from services.domain.accounts import login as account_login
-from services.domain.accounts.identities import Vouched
-from services.domain.accounts.login import Place
-from services.domain.accounts.sessions import SignedIn
+from services.domain.accounts.identities import ProviderIdentity
+from services.domain.accounts.login import Client
+from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import NotFound, Refused, Retryable
 
-HERE = Place("Firefox", "192.0.2.1")
+HERE = Client("Firefox", "192.0.2.1")
 ISSUER, OTHER = "https://login.example", "https://other.example"
 
 
@@ -34,8 +34,8 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-async def come_in(desk: ReviewDesk, subject: str, login: str | None, issuer: str = ISSUER) -> SignedIn:
-    return await account_login.sign_in_vouched(desk.database, Vouched(issuer, subject, login), HERE)
+async def come_in(desk: ReviewDesk, subject: str, login: str | None, issuer: str = ISSUER) -> IssuedSession:
+    return await account_login.log_in_by_provider(desk.database, ProviderIdentity(issuer, subject, login), HERE)
 
 
 def bound(desk: ReviewDesk) -> list[tuple[str, str, str]]:
@@ -81,12 +81,12 @@ async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDes
     assert (thief.pending_step, bound(desk)) == ("code", [])
 
     owner = await come_in(desk, "owner", "head")
-    whole = await account_login.give_code(desk.database, owner.token, HERE.browser, authenticator.next_code())
+    whole = await account_login.submit_code(desk.database, owner.token, HERE.browser, authenticator.next_code())
 
     assert whole.pending_step is None
     assert bound(desk) == [(ISSUER, "owner", "head")]
     with pytest.raises(Refused) as refused:
-        await account_login.give_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
+        await account_login.submit_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
     assert refused.value.code == "provider-other-identity"
     row = desk.the(LoginSession, token_sha256=sessions._sha256(whole.token))
     assert (row.issuer, row.subject) == (ISSUER, "owner")
@@ -109,7 +109,7 @@ async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: Rev
 async def test_a_wrong_password_count_is_not_forgiven_by_a_refused_provider(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
-            await account_login.sign_in(desk.database, "head", "wrong", HERE)
+            await account_login.log_in(desk.database, "head", "wrong", HERE)
 
     with pytest.raises(Refused) as refused:
         await come_in(desk, "one", "head")
@@ -138,7 +138,7 @@ async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk
     desk.run(staff.unbind_identity, "head", by="admin")
 
     with pytest.raises(Refused) as refused:
-        desk.run(lambda uow: sessions.person_of(uow, signed_in.token, HERE.browser))
+        desk.run(lambda uow: sessions.get_person(uow, signed_in.token, HERE.browser))
     assert refused.value.code == "logged-out"
     ended = desk.the(Identity)
     assert (ended.ended_by, ended.ended_at) == ("admin", desk.real.now())
@@ -166,17 +166,17 @@ async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
     before_the_lock(monkeypatch, update(LoginSession).values(ended_at=desk.real.now()))
 
     with pytest.raises(Refused) as refused:
-        await account_login.give_code(desk.database, half.token, HERE.browser, authenticator.next_code())
+        await account_login.submit_code(desk.database, half.token, HERE.browser, authenticator.next_code())
     assert (refused.value.code, bound(desk)) == ("logged-out", [])
 
 
 async def test_leaving_tells_by_whom_somebody_came(desk: ReviewDesk) -> None:
     by_provider = await come_in(desk, "one", "head")
-    by_password = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
+    by_password = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
 
-    assert desk.run(sessions.sign_out, by_provider.token) == ISSUER
-    assert desk.run(sessions.sign_out, by_provider.token) is None
-    assert desk.run(sessions.sign_out, by_password.token) is None
+    assert desk.run(sessions.log_out, by_provider.token) == ISSUER
+    assert desk.run(sessions.log_out, by_provider.token) is None
+    assert desk.run(sessions.log_out, by_password.token) is None
 
 
 @pytest.mark.both_databases

@@ -17,14 +17,14 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import own_account, second_factors, sessions
-from services.domain.accounts.login import Place
-from services.domain.accounts.sessions import SignedIn
+from services.domain.accounts.login import Client
+from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import Refused
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 UPDATED = FIREFOX.replace("140", "141")
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-HERE = Place(FIREFOX, "192.0.2.1")
+HERE = Client(FIREFOX, "192.0.2.1")
 NEW = "nine calm cameras"
 
 
@@ -35,16 +35,16 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-async def sign_in(desk: ReviewDesk, login: str = "head", place: Place = HERE) -> SignedIn:
-    return await account_login.sign_in(desk.database, login, PASSWORD, place)
+async def sign_in(desk: ReviewDesk, login: str = "head", place: Client = HERE) -> IssuedSession:
+    return await account_login.log_in(desk.database, login, PASSWORD, place)
 
 
-def person_of(desk: ReviewDesk, signed_in: SignedIn, browser: str = FIREFOX) -> str:
-    return desk.run(lambda uow: sessions.person_of(uow, signed_in.token, browser).id)
+def person_of(desk: ReviewDesk, signed_in: IssuedSession, browser: str = FIREFOX) -> str:
+    return desk.run(lambda uow: sessions.get_person(uow, signed_in.token, browser).id)
 
 
-async def give_code(desk: ReviewDesk, half: SignedIn, code: str) -> SignedIn:
-    return await account_login.give_code(desk.database, half.token, FIREFOX, code)
+async def give_code(desk: ReviewDesk, half: IssuedSession, code: str) -> IssuedSession:
+    return await account_login.submit_code(desk.database, half.token, FIREFOX, code)
 
 
 def must_change(desk: ReviewDesk, person_id: str) -> None:
@@ -76,7 +76,7 @@ async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
 
     assert half.pending_step == "code"
     assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
-    assert desk.run(sessions.mine, by="head") == []
+    assert desk.run(sessions.list_own, by="head") == []
     assert desk.all(AuditEvent, action="logged-in") == []
 
 
@@ -137,7 +137,7 @@ async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk)
     def guess() -> None:
         start.wait()
         try:
-            anyio.run(account_login.give_code, desk.database, half.token, FIREFOX, wrong)
+            anyio.run(account_login.submit_code, desk.database, half.token, FIREFOX, wrong)
         except Refused as refusal:
             outcomes.append(refusal.code)
 
@@ -175,7 +175,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert half.pending_step == "password"
     assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
-    async def choose(password: str) -> SignedIn:
+    async def choose(password: str) -> IssuedSession:
         return await account_login.choose_password(desk.database, half.token, FIREFOX, password)
 
     assert (await refused(lambda: choose(PASSWORD))).code == "password-same"
@@ -185,7 +185,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert person_of(desk, whole) == "head"
     assert desk.the(Person, id="head").password_hash != HASH
     assert (await refused(lambda: sign_in(desk))).code == "login-failed"
-    assert (await account_login.sign_in(desk.database, "head", NEW, HERE)).pending_step is None
+    assert (await account_login.log_in(desk.database, "head", NEW, HERE)).pending_step is None
 
 
 @pytest.mark.requirement("R25")
@@ -197,10 +197,10 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     assert half.pending_step == "enrolment"
     assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
-    begun = desk.run(account_login.enrolment, half.token, FIREFOX)
-    assert desk.run(account_login.enrolment, half.token, FIREFOX) == begun
+    begun = desk.run(account_login.get_enrolment, half.token, FIREFOX)
+    assert desk.run(account_login.get_enrolment, half.token, FIREFOX) == begun
     code = pyotp.TOTP(begun.secret).at(desk.real.now())
-    enrolled = desk.run(account_login.enrol, half.token, FIREFOX, code)
+    enrolled = desk.run(account_login.confirm_enrolment, half.token, FIREFOX, code)
 
     assert person_of(desk, enrolled.signed_in) == "head"
     assert len(enrolled.recovery_codes) == second_factors.RECOVERY_CODES
@@ -211,8 +211,8 @@ async def test_a_step_is_not_taken_in_the_place_of_another(desk: ReviewDesk) -> 
     half = await sign_in(desk)
 
     for act in (
-        lambda: desk.run(account_login.enrolment, half.token, FIREFOX),
-        lambda: desk.run(account_login.enrol, half.token, FIREFOX, "123456"),
+        lambda: desk.run(account_login.get_enrolment, half.token, FIREFOX),
+        lambda: desk.run(account_login.confirm_enrolment, half.token, FIREFOX, "123456"),
         lambda: account_login.choose_password(desk.database, half.token, FIREFOX, NEW),
     ):
         assert (await refused(act)).status == 401
@@ -230,7 +230,7 @@ async def test_a_session_holds_in_its_browser_whatever_the_version_and_address(d
 
 @pytest.mark.requirement("R52")
 async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: ReviewDesk) -> None:
-    here, there = await sign_in(desk), await sign_in(desk, place=Place(CHROME, "198.51.100.7"))
+    here, there = await sign_in(desk), await sign_in(desk, place=Client(CHROME, "198.51.100.7"))
 
     actor = Actor("person", "head")
     renewed = await own_account.change_password(desk.database, actor, here.token, PASSWORD, NEW)
@@ -240,7 +240,7 @@ async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: 
         with pytest.raises(Refused):
             person_of(desk, over, FIREFOX if over is here else CHROME)
     session = desk.the(LoginSession, ended_at=None)
-    assert session.expires_at == session.created_at + sessions.LONGEST
+    assert session.expires_at == session.created_at + sessions.LIFETIME
 
 
 async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
@@ -254,9 +254,9 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
 
 
 async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
-    here, there = await sign_in(desk), await sign_in(desk, place=Place(CHROME, "198.51.100.7"))
+    here, there = await sign_in(desk), await sign_in(desk, place=Client(CHROME, "198.51.100.7"))
     await sign_in(desk, "reviewer")
-    rows = {row.address: row for row in desk.run(sessions.mine, by="head")}
+    rows = {row.address: row for row in desk.run(sessions.list_own, by="head")}
     assert set(rows) == {"192.0.2.1", "198.51.100.7"}
 
     stranger = await refused(lambda: desk.run(own_account.end_session, rows["198.51.100.7"].id, by="reviewer"))
@@ -270,11 +270,11 @@ async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
 
 async def test_the_sign_in_before_this_one_is_told(desk: ReviewDesk) -> None:
     first = await sign_in(desk)
-    assert desk.run(sessions.before, first.token, by="head") is None
+    assert desk.run(sessions.get_previous, first.token, by="head") is None
     desk.real.turn(timedelta(minutes=3))
     second = await sign_in(desk)
 
-    before = desk.run(sessions.before, second.token, by="head")
+    before = desk.run(sessions.get_previous, second.token, by="head")
     assert before is not None
     assert before.created_at == desk.real.now() - timedelta(minutes=3)
 

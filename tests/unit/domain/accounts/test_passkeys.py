@@ -25,7 +25,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys, staff
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures import statements as signature_statements
-from services.domain.accounts.signatures.challenges import LIFE, Prepared
+from services.domain.accounts.signatures.challenges import LIFETIME, Prepared
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.agreements import service as agreement_service
 from services.runtime.errors import NotFound, Refused
@@ -158,7 +158,7 @@ def test_a_session_alone_signs_nothing(desk: ReviewDesk, review_id: str, passkey
 
 def test_after_five_minutes_it_is_shown_again(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     given = over(desk, review_id, passkey)
-    desk.real.turn(LIFE)
+    desk.real.turn(LIFETIME)
     assert refused(desk, review_id, given) == "challenge-over"
     asked(desk, review_id, "head")
     assert len(desk.all(PasskeyChallenge, kind="signature")) == 1
@@ -269,18 +269,18 @@ def test_an_enrolment_is_sound_verified_and_taken_once(desk: ReviewDesk) -> None
     begun = desk.run(own_account.begin_passkey, PLACE, PASSWORD, None, by="head")
     made = passkey.attestation(begun.options["challenge"])
     with pytest.raises(Refused, match="out of time"):
-        desk.run(passkeys.finish, "deputy", begun.id, made, "x", by="deputy")
+        desk.run(passkeys.finish_enrolment, "deputy", begun.id, made, "x", by="deputy")
     with pytest.raises(Refused) as caught:
-        desk.run(passkeys.finish, "head", begun.id, {**made, "attestationObject": "AAAA"}, "x", by="head")
+        desk.run(passkeys.finish_enrolment, "head", begun.id, {**made, "attestationObject": "AAAA"}, "x", by="head")
     assert caught.value.code == "passkey-unsound"
-    kept = desk.run(passkeys.finish, "head", begun.id, made, "x", by="head")
+    kept = desk.run(passkeys.finish_enrolment, "head", begun.id, made, "x", by="head")
     [added] = desk.all(AuditEvent, action="passkey-added")
     detail = json.loads(added.entry)["detail"]
     der = load_pem_public_key(kept.public_key.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert detail["public_key_sha256"] == hashlib.sha256(der).hexdigest()
     assert detail["credential_id"] == kept.credential_id
     with pytest.raises(Refused, match="used already"):
-        desk.run(passkeys.finish, "head", begun.id, made, "x", by="head")
+        desk.run(passkeys.finish_enrolment, "head", begun.id, made, "x", by="head")
     assert code(passkey) == "passkey-known"
     with pytest.raises(Refused) as caught:
         desk.run(own_account.begin_passkey, PLACE, "wrong", None, by="head")
@@ -303,7 +303,7 @@ def test_a_passkey_that_is_over_signs_no_more_and_what_it_signed_stays(
     desk.run(staff.end_passkeys, "head", by="admin")
 
     assert refused(desk, review_id, given) == "passkey-wrong"
-    assert desk.run(lambda uow: passkeys.of(uow, "head")) == []
+    assert desk.run(lambda uow: passkeys.list_passkeys(uow, "head")) == []
     assert desk.the(AuditEvent, action="passkey-ended").subject_id == row.id
     with pytest.raises(Refused):
         desk.run(staff.end_passkeys, "head", by="admin")

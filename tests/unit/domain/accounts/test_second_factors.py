@@ -25,7 +25,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 def take(desk: ReviewDesk, code: str, person_id: str = "head") -> str:
     """``taken``, or the code of the refusal."""
     try:
-        desk.run(second_factors.take, person_id, code, by=person_id)
+        desk.run(second_factors.verify_code, person_id, code, by=person_id)
     except Refused as refusal:
         return refusal.code
     return "taken"
@@ -116,26 +116,26 @@ def test_a_recovery_code_opens_once_however_it_is_typed(desk: ReviewDesk) -> Non
     code = Authenticator(desk, "head").recovery_codes[3]
 
     def use(typed: str) -> bool:
-        return desk.run(second_factors.take_recovery, "head", typed, by="head")
+        return desk.run(second_factors.use_recovery_code, "head", typed, by="head")
 
     assert use(f" {code.upper().replace('-', ' ')} ")
     assert not use(code)
-    assert desk.run(second_factors.state, "head").recovery_codes == second_factors.RECOVERY_CODES - 1
+    assert desk.run(second_factors.get_state, "head").recovery_codes == second_factors.RECOVERY_CODES - 1
 
 
 def test_nobody_elses_recovery_code_opens(desk: ReviewDesk) -> None:
     others = Authenticator(desk, "reviewer").recovery_codes[0]
     Authenticator(desk, "head")
 
-    assert not desk.run(second_factors.take_recovery, "head", others, by="head")
+    assert not desk.run(second_factors.use_recovery_code, "head", others, by="head")
 
 
 def test_an_enrolment_that_was_not_confirmed_leaves_the_one_before_in_force(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
-    desk.run(second_factors.begin, "head", by="head")
+    desk.run(second_factors.begin_enrolment, "head", by="head")
 
     with pytest.raises(Refused) as refused:
-        desk.run(second_factors.confirm, "head", app.wrong_code(), by="head")
+        desk.run(second_factors.confirm_enrolment, "head", app.wrong_code(), by="head")
     assert refused.value.code == "code-wrong"
     assert take(desk, app.next_code()) == "taken"
 
@@ -148,12 +148,12 @@ def test_another_phone_takes_the_place_of_the_first(desk: ReviewDesk) -> None:
 
     assert take(desk, first.code()) == "code-wrong"
     assert take(desk, second.code()) == "taken"
-    assert not desk.run(second_factors.take_recovery, "head", first.recovery_codes[0], by="head")
+    assert not desk.run(second_factors.use_recovery_code, "head", first.recovery_codes[0], by="head")
 
 
 def test_nothing_is_confirmed_that_was_not_begun(desk: ReviewDesk) -> None:
     with pytest.raises(Refused) as refused:
-        desk.run(second_factors.confirm, "head", "123456", by="head")
+        desk.run(second_factors.confirm_enrolment, "head", "123456", by="head")
 
     assert refused.value.code == "nothing-begun"
     assert take(desk, "123456") == "no-second-factor"
@@ -173,6 +173,6 @@ def test_the_rule_says_who_must_have_one(desk: ReviewDesk, rule: str, who: set[s
 
     def asked(uow: UnitOfWork) -> set[str]:
         people = ("security-head", "security-deputy", "manager", "board-head", "operator", "head", "admin")
-        return {person for person in people if second_factors.required(uow, person)}
+        return {person for person in people if second_factors.is_required(uow, person)}
 
     assert desk.run(asked) == who

@@ -13,8 +13,8 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import lockout, sessions
 from services.domain.accounts import login as account_login
-from services.domain.accounts.login import Place
-from services.domain.accounts.sessions import SignedIn
+from services.domain.accounts.login import Client
+from services.domain.accounts.sessions import IssuedSession
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
 
@@ -37,8 +37,8 @@ def real(desk: ReviewDesk) -> FixedClock:
 
 async def _sign_in(
     desk: ReviewDesk, real: FixedClock, login: str = "head", password: str = PASSWORD, address: str = "192.0.2.1"
-) -> SignedIn:
-    return await account_login.sign_in(desk.database, login, password, Place(BROWSER, address))
+) -> IssuedSession:
+    return await account_login.log_in(desk.database, login, password, Client(BROWSER, address))
 
 
 async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
@@ -48,7 +48,7 @@ async def _refused(desk: ReviewDesk, real: FixedClock, **given: str) -> Refused:
 
 
 def _person(desk: ReviewDesk, token: str, real: FixedClock) -> str:
-    return desk.run(lambda uow: sessions.person_of(uow, token, BROWSER).id)
+    return desk.run(lambda uow: sessions.get_person(uow, token, BROWSER).id)
 
 
 @pytest.mark.requirement("R52")
@@ -145,7 +145,7 @@ async def test_a_session_ends_when_it_is_idle_and_in_any_case(desk: ReviewDesk, 
 
 async def test_a_session_ends_by_hand_and_with_the_account(desk: ReviewDesk, real: FixedClock) -> None:
     ended, inactive = await _sign_in(desk, real), await _sign_in(desk, real, login="deputy")
-    desk.run(sessions.sign_out, ended.token, by="head")
+    desk.run(sessions.log_out, ended.token, by="head")
 
     def leave(uow: UnitOfWork) -> None:
         uow.session.get_one(Person, "deputy").active = False

@@ -11,7 +11,7 @@ from soft_passkey import SoftPasskey
 from services.database.tables.audit import AuditEvent
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
-from services.domain.accounts.signatures.challenges import place_of
+from services.domain.accounts.signatures.challenges import relying_party_of
 from services.domain.stages.catalogue import STAGES
 from services.runtime.settings import Settings
 
@@ -133,7 +133,7 @@ async def test_at_a_bare_address_the_page_says_how_to_open_the_portal(desk: Revi
 
 def test_passkeys_belong_to_the_address_that_people_type() -> None:
     def place(url: str | None) -> tuple[str, str] | None:
-        found = place_of(Settings.load(portal={"public_url": url}))
+        found = relying_party_of(Settings.load(portal={"public_url": url}))
         return None if found is None else (found.rp_id, found.origin)
 
     assert place("https://Footage.example:8443/") == ("footage.example", "https://footage.example:8443")

@@ -15,14 +15,14 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, posts, second_factors, sessions, staff, staff_queries
 from services.domain.accounts import login as account_login
-from services.domain.accounts.login import Place
-from services.domain.accounts.posts import Asked
+from services.domain.accounts.login import Client
+from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.staff import Details
-from services.domain.accounts.staff_queries import Wanted
+from services.domain.accounts.staff_queries import PeopleFilter
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 
-HERE = Place("browser", "192.0.2.1")
+HERE = Client("browser", "192.0.2.1")
 ADMIN = Actor("person", "admin")
 DAY = timedelta(days=1)
 
@@ -43,16 +43,16 @@ def refused(desk: ReviewDesk, act: Callable[..., Any], *args: Any, by: str = "ad
 @pytest.mark.parametrize(
     ("act", "args"),
     [
-        (staff.change, ("keeper", Details("x", "works"))),
+        (staff.change_person, ("keeper", Details("x", "works"))),
         (staff.deactivate, ("keeper",)),
         (staff.activate, ("keeper",)),
         (staff.unlock, ("keeper",)),
         (staff.reset_second_factor, ("keeper",)),
-        (staff.departments, ()),
-        (staff_queries.view, ("keeper",)),
-        (staff_queries.view, ("nobody",)),
-        (staff_queries.find, (Wanted(),)),
-        (posts.give, ("keeper", Asked("member", "works"))),
+        (staff.list_departments, ()),
+        (staff_queries.get_person, ("keeper",)),
+        (staff_queries.get_person, ("nobody",)),
+        (staff_queries.list_people, (PeopleFilter(),)),
+        (posts.assign, ("keeper", PostRequest("member", "works"))),
         (posts.end, ("nothing",)),
     ],
 )
@@ -63,9 +63,11 @@ def test_only_administrators_keep_people(desk: ReviewDesk, act: Callable[..., An
 
 
 async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: ReviewDesk) -> None:
-    initial = await staff.enter(desk.database, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en"))
+    initial = await staff.add_person(
+        desk.database, ADMIN, "newcomer", Details("新人", "works", "new@example.org", "en")
+    )
 
-    signed_in = await account_login.sign_in(desk.database, "newcomer", initial.password, HERE)
+    signed_in = await account_login.log_in(desk.database, "newcomer", initial.password, HERE)
 
     assert signed_in.pending_step == "password"
     assert desk.the(Person, login="newcomer").email == "new@example.org"
@@ -80,18 +82,18 @@ async def test_a_new_person_signs_in_with_a_password_that_must_be_changed(desk: 
 )
 async def test_a_login_is_one_persons_and_plain(desk: ReviewDesk, login: str, code: str) -> None:
     with pytest.raises(Refused) as found:
-        await staff.enter(desk.database, ADMIN, login, Details("x", "works"))
+        await staff.add_person(desk.database, ADMIN, login, Details("x", "works"))
     assert found.value.code == code
 
 
 async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: ReviewDesk) -> None:
-    session = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
+    session = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
     desk.run(staff.deactivate, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda uow: sessions.person_of(uow, session.token, HERE.browser))
+        desk.run(lambda uow: sessions.get_person(uow, session.token, HERE.browser))
     with pytest.raises(Refused):
-        await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
+        await account_login.log_in(desk.database, "head", PASSWORD, HERE)
     assert desk.run(_holders, "works", "head") == []
     assert desk.the(Person, id="head").active is False
 
@@ -103,81 +105,81 @@ async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: Review
 async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
-            await account_login.sign_in(desk.database, "head", "guess", HERE)
-    assert desk.run(staff_queries.view, "head", by="admin").line.locked
+            await account_login.log_in(desk.database, "head", "guess", HERE)
+    assert desk.run(staff_queries.get_person, "head", by="admin").line.locked
 
     desk.run(staff.unlock, "head", by="admin")
 
-    assert (await account_login.sign_in(desk.database, "head", PASSWORD, HERE)).pending_step is None
+    assert (await account_login.log_in(desk.database, "head", PASSWORD, HERE)).pending_step is None
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
 
 
 @pytest.mark.requirement("R52")
 async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
-    half = await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
-    session = await account_login.give_code(desk.database, half.token, HERE.browser, app.next_code())
+    half = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
+    session = await account_login.submit_code(desk.database, half.token, HERE.browser, app.next_code())
 
     desk.run(staff.reset_second_factor, "head", by="admin")
 
     with pytest.raises(Refused):
-        desk.run(lambda uow: sessions.person_of(uow, session.token, HERE.browser))
-    assert desk.run(second_factors.enrolled, "head") is None
+        desk.run(lambda uow: sessions.get_person(uow, session.token, HERE.browser))
+    assert desk.run(second_factors.get_factor, "head") is None
     assert app.secret not in "".join(event.entry for event in desk.all(AuditEvent))
-    initial = await staff.new_password(desk.database, ADMIN, "head")
+    initial = await staff.reset_password(desk.database, ADMIN, "head")
     with pytest.raises(Refused):
-        await account_login.sign_in(desk.database, "head", PASSWORD, HERE)
-    assert (await account_login.sign_in(desk.database, "head", initial.password, HERE)).pending_step == "password"
+        await account_login.log_in(desk.database, "head", PASSWORD, HERE)
+    assert (await account_login.log_in(desk.database, "head", initial.password, HERE)).pending_step == "password"
 
 
 async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> None:
     for act in (staff.deactivate, staff.reset_second_factor):
         assert refused(desk, act, "admin") == "not-oneself"
-    assert refused(desk, posts.give, "admin", Asked("member", "works")) == "not-oneself"
+    assert refused(desk, posts.assign, "admin", PostRequest("member", "works")) == "not-oneself"
     with pytest.raises(Refused) as found:
-        await staff.new_password(desk.database, ADMIN, "admin")
+        await staff.reset_password(desk.database, ADMIN, "admin")
     assert found.value.code == "not-oneself"
 
 
 @pytest.mark.requirement("R2")
-@pytest.mark.parametrize("kind", sorted(set(STAGES.posts) - set(posts.SEE_NO_FOOTAGE)))
+@pytest.mark.parametrize("kind", sorted(set(STAGES.posts) - set(posts.POSTS_WITHOUT_FOOTAGE)))
 def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: str) -> None:
-    desk.run(posts.give, "keeper", Asked("administrator", "works"), by="admin")
+    desk.run(posts.assign, "keeper", PostRequest("administrator", "works"), by="admin")
 
-    assert refused(desk, posts.give, "keeper", Asked(kind, "works")) == "administrator-sees-no-footage"
-    later = Asked(kind, "works", since=NOON + DAY)
-    assert refused(desk, posts.give, "keeper", later) == "administrator-sees-no-footage"
+    assert refused(desk, posts.assign, "keeper", PostRequest(kind, "works")) == "administrator-sees-no-footage"
+    later = PostRequest(kind, "works", since=NOON + DAY)
+    assert refused(desk, posts.assign, "keeper", later) == "administrator-sees-no-footage"
 
 
 @pytest.mark.requirement("R2")
 def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
-    asked = Asked("administrator", "security")
-    assert refused(desk, posts.give, "reviewer", asked) == "administrator-sees-no-footage"
+    asked = PostRequest("administrator", "security")
+    assert refused(desk, posts.assign, "reviewer", asked) == "administrator-sees-no-footage"
     assert desk.run(access_queries.posts_of, "reviewer")[0].kind == "security-reviewer"
 
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
-    desk.run(posts.give, "reviewer", asked, by="admin")
+    desk.run(posts.assign, "reviewer", asked, by="admin")
 
     assert [post.kind for post in desk.run(access_queries.posts_of, "reviewer")] == ["administrator"]
 
 
 def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
-    desk.run(posts.give, "keeper", Asked("administrator", "works", until=NOON + DAY), by="admin")
+    desk.run(posts.assign, "keeper", PostRequest("administrator", "works", until=NOON + DAY), by="admin")
 
-    given = desk.run(posts.give, "keeper", Asked("deputy", "works", since=NOON + DAY), by="admin")
+    given = desk.run(posts.assign, "keeper", PostRequest("deputy", "works", since=NOON + DAY), by="admin")
 
     assert given.since == NOON + DAY
 
 
 @pytest.mark.requirement("R16")
 def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
-    post = desk.run(posts.give, "keeper", Asked("deputy", "works", until=NOON + 3 * DAY), by="admin")
+    post = desk.run(posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + 3 * DAY), by="admin")
     assert desk.run(_holders, "works", "deputy") == ["deputy", "keeper"]
 
     desk.clock.turn(4 * DAY)
 
     assert desk.run(_holders, "works", "deputy") == ["deputy"]
-    view = desk.run(staff_queries.view, "keeper", by="admin")
+    view = desk.run(staff_queries.get_person, "keeper", by="admin")
     assert [(one.post.kind, one.assigned_by, one.holds_now) for one in view.posts] == [
         ("deputy", "admin", False),
         ("member", None, True),
@@ -187,28 +189,28 @@ def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
 
 
 def test_a_post_is_given_once_and_in_order(desk: ReviewDesk) -> None:
-    assert refused(desk, posts.give, "keeper", Asked("member", "works")) == "held-already"
-    backwards = Asked("deputy", "works", since=NOON + DAY, until=NOON)
-    assert refused(desk, posts.give, "keeper", backwards) == "until-before-since"
-    assert refused(desk, posts.give, "keeper", Asked("king", "works")) == "kind"
-    assert refused(desk, posts.give, "keeper", Asked("deputy", "nowhere")) == "no-such-department"
-    assert refused(desk, posts.give, "nobody", Asked("deputy", "works")) == "not-found"
+    assert refused(desk, posts.assign, "keeper", PostRequest("member", "works")) == "held-already"
+    backwards = PostRequest("deputy", "works", since=NOON + DAY, until=NOON)
+    assert refused(desk, posts.assign, "keeper", backwards) == "until-before-since"
+    assert refused(desk, posts.assign, "keeper", PostRequest("king", "works")) == "kind"
+    assert refused(desk, posts.assign, "keeper", PostRequest("deputy", "nowhere")) == "no-such-department"
+    assert refused(desk, posts.assign, "nobody", PostRequest("deputy", "works")) == "not-found"
 
 
 def test_the_last_administrator_stays(desk: ReviewDesk) -> None:
     post_id = desk.the(Post, person_id="admin").id
     assert refused(desk, posts.end, post_id) == "last-administrator"
 
-    desk.run(posts.give, "keeper", Asked("administrator", "works"), by="admin")
+    desk.run(posts.assign, "keeper", PostRequest("administrator", "works"), by="admin")
     desk.run(posts.end, post_id, by="admin")
 
     assert desk.run(_holders, None, "administrator") == ["keeper"]
-    assert refused(desk, staff.departments) == "administrators-only"
+    assert refused(desk, staff.list_departments) == "administrators-only"
 
 
 def test_a_change_is_told_as_old_and_new(desk: ReviewDesk) -> None:
-    desk.run(staff.change, "keeper", Details("新名", "works"), by="admin")
-    desk.run(staff.change, "keeper", Details("新名", "works"), by="admin")
+    desk.run(staff.change_person, "keeper", Details("新名", "works"), by="admin")
+    desk.run(staff.change_person, "keeper", Details("新名", "works"), by="admin")
 
     entry = desk.the(AuditEvent, action="person-changed").entry
     assert '"new":{"name":"新名"},"old":{"name":"keeper"}' in entry
@@ -216,7 +218,7 @@ def test_a_change_is_told_as_old_and_new(desk: ReviewDesk) -> None:
 
 def test_departments_do_not_go_round_in_a_circle(desk: ReviewDesk) -> None:
     named = {"name_zh": "车间", "name_en": "Shop", "kind": "business"}
-    below = desk.run(staff.enter_department, **named, superior_id="works", by="admin")
+    below = desk.run(staff.add_department, **named, superior_id="works", by="admin")
 
     for department_id, superior_id in (("works", below.id), ("works", "works"), ("board", below.id)):
         code = refused(desk, staff.change_department, department_id, **named, superior_id=superior_id)
@@ -229,7 +231,7 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
     desk.run(staff.deactivate, "reviewer2", by="admin")
 
     def find(text: str = "", **wanted: Any) -> list[str]:
-        found = desk.run(staff_queries.find, Wanted(**wanted), Listing(text), by="admin")
+        found = desk.run(staff_queries.list_people, PeopleFilter(**wanted), Listing(text), by="admin")
         assert found.total == len(found.lines)
         return [line.person.id for line in found.lines]
 
@@ -238,14 +240,14 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
     assert find("100%") == []
     assert find(department_id="office") == ["admin", "office-head", "supervisor"]
     assert find(post="manager") == ["manager", "manager2"]
-    page = desk.run(staff_queries.find, Wanted(), Listing(limit=2, offset=2), by="admin")
+    page = desk.run(staff_queries.list_people, PeopleFilter(), Listing(limit=2, offset=2), by="admin")
     assert (len(page.lines), page.total) == (2, len(desk.all(Person)))
 
 
 @pytest.mark.requirement("R16")
 @pytest.mark.parametrize("by", ["keeper", "head", "deputy", "admin"])
 def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: ReviewDesk, by: str) -> None:
-    row = desk.run(absences.enter, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
+    row = desk.run(absences.add, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
     assert desk.run(access_queries.absent, "keeper")
     assert (row.added_by, desk.the(AuditEvent, action="absence-added").actor_id) == (by, by)
@@ -256,11 +258,11 @@ def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: Rev
 
 @pytest.mark.parametrize("by", ["drafter", "security-head", "office-head", "supervisor"])
 def test_others_find_nobody_to_have_away(desk: ReviewDesk, by: str) -> None:
-    row = desk.run(absences.enter, "keeper", since=NOON + DAY, until=NOON + 2 * DAY, by="keeper")
+    row = desk.run(absences.add, "keeper", since=NOON + DAY, until=NOON + 2 * DAY, by="keeper")
 
     for act in (
-        lambda: desk.run(absences.enter, "keeper", since=NOON, until=NOON + DAY, by=by),
-        lambda: desk.run(absences.of, "keeper", by=by),
+        lambda: desk.run(absences.add, "keeper", since=NOON, until=NOON + DAY, by=by),
+        lambda: desk.run(absences.list_absences, "keeper", by=by),
         lambda: desk.run(absences.end, row.id, by=by),
     ):
         with pytest.raises(NotFound):
@@ -268,18 +270,18 @@ def test_others_find_nobody_to_have_away(desk: ReviewDesk, by: str) -> None:
 
 
 def test_an_absence_that_is_called_off_never_was(desk: ReviewDesk) -> None:
-    row = desk.run(absences.enter, "keeper", since=NOON + DAY, until=NOON + 3 * DAY, by="keeper")
+    row = desk.run(absences.add, "keeper", since=NOON + DAY, until=NOON + 3 * DAY, by="keeper")
     desk.run(absences.end, row.id, by="keeper")
     desk.clock.turn(2 * DAY)
 
     assert not desk.run(access_queries.absent, "keeper")
-    assert desk.run(absences.of, "keeper", by="keeper") == []
+    assert desk.run(absences.list_absences, "keeper", by="keeper") == []
     assert len(desk.all(Absence)) == 1
 
 
 def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk) -> None:
     with pytest.raises(Refused) as found:
-        desk.run(staff.first_administrator, "root2", "x", "hash")
+        desk.run(staff.create_first_administrator, "root2", "x", "hash")
     assert found.value.code == "not-empty"
 
 
