@@ -13,7 +13,7 @@ from services.app.web import create_app
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import Provider
-from services.domain.process.engine_view import EngineDesk
+from services.domain.process.engine_view import EngineInspection
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
@@ -57,7 +57,7 @@ class Container:
     given_replica: Store | None = None
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
-    engine: EngineDesk | None = None  # likewise, where the engine runs in this process
+    engine: EngineInspection | None = None  # likewise, where the engine runs in this process
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)

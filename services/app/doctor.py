@@ -15,7 +15,7 @@ from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor
 from services.domain.accounts.single_sign_on.check import check_provider
 from services.domain.audit import key_events
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
 from services.recorders.registry import Places, open_recorder, places_of
@@ -72,8 +72,8 @@ async def _drilled(settings: Settings) -> str:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     database = open_database(settings.database, clock, rules_of(settings))
     try:
-        last = await database.run(ACTOR, key_events.last_drill)
-        first = await database.run(ACTOR, key_events.first_master_at)
+        last = await database.run(ACTOR, key_events.get_last_drill)
+        first = await database.run(ACTOR, key_events.get_first_retrieval)
     finally:
         database.close()
     since = last or first
@@ -231,7 +231,7 @@ def _in_use(settings: Settings) -> bool:
 async def _recorders(settings: Settings) -> list[Line]:
     database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
-        query = select(Recorder).where(Recorder.active, Recorder.kind != BROUGHT)
+        query = select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
         rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
     finally:
         database.close()

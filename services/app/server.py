@@ -16,8 +16,8 @@ import anyio
 from services.app.container import Container, models
 from services.database.unit_of_work import Actor, Database
 from services.domain.applications.joint import consent_deadlines
-from services.domain.audit.checkpoint_publisher import LogHead
-from services.domain.cameras.recorder_monitor import Round
+from services.domain.audit.checkpoint_publisher import CheckpointPublisher
+from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics as case_metrics
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.process.relay import Relay
@@ -219,10 +219,10 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
         log.info("swept what dead uploads had left", keys=swept)
 
 
-def _log_head(container: Container) -> LogHead:
+def _log_head(container: Container) -> CheckpointPublisher:
     settings = container.settings
     key = ensure_log_key(settings.keys / LOG_FOLDER, settings.audit.origin)
-    return LogHead(
+    return CheckpointPublisher(
         container.database,
         key,
         container.store,
@@ -233,7 +233,7 @@ def _log_head(container: Container) -> LogHead:
 
 
 def _periodic_tasks(
-    container: Container, parts: Parts, client: PyzeebeEngineClient, log_head: LogHead | None
+    container: Container, parts: Parts, client: PyzeebeEngineClient, log_head: CheckpointPublisher | None
 ) -> list[PeriodicTask]:
     """List what these parts do every so often; what goes by the clock is woken when it is turned."""
     database = container.database

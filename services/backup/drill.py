@@ -44,7 +44,7 @@ def drill(installation: Installation, identity_file: Path, master_ids: list[str]
     _check_escrow(installation.settings.keys / "vault" / ESCROW_RECIPIENT_FILE, identity)
     with installation.database() as database:
         database.run_now(ACTOR, database_schema.check)
-        masters = database.run_now(ACTOR, key_events.masters_to_try, master_ids)
+        masters = database.run_now(ACTOR, key_events.list_drill_masters, master_ids)
         unknown = set(master_ids) - {id_ for id_, _ in masters}
         if unknown or not masters:
             raise Fatal(
@@ -53,7 +53,7 @@ def drill(installation: Installation, identity_file: Path, master_ids: list[str]
             )
         openings = [_open(installation, identity, id_, sealed) for id_, sealed in masters]
         results = {opening.master_id: opening.result for opening in openings}
-        database.run_now(ACTOR, key_events.drilled, identity.recipient, results)
+        database.run_now(ACTOR, key_events.record_drill, identity.recipient, results)
     return openings
 
 

@@ -26,7 +26,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, UnitOfWork, connect, one_writer
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
-from services.domain.audit.verification import recompute
+from services.domain.audit.verification import verify_trail
 from services.runtime.errors import Fatal
 from services.verifier import merkle
 
@@ -180,7 +180,7 @@ def _recompute(url: str) -> tuple[int, float, float]:
     with snapshot(url) as connection:
         done: list[Any] = []
         started = time.process_time()
-        seconds = timed_sync(lambda: done.append(recompute(connection)))
+        seconds = timed_sync(lambda: done.append(verify_trail(connection)))
         processor = time.process_time() - started
     if done[0].faults:
         raise Fatal(f"the measured trail is not sound: {done[0].faults[0]}")

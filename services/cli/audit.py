@@ -19,8 +19,8 @@ from services.database.tables.audit import AuditCheckpoint, AuditEvent
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import checkpoints, signed_heads
 from services.domain.audit import tree as audit_tree
-from services.domain.audit.signed_heads import Heads
-from services.domain.audit.verification import Trail, recompute
+from services.domain.audit.signed_heads import SignedHeads
+from services.domain.audit.verification import TrailReport, verify_trail
 from services.domain.cases import viewers
 from services.domain.wiring import open_database
 from services.runtime import data_folder
@@ -69,7 +69,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors(), _database_snapshot(settings) as connection:
             heads = _signed_heads(connection, settings, known or [], key or [], without_store=without_store)
-            trail = recompute(connection, heads.heads)
+            trail = verify_trail(connection, heads.heads)
             if not accept_restores:
                 heads.doubt_restores()
             faultless = _report(trail, heads)
@@ -129,27 +129,27 @@ def _database_snapshot(settings: Settings) -> Iterator[Connection]:
 
 def _signed_heads(
     connection: Connection, settings: Settings, known: list[Path], vkeys: list[str], *, without_store: bool
-) -> Heads:
+) -> SignedHeads:
     try:
         keys = [*public_keys(settings.keys / FOLDER), *(key_of(vkey) for vkey in vkeys)]
     except Invalid as error:
         raise Fatal(f"--key cannot be used: {error}.") from error
-    heads = Heads()
-    signed_heads.of_books(connection, keys, heads)
+    heads = SignedHeads()
+    signed_heads.read_database(connection, keys, heads)
     if without_store:
         say("The store was not read.")
     else:
         try:
             clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-            signed_heads.of_store(connection, open_store(settings.store_place, clock), keys, heads)
+            signed_heads.read_store(connection, open_store(settings.store_place, clock), keys, heads)
         except (Retryable, Fatal, SettingsError) as error:
             say(f"The store could not be read: {error}")
     for path in known:
-        signed_heads.of_file(path, keys, heads)
+        signed_heads.read_file(path, keys, heads)
     return heads
 
 
-def _report(trail: Trail, heads: Heads) -> bool:
+def _report(trail: TrailReport, heads: SignedHeads) -> bool:
     """Print what was found; return whether the trail has no fault."""
     say(f"{trail.size} events; their root is {trail.root.hex()}.")
     if trail.complete_up_to is not None:
@@ -172,7 +172,7 @@ def _signed_head(settings: Settings) -> str:
     """Return the note of the newest checkpoint; sign a new one if the trail has grown."""
     key = ensure_log_key(settings.keys / FOLDER, settings.audit.origin)
     signed = _in_unit_of_work(settings, checkpoints.sign, key.known, key.sign)
-    newest = signed or _in_unit_of_work(settings, checkpoints.newest)
+    newest = signed or _in_unit_of_work(settings, checkpoints.get_newest)
     if newest is None:
         raise Fatal("no checkpoint was signed | the audit trail | it has no event yet | sign after the first act")
     return newest.note

@@ -86,7 +86,7 @@ def _add_rotations(group: typer.Typer) -> None:
         with reported_errors(), _open_database(settings) as database:
             folder = settings.keys / SEAL
             before, after = rotate_signing_key(folder, root or folder / ROOT_FILE, datetime.now(UTC))
-            database.run_now(ACTOR, key_events.rotated, SEAL, before.seal_fingerprint, after.seal_fingerprint)
+            database.run_now(ACTOR, key_events.record_rotation, SEAL, before.seal_fingerprint, after.seal_fingerprint)
             until = after.leaf.not_valid_after_utc
             say(f"The new seal key is sha256:{after.seal_fingerprint}, until {until:%Y-%m-%d}.")
             say(f"Its root is unchanged: sha256:{after.root_fingerprint}.")
@@ -97,7 +97,7 @@ def _add_rotations(group: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors(), _open_database(settings) as database:
             before, after = rotate_vault(settings.keys / VAULT)
-            database.run_now(ACTOR, key_events.rotated, VAULT, before, after)
+            database.run_now(ACTOR, key_events.record_rotation, VAULT, before, after)
             say(f"Workers seal masters to {after} from their next start on. Back up the keys now.")
 
     @rotate.command("log")
@@ -106,7 +106,7 @@ def _add_rotations(group: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors(), _open_database(settings) as database:
             before, after = rotate_log(settings.keys / LOG, settings.audit.origin)
-            database.run_now(ACTOR, key_events.rotated, LOG, before.fingerprint, after.fingerprint)
+            database.run_now(ACTOR, key_events.record_rotation, LOG, before.fingerprint, after.fingerprint)
             say(f"The portal signs the audit trail's head with {after.fingerprint} from its next start on.")
 
 

@@ -38,7 +38,7 @@ class Driver:
 
 
 @contextmanager
-def driver_of(connection: Connection, what: str) -> Iterator[Driver]:
+def open_driver(connection: Connection, what: str) -> Iterator[Driver]:
     """For work in the connection's transaction; an error is SQLAlchemy's, and ``what`` says at which work it was."""
     dialect, raw = connection.dialect, connection.connection
     cursor, base = raw.cursor(), dialect.loaded_dbapi.Error

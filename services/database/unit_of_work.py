@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 RUNBOOK_DB_DOWN = "database-unavailable"
 BEGIN = "BEGIN IMMEDIATE"
-LOCKED_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
-ASKED_AGAIN = 10  # milliseconds, in which SQLite itself looks five times
+LOCK_TIMEOUT_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
+BUSY_TIMEOUT_MS = 10  # milliseconds, in which SQLite itself looks five times
 EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
 
 
@@ -203,7 +203,7 @@ def connect(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_as_writer)
-        event.listen(engine, "handle_error", _give_up_lost_transaction)
+        event.listen(engine, "handle_error", _invalidate_lost_transaction)
     return engine
 
 
@@ -222,7 +222,7 @@ def _begin_as_writer(connection: Connection) -> None:
     Asks often: a process that writes without a break leaves the lock for a fraction of a millisecond between two
     commits, and SQLite by itself soon looks ten times a second only.
     """
-    until = time.monotonic() + LOCKED_SECONDS
+    until = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
             connection.exec_driver_sql(BEGIN)
@@ -237,7 +237,7 @@ def _is_locked(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # whatever the closer reason
 
 
-def _give_up_lost_transaction(context: ExceptionContext) -> None:
+def _invalidate_lost_transaction(context: ExceptionContext) -> None:
     """Let no statement through a connection whose transaction SQLite has ended by itself.
 
     It does so when the disk is full or fails, and would keep each statement that comes after at once. The same holds
@@ -255,6 +255,6 @@ def _give_up_lost_transaction(context: ExceptionContext) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={ASKED_AGAIN}"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -167,7 +167,7 @@ def seed_pictures(uow: UnitOfWork) -> None:
     for channel, *_ in CAMERAS:
         if uow.session.get(CameraPicture, demo_id(channel)) is None:
             picture = (PICTURES / f"{channel}.jpg").read_bytes()
-            reference_pictures.keep(uow, demo_id(channel), picture, demo_id("luoxin"))
+            reference_pictures.store(uow, demo_id(channel), picture, demo_id("luoxin"))
 
 
 def _department(uow: UnitOfWork, department: _Department) -> None:
@@ -200,7 +200,7 @@ def _member(uow: UnitOfWork, member: _Member) -> None:
         for kind in member.posts:
             uow.session.add(Post(person_id=person_id, department_id=department_id, kind=kind, since=uow.now))
         audit_trail.record(uow, "person-added", "person", person_id)
-    if access_queries.valid_agreement(uow, person_id) is None:
+    if access_queries.get_valid_agreement(uow, person_id) is None:
         agreement = Agreement(
             person_id=person_id,
             version=uow.rules.agreement_version,

@@ -27,7 +27,7 @@ def find_problems(folder: Path, workers: Iterable[Worker]) -> list[str]:
     except Fatal as error:
         return [str(error)]
     trees = {path.name: etree.parse(path) for path in paths}
-    file, problems = stage_file.examine(folder / stage_file.NAME)
+    file, problems = stage_file.check(folder / stage_file.NAME)
     sentences = [f"{stage_file.NAME}, {problem}" for problem in problems]
     sentences += _unknown_jobs(models.values(), {worker.job_type for worker in workers})
     sentences += required_steps.unmet(models.values())

@@ -112,7 +112,7 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     size = case.checkpoint.size
     case.anchors = list(_anchors(uow, case.events[0].seq, size))
     people = {entry.person_id for entry in case.custody} | {act.statement.get("standsInFor") for act in acts}
-    known = access_queries.names(uow, people)
+    known = access_queries.get_names(uow, people)
     case.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
     return None if (uow.session.scalar(since) or 0) > size else case

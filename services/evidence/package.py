@@ -100,7 +100,7 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile
         rows = sources.database.run_now(actor, document_service.of_application, application_id)
         files = document_members.read(sources.store, rows)
         hashes = {number: file.sha256 for number, file in files.items()}
-        sources.database.run_now(actor, filed.book, hashes)
+        sources.database.run_now(actor, filed.record_pdfs, hashes)
         try:
             note = sources.database.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment
@@ -142,7 +142,7 @@ def _check(path: Path, number: str) -> None:
 
 def _signed_head(uow: UnitOfWork, key: LogKey) -> str:
     """Return the note of a checkpoint of the current trail."""
-    row = checkpoints.sign(uow, key.known, key.sign) or checkpoints.newest(uow)
+    row = checkpoints.sign(uow, key.known, key.sign) or checkpoints.get_newest(uow)
     if row is None:
         raise Fatal("no package was made | the audit trail | it has no event | check the database")
     return row.note

@@ -112,8 +112,8 @@ class _Work:
     async def _preserve(self, need: Need, reporter: ProgressReporter) -> bool:
         await self._clear(need)
         recorder, channel = open_source(self.recorders, need.source), need.source.channel
-        clock = await self.database.run(ACTOR, clocks.of_recorder, need.source.recorder_id)
-        window = clocks.searched(need.asked, clock)
+        clock = await self.database.run(ACTOR, clocks.get_clock, need.source.recorder_id)
+        window = clocks.search_span(need.asked, clock)
         await self._protect(need, recorder, window)
         promised = await recorder.coverage(channel, window)
         request = Request(
@@ -135,14 +135,14 @@ class _Work:
     async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
         """Ask the recorder not to overwrite the span either. What comes of it is noted, and stops nothing."""
         begun = await self.database.run(
-            ACTOR, protections.begin, self.command.application_id, need.item_id, need.source.camera_id, window
+            ACTOR, protections.start, self.command.application_id, need.item_id, need.source.camera_id, window
         )
         if begun is None:
             return
         outcome: protections.Answer = "failed"
         with suppress(Retryable, Fatal, NothingRecorded):
             outcome = "protected" if await recorder.protect(need.source.channel, window) else "unsupported"
-        await self.database.run(ACTOR, protections.answered, begun, outcome)
+        await self.database.run(ACTOR, protections.record_answer, begun, outcome)
 
     async def _clear(self, need: Need) -> None:
         """Remove what is not booked: an earlier run's, or what this one made in vain."""

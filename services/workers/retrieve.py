@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
-from services.domain.cameras.measurements import Source
+from services.domain.cameras.measurements import CameraChannel
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import Purpose
 from services.recorders import retrying_fetch
@@ -41,7 +41,7 @@ class Request:
     application_id: str
     item_id: str
     job_key: int
-    source: Source
+    source: CameraChannel
     span: Span
     metadata: Mapping[str, str]
     legal_hold: bool = False

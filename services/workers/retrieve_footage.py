@@ -138,7 +138,7 @@ class _Run:
             self._use_clock(await probe(self.database, ACTOR, self.recorder, source))
             self.reported = await self.recorder.coverage(source.channel, self.window)
         except RecorderDown:
-            self._use_clock(await self.database.run(ACTOR, clocks.of_recorder, source.recorder_id))
+            self._use_clock(await self.database.run(ACTOR, clocks.get_clock, source.recorder_id))
             best = self._best()
             if best is None or best.outcome != "complete":
                 raise
@@ -149,7 +149,7 @@ class _Run:
         return self.reported or []
 
     def _use_clock(self, clock: Clock) -> None:
-        self.clock, self.window = clock, clocks.searched(self.order.asked, clock)
+        self.clock, self.window = clock, clocks.search_span(self.order.asked, clock)
 
     def _note_clock(self) -> None:
         if self.clock.too_far:

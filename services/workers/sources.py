@@ -6,7 +6,7 @@ from typing import Protocol
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock
-from services.domain.cameras.measurements import Source
+from services.domain.cameras.measurements import CameraChannel
 from services.domain.cases import storage_office
 from services.recorders.protocol import Recorder, RecorderDown
 
@@ -17,12 +17,12 @@ class Recorders(Protocol):
     def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
 
 
-def open_source(recorders: Recorders, source: Source) -> Recorder:
+def open_source(recorders: Recorders, source: CameraChannel) -> Recorder:
     """Open the recorder of a camera."""
     return recorders(source.kind, {name: str(value) for name, value in source.configuration.items()})
 
 
-async def probe(database: Database, actor: Actor, recorder: Recorder, source: Source) -> Clock:
+async def probe(database: Database, actor: Actor, recorder: Recorder, source: CameraChannel) -> Clock:
     """Probe a recorder and record its clock and oldest frames; return the clock.
 
     Raises RecorderDown when it cannot be reached.
@@ -38,4 +38,4 @@ async def probe(database: Database, actor: Actor, recorder: Recorder, source: So
             f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | it cannot be reached | "
             "switch it on or mend its network; the work goes on by itself"
         )
-    return await database.run(actor, measurements.measured, source.recorder_id, facts)
+    return await database.run(actor, measurements.record_measured, source.recorder_id, facts)

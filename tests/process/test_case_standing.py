@@ -270,12 +270,12 @@ async def test_steps_are_not_doubled_by_a_second_run_of_every_job(places: Places
         await desk.quiet()
         before = {row.element_instance_key: row.began_at for row in desk.rows(ProcessStep)}
         work = [
-            steps.Work(row.element_instance_key, row.process_id, row.process_instance_key, row.element_id, case)
+            steps.JobReference(row.element_instance_key, row.process_id, row.process_instance_key, row.element_id, case)
             for row in desk.rows(ProcessStep)
         ]
         await desk.turn(hours=1)
         for one in work:
-            desk.look(steps.begin, one)
+            desk.look(steps.start, one)
             desk.look(steps.end, one, steps.COMPLETED)
 
         rows = desk.rows(ProcessStep)

@@ -152,12 +152,12 @@ async def _reached(desk: People) -> Review:
 def _holds_like_every_other_review(desk: People, case: str) -> None:
     """Words on pages and in notices, and one duty for one person."""
     assert (word("zh", "interpreting"), word("en", "interpreter")) == ("翻译审核", "interpreter")
-    assert texts.words_of("decided:interpreting:approved").en == "Interpreter's review: approved."
+    assert texts.get_text("decided:interpreting:approved").en == "Interpreter's review: approved."
     assert desk.notices("lina", "decided:interpreting:returned")
 
     def refused(uow: UnitOfWork) -> str:
-        facts = access_queries.facts(uow, case)
-        refusal = access_policy.duty_refusal(access_queries.directory(uow), facts, "security", demo_id("chenjing"))
+        facts = access_queries.load_facts(uow, case)
+        refusal = access_policy.duty_refusal(access_queries.load_directory(uow), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
     assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."

@@ -24,7 +24,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.people import People, PortalUser, StepFailed
-from services.domain.process.relay import take_due
+from services.domain.process.relay import claim_due
 from services.domain.wiring import open_database
 from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
@@ -185,7 +185,7 @@ class ApartRun(Run):
             for message in uow.session.scalars(select(OutboxMessage).where(OutboxMessage.settled_at.is_(None))):
                 message.next_at = uow.now
             uow.session.flush()
-            assert take_due(uow) == []
+            assert claim_due(uow) == []
 
         container.database.run_now(Actor("system", "test"), look)
 

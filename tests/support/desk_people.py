@@ -89,7 +89,7 @@ class People(Desk):
 
         def read(uow: UnitOfWork) -> list[str]:
             ids = access_policy.candidates(
-                access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
+                access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id), review
             )
             return [uow.session.get_one(Person, one).login for one in ids]
 
@@ -125,8 +125,8 @@ class People(Desk):
         review = await self.review(application_id, "storage-release")
 
         def fit(uow: UnitOfWork) -> list[str]:
-            facts = access_queries.facts(uow, review.application_id)
-            able = access_policy.second_people(access_queries.directory(uow), facts, review)
+            facts = access_queries.load_facts(uow, review.application_id)
+            able = access_policy.second_people(access_queries.load_directory(uow), facts, review)
             return [uow.session.get_one(Person, one).login for one in able]
 
         login = self.look(fit)[0]

@@ -13,7 +13,7 @@ from whole_footage import MADE_FOR, Footage
 from services.app.evidence import sources_of
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import tree as audit_tree
-from services.domain.audit.checkpoint_publisher import LogHead
+from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.evidence import package
 from services.evidence.package import How, Sources
 from services.runtime.threads import run_in_thread
@@ -96,9 +96,9 @@ async def anchor(desk: People, sources: Sources) -> None:
     await _head(desk, sources).anchor()
 
 
-def _head(desk: People, sources: Sources) -> LogHead:
+def _head(desk: People, sources: Sources) -> CheckpointPublisher:
     hour = timedelta(hours=1)
-    return LogHead(desk.database, sources.log_key, sources.store, every=hour, anchor_every=hour)
+    return CheckpointPublisher(desk.database, sources.log_key, sources.store, every=hour, anchor_every=hour)
 
 
 def proofs_for(uow: UnitOfWork, note: str) -> dict[int, dict[str, object]]:

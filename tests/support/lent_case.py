@@ -113,7 +113,7 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
 def besides(desk: ReviewDesk) -> dict[str, str]:
     """The identifiers of what belongs to no case."""
     since, until = NOON, NOON + timedelta(days=3)
-    desk.run(reference_pictures.keep, "camera", b"a picture", "admin")
+    desk.run(reference_pictures.store, "camera", b"a picture", "admin")
     return {
         "recorder_id": "recorder",
         "camera_id": "camera",
@@ -151,7 +151,7 @@ def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand
 
 def _failed(uow: UnitOfWork) -> str:
     """A delivery that has failed."""
-    notification_service.tell(uow, "drafter", "application-incomplete", application_id=None, channels=("mail",))
+    notification_service.notify(uow, "drafter", "application-incomplete", application_id=None, channels=("mail",))
     delivery = uow.session.scalars(select(Delivery)).one()
     delivery.given_up_at, delivery.last_error = uow.now, "unreachable"
     return delivery.id

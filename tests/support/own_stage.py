@@ -9,7 +9,7 @@ from typing import Any
 from review_desk import ReviewDesk
 
 from services.domain.stages import file as stage_file
-from services.domain.stages.catalogue import SHIPPED, STAGES
+from services.domain.stages.catalogue import DEFAULT_FOLDER, STAGES
 
 OWN: dict[str, dict[str, Any]] = {
     "posts": {"interpreter": {"zh": "翻译员", "en": "interpreter"}},
@@ -40,7 +40,7 @@ OWN: dict[str, dict[str, Any]] = {
 @contextmanager
 def own_stage(folder: Path) -> Iterator[None]:
     """Work by a file in ``folder`` that has the stage; afterwards by the shipped one again."""
-    content = json.loads((SHIPPED / stage_file.NAME).read_text(encoding="utf-8"))
+    content = json.loads((DEFAULT_FOLDER / stage_file.NAME).read_text(encoding="utf-8"))
     for part, new in OWN.items():
         content[part].update(new)
     (folder / stage_file.NAME).write_text(json.dumps(content), encoding="utf-8")
@@ -48,7 +48,7 @@ def own_stage(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        STAGES.use(SHIPPED)
+        STAGES.use(DEFAULT_FOLDER)
 
 
 @contextmanager

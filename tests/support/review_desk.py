@@ -144,7 +144,7 @@ class ReviewDesk:
         def read(uow: UnitOfWork) -> list[str]:
             review = uow.session.get_one(Review, review_id)
             return access_policy.candidates(
-                access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
+                access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id), review
             )
 
         return self.run(read)

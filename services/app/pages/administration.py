@@ -43,13 +43,13 @@ async def entrance(visitor: Visiting, database: GivenDatabase) -> Response:
 
 def _overview(uow: UnitOfWork) -> Overview:
     administrators.require_reader(uow)
-    known = camera_recorders.recorders(uow)
+    known = camera_recorders.list_recorders(uow)
     return Overview(
         recorders=len(known),
         wrong=sum(line.row.last_error is not None for line in known),
-        cameras=len(camera_service.cameras(uow)),
-        changed=sum(standing.change is not None for standing in rule_service.standings(uow)),
-        unsigned=sum(signer.state != "valid" for signer in agreement_queries.signers(uow)),
-        undelivered=delivery_queries.totals(uow)["failed"] if administrators.administers(uow) else 0,
+        cameras=len(camera_service.list_cameras(uow)),
+        changed=sum(standing.change is not None for standing in rule_service.list_rules(uow)),
+        unsigned=sum(signer.state != "valid" for signer in agreement_queries.list_signers(uow)),
+        undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,
     )

@@ -6,17 +6,17 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries
 from services.runtime.errors import Refused
 
-ONE_AT_A_TIME = 0x0F007A6E  # the advisory lock of those who change the set-up
+SETUP_LOCK = 0x0F007A6E  # the advisory lock of those who change the set-up
 
 
-def administers(uow: UnitOfWork) -> bool:
+def is_administrator(uow: UnitOfWork) -> bool:
     """Whether the acting person is an administrator now."""
-    return queries.directory(uow).holds(uow.actor.id, "administrator")
+    return queries.load_directory(uow).holds(uow.actor.id, "administrator")
 
 
 def require_administrator(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person is an administrator."""
-    if not administers(uow):
+    if not is_administrator(uow):
         raise Refused(
             "administrators-only",
             "Only administrators do this: ask one.",
@@ -26,7 +26,7 @@ def require_administrator(uow: UnitOfWork) -> None:
 
 def require_reader(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    me, staff = uow.actor.id, queries.directory(uow)
+    me, staff = uow.actor.id, queries.load_directory(uow)
     if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
@@ -35,7 +35,7 @@ def require_reader(uow: UnitOfWork) -> None:
         )
 
 
-def one_at_a_time(uow: UnitOfWork) -> None:
+def lock_setup(uow: UnitOfWork) -> None:
     """Hold off others who change the set-up until this unit ends; SQLite has one writer anyway."""
     if uow.session.get_bind().dialect.name == "postgresql":
-        uow.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        uow.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})

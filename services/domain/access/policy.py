@@ -35,7 +35,7 @@ Pools = list[list[str]]
 
 
 @dataclass(frozen=True)
-class Place:
+class DepartmentInfo:
     """A department: its kind, and the id of the one above it."""
 
     kind: str
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Colleague:
+class PersonInfo:
     """A person with the department that is the person's own."""
 
     name: str
@@ -51,7 +51,7 @@ class Colleague:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldPost:
     """A post that an active person holds."""
 
     person_id: str
@@ -67,9 +67,9 @@ class Directory:
     hundred, where plain members may be 20,000.
     """
 
-    departments: Mapping[str, Place]
-    people: Mapping[str, Colleague]
-    held: Collection[Held]
+    departments: Mapping[str, DepartmentInfo]
+    people: Mapping[str, PersonInfo]
+    held: Collection[HeldPost]
     absent: Collection[str] = frozenset()
     agreed: Collection[str] = frozenset()
 
@@ -82,8 +82,8 @@ class Directory:
         return dict(found)
 
     @cached_property
-    def _by_person(self) -> Mapping[str, list[Held]]:
-        found: dict[str, list[Held]] = defaultdict(list)
+    def _by_person(self) -> Mapping[str, list[HeldPost]]:
+        found: dict[str, list[HeldPost]] = defaultdict(list)
         for post in self.held:
             found[post.person_id].append(post)
         return dict(found)
@@ -92,7 +92,7 @@ class Directory:
     def administrators(self) -> frozenset[str]:
         return frozenset(self.holders(None, "administrator"))
 
-    def posts_of(self, person_id: str) -> list[Held]:
+    def posts_of(self, person_id: str) -> list[HeldPost]:
         """The posts of one of these people; empty for a plain member."""
         return self._by_person.get(person_id, [])
 
@@ -174,28 +174,28 @@ def all_duties() -> dict[str, Text]:
 def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: str) -> Refused | None:
     """Why the person must not do this duty in the case, whatever the posts; None where nothing forbids it."""
     if person_id in directory.administrators:
-        return _no(
+        return _refused(
             "administrator",
             Message("Administrators decide nothing and see no footage: leave it to those who may."),
         )
     if person_id in facts.subjects:
-        return _no(
+        return _refused(
             "subject",
             Message("You are a subject of this case and decide nothing in it: leave it to somebody else."),
         )
     for other, who in all_duties().items():
         if other != duty and person_id in facts.done.get(other, ()):
-            return _no(
+            return _refused(
                 f"was-{other}",
                 Message("You are {who} of this case: leave this to somebody else.", who=who),
             )
     if duty == "return-inspection" and person_id in facts.custodians:
-        return _no(
+        return _refused(
             "was-custodian",
             Message("You are the custodian: somebody else inspects the return."),
         )
     if person_id not in directory.agreed:
-        return _no(
+        return _refused(
             "agreement-missing",
             Message("You have no valid confidentiality agreement: sign one first."),
         )
@@ -233,12 +233,12 @@ def refusal_for(
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
     if index is None:
-        return _no("not-yours", Message("This review is not among your duties."))
+        return _refused("not-yours", Message("This review is not among your duties."))
     chosen = _candidates(directory, facts, review, groups)
     # whoever stands before those whose turn it is may decide as well, even where the register has them absent
     turn = max((number for number, group in enumerate(groups) if set(group) & set(chosen)), default=len(groups))
     if index > turn:
-        return _no(
+        return _refused(
             "not-yet",
             Message("You stand in: decide when those in charge are absent or the review is overdue."),
         )
@@ -261,16 +261,16 @@ def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
     """Why a supervisor must not inspect this case, or None (R61: nobody inspects their own cases)."""
     if not directory.holds(person_id, "supervisor"):
-        return _no("not-yours", Message("You are no member of the supervision group."))
+        return _refused("not-yours", Message("You are no member of the supervision group."))
     if person_id in facts.custodians:
-        return _no(
+        return _refused(
             "was-custodian",
             Message("You are the custodian of this case: another member supervises it."),
         )
     return duty_refusal(directory, facts, "supervision", person_id)
 
 
-def concerns(directory: Directory, facts: CaseFacts, *department_kinds: str) -> list[str]:
+def people_concerned(directory: Directory, facts: CaseFacts, *department_kinds: str) -> list[str]:
     """The people near the case who belong to a department of these kinds (T8)."""
     return [
         person_id
@@ -293,7 +293,7 @@ def consent_givers(directory: Directory, department_id: str, outside: Collection
     return list(dict.fromkeys(may))
 
 
-def stand_ins(directory: Directory, department_id: str, passed_over: Collection[str]) -> list[str]:
+def substitutes(directory: Directory, department_id: str, passed_over: Collection[str]) -> list[str]:
     """Who is notified in the place of somebody of this department: present heads, else present deputies.
 
     Passed over are that person, and whom the case concerns: that there is one is not theirs to learn (T8).
@@ -366,7 +366,7 @@ def _department_pools(directory: Directory, department_id: str) -> Pools:
 
 def _sign_off_pools(directory: Directory, facts: CaseFacts) -> Pools:
     of = directory.holders_in
-    if concerns(directory, facts, "security"):
+    if people_concerned(directory, facts, "security"):
         # T8: not the own head; administration is the policy's other pillar of the supervision (R61), then legal
         return [of("administration", "head"), of("administration", "deputy"), of("legal", "head")]
     above = [
@@ -384,7 +384,9 @@ def _management_pools(directory: Directory, facts: CaseFacts) -> Pools:
     heads = directory.holders_in("management", "head")
     if facts.decided_by != "management-other":
         return [managers, heads]
-    near = {department for person in concerns(directory, facts, "management") for department in facts.near[person]}
+    near = {
+        department for person in people_concerned(directory, facts, "management") for department in facts.near[person]
+    }
     far = [person for person in managers if not near & directory.departments_of(person)]
     return [far, managers, heads]
 
@@ -400,5 +402,5 @@ def _inspection_pools(directory: Directory, facts: CaseFacts) -> Pools:
     ]
 
 
-def _no(code: str, message: Text) -> Refused:
+def _refused(code: str, message: Text) -> Refused:
     return Refused(code, message, status=403)

@@ -19,7 +19,7 @@ from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place, all_duties
+from services.domain.access.policy import CaseFacts, DepartmentInfo, Directory, HeldPost, PersonInfo, all_duties
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.translations import in_context
@@ -30,44 +30,44 @@ OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
 OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
 
 
-def directory(uow: UnitOfWork) -> Directory:
+def load_directory(uow: UnitOfWork) -> Directory:
     """The organisation now: two statements at first, then none until a part of it is written in this unit."""
-    kept = _kept(uow)
+    kept = _cache(uow)
     if DIRECTORY not in kept:
         kept[DIRECTORY] = _load_directory(uow)
     found: Directory = kept[DIRECTORY]
     return found
 
 
-def facts(uow: UnitOfWork, application_id: str) -> CaseFacts:
+def load_facts(uow: UnitOfWork, application_id: str) -> CaseFacts:
     """Who did what in one case."""
-    kept: dict[str, CaseFacts] = _kept(uow).setdefault(FACTS, {})
+    kept: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
     if application_id not in kept:
         kept.update(_load_facts(uow, [uow.session.get_one(Application, application_id)]))
     return kept[application_id]
 
 
-def facts_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
+def load_all_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
     """Who did what in each of these cases, by id: two statements, however many there are; none for what is known."""
-    kept: dict[str, CaseFacts] = _kept(uow).setdefault(FACTS, {})
+    kept: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
     missing = [one for one in applications if one.id not in kept]
     if missing:
         kept.update(_load_facts(uow, missing))
     return {one.id: kept[one.id] for one in applications}
 
 
-def forget(uow: UnitOfWork) -> None:
+def discard_loaded(uow: UnitOfWork) -> None:
     """Drop what was loaded: after waiting for a lock, others may have written in the meantime."""
     _drop(uow.session, DIRECTORY, FACTS)
 
 
-def posts_of(uow: UnitOfWork, person_id: str) -> list[Post]:
+def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
     """The posts that the person holds now, plain membership among them, with their departments."""
-    return posts_of_all(uow, [person_id])[person_id]
+    return list_posts_by_person(uow, [person_id])[person_id]
 
 
-def posts_of_all(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> dict[str, list[Post]]:
-    """As ``posts_of``, of each of the people by id, in one statement."""
+def list_posts_by_person(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> dict[str, list[Post]]:
+    """As ``list_posts``, of each of the people by id, in one statement."""
     found: dict[str, list[Post]] = defaultdict(list)
     query = select(Post).where(Post.person_id.in_(person_ids), *held_now(uow)).options(joinedload(Post.department))
     for post in uow.session.scalars(query.order_by(Post.id)):
@@ -75,32 +75,32 @@ def posts_of_all(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> 
     return found
 
 
-def absent(uow: UnitOfWork, person_id: str) -> bool:
+def is_absent(uow: UnitOfWork, person_id: str) -> bool:
     """Whether the person, who may be a plain member, is entered as absent now."""
     return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
 
 
-def absent_of(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
+def list_absent(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
     """Those of the people, plain members among them, who are entered as absent now."""
     return set(uow.session.scalars(_absent(uow).where(Absence.person_id.in_(person_ids))))
 
 
-def agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> set[str]:
+def list_agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> set[str]:
     """Those of the people, plain members among them, who have a valid confidentiality agreement (R59)."""
     if not isinstance(person_ids, Select) and not person_ids:
         return set()
     return set(uow.session.scalars(_agreed(uow).where(Agreement.person_id.in_(person_ids))))
 
 
-def valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
+def get_valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
     """The person's agreement of the present version that has begun and has neither expired nor been ended."""
     query = select(Agreement).where(Agreement.person_id == person_id, *_valid(uow))
     return uow.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
 
 
 def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
-    """As ``valid_agreement``; Refused when there is none: no key, view or hand-over without one (R46, R59)."""
-    agreement = valid_agreement(uow, person_id)
+    """As ``get_valid_agreement``; Refused when there is none: no key, view or hand-over without one (R46, R59)."""
+    agreement = get_valid_agreement(uow, person_id)
     if agreement is None:
         raise Refused(
             "agreement-missing",
@@ -110,7 +110,7 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
     return agreement
 
 
-def names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
+def get_names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
     """The names of these people by id, in one statement; whoever is unknown is left out."""
     wanted = {one for one in person_ids if one is not None}
     if not wanted:
@@ -144,9 +144,9 @@ def _load_directory(uow: UnitOfWork) -> Directory:
     ).all()
     departments = uow.session.execute(select(Department.id, Department.kind, Department.superior_id))
     return Directory(
-        departments={row.id: Place(row.kind, row.superior_id) for row in departments},
-        people={row.id: Colleague(row.name, row.own) for row in posts},
-        held=tuple(Held(row.id, row.department_id, row.kind) for row in posts),
+        departments={row.id: DepartmentInfo(row.kind, row.superior_id) for row in departments},
+        people={row.id: PersonInfo(row.name, row.own) for row in posts},
+        held=tuple(HeldPost(row.id, row.department_id, row.kind) for row in posts),
         absent=frozenset(row.id for row in posts if row.absent),
         agreed=frozenset(row.id for row in posts if row.agreed),
     )
@@ -158,7 +158,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
-    for case, what, detail, person_id in uow.session.execute(_doings(ids)):
+    for case, what, detail, person_id in uow.session.execute(_select_acts(ids)):
         if what == "decided":
             done[case].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif what == "consented":
@@ -194,7 +194,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     }
 
 
-def _doings(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
+def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
     """Case, what was done (a duty, or decided, consented, handed), a detail of it, and by whom."""
     nothing = null().cast(String)
     cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
@@ -249,7 +249,7 @@ def _valid(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _kept(uow: UnitOfWork) -> dict[Any, Any]:
+def _cache(uow: UnitOfWork) -> dict[Any, Any]:
     """Where the unit keeps them; what it has not flushed yet is flushed first, so that nothing kept is out of date."""
     session = uow.session
     if WATCHED not in session.info:

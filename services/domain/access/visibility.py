@@ -17,12 +17,12 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
-SEE_EVERYTHING = ("security-reviewer", "supervisor")
+UNRESTRICTED_POSTS = ("security-reviewer", "supervisor")
 
 
-def visible(uow: UnitOfWork, application_id: str) -> Application:
+def get_visible(uow: UnitOfWork, application_id: str) -> Application:
     """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
-    application = uow.session.scalar(seen(uow).where(Application.id == application_id))
+    application = uow.session.scalar(select_visible(uow).where(Application.id == application_id))
     if application is None and _is_asked(uow, application_id):
         application = uow.session.get(Application, application_id)
     if application is None:
@@ -30,37 +30,37 @@ def visible(uow: UnitOfWork, application_id: str) -> Application:
     return application
 
 
-def all_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
+def list_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
     """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
-    query = seen(uow).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
+    query = select_visible(uow).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
     if mine:
         query = query.where(Application.drafter_id == uow.actor.id)
     return list(uow.session.scalars(query))
 
 
-def seen(uow: UnitOfWork) -> Select[Application]:
+def select_visible(uow: UnitOfWork) -> Select[Application]:
     """The query of all applications that the acting person may see, to be narrowed further."""
-    return select(Application).where(is_seen(uow))
+    return select(Application).where(is_visible(uow))
 
 
-def readable(uow: UnitOfWork, review: Review) -> None:
+def require_readable(uow: UnitOfWork, review: Review) -> None:
     """NotFound unless the acting person holds a post for the review or may see its case."""
     application = uow.session.get_one(Application, review.application_id)
     me = uow.actor.id
-    staff = queries.directory(uow)
+    staff = queries.load_directory(uow)
     administrator = staff.holds(me, "administrator")
     outside = administrator or me in application.subject_ids
     if not outside:
-        groups = policy.pools(staff, queries.facts(uow, application.id), STAGES[review.stage])
+        groups = policy.pools(staff, queries.load_facts(uow, application.id), STAGES[review.stage])
         if any(me in group for group in groups):
             return
-    if administrator or not _sees(uow, application):
+    if administrator or not _may_see(uow, application):
         raise NotFound(Message("review"), review.id)
 
 
-def _sees(uow: UnitOfWork, application: Application) -> bool:
+def _may_see(uow: UnitOfWork, application: Application) -> bool:
     try:
-        visible(uow, application.id)
+        get_visible(uow, application.id)
     except NotFound:
         return False
     return True
@@ -72,14 +72,14 @@ def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     reviews = uow.session.scalars(query).all()
     if not reviews:
         return False
-    staff, facts = queries.directory(uow), queries.facts(uow, application_id)
+    staff, facts = queries.load_directory(uow), queries.load_facts(uow, application_id)
     return any(policy.refusal_for(staff, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
+def is_visible(uow: UnitOfWork) -> ColumnElement[bool]:
     """Whether the acting person may see an application, as a condition of a query on ``Application``."""
     me = uow.actor.id
-    staff = queries.directory(uow)
+    staff = queries.load_directory(uow)
     posts = staff.posts_of(me)
     drafted = Application.drafter_id == me
     if staff.holds(me, "administrator"):
@@ -88,7 +88,7 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     submitted = Application.submitted_at.is_not(None)
     heads = {post.department_id for post in posts if post.kind in ("head", "deputy")}
     kinds = {post.kind for post in posts}
-    if staff.holds_in(me, "security", "head", "deputy") or kinds & set(SEE_EVERYTHING):
+    if staff.holds_in(me, "security", "head", "deputy") or kinds & set(UNRESTRICTED_POSTS):
         parts.append(submitted)
     if heads:
         parts.append(submitted & Application.department_id.in_(heads))

@@ -75,8 +75,8 @@ def _check_may_manage(uow: UnitOfWork, person_id: str) -> None:
     me = uow.actor.id
     if person is not None and (
         person_id == me
-        or access_queries.directory(uow).holds(me, "administrator")
-        or me in access_queries.directory(uow).holders(person.department_id, "head", "deputy")
+        or access_queries.load_directory(uow).holds(me, "administrator")
+        or me in access_queries.load_directory(uow).holders(person.department_id, "head", "deputy")
     ):
         return
     raise NotFound(Message("person"), person_id)

@@ -30,7 +30,7 @@ class AccountIdentity:
             select(
                 Department,
                 Post.kind,
-                notification_service.unread_by(row.id).scalar_subquery().label("unread"),
+                notification_service.select_unread_count(row.id).scalar_subquery().label("unread"),
                 signs.label("signs"),
             )
             .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(uow)))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from services.database.base import new_id
 from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access.administrators import one_at_a_time, require_administrator
+from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import get_department, get_person_for_update
 from services.domain.audit import trail as audit_trail
 from services.domain.stages.catalogue import STAGES
@@ -32,7 +32,7 @@ class PostRequest:
 
 def assign(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
     """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
-    one_at_a_time(uow)
+    lock_setup(uow)
     require_administrator(uow)
     if asked.kind not in STAGES.posts:
         raise Refused("kind", "Choose a post.", status=422, field="kind")
@@ -59,7 +59,7 @@ def assign(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
 
 def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     """End a post now, or at a later moment. Refused for the last administrator's."""
-    one_at_a_time(uow)
+    lock_setup(uow)
     require_administrator(uow)
     post = uow.session.get(Post, post_id, with_for_update=True, populate_existing=True)
     if post is None:

@@ -72,7 +72,7 @@ def is_signer(uow: UnitOfWork, person_id: str) -> bool:
 
     So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
     """
-    staff = access_queries.directory(uow)
+    staff = access_queries.load_directory(uow)
     return (
         staff.holds(person_id, "storage-operator", "manager")
         or staff.holds_in(person_id, "security", "head", "deputy")

@@ -10,7 +10,7 @@ from services.database.base import new_id
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.administrators import one_at_a_time, require_administrator
+from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
 from services.domain.accounts.changes import apply_changes, get_department, get_person_for_update, refuse_oneself
 from services.domain.audit import trail as audit_trail
@@ -88,7 +88,7 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
 
 def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
-    one_at_a_time(uow)
+    lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
     row = get_person_for_update(uow, person_id)
@@ -246,7 +246,7 @@ def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_i
     if superior_id is None:
         return
     above = get_department(uow, superior_id, "superiorId")
-    if own_id in (above.id, *access_queries.directory(uow).superiors(above.id)):
+    if own_id in (above.id, *access_queries.load_directory(uow).superiors(above.id)):
         raise Refused(
             "circle",
             "The department above must not be this one or one below it.",

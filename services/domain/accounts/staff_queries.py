@@ -154,10 +154,10 @@ def _select_filtered(uow: UnitOfWork, wanted: PeopleFilter) -> Select[Person]:
 def _load_rows(uow: UnitOfWork, people: Select[Person]) -> list[PersonRow]:
     """The people of the query, which joins their departments, in its order; five statements."""
     ids = people.with_only_columns(Person.id)
-    posts = access_queries.posts_of_all(uow, ids)
+    posts = access_queries.list_posts_by_person(uow, ids)
     enrolled = second_factors.list_enrolled(uow, ids)
-    agreed = access_queries.agreed(uow, ids)
-    absent = access_queries.absent_of(uow, ids)
+    agreed = access_queries.list_agreed(uow, ids)
+    absent = access_queries.list_absent(uow, ids)
     return [
         PersonRow(
             person=person,
@@ -195,7 +195,7 @@ class DemoAccount:
 def list_demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
     """The active people by department; only a demo shows logins to whoever has none."""
     active = _select_people().where(Person.active)
-    posts = access_queries.posts_of_all(uow, active.with_only_columns(Person.id))
+    posts = access_queries.list_posts_by_person(uow, active.with_only_columns(Person.id))
     query = active.options(contains_eager(Person.department)).order_by(
         Department.kind != "business", Department.name_en, Person.login
     )

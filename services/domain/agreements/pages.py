@@ -9,7 +9,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.agreements import queries, texts
 from services.domain.agreements.api.administration import IssueBody, signers_csv
 from services.domain.agreements.queries import STATES, Signer
-from services.domain.agreements.texts import Text
+from services.domain.agreements.texts import VersionText
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
@@ -33,9 +33,9 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annot
     """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
     state = wanted.state if wanted.state in STATES else ""
 
-    def read(uow: UnitOfWork) -> tuple[list[Signer], Text]:
-        found = queries.signers(uow, wanted.listing(visitor.language), state=state)
-        return found, texts.present_text(uow)
+    def read(uow: UnitOfWork) -> tuple[list[Signer], VersionText]:
+        found = queries.list_signers(uow, wanted.listing(visitor.language), state=state)
+        return found, texts.get_current_text(uow)
 
     signers, present = await database.run(visitor.actor, read)
     if wanted.as_csv:
@@ -46,7 +46,7 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annot
 @router.get("/texts")
 async def list_texts(visitor: Visiting, database: GivenDatabase) -> Response:
     """All versions of the text, the newest first."""
-    return visitor.page("agreements/agreement_texts.html", texts=await database.run(visitor.actor, texts.texts))
+    return visitor.page("agreements/agreement_texts.html", texts=await database.run(visitor.actor, texts.list_texts))
 
 
 @router.get("/issue")
@@ -60,7 +60,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
     """Issue it: everybody has to sign it from now on."""
     try:
         body = typed.body(IssueBody)
-        await database.run(visitor.actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
+        await database.run(visitor.actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -74,7 +74,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def _form(
     visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
 ) -> Response:
-    present = await database.run(visitor.actor, texts.to_issue)
+    present = await database.run(visitor.actor, texts.get_text_to_revise)
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,

@@ -30,7 +30,7 @@ class Signer:
     expires_at: datetime | None
 
 
-def signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
+def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
     """The active people by name, searched in name and department; for administrators, Security's head and
     supervisors."""
     administrators.require_reader(uow)

@@ -21,13 +21,13 @@ TERM = timedelta(days=365)
 KIND = "confidentiality-agreement"
 
 
-def mine(uow: UnitOfWork) -> list[Agreement]:
+def list_own(uow: UnitOfWork) -> list[Agreement]:
     """The acting person's agreements, the newest first."""
     query = select(Agreement).where(Agreement.person_id == uow.actor.id).order_by(Agreement.signed_at.desc())
     return list(uow.session.scalars(query))
 
 
-def papers(uow: UnitOfWork, signed: Sequence[Agreement]) -> dict[str, str]:
+def get_document_numbers(uow: UnitOfWork, signed: Sequence[Agreement]) -> dict[str, str]:
     """The number of the document that each of these is on, by the agreement's id; older ones have none."""
     found = (document_service.of_subject(uow, KIND, one.id) for one in signed)
     return {str(one.subject_id): one.number for one in found if one is not None}
@@ -70,7 +70,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
 
 def _content(uow: UnitOfWork, agreement: Agreement) -> dict[str, Any]:
     """The agreement as a document: the text of its version, and who signed it."""
-    text = texts.text_of(uow, agreement.version)
+    text = texts.get_text(uow, agreement.version)
     person = uow.session.get_one(Person, agreement.person_id)
     department = uow.session.get_one(Department, person.department_id)
     return {

@@ -32,7 +32,7 @@ hold and confirm that nothing was kept.
 
 
 @dataclass(frozen=True)
-class Text:
+class VersionText:
     """A version and its text; ``issued_at`` and ``issued_by`` are None for the text that this house began with."""
 
     version: str
@@ -44,34 +44,34 @@ class Text:
     reason: str | None = None
 
 
-def present_text(uow: UnitOfWork) -> Text:
+def get_current_text(uow: UnitOfWork) -> VersionText:
     """The text that is to be signed now; for everybody signed in."""
-    return _text(uow, uow.rules.agreement_version)
+    return _load_text(uow, uow.rules.agreement_version)
 
 
-def text_of(uow: UnitOfWork, version: str) -> Text:
+def get_text(uow: UnitOfWork, version: str) -> VersionText:
     """A version's text, for whoever wants to read what was signed; NotFound for one that never was."""
     known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
     if known is None and version not in (uow.rules.agreement_version, _first_version(uow)):
         raise NotFound(Message("version of the agreement"), version)
-    return _text(uow, version)
+    return _load_text(uow, version)
 
 
-def texts(uow: UnitOfWork) -> list[Text]:
+def list_texts(uow: UnitOfWork) -> list[VersionText]:
     """All versions, the newest first; for administrators, Security's head and supervisors."""
     administrators.require_reader(uow)
     versions = list(uow.session.scalars(select(AgreementText.version).order_by(AgreementText.number.desc())))
     first = _first_version(uow)
-    return [_text(uow, version) for version in (*versions, *([first] if first not in versions else ()))]
+    return [_load_text(uow, version) for version in (*versions, *([first] if first not in versions else ()))]
 
 
-def to_issue(uow: UnitOfWork) -> Text:
+def get_text_to_revise(uow: UnitOfWork) -> VersionText:
     """The present text, for an administrator to begin a new version from."""
     administrators.require_administrator(uow)
-    return present_text(uow)
+    return get_current_text(uow)
 
 
-def issue(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str) -> Text:
+def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str) -> VersionText:
     """Issue a new version: from the next unit of work on everybody has to sign it, and whatever was signed before is
     due again (R59)."""
     administrators.require_administrator(uow)
@@ -95,23 +95,23 @@ def issue(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str
         )
     )
     old = uow.rules.agreement_version
-    rule_service.write(uow, rule, version, reason, was=old)
+    rule_service.record_change(uow, rule, version, reason, was=old)
     audit_trail.record(uow, "agreement-issued", "agreement-text", version, old=old, new=version, reason=reason)
     name = uow.session.get_one(Person, uow.actor.id).name
-    return Text(version, text_zh, text_en, True, uow.now, name, reason)
+    return VersionText(version, text_zh, text_en, True, uow.now, name, reason)
 
 
 def _first_version(uow: UnitOfWork) -> str:
     """The version that the environment gave before the book said another."""
-    changed = rule_service.first_value(uow, "agreement_version")
+    changed = rule_service.get_first_value(uow, "agreement_version")
     return changed or uow.rules.agreement_version
 
 
-def _text(uow: UnitOfWork, version: str) -> Text:
+def _load_text(uow: UnitOfWork, version: str) -> VersionText:
     present = version == uow.rules.agreement_version
     query = select(AgreementText, Person.name).join(Person, Person.id == AgreementText.issued_by)
     found = uow.session.execute(query.where(AgreementText.version == version)).one_or_none()
     if found is None:
-        return Text(version, STANDARD_ZH, STANDARD_EN, present)
+        return VersionText(version, STANDARD_ZH, STANDARD_EN, present)
     row, by = found
-    return Text(version, row.text_zh, row.text_en, present, row.issued_at, by, row.reason)
+    return VersionText(version, row.text_zh, row.text_en, present, row.issued_at, by, row.reason)

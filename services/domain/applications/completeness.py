@@ -33,8 +33,10 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
     findings.store(uow, application_id, application.round, CHECK, found)
     complete = not any(finding.severity == "blocks" for finding in found)
     if not complete and application.correction_until is None:
-        application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
-        notification_service.tell(uow, application.drafter_id, "application-incomplete", application_id=application_id)
+        application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
+        notification_service.notify(
+            uow, application.drafter_id, "application-incomplete", application_id=application_id
+        )
     return complete
 
 

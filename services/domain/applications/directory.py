@@ -8,7 +8,7 @@ from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Col
     query = select(Person).where(Person.active).order_by(Person.name, Person.id)
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
-    administrators = access_queries.directory(uow).administrators
-    agreed = access_queries.agreed(uow, query.with_only_columns(Person.id).order_by(None))
+    administrators = access_queries.load_directory(uow).administrators
+    agreed = access_queries.list_agreed(uow, query.with_only_columns(Person.id).order_by(None))
     return [
         Colleague(
             person.id,
@@ -68,7 +68,7 @@ def cameras(uow: UnitOfWork) -> list[CameraLine]:
         select(Camera, Recorder, CameraPicture.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
         .outerjoin(CameraPicture, CameraPicture.camera_id == Camera.id)
-        .where(Recorder.kind != BROUGHT, Camera.active, Recorder.active)
+        .where(Recorder.kind != UPLOADED, Camera.active, Recorder.active)
         .order_by(Recorder.site, Camera.name_en, Camera.id)
     )
     return [

@@ -101,7 +101,7 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
 
 def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
     """An earlier application to copy from: an own one, or the department's where the acting person sees it."""
-    application = visibility.visible(uow, application_id)
+    application = visibility.get_visible(uow, application_id)
     person = uow.session.get_one(Person, uow.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
         raise NotFound(Message("application"), application_id)

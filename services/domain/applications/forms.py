@@ -193,7 +193,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     people = [application.drafter_id, *application.recipients, *application.subject_ids]
     if application.custodian_id is not None:
         people.append(application.custodian_id)
-    persons = {one: {"id": one, "name": name} for one, name in access_queries.names(uow, people).items()}
+    persons = {one: {"id": one, "name": name} for one, name in access_queries.get_names(uow, people).items()}
     items = (
         select(Item, Camera, Upload)
         .join(Camera, Camera.id == Item.camera_id)
@@ -235,7 +235,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
 
 def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
     """The departments' signed consents to this very form; empty where none were needed."""
-    consultation = consents.agreed_on(uow, application.id, consents.hash_of(form))
+    consultation = consents.find_consented(uow, application.id, consents.hash_form(form))
     if not application.joint_department_ids or consultation is None:
         return []
     return [
@@ -247,7 +247,7 @@ def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -
             "statement": one.statement_sha256,
             "signature": one.signature,
         }
-        for one in consents.answers(uow, consultation)
+        for one in consents.list_answers(uow, consultation)
     ]
 
 

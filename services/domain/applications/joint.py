@@ -39,13 +39,13 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
     if not application.joint_department_ids:
         consents.end_open(uow, application.id, "changed")
         return False
-    form = consents.subject(forms.to_json(uow, application))
-    sha256 = consents.hash_of(form)
-    running = consents.open_of(uow, application.id)
+    form = consents.consented_part(forms.to_json(uow, application))
+    sha256 = consents.hash_form(form)
+    running = consents.get_open(uow, application.id)
     if running is not None and running.sha256 == sha256:
         return True
     _end(uow, application, "changed")
-    if consents.agreed_on(uow, application.id, sha256) is not None:
+    if consents.find_consented(uow, application.id, sha256) is not None:
         return False
     asked = {
         department_id: require_answerers(uow, application, department_id)
@@ -84,8 +84,8 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
 
 def end_if_changed(uow: UnitOfWork, application: Application) -> None:
     """End a consultation whose form is not the application's any more: earlier consents are void."""
-    running = consents.open_of(uow, application.id)
-    if running is not None and running.sha256 != consents.hash_of(forms.to_json(uow, application)):
+    running = consents.get_open(uow, application.id)
+    if running is not None and running.sha256 != consents.hash_form(forms.to_json(uow, application)):
         _end(uow, application, "changed")
 
 
@@ -98,13 +98,13 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
     """The department agrees that the form's department is the applicant; signed. The last one hands the form in."""
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "consented", proof)
-    if all(one.answer == "consented" for one in consents.answers(uow, consultation)):
+    if all(one.answer == "consented" for one in consents.list_answers(uow, consultation)):
         consultation.ended_at, consultation.ended_because = uow.now, "consented"
         if application.submitted_at is None:
             filing.submit(uow, application, consultation.asked_by)
         else:
             filing.resubmit(uow, application, consultation.asked_by)
-        notification_service.tell(uow, application.drafter_id, "consents-complete", application_id=application.id)
+        notification_service.notify(uow, application.drafter_id, "consents-complete", application_id=application.id)
     return row
 
 
@@ -115,7 +115,7 @@ def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Conse
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "refused", proof, reason=reason.strip())
     _end(uow, application, "refused")
-    notification_service.tell(uow, application.drafter_id, "consent-refused", application_id=application.id)
+    notification_service.notify(uow, application.drafter_id, "consent-refused", application_id=application.id)
     return row
 
 
@@ -126,10 +126,10 @@ def check_deadlines(uow: UnitOfWork) -> None:
         application = uow.session.get_one(Application, consultation.application_id)
         if uow.now >= consultation.due_at:
             _end(uow, application, "lapsed")
-            notification_service.tell(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
+            notification_service.notify(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
         elif consultation.reminded_at is None and uow.now >= _reminder(consultation):
             consultation.reminded_at = uow.now
-            for one in consents.answers(uow, consultation):
+            for one in consents.list_answers(uow, consultation):
                 if one.answer is None:
                     who = answerers(uow, application, one.department_id)
                     _notify(uow, application, who, "consent-reminder", one.id)
@@ -232,8 +232,8 @@ def _reminder(consultation: Consultation) -> datetime:
 
 
 def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
-    for person_id in access_queries.directory(uow).present(who) or who:
-        notification_service.tell(uow, person_id, code, application_id=application.id, subject_id=consent_id)
+    for person_id in access_queries.load_directory(uow).present(who) or who:
+        notification_service.notify(uow, person_id, code, application_id=application.id, subject_id=consent_id)
 
 
 def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
@@ -263,7 +263,7 @@ def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_depa
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
     outside = {application.drafter_id, *application.subject_ids}
-    return consent_givers(access_queries.directory(uow), department_id, outside)
+    return consent_givers(access_queries.load_directory(uow), department_id, outside)
 
 
 def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:

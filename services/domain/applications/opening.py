@@ -43,7 +43,7 @@ def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -
         )
     outbox.settle(uow, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
     duplicate = application.process_instance_key != process_instance_key
-    return Opened(duplicate, items, agreed_limits.correction_period(uow, application), application.number or "")
+    return Opened(duplicate, items, agreed_limits.get_correction_period(uow, application), application.number or "")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     """As ``list_of``, of each of the applications by id, in two statements."""
     named = dict.fromkeys(person_id for one in applications for person_id in one.recipients)
     active = {person.id: person for person in list_people(uow, named) if person.active}
-    agreed = access_queries.agreed(uow, active.keys())
+    agreed = access_queries.list_agreed(uow, active.keys())
     return {
         one.id: [Recipient(i, active[i].name, i in agreed) for i in one.recipients if i in active]
         for one in applications
@@ -49,7 +49,7 @@ def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
 def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
     named = _named(uow, application)
-    administrators = access_queries.directory(uow).administrators
+    administrators = access_queries.load_directory(uow).administrators
     kinds = (
         ("left", Message("has left"), [one for one in named if not one.active]),
         (

@@ -40,9 +40,9 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(uow, application_id)
     cameras = _cameras(uow, items)
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
-    security = bool(access_policy.concerns(staff, facts, "security"))
-    management = bool(access_policy.concerns(staff, facts, "management"))
+    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
+    security = bool(access_policy.people_concerned(staff, facts, "security"))
+    management = bool(access_policy.people_concerned(staff, facts, "management"))
     found = [
         *_conflicts(security=security, management=management),
         *_operators(uow),
@@ -130,7 +130,7 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[CheckFind
 
 
 def _operators(uow: UnitOfWork) -> Iterator[CheckFinding]:
-    staff = access_queries.directory(uow)
+    staff = access_queries.load_directory(uow)
     if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
         yield CheckFinding(
             "operator-agreement-missing",
@@ -167,7 +167,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckF
 def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckFinding]:
     """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
     for item in items:
-        clock = clocks.of_recorder(uow, cameras[item.id].recorder_id)
+        clock = clocks.get_clock(uow, cameras[item.id].recorder_id)
         if clock.too_far:
             seconds = f"{clock.offset.total_seconds():+.0f} ± {clock.uncertainty.total_seconds():.0f}"
             yield CheckFinding(

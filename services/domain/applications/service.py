@@ -17,7 +17,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import filing, forms, joint
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import NotFound, Refused
@@ -236,7 +236,7 @@ def _camera_in_use(uow: UnitOfWork, camera_id: str) -> None:
     if camera is None:
         raise _unknown("items", Message("camera"), camera_id)
     recorder = uow.session.get_one(Recorder, camera.recorder_id)
-    if not camera.active or not (recorder.active or recorder.kind == BROUGHT):
+    if not camera.active or not (recorder.active or recorder.kind == UPLOADED):
         raise Refused(
             "camera-retired",
             "The camera {name} is not in use any more: choose another one.",
@@ -265,7 +265,7 @@ def is_of_applicant(uow: UnitOfWork, application: Application) -> bool:
         return True
     if application.submitted_at is None or uow.actor.id in application.subject_ids:
         return False
-    return uow.actor.id in access_queries.directory(uow).holders(application.department_id, "head", "deputy")
+    return uow.actor.id in access_queries.load_directory(uow).holders(application.department_id, "head", "deputy")
 
 
 @cache

@@ -11,7 +11,7 @@ from datetime import timedelta
 from services.database.tables.audit import AuditCheckpoint
 from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
-from services.domain.audit.checkpoints import Due
+from services.domain.audit.checkpoints import AnchorRequest
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic
@@ -26,7 +26,7 @@ BUCKET = "documents"
 FOLDER = "checkpoints/"
 
 
-class LogHead:
+class CheckpointPublisher:
     """One for each process; several portals share the log, and what one has signed or put away no other does again."""
 
     def __init__(
@@ -73,12 +73,12 @@ class LogHead:
         """Put the newest checkpoint under a lock when it is time; a store that is away is tried again next time."""
         try:
             if not self._swept:
-                await run_in_thread(self._sweep, await self._register.run(ACTOR, checkpoints.unanchored))
+                await run_in_thread(self._sweep, await self._register.run(ACTOR, checkpoints.list_unanchored))
                 self._swept = True
-            due = await self._register.run(ACTOR, checkpoints.to_anchor, self._anchor_every)
+            due = await self._register.run(ACTOR, checkpoints.get_due_anchor, self._anchor_every)
             if due is not None:
                 key, version, token = await run_in_thread(self._put, due)
-                await self._register.run(ACTOR, checkpoints.anchored, due, BUCKET, key, version, token=token)
+                await self._register.run(ACTOR, checkpoints.record_anchor, due, BUCKET, key, version, token=token)
         except Retryable as error:
             log.warning("no checkpoint was put under a lock", cause=str(error))
         except (Fatal, StoreConflict) as error:
@@ -89,7 +89,7 @@ class LogHead:
         for size in sizes:
             self._store.sweep(BUCKET, f"{FOLDER}{size}")
 
-    def _put(self, due: Due) -> tuple[str, str, bytes | None]:
+    def _put(self, due: AnchorRequest) -> tuple[str, str, bytes | None]:
         """Key, version and time stamp of the note's object, which may be there from a run that died."""
         data = due.note.encode()
         key = f"{FOLDER}{due.size}"

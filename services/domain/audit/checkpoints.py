@@ -12,32 +12,32 @@ from sqlalchemy import func, select
 from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import tree
-from services.domain.audit.tree import STANDS_STILL
+from services.domain.audit.tree import RUNBOOK
 from services.runtime.errors import Fatal
 from services.verifier.invalid import Invalid
 from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 
 Sign = Callable[[Checkpoint], str]
-LATE = "audit-checkpoint-late"
+RUNBOOK_LATE = "audit-checkpoint-late"
 
 
-def newest(uow: UnitOfWork) -> AuditCheckpoint | None:
+def get_newest(uow: UnitOfWork) -> AuditCheckpoint | None:
     return uow.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
 
 
-def of_size(uow: UnitOfWork, size: int) -> AuditCheckpoint | None:
+def get_by_size(uow: UnitOfWork, size: int) -> AuditCheckpoint | None:
     return uow.session.get(AuditCheckpoint, size)
 
 
-def told(uow: UnitOfWork) -> dict[str, Any] | None:
+def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:
     """The newest as labels, documents and decisions name it; None where none was signed yet."""
-    row = newest(uow)
+    row = get_newest(uow)
     return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
 
 
-def lag(uow: UnitOfWork) -> timedelta:
+def signing_lag(uow: UnitOfWork) -> timedelta:
     """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
-    row = newest(uow)
+    row = get_newest(uow)
     # By its moment, not its number: where the clock was set back, the first event is of later than now.
     first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
     at = uow.session.scalar(first)
@@ -53,10 +53,10 @@ def sign(uow: UnitOfWork, known: Sequence[VerifierKey], by: Sign) -> AuditCheckp
     """
     origin = known[0].name
     size = tree.size(uow)
-    before = newest(uow)
+    before = get_newest(uow)
     if before is not None:
         _check_known(before, known)
-        _check_goes_on(uow, before, size)
+        _check_extends(uow, before, size)
     if size == (before.size if before is not None else 0):
         return None
     checkpoint = Checkpoint(origin, size, tree.root(uow, size))
@@ -66,7 +66,7 @@ def sign(uow: UnitOfWork, known: Sequence[VerifierKey], by: Sign) -> AuditCheckp
 
 
 @dataclass(frozen=True)
-class Due:
+class AnchorRequest:
     """A note to be put under a lock until ``retain_until``."""
 
     size: int
@@ -78,24 +78,26 @@ class Due:
         return hashlib.sha256(self.note.encode()).hexdigest()
 
 
-def to_anchor(uow: UnitOfWork, every: timedelta) -> Due | None:
+def get_due_anchor(uow: UnitOfWork, every: timedelta) -> AnchorRequest | None:
     """The newest checkpoint, when it lies nowhere yet and none was put under a lock for ``every``."""
-    row = newest(uow)
+    row = get_newest(uow)
     if row is None or uow.session.get(AuditAnchor, row.size) is not None:
         return None
     last = uow.session.scalar(select(AuditAnchor.anchored_at).order_by(AuditAnchor.size.desc()).limit(1))
     if last is not None and uow.now - every < last <= uow.now:  # one of later than now: the clock was set back
         return None
-    return Due(row.size, row.note, uow.now + uow.rules.important_retention)
+    return AnchorRequest(row.size, row.note, uow.now + uow.rules.important_retention)
 
 
-def unanchored(uow: UnitOfWork) -> list[int]:
+def list_unanchored(uow: UnitOfWork) -> list[int]:
     """The sizes of the checkpoints since the last that was put under a lock; one may have been half put."""
     last = uow.session.scalar(select(func.max(AuditAnchor.size))) or 0
     return list(uow.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
 
 
-def anchored(uow: UnitOfWork, due: Due, bucket: str, key: str, version_id: str, *, token: bytes | None) -> None:
+def record_anchor(
+    uow: UnitOfWork, due: AnchorRequest, bucket: str, key: str, version_id: str, *, token: bytes | None
+) -> None:
     """Enter where a checkpoint lies; another portal may have been first."""
     if uow.session.get(AuditAnchor, due.size) is None:
         uow.session.add(
@@ -112,7 +114,7 @@ def anchored(uow: UnitOfWork, due: Due, bucket: str, key: str, version_id: str, 
         )
 
 
-def anchors(uow: UnitOfWork) -> list[AuditAnchor]:
+def list_anchors(uow: UnitOfWork) -> list[AuditAnchor]:
     """All of them, the smallest first."""
     return list(uow.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
 
@@ -124,15 +126,15 @@ def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:
         raise Fatal(
             f"no checkpoint was signed | the audit trail | no key of log-vkeys.txt has signed its newest checkpoint, "
             f"of {before.size} events: this is another log key | restore the folder log of the keys from its backup",
-            runbook=LATE,
+            runbook=RUNBOOK_LATE,
         ) from error
 
 
-def _check_goes_on(uow: UnitOfWork, before: AuditCheckpoint, size: int) -> None:
+def _check_extends(uow: UnitOfWork, before: AuditCheckpoint, size: int) -> None:
     if size < before.size or tree.root(uow, before.size) != base64.b64decode(before.root):
         raise Fatal(
             f"no checkpoint was signed | the audit trail | it has {size} events and does not go on from the "
             f"{before.size} that were signed at {before.signed_at.isoformat()} | leave the database as it is, and run "
             "footage-desk audit verify",
-            runbook=STANDS_STILL,
+            runbook=RUNBOOK,
         )

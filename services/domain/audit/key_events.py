@@ -15,18 +15,18 @@ from services.domain.audit import trail
 ROTATED, DRILLED = "key-rotated", "escrow-drilled"
 
 
-def rotated(uow: UnitOfWork, which: str, before: str, after: str) -> None:
+def record_rotation(uow: UnitOfWork, which: str, before: str, after: str) -> None:
     """``which``: seal, vault or log; ``before`` and ``after`` are public: fingerprints, a recipient."""
     trail.record(uow, ROTATED, "key", which, before=before, after=after)
 
 
-def drilled(uow: UnitOfWork, recipient: str, results: Mapping[str, str]) -> None:
+def record_drill(uow: UnitOfWork, recipient: str, results: Mapping[str, str]) -> None:
     """The escrow key behind ``recipient`` was tried on these masters: what held, by the master's id."""
     failed = sorted(name for name, result in results.items() if result != "held")
     trail.record(uow, DRILLED, "key", "escrow", recipient=recipient, masters=dict(results), failed=failed)
 
 
-def last_drill(uow: UnitOfWork) -> datetime | None:
+def get_last_drill(uow: UnitOfWork) -> datetime | None:
     """When the escrow key last opened all that it was tried on."""
     drills = uow.session.scalars(
         select(AuditEvent).where(AuditEvent.action == DRILLED).order_by(AuditEvent.seq.desc()).limit(100)
@@ -34,7 +34,7 @@ def last_drill(uow: UnitOfWork) -> datetime | None:
     return next((one.at for one in drills if not json.loads(one.entry)["detail"]["failed"]), None)
 
 
-def masters_to_try(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
+def list_drill_masters(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
     """Id and sealed facts of those named, or of the oldest and the newest; those that were discarded are none."""
     query = select(Master).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at, Master.id)
     if ids:
@@ -46,7 +46,7 @@ def masters_to_try(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str,
     return [(id_, sealed) for id_, sealed in {row.id: dict(row.sealed) for row in rows}.items()]
 
 
-def first_master_at(uow: UnitOfWork) -> datetime | None:
+def get_first_retrieval(uow: UnitOfWork) -> datetime | None:
     """When the oldest master that is kept was retrieved."""
     return uow.session.scalar(
         select(Master.retrieved_at).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at).limit(1)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from services.database.driver import driver_of
+from services.database.driver import open_driver
 from services.database.tables.audit import AuditEvent
 
-READ = "read the audit trail"
+PURPOSE = "read the audit trail"
 _SQLITE_AT = (
     "replace(CASE WHEN substr(at, 20) = '.000000' THEN substr(at, 1, 19) ELSE at END, ' ', 'T')"  # as isoformat has it
 )
@@ -51,21 +51,21 @@ class Events(NamedTuple):
     agree: Sequence[bool] = ()
 
 
-def events(connection: Connection, start: int, end: int) -> Events:
+def read_events(connection: Connection, start: int, end: int) -> Events:
     """The events ``start + 1`` to ``end``; those that are there."""
-    with driver_of(connection, READ) as driver:
+    with open_driver(connection, PURPOSE) as driver:
         rows = driver.rows(_POSTGRES_EVENTS if driver.postgres else _SQLITE_EVENTS, (start, end))
     found = Events(*zip(*rows, strict=True))
     return found._replace(entry=[str(entry).encode() for entry in found.entry]) if driver.postgres else found
 
 
-def nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[Any, ...]]:
+def read_nodes(connection: Connection, level: int, start: int, end: int) -> list[tuple[Any, ...]]:
     """Position and hash of the nodes of a level from ``start`` up to ``end``; those that are there."""
-    with driver_of(connection, READ) as driver:
+    with open_driver(connection, PURPOSE) as driver:
         return driver.rows(_NODES, (level, start, end))
 
 
-def disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[str]:
+def find_disagreements(connection: Connection, seq: int, entry: bytes) -> Iterator[str]:
     """What the columns say otherwise than the entry, in sentences; nothing where the database was only careful."""
     try:
         told: dict[str, Any] = json.loads(entry)

@@ -11,21 +11,21 @@ from sqlalchemy import Connection, select
 
 from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
 from services.domain.audit.checkpoint_publisher import BUCKET, FOLDER
-from services.domain.audit.verification import Head
+from services.domain.audit.verification import SignedHead
 from services.runtime.errors import Fatal
 from services.vault.store.protocol import ObjectFacts, Store
 from services.verifier.invalid import Invalid
 from services.verifier.notes import VerifierKey, open_checkpoint
 from services.verifier.timestamps import check_token
 
-MOST_BYTES = 64 * 1024  # of a note in the store; ours have some hundreds
+MAX_NOTE_BYTES = 64 * 1024  # of a note in the store; ours have some hundreds
 
 
 @dataclass
-class Heads:
+class SignedHeads:
     """What was found, and what is wrong with it by itself."""
 
-    heads: list[Head] = field(default_factory=list)
+    heads: list[SignedHead] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     signed_up_to: int = 0
     signed_at: datetime | None = None
@@ -40,9 +40,9 @@ class Heads:
             for key in self.lost
         ]
 
-    def take(self, what: str, note: str, keys: Sequence[VerifierKey]) -> Head | None:
+    def take(self, what: str, note: str, keys: Sequence[VerifierKey]) -> SignedHead | None:
         try:
-            head = Head(what, open_checkpoint(note, keys)[0])
+            head = SignedHead(what, open_checkpoint(note, keys)[0])
         except Invalid as error:
             self.faults.append(f"{what}: {error}")
             return None
@@ -50,7 +50,7 @@ class Heads:
         return head
 
 
-def of_books(connection: Connection, keys: Sequence[VerifierKey], found: Heads) -> None:
+def read_database(connection: Connection, keys: Sequence[VerifierKey], found: SignedHeads) -> None:
     """The checkpoints in the books, each with its columns and its anchor."""
     notes: dict[int, bytes] = {}
     for row in connection.execute(select(AuditCheckpoint.__table__).order_by(AuditCheckpoint.size)):
@@ -74,17 +74,17 @@ def of_books(connection: Connection, keys: Sequence[VerifierKey], found: Heads) 
                 found.faults.append(f"the anchor {anchor.size}: its time stamp does not hold, {error}")
 
 
-def of_store(connection: Connection, store: Store, keys: Sequence[VerifierKey], found: Heads) -> None:
+def read_store(connection: Connection, store: Store, keys: Sequence[VerifierKey], found: SignedHeads) -> None:
     """The checkpoints in the store: those that the books name, and those that they do not know any more."""
     expected = {row.key: row for row in connection.execute(select(AuditAnchor.__table__))}
-    ended = _ended(connection)
+    ended = _lost_in_restores(connection)
     for key in store.list_keys(BUCKET, FOLDER):
         if key in ended and key not in expected:
             found.lost.append(key)
             continue
         row = expected.pop(key, None)
         facts = store.stat(BUCKET, key, row.version_id if row is not None else None)
-        note = _read(store, facts)
+        note = _read_note(store, facts)
         what = f"the checkpoint in the store at {BUCKET}/{key}"
         if facts is None:
             found.faults.append(f"{what}: it is not the version that the books name")
@@ -97,7 +97,7 @@ def of_store(connection: Connection, store: Store, keys: Sequence[VerifierKey], 
     found.faults += [f"the checkpoint in the store at {BUCKET}/{key}: it is missing" for key in sorted(expected)]
 
 
-def of_file(path: Path, keys: Sequence[VerifierKey], found: Heads) -> None:
+def read_file(path: Path, keys: Sequence[VerifierKey], found: SignedHeads) -> None:
     """A signed note that somebody has kept. Raises Fatal where it cannot be read."""
     try:
         note = path.read_text()
@@ -106,19 +106,19 @@ def of_file(path: Path, keys: Sequence[VerifierKey], found: Heads) -> None:
     found.take(f"the checkpoint in {path}", note, keys)
 
 
-def _read(store: Store, facts: ObjectFacts | None) -> str:
+def _read_note(store: Store, facts: ObjectFacts | None) -> str:
     if facts is None:
         return ""
-    data = b"".join(store.get(facts.bucket, facts.key, length=MOST_BYTES, version_id=facts.version_id))
+    data = b"".join(store.get(facts.bucket, facts.key, length=MAX_NOTE_BYTES, version_id=facts.version_id))
     return data.decode(errors="replace")
 
 
-def _ended(connection: Connection) -> set[str]:
+def _lost_in_restores(connection: Connection) -> set[str]:
     """The checkpoints that a restore has found in the store and that its backup did not know."""
     query = select(AuditEvent.entry).where(AuditEvent.action == "database-restored")
     return {key for entry in connection.execute(query).scalars() for key in _lost(entry)}
 
 
-def _lost(entry: str) -> Iterator[str]:
+def _lost_checkpoints(entry: str) -> Iterator[str]:
     detail = json.loads(entry)["detail"]
     yield from detail.get("checkpoints_lost", ())

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from services.database.driver import Driver, driver_of
+from services.database.driver import Driver, open_driver
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
 from services.verifier.merkle import EMPTY, node_hash, root_of_edge
 
-STANDS_STILL = "audit-trail-stalled"
-READ = "read the audit tree"
+RUNBOOK = "audit-trail-stalled"
+PURPOSE = "read the audit tree"
 LOCK = 0x666F_6F74_6167_6501  # of PostgreSQL's advisory locks; SQLite has one writer anyway
 LAST = "SELECT seq, leaf_sha256 FROM audit_events ORDER BY seq DESC LIMIT 1"
 LEAF = "SELECT seq, leaf_sha256 FROM audit_events WHERE seq = ?"
@@ -40,7 +40,7 @@ def append(session: Session, events: Sequence[AuditEvent]) -> None:
 
 def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
     """As ``append``, where nothing is left to flush."""
-    with driver_of(connection, "append to the audit trail") as driver:
+    with open_driver(connection, "append to the audit trail") as driver:
         if driver.postgres:
             driver.rows("SELECT pg_advisory_xact_lock(?)", (LOCK,))
         size, last = _last(driver)
@@ -48,11 +48,11 @@ def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
             event.seq = seq
         driver.insert(INSERT_EVENT, [_row(event, driver.postgres) for event in events])
         leaves = [bytes.fromhex(event.leaf_sha256) for event in events]
-        if nodes := grown(size, leaves, _edge(driver, size, last, len(leaves))):
+        if nodes := completed_nodes(size, leaves, _edge(driver, size, last, len(leaves))):
             driver.insert(INSERT_NODE, nodes)
 
 
-def grown(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list[tuple[int, int, bytes]]:
+def completed_nodes(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list[tuple[int, int, bytes]]:
     """The nodes (level, position, hash) that new leaves complete; ``edge`` has the old subtrees that they need."""
     waiting = dict(edge)
     nodes = []
@@ -89,7 +89,7 @@ def consistency(uow: UnitOfWork, old: int, new: int) -> dict[str, Any]:
 
 
 def size_in(connection: Connection) -> int:
-    with driver_of(connection, READ) as driver:
+    with open_driver(connection, PURPOSE) as driver:
         return _last(driver)[0]
 
 
@@ -141,7 +141,7 @@ def _split(width: int) -> int:
 def _hashes(connection: Connection, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     """The root over each span of events, from the complete subtrees that it is made of, read at once."""
     made_of = [_complete(start, end) for start, end in spans]
-    with driver_of(connection, READ) as driver:
+    with open_driver(connection, PURPOSE) as driver:
         found = _read(driver, [one for parts in made_of for one in parts])
     return [root_of_edge([found[one] for one in parts]) for parts in made_of]
 
@@ -174,7 +174,7 @@ def _read(driver: Driver, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, 
             what = f"node {position} of level {level}" if level else f"event {position + 1}"
             raise Fatal(
                 f"the audit trail is broken | {what} | the books do not have it | run footage-desk audit verify",
-                runbook=STANDS_STILL,
+                runbook=RUNBOOK,
             )
     return found
 

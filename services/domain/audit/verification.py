@@ -19,14 +19,14 @@ from services.verifier.notes import Checkpoint
 
 LEVELS = 13
 WIDTH = 1 << LEVELS
-MOST = 50  # faults that are named one by one: a thousand changed rows are found by the first
-GONE = bytes(32)  # stands for an event that is not there
+MAX_FAULTS = 50  # faults that are named one by one: a thousand changed rows are found by the first
+MISSING_LEAF = bytes(32)  # stands for an event that is not there
 
 _sha256 = hashlib.sha256
 
 
 @dataclass(frozen=True)
-class Head:
+class SignedHead:
     """A head that was signed, and what people call it."""
 
     what: str
@@ -34,7 +34,7 @@ class Head:
 
 
 @dataclass
-class Trail:
+class TrailReport:
     """What the rows give. ``complete_up_to`` is the moment of the last event."""
 
     size: int = 0
@@ -42,31 +42,31 @@ class Trail:
     complete_up_to: datetime | None = None
     agreeing: int = 0  # heads that have the root of the events that are here
     faults: list[str] = field(default_factory=list)
-    more_faults: int = 0  # those beyond ``MOST``
+    more_faults: int = 0  # those beyond ``MAX_FAULTS``
 
     def tell(self, fault: str) -> None:
-        if len(self.faults) < MOST:
+        if len(self.faults) < MAX_FAULTS:
             self.faults.append(fault)
         else:
             self.more_faults += 1
 
 
-def recompute(connection: Connection, heads: Sequence[Head] = ()) -> Trail:
+def verify_trail(connection: Connection, heads: Sequence[SignedHead] = ()) -> TrailReport:
     """Go through the whole trail, and compare each head with the root over as many events."""
-    return _Recomputation(connection, heads).done
+    return _Verification(connection, heads).done
 
 
-class _Recomputation:
-    def __init__(self, connection: Connection, heads: Sequence[Head]) -> None:
+class _Verification:
+    def __init__(self, connection: Connection, heads: Sequence[SignedHead]) -> None:
         self._connection = connection
         self._heads = sorted(heads, key=lambda head: head.checkpoint.size, reverse=True)
         self._edge: list[bytes] = []  # the complete subtrees of whole parts, the largest first
         self._parts: list[bytes] = []  # the root of each whole part
         self._spoiled_parts: set[int] = set()
         self._sound = 0  # the largest head that agrees
-        self._wrong: list[Head] = []
+        self._wrong: list[SignedHead] = []
         size = connection.execute(select(func.coalesce(func.max(AuditEvent.seq), 0))).scalar_one()
-        self.done = Trail(size=size)
+        self.done = TrailReport(size=size)
         if connection.execute(select(func.count()).where(AuditEvent.seq < 1)).scalar_one():
             self.done.tell("there are events before the first one, which has the number 1")
         self._compare_heads(0, 0, [])
@@ -98,7 +98,7 @@ class _Recomputation:
 
     def _leaves(self, start: int, end: int) -> tuple[list[bytes], set[int]]:
         """The leaf hashes that the entries give, and the positions of those that are not as they should be."""
-        rows = audit_rows.events(self._connection, start, end)
+        rows = audit_rows.read_events(self._connection, start, end)
         leaves, spoiled = [_sha256(b"\x00" + entry).digest() for entry in rows.entry], set[int]()
         if tuple(map(bytes.hex, leaves)) != rows.leaf_sha256 or not all(rows.agree):
             for seq, entry, kept, agrees, leaf in zip(*rows, leaves, strict=True):
@@ -106,7 +106,7 @@ class _Recomputation:
                     self.done.tell(f"event {seq}: its entry does not have the hash that stands beside it")
                     spoiled.add(seq - 1)
                 if not agrees:
-                    for fault in audit_rows.disagreements(self._connection, seq, entry):
+                    for fault in audit_rows.find_disagreements(self._connection, seq, entry):
                         self.done.tell(f"event {seq}: {fault}")
         if len(leaves) == end - start:  # the numbers are different ones, so none is missing
             return leaves, spoiled
@@ -115,7 +115,7 @@ class _Recomputation:
             if seq not in there:
                 self.done.tell(f"event {seq} is missing")
                 spoiled.add(seq - 1)
-        return [there.get(seq, GONE) for seq in range(start + 1, end + 1)], spoiled
+        return [there.get(seq, MISSING_LEAF) for seq in range(start + 1, end + 1)], spoiled
 
     def _compare(self, level: int, first: int, nodes: Sequence[bytes], spoiled_below: set[int]) -> set[int]:
         """Compare the nodes of a level, from the position ``first`` on, with those in the database.
@@ -123,7 +123,7 @@ class _Recomputation:
         Returns the positions of those that are not as they should be. A node over one of ``spoiled_below``, the same
         of the level below, is not reported.
         """
-        found = audit_rows.nodes(self._connection, level, first, first + len(nodes))
+        found = audit_rows.read_nodes(self._connection, level, first, first + len(nodes))
         if found == list(enumerate(nodes, first)):
             return set()
         kept, spoiled = dict(found), set()

@@ -12,17 +12,17 @@ from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
 
 # A clock that is further off is no clock to search by: somebody has to say which time was meant.
-FARTHEST = timedelta(minutes=10)
-LONGEST_OFFSET = timedelta(days=3660)
-SUREST = timedelta(seconds=1)  # the clock in a picture shows whole seconds
-AHEAD = timedelta(minutes=1)  # of our own clock: the true time was read off another one
+MAX_OFFSET = timedelta(minutes=10)
+MAX_COMPARED_OFFSET = timedelta(days=3660)
+MIN_UNCERTAINTY = timedelta(seconds=1)  # the clock in a picture shows whole seconds
+MAX_AHEAD = timedelta(minutes=1)  # of our own clock: the true time was read off another one
 PICTURE = "picture"  # a person compared the clock in the picture with true time
 
 
@@ -47,7 +47,7 @@ class Clock:
     @property
     def too_far(self) -> bool:
         """Whether it is so far off, or so little known, that nothing can be searched by it."""
-        return self.offset_ms is not None and max(abs(self.offset), self.uncertainty) > FARTHEST
+        return self.offset_ms is not None and max(abs(self.offset), self.uncertainty) > MAX_OFFSET
 
     def true(self, moment: datetime) -> datetime | None:
         """The true time at which the recorder's clock showed ``moment``; None where the clock was not measured."""
@@ -63,7 +63,7 @@ class Clock:
         }
 
 
-def searched(granted: Span, clock: Clock) -> Span:
+def search_span(granted: Span, clock: Clock) -> Span:
     """Where to look for the granted span, in the recorder's own time.
 
     Whether the times that were asked for were true ones or read off the recorder is not known. So it is the hull of
@@ -76,16 +76,16 @@ def searched(granted: Span, clock: Clock) -> Span:
     return Span(start, end).widen(clock.uncertainty)
 
 
-def of_recorder(uow: UnitOfWork, recorder_id: str) -> Clock:
+def get_clock(uow: UnitOfWork, recorder_id: str) -> Clock:
     """What is known of a recorder's clock now."""
-    return of(uow.session.get_one(Recorder, recorder_id))
+    return clock_of(uow.session.get_one(Recorder, recorder_id))
 
 
-def of(row: Recorder) -> Clock:
+def clock_of(row: Recorder) -> Clock:
     return Clock(row.clock_offset_ms, row.clock_method or "unknown", row.clock_uncertainty_ms, row.clock_measured_at)
 
 
-def keep(uow: UnitOfWork, row: Recorder, measured: Clock) -> None:
+def record_measured(uow: UnitOfWork, row: Recorder, measured: Clock) -> None:
     """Write down what was measured now. What a person read off a picture stands until the recorder itself is asked."""
     if row.clock_method == PICTURE and measured.method in ("configured", "unknown"):
         return
@@ -94,21 +94,21 @@ def keep(uow: UnitOfWork, row: Recorder, measured: Clock) -> None:
     row.clock_measured_at = None if measured.offset_ms is None else uow.now
 
 
-def to_compare(uow: UnitOfWork, recorder_id: str) -> Recorder:
+def get_for_comparison(uow: UnitOfWork, recorder_id: str) -> Recorder:
     """A recorder whose clock an operator compares; Refused with 403 for others."""
-    if not access_queries.directory(uow).holds(uow.actor.id, "storage-operator"):
+    if not access_queries.load_directory(uow).holds(uow.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
             "Recorders' clocks are compared by storage operators.",
             status=403,
         )
     row = uow.session.get(Recorder, recorder_id, with_for_update=True)
-    if row is None or row.kind == BROUGHT:
+    if row is None or row.kind == UPLOADED:
         raise NotFound(Message("recorder"), recorder_id)
     return row
 
 
-def read_off(text: str, zone: str, near: datetime) -> datetime:
+def parse_shown_time(text: str, zone: str, near: datetime) -> datetime:
     """The moment that a clock in ``zone`` shows as this local ``text``: of two that it may be the one nearest ``near``.
 
     An hour that the zone skips is shown by a clock that nobody has put forward. Refused where it is no time.
@@ -123,17 +123,23 @@ def read_off(text: str, zone: str, near: datetime) -> datetime:
         raise _wrong() from error
 
 
-def compare(uow: UnitOfWork, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta) -> Recorder:
+def record_comparison(
+    uow: UnitOfWork, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta
+) -> Recorder:
     """Keep what the clock in a picture showed at a true time, and how surely both were read; for operators alone."""
-    row = to_compare(uow, recorder_id)
+    row = get_for_comparison(uow, recorder_id)
     offset = shown - true
-    if true > uow.now + AHEAD or abs(offset) > LONGEST_OFFSET or not SUREST <= uncertainty <= FARTHEST:
+    if (
+        true > uow.now + MAX_AHEAD
+        or abs(offset) > MAX_COMPARED_OFFSET
+        or not MIN_UNCERTAINTY <= uncertainty <= MAX_OFFSET
+    ):
         raise _wrong()
-    old = of(row).told()
+    old = clock_of(row).told()
     row.clock_offset_ms, row.clock_method = round(offset / timedelta(milliseconds=1)), PICTURE
     row.clock_uncertainty_ms = round(uncertainty / timedelta(milliseconds=1))
     row.clock_measured_at = uow.now
-    audit_trail.record(uow, "recorder-clock-compared", "recorder", recorder_id, old=old, new=of(row).told())
+    audit_trail.record(uow, "recorder-clock-compared", "recorder", recorder_id, old=old, new=clock_of(row).told())
     return row
 
 

@@ -15,13 +15,13 @@ from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text, Worded
 
 COLUMNS = ("recorder", "channel", "name_zh", "name_en", "place_zh", "place_en", "class", "retention_days")
-LARGEST = 1 << 20
-MOST_LINES = 5000
-LONGEST_CELL = 200
+MAX_BYTES = 1 << 20
+MAX_LINES = 5000
+MAX_CELL_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class Wrong(Worded):
+class LineError(Worded):
     """A line of the file, counted from 1 with the header, and what is wrong with it."""
 
     line: int
@@ -29,22 +29,22 @@ class Wrong(Worded):
 
 
 @dataclass(frozen=True)
-class Tried:
+class ImportResult:
     """What the file would do: how many cameras are new, changed, or as they are already; and every wrong line."""
 
     new: int
     changed: int
     unchanged: int
-    wrong: tuple[Wrong, ...]
+    wrong: tuple[LineError, ...]
     done: bool = False
 
 
-def take(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> Tried:
+def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportResult:
     """Read the list; a camera is known by its recorder's name and its channel. Nothing is entered in a dry run, or
     while any line is wrong. Raises Refused where the file is no such list."""
     administrators.require_administrator(uow)
     tally = {"new": 0, "changed": 0, "unchanged": 0}
-    wrong: list[Wrong] = []
+    wrong: list[LineError] = []
     seen: set[tuple[str, str]] = set()
     recorders = {row.name: row for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
     with uow.savepoint() as nested:
@@ -52,70 +52,70 @@ def take(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> Tried:
             try:
                 entry = _entry(cells, recorders)
                 if (entry.recorder_id, entry.channel) in seen:
-                    raise _refused(Message("channel {channel} is in the file twice", channel=entry.channel))
+                    raise _line_refused(Message("channel {channel} is in the file twice", channel=entry.channel))
                 seen.add((entry.recorder_id, entry.channel))
-                tally[_enter(uow, entry)] += 1
+                tally[_apply(uow, entry)] += 1
             except Refused as refusal:
-                wrong.append(Wrong(line, refusal.message))
+                wrong.append(LineError(line, refusal.message))
         if dry_run or wrong:
             nested.rollback()
-    return Tried(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
+    return ImportResult(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
 
 
-def _enter(uow: UnitOfWork, entry: service.Entry) -> str:
+def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
     query = select(Camera).where(
         Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
     )
     row = uow.session.scalar(query)
     if row is None:
-        service.enter(uow, entry)
+        service.add(uow, entry)
         return "new"
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
         return "unchanged"
-    service.change(uow, row.id, entry)
+    service.change_camera(uow, row.id, entry)
     return "changed"
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    if len(content) > LARGEST:
-        raise _file(Message("The file is too large: bring it in parts."))
+    if len(content) > MAX_BYTES:
+        raise _file_refused(Message("The file is too large: bring it in parts."))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         try:
             text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
         except UnicodeDecodeError as error:
-            raise _file(Message("The file is no text: save it as CSV (UTF-8).")) from error
+            raise _file_refused(Message("The file is no text: save it as CSV (UTF-8).")) from error
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise _file(Message("The file is no valid CSV: export it again.")) from error
+        raise _file_refused(Message("The file is no valid CSV: export it again.")) from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if sorted(header) != sorted(COLUMNS):
         names = ", ".join(COLUMNS)
-        raise _file(Message("The first line must name the columns: {names}.", names=names))
-    if len(rows) > MOST_LINES:
-        raise _file(Message("{most_lines} lines at most: bring it in parts.", most_lines=MOST_LINES))
+        raise _file_refused(Message("The first line must name the columns: {names}.", names=names))
+    if len(rows) > MAX_LINES:
+        raise _file_refused(Message("{most_lines} lines at most: bring it in parts.", most_lines=MAX_LINES))
     for line, cells in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in cells):
             yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
 
 
-def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.Entry:
+def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.CameraEntry:
     told = {name: _plain(cell) for name, cell in cells.items()}
     for name in COLUMNS:
         if not told[name]:
-            raise _refused(Message("{name} is missing", name=name))
-        if len(told[name]) > LONGEST_CELL or not told[name].isprintable():
-            raise _refused(Message("{name} is too long or has control characters", name=name))
+            raise _line_refused(Message("{name} is missing", name=name))
+        if len(told[name]) > MAX_CELL_LENGTH or not told[name].isprintable():
+            raise _line_refused(Message("{name} is too long or has control characters", name=name))
     recorder = recorders.get(told["recorder"])
     if recorder is None:
-        raise _refused(Message("no recorder in use is called {told}", told=told["recorder"]))
+        raise _line_refused(Message("no recorder in use is called {told}", told=told["recorder"]))
     if not (
         told["retention_days"].isascii() and told["retention_days"].isdecimal() and len(told["retention_days"]) < 6
     ):
-        raise _refused(Message("retention_days is no whole number of days"))
-    return service.Entry(
+        raise _line_refused(Message("retention_days is no whole number of days"))
+    return service.CameraEntry(
         recorder_id=recorder.id,
         channel=told["channel"],
         name_zh=told["name_zh"],
@@ -133,15 +133,15 @@ def _plain(cell: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
 
 
-def _refused(message: Text) -> Refused:
+def _line_refused(message: Text) -> Refused:
     return Refused("camera-line", "{problem}: correct the line.", status=422, problem=message)
 
 
-def _file(message: Text) -> Refused:
+def _file_refused(message: Text) -> Refused:
     return Refused("camera-file", message, status=422, field="file")
 
 
-def rows_of(lines: Sequence[service.Line]) -> list[tuple[str | int, ...]]:
+def rows_of(lines: Sequence[service.CameraLine]) -> list[tuple[str | int, ...]]:
     """Cameras in the columns of ``COLUMNS``: what is exported can be brought back."""
     return [
         (

@@ -14,10 +14,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.notifications import service as notification_service
 
-NOT_TO_BE_ASKED = ("outside-roots", "configuration")
+UNREACHABLE_CODES = ("outside-roots", "configuration")
 RETENTION_KEPT = timedelta(days=60)
 # What is compared with now: the measurement of a week ago, or the last one of the two days before it.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
@@ -43,7 +43,7 @@ class Measured(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class CameraChannel:
     """A camera's channel on its recorder. ``configuration`` never leaves for a log or a variable."""
 
     recorder_id: str
@@ -60,20 +60,20 @@ class Source:
     @property
     def brought(self) -> bool:
         """Whether it is no recorder but a file that a person brought: it lies in the quarantine already (R8, R9)."""
-        return self.kind == BROUGHT
+        return self.kind == UPLOADED
 
 
-def source_of(uow: UnitOfWork, item: Item) -> Source:
-    return of_camera(uow, uow.session.get_one(Camera, item.camera_id))
+def source_of(uow: UnitOfWork, item: Item) -> CameraChannel:
+    return source_of_camera(uow, uow.session.get_one(Camera, item.camera_id))
 
 
-def of_camera(uow: UnitOfWork, camera: Camera) -> Source:
-    return source(camera, uow.session.get_one(Recorder, camera.recorder_id))
+def source_of_camera(uow: UnitOfWork, camera: Camera) -> CameraChannel:
+    return build_source(camera, uow.session.get_one(Recorder, camera.recorder_id))
 
 
-def source(camera: Camera, recorder: Recorder) -> Source:
+def build_source(camera: Camera, recorder: Recorder) -> CameraChannel:
     """Where the camera's footage is asked for."""
-    return Source(
+    return CameraChannel(
         recorder_id=recorder.id,
         camera_id=camera.id,
         kind=recorder.kind,
@@ -87,22 +87,22 @@ def source(camera: Camera, recorder: Recorder) -> Source:
     )
 
 
-def measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock:
+def record_measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock:
     """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame.
 
     The clock as it is known now: a probe that measures none leaves what a person read off a picture.
     """
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
-    clocks.keep(uow, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
+    clocks.record_measured(uow, recorder, Clock(facts.clock_offset_ms, facts.clock_method, facts.clock_uncertainty_ms))
     recorder.last_seen_at = recorder.polled_at = uow.now
-    if silent(recorder):
+    if is_silent(recorder):
         recorder.last_error = None
     for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
             record_oldest(uow, camera, oldest)
-    return clocks.of(recorder)
+    return clocks.clock_of(recorder)
 
 
 def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
@@ -139,11 +139,11 @@ def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
     return None if before is None else (camera.oldest_measured_at - camera.oldest_frame_at) - before.length
 
 
-def silent(recorder: Recorder) -> bool:
+def is_silent(recorder: Recorder) -> bool:
     """Whether the recorder gave no answer when it was asked last, or could not be asked; what else is wrong with it
     is another matter."""
     code = "" if recorder.last_error is None else str(recorder.last_error["code"])
-    return code.startswith("recorder-") or code in NOT_TO_BE_ASKED
+    return code.startswith("recorder-") or code in UNREACHABLE_CODES
 
 
 def learn_fingerprint(uow: UnitOfWork, camera_id: str, fingerprint: str | None, application_id: str) -> None:
@@ -161,7 +161,7 @@ def learn_fingerprint(uow: UnitOfWork, camera_id: str, fingerprint: str | None, 
         )
 
 
-def holders(uow: UnitOfWork, *kinds: str) -> list[str]:
+def list_holders(uow: UnitOfWork, *kinds: str) -> list[str]:
     """The active people who hold one of these posts now, by id."""
     return list(
         uow.session.scalars(
@@ -179,7 +179,7 @@ def holders(uow: UnitOfWork, *kinds: str) -> list[str]:
     )
 
 
-def tell_storage(uow: UnitOfWork, code: str, *, application_id: str, subject_id: str | None = None) -> None:
+def notify_storage(uow: UnitOfWork, code: str, *, application_id: str, subject_id: str | None = None) -> None:
     """A notice to everyone who operates the storage."""
-    for person_id in holders(uow, "storage-operator"):
-        notification_service.tell(uow, person_id, code, application_id=application_id, subject_id=subject_id)
+    for person_id in list_holders(uow, "storage-operator"):
+        notification_service.notify(uow, person_id, code, application_id=application_id, subject_id=subject_id)

@@ -14,9 +14,9 @@ from services.vault.uploaded_file import HEAD, KIND_NAMES, kind_of
 from services.web import upload_body
 from services.web.upload_body import Check
 
-LARGEST = 8 << 20
-MOST_PIXELS = 40_000_000  # as the largest cameras of phones take them; 320 MB at most while one is decoded
-LEAST_WIDTH, LEAST_HEIGHT = 160, 90
+MAX_BYTES = 8 << 20
+MAX_PIXELS = 40_000_000  # as the largest cameras of phones take them; 320 MB at most while one is decoded
+MIN_WIDTH, MIN_HEIGHT = 160, 90
 TIMEOUT = 30.0
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -30,13 +30,13 @@ _ELSE = {
 }
 
 
-async def take(request: Request, check: Check | None = None) -> bytes:
+async def read_photograph(request: Request, check: Check | None = None) -> bytes:
     """The photograph in the request's body, or in its form, as JPEG of at most 640 by 360. Refused with a sentence.
 
     ``check`` is asked with the form's fields before the photograph is looked at.
     """
     try:
-        pieces = [piece async for piece in upload_body.file_of(request, largest=LARGEST, announced=None, check=check)]
+        pieces = [piece async for piece in upload_body.file_of(request, largest=MAX_BYTES, announced=None, check=check)]
     except Refused as refusal:
         if refusal.code != "upload-too-large":
             raise
@@ -44,34 +44,34 @@ async def take(request: Request, check: Check | None = None) -> bytes:
             "picture-too-large",
             Message(
                 "The picture is larger than the {largest} MiB allowed and was not kept: make it smaller first.",
-                largest=LARGEST >> 20,
+                largest=MAX_BYTES >> 20,
             ),
             status=413,
         ) from refusal
-    return await small(b"".join(pieces))
+    return await make_thumbnail(b"".join(pieces))
 
 
-async def small(content: bytes) -> bytes:
+async def make_thumbnail(content: bytes) -> bytes:
     """The photograph as a JPEG of at most 640 by 360. Refused where it is none, too large, too small or damaged."""
     if content.startswith(_PNG):
-        content = _bare_png(content)
+        content = _without_metadata(content)
         codec, size = "png", _png_size(content)
     elif content.startswith(_JPEG):
         codec, size = "mjpeg", _jpeg_size(content)
     else:
-        raise _other(content)
+        raise _wrong_kind(content)
     if size is None:
         raise _damaged()
     width, height = size
-    if not (width >= LEAST_WIDTH and height >= LEAST_HEIGHT and width * height <= MOST_PIXELS):
+    if not (width >= MIN_WIDTH and height >= MIN_HEIGHT and width * height <= MAX_PIXELS):
         raise _refused(
             "picture-size",
             Message(
                 "A picture has at least {least_width}×{least_height} and at most {millions} million pixels, "
                 "and this one has {width}×{height}: nothing was kept, choose another one.",
-                least_width=LEAST_WIDTH,
-                least_height=LEAST_HEIGHT,
-                millions=MOST_PIXELS // 1_000_000,
+                least_width=MIN_WIDTH,
+                least_height=MIN_HEIGHT,
+                millions=MAX_PIXELS // 1_000_000,
                 width=width,
                 height=height,
             ),
@@ -81,14 +81,14 @@ async def small(content: bytes) -> bytes:
 
 async def _decoded(content: bytes, codec: str) -> bytes:
     output = await answer_of(
-        "services.domain.cameras.photograph_process", codec, str(MOST_PIXELS), given=content, seconds=TIMEOUT
+        "services.domain.cameras.photograph_process", codec, str(MAX_PIXELS), given=content, seconds=TIMEOUT
     )
     if not output:
         raise _damaged()
     return output
 
 
-def _bare_png(content: bytes) -> bytes:
+def _without_metadata(content: bytes) -> bytes:
     """The picture's own chunks: the others may hold gigabytes of text and profiles in a few bytes."""
     kept, at = [content[: len(_PNG)]], len(_PNG)
     while at + 12 <= len(content):
@@ -122,7 +122,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _other(content: bytes) -> Refused:
+def _wrong_kind(content: bytes) -> Refused:
     kind = kind_of(content[:HEAD])
     message = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
     return _refused(

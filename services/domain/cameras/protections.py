@@ -24,11 +24,11 @@ from services.runtime.spans import Span
 Answer = Literal["protected", "unsupported", "failed"]
 # A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
 # ten minutes unless it is set otherwise.
-LONGEST_EVENT = timedelta(hours=1)
+MAX_EVENT_LENGTH = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Due:
+class DueRelease:
     """A span that a recorder is to let go."""
 
     protection_id: str
@@ -37,7 +37,7 @@ class Due:
     outcome: str | None  # as it was known when it fell due
 
 
-def begin(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
+def start(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
     """A protection to ask the recorder for; None where it has answered for this span already, or the case has ended."""
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
@@ -71,7 +71,7 @@ def begin(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, sp
     return row.id
 
 
-def answered(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
+def record_answer(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
     """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
     row = uow.session.get_one(Protection, protection_id, with_for_update=True)
     row.outcome = outcome
@@ -97,7 +97,7 @@ def end(uow: UnitOfWork, application_id: str) -> None:
         row.ended_at = uow.now
 
 
-def due(uow: UnitOfWork, recorder_id: str) -> list[Due]:
+def list_due(uow: UnitOfWork, recorder_id: str) -> list[DueRelease]:
     """What a recorder is to let go; a span that another case still protects stays."""
     ended = (
         select(Protection)
@@ -105,18 +105,18 @@ def due(uow: UnitOfWork, recorder_id: str) -> list[Due]:
         .order_by(Protection.ended_at, Protection.id)
     )
     return [
-        Due(row.id, row.channel, Span(row.span_start, row.span_end), row.outcome)
+        DueRelease(row.id, row.channel, Span(row.span_start, row.span_end), row.outcome)
         for row in uow.session.scalars(ended)
-        if not _shared(uow, row)
+        if not _is_shared(uow, row)
     ]
 
 
-def recorders_due() -> Select[str]:
+def select_due_recorders() -> Select[str]:
     """The ids of the recorders that are to let something go; one that was retired is told as well."""
     return select(Protection.recorder_id).where(_unreleased())
 
 
-def released(uow: UnitOfWork, those: Sequence[Due]) -> None:
+def record_release(uow: UnitOfWork, those: Sequence[DueRelease]) -> None:
     """The recorder has let them go. One that it answered for meanwhile stays due: it may have locked it after that."""
     for one in those:
         row = uow.session.get_one(Protection, one.protection_id, with_for_update=True)
@@ -127,7 +127,7 @@ def released(uow: UnitOfWork, those: Sequence[Due]) -> None:
             )
 
 
-def of_item(uow: UnitOfWork, item_id: str) -> list[Protection]:
+def list_of_item(uow: UnitOfWork, item_id: str) -> list[Protection]:
     """The item's protections, the newest last."""
     query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.requested_at, Protection.id)
     return list(uow.session.scalars(query))
@@ -141,13 +141,13 @@ def _may_be_locked() -> ColumnElement[bool]:
     return or_(Protection.outcome.is_(None), Protection.outcome != "unsupported")
 
 
-def _shared(uow: UnitOfWork, row: Protection) -> bool:
+def _is_shared(uow: UnitOfWork, row: Protection) -> bool:
     query = select(Protection.id).where(
         Protection.recorder_id == row.recorder_id,
         Protection.channel == row.channel,
         Protection.ended_at.is_(None),
-        Protection.span_start < row.span_end + LONGEST_EVENT,
-        Protection.span_end > row.span_start - LONGEST_EVENT,
+        Protection.span_start < row.span_end + MAX_EVENT_LENGTH,
+        Protection.span_end > row.span_start - MAX_EVENT_LENGTH,
         _may_be_locked(),
     )
     return uow.session.scalar(query.limit(1)) is not None

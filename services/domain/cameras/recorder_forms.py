@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from services.database.tables.cameras import Recorder
-from services.domain.cameras.recorders import Entry
+from services.domain.cameras.recorders import RecorderEntry
 from services.recorders.configuration_schema import ConfigurationSchema, Field
 from services.recorders.registry import KINDS, Kind, Places
 from services.runtime.addresses import Guard
@@ -14,7 +14,7 @@ from services.runtime.errors import Refused
 from services.runtime.translations import Message
 
 
-def kind_of(code: str) -> Kind:
+def get_kind(code: str) -> Kind:
     """The kind; Refused where there is none of that name."""
     known = KINDS.get(code)
     if known is None:
@@ -23,13 +23,13 @@ def kind_of(code: str) -> Kind:
     return known
 
 
-def shape_of(row: Recorder) -> ConfigurationSchema | None:
+def get_schema(row: Recorder) -> ConfigurationSchema | None:
     """The shape of a recorder's kind; None for a kind that this version does not know."""
     known = KINDS.get(row.kind)
     return None if known is None else known.schema
 
 
-async def entry(
+async def build_entry(
     places: Places,
     *,
     name: str,
@@ -38,9 +38,9 @@ async def entry(
     zone: str,
     configuration: Mapping[str, str],
     row: Recorder | None = None,
-) -> Entry:
+) -> RecorderEntry:
     """The entry for the book; Refused with the field at fault, ``configuration.<name>``. ``row`` is what it changes."""
-    shape = kind_of(kind).schema
+    shape = get_kind(kind).schema
     kept = frozenset(secret for secret in shape.secrets if row is not None and row.configuration.get(secret))
     checked = shape.checked(configuration, kept)
     for field in shape.fields:
@@ -49,7 +49,7 @@ async def entry(
         if field.name in checked and field.kind == "address":
             guard = Guard(places.guard.networks, field.schemes or ("https",), field=f"configuration.{field.name}")
             checked[field.name] = (await guard.check(checked[field.name])).url
-    return Entry(
+    return RecorderEntry(
         name=name,
         site=site,
         kind=kind,
@@ -61,17 +61,17 @@ async def entry(
     )
 
 
-def shown(row: Recorder) -> dict[str, str]:
+def shown_configuration(row: Recorder) -> dict[str, str]:
     """A recorder's configuration without its secrets; nothing of a kind that this version does not know."""
-    shape = shape_of(row)
+    shape = get_schema(row)
     if shape is None:
         return {}
     return {name: str(value) for name, value in row.configuration.items() if name not in shape.secrets}
 
 
-def secrets_set(row: Recorder) -> list[str]:
+def list_secrets_set(row: Recorder) -> list[str]:
     """The secret fields that are set."""
-    shape = shape_of(row)
+    shape = get_schema(row)
     return sorted(name for name in (shape.secrets if shape else ()) if row.configuration.get(name))
 
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import protections, rounds
-from services.domain.cameras.protections import Due
-from services.domain.cameras.recorder_probe import DOWN_FINDING, PATIENCE, Tested, look
-from services.domain.cameras.recorders import Found
+from services.domain.cameras.protections import DueRelease
+from services.domain.cameras.recorder_probe import DOWN_FINDING, TIMEOUT_SECONDS, ProbeResult, probe
+from services.domain.cameras.recorders import Finding
 from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
@@ -24,19 +24,19 @@ from services.web.dependencies import OpenRecorder
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "recorder-monitor")
-LOOK = timedelta(seconds=15)
-AT_ONCE = 4
+POLL_INTERVAL = timedelta(seconds=15)
+CAPACITY = 4
 
 
-class Round:
+class RecorderMonitor:
     """One for each process. A recorder that has not answered after ``patience`` seconds is silent.
 
-    A mount that hangs holds one of ``AT_ONCE`` places until it gives in, so that it never takes all the portal's
+    A mount that hangs holds one of ``CAPACITY`` places until it gives in, so that it never takes all the portal's
     threads.
     """
 
     def __init__(
-        self, database: Database, recorders: OpenRecorder, every: timedelta, patience: float = PATIENCE
+        self, database: Database, recorders: OpenRecorder, every: timedelta, patience: float = TIMEOUT_SECONDS
     ) -> None:
         self._register = database
         self._recorders = recorders
@@ -44,7 +44,7 @@ class Round:
         self._patience = patience
         self._asking: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._periodic = Periodic("recorders", LOOK, self._ask_due)
+        self._periodic = Periodic("recorders", POLL_INTERVAL, self._ask_due)
 
     async def run(self) -> None:
         """Ask until cancelled: whoever is due, every few seconds, and at once when the clock was turned."""
@@ -64,8 +64,8 @@ class Round:
     async def ask_due(self) -> list[asyncio.Task[None]]:
         """Begin to ask whoever is due, as far as there are places; done when their answers are in the books."""
         begun = []
-        while len(self._asking) < AT_ONCE:
-            row = await self._register.run(ACTOR, rounds.take, self._every)
+        while len(self._asking) < CAPACITY:
+            row = await self._register.run(ACTOR, rounds.claim_next, self._every)
             if row is None:
                 break
             if row.id in self._asking:
@@ -79,7 +79,7 @@ class Round:
         return begun
 
     async def _ask(self, row: Recorder) -> None:
-        answer = asyncio.create_task(look(self._recorders, row, (), self._register.clock.now()))
+        answer = asyncio.create_task(probe(self._recorders, row, (), self._register.clock.now()))
         answers = False
         try:
             in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
@@ -101,36 +101,36 @@ class Round:
         if answers:  # what it is told now holds no place, and keeps it from no turn
             await self._release(row)
 
-    async def _book(self, row: Recorder, tested: Tested) -> bool:
+    async def _book(self, row: Recorder, tested: ProbeResult) -> bool:
         """Write down what came of it; whether it answers."""
         if tested.facts is None or not tested.facts.reachable:
             await self._silent(row, tested.found[0])
             return False
-        await self._register.run(ACTOR, rounds.answered, row.id, tested.facts)
+        await self._register.run(ACTOR, rounds.record_answer, row.id, tested.facts)
         return True
 
     async def _release(self, row: Recorder) -> None:
         """Let it overwrite again what no case needs any more; what it does not take now, it is told next time."""
-        with _telling(row):
-            due = await self._register.run(ACTOR, protections.due, row.id)
+        with _log_failure(row):
+            due = await self._register.run(ACTOR, protections.list_due, row.id)
             async with asyncio.timeout(self._patience):
                 for one in due:
-                    with _telling(row):
+                    with _log_failure(row):
                         await self._release_one(row, one)
 
-    async def _release_one(self, row: Recorder, due: Due) -> None:
+    async def _release_one(self, row: Recorder, due: DueRelease) -> None:
         opened = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
         with suppress(WrongChannel):  # there is nothing left to let go
             await opened.release(due.channel, due.span)
-        await self._register.run(ACTOR, protections.released, [due])
+        await self._register.run(ACTOR, protections.record_release, [due])
 
-    async def _silent(self, row: Recorder, wrong: Found) -> None:
+    async def _silent(self, row: Recorder, wrong: Finding) -> None:
         log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)
-        await self._register.run(ACTOR, rounds.silent, row.id, wrong)
+        await self._register.run(ACTOR, rounds.record_silence, row.id, wrong)
 
 
 @contextmanager
-def _telling(row: Recorder) -> Iterator[None]:
+def _log_failure(row: Recorder) -> Iterator[None]:
     """Tell of a release that fails, whatever it fails with: the recorder has answered, and the others go on."""
     try:
         yield

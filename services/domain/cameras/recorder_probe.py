@@ -12,7 +12,7 @@ from anyio import fail_after
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import recorders as camera_recorders
-from services.domain.cameras.recorders import Found
+from services.domain.cameras.recorders import Finding
 from services.recorders.protocol import (
     NothingRecorded,
     OutOfReach,
@@ -28,10 +28,10 @@ from services.runtime.spans import Span
 from services.runtime.translations import Bilingual, Message
 from services.web.dependencies import OpenRecorder
 
-PATIENCE = 60.0  # seconds for the whole test
-LOOKS_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # until something is found
+TIMEOUT_SECONDS = 60.0  # seconds for the whole test
+SEARCH_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # until something is found
 RECENT = timedelta(days=2)
-CLOCK_OFF_MS = 5000
+MAX_CLOCK_OFFSET_MS = 5000
 JPEG = b"\xff\xd8\xff"
 
 DOWN = {
@@ -59,46 +59,46 @@ DOWN = {
 
 
 @dataclass(frozen=True)
-class Tested:
+class ProbeResult:
     """``facts`` is None where the recorder could not be asked; ``found`` begins with what is wrong."""
 
     facts: RecorderFacts | None
-    found: list[Found]
+    found: list[Finding]
 
     @property
     def well(self) -> bool:
         return all(one.well for one in self.found)
 
 
-async def test(database: Database, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> Tested:
+async def test_recorder(database: Database, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> ProbeResult:
     """Test a recorder for an administrator and write down what was found."""
-    row, cameras = await database.run(actor, camera_recorders.to_test, recorder_id)
-    tested = await look(recorders, row, cameras, database.clock.now())
+    row, cameras = await database.run(actor, camera_recorders.get_for_test, recorder_id)
+    tested = await probe(recorders, row, cameras, database.clock.now())
     facts = tested.facts if tested.facts is not None and tested.facts.reachable else None
-    await database.run(actor, camera_recorders.tested, recorder_id, facts, tested.found)
+    await database.run(actor, camera_recorders.record_test, recorder_id, facts, tested.found)
     return tested
 
 
-async def look(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera], now: datetime) -> Tested:
+async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera], now: datetime) -> ProbeResult:
     """Open, probe, and look at each camera; whatever is raised becomes a sentence."""
     facts: RecorderFacts | None = None
-    found: list[Found] = []
+    found: list[Finding] = []
     try:
-        with fail_after(PATIENCE):
+        with fail_after(TIMEOUT_SECONDS):
             opened = recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
             facts = await opened.probe()
             if not facts.reachable:
-                return Tested(facts, [await _why_down(opened, now)])
-            found += _clock(facts)
+                return ProbeResult(facts, [await _why_down(opened, now)])
+            found += _check_clock(facts)
             for camera in cameras:
-                found.append(await _camera(opened, facts, camera, now))
+                found.append(await _check_camera(opened, facts, camera, now))
     except TimeoutError:
-        found.append(_down("down"))
+        found.append(_down_finding("down"))
     except RecorderDown as error:
-        found.append(_down(error.code))
+        found.append(_down_finding(error.code))
     except OutsideRoots:
         found.append(
-            Found(
+            Finding(
                 "outside-roots",
                 Message(
                     "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS."
@@ -107,48 +107,48 @@ async def look(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera]
         )
     except (Fatal, Retryable):
         found.append(
-            Found(
+            Finding(
                 "configuration",
                 Message("Its configuration cannot be used: correct its kind and fields."),
             )
         )
     if not cameras and not found:
-        found.append(Found("no-cameras", Message("No camera of it is entered yet: enter them.")))
-    return Tested(facts, sorted(found, key=lambda one: one.well))
+        found.append(Finding("no-cameras", Message("No camera of it is entered yet: enter them.")))
+    return ProbeResult(facts, sorted(found, key=lambda one: one.well))
 
 
-async def _why_down(opened: Opened, now: datetime) -> Found:
+async def _why_down(opened: Opened, now: datetime) -> Finding:
     """Why a recorder cannot be reached, by asking it for something."""
     try:
         await opened.coverage("-", Span(now - timedelta(seconds=1), now))
     except RecorderDown as error:
-        return _down(error.code)
+        return _down_finding(error.code)
     except Fatal:
-        return _down("down")
-    return _down("down")
+        return _down_finding("down")
+    return _down_finding("down")
 
 
-def _down(code: str) -> Found:
+def _down_finding(code: str) -> Finding:
     message = DOWN.get(code, DOWN["down"])
-    return Found(f"recorder-{code}", message)
+    return Finding(f"recorder-{code}", message)
 
 
-DOWN_FINDING = _down("down")
+DOWN_FINDING = _down_finding("down")
 
 
-def _clock(facts: RecorderFacts) -> list[Found]:
+def _check_clock(facts: RecorderFacts) -> list[Finding]:
     offset = facts.clock_offset_ms
     if offset is None:
         return [
-            Found(
+            Finding(
                 "clock-unknown",
                 Message("Its clock was not measured: compare it with true time and enter the offset."),
             )
         ]
-    if abs(offset) > CLOCK_OFF_MS:
+    if abs(offset) > MAX_CLOCK_OFFSET_MS:
         seconds = f"{offset / 1000:+.1f}"
         return [
-            Found(
+            Finding(
                 "clock-off",
                 Message("Its clock is {seconds} s off true time: set it by NTP.", seconds=seconds),
             )
@@ -156,30 +156,30 @@ def _clock(facts: RecorderFacts) -> list[Found]:
     return []
 
 
-async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: datetime) -> Found:
+async def _check_camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: datetime) -> Finding:
     """What is wrong with one camera, or that nothing is."""
     message = Bilingual(camera.name_zh, camera.name_en)
     try:
         oldest = facts.oldest_frame.get(camera.channel)
         covered: list[Span] = []
-        for back in LOOKS_BACK:
+        for back in SEARCH_BACK:
             start = max(oldest, now - back) if oldest else now - back
             if not covered and start < now:
                 covered = await opened.coverage(camera.channel, Span(start, now))
         if not covered:
-            return Found(
+            return Finding(
                 "no-recordings",
                 Message("{what}: nothing was recorded in the last 7 days: see that its channel records.", what=message),
             )
         newest = max(span.end for span in covered)
         picture: bytes | None = await opened.snapshot(camera.channel, newest - timedelta(seconds=1))
     except WrongChannel:
-        return Found(
+        return Finding(
             "no-channel",
             Message("{what}: the recorder has no channel {channel}: correct it.", channel=camera.channel, what=message),
         )
     except ReplayUnsupported:
-        return Found(
+        return Finding(
             "replay-unsupported",
             Message(
                 "{what}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
@@ -191,12 +191,12 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
     except NothingRecorded:
         picture = b""
     if picture is not None and not picture.startswith(JPEG):
-        return Found(
+        return Finding(
             "no-picture",
             Message("{what}: its newest recording shows no picture: look at its format.", what=message),
         )
     if now - newest > RECENT:
-        return Found(
+        return Finding(
             "stale",
             Message("{what}: its newest recording is more than 2 days old: see that it still records.", what=message),
         )
@@ -204,4 +204,4 @@ async def _camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: dat
         seen = Message("its newest recording is too large to be read for a picture")
     else:
         seen = Message("shows a picture")
-    return Found("well", Message("{what}: records, and {seen}.", what=message, seen=seen), well=True)
+    return Finding("well", Message("{what}: records, and {seen}.", what=message, seen=seen), well=True)

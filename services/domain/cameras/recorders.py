@@ -16,7 +16,7 @@ from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import Measured
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text, Worded
 
@@ -26,7 +26,7 @@ Sort = Literal["name", "site", "kind", "cameras", "clock", "seen"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecorderEntry:
     """What an administrator enters, its configuration checked by the recorder's kind.
 
     ``secrets`` are the names of secret fields, ``kept`` those that stay as they are, ``places`` the fields that say
@@ -52,7 +52,7 @@ class RecorderLine:
 
 
 @dataclass(frozen=True)
-class Found(Worded):
+class Finding(Worded):
     """One thing that a test found: a stable code and a sentence that says what to do."""
 
     code: str
@@ -61,7 +61,7 @@ class Found(Worded):
 
 
 @dataclass(frozen=True)
-class Health:
+class RecorderHealth:
     """What is known of a recorder without asking it: clock, oldest frame, when it last answered, what was wrong."""
 
     recorder_id: str
@@ -77,7 +77,7 @@ class Health:
     error: Mapping[str, Any] | None = field(default=None)
 
 
-def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
+def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
     """The recorders in use, or those that are not any more, by name; searched in name and site.
 
     Read by those who may read the set-up.
@@ -91,7 +91,7 @@ def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool =
     )
     query = select(Recorder, count).where(
         Recorder.active != retired,
-        Recorder.kind != BROUGHT,
+        Recorder.kind != UPLOADED,
         listing.mentioned(Recorder.name, Recorder.site),
     )
     columns = {
@@ -102,37 +102,37 @@ def recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool =
     return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(part)]
 
 
-def line(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
+def get_recorder(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
     """One recorder; NotFound where there is none."""
     administrators.require_reader(uow)
-    row = _known(uow, recorder_id)
+    row = _get_for_update(uow, recorder_id)
     query = select(func.count()).where(Camera.recorder_id == recorder_id, Camera.active)
     return RecorderLine(row, uow.session.scalar(query) or 0)
 
 
-def may_change(uow: UnitOfWork) -> None:
+def require_administrator(uow: UnitOfWork) -> None:
     """Refused with 403 for whoever is no administrator: asked before anything typed is looked at."""
     administrators.require_administrator(uow)
 
 
-def to_change(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
+def get_for_change(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
     """A recorder that an administrator changes."""
-    may_change(uow)
-    return line(uow, recorder_id)
+    require_administrator(uow)
+    return get_recorder(uow, recorder_id)
 
 
-def to_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Camera]]:
+def get_for_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Camera]]:
     """A recorder that an administrator tests, and its cameras in use."""
     administrators.require_administrator(uow)
-    row = _known(uow, recorder_id)
+    row = _get_for_update(uow, recorder_id)
     query = select(Camera).where(Camera.recorder_id == recorder_id, Camera.active).order_by(Camera.channel)
     return row, list(uow.session.scalars(query))
 
 
-def enter(uow: UnitOfWork, entry: Entry) -> Recorder:
+def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
     """A new recorder."""
     administrators.require_administrator(uow)
-    _name_is_free(uow, entry.name, None)
+    _require_free_name(uow, entry.name, None)
     row = Recorder(
         id=new_id(),
         name=entry.name,
@@ -143,22 +143,22 @@ def enter(uow: UnitOfWork, entry: Entry) -> Recorder:
     )
     uow.session.add(row)
     uow.session.flush()
-    audit_trail.record(uow, "recorder-added", "recorder", row.id, new=told(row, entry.secrets))
+    audit_trail.record(uow, "recorder-added", "recorder", row.id, new=audit_view(row, entry.secrets))
     return row
 
 
-def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
+def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> Recorder:
     """Change a recorder from now on; the kind stays, another kind is another recorder."""
     administrators.require_administrator(uow)
-    row = _known(uow, recorder_id)
+    row = _get_for_update(uow, recorder_id)
     if entry.kind != row.kind:
         raise Refused(
             "kind-fixed",
             "A recorder's kind stays: retire this one and enter another.",
             field="kind",
         )
-    _name_is_free(uow, entry.name, recorder_id)
-    old, before = told(row, entry.secrets), row.configuration
+    _require_free_name(uow, entry.name, recorder_id)
+    old, before = audit_view(row, entry.secrets), row.configuration
     moved = any(str(before.get(name, "")) != entry.configuration.get(name, "") for name in entry.places)
     stay = {name: before[name] for name in entry.kept if name in before}
     if moved and stay:
@@ -180,7 +180,7 @@ def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
         "recorder",
         recorder_id,
         old=old,
-        new=told(row, entry.secrets),
+        new=audit_view(row, entry.secrets),
         secrets_changed=sorted(entry.secrets & set(entry.configuration)),
     )
     return row
@@ -189,11 +189,11 @@ def change(uow: UnitOfWork, recorder_id: str, entry: Entry) -> Recorder:
 def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     """Retire a recorder, or take it back: its cameras can be asked for no more, and cases keep what points to it."""
     administrators.require_administrator(uow)
-    row = _known(uow, recorder_id)
+    row = _get_for_update(uow, recorder_id)
     if row.active == active:
         return row
     if not active:
-        nothing_waits(uow, Camera.recorder_id == recorder_id)
+        require_no_open_cases(uow, Camera.recorder_id == recorder_id)
     row.active = active
     audit_trail.record(
         uow,
@@ -206,23 +206,23 @@ def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     return row
 
 
-def tested(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: list[Found]) -> None:
+def record_test(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: list[Finding]) -> None:
     """Write down what a test measured and what it found wrong."""
     administrators.require_administrator(uow)
-    row = _known(uow, recorder_id)
+    row = _get_for_update(uow, recorder_id)
     if facts is not None:
-        measurements.measured(uow, recorder_id, facts)
-    note(uow, row, next((one for one in found if not one.well), None))
+        measurements.record_measured(uow, recorder_id, facts)
+    record_error(uow, row, next((one for one in found if not one.well), None))
     audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, findings=[finding.code for finding in found])
 
 
-def note(uow: UnitOfWork, row: Recorder, wrong: Found | None) -> None:
+def record_error(uow: UnitOfWork, row: Recorder, wrong: Finding | None) -> None:
     """Keep what was wrong when the recorder was asked last; None: nothing was."""
     row.polled_at = uow.now
     row.last_error = None if wrong is None else {"code": wrong.code, "zh": wrong.zh, "en": wrong.en}
 
 
-def recorder_health(uow: UnitOfWork) -> list[Health]:
+def list_health(uow: UnitOfWork) -> list[RecorderHealth]:
     """What is known of every recorder in use, by name. Who may see it is the caller's to check."""
     oldest = dict(
         uow.session.execute(
@@ -232,7 +232,7 @@ def recorder_health(uow: UnitOfWork) -> list[Health]:
         ).all()
     )
     return [
-        Health(
+        RecorderHealth(
             *(row.id, row.name, row.site, row.zone, row.last_seen_at, row.polled_at),
             *(row.clock_offset_ms, row.clock_method, row.clock_uncertainty_ms),
             oldest.get(row.id),
@@ -242,20 +242,20 @@ def recorder_health(uow: UnitOfWork) -> list[Health]:
     ]
 
 
-def told(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
+def audit_view(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
     """A recorder for the audit trail, without its secrets."""
     configuration = {name: HIDDEN if name in secrets else value for name, value in sorted(row.configuration.items())}
     return {"name": row.name, "site": row.site, "kind": row.kind, "zone": row.zone, "configuration": configuration}
 
 
-def _known(uow: UnitOfWork, recorder_id: str) -> Recorder:
+def _get_for_update(uow: UnitOfWork, recorder_id: str) -> Recorder:
     row = uow.session.get(Recorder, recorder_id, with_for_update=True)
-    if row is None or row.kind == BROUGHT:
+    if row is None or row.kind == UPLOADED:
         raise NotFound(Message("recorder"), recorder_id)
     return row
 
 
-def _name_is_free(uow: UnitOfWork, name: str, own_id: str | None) -> None:
+def _require_free_name(uow: UnitOfWork, name: str, own_id: str | None) -> None:
     taken = uow.session.scalar(
         select(Recorder.id).where(Recorder.name == name, Recorder.active, Recorder.id != (own_id or ""))
     )
@@ -268,7 +268,7 @@ def _name_is_free(uow: UnitOfWork, name: str, own_id: str | None) -> None:
         )
 
 
-def nothing_waits(uow: UnitOfWork, *which: Any) -> None:
+def require_no_open_cases(uow: UnitOfWork, *which: Any) -> None:
     """Refused while an open case still has to fetch footage of these cameras."""
     query = (
         select(func.count(Application.id.distinct()))

@@ -12,15 +12,15 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import service
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
-def may_bring(uow: UnitOfWork, camera_id: str) -> None:
+def require_upload_allowed(uow: UnitOfWork, camera_id: str) -> None:
     """Asked before a photograph is taken in: Refused or NotFound for whoever may not, or where it would not be seen."""
     administrators.require_administrator(uow)
-    line = service.camera(uow, camera_id)
+    line = service.get_camera(uow, camera_id)
     if not (line.row.active and line.recorder.active):
         raise Refused(
             "camera-retired",
@@ -28,14 +28,14 @@ def may_bring(uow: UnitOfWork, camera_id: str) -> None:
         )
 
 
-def bring(uow: UnitOfWork, camera_id: str, jpeg: bytes) -> None:
+def upload(uow: UnitOfWork, camera_id: str, jpeg: bytes) -> None:
     """Keep this photograph, in the place of the one before; ``jpeg`` is what the portal made of it."""
-    may_bring(uow, camera_id)
-    keep(uow, camera_id, jpeg, uow.actor.id)
+    require_upload_allowed(uow, camera_id)
+    store(uow, camera_id, jpeg, uow.actor.id)
 
 
-def keep(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
-    """As ``bring``, for whoever may: a demo enters its own."""
+def store(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
+    """As ``upload``, for whoever may: a demo enters its own."""
     row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
     old = row.sha256 if row else None
     if row is None:
@@ -50,10 +50,10 @@ def keep(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
 def remove(uow: UnitOfWork, camera_id: str) -> None:
     """Delete the photograph; NotFound where there is none. A retired camera's may go as well."""
     administrators.require_administrator(uow)
-    service.camera(uow, camera_id)
+    service.get_camera(uow, camera_id)
     row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
     if row is None:
-        raise _none(camera_id)
+        raise _not_found(camera_id)
     uow.session.delete(row)
     audit_trail.record(uow, "camera-picture-removed", "camera", camera_id, old=row.sha256, new=None)
 
@@ -62,7 +62,7 @@ def read(uow: UnitOfWork, camera_id: str) -> bytes:
     """The photograph as JPEG, for everybody signed in; NotFound where there is none, or the camera is retired."""
     row = uow.session.get(CameraPicture, camera_id)
     if row is None or not shown(uow, camera_id):
-        raise _none(camera_id)
+        raise _not_found(camera_id)
     return base64.b64decode(uow.secrets.decrypt(row.encrypted, _purpose(camera_id)))
 
 
@@ -71,15 +71,15 @@ def shown(uow: UnitOfWork, camera_id: str) -> bool:
     camera = uow.session.get(Camera, camera_id)
     if camera is None or uow.session.get(CameraPicture, camera_id) is None:
         return False
-    return shows(camera, uow.session.get_one(Recorder, camera.recorder_id))
+    return is_shown(camera, uow.session.get_one(Recorder, camera.recorder_id))
 
 
-def shows(camera: Camera, recorder: Recorder) -> bool:
+def is_shown(camera: Camera, recorder: Recorder) -> bool:
     """Whether the camera's picture may be shown, where it has one."""
-    return camera.active and recorder.active and recorder.kind != BROUGHT
+    return camera.active and recorder.active and recorder.kind != UPLOADED
 
 
-def _none(camera_id: str) -> NotFound:
+def _not_found(camera_id: str) -> NotFound:
     return NotFound(Message("reference picture of camera"), camera_id)
 
 

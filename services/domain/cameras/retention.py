@@ -3,4 +3,4 @@
 Neither is ever deleted: cases point to them. One that is not ``active`` can be asked for no more.
 """
 
-BROUGHT = "upload"  # the kind of recorder that is a file a person brought (register.uploads)
+UPLOADED = "upload"  # the kind of recorder that is a file a person brought (register.uploads)

@@ -11,11 +11,11 @@ from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements, protections, recorders
 from services.domain.cameras.measurements import Measured
-from services.domain.cameras.recorders import Found
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.recorders import Finding
+from services.domain.cameras.retention import UPLOADED
 
 
-def take(uow: UnitOfWork, every: timedelta) -> Recorder | None:
+def claim_next(uow: UnitOfWork, every: timedelta) -> Recorder | None:
     """The recorder in use that nobody has asked for longest, leased to the caller; None when none is due.
 
     One that was retired is asked as long as it still locks footage for a case that has ended.
@@ -23,8 +23,8 @@ def take(uow: UnitOfWork, every: timedelta) -> Recorder | None:
     query = (
         select(Recorder)
         .where(
-            or_(Recorder.active, Recorder.id.in_(protections.recorders_due())),
-            Recorder.kind != BROUGHT,
+            or_(Recorder.active, Recorder.id.in_(protections.select_due_recorders())),
+            Recorder.kind != UPLOADED,
             or_(Recorder.polled_at.is_(None), Recorder.polled_at <= uow.now - every),
         )
         .order_by(Recorder.polled_at.asc().nulls_first(), Recorder.id)
@@ -37,11 +37,11 @@ def take(uow: UnitOfWork, every: timedelta) -> Recorder | None:
     return row
 
 
-def answered(uow: UnitOfWork, recorder_id: str, facts: Measured) -> None:
+def record_answer(uow: UnitOfWork, recorder_id: str, facts: Measured) -> None:
     """The recorder answered. What a person's test found of its cameras stays: nobody looked at them now."""
-    measurements.measured(uow, recorder_id, facts)
+    measurements.record_measured(uow, recorder_id, facts)
 
 
-def silent(uow: UnitOfWork, recorder_id: str, wrong: Found) -> None:
+def record_silence(uow: UnitOfWork, recorder_id: str, wrong: Finding) -> None:
     """The recorder gave no answer, or could not be asked."""
-    recorders.note(uow, uow.session.get_one(Recorder, recorder_id), wrong)
+    recorders.record_error(uow, uow.session.get_one(Recorder, recorder_id), wrong)

@@ -12,17 +12,17 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements, recorders
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 CLASSES = ("ordinary", "sensitive")
-MOST_DAYS = 3650
+MAX_RETENTION_DAYS = 3650
 Sort = Literal["recorder", "name", "place", "class", "channel", "days", "oldest"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CameraEntry:
     """What an administrator enters of a camera. ``retention_days``: how long the recorder keeps its footage."""
 
     recorder_id: str
@@ -36,15 +36,15 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
+class CameraLine:
     row: Camera
     recorder: Recorder
     has_picture: bool
 
 
-def cameras(
+def list_cameras(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
-) -> list[Line]:
+) -> list[CameraLine]:
     """Cameras by site and name; searched in names, places, channel and recorder."""
     administrators.require_reader(uow)
     query = _lines().where(
@@ -62,19 +62,19 @@ def cameras(
         **{"days": Camera.retention_days, "oldest": Camera.oldest_frame_at},
     }
     part = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
-    return [Line(*row) for row in uow.session.execute(part)]
+    return [CameraLine(*row) for row in uow.session.execute(part)]
 
 
-def camera(uow: UnitOfWork, camera_id: str) -> Line:
+def get_camera(uow: UnitOfWork, camera_id: str) -> CameraLine:
     """One camera; NotFound where there is none."""
     administrators.require_reader(uow)
     found = uow.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
     if found is None:
         raise NotFound(Message("camera"), camera_id)
-    return Line(*found)
+    return CameraLine(*found)
 
 
-def enter(uow: UnitOfWork, entry: Entry) -> Camera:
+def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
     """A new camera."""
     administrators.require_administrator(uow)
     _check(uow, entry)
@@ -87,16 +87,16 @@ def enter(uow: UnitOfWork, entry: Entry) -> Camera:
     return row
 
 
-def change(uow: UnitOfWork, camera_id: str, entry: Entry) -> Camera:
+def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera:
     """Change a camera from now on. Another recorder or channel is other footage: Refused while open cases wait."""
     administrators.require_administrator(uow)
-    row = _known(uow, camera_id)
+    row = _get_for_update(uow, camera_id)
     _check(uow, entry)
     old = asdict(_entry_of(row))
     if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
         if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
             raise channel_taken(entry.channel)
-        recorders.nothing_waits(uow, Camera.id == camera_id)
+        recorders.require_no_open_cases(uow, Camera.id == camera_id)
         # What was learned of the other footage tells nothing of this one.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
         measurements.delete_retention(uow, camera_id)
@@ -109,13 +109,13 @@ def change(uow: UnitOfWork, camera_id: str, entry: Entry) -> Camera:
 def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
     """Retire a camera, or take it back: it can be asked for no more, and cases keep what points to it."""
     administrators.require_administrator(uow)
-    row = _known(uow, camera_id)
+    row = _get_for_update(uow, camera_id)
     if row.active == active:
         return row
     if active and uow.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
         raise channel_taken(row.channel)
     if not active:
-        recorders.nothing_waits(uow, Camera.id == camera_id)
+        recorders.require_no_open_cases(uow, Camera.id == camera_id)
     row.active = active
     action = "camera-reactivated" if active else "camera-retired"
     audit_trail.record(uow, action, "camera", camera_id, old=not active, new=active)
@@ -131,7 +131,7 @@ def channel_taken(channel: str) -> Refused:
     )
 
 
-def _check(uow: UnitOfWork, entry: Entry) -> None:
+def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
     recorder = uow.session.get(Recorder, entry.recorder_id)
     if recorder is None or not recorder.active:
         raise Refused(
@@ -147,13 +147,13 @@ def _check(uow: UnitOfWork, entry: Entry) -> None:
             status=422,
             field="cameraClass",
         )
-    if not 1 <= entry.retention_days <= MOST_DAYS:
+    if not 1 <= entry.retention_days <= MAX_RETENTION_DAYS:
         raise Refused(
             "retention-days",
             "The recorder keeps footage for 1 to {most_days} days: correct the number.",
             status=422,
             field="retentionDays",
-            most_days=MOST_DAYS,
+            most_days=MAX_RETENTION_DAYS,
         )
     if entry.channel.startswith("/") or ".." in entry.channel.split("/"):
         raise Refused(
@@ -167,24 +167,24 @@ def _check(uow: UnitOfWork, entry: Entry) -> None:
 def _lines() -> Select[Camera, Recorder, bool]:
     has_picture = select(func.count()).where(CameraPicture.camera_id == Camera.id).correlate(Camera).scalar_subquery()
     lines = select(Camera, Recorder, has_picture > 0).join(Recorder, Recorder.id == Camera.recorder_id)
-    return lines.where(Recorder.kind != BROUGHT)
+    return lines.where(Recorder.kind != UPLOADED)
 
 
-def _same_channel(entry: Entry) -> Select[str]:
+def _same_channel(entry: CameraEntry) -> Select[str]:
     return select(Camera.id).where(
         Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, Camera.active
     )
 
 
-def _known(uow: UnitOfWork, camera_id: str) -> Camera:
+def _get_for_update(uow: UnitOfWork, camera_id: str) -> Camera:
     row = uow.session.get(Camera, camera_id, with_for_update=True)
-    if row is None or uow.session.get_one(Recorder, row.recorder_id).kind == BROUGHT:
+    if row is None or uow.session.get_one(Recorder, row.recorder_id).kind == UPLOADED:
         raise NotFound(Message("camera"), camera_id)
     return row
 
 
-def _entry_of(row: Camera) -> Entry:
-    return Entry(
+def _entry_of(row: Camera) -> CameraEntry:
+    return CameraEntry(
         *(row.recorder_id, row.channel, row.name_zh, row.name_en, row.place_zh, row.place_en),
         *(row.camera_class, row.retention_days),
     )

@@ -55,14 +55,14 @@ def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:
         form_sha256=consultation.sha256,
         ended_because=consultation.ended_because,
         own=answer_of(uow, consent),
-        others=[answer_of(uow, other) for other in consents.answers(uow, consultation) if other.id != consent.id],
+        others=[answer_of(uow, other) for other in consents.list_answers(uow, consultation) if other.id != consent.id],
         why_not=Problem.of(refusal) if refusal is not None else None,
     )
 
 
 def answer_of(uow: UnitOfWork, consent: Consent) -> DepartmentConsent:
     """Return what a department answered, with the name of the person who did."""
-    names = access_queries.names(uow, [consent.person_id])
+    names = access_queries.get_names(uow, [consent.person_id])
     return DepartmentConsent(
         department=_department(uow.session.get_one(Department, consent.department_id)),
         answer=consent.answer,

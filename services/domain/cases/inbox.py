@@ -54,7 +54,7 @@ def list_barred(uow: UnitOfWork) -> list[BarredReview]:
 
 def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
     """Return what waits and what is barred; as many statements for one review as for thousands."""
-    me, directory = uow.actor.id, access_queries.directory(uow)
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
     decidable, conflicts = [], []
     for entry in _open(uow):
         refusal = access_policy.refusal_for(directory, entry.facts, entry.review, me, second=entry.second)
@@ -69,7 +69,7 @@ def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
         entry.review.id: _deciders(directory, entry.facts, entry.review, second=entry.second) for entry, _ in conflicts
     }
     named = [*(entry.review.claimed_by for entry in listed), *(entry.first for entry in listed)]
-    names = access_queries.names(uow, [*named, *(person_id for ids in deciders.values() for person_id in ids)])
+    names = access_queries.get_names(uow, [*named, *(person_id for ids in deciders.values() for person_id in ids)])
 
     def view(entry: _Open) -> WaitingReview:
         review, application = entry.review, entry.application
@@ -148,7 +148,7 @@ class _Open:
 
 def _open(uow: UnitOfWork) -> list[_Open]:
     """Return the open reviews that concern the actor's posts, or a copy that is offered to the actor."""
-    me, directory = uow.actor.id, access_queries.directory(uow)
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
     receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     query = (
@@ -163,7 +163,7 @@ def _open(uow: UnitOfWork) -> list[_Open]:
         .order_by(Review.due_at)
     )
     rows = uow.session.execute(query).all()
-    facts = access_queries.facts_of_all(uow, [application for _, application, _, _ in rows])
+    facts = access_queries.load_all_facts(uow, [application for _, application, _, _ in rows])
     entries = []
     for review, application, department, second in rows:
         groups = access_policy.pools(directory, facts[application.id], STAGES[review.stage])
@@ -194,7 +194,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    visibility.readable(uow, review)
+    visibility.require_readable(uow, review)
     application = uow.session.get_one(Application, review.application_id)
     revision = uow.session.scalar(
         select(Revision).where(Revision.application_id == application.id, Revision.round == review.round)
@@ -203,7 +203,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         raise NotFound(Message("form"), application.id)
     audit_trail.record(uow, "review-read", "review", review.id, application_id=application.id)
     stage, proposal = STAGES[review.stage], review_service.open_proposal(uow, review)
-    directory, facts = access_queries.directory(uow), access_queries.facts(uow, application.id)
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
     second = proposal is not None
     refusal = _refusal(uow, review, second=second)
     stands_in_for = access_policy.stands_in_for(directory, facts, review, uow.actor.id) if refusal is None else None
@@ -216,7 +216,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
     named = [review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
-    names = access_queries.names(uow, named)
+    names = access_queries.get_names(uow, named)
     return ReviewView(
         id=review.id,
         application_id=application.id,
@@ -289,5 +289,5 @@ def _refusal(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None
         return Refused("review-closed", "This review is closed already.")
     if review.stage == "receipt":
         return Refused("receipt-elsewhere", "Accept or decline on the hand-over's page.")
-    directory, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     return access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)

@@ -15,7 +15,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.cases import queries, states
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics
@@ -58,7 +58,7 @@ def count(uow: UnitOfWork) -> None:
     metrics.OUTBOX_LAG.set((uow.now - oldest).total_seconds() if oldest else 0)
     _notices(uow)
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
-    metrics.CHECKPOINT_LAG.set(checkpoints.lag(uow).total_seconds())
+    metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
     _recorders(uow)
     metrics.DATABASE_METRICS_UPDATED.set_to_current_time()
 
@@ -97,7 +97,7 @@ def _reviews(uow: UnitOfWork) -> None:
 
 def _recorders(uow: UnitOfWork) -> None:
     """Those in use; one that was renamed or put out of use leaves no series behind."""
-    rows = uow.session.scalars(select(Recorder).where(Recorder.kind != BROUGHT, Recorder.active)).all()
+    rows = uow.session.scalars(select(Recorder).where(Recorder.kind != UPLOADED, Recorder.active)).all()
     metrics.RECORDER_CLOCK_OFFSET.clear()
     metrics.RECORDER_LAST_SEEN.clear()
     metrics.RECORDER_UP.clear()
@@ -107,7 +107,7 @@ def _recorders(uow: UnitOfWork) -> None:
         if recorder.last_seen_at is not None:
             metrics.RECORDER_LAST_SEEN.labels(recorder.name).set(recorder.last_seen_at.timestamp())
         if recorder.last_error is not None or recorder.last_seen_at is not None:
-            metrics.RECORDER_UP.labels(recorder.name).set(not measurements.silent(recorder))
+            metrics.RECORDER_UP.labels(recorder.name).set(not measurements.is_silent(recorder))
 
 
 def _custody(uow: UnitOfWork) -> None:

@@ -62,7 +62,7 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
     waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
     if not waiting:
         return []
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, rows.application.id)
+    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, rows.application.id)
     return [
         NextAct(
             kind="confirm" if row.proposed else "decide",

@@ -20,7 +20,7 @@ def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     waiting = [line for line in inbox.list_waiting(uow) if line.stage != "receipt"]
     consents = consent_queries.list_waiting(uow)
     supervises = bool(posts & menu.WATCHES)
-    drafted = visibility.all_visible(uow, limit=50, offset=0, mine=True)
+    drafted = visibility.list_visible(uow, limit=50, offset=0, mine=True)
     own = [line for line in queries.summaries(uow, drafted) if line.state != "closed"]
     held = custody_queries.open_loans(uow)
     return OverviewView(
@@ -35,5 +35,5 @@ def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         at_risk=case_register.list_next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
         copies_out=case_register.list_copies_out(uow, Listing(limit=FEW)) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
-        agreed=access_queries.valid_agreement(uow, str(uow.actor.id)) is not None,
+        agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,
     )

@@ -55,7 +55,7 @@ def list_own(
 
 def may_see_department(uow: UnitOfWork) -> bool:
     """Say whether the acting person heads a department, or stands in for its head."""
-    return access_queries.directory(uow).holds(uow.actor.id, "head", "deputy")
+    return access_queries.load_directory(uow).holds(uow.actor.id, "head", "deputy")
 
 
 def _rows(uow: UnitOfWork, department: bool, state: str | None) -> list[Application]:
@@ -64,7 +64,7 @@ def _rows(uow: UnitOfWork, department: bool, state: str | None) -> list[Applicat
         query = query.where(states.is_under_way() if state == "open" else states.code(uow.now) == state)
     me = uow.actor.id
     if department:
-        headed = {post.department_id for post in access_queries.posts_of(uow, me) if post.kind in ("head", "deputy")}
+        headed = {post.department_id for post in access_queries.list_posts(uow, me) if post.kind in ("head", "deputy")}
         query = query.where(Application.department_id.in_(headed), Application.submitted_at.is_not(None))
     else:
         query = query.where(Application.drafter_id == me)
@@ -79,7 +79,7 @@ def _text(row: Application, cameras: Cameras) -> str:
 def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[OwnApplication]:
     ids = [row.id for row in rows]
     states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
-    names = access_queries.names(uow, [row.drafter_id for row in rows])
+    names = access_queries.get_names(uow, [row.drafter_id for row in rows])
     saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
     lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}
     for row in rows:

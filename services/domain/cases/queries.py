@@ -84,7 +84,7 @@ def summary(uow: UnitOfWork, application: Application) -> CaseSummary:
 def summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[CaseSummary]:
     """Read the lines of a list, in the given order; three statements, however many there are."""
     states_of, footage_of = states.states_of(uow, applications), footage(uow, applications)
-    names = access_queries.names(uow, [application.drafter_id for application in applications])
+    names = access_queries.get_names(uow, [application.drafter_id for application in applications])
     return [
         CaseSummary(
             id=application.id,
@@ -144,7 +144,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     audit_trail.record(uow, "case-read", "application", application.id, application_id=application.id)
     state = states.state_of_rows(rows)
     revision = rows.revisions[-1] if rows.revisions else None
-    names = access_queries.names(uow, _people(rows))
+    names = access_queries.get_names(uow, _people(rows))
     return CaseView(
         id=application.id,
         number=application.number,
@@ -198,13 +198,13 @@ def case_of_rows(rows: CaseRows) -> CaseView:
 def consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
     """Read how the newest consultation stands or ended; None where nobody was asked."""
     rows = CaseRows(uow, application)
-    return _consultation(rows, access_queries.names(uow, _consenters(rows)))
+    return _consultation(rows, access_queries.get_names(uow, _consenters(rows)))
 
 
 def integrity_check(uow: UnitOfWork, application_id: str) -> CheckAnswer | None:
     """Read the last check of a case for one who may see it; None where there was none."""
     check = integrity.read(uow, application_id)
-    return _check(uow, check, access_queries.names(uow, [check.asked_by])) if check is not None else None
+    return _check(uow, check, access_queries.get_names(uow, [check.asked_by])) if check is not None else None
 
 
 def _overwrite_at(rows: CaseRows) -> datetime | None:

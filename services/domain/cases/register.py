@@ -75,7 +75,7 @@ def list_cases(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     """Count the cases by state, of those that the acting person may see; drafts are their drafters' own."""
     state = states.code(uow.now).label("state")
-    seen = visibility.seen(uow).with_only_columns(state).order_by(None).subquery()
+    seen = visibility.select_visible(uow).with_only_columns(state).order_by(None).subquery()
     counted = uow.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
     counts: dict[str, int] = {str(code): int(number) for code, number in counted}
     return {code: counts.get(code, 0) for code in states.STATES}
@@ -85,7 +85,7 @@ def list_copies_out(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
 ) -> list[OutLine]:
     """List who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
-    seen = visibility.seen(uow).with_only_columns(Application.id)
+    seen = visibility.select_visible(uow).with_only_columns(Application.id)
     number, name = cast(Application.number, String), Person.name
     query = (
         select(HandOver, Application, Person, Department)
@@ -134,7 +134,7 @@ def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> lis
     """
     state = states.code(uow.now).label("state")
     query = (
-        visibility.seen(uow)
+        visibility.select_visible(uow)
         .join(Item, Item.application_id == Application.id)
         .join(Camera, Camera.id == Item.camera_id)
         .where(states.is_under_way(), Item.dropped_in_round.is_(None), ~queries.is_safe())
@@ -172,7 +172,7 @@ def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> lis
 
 def _matching(uow: UnitOfWork, wanted: Search, state: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = (
-        visibility.seen(uow)
+        visibility.select_visible(uow)
         .join(Department, Department.id == Application.department_id)
         .join(Person, Person.id == Application.drafter_id)
         .outerjoin(KEEPER, KEEPER.id == Application.custodian_id)
@@ -258,7 +258,9 @@ def list_stage_times(
 
     Only cases that the acting person may see are counted.
     """
-    query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
+    query = visibility.select_visible(uow).where(
+        Application.submitted_at.is_not(None), Application.submitted_at < until
+    )
     if department_id is not None:
         query = query.where(Application.department_id == department_id)
     took: dict[str, list[timedelta]] = {}

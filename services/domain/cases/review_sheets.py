@@ -23,7 +23,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, reference_pictures
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.cases import queries
 from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage
@@ -69,17 +69,17 @@ class SheetItem:
     @property
     def uploaded(self) -> bool:
         """Return whether it is a file that a person uploaded, and no camera's (R8, R9)."""
-        return self.recorder.kind == BROUGHT
+        return self.recorder.kind == UPLOADED
 
     @property
     def searched(self) -> Span:
         """Return where its footage is searched, in the recorder's own time, as its clock is known now (R34)."""
-        return self.granted if self.uploaded else clocks.searched(self.granted, clocks.of(self.recorder))
+        return self.granted if self.uploaded else clocks.search_span(self.granted, clocks.clock_of(self.recorder))
 
     @property
     def clock_too_far(self) -> bool:
         """Return whether the recorder's clock is so far off that somebody has to say which time is meant."""
-        return not self.uploaded and clocks.of(self.recorder).too_far
+        return not self.uploaded and clocks.clock_of(self.recorder).too_far
 
     @property
     def previews(self) -> dict[PreviewMoment, datetime]:
@@ -97,7 +97,7 @@ class CoverageSource:
     """
 
     item: SheetItem
-    source: measurements.Source
+    source: measurements.CameraChannel
     covered: list[Span] | None
     searched: Span
 
@@ -112,7 +112,7 @@ def coverage_sources(uow: UnitOfWork, review_id: str) -> list[CoverageSource]:
     review = uow.session.get(Review, review_id)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    visibility.readable(uow, review)
+    visibility.require_readable(uow, review)
     rows = uow.session.execute(_in_scope(review.application_id)).all()
     items = [row[0].id for row in rows]
     recorded = select(Document).where(Document.item_id.in_(items), Document.kind == "retrieval-record")
@@ -186,7 +186,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "return-inspection":
         raise NotFound(Message("return inspection"), review_id)
-    visibility.readable(uow, review)
+    visibility.require_readable(uow, review)
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
     if hand_over is None:
         raise NotFound(Message("hand-over"), review.application_id)
@@ -263,13 +263,13 @@ def _item(item: Item, camera: Camera, recorder: Recorder, held: bool, pictured: 
         held=held,
         outcome=item.outcome,
         coverage=item.coverage,
-        reference_picture=pictured and reference_pictures.shows(camera, recorder),
+        reference_picture=pictured and reference_pictures.is_shown(camera, recorder),
     )
 
 
 def _source(item: SheetItem, row: Item, record: Document | None, master: Master | None) -> CoverageSource:
     searched = item.searched if record is None else searched_span(row, record)
-    source = measurements.source(item.camera, item.recorder)
+    source = measurements.build_source(item.camera, item.recorder)
     return CoverageSource(item, source, _in_vault(row, master), searched)
 
 
@@ -285,7 +285,7 @@ def _in_vault(item: Item, master: Master | None) -> list[Span] | None:
 class PictureSource:
     """The source of a picture, and its moment."""
 
-    source: measurements.Source
+    source: measurements.CameraChannel
     at: datetime
 
 
@@ -297,13 +297,13 @@ def get_picture_source(uow: UnitOfWork, review_id: str, item_id: str, at: dateti
     review = uow.session.get(Review, review_id)
     if review is None or review.stage != "storage-release":
         raise NotFound(Message("release"), review_id)
-    visibility.readable(uow, review)
+    visibility.require_readable(uow, review)
     if review.closed_at is not None:
         raise Refused("review-closed", "This review is closed already.")
     second = review_service.open_proposal(uow, review) is not None
     refusal = access_policy.refusal_for(
-        access_queries.directory(uow),
-        access_queries.facts(uow, review.application_id),
+        access_queries.load_directory(uow),
+        access_queries.load_facts(uow, review.application_id),
         review,
         uow.actor.id,
         second=second,

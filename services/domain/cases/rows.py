@@ -175,7 +175,7 @@ class CaseRows:
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
     """The case, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
-    query = _head(application_id).add_columns(visibility.is_seen(uow).label("seen"))
+    query = _head(application_id).add_columns(visibility.is_visible(uow).label("seen"))
     row = uow.session.execute(query).one_or_none()
     if row is not None:
         rows = CaseRows(uow, row.Application, _head_of(row))
@@ -190,7 +190,10 @@ def _is_asked(rows: CaseRows) -> bool:
     open_ones = [row.review for row in rows.reviews if row.review.closed_at is None]
     return bool(open_ones) and any(
         access_policy.refusal_for(
-            access_queries.directory(uow), access_queries.facts(uow, rows.application.id), review, uow.actor.id
+            access_queries.load_directory(uow),
+            access_queries.load_facts(uow, rows.application.id),
+            review,
+            uow.actor.id,
         )
         is None
         for review in open_ones

@@ -23,8 +23,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.cameras.measurements import Measured, Source
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.measurements import CameraChannel, Measured
+from services.domain.cameras.retention import UPLOADED
 from services.domain.cases.schemas import (
     FootageProgress,
     PreservedItem,
@@ -106,7 +106,7 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watch
     of_camera = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
     query = select(Recorder).where(
         Recorder.active,
-        Recorder.kind != BROUGHT,
+        Recorder.kind != UPLOADED,
         listing.mentioned(Recorder.name, Recorder.site, also=Recorder.id.in_(of_camera)),
     )
     columns = {
@@ -119,7 +119,7 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watch
 
 def may_measure(uow: UnitOfWork) -> bool:
     """Return whether the actor measures recorders."""
-    return access_queries.directory(uow).holds(uow.actor.id, *OPERATES)
+    return access_queries.load_directory(uow).holds(uow.actor.id, *OPERATES)
 
 
 def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
@@ -129,7 +129,7 @@ def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
-def source_to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
+def source_to_measure(uow: UnitOfWork, recorder_id: str) -> CameraChannel:
     """Return the recorder that an operator wants to be asked now; Refused with 403 for others."""
     if not may_measure(uow):
         raise Refused(
@@ -140,12 +140,12 @@ def source_to_measure(uow: UnitOfWork, recorder_id: str) -> Source:
     camera = uow.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
     if camera is None:
         raise NotFound(Message("recorder"), recorder_id)
-    return measurements.of_camera(uow, camera)
+    return measurements.source_of_camera(uow, camera)
 
 
 def record_measurement(uow: UnitOfWork, recorder_id: str, facts: Measured) -> WatchedRecorder:
     """Store what the recorder answered to an operator."""
-    measurements.measured(uow, recorder_id, facts)
+    measurements.record_measured(uow, recorder_id, facts)
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.polled_at, recorder.last_error = uow.now, None
     audit_trail.record(uow, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
@@ -171,7 +171,7 @@ def record_unreachable(uow: UnitOfWork, recorder_id: str) -> Refused:
 
 
 def _require_reader(uow: UnitOfWork) -> None:
-    me, staff = uow.actor.id, access_queries.directory(uow)
+    me, staff = uow.actor.id, access_queries.load_directory(uow)
     if staff.holds(me, "supervisor", *OPERATES) or staff.holds_in(me, "storage", *HEADS):
         return
     raise Refused(

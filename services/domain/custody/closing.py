@@ -99,7 +99,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
         if hand_over.declined_at is None:
-            notification_service.tell(
+            notification_service.notify(
                 uow, hand_over.custodian_id, "offer-ended", application_id=application_id, subject_id=hand_over.id
             )
     attempts.abandon_case(uow, application_id, f"the application is closed as {because}")
@@ -201,7 +201,7 @@ def _end_loan(
         retain_until=entry.dispose_after,
         file=tuple(loan_documents.filed_with(uow, application.id)),
         application_number=application.number,
-        checkpoint=checkpoints.told(uow),
+        checkpoint=checkpoints.newest_as_json(uow),
         items=len(archived),
         violation_id=violation_id,
         marks={
@@ -221,7 +221,7 @@ def confirm_loan_end(
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
-    filed.book(uow, pdfs)
+    filed.record_pdfs(uow, pdfs)
     upload_sources.remove_all(uow, effects.marks.get("uploads", ()), closed_as)
     attempts.mark_swept(uow, [attempt.id for attempt in effects.sweep])
     _close(uow, application, closed_as)
@@ -265,7 +265,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     audit_trail.record(
         uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as
     )
-    notification_service.tell(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
+    notification_service.notify(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
 
 
 def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy | Master, action: str) -> None:

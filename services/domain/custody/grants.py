@@ -106,7 +106,7 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
         .order_by(Grant.since.desc())
         .limit(1)
     )
-    if access_queries.directory(uow).holds(uow.actor.id, "administrator"):
+    if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
         raise _refused(*ADMINISTRATOR)
     access_queries.require_agreement(uow, uow.actor.id)
     refusal = _refusal(uow, copy, hand_over, grant, action)

@@ -50,7 +50,9 @@ def offer(uow: UnitOfWork, application_id: str, use_period_days: int) -> Offer:
     if hand_over is None:
         hand_over = _offer(uow, application, use_period_days)
     take_up = hand_over.take_up_until - hand_over.offered_at
-    return Offer(hand_over.id, iso(take_up), iso(agreed_limits.grace(uow, hand_over)), iso(uow.rules.reminder_lead))
+    return Offer(
+        hand_over.id, iso(take_up), iso(agreed_limits.get_grace_period(uow, hand_over)), iso(uow.rules.reminder_lead)
+    )
 
 
 def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> HandOver:
@@ -96,7 +98,7 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
     for copy in offered:
         copy.hand_over_id = hand_over.id
     log.append(uow, hand_over, "offered", copies={copy.id: copy.sealed["sha256Cipher"] for copy in offered})
-    notification_service.tell(
+    notification_service.notify(
         uow, hand_over.custodian_id, "copy-offered", application_id=application.id, subject_id=hand_over.id
     )
     return hand_over
@@ -192,7 +194,7 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
         late = hand_over.due_at is not None and uow.now >= hand_over.due_at
         code = "return-overdue" if late else "return-due-soon"
-        notification_service.tell(
+        notification_service.notify(
             uow, hand_over.custodian_id, code, application_id=application_id, subject_id=hand_over_id
         )
     uow.session.flush()
@@ -207,7 +209,7 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     if hand_over.suspended_at is None and not _over(hand_over) and not moved:
         grants.suspend(uow, hand_over, "use-period-over")
         log.append(uow, hand_over, "suspended")
-        notification_service.tell(
+        notification_service.notify(
             uow, hand_over.custodian_id, "access-suspended", application_id=application_id, subject_id=hand_over_id
         )
     return hand_over.suspended_at is not None

@@ -54,7 +54,7 @@ class ExpectedObject:
 
 def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[ExpectedObject]]:
     """Begin a check of a case that the acting person may see; Refused while another one runs."""
-    visibility.visible(uow, application_id)
+    visibility.get_visible(uow, application_id)
     for running in uow.session.scalars(
         select(IntegrityCheck)
         .where(IntegrityCheck.application_id == application_id, IntegrityCheck.ended_at.is_(None))
@@ -156,7 +156,7 @@ def finish(
     )
     if {(one["kind"], one["id"]) for one in damaged} - told:
         for person_id in _security(uow, check.application_id):
-            notification_service.tell(
+            notification_service.notify(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
             )
     return check
@@ -170,7 +170,7 @@ def get_newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
 
 def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
     """As ``get_newest``, for one who may see the case."""
-    visibility.visible(uow, application_id)
+    visibility.get_visible(uow, application_id)
     return get_newest(uow, application_id)
 
 
@@ -206,6 +206,6 @@ def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]
 def _security(uow: UnitOfWork, application_id: str) -> list[str]:
     """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
     concerned = uow.session.get_one(Application, application_id).subject_ids
-    staff = access_queries.directory(uow)
+    staff = access_queries.load_directory(uow)
     security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]
     return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

@@ -70,7 +70,7 @@ def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
     }
     if isinstance(row, Copy):
         facts["copy"] = row.id
-    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.told(uow))
+    return LabelFacts(kind, dict(row.sealed), facts, checkpoints.newest_as_json(uow))
 
 
 def is_wanted(uow: UnitOfWork, item_id: str) -> bool:

@@ -128,7 +128,7 @@ def get_log(uow: UnitOfWork, hand_over_id: str) -> LogView:
     if hand_over is None:
         raise NotFound(Message("hand-over"), hand_over_id)
     if hand_over.custodian_id != uow.actor.id:
-        visibility.visible(uow, hand_over.application_id)
+        visibility.get_visible(uow, hand_over.application_id)
     audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
     entries = custody_log.list_entries(uow, hand_over_id)
     people = {entry.person_id for entry in entries}
@@ -155,7 +155,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
         )
     ).all()
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
-    agreed = access_queries.valid_agreement(uow, uow.actor.id) is not None
+    agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
     return [
         HandOverView(

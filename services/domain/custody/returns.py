@@ -98,8 +98,8 @@ def return_copies(
         application_id=hand_over.application_id,
         statement_sha256=signed.sha256,
     )
-    for person_id in measurements.holders(uow, *OFFICES[return_to]):
-        notification_service.tell(
+    for person_id in measurements.list_holders(uow, *OFFICES[return_to]):
+        notification_service.notify(
             uow, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over_id
         )
     outbox.publish(

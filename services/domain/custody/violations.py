@@ -20,7 +20,7 @@ KINDS = ("overdue", "loss", "discrepancy")
 def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
     """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
     hand_over = log.lock(uow, hand_over_id, application_id)
-    late_from = hand_over.due_at + agreed_limits.grace(uow, hand_over) if hand_over.due_at else uow.now
+    late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over) if hand_over.due_at else uow.now
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
         return None
     facts = {
@@ -50,9 +50,9 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
-    people = {hand_over.custodian_id, *measurements.holders(uow, "security-reviewer", "supervisor")}
+    people = {hand_over.custodian_id, *measurements.list_holders(uow, "security-reviewer", "supervisor")}
     for person_id in sorted(people):
-        notification_service.tell(
+        notification_service.notify(
             uow,
             person_id,
             f"violation-{kind}",

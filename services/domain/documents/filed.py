@@ -10,20 +10,20 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service
 
-FILED = "document-filed"
+DOCUMENT_FILED = "document-filed"
 
 
-def book(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
+def record_pdfs(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
     """Each document's PDF by its SHA-256, under the document's number; what the trail tells already is not repeated."""
     for number, pdf_sha256 in pdfs.items():
-        if pdf_sha256 in _told(uow, number):
+        if pdf_sha256 in _recorded_pdfs(uow, number):
             continue
         document = service.by_number(uow, number)
         if document is None:
             raise LookupError(f"no document has the number {number}")
         audit_trail.record(
             uow,
-            FILED,
+            DOCUMENT_FILED,
             "document",
             number,
             application_id=document.application_id,
@@ -32,6 +32,6 @@ def book(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
         )
 
 
-def _told(uow: UnitOfWork, number: str) -> set[str]:
-    rows = select(AuditEvent.entry).where(AuditEvent.action == FILED, AuditEvent.subject_id == number)
+def _recorded_pdfs(uow: UnitOfWork, number: str) -> set[str]:
+    rows = select(AuditEvent.entry).where(AuditEvent.action == DOCUMENT_FILED, AuditEvent.subject_id == number)
     return {json.loads(entry)["detail"]["pdf_sha256"] for entry in uow.session.scalars(rows)}

@@ -14,7 +14,7 @@ from services.runtime.translations import Message
 Form = Literal["data", "page", "pdf"]
 
 
-def read(uow: UnitOfWork, number: str, form: Form) -> Document:
+def read_document(uow: UnitOfWork, number: str, form: Form) -> Document:
     """A document of a case that the acting person may see, or an agreement of their own.
 
     Others' agreements are for administrators, Security's head and supervisors. NotFound for everybody else.
@@ -23,7 +23,7 @@ def read(uow: UnitOfWork, number: str, form: Form) -> Document:
     if document is None:
         raise _not_found(number)
     if document.application_id is not None:
-        visibility.visible(uow, document.application_id)
+        visibility.get_visible(uow, document.application_id)
     elif json.loads(document.content).get("by", {}).get("id") != uow.actor.id:
         try:
             administrators.require_reader(uow)

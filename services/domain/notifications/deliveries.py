@@ -19,13 +19,13 @@ MAIL, WEBHOOK = "mail", "webhook"
 TOPIC = "deliveries"  # touched by every commit that leaves something to send
 
 
-def enter(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
+def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
     """Leave the notice for the sender, once for each channel; the webhook hears once of what several people are told.
 
     The notice is in the unit's session already.
     """
     for channel in channels:
-        if channel == WEBHOOK and _heard(uow, notice):
+        if channel == WEBHOOK and _is_announced(uow, notice):
             continue
         uow.session.add(
             Delivery(notice_id=notice.id, channel=channel, created_at=notice.created_at, next_at=notice.created_at)
@@ -33,7 +33,7 @@ def enter(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
         uow.after_commit.add(TOPIC)
 
 
-def _heard(uow: UnitOfWork, notice: "Notice") -> bool:
+def _is_announced(uow: UnitOfWork, notice: "Notice") -> bool:
     of = type(notice)
     query = (
         select(Delivery.id)

@@ -17,7 +17,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
 from services.domain.notifications.deliveries import MAIL
 from services.domain.notifications.dispatch import TEST
-from services.domain.notifications.texts import codes_saying, words_of
+from services.domain.notifications.texts import find_codes, get_text
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text, Worded
 
@@ -34,7 +34,7 @@ Sort = Literal["created", "person", "attempts"]
 
 
 @dataclass(frozen=True)
-class DeliveryLine(Worded):
+class DeliveryRow(Worded):
     """One delivery: to whom, by what, how far it has come. No number and no case: administrators see none (R2)."""
 
     id: str
@@ -54,7 +54,7 @@ class DeliveryLine(Worded):
     last_detail: str | None
 
 
-def listed(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryLine]:
+def list_deliveries(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryRow]:
     """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only.
 
     Searched in the notices' words, the recipients, and what the other side said.
@@ -67,7 +67,7 @@ def listed(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVER
         .where(
             STATES.get(state, _OPEN | _FAILED),
             listing.mentioned(
-                *(Person.name, Person.email, Delivery.last_detail), also=Notice.code.in_(codes_saying(listing.text))
+                *(Person.name, Person.email, Delivery.last_detail), also=Notice.code.in_(find_codes(listing.text))
             ),
         )
     )
@@ -76,7 +76,7 @@ def listed(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVER
     return [_line(row, notice, person) for row, notice, person in uow.session.execute(part)]
 
 
-def totals(uow: UnitOfWork) -> dict[str, int]:
+def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     """How many deliveries are in each state. Administrators only."""
     require_administrator(uow)
     return {
@@ -85,7 +85,7 @@ def totals(uow: UnitOfWork) -> dict[str, int]:
     }
 
 
-def retry(uow: UnitOfWork, delivery_id: str) -> DeliveryLine:
+def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
     """Send it anew, now, with all its tries. Refused where it has arrived; administrators only."""
     require_administrator(uow)
     row = uow.session.get(Delivery, delivery_id, with_for_update=True)
@@ -96,7 +96,7 @@ def retry(uow: UnitOfWork, delivery_id: str) -> DeliveryLine:
             "delivered-already",
             "This notice has arrived or was read: nothing is to be sent again.",
         )
-    _again(uow, Delivery.id == delivery_id)
+    _reset(uow, Delivery.id == delivery_id)
     audit_trail.record(uow, "delivery-retried", "delivery", delivery_id)
     uow.session.refresh(row)
     notice = uow.session.get_one(Notice, row.notice_id)
@@ -106,14 +106,14 @@ def retry(uow: UnitOfWork, delivery_id: str) -> DeliveryLine:
 def retry_failed(uow: UnitOfWork) -> int:
     """Send all anew that were given up; how many. Administrators only."""
     require_administrator(uow)
-    count = totals(uow)["failed"]
+    count = count_by_state(uow)["failed"]
     if count:
-        _again(uow, _FAILED)
+        _reset(uow, _FAILED)
         audit_trail.record(uow, "deliveries-retried", "delivery", "all", count=count)
     return count
 
 
-def try_out(uow: UnitOfWork, channel: str) -> Notice:
+def send_test(uow: UnitOfWork, channel: str) -> Notice:
     """Leave a notice to oneself that goes out by this channel, as every other would. Administrators only."""
     require_administrator(uow)
     if channel not in uow.rules.notice_channels:
@@ -126,12 +126,12 @@ def try_out(uow: UnitOfWork, channel: str) -> Notice:
             "no-address",
             "You have no mail address: enter it in the book of people first.",
         )
-    notice = service.tell(uow, uow.actor.id, TEST, application_id=None, channels=(channel,))
+    notice = service.notify(uow, uow.actor.id, TEST, application_id=None, channels=(channel,))
     audit_trail.record(uow, "test-notice", "notice", notice.id, channel=channel)
     return notice
 
 
-def _again(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
+def _reset(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
     uow.session.execute(
         update(Delivery)
         .where(which)
@@ -141,9 +141,9 @@ def _again(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
     uow.after_commit.add(deliveries.TOPIC)
 
 
-def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryLine:
-    words = words_of(notice.code)
-    return DeliveryLine(
+def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
+    words = get_text(notice.code)
+    return DeliveryRow(
         id=row.id,
         channel=row.channel,
         state=row.state,

@@ -20,14 +20,14 @@ from services.domain.notifications import service
 from services.domain.notifications.deliveries import MAIL
 
 LEASE = timedelta(minutes=5)  # longer than any try may last
-AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
-LONGEST_DETAIL = 200
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
+MAX_DETAIL_LENGTH = 200
 # Notices about notices: what becomes of their delivery escalates no further.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 
 
 @dataclass(frozen=True)
-class Parcel:
+class OutgoingNotice:
     """One notice on its way, free of the session. ``address`` is the recipient's where the channel needs one."""
 
     delivery_id: str
@@ -42,7 +42,7 @@ class Parcel:
     address: str | None
 
 
-def take(uow: UnitOfWork, channel: str) -> Parcel | None:
+def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
     """The delivery that has been due longest, leased to the caller; None when nothing is due."""
     while True:
         query = (
@@ -62,16 +62,16 @@ def take(uow: UnitOfWork, channel: str) -> Parcel | None:
             return None
         notice = uow.session.get_one(Notice, row.notice_id)
         person = uow.session.get_one(Person, notice.person_id)
-        pointless = _pointless(channel, notice, person)
+        pointless = _undeliverable_because(channel, notice, person)
         if pointless is None:
             row.attempts += 1
             row.next_at = uow.now + LEASE
-            return _parcel(uow, row, notice, person)
+            return _outgoing(uow, row, notice, person)
         _give_up(uow, row, notice, pointless)
         uow.session.flush()
 
 
-def delivered(uow: UnitOfWork, delivery_id: str) -> None:
+def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:
     """The channel has taken the notice, in whichever of the tries."""
     uow.session.execute(
         update(Delivery)
@@ -80,27 +80,27 @@ def delivered(uow: UnitOfWork, delivery_id: str) -> None:
     )
 
 
-def failed(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
+def record_failure(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
     """Book a failed try; whether it was the last. A try that somebody else has taken over changes nothing."""
     row = uow.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if row.state != "waiting" or row.attempts != attempt:
         return False
     notice = uow.session.get_one(Notice, row.notice_id)
-    row.last_detail = "".join(sign if sign.isprintable() else " " for sign in detail)[:LONGEST_DETAIL] or None
-    if for_good or attempt > len(AGAIN_AFTER):
+    row.last_detail = "".join(sign if sign.isprintable() else " " for sign in detail)[:MAX_DETAIL_LENGTH] or None
+    if for_good or attempt > len(RETRY_DELAYS):
         _give_up(uow, row, notice, error)
         return True
-    row.last_error, row.next_at = error, uow.now + AGAIN_AFTER[attempt - 1]
+    row.last_error, row.next_at = error, uow.now + RETRY_DELAYS[attempt - 1]
     if uow.now - row.created_at >= uow.rules.notify_limit:
         _escalate(uow, row, notice)
     return False
 
 
-def _parcel(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) -> Parcel:
+def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) -> OutgoingNotice:
     number = None
     if notice.application_id is not None:
         number = uow.session.get_one(Application, notice.application_id).number
-    return Parcel(
+    return OutgoingNotice(
         delivery_id=row.id,
         attempt=row.attempts,
         notice_id=notice.id,
@@ -114,7 +114,7 @@ def _parcel(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) -> P
     )
 
 
-def _pointless(channel: str, notice: Notice, person: Person) -> str | None:
+def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str | None:
     """Why nothing is sent to this person, or None."""
     if channel != MAIL:
         return None
@@ -149,12 +149,12 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
     row.escalated_at = uow.now
     in_place: list[str] = []
     if row.channel == MAIL and notice.read_at is None:
-        in_place = service.stand_ins(uow, notice.person_id, notice.application_id)
+        in_place = service.list_substitutes(uow, notice.person_id, notice.application_id)
         for person_id in in_place:
-            _tell_once(uow, person_id, UNDELIVERED, notice.application_id)
-    administrators = access_queries.directory(uow).holders(None, "administrator")
+            _notify_once(uow, person_id, UNDELIVERED, notice.application_id)
+    administrators = access_queries.load_directory(uow).holders(None, "administrator")
     for person_id in administrators:
-        _tell_once(uow, person_id, FAILING, None)
+        _notify_once(uow, person_id, FAILING, None)
     audit_trail.record(
         uow,
         "delivery-escalated",
@@ -166,7 +166,7 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
     )
 
 
-def _tell_once(uow: UnitOfWork, person_id: str, code: str, application_id: str | None) -> None:
+def _notify_once(uow: UnitOfWork, person_id: str, code: str, application_id: str | None) -> None:
     """Not again while the same is unread: a mail server that is down for a day says so once."""
     unread = select(Notice.id).where(
         Notice.person_id == person_id,
@@ -175,4 +175,4 @@ def _tell_once(uow: UnitOfWork, person_id: str, code: str, application_id: str |
         Notice.read_at.is_(None),
     )
     if uow.session.scalar(unread.limit(1)) is None:
-        service.tell(uow, person_id, code, application_id=application_id)
+        service.notify(uow, person_id, code, application_id=application_id)

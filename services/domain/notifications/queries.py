@@ -8,7 +8,7 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import service
-from services.domain.notifications.texts import link, words_of
+from services.domain.notifications.texts import get_text, link_path
 from services.runtime.translations import Text, Worded
 
 Sort = Literal["created", "number", "read"]
@@ -29,19 +29,19 @@ class NoticeLine(Worded):
     read_at: datetime | None
 
 
-def mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
+def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
     """The acting person's notices, the newest first."""
-    return _lines(uow, service.mine(uow, listing, unread_only=unread_only))
+    return _lines(uow, service.list_own(uow, listing, unread_only=unread_only))
 
 
-def read(uow: UnitOfWork, notice_id: str) -> NoticeLine:
+def mark_read(uow: UnitOfWork, notice_id: str) -> NoticeLine:
     """Mark one as read; NotFound for those of others."""
-    [line] = _lines(uow, [service.read(uow, notice_id)])
+    [line] = _lines(uow, [service.mark_read(uow, notice_id)])
     return line
 
 
 def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
-    numbers = service.numbers(uow, {row.application_id for row in rows if row.application_id is not None})
+    numbers = service.get_numbers(uow, {row.application_id for row in rows if row.application_id is not None})
     return [
         NoticeLine(
             id=row.id,
@@ -49,8 +49,8 @@ def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
             application_id=row.application_id,
             subject_id=row.subject_id,
             number=numbers.get(row.application_id or ""),
-            message=words_of(row.code).message,
-            link=link(row.code, row.application_id, row.subject_id),
+            message=get_text(row.code).message,
+            link=link_path(row.code, row.application_id, row.subject_id),
             created_at=row.created_at,
             read_at=row.read_at,
         )

@@ -17,7 +17,7 @@ from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
 
-def tell(
+def notify(
     uow: UnitOfWork,
     person_id: str,
     code: str,
@@ -31,10 +31,10 @@ def tell(
     Where the person has left or is absent, the head of the department or the deputy is told as well. ``channels`` are
     those of the settings unless given. Raises Fatal for a code without words.
     """
-    texts.words_of(code)
+    texts.get_text(code)
     recipients = [person_id]
-    if not uow.session.get_one(Person, person_id).active or access_queries.absent(uow, person_id):
-        recipients += stand_ins(uow, person_id, application_id)
+    if not uow.session.get_one(Person, person_id).active or access_queries.is_absent(uow, person_id):
+        recipients += list_substitutes(uow, person_id, application_id)
     told = [
         Notice(
             id=new_id(),
@@ -49,27 +49,27 @@ def tell(
     uow.session.add_all(told)
     uow.session.flush()  # the deliveries' keys point at them
     for notice in told:
-        deliveries.enter(uow, notice, uow.rules.notice_channels if channels is None else channels)
+        deliveries.add(uow, notice, uow.rules.notice_channels if channels is None else channels)
     return told[0]
 
 
-def stand_ins(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
+def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
     """Who is notified in somebody's place: the head of the department, else the deputy."""
     passed_over = {person_id}
     if application_id is not None:
         passed_over |= set(uow.session.get_one(Application, application_id).subject_ids)
     own = uow.session.get_one(Person, person_id).department_id
-    return access_policy.stand_ins(access_queries.directory(uow), own, passed_over)
+    return access_policy.substitutes(access_queries.load_directory(uow), own, passed_over)
 
 
-def mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
+def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
     """The acting person's notices, the newest first; searched in their words and the applications' numbers."""
     query = (
         select(Notice)
         .outerjoin(Application, Application.id == Notice.application_id)
         .where(
             Notice.person_id == uow.actor.id,
-            listing.mentioned(Application.number, also=Notice.code.in_(texts.codes_saying(listing.text))),
+            listing.mentioned(Application.number, also=Notice.code.in_(texts.find_codes(listing.text))),
         )
     )
     if unread_only:
@@ -78,17 +78,17 @@ def mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = 
     return list(uow.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
 
-def unread_count(uow: UnitOfWork) -> int:
+def count_unread(uow: UnitOfWork) -> int:
     """How many notices the acting person has not read."""
-    return uow.session.scalar(unread_by(uow.actor.id)) or 0
+    return uow.session.scalar(select_unread_count(uow.actor.id)) or 0
 
 
-def unread_by(person_id: str) -> Select[int]:
+def select_unread_count(person_id: str) -> Select[int]:
     """The query of that number, to ask it with others."""
     return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
 
 
-def numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
+def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
     """The numbers of these applications, by id; those that have none yet are left out."""
     rows = uow.session.execute(
         select(Application.id, Application.number).where(
@@ -98,15 +98,15 @@ def numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
     return {application_id: str(number) for application_id, number in rows}
 
 
-def read_all(uow: UnitOfWork) -> int:
+def mark_all_read(uow: UnitOfWork) -> int:
     """Mark all of the acting person's notices as read; how many were not."""
     unread = Notice.person_id == uow.actor.id, Notice.read_at.is_(None)
-    count = unread_count(uow)
+    count = count_unread(uow)
     uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))
     return count
 
 
-def read(uow: UnitOfWork, notice_id: str) -> Notice:
+def mark_read(uow: UnitOfWork, notice_id: str) -> Notice:
     """Mark one of the acting person's notices as read; NotFound for those of others."""
     notice = uow.session.get(Notice, notice_id)
     if notice is None or notice.person_id != uow.actor.id:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.database.tables.applications import OUTCOMES
-from services.domain.stages.catalogue import STAGES, Words
+from services.domain.stages.catalogue import STAGES, BilingualLabel
 from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
@@ -15,7 +15,7 @@ Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"
 
 
 @dataclass(frozen=True)
-class NoticeWords(Worded):
+class NoticeText(Worded):
     """One sentence in each language, and what the notice's link opens."""
 
     message: Text
@@ -33,53 +33,53 @@ ENDINGS = {
     "return-disputed": Message("the return is disputed"),
 }
 
-WORDS = {
-    "application-incomplete": NoticeWords(Message("Your application is incomplete: correct it in time.")),
-    "consent-asked": NoticeWords(Message("A joint application needs your department's consent."), "consent"),
-    "consent-reminder": NoticeWords(
+TEXTS = {
+    "application-incomplete": NoticeText(Message("Your application is incomplete: correct it in time.")),
+    "consent-asked": NoticeText(Message("A joint application needs your department's consent."), "consent"),
+    "consent-reminder": NoticeText(
         Message("Reminder: a joint application still needs your department's consent, and will lapse soon."),
         "consent",
     ),
-    "consents-complete": NoticeWords(Message("All departments have consented: your application is submitted.")),
-    "consent-refused": NoticeWords(
+    "consents-complete": NoticeText(Message("All departments have consented: your application is submitted.")),
+    "consent-refused": NoticeText(
         Message("A department did not consent: your application is a draft again, read the reason."),
     ),
-    "consents-lapsed": NoticeWords(
+    "consents-lapsed": NoticeText(
         Message("The departments did not answer in time: your application is a draft again and can be handed in anew."),
     ),
-    "review-opened": NoticeWords(Message("A review waits for you."), "review"),
-    "review-reminder": NoticeWords(Message("Reminder: a review still waits for you."), "review"),
-    "review-escalated": NoticeWords(Message("A review has reached its limit: you may decide it now."), "review"),
-    "receipt-overdue": NoticeWords(Message("A copy for your department was not taken up in time: see to it.")),
-    "second-person-needed": NoticeWords(Message("A release needs you as the second person."), "review"),
-    "release-not-confirmed": NoticeWords(Message("Your release was not confirmed: check it again."), "review"),
-    "management-decides": NoticeWords(Message("An application goes to management: a decision will wait for you.")),
-    "storage-prepare": NoticeWords(Message("An application is approved: prepare the retrieval.")),
-    "preservation-failed": NoticeWords(Message("Footage could not be preserved: look at the recorder at once.")),
-    "footage-damaged": NoticeWords(Message("A check of integrity has found damage: look at it at once.")),
-    "copy-offered": NoticeWords(Message("A copy waits for your receipt."), "hand-over"),
-    "offer-ended": NoticeWords(Message("The hand-over of a copy has ended."), "hand-over"),
-    "return-due-soon": NoticeWords(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
-    "return-overdue": NoticeWords(Message("A copy is overdue: return it at once."), "hand-over"),
-    "access-suspended": NoticeWords(
+    "review-opened": NoticeText(Message("A review waits for you."), "review"),
+    "review-reminder": NoticeText(Message("Reminder: a review still waits for you."), "review"),
+    "review-escalated": NoticeText(Message("A review has reached its limit: you may decide it now."), "review"),
+    "receipt-overdue": NoticeText(Message("A copy for your department was not taken up in time: see to it.")),
+    "second-person-needed": NoticeText(Message("A release needs you as the second person."), "review"),
+    "release-not-confirmed": NoticeText(Message("Your release was not confirmed: check it again."), "review"),
+    "management-decides": NoticeText(Message("An application goes to management: a decision will wait for you.")),
+    "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval.")),
+    "preservation-failed": NoticeText(Message("Footage could not be preserved: look at the recorder at once.")),
+    "footage-damaged": NoticeText(Message("A check of integrity has found damage: look at it at once.")),
+    "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over"),
+    "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
+    "return-due-soon": NoticeText(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
+    "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over"),
+    "access-suspended": NoticeText(
         Message("The use period is over and access has stopped: return the copy."),
         "hand-over",
     ),
-    "copy-returned": NoticeWords(Message("A copy is back: inspect it.")),
-    "violation-overdue": NoticeWords(Message("A copy is not back: a violation is on record.")),
-    "violation-loss": NoticeWords(Message("A copy was lost: a violation is on record.")),
-    "violation-discrepancy": NoticeWords(Message("A return has a discrepancy: a violation is on record.")),
-    "notice-undelivered": NoticeWords(Message("A notice did not reach somebody of your department: tell them.")),
-    "deliveries-failing": NoticeWords(Message("Notices do not arrive: check mail and webhook."), "deliveries"),
-    "test-notice": NoticeWords(Message("This is a test notice."), "notices"),
+    "copy-returned": NoticeText(Message("A copy is back: inspect it.")),
+    "violation-overdue": NoticeText(Message("A copy is not back: a violation is on record.")),
+    "violation-loss": NoticeText(Message("A copy was lost: a violation is on record.")),
+    "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation is on record.")),
+    "notice-undelivered": NoticeText(Message("A notice did not reach somebody of your department: tell them.")),
+    "deliveries-failing": NoticeText(Message("Notices do not arrive: check mail and webhook."), "deliveries"),
+    "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
-        f"case-closed:{outcome}": NoticeWords(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
+        f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
         for outcome in OUTCOMES
     },
 }
 
 
-def all_words() -> dict[str, NoticeWords]:
+def all_texts() -> dict[str, NoticeText]:
     """The words of every notice; those of decisions are made from the stages'."""
     decided = {
         f"decided:{code}:{name}": _decided(stage, STAGES.outcomes[name])
@@ -87,33 +87,33 @@ def all_words() -> dict[str, NoticeWords]:
         for name in stage.outcomes
         if code != "receipt"
     }
-    return WORDS | decided
+    return TEXTS | decided
 
 
-def _decided(stage: Words, outcome: Words) -> NoticeWords:
+def _decided(stage: BilingualLabel, outcome: BilingualLabel) -> NoticeText:
     name = stage.en[:1].upper() + stage.en[1:]
-    return NoticeWords(
+    return NoticeText(
         Message("{stage}: {outcome}.", stage=Bilingual(stage.zh, name), outcome=Bilingual(outcome.zh, outcome.en))
     )
 
 
-def words_of(code: str) -> NoticeWords:
+def get_text(code: str) -> NoticeText:
     """The words of a notice; raises Fatal where a code has none."""
     try:
-        return WORDS[code] if code in WORDS else all_words()[code]
+        return TEXTS[code] if code in TEXTS else all_texts()[code]
     except KeyError:
         raise Fatal(f"could not leave a notice | {code} | it has no words | write them in {__name__}") from None
 
 
-def codes_saying(text: str) -> list[str]:
+def find_codes(text: str) -> list[str]:
     """The codes of the notices whose words, in either language, have the text."""
     wanted = text.strip().casefold()
-    return [code for code, words in all_words().items() if wanted in words.zh or wanted in words.en.casefold()]
+    return [code for code, words in all_texts().items() if wanted in words.zh or wanted in words.en.casefold()]
 
 
-def link(code: str, application_id: str | None, subject_id: str | None) -> str:
+def link_path(code: str, application_id: str | None, subject_id: str | None) -> str:
     """The path of the page that a notice leads to."""
-    page = words_of(code).page
+    page = get_text(code).page
     if page == "deliveries":
         return "/admin/notices"
     if page == "review" and subject_id is not None:

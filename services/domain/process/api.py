@@ -11,7 +11,7 @@ from services.domain.access import administrators
 from services.domain.process import engine_view
 from services.domain.process.engine_view import (
     ElementAnswer,
-    EngineDesk,
+    EngineInspection,
     IncidentAnswer,
     InstanceAnswer,
     InstanceLineAnswer,
@@ -33,7 +33,7 @@ Key = Annotated[int, Field(ge=0, lt=10**18)]
 Language = Annotated[KnownLanguage, Query()]
 
 
-def engine(request: Request) -> EngineDesk:
+def get_engine(request: Request) -> EngineInspection:
     """The engine of this process; answered with 404 where another one runs the processes."""
     found = request.app.state.dependencies.get("engine")
     if found is None:
@@ -43,21 +43,21 @@ def engine(request: Request) -> EngineDesk:
             "by itself run footage-desk engine instances on its machine.",
             status=404,
         )
-    return cast("EngineDesk", found)
+    return cast("EngineInspection", found)
 
 
-async def administrators_engine(request: Request, actor: Acting, database: GivenDatabase) -> EngineDesk:
+async def administrators_engine(request: Request, actor: Acting, database: GivenDatabase) -> EngineInspection:
     """The engine, for an administrator; Refused for everybody else, whether there is one or not."""
-    await allow(database, actor)
-    return engine(request)
+    await require_administrator(database, actor)
+    return get_engine(request)
 
 
-async def allow(database: Database, actor: Actor) -> None:
+async def require_administrator(database: Database, actor: Actor) -> None:
     """Refused with 403 unless an administrator acts."""
     await database.run(actor, administrators.require_administrator)
 
 
-GivenEngine = Annotated[EngineDesk, Depends(administrators_engine)]
+GivenEngine = Annotated[EngineInspection, Depends(administrators_engine)]
 
 
 class EngineQuestion(ListParameters):
@@ -106,14 +106,14 @@ async def list_processes(engine: GivenEngine) -> list[ProcessAnswer]:
 @router.get("/processes/{definition_key}/elements", responses=problems(401, 403, 404))
 async def list_elements(definition_key: Identifier, engine: GivenEngine) -> list[ElementAnswer]:
     """Where instances of one version stand now."""
-    key = engine_view.key_of(definition_key, Message("process"))
+    key = engine_view.parse_key(definition_key, Message("process"))
     return [ElementAnswer.model_validate(one) for one in await engine.elements(key)]
 
 
 @router.get("/processes/{definition_key}/model", responses=problems_beside(401, 403, 404), response_class=Response)
 async def read_engine_model(definition_key: Identifier, engine: GivenEngine, language: Language = "zh") -> Response:
     """The BPMN of one version, its names in one language."""
-    model = await engine_view.model_of(engine, engine_view.key_of(definition_key, Message("process")))
+    model = await engine_view.get_model(engine, engine_view.parse_key(definition_key, Message("process")))
     return Response(model.xml(language), media_type="application/xml")
 
 
@@ -128,7 +128,7 @@ async def list_instances(
 @router.get("/instances/{instance_key}", responses=problems(401, 403, 404))
 async def read_instance(instance_key: Identifier, engine: GivenEngine) -> InstanceAnswer:
     """One process instance: where it stands and waits for what, its incidents and jobs, the way it came."""
-    return await engine_view.instance_of(engine, engine_view.key_of(instance_key, Message("process instance")))
+    return await engine_view.get_instance(engine, engine_view.parse_key(instance_key, Message("process instance")))
 
 
 @router.get("/instances/{instance_key}/variables", responses=problems(401, 403, 404))
@@ -136,8 +136,8 @@ async def read_variables(
     instance_key: Identifier, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> list[VariableAnswer]:
     """The variables of one process instance: ids and classes. The audit trail tells who read them."""
-    key = engine_view.key_of(instance_key, Message("process instance"))
-    return await engine_view.variables(database, actor, engine, key)
+    key = engine_view.parse_key(instance_key, Message("process instance"))
+    return await engine_view.read_variables(database, actor, engine, key)
 
 
 @router.get("/incidents", responses=problems(401, 403, 404))
@@ -151,8 +151,8 @@ async def retry_incident(
     incident_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> IncidentAnswer:
     """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
-    key = engine_view.key_of(incident_key, Message("incident"))
-    return await engine_view.retry(database, actor, engine, key, body.retries)
+    key = engine_view.parse_key(incident_key, Message("incident"))
+    return await engine_view.retry_incident(database, actor, engine, key, body.retries)
 
 
 @router.get("/jobs", responses=problems(401, 403, 404))
@@ -166,5 +166,5 @@ async def set_job_retries(
     job_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> JobAnswer:
     """Let a job be tried so many times. Answers with it as it was."""
-    key = engine_view.key_of(job_key, Message("job"))
-    return await engine_view.set_retries(database, actor, engine, key, body.retries)
+    key = engine_view.parse_key(job_key, Message("job"))
+    return await engine_view.set_job_retries(database, actor, engine, key, body.retries)

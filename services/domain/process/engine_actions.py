@@ -8,7 +8,7 @@ from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 
 
-def variables_read(uow: UnitOfWork, instance_key: int, root_key: int) -> None:
+def record_variables_read(uow: UnitOfWork, instance_key: int, root_key: int) -> None:
     """The variables of a process instance are about to be shown. ``root_key``: the instance that began it all."""
     administrators.require_administrator(uow)
     audit_trail.record(
@@ -20,7 +20,7 @@ def variables_read(uow: UnitOfWork, instance_key: int, root_key: int) -> None:
     )
 
 
-def incident_retry_ordered(uow: UnitOfWork, incident_key: int, root_key: int, *, element: str, retries: int) -> None:
+def record_incident_retry(uow: UnitOfWork, incident_key: int, root_key: int, *, element: str, retries: int) -> None:
     """An incident is about to be resolved."""
     administrators.require_administrator(uow)
     audit_trail.record(
@@ -34,7 +34,7 @@ def incident_retry_ordered(uow: UnitOfWork, incident_key: int, root_key: int, *,
     )
 
 
-def job_retries_set(uow: UnitOfWork, job_key: int, root_key: int, *, element: str, retries: int) -> None:
+def record_job_retries(uow: UnitOfWork, job_key: int, root_key: int, *, element: str, retries: int) -> None:
     """A job is about to be given so many tries."""
     administrators.require_administrator(uow)
     audit_trail.record(

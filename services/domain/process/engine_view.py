@@ -18,7 +18,7 @@ _KEY = re.compile("[0-9]{1,18}")
 _DEEPEST_CALL = 20
 
 
-class EngineDesk(Protocol):
+class EngineInspection(Protocol):
     """The engine in this process. Its answers have the fields of the shapes below; acts tell why they were refused."""
 
     async def processes(self) -> Sequence[object]: ...
@@ -150,14 +150,14 @@ class VariableAnswer(Answer):
     value: str
 
 
-def key_of(text: str, message: Text) -> int:
+def parse_key(text: str, message: Text) -> int:
     """A key as an address has it; NotFound for what can be none."""
     if not _KEY.fullmatch(text):
         raise NotFound(message, text)
     return int(text)
 
 
-async def model_of(desk: EngineDesk, definition_key: int) -> Model:
+async def get_model(desk: EngineInspection, definition_key: int) -> Model:
     """The model of one version; NotFound where there is none."""
     found = await desk.model(definition_key)
     if found is None:
@@ -166,7 +166,7 @@ async def model_of(desk: EngineDesk, definition_key: int) -> Model:
     return _parsed(content)[process_id]
 
 
-async def instance_of(desk: EngineDesk, instance_key: int) -> InstanceAnswer:
+async def get_instance(desk: EngineInspection, instance_key: int) -> InstanceAnswer:
     """One instance; NotFound where it never was, or its records are gone."""
     found = await desk.instance(instance_key)
     if found is None:
@@ -174,14 +174,18 @@ async def instance_of(desk: EngineDesk, instance_key: int) -> InstanceAnswer:
     return InstanceAnswer.model_validate(found)
 
 
-async def variables(database: Database, actor: Actor, desk: EngineDesk, instance_key: int) -> list[VariableAnswer]:
+async def read_variables(
+    database: Database, actor: Actor, desk: EngineInspection, instance_key: int
+) -> list[VariableAnswer]:
     """The variables of one instance; whoever reads them is in the trail first."""
     line = (await instance_of(desk, instance_key)).process_instance
     await database.run(actor, engine_actions.variables_read, instance_key, await _root_of(desk, line))
     return [VariableAnswer.model_validate(one) for one in await desk.variables(instance_key)]
 
 
-async def retry(database: Database, actor: Actor, desk: EngineDesk, incident_key: int, retries: int) -> IncidentAnswer:
+async def retry_incident(
+    database: Database, actor: Actor, desk: EngineInspection, incident_key: int, retries: int
+) -> IncidentAnswer:
     """Resolve an incident, its job with so many tries; returns it as it was."""
     known = [IncidentAnswer.model_validate(one) for one in await desk.incidents(text=str(incident_key))]
     incident = next((one for one in known if one.key == incident_key), None)
@@ -190,17 +194,19 @@ async def retry(database: Database, actor: Actor, desk: EngineDesk, incident_key
     root_key = await _root_of(desk, (await instance_of(desk, incident.process_instance_key)).process_instance)
     await database.run(
         actor,
-        engine_actions.incident_retry_ordered,
+        engine_actions.record_incident_retry,
         incident_key,
         root_key,
         element=incident.element_id,
         retries=retries,
     )
-    _done(await desk.retry(incident_key, retries))
+    _raise_refusal(await desk.retry(incident_key, retries))
     return incident
 
 
-async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_key: int, retries: int) -> JobAnswer:
+async def set_job_retries(
+    database: Database, actor: Actor, desk: EngineInspection, job_key: int, retries: int
+) -> JobAnswer:
     """Let a job be tried so many times; returns it as it was."""
     known = [JobAnswer.model_validate(one) for one in await desk.jobs(text=str(job_key))]
     job = next((one for one in known if one.key == job_key), None)
@@ -208,13 +214,13 @@ async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_ke
         raise NotFound(Message("job"), str(job_key))
     root_key = await _root_of(desk, (await instance_of(desk, job.process_instance_key)).process_instance)
     await database.run(
-        actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries
+        actor, engine_actions.record_job_retries, job_key, root_key, element=job.element_id, retries=retries
     )
-    _done(await desk.set_retries(job_key, retries))
+    _raise_refusal(await desk.set_retries(job_key, retries))
     return job
 
 
-async def _root_of(desk: EngineDesk, line: InstanceLineAnswer) -> int:
+async def _root_key_of(desk: EngineInspection, line: InstanceLineAnswer) -> int:
     """The instance that nobody called, which is the case's own."""
     for _ in range(_DEEPEST_CALL):
         if not line.parent_process_instance_key:
@@ -223,7 +229,7 @@ async def _root_of(desk: EngineDesk, line: InstanceLineAnswer) -> int:
     return line.key
 
 
-def _done(refused: str | None) -> None:
+def _raise_refusal(refused: str | None) -> None:
     if refused is not None:
         raise Refused("engine-refuses", "The engine refused: {refused}", status=409, refused=refused)
 

@@ -39,7 +39,7 @@ def publish(
     return message
 
 
-def due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
+def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     """Open messages whose turn has come, oldest first."""
     query = (
         select(OutboxMessage)
@@ -50,7 +50,7 @@ def due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     return list(uow.session.scalars(query))
 
 
-def published(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
+def mark_published(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
     """The engine has the message; look again after ``again_after`` whether the process has taken it."""
     uow.session.execute(
         update(OutboxMessage)
@@ -59,7 +59,7 @@ def published(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> No
     )
 
 
-def refused(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
+def mark_refused(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
     """The engine would not have the message: it is not published, and tried again after ``again_after``."""
     uow.session.execute(
         update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=uow.now + again_after)

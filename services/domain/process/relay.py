@@ -21,14 +21,14 @@ from services.runtime.periodic import Periodic
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
-AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
-TRIES_OF_A_DECISION = 3  # nothing in the books follows an accepted receipt: by then its wait has long been entered
-LOOK = timedelta(seconds=5)
+RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
+MAX_DECISION_ATTEMPTS = 3  # nothing in the books follows an accepted receipt: by then its wait has long been entered
+POLL_INTERVAL = timedelta(seconds=5)
 PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMessage:
     """One message on its way, free of the session it was read in."""
 
     application_id: str
@@ -45,7 +45,7 @@ class Relay:
     def __init__(self, database: Database, client: EngineClient) -> None:
         self._register = database
         self._client = client
-        self._periodic = Periodic("relay", LOOK, self._publish, pause=PAUSE)
+        self._periodic = Periodic("relay", POLL_INTERVAL, self._publish, pause=PAUSE)
 
     async def run(self) -> None:
         """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
@@ -61,7 +61,7 @@ class Relay:
 
     async def publish_due(self) -> int:
         """Publish what is due now; how many were taken up. Raises Retryable when the engine is away or knows us not."""
-        letters = await self._register.run(ACTOR, take_due)
+        letters = await self._register.run(ACTOR, claim_due)
         for letter in letters:
             with log_context(application_id=letter.application_id):
                 try:
@@ -79,24 +79,26 @@ class Relay:
                     log.error(  # noqa: TRY400  # the texts of a traceback may quote the message's variables
                         "the engine refuses a message", message=letter.name, cause=str(error), stack=stack(error)
                     )
-                    await self._register.run(ACTOR, outbox.refused, letter.message_id, again_after=AGAIN_AFTER[-1])
+                    await self._register.run(
+                        ACTOR, outbox.mark_refused, letter.message_id, again_after=RETRY_DELAYS[-1]
+                    )
                     continue
-                after = AGAIN_AFTER[min(letter.attempts, len(AGAIN_AFTER) - 1)]
-                await self._register.run(ACTOR, outbox.published, letter.message_id, again_after=after)
+                after = RETRY_DELAYS[min(letter.attempts, len(RETRY_DELAYS) - 1)]
+                await self._register.run(ACTOR, outbox.mark_published, letter.message_id, again_after=after)
                 log.info("message published", message=letter.name, attempt=letter.attempts + 1)
         return len(letters)
 
 
-def take_due(uow: UnitOfWork) -> list[Letter]:
+def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
     """What is to be published now; what nobody waits for any more is settled on the way."""
     letters = []
-    for message in outbox.due(uow):
-        reason = _pointless(uow, message)
+    for message in outbox.list_due(uow):
+        reason = _obsolete_because(uow, message)
         if reason is not None:
             message.settled_at, message.settled_because = uow.now, reason
             continue
         letters.append(
-            Letter(
+            OutgoingMessage(
                 message.application_id,
                 message.name,
                 message.correlation_key,
@@ -108,9 +110,9 @@ def take_due(uow: UnitOfWork) -> list[Letter]:
     return letters
 
 
-def _pointless(uow: UnitOfWork, message: OutboxMessage) -> str | None:
+def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
     if uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"
-    if message.name == REVIEW_DECIDED and message.attempts >= TRIES_OF_A_DECISION:
+    if message.name == REVIEW_DECIDED and message.attempts >= MAX_DECISION_ATTEMPTS:
         return f"published {message.attempts} times"
     return None

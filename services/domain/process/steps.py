@@ -12,11 +12,11 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime.jobs.journal import JournalledJob
 
 COMPLETED, CANCELLED = "completed", "cancelled"
-JOURNAL = Actor("system", "journal")
+ACTOR = Actor("system", "journal")
 
 
 @dataclass(frozen=True)
-class Work:
+class JobReference:
     """What the engine says of a job: where it stands in which model, and for which case or review."""
 
     element_instance_key: int
@@ -28,7 +28,7 @@ class Work:
     item_id: str | None = None
 
 
-def begin(uow: UnitOfWork, work: Work) -> None:
+def start(uow: UnitOfWork, work: JobReference) -> None:
     """A job's handler is about to run: its first beginning stays. A job of no case of ours is left out."""
     step = _locked(uow, work)
     if step is not None:
@@ -51,14 +51,14 @@ def begin(uow: UnitOfWork, work: Work) -> None:
         )
 
 
-def end(uow: UnitOfWork, work: Work, outcome: str) -> None:
+def end(uow: UnitOfWork, work: JobReference, outcome: str) -> None:
     """A job is done; the first ending of a run stays."""
     step = _locked(uow, work)
     if step is not None and step.ended_at is None:
         step.ended_at, step.outcome, step.stuck_since = uow.now, outcome, None
 
 
-def stick(uow: UnitOfWork, work: Work) -> None:
+def mark_stuck(uow: UnitOfWork, work: JobReference) -> None:
     """A job has become an incident."""
     step = _locked(uow, work)
     if step is not None and step.ended_at is None and step.stuck_since is None:
@@ -72,17 +72,17 @@ class StepJournal:
         self._register = database
 
     async def began(self, job: JournalledJob, /) -> None:
-        await self._register.run(JOURNAL, begin, _work(job))
+        await self._register.run(ACTOR, start, _job_reference(job))
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
-        await self._register.run(JOURNAL, end, _work(job), outcome)
+        await self._register.run(ACTOR, end, _job_reference(job), outcome)
 
     async def stuck(self, job: JournalledJob, /) -> None:
-        await self._register.run(JOURNAL, stick, _work(job))
+        await self._register.run(ACTOR, mark_stuck, _job_reference(job))
 
 
-def _work(job: JournalledJob) -> Work:
-    return Work(
+def _job_reference(job: JournalledJob) -> JobReference:
+    return JobReference(
         element_instance_key=job.element_instance_key,
         process_id=job.bpmn_process_id,
         process_instance_key=job.process_instance_key,
@@ -98,11 +98,11 @@ def _text(job: JournalledJob, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _locked(uow: UnitOfWork, work: Work) -> ProcessStep | None:
+def _locked(uow: UnitOfWork, work: JobReference) -> ProcessStep | None:
     return uow.session.get(ProcessStep, work.element_instance_key, with_for_update=True)
 
 
-def _case_of(uow: UnitOfWork, work: Work) -> str | None:
+def _case_of(uow: UnitOfWork, work: JobReference) -> str | None:
     if work.application_id is not None:
         application = uow.session.get(Application, work.application_id)
         return application.id if application is not None else None

@@ -25,7 +25,7 @@ class Need:
 
     item_id: str
     asked: Span
-    source: measurements.Source
+    source: measurements.CameraChannel
 
 
 def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
@@ -67,14 +67,18 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
         elif uow.rules.preserve == "always" or (
             uow.rules.preserve == "at-risk" and is_at_risk(uow, camera, asked.start)
         ):
-            open_needs.append(Need(item.id, asked, measurements.source(camera, camera.recorder)))
+            open_needs.append(Need(item.id, asked, measurements.build_source(camera, camera.recorder)))
     return preserved, open_needs
 
 
 def list_unreported(uow: UnitOfWork, application_id: str) -> list[Need]:
     """The items whose recorder has not said yet what it has of them as they are asked for now."""
     return [
-        Need(item.id, Span(item.asked_start, item.asked_end), measurements.source(item.camera, item.camera.recorder))
+        Need(
+            item.id,
+            Span(item.asked_start, item.asked_end),
+            measurements.build_source(item.camera, item.camera.recorder),
+        )
         for item in items_in_scope(uow, application_id)
         if item.reported is None and item.camera.overwritten
     ]
@@ -137,7 +141,7 @@ def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
     audit_trail.record(uow, "preservation-failed", "item", item_id, application_id=application_id, code=code)
-    measurements.tell_storage(uow, "preservation-failed", application_id=application_id, subject_id=item_id)
+    measurements.notify_storage(uow, "preservation-failed", application_id=application_id, subject_id=item_id)
 
 
 def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
@@ -158,8 +162,8 @@ def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preserva
     return rows
 
 
-def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurements.Source]:
+def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurements.CameraChannel]:
     """One camera of each recorder that the application's items are on."""
     cameras = (item.camera for item in items_in_scope(uow, application_id))
-    sources = (measurements.source(camera, camera.recorder) for camera in cameras)
+    sources = (measurements.build_source(camera, camera.recorder) for camera in cameras)
     return list({source.recorder_id: source for source in sources if not source.brought}.values())

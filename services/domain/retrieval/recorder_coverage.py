@@ -9,7 +9,7 @@ from anyio.lowlevel import RunVar
 from services.database.tables.cameras import Camera
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import measurements
-from services.domain.cameras.measurements import Source
+from services.domain.cameras.measurements import CameraChannel
 from services.domain.retrieval import preservations
 from services.recorders.protocol import RecorderDown
 from services.runtime.errors import NotFound
@@ -37,7 +37,7 @@ class MeasuredCoverage:
 class CameraSource:
     """Where a camera's footage is, and from when on what was recorded at a moment may be gone."""
 
-    source: Source
+    source: CameraChannel
     overwrite_at: datetime | None
 
 
@@ -46,7 +46,7 @@ def get_source(uow: UnitOfWork, camera_id: str, start: datetime) -> CameraSource
     camera = uow.session.get(Camera, camera_id)
     if camera is None:
         raise NotFound(Message("camera"), camera_id)
-    return CameraSource(measurements.of_camera(uow, camera), preservations.overwrite_moment(camera, start))
+    return CameraSource(measurements.source_of_camera(uow, camera), preservations.overwrite_moment(camera, start))
 
 
 async def measure(

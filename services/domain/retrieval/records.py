@@ -33,7 +33,7 @@ class Order:
     form_sha256: str
     asked: Span
     zone: str
-    source: measurements.Source
+    source: measurements.CameraChannel
     operator_id: str
     second_person_ids: tuple[str, ...]
     importance: str
@@ -212,7 +212,7 @@ def _content(
     recorder = uow.session.get_one(Recorder, source.recorder_id)
     camera = uow.session.get_one(Camera, source.camera_id)
     upload = upload_sources.get_of_camera(uow, source.camera_id)
-    clock = report.clock or clocks.of(recorder)
+    clock = report.clock or clocks.clock_of(recorder)
     return {
         "title": "视频录像调取记录",
         "number": number,
@@ -242,7 +242,7 @@ def _content(
             "submitted": uow.session.get_one(Item, order.item_id).reported,
             "retrieved": None if report.reported is None else [_span_to_json(span) for span in report.reported],
         },
-        "recorderProtection": [row.outcome for row in protections.of_item(uow, order.item_id)],
+        "recorderProtection": [row.outcome for row in protections.list_of_item(uow, order.item_id)],
         "outcome": report.outcome,
         "coverage": report.coverage,
         "obtained": sealed["coverage"] if sealed else None,

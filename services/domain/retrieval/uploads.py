@@ -22,7 +22,7 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -217,9 +217,9 @@ def _place(uow: UnitOfWork, upload: Upload, place: Place) -> None:
     if upload.sealed is None or upload.start is None:
         return
     upload.sealed = place(upload.sealed, upload.start)
-    recorder = uow.session.get(Recorder, upload.id) or Recorder(id=upload.id, kind=BROUGHT, active=False)
+    recorder = uow.session.get(Recorder, upload.id) or Recorder(id=upload.id, kind=UPLOADED, active=False)
     recorder.name, recorder.site, recorder.zone = upload.recorded_by, upload.place, upload.zone
-    recorder.make, recorder.model, recorder.identity = BROUGHT, upload.source, f"sha256:{upload.sha256}"
+    recorder.make, recorder.model, recorder.identity = UPLOADED, upload.source, f"sha256:{upload.sha256}"
     recorder.clock_offset_ms, recorder.clock_method = None, upload.known_by
     recorder.configuration = _configuration(upload, upload.sealed)
     uow.session.add(recorder)
@@ -251,7 +251,7 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
             "This upload has failed or was deleted: announce another one.",
         )
     # what the departments are being asked about stands still as well (R17)
-    asked = application is not None and consents.open_of(uow, application.id) is not None
+    asked = application is not None and consents.get_open(uow, application.id) is not None
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(
             "upload-used",

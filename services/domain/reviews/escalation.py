@@ -29,7 +29,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             "correct the decision table, then resolve the incident"
         )
     application.decided_by = decided_by
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
+    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
     deciders = access_policy.candidates(staff, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
         raise Fatal(
@@ -49,7 +49,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             deciders=deciders,
         )
         for person_id in deciders:
-            notification_service.tell(uow, person_id, "management-decides", application_id=application_id)
+            notification_service.notify(uow, person_id, "management-decides", application_id=application_id)
     return deciders
 
 
@@ -69,7 +69,7 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     notified = application.storage_notified_at
     if notified is not None and notified >= filed_at:
         return notified
-    operators = access_queries.directory(uow).holders_in("storage", "storage-operator", "head", "deputy")
+    operators = access_queries.load_directory(uow).holders_in("storage", "storage-operator", "head", "deputy")
     if not operators:
         raise Fatal(
             f"could not notify the storage office | application {application_id} | nobody holds a post there | "
@@ -94,7 +94,7 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
         in_time=waited <= uow.rules.notify_limit,
     )
     for person_id in operators:
-        notification_service.tell(uow, person_id, "storage-prepare", application_id=application_id)
+        notification_service.notify(uow, person_id, "storage-prepare", application_id=application_id)
     return uow.now
 
 

@@ -12,7 +12,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
-from services.domain.cameras.retention import BROUGHT
+from services.domain.cameras.retention import UPLOADED
 from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused
@@ -161,7 +161,7 @@ def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
     lines = []
     for item, camera, recorder in uow.session.execute(query):
         span = Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
-        searched = span if recorder.kind == BROUGHT else clocks.searched(span, clocks.of(recorder))
+        searched = span if recorder.kind == UPLOADED else clocks.search_span(span, clocks.clock_of(recorder))
         lines.append(
             {
                 "item": item.id,

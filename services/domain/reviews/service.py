@@ -88,7 +88,7 @@ def decide(
         "variables": variables,
         "person": uow.actor.id,
         "standsInFor": stands_in_for(
-            access_queries.directory(uow), access_queries.facts(uow, application.id), review, uow.actor.id
+            access_queries.load_directory(uow), access_queries.load_facts(uow, application.id), review, uow.actor.id
         ),
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
@@ -137,7 +137,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
             application_id=review.application_id,
             statement_sha256=signed.sha256,
         )
-        notification_service.tell(
+        notification_service.notify(
             uow,
             proposal.person_id,
             "release-not-confirmed",
@@ -199,9 +199,9 @@ def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:
     )
     # the actor has just become the one who released it, and is nobody's second person
     for person_id in second_people(
-        access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
+        access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id), review
     ):
-        notification_service.tell(
+        notification_service.notify(
             uow, person_id, "second-person-needed", application_id=review.application_id, subject_id=review.id
         )
     return Decided(review.id, str(signed.statement["outcome"]), False)
@@ -243,7 +243,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
             decision=decision.id,
         )
     if outcome == "returned":
-        application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
+        application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
     audit_trail.record(
         uow,
         "review-decided",
@@ -267,7 +267,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         variables=decision.variables,
     )
     if review.stage != "receipt":
-        notification_service.tell(
+        notification_service.notify(
             uow,
             application.drafter_id,
             f"decided:{stage.code}:{outcome}",

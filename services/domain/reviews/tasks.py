@@ -136,7 +136,7 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
         department = uow.session.get_one(Person, who[0]).department_id
-        _notify(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
+        _notify(uow, review, access_queries.load_directory(uow).holders(department, "head"), "receipt-overdue")
 
 
 def claim(uow: UnitOfWork, review_id: str) -> Review:
@@ -187,9 +187,9 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
         raise NotFound(Message("review"), review_id)
     application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     review = uow.session.get_one(Review, review_id, with_for_update=True, populate_existing=True)
-    access_queries.forget(uow)  # others may have acted while this unit waited for the locks
+    access_queries.discard_loaded(uow)  # others may have acted while this unit waited for the locks
     if uow.actor.kind == "person":
-        visibility.readable(uow, review)
+        visibility.require_readable(uow, review)
     if review.closed_at is not None or application.closed_at is not None:
         raise Refused(
             "review-closed",
@@ -204,12 +204,12 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
     """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
         raise Refused("not-a-person", "A review is decided by a person.", status=403)
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     refusal = access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
     if refusal is not None:
         raise refusal
     claimed = review.claimed_by
-    if not second and claimed not in (None, uow.actor.id) and not access_queries.absent(uow, str(claimed)):
+    if not second and claimed not in (None, uow.actor.id) and not access_queries.is_absent(uow, str(claimed)):
         raise Refused(
             "claimed",
             "Somebody else has claimed this review: ask them to put it back.",
@@ -218,7 +218,7 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
 
 def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
     return access_policy.candidates(
-        access_queries.directory(uow), access_queries.facts(uow, review.application_id), review
+        access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id), review
     )
 
 
@@ -236,7 +236,7 @@ def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
 
 def _notify(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
     for person_id in who:
-        notification_service.tell(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
+        notification_service.notify(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
 
 
 def _lock(uow: UnitOfWork, review_id: str) -> Review:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.rules import service
-from services.domain.rules.service import Change, Standing
+from services.domain.rules.service import RecordedChange, RuleState
 from services.runtime.settings import Settings, variable
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import problems
@@ -66,12 +66,12 @@ class RuleAnswer(Answer):
     last_change: ChangeAnswer | None
 
 
-def change_answer(change: Change) -> ChangeAnswer:
+def change_answer(change: RecordedChange) -> ChangeAnswer:
     row = change.row
     return ChangeAnswer(rule=row.rule, at=row.at, by=change.by, old=row.old, new=row.new, reason=row.reason)
 
 
-def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
+def rule_answer(standing: RuleState, settings: Settings) -> RuleAnswer:
     rule, change = standing.rule, standing.change
     said = rule.said(standing.value)
     source = "environment" if settings.is_given(rule.setting) else "default"
@@ -96,7 +96,7 @@ def rule_answer(standing: Standing, settings: Settings) -> RuleAnswer:
 @router.get("", responses=problems(401, 403))
 async def list_rules(actor: Acting, database: GivenDatabase, settings: GivenSettings) -> list[RuleAnswer]:
     """Every rule as it stands. For administrators, Security's head and the supervision group."""
-    standings = await database.run(actor, service.standings)
+    standings = await database.run(actor, service.list_rules)
     return [rule_answer(standing, settings) for standing in standings]
 
 
@@ -105,7 +105,7 @@ async def rule_history(
     question: Annotated[HistoryQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[ChangeAnswer]:
     """The changes of all rules or of one, the newest first."""
-    changes = await database.run(actor, service.history, question.rule, question.listing())
+    changes = await database.run(actor, service.list_changes, question.rule, question.listing())
     return [change_answer(change) for change in changes]
 
 
@@ -114,9 +114,9 @@ async def change_rule(
     rule_name: str, body: RuleBody, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> RuleAnswer:
     """Change one rule from now on; cases that run keep what they were promised. Administrators only."""
-    await database.run(actor, service.change, rule_name, body.value, body.reason, was=body.was)
+    await database.run(actor, service.change_rule, rule_name, body.value, body.reason, was=body.was)
 
-    def read(uow: UnitOfWork) -> Standing:
-        return service.standing(uow, rule_name)
+    def read(uow: UnitOfWork) -> RuleState:
+        return service.get_rule(uow, rule_name)
 
     return rule_answer(await database.run(actor, read), settings)

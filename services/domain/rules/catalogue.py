@@ -66,7 +66,7 @@ class Rule(Worded):
     def normal(self, text: str) -> str:
         """The one way in which this value is written."""
         value = self.parse(text)
-        return written(value) if isinstance(value, timedelta) else str(value)
+        return format_duration(value) if isinstance(value, timedelta) else str(value)
 
     def apply(self, rules: Rules, text: str) -> Rules:
         """The rules with this one at the value."""
@@ -81,7 +81,7 @@ class Rule(Worded):
         if not isinstance(value, timedelta):
             return None if value is None else str(value)
         if self.kind == "duration":
-            return written(value)
+            return format_duration(value)
         return str(value // (HOUR if self.kind == "hours" else DAY))
 
     def said(self, text: str | None) -> Text:
@@ -89,7 +89,7 @@ class Rule(Worded):
         if text is None:
             return Message("not set")
         if self.kind == "duration":
-            return said_duration(self.parse(text))
+            return duration_text(self.parse(text))
         if self.kind == "days":
             return Counted("{count} day", "{count} days", int(text))
         if self.kind == "hours":
@@ -99,14 +99,14 @@ class Rule(Worded):
         return next((word for value, word in self.choices if value == text), Bilingual(text, text))
 
 
-def written(value: timedelta) -> str:
+def format_duration(value: timedelta) -> str:
     """A duration of whole minutes as people would write it in ISO 8601."""
     if value % DAY == timedelta():
         return f"P{value // DAY}D"
     return f"PT{value // HOUR}H" if value % HOUR == timedelta() else f"PT{value // MINUTE}M"
 
 
-def said_duration(value: timedelta) -> Text:
+def duration_text(value: timedelta) -> Text:
     """A duration in its largest whole unit."""
     if value >= DAY and value % DAY == timedelta():
         return Counted("{count} day", "{count} days", value // DAY)

@@ -10,7 +10,7 @@ from services.database.unit_of_work import Database
 from services.domain.rules import service
 from services.domain.rules.api import RuleBody
 from services.domain.rules.catalogue import RULES
-from services.domain.rules.service import Change, Standing
+from services.domain.rules.service import RecordedChange, RuleState
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings, variable
 from services.runtime.translations import Message
@@ -41,14 +41,14 @@ class ListQuery(lists.ListQuery):
 @router.get("")
 async def list_rules(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """Every rule with its meaning, its value, and where that comes from."""
-    standings = await database.run(visitor.actor, service.standings)
+    standings = await database.run(visitor.actor, service.list_rules)
     return visitor.page("rules/rules.html", standings=standings, source=_source(settings), variable=variable)
 
 
 @router.get("/history")
 async def history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await database.run(visitor.actor, service.history, None, wanted.listing(visitor.language))
+    changes = await database.run(visitor.actor, service.list_changes, None, wanted.listing(visitor.language))
     if wanted.as_csv:
         rows = [
             (one.row.at.isoformat(), one.row.rule, one.row.old, one.row.new, one.by, one.row.reason) for one in changes
@@ -70,7 +70,7 @@ async def change_rule(
     """Change the rule, or take it back to the environment's value."""
     try:
         body = typed.body(_Form, **_value(typed, name))
-        await database.run(visitor.actor, service.change, name, body.value, body.reason, was=body.was)
+        await database.run(visitor.actor, service.change_rule, name, body.value, body.reason, was=body.was)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
@@ -109,8 +109,8 @@ async def _page(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(uow: Any) -> tuple[Standing, list[Change]]:
-        return service.standing(uow, name), service.history(uow, name)
+    def read(uow: Any) -> tuple[RuleState, list[RecordedChange]]:
+        return service.get_rule(uow, name), service.list_changes(uow, name)
 
     standing, changes = await database.run(visitor.actor, read)
     return visitor.page(
@@ -126,7 +126,7 @@ async def _page(
     )
 
 
-def _amount(standing: Standing) -> Amount:
+def _amount(standing: RuleState) -> Amount:
     """``PT24H`` as 24 and H."""
     value = standing.value
     if standing.rule.kind != "duration" or value is None:
@@ -137,7 +137,7 @@ def _amount(standing: Standing) -> Amount:
 def _source(settings: Settings) -> Any:
     """Says for a standing whether its value is the default, the environment's or a change's."""
 
-    def tell(standing: Standing) -> str:
+    def tell(standing: RuleState) -> str:
         if standing.change is not None:
             return "changed"
         return "environment" if settings.is_given(standing.rule.setting) else "default"

@@ -21,7 +21,7 @@ Sort = Literal["at", "rule", "person"]
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordedChange:
     """One line of the history, with the changer's name."""
 
     row: RuleChange
@@ -30,30 +30,30 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a rule stands now; ``change`` is the one that holds, or None where the environment's value does."""
+class RuleState:
+    """How a rule stands now; ``change_rule`` is the one that holds, or None where the environment's value does."""
 
     rule: Rule
     value: str | None
-    change: Change | None
+    change: RecordedChange | None
     changes: int
 
 
-def standings(uow: UnitOfWork) -> list[Standing]:
+def list_rules(uow: UnitOfWork) -> list[RuleState]:
     """Every rule with its value and where it comes from; for administrators, Security's head and supervisors."""
     administrators.require_reader(uow)
-    told = history(uow)
-    return [_standing(uow.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
+    told = list_changes(uow)
+    return [_rule_state(uow.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
 
 
-def standing(uow: UnitOfWork, name: str) -> Standing:
+def get_rule(uow: UnitOfWork, name: str) -> RuleState:
     """One rule; NotFound where there is no such rule."""
     administrators.require_reader(uow)
-    rule = _rule(name)
-    return _standing(uow.rules, rule, history(uow, name))
+    rule = _find_rule(name)
+    return _rule_state(uow.rules, rule, list_changes(uow, name))
 
 
-def history(uow: UnitOfWork, name: str | None = None, listing: Listing = EVERYTHING) -> list[Change]:
+def list_changes(uow: UnitOfWork, name: str | None = None, listing: Listing = EVERYTHING) -> list[RecordedChange]:
     """The changes of all rules or of one, the newest first; searched in the rule's name, reason and people."""
     administrators.require_reader(uow)
     text = listing.text.strip().casefold()
@@ -70,28 +70,28 @@ def history(uow: UnitOfWork, name: str | None = None, listing: Listing = EVERYTH
         query = query.where(RuleChange.rule == name)
     columns = {"at": RuleChange.seq, "rule": RuleChange.rule, "person": Person.name}
     rows = uow.session.execute(listing.part(query, columns, RuleChange.seq.desc()))
-    return [Change(row, RULES[row.rule], by) for row, by in rows]
+    return [RecordedChange(row, RULES[row.rule], by) for row, by in rows]
 
 
-def change(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+def change_rule(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
     """Set a rule from the next unit of work on; ``value`` None takes it back to the environment's.
 
     ``was`` is the value that the administrator saw: Refused when somebody else has changed it since.
     """
     administrators.require_administrator(uow)
-    rule = _rule(name)
+    rule = _find_rule(name)
     if not rule.editable:
         raise Refused(
             "rule-follows",
             "This rule changes with the agreement: issue a new version of the agreement instead.",
             field="value",
         )
-    return write(uow, rule, value, reason, was=was)
+    return record_change(uow, rule, value, reason, was=was)
 
 
-def write(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
-    """As ``change``, for whoever has checked that it may be done."""
-    administrators.one_at_a_time(uow)  # before the rules are read, so that they are the latest
+def record_change(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
+    """As ``change_rule``, for whoever has checked that it may be done."""
+    administrators.lock_setup(uow)  # before the rules are read, so that they are the latest
     old = rule.text(uow.rules)
     if (None if was is None else rule.normal(was)) != old:
         raise Refused(
@@ -102,10 +102,10 @@ def write(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: s
             said=rule.said(old),
         )
     new = None if value is None else rule.normal(value)
-    if new == old or (new is None and not history(uow, rule.name)):
+    if new == old or (new is None and not list_changes(uow, rule.name)):
         raise Refused("rule-same", "This is the value already: nothing to change.", field="value")
     if new is not None:
-        _agree(rule.apply(uow.rules, new))
+        _check_retention_order(rule.apply(uow.rules, new))
     row = RuleChange(at=uow.now, changed_by=uow.actor.id, rule=rule.name, old=old, new=new, reason=reason)
     uow.session.add(row)
     uow.session.flush()
@@ -113,18 +113,18 @@ def write(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: s
     return row
 
 
-def _standing(rules: Rules, rule: Rule, told: Sequence[Change]) -> Standing:
+def _rule_state(rules: Rules, rule: Rule, told: Sequence[RecordedChange]) -> RuleState:
     held = told[0] if told and told[0].row.new is not None else None
-    return Standing(rule, rule.text(rules), held, len(told))
+    return RuleState(rule, rule.text(rules), held, len(told))
 
 
-def _rule(name: str) -> Rule:
+def _find_rule(name: str) -> Rule:
     if name not in RULES:
         raise NotFound(Message("rule"), name)
     return RULES[name]
 
 
-def _agree(rules: Rules) -> None:
+def _check_retention_order(rules: Rules) -> None:
     if rules.important_retention < rules.ordinary_retention:
         raise Refused(
             "retention-order",
@@ -134,7 +134,7 @@ def _agree(rules: Rules) -> None:
         )
 
 
-def first_value(uow: UnitOfWork, name: str) -> str | None:
+def get_first_value(uow: UnitOfWork, name: str) -> str | None:
     """What the rule was before its first change; None where it was never changed."""
     query = select(RuleChange.old).where(RuleChange.rule == name).order_by(RuleChange.seq)
     return uow.session.scalar(query.limit(1))

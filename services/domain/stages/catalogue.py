@@ -9,17 +9,17 @@ from pathlib import Path
 
 from services.database.tables.people import POSTS
 from services.domain.stages import file as stage_file
-from services.domain.stages.schema import Outcome, Phase, Question, Stage, StageFile, Words
+from services.domain.stages.schema import BilingualLabel, Outcome, Phase, Question, Stage, StageFile
 from services.runtime import labels
 from services.runtime.places import BPMN
 from services.runtime.rules import Rules
 
-__all__ = ["STAGES", "Book", "Outcome", "Question", "Stage", "Words", "approval_limit"]
+__all__ = ["STAGES", "BilingualLabel", "Outcome", "Question", "Stage", "StageCatalogue", "approval_limit"]
 
-SHIPPED = BPMN
+DEFAULT_FOLDER = BPMN
 
 
-class Book(Mapping[str, Stage]):
+class StageCatalogue(Mapping[str, Stage]):
     """The stages by code, in the order of the file; read when first asked for, so that a bad one is told in a sentence.
 
     One process works by one file: ``use`` names the folder before anything else is done.
@@ -44,7 +44,7 @@ class Book(Mapping[str, Stage]):
         return self.file.outcomes
 
     @property
-    def duties(self) -> Mapping[str, Words]:
+    def duties(self) -> Mapping[str, BilingualLabel]:
         """The duties that stages bring besides those of the policy, with who does them."""
         return self.file.duties
 
@@ -57,7 +57,7 @@ class Book(Mapping[str, Stage]):
         """The codes of the stages of these phases."""
         return tuple(code for code, stage in self.items() if stage.phase in phases)
 
-    def words(self, code: str) -> Words | None:
+    def words(self, code: str) -> BilingualLabel | None:
         """The words of a stage, an outcome or a post of the file."""
         file = self.file
         return file.stages.get(code) or file.outcomes.get(code) or file.posts.get(code)
@@ -72,7 +72,7 @@ class Book(Mapping[str, Stage]):
         return len(self.file.stages)
 
 
-STAGES = Book(SHIPPED)
+STAGES = StageCatalogue(DEFAULT_FOLDER)
 
 
 def _labels(code: str) -> Mapping[str, str] | None:

@@ -29,8 +29,8 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "return-inspection": ("return", "return-office", ("in-order", "discrepancy")),
 }
 RETURNED_BY = {"usePeriodDays": "security", "wayOfUse": "security", "dueAt": "receipt"}
-DECIDING = tuple(post for post in POSTS if post not in ("member", "administrator", "supervisor"))
-SAID = {
+DECIDING_POSTS = tuple(post for post in POSTS if post not in ("member", "administrator", "supervisor"))
+PYDANTIC_MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is no key that is known here",
     "bool_type": "is true or false",
@@ -41,7 +41,7 @@ SAID = {
 }
 PATTERNS = {"zh": "has no Chinese", "en": "has to be English"}
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _parts = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
 
@@ -59,7 +59,7 @@ class Problem:
 
 def read(path: Path) -> StageFile:
     """The file's content; Fatal with every line that has to be corrected."""
-    found, problems = examine(path)
+    found, problems = check(path)
     if found is None or problems:
         raise Fatal(
             f"could not read the review stages | {path} | {'; '.join(map(str, problems))} | "
@@ -68,28 +68,28 @@ def read(path: Path) -> StageFile:
     return found
 
 
-def examine(path: Path) -> tuple[StageFile | None, list[Problem]]:
+def check(path: Path) -> tuple[StageFile | None, list[Problem]]:
     """The content where it has the right shape, and what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_once)
+        content = json.loads(text, object_pairs_hook=_reject_duplicates)
     except OSError as error:
         return None, [Problem(1, "", f"the file cannot be read: {error.strerror}")]
     except json.JSONDecodeError as error:
         return None, [Problem(error.lineno, "", f"no JSON: {error.msg}")]
-    except (UnicodeDecodeError, _Twice) as error:
-        return None, [Problem(1, "", f"{error}" if isinstance(error, _Twice) else "the file is not UTF-8")]
-    lines = positions(text)
+    except (UnicodeDecodeError, _DuplicateKey) as error:
+        return None, [Problem(1, "", f"{error}" if isinstance(error, _DuplicateKey) else "the file is not UTF-8")]
+    lines = line_positions(text)
     try:
         file = StageFile.model_validate_json(json.dumps(_with_codes(content)), strict=True)
     except ValidationError as error:
-        return None, [_problem(lines, tuple(one["loc"]), _said(one)) for one in error.errors()]
+        return None, [_problem(lines, tuple(one["loc"]), _message(one)) for one in error.errors()]
     return file, [_problem(lines, place, sentence) for place, sentence in _contradictions(file)]
 
 
-def positions(text: str) -> dict[Path_, int]:
+def line_positions(text: str) -> dict[KeyPath, int]:
     """The line on which each key or list entry of a JSON text begins; the text is known to be JSON."""
-    lines: dict[Path_, int] = {(): 1}
+    lines: dict[KeyPath, int] = {(): 1}
     at: list[str | int | None] = []
     expects_key = False
     for match in _parts.finditer(text):
@@ -105,28 +105,28 @@ def positions(text: str) -> dict[Path_, int]:
             expects_key = False
         elif expects_key:
             at[-1] = json.loads(part)
-            lines[_here(at)] = line
+            lines[_current_path(at)] = line
         else:
-            lines.setdefault(_here(at), line)
+            lines.setdefault(_current_path(at), line)
             if part in "[{":
                 at.append(0 if part == "[" else None)
                 expects_key = part == "{"
     return lines
 
 
-class _Twice(ValueError):
+class _DuplicateKey(ValueError):
     pass
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise _Twice(f"the key {twice[0]} stands twice in one object: keep one of them")
+        raise _DuplicateKey(f"the key {twice[0]} stands twice in one object: keep one of them")
     return dict(pairs)
 
 
-def _here(at: list[str | int | None]) -> Path_:
+def _current_path(at: list[str | int | None]) -> KeyPath:
     return tuple(part for part in at if part is not None)
 
 
@@ -139,15 +139,15 @@ def _with_codes(content: Any) -> Any:
     return {**content, "stages": coded}
 
 
-def _said(error: ErrorDetails) -> str:
+def _message(error: ErrorDetails) -> str:
     if error["type"] == "string_pattern_mismatch":
         return PATTERNS.get(str(error["loc"][-1]), "is made of small letters, digits and hyphens")
-    return SAID.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+    return PYDANTIC_MESSAGES.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
 
 
-def _problem(lines: dict[Path_, int], place: Path_, sentence: str) -> Problem:
+def _problem(lines: dict[KeyPath, int], place: KeyPath, sentence: str) -> Problem:
     """What is missing has no line: its object's is told. Names that only the check knows are left out of the key."""
-    known: Path_ = ()
+    known: KeyPath = ()
     key: list[str] = []
     for part in place:
         if (*known, part) in lines:
@@ -158,7 +158,7 @@ def _problem(lines: dict[Path_, int], place: Path_, sentence: str) -> Problem:
     return Problem(lines[known], ".".join(key), sentence)
 
 
-def _contradictions(file: StageFile) -> Iterator[tuple[Path_, str]]:
+def _contradictions(file: StageFile) -> Iterator[tuple[KeyPath, str]]:
     """What has the right shape and cannot be."""
     for code in file.posts:
         if code in POSTS:
@@ -175,17 +175,17 @@ def _contradictions(file: StageFile) -> Iterator[tuple[Path_, str]]:
         if stage.outcomes != outcomes:
             yield ("stages", code, "outcomes"), f"the register acts on these, in this order: {', '.join(outcomes)}"
     for code, stage in file.stages.items():
-        for place, sentence in _of_stage(file, stage):
+        for place, sentence in _check_stage(file, stage):
             yield ("stages", code, *place), sentence
 
 
-def _of_stage(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]:
     if stage.duty not in file.duties and not (stage.duty == CUSTODIAN and stage.code == "receipt"):
         yield ("duty",), f"{stage.duty} is not among the duties: add it there, with its words"
     if not _is_limit(stage.limit_of):
         yield ("limit",), f"is {', '.join(LIMITS)} or a duration such as PT8H"
-    yield from _of_outcomes(file, stage)
-    yield from _of_candidates(file, stage)
+    yield from _check_outcomes(file, stage)
+    yield from _check_candidates(file, stage)
     codes = [question.code for question in stage.questions]
     for index, code in enumerate(codes):
         if code in codes[:index]:
@@ -195,7 +195,7 @@ def _of_stage(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
             yield ("returns", index), f"{name} is returned by the stage {RETURNED_BY[name]} alone"
 
 
-def _of_outcomes(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+def _check_outcomes(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]:
     for index, outcome in enumerate(stage.outcomes):
         if outcome not in file.outcomes:
             yield ("outcomes", index), f"{outcome} is not among the outcomes: add it there, with its words"
@@ -208,11 +208,11 @@ def _of_outcomes(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
             yield ("reasonFor", index), f"{outcome} is no outcome of this stage"
 
 
-def _of_candidates(file: StageFile, stage: Stage) -> Iterator[tuple[Path_, str]]:
+def _check_candidates(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]:
     for index, group in enumerate(stage.groups):
         for number, post in enumerate(group.posts):
-            if post not in DECIDING and post not in file.posts:
-                known = ", ".join((*DECIDING, *file.posts))
+            if post not in DECIDING_POSTS and post not in file.posts:
+                known = ", ".join((*DECIDING_POSTS, *file.posts))
                 yield ("candidates", index, "posts", number), f"{post} is no post that may decide: there are {known}"
     for code, (_, rule, _) in POLICY.items():
         if stage.candidates == rule and stage.code != code:

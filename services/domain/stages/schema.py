@@ -29,24 +29,24 @@ class Shape(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Words(Shape):
+class BilingualLabel(Shape):
     """The same in both languages."""
 
     zh: Chinese
     en: English
 
 
-class Question(Words):
+class Question(BilingualLabel):
     """A question answered with yes or no. ``yes_to_approve``: the favourable outcome needs a yes."""
 
     code: Code
     yes_to_approve: bool = True
 
 
-class Outcome(Words):
+class Outcome(BilingualLabel):
     """How a stage may end: in words, and as the button that does it. ``grave`` shows the button in red."""
 
-    act: Words
+    act: BilingualLabel
     grave: bool = False
 
 
@@ -67,7 +67,7 @@ Candidates = Annotated[
 ]
 
 
-class Stage(Words):
+class Stage(BilingualLabel):
     """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
 
     With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
@@ -88,7 +88,7 @@ class Stage(Words):
     may_raise: bool = False
     may_lower: bool = False
     returns: tuple[Returned, ...] = ()
-    follows: Words | None = None
+    follows: BilingualLabel | None = None
     retired: bool = False
 
     @property
@@ -114,8 +114,8 @@ class Stage(Words):
 class StageFile(Shape):
     """The whole file. ``posts`` are those that the organisation has besides the register's own."""
 
-    posts: dict[Code, Words]
-    duties: dict[Code, Words]
+    posts: dict[Code, BilingualLabel]
+    duties: dict[Code, BilingualLabel]
     outcomes: dict[Code, Outcome]
     stages: dict[Code, Stage]
 

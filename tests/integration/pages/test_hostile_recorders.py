@@ -40,7 +40,7 @@ def by_address(monkeypatch: pytest.MonkeyPatch) -> str:
 
 async def enter(kind: str, places: Places, **configuration: str) -> dict[str, str]:
     told = {"name": "R", "site": "S", "zone": "UTC", "kind": kind, "configuration": configuration}
-    return dict((await recorder_forms.entry(places, **told)).configuration)  # type: ignore[arg-type]  # of a mixture
+    return dict((await recorder_forms.build_entry(places, **told)).configuration)  # type: ignore[arg-type]  # of a mixture
 
 
 @pytest.mark.requirement("R52")

@@ -56,7 +56,7 @@ def settings(port: int, timeout_seconds: float = 10, public_url: str | None = AD
 def told(desk: ReviewDesk) -> str:
     """A case whose drafter has one notice to be mailed; the application's id."""
     application_id = desk.submitted()
-    desk.run(notification_service.tell, "drafter", "application-incomplete", application_id=application_id)
+    desk.run(notification_service.notify, "drafter", "application-incomplete", application_id=application_id)
     return application_id
 
 
@@ -78,7 +78,7 @@ async def test_a_mail_holds_a_sentence_a_number_and_a_link_in_the_recipients_lan
         assert await send(desk, settings(port)) == 0
 
     [mail] = post.mails
-    number = desk.run(lambda uow: notification_service.numbers(uow, [application_id]))[application_id]
+    number = desk.run(lambda uow: notification_service.get_numbers(uow, [application_id]))[application_id]
     assert mail["To"] == "drafter@works.example"
     assert mail["From"] == SENDER
     assert mail["Message-ID"] == f"<{delivery(desk).id}@footage.example>"

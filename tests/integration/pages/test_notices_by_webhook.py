@@ -59,7 +59,7 @@ def settings(url: str, timeout_seconds: float = 10, allowed_networks: str | None
 def told(desk: ReviewDesk) -> str:
     """A case whose custodian is told of a copy; the application's id."""
     application_id = desk.submitted()
-    desk.run(notification_service.tell, "keeper", "copy-offered", application_id=application_id, subject_id="loan-1")
+    desk.run(notification_service.notify, "keeper", "copy-offered", application_id=application_id, subject_id="loan-1")
     return application_id
 
 
@@ -84,7 +84,7 @@ async def test_the_webhook_is_told_a_code_a_number_and_a_link_under_a_signature(
     assert json.loads(call.body) == {
         "id": row.id,
         "code": "copy-offered",
-        "number": desk.run(lambda uow: notification_service.numbers(uow, [application_id]))[application_id],
+        "number": desk.run(lambda uow: notification_service.get_numbers(uow, [application_id]))[application_id],
         "link": "https://footage.example/hand-overs/loan-1",
         "title_zh": "有一份副本待您签收。",
         "title_en": "A copy waits for your receipt.",

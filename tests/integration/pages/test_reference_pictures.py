@@ -169,7 +169,7 @@ async def test_a_file_that_a_person_brought_is_no_camera_to_be_photographed(
 async def test_nobody_else_brings_one_and_their_file_is_not_even_taken(
     desk: ReviewDesk, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photographs, "take", None)
+    monkeypatch.setattr(photographs, "read_photograph", None)
 
     for login in ("drafter", "operator", "supervisor", "security-head"):
         browser = await portal.signed_in(login)
@@ -237,10 +237,10 @@ async def test_more_bytes_than_allowed_are_refused_whatever_was_told(
 ) -> None:
     async def unannounced() -> AsyncIterator[bytes]:
         yield jpeg()
-        for _ in range(photographs.LARGEST // (1 << 20) + 1):
+        for _ in range(photographs.MAX_BYTES // (1 << 20) + 1):
             yield bytes(1 << 20)
 
-    large = jpeg() + bytes(photographs.LARGEST)
+    large = jpeg() + bytes(photographs.MAX_BYTES)
     assert problem(await admin.put(PICTURE, content=large)) == (413, "picture-too-large", "file")
     assert problem(await admin.put(PICTURE, content=unannounced())) == (413, "picture-too-large", "file")
     assert "8 MiB" in await said(admin, await by_form(admin, large))

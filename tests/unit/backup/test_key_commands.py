@@ -83,7 +83,7 @@ def test_the_escrow_key_alone_opens_masters_and_the_trail_says_so(desk: Desk, pl
     assert (tried.master_id, tried.result) == (master.id, "held")
     [told] = events(desk, "escrow-drilled")
     assert (told["masters"], told["failed"]) == ({master.id: "held"}, [])
-    assert desk.do(key_events.last_drill) == desk.clock.now()
+    assert desk.do(key_events.get_last_drill) == desk.clock.now()
 
 
 @pytest.mark.requirement("R6")
@@ -120,7 +120,7 @@ def test_what_does_not_hold_is_named_and_is_no_drill_that_held(desk: Desk, place
     relabel(desk, desk.signer.sign(statement))
     [tried] = drill(place, desk.root / "escrow.txt", [])
     assert tried.result.startswith("not opened")
-    assert desk.do(key_events.last_drill) is None
+    assert desk.do(key_events.get_last_drill) is None
     assert [one["failed"] for one in events(desk, "escrow-drilled")] == [[master.id]] * 4
 
 
@@ -148,7 +148,7 @@ async def test_the_doctor_says_when_the_last_drill_was_and_warns_after_a_year(tm
     desk.change(Master, master.id, retrieved_at=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(Fatal, match=r"never, and not within a year: .* footage-desk keys drill --identity FILE"):
         await app_doctor._drilled(settings)
-    desk.do(key_events.drilled, "age1…", {master.id: "held"})
+    desk.do(key_events.record_drill, "age1…", {master.id: "held"})
     assert "opened masters on 2031-03-04" in await app_doctor._drilled(settings)
 
 

@@ -20,7 +20,7 @@ from services.database import unit_of_work
 from services.database.tables.people import Department
 from services.database.unit_of_work import EVERY_COMMIT, Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.audit.verification import recompute
+from services.domain.audit.verification import verify_trail
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused, Retryable
@@ -65,7 +65,7 @@ class Company:
     def kept(self) -> list[str]:
         """What is on the disk, as another connection sees it, once the trail has been recomputed; sorted."""
         with snapshot(self.url) as connection:
-            assert recompute(connection).faults == []
+            assert verify_trail(connection).faults == []
         return self.on_disk()
 
     def on_disk(self) -> list[str]:
@@ -198,7 +198,7 @@ def test_where_sqlite_ends_the_transaction_nobody_is_told_of_success(
 def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit_of_work, "LOCKED_SECONDS", 0.0)
+    monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT_SECONDS", 0.0)
     with closing(sqlite3.connect(company.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for key in "ab":

@@ -24,21 +24,25 @@ Read = Callable[[UnitOfWork, Listing], object]
 BOOKS: dict[str, tuple[str, Any, Read]] = {
     "copies out": ("reviewer", case_register.OutSort, case_register.list_copies_out),
     "at risk": ("reviewer", case_register.RiskSort, case_register.list_next_overwritten),
-    "notices": ("drafter", notification_queries.Sort, notification_queries.mine),
+    "notices": ("drafter", notification_queries.Sort, notification_queries.list_own),
     "deliveries": (
         "admin",
         delivery_queries.Sort,
-        lambda uow, listing: delivery_queries.listed(uow, "open", listing),
+        lambda uow, listing: delivery_queries.list_deliveries(uow, "open", listing),
     ),
-    "recorders": ("admin", camera_recorders.Sort, camera_recorders.recorders),
-    "cameras": ("admin", camera_service.Sort, camera_service.cameras),
-    "changes of rules": ("admin", rule_service.Sort, lambda uow, listing: rule_service.history(uow, None, listing)),
+    "recorders": ("admin", camera_recorders.Sort, camera_recorders.list_recorders),
+    "cameras": ("admin", camera_service.Sort, camera_service.list_cameras),
+    "changes of rules": (
+        "admin",
+        rule_service.Sort,
+        lambda uow, listing: rule_service.list_changes(uow, None, listing),
+    ),
     "people": (
         "admin",
         staff_queries.Sort,
         lambda uow, listing: staff_queries.list_people(uow, staff_queries.PeopleFilter(), listing).lines,
     ),
-    "departments": ("admin", staff_queries.DepartmentSort, staff_queries.departments),
+    "departments": ("admin", staff_queries.DepartmentSort, staff_queries.list_departments),
     "preserved": ("operator", PreservedSort, storage_office.list_preserved),
     "watched recorders": ("operator", RecorderSort, storage_office.list_recorders),
 }

@@ -40,8 +40,11 @@ SEALED = {
 SIGNED: dict[str, Any] = {"statement_sha256": "", "signature": {}}
 MODELS = read(path for path in models() if path.suffix == ".bpmn")
 LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
-    "staff": ("admin", lambda uow: staff_queries.find(uow, staff_queries.Wanted(department_id="works")).lines),
-    "accounts of a demo": ("admin", staff_queries.demo_accounts),
+    "staff": (
+        "admin",
+        lambda uow: staff_queries.list_people(uow, staff_queries.PeopleFilter(department_id="works")).lines,
+    ),
+    "accounts of a demo": ("admin", staff_queries.list_demo_accounts),
     "loans": ("keeper", custody_queries.list_mine),
     "stage times": ("reviewer", lambda uow: list_stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
 }

@@ -148,7 +148,7 @@ async def test_a_clock_that_is_too_far_off_widens_nothing_and_is_for_security_to
 @pytest.mark.requirement("R34")
 async def test_a_picture_check_serves_where_the_recorder_tells_no_time(desk: Desk) -> None:
     now = desk.clock.now()
-    desk.as_person("operator", clocks.compare, "recorder", now + 2 * SECOND, now, SECOND)
+    desk.as_person("operator", clocks.record_comparison, "recorder", now + 2 * SECOND, now, SECOND)
     case = desk.case("gate", span=INNER).approve()
 
     await retrieve(desk, case)
@@ -332,32 +332,32 @@ async def test_a_protection_ends_with_its_case_and_is_due_until_the_recorder_has
     await preserve(desk, other)
 
     await desk.work(release_preservation, application_id=case.id, closing_outcome="rejected")
-    assert desk.do(protections.due, "recorder") == [], "another case still protects the span"
+    assert desk.do(protections.list_due, "recorder") == [], "another case still protects the span"
 
     await desk.work(release_preservation, application_id=other.id, closing_outcome="rejected")
-    due = desk.do(protections.due, "recorder")
+    due = desk.do(protections.list_due, "recorder")
     assert {one.span for one in due} == {INNER, widened(INNER, 1, 1)}
-    assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) is None, "the case has ended"
+    assert desk.do(protections.start, case.id, case.item(), "camera-gate", INNER) is None, "the case has ended"
 
     for _ in range(2):
-        desk.do(protections.released, due)
-    assert desk.do(protections.due, "recorder") == []
+        desk.do(protections.record_release, due)
+    assert desk.do(protections.list_due, "recorder") == []
     assert [event.action for event in desk.rows(AuditEvent)].count("recorder-protection-released") == 2
 
 
 async def test_what_lies_within_one_event_of_a_protected_span_stays(desk: Desk) -> None:
     case, near, far = (desk.case("gate", span=INNER) for _ in range(3))
-    apart = protections.LONGEST_EVENT
+    apart = protections.MAX_EVENT_LENGTH
     length = INNER.end - INNER.start
     later = (length + apart - SECOND, 2 * (length + apart))
     spans = [INNER, *(Span(INNER.start + by, INNER.end + by) for by in later)]
     begun = [
-        desk.do(protections.begin, one.id, one.item(), "camera-gate", span)
+        desk.do(protections.start, one.id, one.item(), "camera-gate", span)
         for one, span in zip((case, near, far), spans, strict=True)
     ]
 
     def due() -> list[str]:
-        return [one.protection_id for one in desk.do(protections.due, "recorder")]
+        return [one.protection_id for one in desk.do(protections.list_due, "recorder")]
 
     desk.do(protections.end, case.id)
     assert due() == [], "one event may hold something of both"
@@ -370,36 +370,36 @@ async def test_what_was_released_while_the_recorder_was_still_being_asked_is_rel
     desk: Desk, outcome: protections.Answer, still: int
 ) -> None:
     case = desk.case("gate", span=INNER)
-    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
+    begun = desk.do(protections.start, case.id, case.item(), "camera-gate", INNER)
     desk.do(protections.end, case.id)
-    desk.do(protections.released, desk.do(protections.due, "recorder"))
-    assert desk.do(protections.due, "recorder") == []
+    desk.do(protections.record_release, desk.do(protections.list_due, "recorder"))
+    assert desk.do(protections.list_due, "recorder") == []
 
-    desk.do(protections.answered, begun, outcome)
+    desk.do(protections.record_answer, begun, outcome)
 
-    assert len(desk.do(protections.due, "recorder")) == still
+    assert len(desk.do(protections.list_due, "recorder")) == still
 
 
 async def test_a_release_does_not_count_where_the_answer_came_meanwhile(desk: Desk) -> None:
     case = desk.case("gate", span=INNER)
-    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
+    begun = desk.do(protections.start, case.id, case.item(), "camera-gate", INNER)
     desk.do(protections.end, case.id)
-    told = desk.do(protections.due, "recorder")
+    told = desk.do(protections.list_due, "recorder")
 
-    desk.do(protections.answered, begun, "protected")
-    desk.do(protections.released, told)
+    desk.do(protections.record_answer, begun, "protected")
+    desk.do(protections.record_release, told)
 
-    again = desk.do(protections.due, "recorder")
+    again = desk.do(protections.list_due, "recorder")
     assert [one.protection_id for one in again] == [begun]
-    desk.do(protections.released, again)
-    assert desk.do(protections.due, "recorder") == []
+    desk.do(protections.record_release, again)
+    assert desk.do(protections.list_due, "recorder") == []
 
 
 async def test_a_protection_whose_answer_was_never_heard_is_released_like_the_others(desk: Desk) -> None:
     case = desk.case("gate", span=INNER)
-    begun = desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER)
-    assert desk.do(protections.begin, case.id, case.item(), "camera-gate", INNER) == begun
+    begun = desk.do(protections.start, case.id, case.item(), "camera-gate", INNER)
+    assert desk.do(protections.start, case.id, case.item(), "camera-gate", INNER) == begun
 
     desk.do(closing.release_case, case.id, "rejected")
 
-    assert [one.protection_id for one in desk.do(protections.due, "recorder")] == [begun]
+    assert [one.protection_id for one in desk.do(protections.list_due, "recorder")] == [begun]

@@ -62,6 +62,6 @@ def read_me(uow: UnitOfWork, token: str) -> Me:
         department_id=department.id,
         department_zh=department.name_zh,
         department_en=department.name_en,
-        posts=[HeldPost.model_validate(post) for post in access_queries.posts_of(uow, person.id)],
+        posts=[HeldPost.model_validate(post) for post in access_queries.list_posts(uow, person.id)],
         csrf_token=csrf_token(token),
     )

@@ -230,10 +230,10 @@ async def _page(
 def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[str, Any]:
     me = uow.session.get_one(Person, uow.actor.id)
     before, current = sessions.get_previous(uow, token), sessions.get(uow, token)
-    valid = access_queries.valid_agreement(uow, me.id)
+    valid = access_queries.get_valid_agreement(uow, me.id)
     return {
         "me": me,
-        "posts": [(post, post.department) for post in access_queries.posts_of(uow, me.id)],
+        "posts": [(post, post.department) for post in access_queries.list_posts(uow, me.id)],
         "before": before,
         "before_browser": browser_name(before.browser, language) if before else "",
         "sessions": [
@@ -272,12 +272,12 @@ async def _agreement(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
     def read(uow: UnitOfWork) -> dict[str, Any]:
-        signed = agreement_service.mine(uow)
+        signed = agreement_service.list_own(uow)
         return {
-            "text": texts.present_text(uow),
-            "valid": access_queries.valid_agreement(uow, uow.actor.id),
+            "text": texts.get_current_text(uow),
+            "valid": access_queries.get_valid_agreement(uow, uow.actor.id),
             "signed": signed,
-            "papers": agreement_service.papers(uow, signed),
+            "papers": agreement_service.get_document_numbers(uow, signed),
         }
 
     facts = await database.run(visitor.actor, read)

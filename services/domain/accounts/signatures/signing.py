@@ -62,7 +62,7 @@ def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Lev
     Refused when the passkey's answer, the password or the code is wrong, or the code is missing. Raises Prepared where
     the statement is to be shown only. The signature's ``method`` names what was given.
     """
-    whole = {**statement, "auditCheckpoint": checkpoints.told(uow)}
+    whole = {**statement, "auditCheckpoint": checkpoints.newest_as_json(uow)}
     if proof.preparing:
         nonce = secrets.token_hex(16)
         raise Prepared(proof.preparing, uow.actor.id, {**whole, "nonce": nonce}, uow.now)

@@ -94,25 +94,25 @@ def signers_csv(signers: list[Signer]) -> Response:
 @router.get("/agreements/text", responses=problems(401))
 async def read_text(actor: Acting, database: GivenDatabase) -> TextAnswer:
     """The text that is to be signed now."""
-    return TextAnswer.model_validate(await database.run(actor, texts.present_text))
+    return TextAnswer.model_validate(await database.run(actor, texts.get_current_text))
 
 
 @router.get("/agreements/texts/{version}", responses=problems(401, 404))
 async def read_old_text(version: str, actor: Acting, database: GivenDatabase) -> TextAnswer:
     """The text of a version, such as the one that was signed."""
-    return TextAnswer.model_validate(await database.run(actor, texts.text_of, version))
+    return TextAnswer.model_validate(await database.run(actor, texts.get_text, version))
 
 
 @router.get("/admin/agreements/texts", responses=problems(401, 403))
 async def list_texts(actor: Acting, database: GivenDatabase) -> list[TextAnswer]:
     """All versions, the newest first."""
-    return [TextAnswer.model_validate(text) for text in await database.run(actor, texts.texts)]
+    return [TextAnswer.model_validate(text) for text in await database.run(actor, texts.list_texts)]
 
 
 @router.post("/admin/agreements/texts", status_code=201, responses=problems(401, 403, 409))
 async def issue_text(body: IssueBody, actor: Acting, database: GivenDatabase) -> TextAnswer:
     """Issue a new version: from now on everybody has to sign it. Administrators only."""
-    text = await database.run(actor, texts.issue, body.version, body.text_zh, body.text_en, body.reason)
+    text = await database.run(actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
     return TextAnswer.model_validate(text)
 
 
@@ -123,7 +123,7 @@ async def list_signers(
     """Who has signed which version when, and who has not."""
 
     def read(uow: UnitOfWork) -> list[SignerAnswer]:
-        return [signer_answer(one) for one in queries.signers(uow, question.listing(), state=question.state)]
+        return [signer_answer(one) for one in queries.list_signers(uow, question.listing(), state=question.state)]
 
     return await database.run(actor, read)
 
@@ -131,4 +131,4 @@ async def list_signers(
 @router.get("/admin/agreements/signers.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_signers(actor: Acting, database: GivenDatabase) -> Response:
     """The same as CSV."""
-    return signers_csv(await database.run(actor, queries.signers))
+    return signers_csv(await database.run(actor, queries.list_signers))

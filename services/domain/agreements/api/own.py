@@ -44,8 +44,8 @@ async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAns
     def read(uow: UnitOfWork) -> AgreementsAnswer:
         return AgreementsAnswer(
             version=uow.rules.agreement_version,
-            valid=access_queries.valid_agreement(uow, uow.actor.id) is not None,
-            signed=_answers(uow, service.mine(uow)),
+            valid=access_queries.get_valid_agreement(uow, uow.actor.id) is not None,
+            signed=_answers(uow, service.list_own(uow)),
         )
 
     return await database.run(actor, read)
@@ -63,5 +63,5 @@ async def sign_agreement(agreement: AgreementBody, actor: Acting, database: Give
 
 
 def _answers(uow: UnitOfWork, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
-    papers = service.papers(uow, signed)
+    papers = service.get_document_numbers(uow, signed)
     return [AgreementAnswer.model_validate(one).model_copy(update={"document": papers.get(one.id)}) for one in signed]

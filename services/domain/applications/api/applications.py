@@ -140,7 +140,7 @@ async def list_applications(
     """The applications that the signed-in person may see, newest first."""
 
     def read(uow: UnitOfWork) -> list[CaseSummary]:
-        rows = visibility.all_visible(uow, limit=limit, offset=offset, mine=mine)
+        rows = visibility.list_visible(uow, limit=limit, offset=offset, mine=mine)
         return case_queries.summaries(uow, rows)
 
     return await database.run(actor, read)

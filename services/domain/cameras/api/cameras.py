@@ -39,10 +39,10 @@ class CameraBody(Body):
     place_zh: Line
     place_en: Line
     camera_class: Line = "ordinary"
-    retention_days: Annotated[int, Field(ge=1, le=service.MOST_DAYS)]
+    retention_days: Annotated[int, Field(ge=1, le=service.MAX_RETENTION_DAYS)]
 
-    def entry(self) -> service.Entry:
-        return service.Entry(**self.model_dump())
+    def entry(self) -> service.CameraEntry:
+        return service.CameraEntry(**self.model_dump())
 
 
 class CameraRowAnswer(Answer):
@@ -77,7 +77,7 @@ class ImportAnswer(Answer):
     done: bool
 
 
-def row_answer(line: service.Line) -> CameraRowAnswer:
+def row_answer(line: service.CameraLine) -> CameraRowAnswer:
     row, recorder = line.row, line.recorder
     return CameraRowAnswer(
         id=row.id,
@@ -101,14 +101,14 @@ async def list_cameras(
     question: Annotated[CamerasQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[CameraRowAnswer]:
     """The cameras in use, or those that are not any more."""
-    lines = await database.run(actor, service.cameras, question.listing(), retired=question.retired)
+    lines = await database.run(actor, service.list_cameras, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_cameras(actor: Acting, database: GivenDatabase) -> Response:
     """All cameras in use, in the columns that can be brought back."""
-    lines = await database.run(actor, service.cameras)
+    lines = await database.run(actor, service.list_cameras)
     return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
 
 
@@ -123,8 +123,8 @@ async def import_cameras(
     """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
     content = await request.body()
 
-    def act(uow: UnitOfWork) -> csv_import.Tried:
-        return csv_import.take(uow, content, dry_run=dry_run)
+    def act(uow: UnitOfWork) -> csv_import.ImportResult:
+        return csv_import.import_cameras(uow, content, dry_run=dry_run)
 
     return ImportAnswer.model_validate(await database.run(actor, act))
 
@@ -132,28 +132,28 @@ async def import_cameras(
 @router.get("/{camera_id}", responses=problems(401, 403, 404))
 async def read_camera(camera_id: str, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """One camera."""
-    return row_answer(await database.run(actor, service.camera, camera_id))
+    return row_answer(await database.run(actor, service.get_camera, camera_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))
-async def enter_camera(body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
+async def add_camera(body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Enter a camera. Administrators only."""
-    row = await database.run(actor, service.enter, body.entry())
-    return row_answer(await database.run(actor, service.camera, row.id))
+    row = await database.run(actor, service.add, body.entry())
+    return row_answer(await database.run(actor, service.get_camera, row.id))
 
 
 @router.put("/{camera_id}", responses=problems(401, 403, 404, 409))
 async def change_camera(camera_id: str, body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Change a camera from now on."""
-    await database.run(actor, service.change, camera_id, body.entry())
-    return row_answer(await database.run(actor, service.camera, camera_id))
+    await database.run(actor, service.change_camera, camera_id, body.entry())
+    return row_answer(await database.run(actor, service.get_camera, camera_id))
 
 
 @router.post("/{camera_id}/active", responses=problems(401, 403, 404, 409))
 async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Retire a camera, or take it back."""
     await database.run(actor, service.set_active, camera_id, body.active)
-    return row_answer(await database.run(actor, service.camera, camera_id))
+    return row_answer(await database.run(actor, service.get_camera, camera_id))
 
 
 @router.put(
@@ -166,15 +166,15 @@ async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, databas
         }
     },
 )
-async def bring_picture(
+async def upload_picture(
     camera_id: Identifier, request: Request, actor: Acting, database: GivenDatabase
 ) -> CameraRowAnswer:
     """Bring the camera's reference picture, a JPEG or PNG as the body or as the file of a form; it replaces the one
     before. It is a photograph made at installation, shown to everybody who applies: never footage. What is kept is a
     JPEG of at most 640 by 360, made anew from what it shows."""
-    await database.run(actor, reference_pictures.may_bring, camera_id)
-    await database.run(actor, reference_pictures.bring, camera_id, await photographs.take(request))
-    return row_answer(await database.run(actor, service.camera, camera_id))
+    await database.run(actor, reference_pictures.require_upload_allowed, camera_id)
+    await database.run(actor, reference_pictures.upload, camera_id, await photographs.read_photograph(request))
+    return row_answer(await database.run(actor, service.get_camera, camera_id))
 
 
 @router.delete("/{camera_id}/picture", status_code=204, responses=problems(401, 403, 404))

@@ -116,8 +116,8 @@ def row_answer(line: RecorderLine) -> RecorderRowAnswer:
         zone=row.zone,
         active=row.active,
         cameras=line.cameras,
-        configuration=recorder_forms.shown(row),
-        secrets_set=recorder_forms.secrets_set(row),
+        configuration=recorder_forms.shown_configuration(row),
+        secrets_set=recorder_forms.list_secrets_set(row),
         last_seen_at=row.last_seen_at,
         clock_offset_ms=row.clock_offset_ms,
         clock_method=row.clock_method,
@@ -136,26 +136,26 @@ async def list_recorders(
     question: Annotated[RecordersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RecorderRowAnswer]:
     """The recorders in use, or those that are not any more."""
-    lines = await database.run(actor, camera_recorders.recorders, question.listing(), retired=question.retired)
+    lines = await database.run(actor, camera_recorders.list_recorders, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/{recorder_id}", responses=problems(401, 403, 404))
 async def read_recorder(recorder_id: str, actor: Acting, database: GivenDatabase) -> RecorderRowAnswer:
     """One recorder, without its secrets."""
-    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
+    return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))
-async def enter_recorder(
+async def add_recorder(
     body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
     """Enter a recorder. Administrators only."""
-    await database.run(actor, camera_recorders.may_change)
-    entry = await recorder_forms.entry(places, **body.model_dump())
+    await database.run(actor, camera_recorders.require_administrator)
+    entry = await recorder_forms.build_entry(places, **body.model_dump())
 
     def act(uow: UnitOfWork) -> RecorderLine:
-        return RecorderLine(camera_recorders.enter(uow, entry), 0)
+        return RecorderLine(camera_recorders.add(uow, entry), 0)
 
     return row_answer(await database.run(actor, act))
 
@@ -165,10 +165,10 @@ async def change_recorder(
     recorder_id: str, body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
     """Change a recorder from now on. Secrets that are left out stay, unless its address changes."""
-    line = await database.run(actor, camera_recorders.to_change, recorder_id)
-    entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
-    await database.run(actor, camera_recorders.change, recorder_id, entry)
-    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
+    line = await database.run(actor, camera_recorders.get_for_change, recorder_id)
+    entry = await recorder_forms.build_entry(places, **body.model_dump(), row=line.row)
+    await database.run(actor, camera_recorders.change_recorder, recorder_id, entry)
+    return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
 
 
 @router.post("/{recorder_id}/active", responses=problems(401, 403, 404, 409))
@@ -177,7 +177,7 @@ async def retire_recorder(
 ) -> RecorderRowAnswer:
     """Retire a recorder, or take it back."""
     await database.run(actor, camera_recorders.set_active, recorder_id, body.active)
-    return row_answer(await database.run(actor, camera_recorders.line, recorder_id))
+    return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
 
 
 @router.post("/{recorder_id}/test", responses=problems(401, 403, 404))
@@ -185,7 +185,7 @@ async def test_recorder(
     recorder_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
 ) -> TestAnswer:
     """Open the recorder, ask it, look at a picture of each camera, and say what is wrong. No picture is shown."""
-    tested = await recorder_probe.test(database, actor, recorders, recorder_id)
+    tested = await recorder_probe.test_recorder(database, actor, recorders, recorder_id)
     facts = tested.facts
     return TestAnswer(
         well=tested.well,

@@ -34,7 +34,7 @@ class ListQuery(lists.ListQuery):
 async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
     part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, service.cameras, part, retired=wanted.retired)
+    lines = await database.run(visitor.actor, service.list_cameras, part, retired=wanted.retired)
     if wanted.as_csv:
         return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
     return visitor.page("cameras/cameras.html", **wanted.shown(lines))
@@ -43,7 +43,7 @@ async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annot
 @router.get("/new")
 async def new_camera(visitor: Visiting, database: GivenDatabase, recorder: str = "") -> Response:
     """The form of a new camera."""
-    await database.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.require_administrator)
     return await _form(visitor, database, recorder=recorder)
 
 
@@ -51,7 +51,7 @@ async def new_camera(visitor: Visiting, database: GivenDatabase, recorder: str =
 async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Enter it."""
     try:
-        row = await database.run(visitor.actor, service.enter, typed.body(CameraBody).entry())
+        row = await database.run(visitor.actor, service.add, typed.body(CameraBody).entry())
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -62,7 +62,7 @@ async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase)
 @router.get("/list")
 async def bring_list(visitor: Visiting, database: GivenDatabase) -> Response:
     """The form to bring a list."""
-    await database.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.require_administrator)
     return visitor.page("cameras/camera_list.html", tried=None, columns=csv_import.COLUMNS, refusal=None)
 
 
@@ -70,10 +70,10 @@ async def bring_list(visitor: Visiting, database: GivenDatabase) -> Response:
 async def take_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Try the list, or enter it; every wrong line is named."""
     file, tried, refused = typed.file("file"), None, None
-    content = await file.read(csv_import.LARGEST + 1) if file else b""
+    content = await file.read(csv_import.MAX_BYTES + 1) if file else b""
 
-    def act(uow: UnitOfWork) -> csv_import.Tried:
-        return csv_import.take(uow, content, dry_run=typed.text("enter") != "true")
+    def act(uow: UnitOfWork) -> csv_import.ImportResult:
+        return csv_import.import_cameras(uow, content, dry_run=typed.text("enter") != "true")
 
     try:
         tried = await database.run(visitor.actor, act)
@@ -102,7 +102,7 @@ async def one_camera(camera_id: str, visitor: Visiting, database: GivenDatabase)
 async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Change it from now on."""
     try:
-        await database.run(visitor.actor, service.change, camera_id, typed.body(CameraBody).entry())
+        await database.run(visitor.actor, service.change_camera, camera_id, typed.body(CameraBody).entry())
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
@@ -129,11 +129,11 @@ async def bring_picture(
     camera_id: Identifier, request: Request, uploader: Uploading, database: GivenDatabase
 ) -> Response:
     """Bring its reference picture, in the place of the one before."""
-    await database.run(uploader.actor, reference_pictures.may_bring, camera_id)
+    await database.run(uploader.actor, reference_pictures.require_upload_allowed, camera_id)
     answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
     try:
-        picture = await photographs.take(request, uploader.check)
-        await database.run(uploader.actor, reference_pictures.bring, camera_id, picture)
+        picture = await photographs.read_photograph(request, uploader.check)
+        await database.run(uploader.actor, reference_pictures.upload, camera_id, picture)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
@@ -159,9 +159,9 @@ async def _form(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(uow: UnitOfWork) -> tuple[service.Line | None, list[RecorderLine]]:
-        line = None if camera_id is None else service.camera(uow, camera_id)
-        return line, camera_recorders.recorders(uow)
+    def read(uow: UnitOfWork) -> tuple[service.CameraLine | None, list[RecorderLine]]:
+        line = None if camera_id is None else service.get_camera(uow, camera_id)
+        return line, camera_recorders.list_recorders(uow)
 
     line, recorders = await database.run(visitor.actor, read)
     return visitor.page(

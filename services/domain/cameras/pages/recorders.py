@@ -35,7 +35,7 @@ class ListQuery(lists.ListQuery):
 async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
     part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, camera_recorders.recorders, part, retired=wanted.retired)
+    lines = await database.run(visitor.actor, camera_recorders.list_recorders, part, retired=wanted.retired)
     if wanted.as_csv:
         return _csv(visitor, lines)
     return visitor.page("cameras/recorders.html", **wanted.shown(lines))
@@ -44,18 +44,18 @@ async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Ann
 @router.get("/new")
 async def new_recorder(visitor: Visiting, database: GivenDatabase, kind: str = "folder") -> Response:
     """The form of a new recorder, made from what its kind declares."""
-    await database.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.require_administrator)
     return _form(visitor, kind)
 
 
 @router.post("/new")
 async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces) -> Response:
     """Enter it, and go on to its page, where it is tested."""
-    await database.run(visitor.actor, camera_recorders.may_change)
+    await database.run(visitor.actor, camera_recorders.require_administrator)
     try:
         body = typed.body(RecorderBody)
-        entry = await recorder_forms.entry(places, **body.model_dump())
-        row = await database.run(visitor.actor, camera_recorders.enter, entry)
+        entry = await recorder_forms.build_entry(places, **body.model_dump())
+        row = await database.run(visitor.actor, camera_recorders.add, entry)
     except Refused as refusal:
         return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
     return visitor.redirect(f"/admin/recorders/{row.id}", Message("The recorder is entered: test it."))
@@ -72,11 +72,11 @@ async def change_recorder(
     recorder_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces
 ) -> Response:
     """Change it from now on."""
-    line = await database.run(visitor.actor, camera_recorders.to_change, recorder_id)
+    line = await database.run(visitor.actor, camera_recorders.get_for_change, recorder_id)
     try:
         body = typed.body(RecorderBody, kind=line.row.kind)
-        entry = await recorder_forms.entry(places, **body.model_dump(), row=line.row)
-        await database.run(visitor.actor, camera_recorders.change, recorder_id, entry)
+        entry = await recorder_forms.build_entry(places, **body.model_dump(), row=line.row)
+        await database.run(visitor.actor, camera_recorders.change_recorder, recorder_id, entry)
     except Refused as refusal:
         return await _one(recorder_id, visitor, database, refusal, typed=typed)
     return visitor.redirect(f"/admin/recorders/{recorder_id}", Message("Saved: test it again."))
@@ -101,7 +101,7 @@ async def test_recorder(
     recorder_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders
 ) -> Response:
     """Test it; for htmx the findings alone."""
-    tested = await recorder_probe.test(database, visitor.actor, recorders, recorder_id)
+    tested = await recorder_probe.test_recorder(database, visitor.actor, recorders, recorder_id)
     if visitor.is_htmx:
         return visitor.part("cameras/_tested.html", tested=tested)
     return await _one(recorder_id, visitor, database, tested=tested)
@@ -152,9 +152,9 @@ async def _one(
     typed: TypedForm | None = None,
     tested: Any = None,
 ) -> Response:
-    def read(uow: UnitOfWork) -> tuple[RecorderLine, list[service.Line]]:
-        line = camera_recorders.line(uow, recorder_id)
-        return line, service.cameras(uow, recorder_id=recorder_id, retired=not line.row.active)
+    def read(uow: UnitOfWork) -> tuple[RecorderLine, list[service.CameraLine]]:
+        line = camera_recorders.get_recorder(uow, recorder_id)
+        return line, service.list_cameras(uow, recorder_id=recorder_id, retired=not line.row.active)
 
     line, cameras = await database.run(visitor.actor, read)
     return visitor.page(
@@ -162,9 +162,9 @@ async def _one(
         refusal.status if refusal else 200,
         row=line.row,
         cameras=cameras,
-        shape=recorder_forms.shape_of(line.row),
-        shown=recorder_forms.shown(line.row),
-        secrets=recorder_forms.secrets_set(line.row),
+        shape=recorder_forms.get_schema(line.row),
+        shown=recorder_forms.shown_configuration(line.row),
+        secrets=recorder_forms.list_secrets_set(line.row),
         tested=tested,
         refusal=refusal,
         typed=typed,

@@ -55,7 +55,7 @@ async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, databa
 
     def act(uow: UnitOfWork) -> WatchedRecorder:
         uncertainty = timedelta(milliseconds=body.uncertainty_ms)
-        clocks.compare(uow, recorder_id, body.shown, body.true, uncertainty)
+        clocks.record_comparison(uow, recorder_id, body.shown, body.true, uncertainty)
         return storage_office.get_recorder(uow, recorder_id)
 
     return await database.run(actor, act)

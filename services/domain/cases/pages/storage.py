@@ -57,11 +57,11 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
     within = typed.text("within", "2")
 
     def act(uow: UnitOfWork) -> tuple[str, int | None]:
-        row = clocks.to_compare(uow, recorder_id)
-        true = clocks.read_off(typed.text("true"), row.zone, uow.now)
-        shown = clocks.read_off(typed.text("shown"), row.zone, true)
+        row = clocks.get_for_comparison(uow, recorder_id)
+        true = clocks.parse_shown_time(typed.text("true"), row.zone, uow.now)
+        shown = clocks.parse_shown_time(typed.text("shown"), row.zone, true)
         seconds = int(within) if within.isascii() and within.isdecimal() and len(within) < 4 else 0
-        recorder = clocks.compare(uow, recorder_id, shown, true, timedelta(seconds=seconds))
+        recorder = clocks.record_comparison(uow, recorder_id, shown, true, timedelta(seconds=seconds))
         return recorder.name, recorder.clock_offset_ms
 
     try:

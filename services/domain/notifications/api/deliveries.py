@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.channels.errors import ERRORS
-from services.domain.notifications.delivery_queries import DeliveryLine
+from services.domain.notifications.delivery_queries import DeliveryRow
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -63,7 +63,7 @@ class ChannelBody(Body):
     channel: Literal["mail", "webhook"]
 
 
-class TriedAnswer(Answer):
+class TestNoticeAnswer(Answer):
     notice_id: str
 
 
@@ -71,7 +71,7 @@ class RetriedAnswer(Answer):
     retried: int
 
 
-def answer_of(line: DeliveryLine) -> DeliveryAnswer:
+def answer_of(line: DeliveryRow) -> DeliveryAnswer:
     answer = DeliveryAnswer.model_validate(line)
     if line.last_error is not None:
         error = ERRORS.get(line.last_error, ERRORS["sender-failed"])
@@ -86,10 +86,10 @@ async def list_deliveries(
     """The deliveries in a state, the newest first; ``open`` are all that have not arrived. Administrators only."""
 
     def read(uow: UnitOfWork) -> DeliveriesAnswer:
-        lines = delivery_queries.listed(uow, question.state, question.listing())
+        lines = delivery_queries.list_deliveries(uow, question.state, question.listing())
         return DeliveriesAnswer(
             channels=list(uow.rules.notice_channels),
-            **delivery_queries.totals(uow),
+            **delivery_queries.count_by_state(uow),
             deliveries=[answer_of(line) for line in lines],
         )
 
@@ -103,12 +103,12 @@ async def retry_failed(actor: Acting, database: GivenDatabase) -> RetriedAnswer:
 
 
 @router.post("/test", responses=problems(401, 403, 409))
-async def try_channel(body: ChannelBody, actor: Acting, database: GivenDatabase) -> TriedAnswer:
+async def try_channel(body: ChannelBody, actor: Acting, database: GivenDatabase) -> TestNoticeAnswer:
     """Send a test notice to oneself by one channel. Administrators only."""
-    return TriedAnswer(notice_id=(await database.run(actor, delivery_queries.try_out, body.channel)).id)
+    return TestNoticeAnswer(notice_id=(await database.run(actor, delivery_queries.send_test, body.channel)).id)
 
 
 @router.post("/{delivery_id}/retry", responses=problems(401, 403, 404, 409))
 async def retry(delivery_id: str, actor: Acting, database: GivenDatabase) -> DeliveryAnswer:
     """Send one anew, now. Administrators only."""
-    return answer_of(await database.run(actor, delivery_queries.retry, delivery_id))
+    return answer_of(await database.run(actor, delivery_queries.retry_delivery, delivery_id))

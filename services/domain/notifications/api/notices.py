@@ -45,24 +45,24 @@ async def list_notices(
     question: Annotated[NoticesQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[NoticeAnswer]:
     """My notices, the newest first."""
-    rows = await database.run(actor, queries.mine, question.listing(), unread_only=question.unread)
+    rows = await database.run(actor, queries.list_own, question.listing(), unread_only=question.unread)
     return [NoticeAnswer.model_validate(row) for row in rows]
 
 
 @router.get("/unread", responses=problems(401))
 async def count_unread(actor: Acting, database: GivenDatabase) -> UnreadAnswer:
     """How many of my notices I have not read."""
-    return UnreadAnswer(unread=await database.run(actor, service.unread_count))
+    return UnreadAnswer(unread=await database.run(actor, service.count_unread))
 
 
 @router.post("/read", responses=problems(401, 403))
 async def mark_all_read(actor: Acting, database: GivenDatabase) -> UnreadAnswer:
     """Mark all of my notices as read."""
-    await database.run(actor, service.read_all)
+    await database.run(actor, service.mark_all_read)
     return UnreadAnswer(unread=0)
 
 
 @router.post("/{notice_id}/read", responses=problems(401, 403, 404))
 async def mark_read(notice_id: str, actor: Acting, database: GivenDatabase) -> NoticeAnswer:
     """Mark a notice as read."""
-    return NoticeAnswer.model_validate(await database.run(actor, queries.read, notice_id))
+    return NoticeAnswer.model_validate(await database.run(actor, queries.mark_read, notice_id))

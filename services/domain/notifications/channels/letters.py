@@ -5,8 +5,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from services.domain.notifications.channels.errors import Undelivered
-from services.domain.notifications.dispatch import Parcel
-from services.domain.notifications.texts import link, words_of
+from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.texts import get_text, link_path
 from services.runtime.settings.notices import MAIL_ADDRESS
 from services.runtime.translations import Message, languages
 
@@ -14,12 +14,12 @@ PRODUCT = Message("Footage Desk")
 CLOSING = Message("This mail was sent by a machine: do not answer it.")
 
 
-def mail(parcel: Parcel, *, sender: str, portal_url: str) -> EmailMessage:
+def build_mail(parcel: OutgoingNotice, *, sender: str, portal_url: str) -> EmailMessage:
     """The mail to one person, in their language. Raises Undelivered for an address that no header may hold."""
     if parcel.address is None or not MAIL_ADDRESS.fullmatch(parcel.address):
         raise Undelivered("bad-address", for_good=True)
     language = parcel.language if parcel.language in languages() else "zh"
-    title, product = words_of(parcel.code).message.translate(language), PRODUCT.translate(language)
+    title, product = get_text(parcel.code).message.translate(language), PRODUCT.translate(language)
     text = [title, ""]
     if parcel.number is not None:
         text.append(Message("Number: {number}", number=parcel.number).translate(language))
@@ -39,9 +39,9 @@ def mail(parcel: Parcel, *, sender: str, portal_url: str) -> EmailMessage:
     return message
 
 
-def event(parcel: Parcel, *, portal_url: str) -> bytes:
+def build_event(parcel: OutgoingNotice, *, portal_url: str) -> bytes:
     """What the webhook is told, as JSON; ``id`` stays the same however often it is sent."""
-    words = words_of(parcel.code)
+    words = get_text(parcel.code)
     return json.dumps(
         {
             "id": parcel.delivery_id,
@@ -56,5 +56,5 @@ def event(parcel: Parcel, *, portal_url: str) -> bytes:
     ).encode()
 
 
-def _link(parcel: Parcel, portal_url: str) -> str:
-    return portal_url + link(parcel.code, parcel.application_id, parcel.subject_id)
+def _link(parcel: OutgoingNotice, portal_url: str) -> str:
+    return portal_url + link_path(parcel.code, parcel.application_id, parcel.subject_id)

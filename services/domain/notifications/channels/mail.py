@@ -12,10 +12,10 @@ import anyio.to_thread
 
 from services.domain.notifications.channels import letters
 from services.domain.notifications.channels.errors import Undelivered, caused_by
-from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.settings import Settings
 
-ANSWERS_OF_A_MAIL = 6  # as many waits of ``notice_seconds`` may a whole mail take: less than the lease
+MAX_WAITS = 6  # as many waits of ``notice_seconds`` may a whole mail take: less than the lease
 
 
 class Mailer:
@@ -25,19 +25,19 @@ class Mailer:
         self._settings = settings
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
-    async def send(self, parcel: Parcel) -> None:
+    async def send(self, parcel: OutgoingNotice) -> None:
         """Raises Undelivered."""
         sender = str(self._settings.needed("notices.mail.sender"))
-        message = letters.mail(parcel, sender=sender, portal_url=self._settings.portal.url)
+        message = letters.build_mail(parcel, sender=sender, portal_url=self._settings.portal.url)
         await self._in_thread(partial(_send, self._settings, message))
 
     async def check(self) -> None:
         """Connect, encrypt and sign in as for a mail, and send none; raises Undelivered."""
-        await self._in_thread(partial(_greet, self._settings))
+        await self._in_thread(partial(_check_login, self._settings))
 
     async def _in_thread(self, act: Callable[[], None]) -> None:
         try:
-            with anyio.fail_after(self._settings.notices.timeout_seconds * ANSWERS_OF_A_MAIL):
+            with anyio.fail_after(self._settings.notices.timeout_seconds * MAX_WAITS):
                 await anyio.to_thread.run_sync(act, limiter=self._one_at_a_time, abandon_on_cancel=True)
         except TimeoutError:
             raise Undelivered("timeout") from None
@@ -45,19 +45,19 @@ class Mailer:
 
 def _send(settings: Settings, message: EmailMessage) -> None:
     with _errors():
-        session = _session(settings)
+        session = _connect(settings)
         try:
             session.send_message(message)
         finally:
-            _leave(session)
+            _quit(session)
 
 
-def _greet(settings: Settings) -> None:
+def _check_login(settings: Settings) -> None:
     with _errors():
-        _leave(_session(settings))
+        _quit(_connect(settings))
 
 
-def _session(settings: Settings) -> smtplib.SMTP:
+def _connect(settings: Settings) -> smtplib.SMTP:
     mail, wait = settings.notices.mail, settings.notices.timeout_seconds
     context, host = ssl.create_default_context(cafile=mail.ca_file), str(mail.host)
     # our name is the sender's domain: asking the network for it could take longer than the mail
@@ -78,7 +78,7 @@ def _session(settings: Settings) -> smtplib.SMTP:
     return session
 
 
-def _leave(session: smtplib.SMTP) -> None:
+def _quit(session: smtplib.SMTP) -> None:
     """Say goodbye. A server that fails at this has taken the mail already, which must not count as failed."""
     with suppress(OSError):
         session.quit()
@@ -91,17 +91,17 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
-        raise Undelivered("credentials", _said(error.smtp_code, error.smtp_error)) from error
+        raise Undelivered("credentials", _answer_text(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused("recipient-refused", *next(iter(error.recipients.values()))) from error
     except smtplib.SMTPSenderRefused as error:
-        raise Undelivered("sender-refused", _said(error.smtp_code, error.smtp_error)) from error
+        raise Undelivered("sender-refused", _answer_text(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPDataError as error:
         raise _refused("refused", error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPNotSupportedError as error:
         raise Undelivered("certificate", str(error)) from error
     except smtplib.SMTPResponseException as error:
-        raise Undelivered("try-later", _said(error.smtp_code, error.smtp_error)) from error
+        raise Undelivered("try-later", _answer_text(error.smtp_code, error.smtp_error)) from error
     except ssl.SSLError as error:
         raise Undelivered("certificate", error.reason or str(error)) from error
     except OSError as error:
@@ -112,9 +112,9 @@ def _errors() -> Iterator[None]:
 
 def _refused(code: str, status: int, words: bytes | str) -> Undelivered:
     for_good = status >= 500
-    return Undelivered(code if for_good else "try-later", _said(status, words), for_good=for_good)
+    return Undelivered(code if for_good else "try-later", _answer_text(status, words), for_good=for_good)
 
 
-def _said(status: int, words: bytes | str) -> str:
+def _answer_text(status: int, words: bytes | str) -> str:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     return f"{status} {text}"

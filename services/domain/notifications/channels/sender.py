@@ -12,7 +12,7 @@ from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.webhook import Webhook
-from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime import metrics
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
@@ -21,10 +21,10 @@ from services.runtime.settings import Settings
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "sender")
-LOOK = timedelta(seconds=15)
+POLL_INTERVAL = timedelta(seconds=15)
 PAUSE = timedelta(seconds=5)
 
-Send = Callable[[Parcel], Awaitable[None]]
+Send = Callable[[OutgoingNotice], Awaitable[None]]
 
 
 class Sender:
@@ -36,7 +36,8 @@ class Sender:
         for channel in channels:
             metrics.expect_notices(channel)
         self._tasks = [
-            Periodic(f"notices-{channel}", LOOK, partial(self.send_next, channel), pause=PAUSE) for channel in channels
+            Periodic(f"notices-{channel}", POLL_INTERVAL, partial(self.send_next, channel), pause=PAUSE)
+            for channel in channels
         ]
 
     async def run(self) -> None:
@@ -53,7 +54,7 @@ class Sender:
 
     async def send_next(self, channel: str) -> bool:
         """Send one notice that is due; whether there was one. Raises Retryable when the register is away."""
-        parcel = await self._register.run(ACTOR, notification_dispatch.take, channel)
+        parcel = await self._register.run(ACTOR, notification_dispatch.claim_next, channel)
         if parcel is None:
             return False
         try:
@@ -66,14 +67,14 @@ class Sender:
             )
             await self._book(channel, parcel, Undelivered("sender-failed", type(error).__name__))
         else:
-            await self._register.run(ACTOR, notification_dispatch.delivered, parcel.delivery_id)
+            await self._register.run(ACTOR, notification_dispatch.mark_delivered, parcel.delivery_id)
             metrics.NOTICES.labels(channel, "delivered").inc()
         return True
 
-    async def _book(self, channel: str, parcel: Parcel, error: Undelivered) -> None:
+    async def _book(self, channel: str, parcel: OutgoingNotice, error: Undelivered) -> None:
         last = await self._register.run(
             ACTOR,
-            notification_dispatch.failed,
+            notification_dispatch.record_failure,
             parcel.delivery_id,
             parcel.attempt,
             error.code,

@@ -15,7 +15,7 @@ import httpx
 
 from services.domain.notifications.channels import letters
 from services.domain.notifications.channels.errors import Undelivered, caused_by
-from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
 from services.runtime.settings import Settings
 
@@ -28,9 +28,9 @@ class Webhook:
         self._url = str(settings.notices.webhook.url)
         self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="webhook_url")
 
-    async def send(self, parcel: Parcel) -> None:
+    async def send(self, parcel: OutgoingNotice) -> None:
         """Raises Undelivered."""
-        body = letters.event(parcel, portal_url=self._settings.portal.url)
+        body = letters.build_event(parcel, portal_url=self._settings.portal.url)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "footage-desk",

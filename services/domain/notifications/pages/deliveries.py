@@ -10,7 +10,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
-from services.domain.notifications.delivery_queries import DeliveryLine
+from services.domain.notifications.delivery_queries import DeliveryRow
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
@@ -48,7 +48,7 @@ async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase)
 async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Send a test notice to oneself."""
     try:
-        await database.run(visitor.actor, delivery_queries.try_out, typed.body(ChannelBody).channel)
+        await database.run(visitor.actor, delivery_queries.send_test, typed.body(ChannelBody).channel)
     except Refused as refusal:
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
     return visitor.redirect(
@@ -62,7 +62,7 @@ async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> R
 @router.post(f"{HERE}/{{delivery_id}}/retry")
 async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     try:
-        await database.run(visitor.actor, delivery_queries.retry, delivery_id)
+        await database.run(visitor.actor, delivery_queries.retry_delivery, delivery_id)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
@@ -81,9 +81,9 @@ async def _page(
     if refusal is not None and refusal.status == 403:
         raise refusal
 
-    def read(uow: UnitOfWork) -> tuple[list[DeliveryLine], dict[str, int], tuple[str, ...]]:
-        lines = delivery_queries.listed(uow, wanted.state, wanted.listing(visitor.language))
-        return lines, delivery_queries.totals(uow), uow.rules.notice_channels
+    def read(uow: UnitOfWork) -> tuple[list[DeliveryRow], dict[str, int], tuple[str, ...]]:
+        lines = delivery_queries.list_deliveries(uow, wanted.state, wanted.listing(visitor.language))
+        return lines, delivery_queries.count_by_state(uow), uow.rules.notice_channels
 
     lines, totals, channels = await database.run(visitor.actor, read)
     if wanted.as_csv:
@@ -100,7 +100,7 @@ async def _page(
     )
 
 
-def _csv(visitor: Visitor, lines: Sequence[DeliveryLine]) -> Response:
+def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
     tell = visitor.translated
     states = {
         "waiting": tell("waiting"),

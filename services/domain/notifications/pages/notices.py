@@ -31,7 +31,7 @@ class ListQuery(lists.ListQuery):
 async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """The newest first."""
     part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, queries.mine, part, unread_only=wanted.unread)
+    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=wanted.unread)
     if wanted.as_csv:
         return _csv(visitor, lines)
     return visitor.page("notifications/list.html", **wanted.shown(lines))
@@ -39,14 +39,14 @@ async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 
 @router.post("/notices/read")
 async def read_all(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    await database.run(visitor.actor, service.read_all)
+    await database.run(visitor.actor, service.mark_all_read)
     return visitor.redirect("/notices", Message("All are marked as read."))
 
 
 @router.post("/notices/{notice_id}/read")
 async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Mark one as read; with ``open`` go on to the page that it leads to."""
-    line = await database.run(visitor.actor, queries.read, notice_id)
+    line = await database.run(visitor.actor, queries.mark_read, notice_id)
     if typed.text("open"):
         return visitor.redirect(line.link)
     return visitor.redirect("/notices?unread=true" if typed.text("unread") else "/notices")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.domain.process import engine_view
-from services.domain.process.engine_view import EngineDesk
+from services.domain.process.engine_view import EngineInspection
 from services.runtime.errors import NotFound
 from services.runtime.models import Model
 from services.web.language import Language
@@ -25,12 +25,12 @@ class Names:
         return str(name) or element_id
 
 
-async def names_of(engine: EngineDesk, definition_keys: Iterable[int]) -> dict[int, Names]:
+async def names_of(engine: EngineInspection, definition_keys: Iterable[int]) -> dict[int, Names]:
     """By definition key."""
     found: dict[int, Names] = {}
     for key in dict.fromkeys(definition_keys):
         try:
-            found[key] = Names(await engine_view.model_of(engine, key))
+            found[key] = Names(await engine_view.get_model(engine, key))
         except NotFound:
             found[key] = Names(None)
     return found

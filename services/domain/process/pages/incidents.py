@@ -42,9 +42,9 @@ async def retry(
     incident_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Resolve it; what failed is tried again. Leads to its instance."""
-    key = engine_view.key_of(incident_key, Message("incident"))
+    key = engine_view.parse_key(incident_key, Message("incident"))
     retries = typed.body(RetriesBody).retries
-    incident = await engine_view.retry(database, visitor.actor, engine, key, retries)
+    incident = await engine_view.retry_incident(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
         f"/admin/engine/instances/{incident.process_instance_key}",
         Message("It is tried again: reload this page in a moment to see what came of it."),

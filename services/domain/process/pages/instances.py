@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
-from services.domain.process.engine_view import EngineDesk, InstanceLineAnswer, ProcessAnswer
+from services.domain.process.engine_view import EngineInspection, InstanceLineAnswer, ProcessAnswer
 from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
 from services.web import csv as web_csv
@@ -61,7 +61,7 @@ async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotat
     return visitor.page("process/instances.html", names=names, processes=choices, **wanted.shown(lines))
 
 
-async def process_choices(engine: EngineDesk, visitor: Visitor) -> list[tuple[str, str]]:
+async def process_choices(engine: EngineInspection, visitor: Visitor) -> list[tuple[str, str]]:
     """The processes by id, with what they are called."""
     known = [ProcessAnswer.model_validate(one) for one in await engine.processes()]
     newest = [one for one in known if one.latest]

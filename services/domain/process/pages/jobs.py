@@ -46,7 +46,7 @@ async def set_retries(
     job_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """Let it be tried so often. Leads to its instance."""
-    key = engine_view.key_of(job_key, Message("job"))
+    key = engine_view.parse_key(job_key, Message("job"))
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
     return visitor.redirect(

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.domain.process import engine_view
-from services.domain.process.api import allow
+from services.domain.process.api import require_administrator
 from services.domain.process.engine_view import (
     ElementAnswer,
-    EngineDesk,
+    EngineInspection,
     IncidentAnswer,
     InstanceAnswer,
     ProcessAnswer,
@@ -39,8 +39,8 @@ async def overview(
     definition: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """The processes, one of them on its diagram, and what has stopped; or where to see it when Camunda runs them."""
-    await allow(database, visitor.actor)
-    found: EngineDesk | None = request.app.state.dependencies.get("engine")
+    await require_administrator(database, visitor.actor)
+    found: EngineInspection | None = request.app.state.dependencies.get("engine")
     if found is None:
         return _elsewhere(visitor, settings)
     processes = [ProcessAnswer.model_validate(one) for one in await found.processes()]
@@ -64,7 +64,7 @@ async def overview(
 @router.get("/instances/{instance_key}")
 async def one_instance(instance_key: Identifier, visitor: Visiting, engine: GivenEngine) -> Response:
     """One instance: where it stands and waits for what, its incidents and jobs, the way it came."""
-    found = await engine_view.instance_of(engine, engine_view.key_of(instance_key, Message("process instance")))
+    found = await engine_view.get_instance(engine, engine_view.parse_key(instance_key, Message("process instance")))
     return await _instance(visitor, engine, found)
 
 
@@ -73,9 +73,9 @@ async def its_variables(
     instance_key: Identifier, visitor: Visiting, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
     """The variables of one instance; the audit trail tells who read them. For htmx the table alone."""
-    key = engine_view.key_of(instance_key, Message("process instance"))
-    found = await engine_view.variables(database, visitor.actor, engine, key)
-    view = await engine_view.instance_of(engine, key)
+    key = engine_view.parse_key(instance_key, Message("process instance"))
+    found = await engine_view.read_variables(database, visitor.actor, engine, key)
+    view = await engine_view.get_instance(engine, key)
     if visitor.is_htmx:
         definition_key = view.process_instance.process_definition_key
         names = (await names_of(engine, [definition_key]))[definition_key]
@@ -84,7 +84,7 @@ async def its_variables(
 
 
 async def _instance(
-    visitor: Visitor, engine: EngineDesk, found: InstanceAnswer, variables: list[VariableAnswer] | None = None
+    visitor: Visitor, engine: EngineInspection, found: InstanceAnswer, variables: list[VariableAnswer] | None = None
 ) -> Response:
     names = await names_of(engine, [found.process_instance.process_definition_key])
     called = [awaited.key for place in found.active_elements for awaited in place.wait_states if awaited.kind == "call"]

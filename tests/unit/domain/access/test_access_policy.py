@@ -7,7 +7,7 @@ import pytest
 
 from services.database.tables.reviews import Review
 from services.domain.access import policy as access_policy
-from services.domain.access.policy import CaseFacts, Colleague, Directory, Held, Place
+from services.domain.access.policy import CaseFacts, DepartmentInfo, Directory, HeldPost, PersonInfo
 
 NOW = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 POSTS = (
@@ -31,15 +31,15 @@ POSTS = (
 )
 DIRECTORY = Directory(
     departments={
-        "board": Place("management"),
-        "works": Place("business", "board"),
-        "office": Place("administration", "board"),
-        "legal": Place("legal", "board"),
-        "security": Place("security", "board"),
-        "storage": Place("storage", "board"),
+        "board": DepartmentInfo("management"),
+        "works": DepartmentInfo("business", "board"),
+        "office": DepartmentInfo("administration", "board"),
+        "legal": DepartmentInfo("legal", "board"),
+        "security": DepartmentInfo("security", "board"),
+        "storage": DepartmentInfo("storage", "board"),
     },
-    people={person: Colleague(person, department) for person, department, _ in POSTS},
-    held=[Held(*post) for post in POSTS],
+    people={person: PersonInfo(person, department) for person, department, _ in POSTS},
+    held=[HeldPost(*post) for post in POSTS],
     agreed={person for person, _, _ in POSTS},
 )
 CASE = CaseFacts(
@@ -75,8 +75,8 @@ def unsigned(person: str) -> Directory:
 
 
 def and_post(person: str, department: str, kind: str) -> Directory:
-    people = {**DIRECTORY.people, person: DIRECTORY.people.get(person, Colleague(person, department))}
-    held = [*DIRECTORY.held, Held(person, department, kind)]
+    people = {**DIRECTORY.people, person: DIRECTORY.people.get(person, PersonInfo(person, department))}
+    held = [*DIRECTORY.held, HeldPost(person, department, kind)]
     return replace(DIRECTORY, people=people, held=held, agreed={*DIRECTORY.agreed, person})
 
 
@@ -232,9 +232,9 @@ def test_a_department_consents_by_its_head_or_substitutes(
 def test_the_head_else_the_deputy_hears_what_an_absent_person_would(
     directory: Directory, passed_over: set[str], people: list[str]
 ) -> None:
-    assert access_policy.stand_ins(directory, "works", passed_over) == people
+    assert access_policy.substitutes(directory, "works", passed_over) == people
 
 
 def test_a_circle_of_departments_ends_where_it_closes() -> None:
-    circle = replace(DIRECTORY, departments={**DIRECTORY.departments, "board": Place("management", "works")})
+    circle = replace(DIRECTORY, departments={**DIRECTORY.departments, "board": DepartmentInfo("management", "works")})
     assert circle.superiors("works") == ["board"]

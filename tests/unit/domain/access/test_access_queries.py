@@ -34,16 +34,16 @@ def test_organisation_and_cases_are_loaded_once_in_a_unit(desk: ReviewDesk) -> N
         applications = [uow.session.get_one(Application, one) for one in cases]
         event.listen(desk.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
         for _ in range(3):
-            access_queries.directory(uow)
-            access_queries.facts_of_all(uow, applications)
-            access_queries.facts(uow, cases[0])
+            access_queries.load_directory(uow)
+            access_queries.load_all_facts(uow, applications)
+            access_queries.load_facts(uow, cases[0])
 
     desk.run(act)
     assert len(statements) == 2 + 2 + 1  # directory, facts, and the rules that name the agreement's version
 
 
 def test_a_plain_member_is_no_part_of_the_directory(desk: ReviewDesk) -> None:
-    people = desk.run(access_queries.directory).people
+    people = desk.run(access_queries.load_directory).people
     assert set(people) == {person for person, (_, posts) in STAFF.items() if posts != ("member",)}
 
 
@@ -72,10 +72,10 @@ def test_a_unit_sees_what_it_has_written_of_the_organisation(
     desk: ReviewDesk, write: Callable[[UnitOfWork], None]
 ) -> None:
     def act(uow: UnitOfWork) -> None:
-        before = access_queries.directory(uow)
-        assert access_queries.directory(uow) is before
+        before = access_queries.load_directory(uow)
+        assert access_queries.load_directory(uow) is before
         write(uow)
-        assert access_queries.directory(uow) != before
+        assert access_queries.load_directory(uow) != before
 
     desk.run(act)
 
@@ -85,7 +85,7 @@ def test_a_unit_sees_what_it_has_written_of_a_case(desk: ReviewDesk) -> None:
     review = desk.opened(case, "preliminary")
 
     def act(uow: UnitOfWork) -> None:
-        assert not access_queries.facts(uow, case).done["preliminary"]
+        assert not access_queries.load_facts(uow, case).done["preliminary"]
         uow.session.add(
             Decision(
                 **{"review_id": review, "application_id": case, "stage": "preliminary", "round": 0},
@@ -93,9 +93,9 @@ def test_a_unit_sees_what_it_has_written_of_a_case(desk: ReviewDesk) -> None:
                 **{"form_sha256": "0" * 64, **SIGNED},
             )
         )
-        assert access_queries.facts(uow, case).done["preliminary"] == {"head"}
+        assert access_queries.load_facts(uow, case).done["preliminary"] == {"head"}
         uow.session.get_one(Application, case).custodian_id = "operator"
-        assert access_queries.facts(uow, case).custodians == {"operator"}
+        assert access_queries.load_facts(uow, case).custodians == {"operator"}
 
     desk.run(act)
 
@@ -104,15 +104,15 @@ def test_what_a_savepoint_undoes_was_not_loaded(desk: ReviewDesk) -> None:
     def act(uow: UnitOfWork) -> None:
         with uow.savepoint() as savepoint:
             give_post(uow)
-            assert access_queries.directory(uow).holds("keeper", "head")
+            assert access_queries.load_directory(uow).holds("keeper", "head")
             savepoint.rollback()
-        assert not access_queries.directory(uow).holds("keeper", "head")
+        assert not access_queries.load_directory(uow).holds("keeper", "head")
 
     desk.run(act)
 
 
 def test_the_next_unit_loads_anew(desk: ReviewDesk) -> None:
-    before = desk.run(access_queries.directory)
-    assert desk.run(access_queries.directory) is not before
+    before = desk.run(access_queries.load_directory)
+    assert desk.run(access_queries.load_directory) is not before
     desk.post("keeper", "head", "works")
-    assert desk.run(access_queries.directory).holders("works", "head") == ["head", "keeper"]
+    assert desk.run(access_queries.load_directory).holders("works", "head") == ["head", "keeper"]

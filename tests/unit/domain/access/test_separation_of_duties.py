@@ -104,7 +104,7 @@ def _did(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> No
 
 def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Refused | None:
     def ask(uow: UnitOfWork) -> Refused | None:
-        staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
+        staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
         if duty == "supervision":
             return access_policy.supervision_refusal(staff, facts, person_id)
         review = Review(application_id=application_id, stage=STAGE_OF[duty], escalated_at=uow.now)

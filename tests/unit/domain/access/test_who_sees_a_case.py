@@ -27,9 +27,9 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
-    listed = [row.id for row in desk.run(visibility.all_visible, limit=10, offset=0, by=person)]
+    listed = [row.id for row in desk.run(visibility.list_visible, limit=10, offset=0, by=person)]
     try:
-        desk.run(visibility.visible, application_id, by=person)
+        desk.run(visibility.get_visible, application_id, by=person)
     except NotFound:
         assert application_id not in listed
         return False
@@ -69,10 +69,10 @@ def test_whoever_signs_in_securitys_place_sees_the_case_while_asked(desk: Review
     application_id = desk.submitted(subject_ids=("inspector",))
 
     with pytest.raises(NotFound):
-        desk.run(visibility.visible, application_id, by="office-head")
+        desk.run(visibility.get_visible, application_id, by="office-head")
     review_id = desk.opened(application_id, "security-signature")
 
-    assert desk.run(visibility.visible, application_id, by="office-head").id == application_id
+    assert desk.run(visibility.get_visible, application_id, by="office-head").id == application_id
     desk.decide(review_id, "office-head")
     assert sees(desk, "office-head", application_id)
 

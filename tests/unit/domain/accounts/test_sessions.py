@@ -103,7 +103,7 @@ async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: Fi
 async def test_an_address_that_guesses_much_waits(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lockout, "WRONG_FROM_ADDRESS", 3)
+    monkeypatch.setattr(lockout, "MAX_ADDRESS_FAILURES", 3)
     for login in ("a", "b", "c"):
         await _refused(desk, real, login=login)
 

@@ -155,12 +155,12 @@ def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: 
 def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
     asked = PostRequest("administrator", "security")
     assert refused(desk, posts.assign, "reviewer", asked) == "administrator-sees-no-footage"
-    assert desk.run(access_queries.posts_of, "reviewer")[0].kind == "security-reviewer"
+    assert desk.run(access_queries.list_posts, "reviewer")[0].kind == "security-reviewer"
 
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
     desk.run(posts.assign, "reviewer", asked, by="admin")
 
-    assert [post.kind for post in desk.run(access_queries.posts_of, "reviewer")] == ["administrator"]
+    assert [post.kind for post in desk.run(access_queries.list_posts, "reviewer")] == ["administrator"]
 
 
 def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
@@ -249,10 +249,10 @@ def test_people_are_found_by_name_login_department_and_post(desk: ReviewDesk) ->
 def test_an_absence_is_entered_by_oneself_the_head_or_an_administrator(desk: ReviewDesk, by: str) -> None:
     row = desk.run(absences.add, "keeper", since=NOON - DAY, until=NOON + DAY, by=by)
 
-    assert desk.run(access_queries.absent, "keeper")
+    assert desk.run(access_queries.is_absent, "keeper")
     assert (row.added_by, desk.the(AuditEvent, action="absence-added").actor_id) == (by, by)
     desk.run(absences.end, row.id, by=by)
-    assert not desk.run(access_queries.absent, "keeper")
+    assert not desk.run(access_queries.is_absent, "keeper")
     assert refused(desk, absences.end, row.id, by=by) == "over"
 
 
@@ -274,7 +274,7 @@ def test_an_absence_that_is_called_off_never_was(desk: ReviewDesk) -> None:
     desk.run(absences.end, row.id, by="keeper")
     desk.clock.turn(2 * DAY)
 
-    assert not desk.run(access_queries.absent, "keeper")
+    assert not desk.run(access_queries.is_absent, "keeper")
     assert desk.run(absences.list_absences, "keeper", by="keeper") == []
     assert len(desk.all(Absence)) == 1
 
@@ -286,4 +286,4 @@ def test_the_first_administrator_enters_books_that_have_nobody(desk: ReviewDesk)
 
 
 def _holders(uow: UnitOfWork, department_id: str | None, *kinds: str) -> list[str]:
-    return access_queries.directory(uow).holders(department_id, *kinds)
+    return access_queries.load_directory(uow).holders(department_id, *kinds)

@@ -97,7 +97,7 @@ def test_the_form_bears_who_consented_to_exactly_it(desk: ReviewDesk) -> None:
         ("office", "office-head"),
     }
     for one in form["consents"]:
-        assert one["form"] == consents.hash_of(form)
+        assert one["form"] == consents.hash_form(form)
         assert one["statement"] == one["signature"]["sha256"]
 
 
@@ -283,17 +283,17 @@ def test_the_drafter_stops_the_asking_by_withdrawing(desk: ReviewDesk) -> None:
 
 def test_heads_see_the_case_while_they_are_asked_and_after_consenting_only(desk: ReviewDesk) -> None:
     application_id = asked(desk)
-    assert desk.run(visibility.visible, application_id, by="operator2").id == application_id
+    assert desk.run(visibility.get_visible, application_id, by="operator2").id == application_id
     [line] = waiting(desk, "operator2")
     desk.run(joint.refuse, line.id, "不同意", proof(desk), by="operator2")
     with pytest.raises(NotFound):
-        desk.run(visibility.visible, application_id, by="operator2")
+        desk.run(visibility.get_visible, application_id, by="operator2")
 
     desk.run(application_service.submit, application_id, by="drafter")
     consent(desk, "operator2")
     consent(desk, "office-head")
     for head in ("operator2", "office-head"):
-        assert desk.run(visibility.visible, application_id, by=head).id == application_id
+        assert desk.run(visibility.get_visible, application_id, by=head).id == application_id
 
 
 @pytest.mark.requirement("R61")
@@ -304,8 +304,8 @@ def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: st
     consent(desk, "office-head")
 
     def why_not(uow: Any) -> str:
-        facts = access_queries.facts(uow, application_id)
-        refusal = access_policy.duty_refusal(access_queries.directory(uow), facts, stage, "operator2")
+        facts = access_queries.load_facts(uow, application_id)
+        refusal = access_policy.duty_refusal(access_queries.load_directory(uow), facts, stage, "operator2")
         assert refusal is not None
         return refusal.code
 

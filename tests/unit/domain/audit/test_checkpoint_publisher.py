@@ -14,7 +14,7 @@ from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
-from services.domain.audit.checkpoint_publisher import LogHead
+from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
@@ -59,9 +59,9 @@ def grow(database: Database) -> None:
     database.run_now(ACTOR, lambda uow: audit_trail.record(uow, "tried", "test", "one"))
 
 
-def head_of(database: Database, store: Store, stamper: Stamper | None = None) -> LogHead:
+def head_of(database: Database, store: Store, stamper: Stamper | None = None) -> CheckpointPublisher:
     key = LogKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-    return LogHead(database, key, store, every=HOUR, anchor_every=HOUR, time_stamper=stamper)
+    return CheckpointPublisher(database, key, store, every=HOUR, anchor_every=HOUR, time_stamper=stamper)
 
 
 def text_of(store: Store, key: str) -> str:
@@ -79,22 +79,22 @@ async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turn
     head = head_of(database, store, stamper)
     running = asyncio.create_task(head.run())
     async with asyncio.timeout(10):
-        while not await database.run(ACTOR, checkpoints.anchors):
+        while not await database.run(ACTOR, checkpoints.list_anchors):
             await signed.get()
         await database.run(ACTOR, lambda uow: audit_trail.record(uow, "tried", "test", "two"))
         database.clock = FixedClock(NOON + HOUR)
         head.wake()
-        while len(await database.run(ACTOR, checkpoints.anchors)) < 2:
+        while len(await database.run(ACTOR, checkpoints.list_anchors)) < 2:
             await signed.get()
     running.cancel()
 
-    one, two = await database.run(ACTOR, checkpoints.anchors)
+    one, two = await database.run(ACTOR, checkpoints.list_anchors)
     assert [one.key, two.key] == ["checkpoints/1", "checkpoints/2"]
     assert [data.decode() for data in stamper.seen] == [
         text_of(store, "checkpoints/1"),
         text_of(store, "checkpoints/2"),
     ]
-    row = await database.run(ACTOR, checkpoints.newest)
+    row = await database.run(ACTOR, checkpoints.get_newest)
     assert row is not None
     assert text_of(store, "checkpoints/2") == row.note
     assert two.token == b"stamp"
@@ -108,12 +108,12 @@ async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turn
 async def test_what_a_run_that_died_has_put_away_is_taken(database: Database, store: Store) -> None:
     head = head_of(database, store)
     await head.sign()
-    due = await database.run(ACTOR, checkpoints.to_anchor, HOUR)
+    due = await database.run(ACTOR, checkpoints.get_due_anchor, HOUR)
     assert due is not None
     key, version, _ = head._put(due)
     await head.anchor()
 
-    [anchor] = await database.run(ACTOR, checkpoints.anchors)
+    [anchor] = await database.run(ACTOR, checkpoints.list_anchors)
     assert (anchor.key, anchor.version_id) == (key, version)
 
 
@@ -131,7 +131,7 @@ async def test_another_history_in_the_store_is_not_overwritten(
     await again.sign()
     await again.anchor()
 
-    [anchor] = await restored.run(ACTOR, checkpoints.anchors)
+    [anchor] = await restored.run(ACTOR, checkpoints.list_anchors)
     restored.close()
     assert anchor.key.startswith("checkpoints/1-")
     assert text_of(store, "checkpoints/1") == before != text_of(store, anchor.key)
@@ -149,9 +149,9 @@ async def test_a_store_that_is_away_is_tried_again_and_the_head_is_signed_all_th
         patch.setattr(store, "put", away)
         assert await head.sign() is not None
         await head.anchor()
-    assert await database.run(ACTOR, checkpoints.anchors) == []
+    assert await database.run(ACTOR, checkpoints.list_anchors) == []
     await head.anchor()
-    assert len(await database.run(ACTOR, checkpoints.anchors)) == 1
+    assert len(await database.run(ACTOR, checkpoints.list_anchors)) == 1
 
 
 async def test_a_history_that_is_not_signed_is_told_and_the_portal_goes_on(

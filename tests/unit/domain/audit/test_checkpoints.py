@@ -11,7 +11,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
-from services.domain.audit.checkpoints import Due
+from services.domain.audit.checkpoints import AnchorRequest
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
 from services.vault.keys.log_key import LogKey
@@ -38,7 +38,7 @@ def sign(database: Database) -> AuditCheckpoint | None:
 @pytest.mark.requirement("R52")
 def test_the_head_is_signed_when_the_trail_has_grown(database: Database) -> None:
     assert sign(database) is None
-    assert database.run_now(ACTOR, checkpoints.told) is None
+    assert database.run_now(ACTOR, checkpoints.newest_as_json) is None
     grow(database, 3)
     assert sign(database) is not None
     assert sign(database) is None
@@ -49,9 +49,9 @@ def test_the_head_is_signed_when_the_trail_has_grown(database: Database) -> None
     assert (row.size, row.signed_at) == (5, NOON)
     checkpoint, _ = notes.open_checkpoint(row.note, [KEY.public])
     assert checkpoint.root == database.run_now(ACTOR, audit_tree.root, 5)
-    assert database.run_now(ACTOR, checkpoints.told) == {"origin": KEY.origin, "size": 5, "root": row.root}
-    assert database.run_now(ACTOR, checkpoints.of_size, 3) is not None
-    assert database.run_now(ACTOR, checkpoints.of_size, 4) is None
+    assert database.run_now(ACTOR, checkpoints.newest_as_json) == {"origin": KEY.origin, "size": 5, "root": row.root}
+    assert database.run_now(ACTOR, checkpoints.get_by_size, 3) is not None
+    assert database.run_now(ACTOR, checkpoints.get_by_size, 4) is None
 
 
 @pytest.mark.requirement("R52")
@@ -93,8 +93,8 @@ def test_no_second_history_is_signed(database: Database, change: str) -> None:
 
 
 def test_a_checkpoint_is_put_away_once_an_hour(database: Database) -> None:
-    def due() -> Due | None:
-        return database.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+    def due() -> AnchorRequest | None:
+        return database.run_now(ACTOR, checkpoints.get_due_anchor, HOUR)
 
     assert due() is None
     grow(database)
@@ -103,7 +103,7 @@ def test_a_checkpoint_is_put_away_once_an_hour(database: Database) -> None:
     assert one is not None
     assert one.retain_until == NOON + timedelta(days=730)
     for _ in range(2):  # another portal may have been first
-        database.run_now(ACTOR, checkpoints.anchored, one, "documents", "checkpoints/1", "v1", token=b"stamp")
+        database.run_now(ACTOR, checkpoints.record_anchor, one, "documents", "checkpoints/1", "v1", token=b"stamp")
     assert due() is None
     grow(database)
     sign(database)
@@ -112,28 +112,28 @@ def test_a_checkpoint_is_put_away_once_an_hour(database: Database) -> None:
     two = due()
     assert two is not None
     assert two.size == 2
-    [anchor] = database.run_now(ACTOR, checkpoints.anchors)
+    [anchor] = database.run_now(ACTOR, checkpoints.list_anchors)
     assert (anchor.size, anchor.sha256, anchor.token) == (1, one.sha256, b"stamp")
 
 
 def test_a_clock_that_was_set_back_hinders_no_anchor_and_hides_no_lag(database: Database) -> None:
-    def due() -> Due | None:
-        return database.run_now(ACTOR, checkpoints.to_anchor, HOUR)
+    def due() -> AnchorRequest | None:
+        return database.run_now(ACTOR, checkpoints.get_due_anchor, HOUR)
 
     def anchor(size: int) -> None:
         grow(database)
         sign(database)
         one = due()
         assert one is not None
-        database.run_now(ACTOR, checkpoints.anchored, one, "documents", f"checkpoints/{size}", "v1", token=None)
+        database.run_now(ACTOR, checkpoints.record_anchor, one, "documents", f"checkpoints/{size}", "v1", token=None)
 
     anchor(1)
     grow(database)
     database.clock = FixedClock(NOON - 24 * HOUR)
-    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()
+    assert database.run_now(ACTOR, checkpoints.signing_lag) == timedelta()
     grow(database)
     database.clock = FixedClock(NOON - 23 * HOUR)
-    assert database.run_now(ACTOR, checkpoints.lag) == HOUR
+    assert database.run_now(ACTOR, checkpoints.signing_lag) == HOUR
 
     anchor(4)
     grow(database)
@@ -144,10 +144,10 @@ def test_a_clock_that_was_set_back_hinders_no_anchor_and_hides_no_lag(database: 
 
 
 def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(database: Database) -> None:
-    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()
+    assert database.run_now(ACTOR, checkpoints.signing_lag) == timedelta()
     grow(database, 2)
     database.clock = FixedClock(NOON + HOUR)
     grow(database)
-    assert database.run_now(ACTOR, checkpoints.lag) == HOUR
+    assert database.run_now(ACTOR, checkpoints.signing_lag) == HOUR
     sign(database)
-    assert database.run_now(ACTOR, checkpoints.lag) == timedelta()
+    assert database.run_now(ACTOR, checkpoints.signing_lag) == timedelta()

@@ -12,7 +12,7 @@ from trail import Trail
 from services.backup.database_export import snapshot
 from services.domain.audit import signed_heads, verification
 from services.domain.audit import tree as audit_tree
-from services.domain.audit.signed_heads import Heads
+from services.domain.audit.signed_heads import SignedHeads
 from services.vault.keys.log_key import LogKey
 from services.verifier import merkle, notes
 
@@ -61,21 +61,21 @@ def any_trail(any_database_url: str) -> Iterator[Trail]:
 
 
 def checked(trail: Trail, *known: str) -> list[str]:
-    found = Heads()
+    found = SignedHeads()
     with snapshot(trail.url) as connection:
-        signed_heads.of_books(connection, [KEY.public], found)
+        signed_heads.read_database(connection, [KEY.public], found)
         for note in known:
             found.take("the checkpoint that somebody has kept", note, [KEY.public])
-        done = verification.recompute(connection, found.heads)
+        done = verification.verify(connection, found.heads)
     return [*done.faults, *found.faults]
 
 
 @pytest.mark.requirement("R52")
 def test_a_trail_that_is_as_it_was_written_has_no_fault(any_trail: Trail) -> None:
     with snapshot(any_trail.url) as connection:
-        found = Heads()
-        signed_heads.of_books(connection, [KEY.public], found)
-        done = verification.recompute(connection, found.heads)
+        found = SignedHeads()
+        signed_heads.read_database(connection, [KEY.public], found)
+        done = verification.verify(connection, found.heads)
         assert done.root == audit_tree.root_in(connection, 19)
         last = connection.execute(text("SELECT entry FROM audit_events WHERE seq = 19")).scalar_one()
     assert (done.size, done.agreeing, done.faults, found.faults) == (19, 3, [], [])
@@ -152,7 +152,7 @@ def test_a_history_that_was_written_anew_with_its_tree_is_found_by_the_heads(tra
     trail.tamper(update, "DELETE FROM audit_nodes", entry=FORGED, leaf=LEAF)
     with trail.database.engine.begin() as connection:
         leaves = connection.execute(text("SELECT leaf_sha256 FROM audit_events ORDER BY seq")).scalars()
-        for level, position, node in audit_tree.grown(0, map(bytes.fromhex, leaves), {}):
+        for level, position, node in audit_tree.completed_nodes(0, map(bytes.fromhex, leaves), {}):
             connection.execute(
                 text("INSERT INTO audit_nodes VALUES (:level, :position, :node)"),
                 {"level": level, "position": position, "node": node},
@@ -257,8 +257,8 @@ def test_a_head_that_nobody_we_know_has_signed_is_no_head(trail: Trail) -> None:
 
 
 def test_whoever_changes_everything_is_told_so_in_few_words(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "MOST", 5)
+    monkeypatch.setattr(verification, "MAX_FAULTS", 5)
     trail.tamper("UPDATE audit_events SET subject_kind = 'another'")
     with snapshot(trail.url) as connection:
-        done = verification.recompute(connection)
+        done = verification.verify(connection)
     assert (len(done.faults), done.more_faults) == (5, 14)

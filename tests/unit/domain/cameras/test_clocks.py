@@ -14,8 +14,8 @@ from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import clocks, measurements
 from services.domain.cameras import recorders as camera_recorders
-from services.domain.cameras.clocks import Clock, searched
-from services.domain.cameras.recorders import Entry
+from services.domain.cameras.clocks import Clock, search_span
+from services.domain.cameras.recorders import RecorderEntry
 from services.domain.wiring import open_database
 from services.runtime import local_times
 from services.runtime.clock import FixedClock
@@ -99,7 +99,7 @@ def ms(**length: float) -> int:
 def test_the_search_is_the_hull_of_both_readings_and_wider_by_the_uncertainty(
     offset: int, uncertainty: int, start: int, end: int
 ) -> None:
-    found = searched(GRANTED, Clock(offset, "api-time", uncertainty))
+    found = search_span(GRANTED, Clock(offset, "api-time", uncertainty))
 
     assert found == Span(GRANTED.start + timedelta(seconds=start), GRANTED.end + timedelta(seconds=end))
 
@@ -114,23 +114,23 @@ def test_the_search_is_the_hull_of_both_readings_and_wider_by_the_uncertainty(
     ],
 )
 def test_nothing_is_widened_where_a_clock_is_not_known_or_too_far_off(clock: Clock) -> None:
-    assert searched(GRANTED, clock) == GRANTED
+    assert search_span(GRANTED, clock) == GRANTED
     assert clock.too_far is (clock.offset_ms is not None)
 
 
 @pytest.mark.requirement("R34")
 def test_a_picture_check_is_kept_until_the_recorder_itself_tells_its_time(any_register: Database) -> None:
     database, shown = any_register, NOON + timedelta(seconds=90)
-    database.run_now(OPERATOR, clocks.compare, "r", shown, NOON, timedelta(seconds=2))
+    database.run_now(OPERATOR, clocks.record_comparison, "r", shown, NOON, timedelta(seconds=2))
     checked = Clock(90_000, "picture", 2000, NOON)
 
     for silent in (Facts(None, "unknown"), Facts(5, "configured")):
         database.clock.turn(timedelta(minutes=5))
-        assert database.run_now(CLERK, measurements.measured, "r", silent) == checked
+        assert database.run_now(CLERK, measurements.record_measured, "r", silent) == checked
 
-    told = database.run_now(CLERK, measurements.measured, "r", Facts(80_000, "http-date", 500))
+    told = database.run_now(CLERK, measurements.record_measured, "r", Facts(80_000, "http-date", 500))
     assert told == Clock(80_000, "http-date", 500, NOON + timedelta(minutes=10))
-    assert database.run_now(CLERK, measurements.measured, "r", Facts(None, "unknown")).offset_ms is None
+    assert database.run_now(CLERK, measurements.record_measured, "r", Facts(None, "unknown")).offset_ms is None
     [event] = database.run_now(
         CLERK, lambda uow: uow.session.query(AuditEvent).filter_by(action="recorder-clock-compared").all()
     )
@@ -138,20 +138,20 @@ def test_a_picture_check_is_kept_until_the_recorder_itself_tells_its_time(any_re
 
 
 def test_what_an_administrator_enters_of_the_clock_ends_a_picture_check(database: Database) -> None:
-    database.run_now(OPERATOR, clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
+    database.run_now(OPERATOR, clocks.record_comparison, "r", NOON, NOON, timedelta(seconds=2))
 
     def change(uow: UnitOfWork) -> Clock:
-        entry = Entry("R", "S", "folder", "UTC", {"clock_offset_ms": "700"})
-        return clocks.of(camera_recorders.change(uow, "r", entry))
+        entry = RecorderEntry("R", "S", "folder", "UTC", {"clock_offset_ms": "700"})
+        return clocks.clock_of(camera_recorders.change_recorder(uow, "r", entry))
 
     assert database.run_now(Actor("person", "admin"), change) == Clock()
-    assert database.run_now(CLERK, measurements.measured, "r", Facts(700, "configured")).offset_ms == 700
+    assert database.run_now(CLERK, measurements.record_measured, "r", Facts(700, "configured")).offset_ms == 700
 
 
 @pytest.mark.parametrize("person", ["member", "admin"])
 def test_a_picture_check_is_an_operators(database: Database, person: str) -> None:
     with pytest.raises(Refused) as caught:
-        database.run_now(Actor("person", person), clocks.compare, "r", NOON, NOON, timedelta(seconds=2))
+        database.run_now(Actor("person", person), clocks.record_comparison, "r", NOON, NOON, timedelta(seconds=2))
     assert caught.value.status == 403
 
 
@@ -166,7 +166,7 @@ def test_a_picture_check_is_an_operators(database: Database, person: str) -> Non
 )
 def test_a_picture_check_has_to_make_sense(database: Database, shown: datetime, true: datetime, within: int) -> None:
     with pytest.raises(Refused) as caught:
-        database.run_now(OPERATOR, clocks.compare, "r", shown, true, timedelta(seconds=within))
+        database.run_now(OPERATOR, clocks.record_comparison, "r", shown, true, timedelta(seconds=within))
     assert caught.value.status == 422
 
 
@@ -186,24 +186,24 @@ def test_a_picture_check_has_to_make_sense(database: Database, shown: datetime, 
     ],
 )
 def test_what_a_clock_shows_is_understood_where_clocks_are_turned(text: str, zone: str, near: str, moment: str) -> None:
-    read = clocks.read_off(text, zone, datetime.fromisoformat(near).replace(tzinfo=UTC))
+    read = clocks.parse_shown_time(text, zone, datetime.fromisoformat(near).replace(tzinfo=UTC))
 
     assert read == datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
 def test_a_clock_that_nobody_puts_back_is_an_hour_off_and_too_far_to_search_by() -> None:
     true = datetime(2031, 10, 26, 4, 0, tzinfo=UTC)  # 05:00 in Berlin, and the recorder still shows 06:00
-    shown = clocks.read_off("2031-10-26T06:00:00", "Europe/Berlin", true)
+    shown = clocks.parse_shown_time("2031-10-26T06:00:00", "Europe/Berlin", true)
 
     clock = Clock(round((shown - true) / timedelta(milliseconds=1)), "picture", 2000)
     assert clock.offset == timedelta(hours=1)
-    assert searched(GRANTED, clock) == GRANTED
+    assert search_span(GRANTED, clock) == GRANTED
 
 
 @pytest.mark.parametrize("text", ["", "noon", "2031-10-26T02:30:00Z", "2031-10-26T02:30:00+02:00", "0001-01-01T00:00"])
 def test_what_is_no_local_time_is_refused(text: str) -> None:
     with pytest.raises(Refused):
-        clocks.read_off(text, "Europe/Berlin", NOON)
+        clocks.parse_shown_time(text, "Europe/Berlin", NOON)
 
 
 @pytest.mark.parametrize(("zone", "hours"), [("Europe/Berlin", 2), ("Asia/Shanghai", 1), ("UTC", 1)])
@@ -219,7 +219,7 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
 
     def measured(reach: timedelta) -> timedelta | None:
         now = database.clock.now()
-        database.run_now(CLERK, measurements.measured, "r", Facts(0, "api-time", oldest=now - reach))
+        database.run_now(CLERK, measurements.record_measured, "r", Facts(0, "api-time", oldest=now - reach))
         return database.run_now(CLERK, lambda uow: measurements.retention_change(uow, uow.session.get_one(Camera, "c")))
 
     assert measured(timedelta(days=20)) is None

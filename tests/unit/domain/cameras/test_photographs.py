@@ -25,7 +25,7 @@ from services.runtime.errors import Refused
 
 async def refused(content: bytes) -> Refused:
     with pytest.raises(Refused) as refusal:
-        await photographs.small(content)
+        await photographs.make_thumbnail(content)
     assert refusal.value.zh.endswith("。")
     assert refusal.value.en.endswith(".")
     assert refusal.value.field == "file"
@@ -44,7 +44,7 @@ async def refused(content: bytes) -> Refused:
     ids=["wide", "as a phone", "upright", "small already", "a strip"],
 )
 async def test_it_fits_whole_and_is_never_enlarged(content: bytes, size: tuple[int, int]) -> None:
-    width, height, spots = colours(await photographs.small(content))
+    width, height, spots = colours(await photographs.make_thumbnail(content))
 
     assert (width, height) == size
     assert near(spots["left"], RED)
@@ -63,7 +63,7 @@ async def test_it_fits_whole_and_is_never_enlarged(content: bytes, size: tuple[i
 async def test_it_stands_upright_as_its_camera_told(
     orientation: int, red: str, blue: str, size: tuple[int, int]
 ) -> None:
-    width, height, spots = colours(await photographs.small(with_exif(jpeg(), orientation, b"camera")))
+    width, height, spots = colours(await photographs.make_thumbnail(with_exif(jpeg(), orientation, b"camera")))
 
     assert (width, height) == size
     assert near(spots[red], RED)
@@ -79,7 +79,7 @@ async def test_nothing_but_the_picture_is_kept() -> None:
         told_png(200, 200, bytes(201 * 200), chunk(b"tEXt", b"Comment\0<script>alert(1)</script>")),
         told_png(200, 200, bytes(201 * 200)) + b"<?php system($_GET['x']);",
     ):
-        kept = await photographs.small(content)
+        kept = await photographs.make_thumbnail(content)
 
         assert kept.startswith(b"\xff\xd8\xff")
         assert kept.endswith(b"\xff\xd9")
@@ -140,7 +140,7 @@ async def test_what_is_squeezed_in_beside_the_picture_is_never_opened(monkeypatc
     monkeypatch.setattr(photographs, "_decoded", decoded)
     bombs = [chunk(kind, b"note\0\0" + zlib.compress(bytes(1 << 20))) for kind in (b"zTXt", b"iCCP", b"iTXt", b"fdAT")]
     plain = told_png(200, 200, bytes(201 * 200))
-    await photographs.small(told_png(200, 200, bytes(201 * 200), *bombs) + b"behind it")
+    await photographs.make_thumbnail(told_png(200, 200, bytes(201 * 200), *bombs) + b"behind it")
 
     assert given == [plain]
 
@@ -154,7 +154,7 @@ async def test_the_largest_that_is_taken_fits_its_process(codec: str) -> None:
         rows = chunk(b"IDAT", zlib.compress(bytes(5000 * (8000 * 8 + 1)), 1)) + chunk(b"IEND", b"")
         content = b"\x89PNG\r\n\x1a\n" + header + rows
 
-    assert colours(await photographs.small(content))[:2] == (576, 360)
+    assert colours(await photographs.make_thumbnail(content))[:2] == (576, 360)
 
 
 @pytest.mark.parametrize(

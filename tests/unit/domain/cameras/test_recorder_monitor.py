@@ -18,8 +18,8 @@ from services.database.tables.protections import Protection
 from services.database.unit_of_work import EVERY_COMMIT, UnitOfWork
 from services.domain.cameras import protections
 from services.domain.cameras import rounds as camera_rounds
-from services.domain.cameras.recorder_monitor import AT_ONCE, Round
-from services.domain.cameras.recorders import Found
+from services.domain.cameras.recorder_monitor import CAPACITY, RecorderMonitor
+from services.domain.cameras.recorders import Finding
 from services.domain.cases import metrics as case_metrics
 from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChannel
 from services.runtime import metrics
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.both_databases
 EVERY = timedelta(minutes=5)
 SOON = 10  # seconds: before the round would look by itself
 WELL = RecorderFacts("M", "N", "I", True, {}, 1500, "ntp", 10, "UTC")
-TESTED = Found("no-channel", Message("no channel"))
+TESTED = Finding("no-channel", Message("no channel"))
 
 
 @dataclass
@@ -95,7 +95,7 @@ def said(name: str, recorder: str = "R") -> float | None:
     return metrics.DATABASE_REGISTRY.get_sample_value(f"footage_desk_recorder_{name}", {"recorder": recorder})
 
 
-async def go_round(round_: Round) -> int:
+async def go_round(round_: RecorderMonitor) -> int:
     """Everybody whose turn it is, answers waited for; how many were asked."""
     asked = 0
     while begun := await round_.ask_due():
@@ -123,7 +123,7 @@ def row_of(desk: ReviewDesk) -> Recorder:
 @pytest.mark.requirement("R34")
 async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> None:
     recorders = Recorders()
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
 
     seen = []
     for facts in (WELL, replace(WELL, reachable=False), replace(WELL, clock_offset_ms=-7000)):
@@ -142,7 +142,7 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
     desk = ReviewDesk(any_database_url)
     enter(desk, "A", "B", "C")
     recorders = Recorders()
-    portals = [Round(desk.database, recorders, EVERY) for _ in range(2)]
+    portals = [RecorderMonitor(desk.database, recorders, EVERY) for _ in range(2)]
 
     await asyncio.gather(*map(go_round, portals))
     first = sorted(recorders.asked)
@@ -160,9 +160,9 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
 async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_found_of_cameras_stays(
     desk: ReviewDesk,
 ) -> None:
-    desk.run(camera_rounds.silent, "recorder", TESTED)
+    desk.run(camera_rounds.record_silence, "recorder", TESTED)
     recorders = Recorders()
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
 
     at_once = await go_round(round_)
     desk.clock.turn(EVERY)
@@ -179,7 +179,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
     enter(desk, "A")
     recorders = Recorders(says={"R": trouble})
 
-    assert await go_round(Round(desk.database, recorders, EVERY)) == 2
+    assert await go_round(RecorderMonitor(desk.database, recorders, EVERY)) == 2
     desk.run(case_metrics.count)
 
     assert (said("answers"), said("answers", "A")) == (0, 1)
@@ -187,7 +187,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
 
 async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives_in(desk: ReviewDesk) -> None:
     recorders = Recorders(hangs={"R": asyncio.Event()})
-    round_ = Round(desk.database, recorders, EVERY, patience=0.01)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY, patience=0.01)
 
     [hanging] = await round_.ask_due()
     await booked(desk, lambda row: row.last_error is not None)
@@ -205,10 +205,10 @@ async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives
 
 
 async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk) -> None:
-    names = [f"N{number}" for number in range(3 * AT_ONCE)]
+    names = [f"N{number}" for number in range(3 * CAPACITY)]
     enter(desk, *names)
     recorders = Recorders(hangs={name: asyncio.Event() for name in names})
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
 
     begun, no_more = await round_.ask_due(), await round_.ask_due()
     for event in recorders.hangs.values():
@@ -216,8 +216,8 @@ async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk)
     await asyncio.gather(*begun)
     await go_round(round_)
 
-    assert (len(begun), no_more) == (AT_ONCE, [])
-    assert recorders.most_at_once <= AT_ONCE
+    assert (len(begun), no_more) == (CAPACITY, [])
+    assert recorders.most_at_once <= CAPACITY
     assert sorted(recorders.asked) == sorted([*names, "R"])
 
 
@@ -226,8 +226,8 @@ def ended(desk: ReviewDesk) -> Span:
     application_id = desk.submitted()
     item = desk.all(Item, application_id=application_id)[0]
     span = Span(item.asked_start, item.asked_end)
-    begun = desk.run(protections.begin, application_id, item.id, item.camera_id, span)
-    desk.run(protections.answered, begun, "protected")
+    begun = desk.run(protections.start, application_id, item.id, item.camera_id, span)
+    desk.run(protections.record_answer, begun, "protected")
     desk.run(protections.end, application_id)
     return span
 
@@ -236,9 +236,9 @@ async def test_a_recorder_is_told_what_no_case_protects_any_more_until_it_has_he
     application_id = desk.submitted()
     item = desk.all(Item, application_id=application_id)[0]
     span = Span(item.asked_start, item.asked_end)
-    desk.run(protections.begin, application_id, item.id, item.camera_id, span)
+    desk.run(protections.start, application_id, item.id, item.camera_id, span)
     recorders = Recorders()
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
     await go_round(round_)
     assert recorders.released == [], "the case still needs it"
 
@@ -264,7 +264,7 @@ async def test_a_release_that_fails_keeps_no_other_from_being_told(desk: ReviewD
     desk.run(lambda uow: setattr(uow.session.get_one(Camera, "camera"), "channel", "yard"))
     ended(desk)
 
-    await go_round(Round(desk.database, recorders, EVERY))
+    await go_round(RecorderMonitor(desk.database, recorders, EVERY))
 
     assert [channel for channel, _ in recorders.released] == ["yard"]
     assert {row.channel: row.released_at is None for row in desk.all(Protection)} == {"gate": True, "yard": False}
@@ -282,7 +282,7 @@ async def test_the_answer_is_in_the_books_before_anything_is_released(desk: Revi
     def opened(_kind: str, _configuration: Mapping[str, str], /) -> Any:
         return Looks(Recorders(), "R")
 
-    await go_round(Round(desk.database, opened, EVERY))
+    await go_round(RecorderMonitor(desk.database, opened, EVERY))
 
     assert seen == [desk.clock.now()]
 
@@ -293,7 +293,7 @@ async def test_the_recorder_that_locked_it_is_told_though_it_was_retired_and_its
     desk = ReviewDesk(any_database_url)
     enter(desk, "other")
     recorders = Recorders()
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
     span = ended(desk)
 
     def move_and_retire(uow: UnitOfWork) -> None:
@@ -314,16 +314,16 @@ async def test_the_recorder_that_locked_it_is_told_though_it_was_retired_and_its
 async def test_a_channel_that_is_gone_has_nothing_to_let_go(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     item = desk.all(Item, application_id=application_id)[0]
-    desk.run(protections.begin, application_id, item.id, item.camera_id, Span(item.asked_start, item.asked_end))
+    desk.run(protections.start, application_id, item.id, item.camera_id, Span(item.asked_start, item.asked_end))
     desk.run(protections.end, application_id)
 
-    await go_round(Round(desk.database, Recorders(keeps=WrongChannel("none")), EVERY))
+    await go_round(RecorderMonitor(desk.database, Recorders(keeps=WrongChannel("none")), EVERY))
 
     assert desk.the(Protection).released_at is not None
 
 
 async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
-    round_ = Round(desk.database, Recorders(), EVERY)
+    round_ = RecorderMonitor(desk.database, Recorders(), EVERY)
 
     async with going(round_.run()):
         await booked(desk, lambda row: row.last_seen_at == NOON)
@@ -334,7 +334,7 @@ async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
 
 async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: ReviewDesk) -> None:
     recorders = Recorders()
-    round_ = Round(desk.database, recorders, EVERY)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
     await go_round(round_)
     desk.run(case_metrics.count)
     before = said("answers")
@@ -353,6 +353,6 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
 
 async def test_turns_leave_no_event_in_the_audit_trail(desk: ReviewDesk) -> None:
     before = len(desk.all(AuditEvent))
-    await go_round(Round(desk.database, Recorders(), EVERY))
+    await go_round(RecorderMonitor(desk.database, Recorders(), EVERY))
 
     assert len(desk.all(AuditEvent)) == before

@@ -10,7 +10,7 @@ import pytest
 
 from services import recorders
 from services.database.tables.cameras import Recorder
-from services.domain.cameras.recorder_probe import DOWN, look
+from services.domain.cameras.recorder_probe import DOWN, probe
 from services.recorders.protocol import RecorderDown
 from services.recorders.registry import KINDS
 from services.rendering import formatting as rendering_formatting
@@ -38,7 +38,7 @@ async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
 
     row = Recorder(id="r", name="R", site="S", kind="folder", configuration={}, zone="UTC")
 
-    tested = await look(opened, row, (), NOW)
+    tested = await probe(opened, row, (), NOW)
 
     [found] = tested.found
     assert (found.code, found.message) == (f"recorder-{code}", DOWN[code])

@@ -16,7 +16,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.runtime.errors import NotFound, Refused
 
-ENTRY = camera_recorders.Entry(
+ENTRY = camera_recorders.RecorderEntry(
     "新录像机",
     "北区",
     "net",
@@ -25,7 +25,7 @@ ENTRY = camera_recorders.Entry(
     secrets=frozenset({"password"}),
     places=frozenset({"address"}),
 )
-CAMERA = camera_service.Entry("recorder", "yard", "院子", "Yard", "北区", "North", "ordinary", 30)
+CAMERA = camera_service.CameraEntry("recorder", "yard", "院子", "Yard", "北区", "North", "ordinary", 30)
 HEADER = "recorder,channel,name_zh,name_en,place_zh,place_en,class,retention_days\n"
 
 
@@ -43,21 +43,24 @@ def refused(act: Callable[[], object]) -> str:
     return refusal.value.code
 
 
-def entry(**changes: object) -> camera_recorders.Entry:
-    return camera_recorders.Entry(**{**ENTRY.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
+def entry(**changes: object) -> camera_recorders.RecorderEntry:
+    return camera_recorders.RecorderEntry(**{**ENTRY.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
 
 
-def camera(**changes: object) -> camera_service.Entry:
-    return camera_service.Entry(**{**CAMERA.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
+def camera(**changes: object) -> camera_service.CameraEntry:
+    return camera_service.CameraEntry(**{**CAMERA.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
 
 
 @pytest.mark.requirement("R2")
 def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewDesk) -> None:
-    row = desk.run(camera_recorders.enter, ENTRY, by="admin")
+    row = desk.run(camera_recorders.add, ENTRY, by="admin")
     kept = entry(name="改名", configuration={"address": "https://a"}, kept=frozenset({"password"}))
-    desk.run(camera_recorders.change, row.id, kept, by="admin")
+    desk.run(camera_recorders.change_recorder, row.id, kept, by="admin")
     desk.run(
-        camera_recorders.change, row.id, entry(configuration={"address": "https://a", "password": "other"}), by="admin"
+        camera_recorders.change_recorder,
+        row.id,
+        entry(configuration={"address": "https://a", "password": "other"}),
+        by="admin",
     )
 
     assert desk.the(Recorder, id=row.id).configuration == {"address": "https://a", "password": "other"}
@@ -69,18 +72,21 @@ def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewD
 
 
 def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: ReviewDesk) -> None:
-    row = desk.run(camera_recorders.enter, ENTRY, by="admin")
+    row = desk.run(camera_recorders.add, ENTRY, by="admin")
     moved = entry(configuration={"address": "https://elsewhere"}, kept=frozenset({"password"}))
 
-    assert refused(lambda: desk.run(camera_recorders.change, row.id, moved, by="admin")) == "secret-again"
+    assert refused(lambda: desk.run(camera_recorders.change_recorder, row.id, moved, by="admin")) == "secret-again"
     assert desk.the(Recorder, id=row.id).configuration["address"] == "https://a"
 
 
 def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:
-    row = desk.run(camera_recorders.enter, ENTRY, by="admin")
+    row = desk.run(camera_recorders.add, ENTRY, by="admin")
 
-    assert refused(lambda: desk.run(camera_recorders.enter, ENTRY, by="admin")) == "name-taken"
-    assert refused(lambda: desk.run(camera_recorders.change, row.id, entry(kind="folder"), by="admin")) == "kind-fixed"
+    assert refused(lambda: desk.run(camera_recorders.add, ENTRY, by="admin")) == "name-taken"
+    assert (
+        refused(lambda: desk.run(camera_recorders.change_recorder, row.id, entry(kind="folder"), by="admin"))
+        == "kind-fixed"
+    )
 
 
 def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(desk: ReviewDesk) -> None:
@@ -88,7 +94,7 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
     for act in (
         lambda: desk.run(camera_recorders.set_active, "recorder", False, by="admin"),
         lambda: desk.run(camera_service.set_active, "camera", False, by="admin"),
-        lambda: desk.run(camera_service.change, "camera", camera(), by="admin"),
+        lambda: desk.run(camera_service.change_camera, "camera", camera(), by="admin"),
     ):
         assert refused(act) == "case-waits"
 
@@ -99,8 +105,8 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
     assert desk.the(Camera, id="camera").active is False
     with pytest.raises(Refused):
         desk.submitted()
-    assert desk.run(camera_service.cameras, by="admin") == []
-    assert [line.row.id for line in desk.run(camera_service.cameras, retired=True, by="admin")] == ["camera"]
+    assert desk.run(camera_service.list_cameras, by="admin") == []
+    assert [line.row.id for line in desk.run(camera_service.list_cameras, retired=True, by="admin")] == ["camera"]
     desk.run(camera_service.set_active, "camera", True, by="admin")
     assert [event.action for event in desk.all(AuditEvent, subject_id="camera")] == [
         "camera-retired",
@@ -115,11 +121,11 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
         measurements.record_oldest(uow, row, uow.now)
 
     desk.run(learn)
-    desk.run(camera_service.change, "camera", camera(channel="gate", name_zh="正门"), by="admin")
+    desk.run(camera_service.change_camera, "camera", camera(channel="gate", name_zh="正门"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint == "abc"
     assert len(desk.all(RetentionMeasurement)) == 1
 
-    desk.run(camera_service.change, "camera", camera(channel="other"), by="admin")
+    desk.run(camera_service.change_camera, "camera", camera(channel="other"), by="admin")
     assert desk.the(Camera, id="camera").fingerprint is None
     assert desk.all(RetentionMeasurement) == []
 
@@ -137,30 +143,32 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
     ],
 )
 def test_a_camera_that_cannot_be_is_refused(desk: ReviewDesk, changes: dict[str, object], code: str) -> None:
-    assert refused(lambda: desk.run(camera_service.enter, camera(**changes), by="admin")) == code
+    assert refused(lambda: desk.run(camera_service.add, camera(**changes), by="admin")) == code
 
 
 def test_only_administrators_change_and_only_a_few_read(desk: ReviewDesk) -> None:
     for person in ("drafter", "operator", "supervisor", "security-head"):
         for act in (
-            lambda by=person: desk.run(camera_recorders.enter, ENTRY, by=by),
-            lambda by=person: desk.run(camera_service.enter, CAMERA, by=by),
-            lambda by=person: desk.run(csv_import.take, HEADER.encode(), dry_run=True, by=by),
-            lambda by=person: desk.run(camera_recorders.to_test, "recorder", by=by),
+            lambda by=person: desk.run(camera_recorders.add, ENTRY, by=by),
+            lambda by=person: desk.run(camera_service.add, CAMERA, by=by),
+            lambda by=person: desk.run(csv_import.import_cameras, HEADER.encode(), dry_run=True, by=by),
+            lambda by=person: desk.run(camera_recorders.get_for_test, "recorder", by=by),
         ):
             assert refused(act) == "administrators-only"  # type: ignore[arg-type]
-    assert refused(lambda: desk.run(camera_service.cameras, by="drafter")) == "readers-only"
+    assert refused(lambda: desk.run(camera_service.list_cameras, by="drafter")) == "readers-only"
     with pytest.raises(NotFound):
-        desk.run(camera_service.camera, "nobody", by="supervisor")
+        desk.run(camera_service.get_camera, "nobody", by="supervisor")
 
 
 def test_cameras_are_found_by_their_words(desk: ReviewDesk) -> None:
-    desk.run(camera_service.enter, CAMERA, by="admin")
+    desk.run(camera_service.add, CAMERA, by="admin")
 
-    assert [line.row.channel for line in desk.run(camera_service.cameras, Listing("院"), by="admin")] == ["yard"]
-    assert [line.row.channel for line in desk.run(camera_service.cameras, Listing("NORTH"), by="admin")] == ["yard"]
-    assert desk.run(camera_service.cameras, Listing("%"), by="admin") == []
-    assert len(desk.run(camera_service.cameras, Listing(limit=50, offset=1), by="admin")) == 1
+    assert [line.row.channel for line in desk.run(camera_service.list_cameras, Listing("院"), by="admin")] == ["yard"]
+    assert [line.row.channel for line in desk.run(camera_service.list_cameras, Listing("NORTH"), by="admin")] == [
+        "yard"
+    ]
+    assert desk.run(camera_service.list_cameras, Listing("%"), by="admin") == []
+    assert len(desk.run(camera_service.list_cameras, Listing(limit=50, offset=1), by="admin")) == 1
 
 
 def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: ReviewDesk) -> None:
@@ -170,22 +178,22 @@ def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: Rev
         + "X,a,a,a,a,a,ordinary,30\nR,b,b,b,b,b,ordinary,many\nR,yard,c,c,c,c,ordinary,3\nR,d,,d,d,d,ordinary,3\n\n"
     )
 
-    tried = desk.run(csv_import.take, good.encode(), dry_run=True, by="admin")
+    tried = desk.run(csv_import.import_cameras, good.encode(), dry_run=True, by="admin")
     assert (tried.new, tried.changed, tried.same, tried.wrong, tried.done) == (1, 1, 0, (), False)
     assert len(desk.all(Camera)) == 1
     written = ("camera-added", "camera-changed")
     assert [one for action in written for one in desk.all(AuditEvent, action=action)] == []
 
-    refused_ = desk.run(csv_import.take, bad.encode("gb18030"), dry_run=False, by="admin")
+    refused_ = desk.run(csv_import.import_cameras, bad.encode("gb18030"), dry_run=False, by="admin")
     assert [one.line for one in refused_.wrong] == [4, 5, 6, 7]
     assert not refused_.done
     assert len(desk.all(Camera)) == 1
     assert [one for action in written for one in desk.all(AuditEvent, action=action)] == []
 
-    done = desk.run(csv_import.take, good.encode("utf-8-sig"), dry_run=False, by="admin")
+    done = desk.run(csv_import.import_cameras, good.encode("utf-8-sig"), dry_run=False, by="admin")
     assert done.done
     assert {row.name_zh for row in desk.all(Camera)} == {"院子", "正门"}
-    again = desk.run(csv_import.take, good.encode(), dry_run=False, by="admin")
+    again = desk.run(csv_import.import_cameras, good.encode(), dry_run=False, by="admin")
     assert (again.new, again.changed, again.same) == (0, 0, 2)
 
 
@@ -193,14 +201,14 @@ def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: Rev
     "content", [b"", b"\xff\xfe\x00", b"a,b\n", HEADER.encode() + b'"open', b"x" * (1 << 20) + b"y"]
 )
 def test_a_file_that_is_no_list_is_refused(desk: ReviewDesk, content: bytes) -> None:
-    assert refused(lambda: desk.run(csv_import.take, content, dry_run=True, by="admin")) == "camera-file"
+    assert refused(lambda: desk.run(csv_import.import_cameras, content, dry_run=True, by="admin")) == "camera-file"
 
 
 def test_what_is_exported_can_be_brought_back(desk: ReviewDesk) -> None:
-    desk.run(camera_service.enter, camera(name_zh="=1+1"), by="admin")
-    rows = csv_import.rows_of(desk.run(camera_service.cameras, by="admin"))
+    desk.run(camera_service.add, camera(name_zh="=1+1"), by="admin")
+    rows = csv_import.rows_of(desk.run(camera_service.list_cameras, by="admin"))
     text = HEADER + "".join(
         ",".join(f"'{cell}" if str(cell)[:1] == "=" else str(cell) for cell in row) + "\n" for row in rows
     )
 
-    assert desk.run(csv_import.take, text.encode(), dry_run=True, by="admin").same == 2
+    assert desk.run(csv_import.import_cameras, text.encode(), dry_run=True, by="admin").same == 2

@@ -85,7 +85,7 @@ def test_a_process_that_counts_no_books_says_nothing_of_them(desk: ReviewDesk) -
 
 def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: ReviewDesk) -> None:
     def measured(uow: UnitOfWork) -> None:
-        measurements.measured(uow, "recorder", Answer())
+        measurements.record_measured(uow, "recorder", Answer())
 
     desk.run(measured)
     desk.run(case_metrics.count)

@@ -15,7 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
-from services.domain.notifications.dispatch import AGAIN_AFTER, LEASE, Parcel
+from services.domain.notifications.dispatch import LEASE, RETRY_DELAYS, OutgoingNotice
 from services.runtime.rules import Rules
 
 pytestmark = pytest.mark.both_databases
@@ -39,16 +39,20 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 def tell(desk: ReviewDesk, person_id: str = "drafter", code: str = LEGAL, **named: Any) -> str:
     named.setdefault("application_id", desk.submitted())
-    return desk.run(notification_service.tell, person_id, code, **named).id
+    return desk.run(notification_service.notify, person_id, code, **named).id
 
 
-def take(desk: ReviewDesk, channel: str = MAIL) -> Parcel | None:
-    return desk.run(notification_dispatch.take, channel)
+def take(desk: ReviewDesk, channel: str = MAIL) -> OutgoingNotice | None:
+    return desk.run(notification_dispatch.claim_next, channel)
 
 
-def fail(desk: ReviewDesk, parcel: Parcel | None, error: str = "unreachable", *, for_good: bool = False) -> bool:
+def fail(
+    desk: ReviewDesk, parcel: OutgoingNotice | None, error: str = "unreachable", *, for_good: bool = False
+) -> bool:
     assert parcel is not None
-    return desk.run(notification_dispatch.failed, parcel.delivery_id, parcel.attempt, error, "", for_good=for_good)
+    return desk.run(
+        notification_dispatch.record_failure, parcel.delivery_id, parcel.attempt, error, "", for_good=for_good
+    )
 
 
 def recipients(desk: ReviewDesk, code: str) -> set[str]:
@@ -70,7 +74,7 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
     assert {row.channel for row in desk.all(Delivery, notice_id=notice_id)} == {MAIL, WEBHOOK}
 
     def break_off(uow: UnitOfWork) -> None:
-        notification_service.tell(uow, "drafter", LEGAL, application_id=None)
+        notification_service.notify(uow, "drafter", LEGAL, application_id=None)
         raise RuntimeError
 
     before = len(desk.all(Delivery))
@@ -82,7 +86,7 @@ def test_a_notice_is_entered_once_for_each_channel_in_the_transaction_that_leave
 def test_the_webhook_hears_once_of_what_several_people_are_told(desk: ReviewDesk) -> None:
     def tell_both(uow: UnitOfWork) -> None:
         for person_id in ("operator", "operator2"):
-            notification_service.tell(uow, person_id, "storage-prepare", application_id=None)
+            notification_service.notify(uow, person_id, "storage-prepare", application_id=None)
 
     desk.run(tell_both)
 
@@ -110,7 +114,7 @@ def test_who_takes_a_delivery_has_it_alone_until_the_lease_is_over(desk: ReviewD
     assert (first.delivery_id, first.attempt, second.attempt) == (second.delivery_id, 1, 2)
     assert fail(desk, first) is False  # somebody else is at it now
     assert desk.the(Delivery, id=first.delivery_id).last_error is None
-    desk.run(notification_dispatch.delivered, first.delivery_id)  # but if it did arrive, it did
+    desk.run(notification_dispatch.mark_delivered, first.delivery_id)  # but if it did arrive, it did
     assert desk.the(Delivery, id=first.delivery_id).state == "delivered"
     desk.clock.turn(LEASE)
     assert take(desk) is None
@@ -119,7 +123,7 @@ def test_who_takes_a_delivery_has_it_alone_until_the_lease_is_over(desk: ReviewD
 def test_a_failed_try_is_made_again_with_growing_pauses_until_the_last(desk: ReviewDesk) -> None:
     notice_id = tell(desk)
     row = desk.the(Delivery, notice_id=notice_id, channel=MAIL)
-    for pause in AGAIN_AFTER:
+    for pause in RETRY_DELAYS:
         assert fail(desk, _own(desk, row.id)) is False
         desk.clock.turn(pause - timedelta(seconds=1))
         assert desk.the(Delivery, id=row.id).next_at > desk.clock.now()
@@ -132,12 +136,12 @@ def test_a_failed_try_is_made_again_with_growing_pauses_until_the_last(desk: Rev
     assert desk.the(AuditEvent, action="delivery-given-up", subject_id=row.id).application_id is not None
 
 
-def _own(desk: ReviewDesk, delivery_id: str) -> Parcel | None:
+def _own(desk: ReviewDesk, delivery_id: str) -> OutgoingNotice | None:
     """This delivery when it is due; the notices of its escalation are taken on the way."""
     while (parcel := take(desk)) is not None:
         if parcel.delivery_id == delivery_id:
             return parcel
-        desk.run(notification_dispatch.delivered, parcel.delivery_id)
+        desk.run(notification_dispatch.mark_delivered, parcel.delivery_id)
     return None
 
 
@@ -210,7 +214,7 @@ def test_who_cannot_be_written_to_escalates_at_once(desk: ReviewDesk, change_to:
     change(desk, "drafter", **change_to)
 
     while (parcel := take(desk)) is not None:
-        desk.run(notification_dispatch.delivered, parcel.delivery_id)
+        desk.run(notification_dispatch.mark_delivered, parcel.delivery_id)
 
     row = desk.the(Delivery, notice_id=notice_id, channel=MAIL)
     assert (row.state, row.last_error, row.attempts) == ("failed", error, 0)
@@ -219,7 +223,7 @@ def test_who_cannot_be_written_to_escalates_at_once(desk: ReviewDesk, change_to:
 
 def test_what_was_read_in_the_portal_is_mailed_no_more(desk: ReviewDesk) -> None:
     notice_id = tell(desk)
-    desk.run(notification_service.read, notice_id, by="drafter")
+    desk.run(notification_service.mark_read, notice_id, by="drafter")
 
     assert take(desk) is None
     assert desk.the(Delivery, notice_id=notice_id, channel=MAIL).state == "unneeded"
@@ -245,7 +249,14 @@ def test_what_a_server_says_is_kept_short_and_on_one_line(desk: ReviewDesk) -> N
     parcel = take(desk)
     assert parcel is not None
 
-    desk.run(notification_dispatch.failed, parcel.delivery_id, 1, "try-later", "451 a\r\nb" + "x" * 500, for_good=False)
+    desk.run(
+        notification_dispatch.record_failure,
+        parcel.delivery_id,
+        1,
+        "try-later",
+        "451 a\r\nb" + "x" * 500,
+        for_good=False,
+    )
 
     detail = desk.the(Delivery, id=parcel.delivery_id).last_detail
     assert detail is not None
@@ -255,13 +266,13 @@ def test_what_a_server_says_is_kept_short_and_on_one_line(desk: ReviewDesk) -> N
 
 def test_reading_all_reads_ones_own_alone(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    before = desk.run(notification_service.unread_count, by="keeper")
+    before = desk.run(notification_service.count_unread, by="keeper")
     for person_id in ("drafter", "drafter", "keeper"):
         tell(desk, person_id, application_id=application_id)
 
     assert (
-        desk.run(notification_service.read_all, by="drafter")
-        == desk.run(notification_service.unread_count, by="drafter") + 2
+        desk.run(notification_service.mark_all_read, by="drafter")
+        == desk.run(notification_service.count_unread, by="drafter") + 2
     )
-    assert desk.run(notification_service.unread_count, by="drafter") == 0
-    assert desk.run(notification_service.unread_count, by="keeper") == before + 1
+    assert desk.run(notification_service.count_unread, by="drafter") == 0
+    assert desk.run(notification_service.count_unread, by="keeper") == before + 1

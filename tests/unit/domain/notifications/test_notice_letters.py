@@ -18,13 +18,13 @@ from services.domain.notifications.channels import letters
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.webhook import signature
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
-from services.domain.notifications.dispatch import Parcel
-from services.domain.notifications.texts import all_words
+from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.texts import all_texts
 from services.runtime.rules import Rules
 
 SECRET = ("甲方机密", "secret")  # in everything that a case and its people are made of
 URL = "https://footage.example"
-PARCEL = Parcel(
+PARCEL = OutgoingNotice(
     "d-1",
     1,
     "n-1",
@@ -72,26 +72,26 @@ def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, l
 
     def tell_everything(uow: UnitOfWork) -> str:
         uow.session.get_one(Person, "drafter").locale = language
-        for code in all_words():
-            notification_service.tell(uow, "drafter", code, application_id=application_id, subject_id="subject-id")
+        for code in all_texts():
+            notification_service.notify(uow, "drafter", code, application_id=application_id, subject_id="subject-id")
         return str(uow.session.get_one(Application, application_id).number)
 
     number = desk.run(tell_everything)
     seen = set()
     for channel in (MAIL, WEBHOOK):
-        while (parcel := desk.run(notification_dispatch.take, channel)) is not None:
-            desk.run(notification_dispatch.delivered, parcel.delivery_id)
+        while (parcel := desk.run(notification_dispatch.claim_next, channel)) is not None:
+            desk.run(notification_dispatch.mark_delivered, parcel.delivery_id)
             if channel == MAIL:
-                message = letters.mail(parcel, sender="desk@footage.example", portal_url=URL)
+                message = letters.build_mail(parcel, sender="desk@footage.example", portal_url=URL)
                 text = "\n".join([*map(str, message.values()), message.get_content()])
             else:
-                text = letters.event(parcel, portal_url=URL).decode()
+                text = letters.build_event(parcel, portal_url=URL).decode()
             seen.add((channel, parcel.code))
             assert not any(word in text for word in (*SECRET, FORM.reason, FORM.purpose)), text
             assert number in text
             assert URL in text
 
-    assert seen >= {(channel, code) for channel in (MAIL, WEBHOOK) for code in all_words()}
+    assert seen >= {(channel, code) for channel in (MAIL, WEBHOOK) for code in all_texts()}
 
 
 @pytest.mark.parametrize("field", ["number", "delivery_id", "address"])
@@ -99,11 +99,11 @@ def test_no_line_break_gets_into_a_header(field: str) -> None:
     spoilt = replace(PARCEL, **{field: "x\r\nBcc: thief@elsewhere.example"})
 
     with pytest.raises((ValueError, Undelivered)):
-        letters.mail(spoilt, sender="desk@footage.example", portal_url=URL)
+        letters.build_mail(spoilt, sender="desk@footage.example", portal_url=URL)
 
 
 def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_program() -> None:
-    raw = letters.mail(PARCEL, sender="desk@footage.example", portal_url=URL).as_bytes()
+    raw = letters.build_mail(PARCEL, sender="desk@footage.example", portal_url=URL).as_bytes()
 
     assert raw.isascii()
     assert b"Subject: =?utf-8?" in raw
@@ -111,7 +111,7 @@ def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_prog
 
 
 def test_a_language_that_the_house_does_not_speak_is_answered_in_chinese() -> None:
-    message = letters.mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
+    message = letters.build_mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
 
     assert message["Content-Language"] == "zh-CN"
     assert "有一项审核待您办理" in message.get_content()

@@ -40,7 +40,7 @@ def told(desk: ReviewDesk, person_id: str = "drafter", *codes: str) -> list[str]
 
     def tell(uow: UnitOfWork) -> list[str]:
         given = codes or ("application-incomplete",)
-        return [notification_service.tell(uow, person_id, code, application_id=application_id).id for code in given]
+        return [notification_service.notify(uow, person_id, code, application_id=application_id).id for code in given]
 
     return desk.run(tell)
 
@@ -52,9 +52,11 @@ def given_up(desk: ReviewDesk, notice_id: str, error: str = "recipient-refused",
         uow.session.get_one(Person, "drafter").email = "drafter@footage.example"
 
     desk.run(act)
-    while (parcel := desk.run(notification_dispatch.take, MAIL)) is not None:
+    while (parcel := desk.run(notification_dispatch.claim_next, MAIL)) is not None:
         if parcel.notice_id == notice_id:
-            desk.run(notification_dispatch.failed, parcel.delivery_id, parcel.attempt, error, detail, for_good=True)
+            desk.run(
+                notification_dispatch.record_failure, parcel.delivery_id, parcel.attempt, error, detail, for_good=True
+            )
     return desk.the(Delivery, notice_id=notice_id, channel=MAIL).id
 
 
@@ -141,7 +143,7 @@ async def test_an_administrator_sees_why_a_notice_did_not_arrive_and_sends_it_an
     row = desk.the(Delivery, id=delivery_id)
     assert (row.state, row.attempts, row.last_error) == ("waiting", 0, None)
     assert len(desk.all(AuditEvent, action="delivery-retried")) == 1
-    parcel = desk.run(notification_dispatch.take, MAIL)
+    parcel = desk.run(notification_dispatch.claim_next, MAIL)
     assert parcel is not None
 
 
@@ -162,7 +164,7 @@ async def test_everything_that_failed_is_sent_anew_together(desk: ReviewDesk, po
 async def test_what_has_arrived_is_not_sent_again(desk: ReviewDesk, portal: Portal) -> None:
     [notice_id] = told(desk)
     delivery_id = desk.the(Delivery, notice_id=notice_id, channel=WEBHOOK).id
-    desk.run(notification_dispatch.delivered, delivery_id)
+    desk.run(notification_dispatch.mark_delivered, delivery_id)
     admin = await portal.signed_in("admin")
 
     answer = await admin.post(f"/admin/notices/{delivery_id}/retry")
@@ -185,7 +187,7 @@ async def test_an_administrator_tries_each_channel_on_themselves(desk: ReviewDes
     desk.run(address)
     for channel in (MAIL, WEBHOOK):
         assert (await admin.post("/admin/notices/test", data={"channel": channel})).status_code == 303
-        parcel = desk.run(notification_dispatch.take, channel)
+        parcel = desk.run(notification_dispatch.claim_next, channel)
         assert parcel is not None
         assert (parcel.code, parcel.number) == ("test-notice", None)
     assert {notice.person_id for notice in desk.all(Notice, code="test-notice")} == {"admin"}

@@ -16,10 +16,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.channels.errors import Undelivered
-from services.domain.notifications.channels.mail import ANSWERS_OF_A_MAIL
+from services.domain.notifications.channels.mail import MAX_WAITS
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
-from services.domain.notifications.dispatch import Parcel
+from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime import metrics
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
@@ -47,11 +47,11 @@ class Channel:
     """Remembers what it was given; ``trouble`` is raised instead while it is set."""
 
     def __init__(self) -> None:
-        self.parcels: list[Parcel] = []
+        self.parcels: list[OutgoingNotice] = []
         self.trouble: Exception | None = None
         self.heard = asyncio.Event()
 
-    async def send(self, parcel: Parcel) -> None:
+    async def send(self, parcel: OutgoingNotice) -> None:
         self.heard.set()
         if self.trouble is not None:
             raise self.trouble
@@ -59,7 +59,9 @@ class Channel:
 
 
 def tell(desk: ReviewDesk) -> str:
-    return desk.run(notification_service.tell, "drafter", "application-incomplete", application_id=desk.submitted()).id
+    return desk.run(
+        notification_service.notify, "drafter", "application-incomplete", application_id=desk.submitted()
+    ).id
 
 
 @pytest.mark.requirement("R30")
@@ -81,7 +83,7 @@ async def test_a_notice_goes_out_at_the_commit_that_leaves_it(desk: ReviewDesk) 
 async def test_a_channel_that_hangs_holds_up_neither_the_other_nor_the_books(desk: ReviewDesk) -> None:
     webhook = Channel()
 
-    async def hang(_parcel: Parcel) -> None:
+    async def hang(_parcel: OutgoingNotice) -> None:
         await asyncio.Event().wait()
 
     async with going(Sender(desk.database, {MAIL: hang, WEBHOOK: webhook.send}).run()):
@@ -150,7 +152,7 @@ async def test_what_came_of_each_try_is_counted(desk: ReviewDesk) -> None:
 
 
 def test_no_try_lasts_longer_than_the_lease() -> None:
-    assert timedelta(seconds=MOST_SECONDS * ANSWERS_OF_A_MAIL) < notification_dispatch.LEASE
+    assert timedelta(seconds=MOST_SECONDS * MAX_WAITS) < notification_dispatch.LEASE
 
 
 def test_without_settings_there_is_nothing_to_serve() -> None:

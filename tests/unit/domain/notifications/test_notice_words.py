@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import services
-from services.domain.notifications.texts import all_words, link, words_of
+from services.domain.notifications.texts import all_texts, get_text, link_path
 from services.runtime.errors import Fatal
 
 HOUSE = Path(services.__file__).parent
@@ -31,13 +31,13 @@ def test_every_code_that_a_book_or_a_worker_uses_has_words() -> None:
     found = set(told())
 
     assert len(found) > 15
-    assert [(file, code) for file, code in found if not any(known.startswith(code) for known in all_words())] == []
-    assert [(file, code) for file, code in found if code not in all_words() and code[-1] not in ":-"] == []
+    assert [(file, code) for file, code in found if not any(known.startswith(code) for known in all_texts())] == []
+    assert [(file, code) for file, code in found if code not in all_texts() and code[-1] not in ":-"] == []
 
 
-@pytest.mark.parametrize("code", sorted(all_words()))
+@pytest.mark.parametrize("code", sorted(all_texts()))
 def test_words_are_one_sentence_in_each_language(code: str) -> None:
-    words = words_of(code)
+    words = get_text(code)
 
     assert re.fullmatch(r"[^\x00-\x7f。][^\n。]{3,58}[。]", words.zh), words.zh
     assert re.fullmatch(r"[A-Z][ -~]{8,118}[.]", words.en), words.en
@@ -45,7 +45,7 @@ def test_words_are_one_sentence_in_each_language(code: str) -> None:
 
 def test_a_code_without_words_is_refused_with_what_to_do() -> None:
     with pytest.raises(Fatal, match=r"nonsense \| it has no words \| write them in"):
-        words_of("nonsense")
+        get_text("nonsense")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_code_without_words_is_refused_with_what_to_do() -> None:
     ],
 )
 def test_a_notice_leads_to_the_page_where_something_can_be_done(code: str, page: str) -> None:
-    assert link(code, "a", "s") == page
+    assert link_path(code, "a", "s") == page
 
 
 def test_a_notice_without_its_subject_leads_to_the_case_or_the_list() -> None:
-    assert link("review-opened", "a", None) == "/cases/a"
-    assert link("storage-prepare", None, None) == "/notices"
+    assert link_path("review-opened", "a", None) == "/cases/a"
+    assert link_path("storage-prepare", None, None) == "/notices"

@@ -17,7 +17,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.domain.applications import opening as application_opening
 from services.domain.custody import closing
 from services.domain.process import outbox
-from services.domain.process.relay import Letter, Relay, take_due
+from services.domain.process.relay import OutgoingMessage, Relay, claim_due
 from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
@@ -181,7 +181,7 @@ async def test_no_value_of_a_message_reaches_the_log_whatever_the_engine_quotes(
     application_id = desk.submitted()
 
     def personal(uow: Any) -> None:
-        message = outbox.due(uow)[0]
+        message = outbox.list_due(uow)[0]
         message.variables = {"applicant": "Zhang San"}
 
     desk.run(personal)
@@ -200,7 +200,7 @@ async def test_no_value_of_a_message_reaches_the_log_whatever_the_engine_quotes(
 
 
 def test_a_letter_that_is_printed_shows_no_value() -> None:
-    assert "Zhang" not in repr(Letter("a", "copy-returned", "k", "m", {"applicant": "Zhang San"}, 0))
+    assert "Zhang" not in repr(OutgoingMessage("a", "copy-returned", "k", "m", {"applicant": "Zhang San"}, 0))
 
 
 async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewDesk) -> None:
@@ -220,10 +220,10 @@ async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewD
 
 def test_a_closed_case_needs_no_message_not_even_one_that_is_on_its_way(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    (letter,) = desk.run(take_due)
+    (letter,) = desk.run(claim_due)
 
     desk.run(closing.release_case, application_id, "withdrawn")  # the process was faster than the relay's own book
-    desk.run(outbox.published, letter.message_id, again_after=timedelta())
+    desk.run(outbox.mark_published, letter.message_id, again_after=timedelta())
 
     assert desk.the(OutboxMessage, application_id=application_id).settled_at is not None
-    assert desk.run(take_due) == []
+    assert desk.run(claim_due) == []

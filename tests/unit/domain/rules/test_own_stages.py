@@ -111,7 +111,7 @@ def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
 
     def refused(uow: UnitOfWork) -> str:
         refusal = access_policy.duty_refusal(
-            access_queries.directory(uow), access_queries.facts(uow, case), "return-inspection", "inspector"
+            access_queries.load_directory(uow), access_queries.load_facts(uow, case), "return-inspection", "inspector"
         )
         return refusal.zh + refusal.en if refusal else ""
 

@@ -34,7 +34,7 @@ def any_desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 def change(desk: ReviewDesk, name: str, value: str | None, *, was: str | None, by: str = "admin") -> Any:
-    return desk.run(rule_service.change, name, value, "management has decided so", was=was, by=by)
+    return desk.run(rule_service.change_rule, name, value, "management has decided so", was=was, by=by)
 
 
 def rules(database: Database) -> Rules:
@@ -65,7 +65,7 @@ def test_a_rule_changed_in_one_process_holds_in_another_from_its_next_unit_on(an
 def test_a_unit_keeps_the_rules_that_it_has_looked_at(desk: ReviewDesk) -> None:
     def act(uow: UnitOfWork) -> tuple[int, int]:
         before = uow.rules.max_items
-        rule_service.change(uow, "max_items", "7", "because of the test", was="20")
+        rule_service.change_rule(uow, "max_items", "7", "because of the test", was="20")
         return before, uow.rules.max_items
 
     assert desk.run(act, by="admin") == (20, 20)
@@ -76,7 +76,7 @@ def test_a_change_that_is_rolled_back_never_held(any_desk: ReviewDesk) -> None:
     desk = any_desk
 
     def act(uow: UnitOfWork) -> None:
-        rule_service.change(uow, "max_items", "7", "because of the test", was="20")
+        rule_service.change_rule(uow, "max_items", "7", "because of the test", was="20")
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -185,7 +185,7 @@ def test_history_tells_who_when_why_and_is_never_rewritten(any_desk: ReviewDesk)
     change(desk, "max_items", "5", was="20")
     change(desk, "max_items", "6", was="5")
 
-    told = desk.run(rule_service.history, by="supervisor")
+    told = desk.run(rule_service.list_changes, by="supervisor")
     assert [(one.by, one.row.old, one.row.new, one.row.reason) for one in told] == [
         ("admin", "5", "6", "management has decided so"),
         ("admin", "20", "5", "management has decided so"),
@@ -224,9 +224,9 @@ def test_administrators_change_rules_and_only_a_few_read_them(desk: ReviewDesk) 
     for person in ("drafter", "head", "reviewer", "manager", "security-head", "supervisor"):
         assert refused(lambda by=person: change(desk, "max_items", "5", was="20", by=by)) == "administrators-only"  # type: ignore[misc]
     for person in ("admin", "supervisor", "security-head", "security-deputy"):
-        assert len(desk.run(rule_service.standings, by=person)) == len(RULES)
+        assert len(desk.run(rule_service.list_rules, by=person)) == len(RULES)
     for person in ("drafter", "head", "reviewer", "manager", "office-head"):
-        assert refused(lambda by=person: desk.run(rule_service.standings, by=by)) == "readers-only"  # type: ignore[misc]
+        assert refused(lambda by=person: desk.run(rule_service.list_rules, by=by)) == "readers-only"  # type: ignore[misc]
     with pytest.raises(NotFound):
         change(desk, "replica_required", "false", was=None)
     assert refused(lambda: change(desk, "agreement_version", "2027", was="2026")) == "rule-follows"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from services.domain.stages import file as stage_file
-from services.domain.stages.catalogue import SHIPPED, STAGES, Book, approval_limit
+from services.domain.stages.catalogue import DEFAULT_FOLDER, STAGES, StageCatalogue, approval_limit
 from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
 
-SHIPPED_FILE = SHIPPED / stage_file.NAME
+SHIPPED_FILE = DEFAULT_FOLDER / stage_file.NAME
 INTERPRETER: dict[str, Any] = {
     "zh": "翻译审核",
     "en": "interpreter's review",
@@ -46,14 +46,14 @@ def line_of(path: Path, text: str) -> int:
 
 
 def test_the_file_beside_the_models_is_well() -> None:
-    assert stage_file.examine(SHIPPED_FILE)[1] == []
+    assert stage_file.check(SHIPPED_FILE)[1] == []
     assert {*stage_file.POLICY} <= {*STAGES}
 
 
 def test_every_key_has_the_line_on_which_it_stands() -> None:
     text = '{"a": {"b": [1,\n {"c": "x, }"},\n "y"]},\n "d": "\\"{"}'
 
-    assert stage_file.positions(text) == {
+    assert stage_file.line_positions(text) == {
         (): 1,
         ("a",): 1,
         ("a", "b"): 1,
@@ -122,11 +122,11 @@ def test_what_is_wrong_is_told_with_its_key(
 ) -> None:
     path = write(tmp_path, lambda content: change(content["stages"]))
 
-    problems = stage_file.examine(path)[1]
+    problems = stage_file.check(path)[1]
 
     assert any(one.key == key and sentence in one.sentence for one in problems), problems
     with pytest.raises(Fatal, match=r"could not read the review stages \| .*review-stages.json \| line \d+, stages"):
-        Book(tmp_path).use(tmp_path)
+        StageCatalogue(tmp_path).use(tmp_path)
 
 
 def test_the_line_is_that_of_the_key_or_of_the_object_that_lacks_it(tmp_path: Path) -> None:
@@ -135,11 +135,11 @@ def test_the_line_is_that_of_the_key_or_of_the_object_that_lacks_it(tmp_path: Pa
         del content["outcomes"]["returned"]["act"]
 
     path = write(tmp_path, change)
-    (lacking,) = stage_file.examine(path)[1]
+    (lacking,) = stage_file.check(path)[1]
     assert (lacking.line, lacking.key) == (line_of(path, '"returned": {'), "outcomes.returned.act")
 
     path = write(tmp_path, lambda content: content["stages"].update(interpreting={**INTERPRETER, "limit": "soon"}))
-    (wrong,) = stage_file.examine(path)[1]
+    (wrong,) = stage_file.check(path)[1]
     assert str(wrong) == (
         f"line {line_of(path, 'soon')}, stages.interpreting.limit: "
         "is review, release, take-up or a duration such as PT8H"
@@ -158,14 +158,14 @@ def test_the_line_is_that_of_the_key_or_of_the_object_that_lacks_it(tmp_path: Pa
 def test_a_text_of_another_kind_is_told(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / stage_file.NAME).write_text(text, encoding="utf-8")
 
-    assert sentence in map(str, stage_file.examine(tmp_path / stage_file.NAME)[1])
+    assert sentence in map(str, stage_file.check(tmp_path / stage_file.NAME)[1])
 
 
 def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / stage_file.NAME
-    assert str(stage_file.examine(path)[1][0]) == "line 1: the file cannot be read: No such file or directory"
+    assert str(stage_file.check(path)[1][0]) == "line 1: the file cannot be read: No such file or directory"
     path.write_bytes(b"\xff\xfe")
-    assert str(stage_file.examine(path)[1][0]) == "line 1: the file is not UTF-8"
+    assert str(stage_file.check(path)[1][0]) == "line 1: the file is not UTF-8"
 
 
 @pytest.mark.requirement("R5")
@@ -178,7 +178,7 @@ def test_a_new_approval_lengthens_the_time_that_counts_for_what_is_at_risk(tmp_p
         assert approval_limit(rules) == timedelta(days=5, hours=9)
         assert STAGES["interpreting"].limit(rules) == timedelta(hours=8)
     finally:
-        STAGES.use(SHIPPED)
+        STAGES.use(DEFAULT_FOLDER)
     assert "interpreting" not in STAGES
 
 
