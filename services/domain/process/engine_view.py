@@ -30,7 +30,7 @@ class EngineDesk(Protocol):
     async def incidents(self, **wanted: Any) -> Sequence[object]: ...
     async def jobs(self, **wanted: Any) -> Sequence[object]: ...
     async def retry(self, incident_key: int, retries: int) -> str | None: ...
-    async def set_retries(self, job_key: int, retries: int) -> str | None: ...
+    async def update_job_retries(self, job_key: int, retries: int) -> str | None: ...
 
 
 class ProcessAnswer(Answer):
@@ -210,7 +210,7 @@ async def set_retries(database: Database, actor: Actor, desk: EngineDesk, job_ke
     await database.run(
         actor, engine_actions.job_retries_set, job_key, root_key, element=job.element_id, retries=retries
     )
-    _done(await desk.set_retries(job_key, retries))
+    _done(await desk.update_job_retries(job_key, retries))
     return job
 
 
