@@ -204,7 +204,7 @@ def _add_acts(group: typer.Typer) -> None:
     ) -> None:
         """Set how many more times a job may be tried."""
         with reported_errors():
-            _check(_query(data, "set_retries", job_key=key, retries=number))
+            _check(_query(data, "update_job_retries", job_key=key, retries=number))
         say(f"Job {key} may be tried {number} times.")
 
 

@@ -71,7 +71,7 @@ class Management:
                 return await self._ready()
         if self._clock is not None and path.startswith("/actuator/clock"):
             return self._control_clock(self._clock, method, path, body)
-        return _json("404 Not Found", {"message": "Here are /livez, /readyz, /metrics and /incidents."})
+        return _json("404 Not Found", {"message": "The paths are /livez, /readyz, /metrics and /incidents."})
 
     async def _ready(self) -> tuple[str, str, bytes]:
         """Report ready if the writer responds: it reads between two batches."""
@@ -94,7 +94,7 @@ class Management:
                 case "POST", "/actuator/clock/pin":
                     clock.pin(from_millis(int(json.loads(body)["epochMilli"])))
                 case _:
-                    message = "Only /actuator/clock, /actuator/clock/add and /pin are here."
+                    message = "The paths are /actuator/clock, /actuator/clock/add and /actuator/clock/pin."
                     return _json("404 Not Found", {"message": message})
         except (ValueError, KeyError, TypeError):
             message = 'Send {"offsetMilli": n} to /add or {"epochMilli": n} to /pin.'

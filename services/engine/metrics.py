@@ -72,14 +72,19 @@ class EngineMetrics(Collector):
         return generate_latest(self.registry)
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        yield _counter("zeebe_job_events", "Jobs by what happened to them", ("action", "type"), self._jobs)
+        yield _counter("zeebe_job_events", "Number of job events", ("action", "type"), self._jobs)
         yield _counter(
-            "zeebe_element_instance_events", "Elements by what happened to them", ("action", "type"), self._elements
+            "zeebe_element_instance_events",
+            "Number of process element instance events",
+            ("action", "type"),
+            self._elements,
         )
         events = {(action,): float(self._incidents[intent]) for intent, action in INCIDENT_ACTIONS.items()}
-        yield _counter("zeebe_incident_events", "Incidents by what happened to them", ("action",), events)
+        yield _counter("zeebe_incident_events", "Number of incident events", ("action",), events)
         # A gauge despite its name, as in Zeebe.
-        pending = GaugeMetricFamily("zeebe_pending_incidents_total", "Incidents that are open", labels=("partition",))
+        pending = GaugeMetricFamily(
+            "zeebe_pending_incidents_total", "Number of pending incidents", labels=("partition",)
+        )
         pending.add_metric((PARTITION,), self._pending)
         yield pending
         yield CounterMetricFamily(

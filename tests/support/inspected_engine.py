@@ -50,7 +50,7 @@ class InspectedEngine:
     async def retry(self, incident_key: int, retries: int) -> str | None:
         return self._act(lambda execution: inspector.retry_incident(execution, incident_key, retries))
 
-    async def set_retries(self, job_key: int, retries: int) -> str | None:
+    async def update_job_retries(self, job_key: int, retries: int) -> str | None:
         return self._act(lambda execution: jobs.update_retries(execution, job_key, retries))
 
     def _act(self, command: Command) -> str | None:

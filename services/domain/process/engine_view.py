@@ -30,7 +30,7 @@ class EngineInspection(Protocol):
     async def incidents(self, **wanted: Any) -> Sequence[object]: ...
     async def jobs(self, **wanted: Any) -> Sequence[object]: ...
     async def retry(self, incident_key: int, retries: int) -> str | None: ...
-    async def set_retries(self, job_key: int, retries: int) -> str | None: ...
+    async def update_job_retries(self, job_key: int, retries: int) -> str | None: ...
 
 
 class ProcessAnswer(Answer):
@@ -216,7 +216,7 @@ async def set_job_retries(
     await database.run(
         actor, engine_actions.record_job_retries, job_key, root_key, element=job.element_id, retries=retries
     )
-    _raise_refusal(await desk.set_retries(job_key, retries))
+    _raise_refusal(await desk.update_job_retries(job_key, retries))
     return job
 
 

@@ -93,7 +93,7 @@ class Inspector:
             _log.info("incident %d was resolved by an operator", incident_key)
         return rejection
 
-    async def set_retries(self, job_key: int, retries: int) -> str | None:
+    async def update_job_retries(self, job_key: int, retries: int) -> str | None:
         """Update a job's retries.
 
         Return the rejection, or None once they are updated.

@@ -22,7 +22,7 @@ SOCKET_NAME = "engine.socket"
 MAX_LINE_BYTES = 64 * 1024
 _READ_SECONDS = 10
 _METHODS = (
-    "processes", "elements", "instances", "instance", "variables", "incidents", "jobs", "retry", "set_retries",
+    "processes", "elements", "instances", "instance", "variables", "incidents", "jobs", "retry", "update_job_retries",
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 

@@ -75,7 +75,7 @@ class IncidentSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """``deadline`` is when the job can be activated again: it times out, or its back-off ends."""
+    """``deadline`` is the end of a job's timeout or back-off."""
 
     key: int
     type: str

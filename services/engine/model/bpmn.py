@@ -7,7 +7,7 @@ from typing import TypeVar
 from services.engine.model.expression import Expression
 
 
-class ElementKind(StrEnum):
+class ElementType(StrEnum):
     """Element types under Zeebe's names in records."""
 
     PROCESS = "PROCESS"
@@ -36,10 +36,10 @@ class ElementKind(StrEnum):
 
 Part = TypeVar("Part")
 
-SCOPES = frozenset({ElementKind.PROCESS, ElementKind.SUB_PROCESS, ElementKind.EVENT_SUB_PROCESS})
+SCOPES = frozenset({ElementType.PROCESS, ElementType.SUB_PROCESS, ElementType.EVENT_SUB_PROCESS})
 
 
-class EventKind(StrEnum):
+class EventType(StrEnum):
     NONE = "NONE"
     MESSAGE = "MESSAGE"
     TIMER = "TIMER"
@@ -51,7 +51,7 @@ class EventKind(StrEnum):
     TERMINATE = "TERMINATE"
 
 
-class TimerKind(StrEnum):
+class TimerType(StrEnum):
     DATE = "date"
     DURATION = "duration"
     CYCLE = "cycle"
@@ -78,16 +78,16 @@ class Event:
     """An event definition.
 
     ``name`` is a message's, signal's or link's; ``key`` a message's correlation key; ``code`` an error's or
-    escalation's (None catches every code); ``timer`` and ``timer_kind`` a timer's definition; ``activity`` what a
+    escalation's (None catches every code); ``timer`` and ``timer_type`` a timer's definition; ``activity`` what a
     compensation throw event names (None = all in its scope).
     """
 
-    kind: EventKind
+    event_type: EventType
     name: Expression | None = None
     key: Expression | None = None
     code: Expression | None = None
     timer: Expression | None = None
-    timer_kind: TimerKind | None = None
+    timer_type: TimerType | None = None
     activity: str | None = None
 
 
@@ -136,7 +136,7 @@ class Element:
     """
 
     id: str
-    kind: ElementKind
+    element_type: ElementType
     scope: str
     name: str = ""
     incoming: tuple[Flow, ...] = ()
@@ -161,7 +161,7 @@ class Element:
     @property
     def catches(self) -> bool:
         """Return whether the element itself catches an event."""
-        return self.kind in (ElementKind.INTERMEDIATE_CATCH_EVENT, ElementKind.RECEIVE_TASK)
+        return self.element_type in (ElementType.INTERMEDIATE_CATCH_EVENT, ElementType.RECEIVE_TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +184,17 @@ class Process:
         return self.elements[self.id]
 
     def message_start_events(self) -> list[Element]:
-        return self._starts(EventKind.MESSAGE)
+        return self._starts(EventType.MESSAGE)
 
     def signal_start_events(self) -> list[Element]:
-        return self._starts(EventKind.SIGNAL)
+        return self._starts(EventType.SIGNAL)
 
     def timer_start_events(self) -> list[Element]:
-        return self._starts(EventKind.TIMER)
+        return self._starts(EventType.TIMER)
 
-    def _starts(self, kind: EventKind) -> list[Element]:
+    def _starts(self, event_type: EventType) -> list[Element]:
         starts = [self.elements[i] for i in self.root.event_starts]
-        return [s for s in starts if s.event is not None and s.event.kind == kind]
+        return [s for s in starts if s.event is not None and s.event.event_type == event_type]
 
 
 def required(part: Part | None) -> Part:

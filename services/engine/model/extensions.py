@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from services.engine.feel import FeelSyntaxError
-from services.engine.model.bpmn import Binding, CallTarget, ElementKind, JobDefinition, LoopCharacteristics, Script
+from services.engine.model.bpmn import Binding, CallTarget, ElementType, JobDefinition, LoopCharacteristics, Script
 from services.engine.model.expression import Expression, parse_expression
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
@@ -52,8 +52,8 @@ class ExtensionReader:
             return Expression(text)
         return self.expression(element_id, property_name, text)
 
-    def job(self, element_id: str, kind: ElementKind, xml: etree._Element) -> JobDefinition | None:
-        if kind == ElementKind.USER_TASK:
+    def job(self, element_id: str, element_type: ElementType, xml: etree._Element) -> JobDefinition | None:
+        if element_type == ElementType.USER_TASK:
             return JobDefinition(Expression(USER_TASK_JOB), Expression("1"), self._headers(element_id, xml))
         definition = extension(xml, "taskDefinition")
         event = xml.find(BPMN + "messageEventDefinition")
@@ -147,11 +147,13 @@ class ExtensionReader:
             self.expression(element_id, "completion condition", condition) if condition else None,
         )
 
-    def called(self, element_id: str, kind: ElementKind, xml: etree._Element) -> CallTarget | None:
+    def called(self, element_id: str, element_type: ElementType, xml: etree._Element) -> CallTarget | None:
         name, attribute = (
-            ("calledElement", "processId") if kind == ElementKind.CALL_ACTIVITY else ("calledDecision", "decisionId")
+            ("calledElement", "processId")
+            if element_type == ElementType.CALL_ACTIVITY
+            else ("calledDecision", "decisionId")
         )
-        if kind not in (ElementKind.CALL_ACTIVITY, ElementKind.BUSINESS_RULE_TASK):
+        if element_type not in (ElementType.CALL_ACTIVITY, ElementType.BUSINESS_RULE_TASK):
             return None
         zeebe = extension(xml, name)
         if zeebe is None:
@@ -159,7 +161,7 @@ class ExtensionReader:
         target = zeebe.get(attribute) or ""
         if not target.strip():
             self._problems.append(f"Element '{element_id}': the {name} needs a {attribute}.")
-        if kind == ElementKind.BUSINESS_RULE_TASK and not zeebe.get("resultVariable"):
+        if element_type == ElementType.BUSINESS_RULE_TASK and not zeebe.get("resultVariable"):
             self._problems.append(f"Element '{element_id}': the called decision needs a resultVariable.")
         binding = zeebe.get("bindingType") or "latest"
         if binding not in list(Binding):
@@ -180,8 +182,8 @@ class ExtensionReader:
             zeebe.get("resultVariable") or "",
         )
 
-    def script(self, element_id: str, kind: ElementKind, xml: etree._Element) -> Script | None:
-        zeebe = extension(xml, "script") if kind == ElementKind.SCRIPT_TASK else None
+    def script(self, element_id: str, element_type: ElementType, xml: etree._Element) -> Script | None:
+        zeebe = extension(xml, "script") if element_type == ElementType.SCRIPT_TASK else None
         if zeebe is None:
             return None
         if not zeebe.get("resultVariable"):

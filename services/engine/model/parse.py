@@ -5,7 +5,7 @@ from dataclasses import replace
 from lxml import etree
 
 from services.engine.errors import InvalidModel
-from services.engine.model.bpmn import SCOPES, Element, ElementKind, EventKind, Flow, Process
+from services.engine.model.bpmn import SCOPES, Element, ElementType, EventType, Flow, Process
 from services.engine.model.checks import check_compensation, check_flows, check_loops, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
@@ -13,25 +13,25 @@ from services.engine.model.schema import schema_problems
 from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local_name, parse_definitions
 
 _ELEMENT_KINDS = {
-    "subProcess": ElementKind.SUB_PROCESS,
-    "callActivity": ElementKind.CALL_ACTIVITY,
-    "serviceTask": ElementKind.SERVICE_TASK,
-    "sendTask": ElementKind.SEND_TASK,
-    "receiveTask": ElementKind.RECEIVE_TASK,
-    "scriptTask": ElementKind.SCRIPT_TASK,
-    "businessRuleTask": ElementKind.BUSINESS_RULE_TASK,
-    "userTask": ElementKind.USER_TASK,
-    "manualTask": ElementKind.MANUAL_TASK,
-    "task": ElementKind.TASK,
-    "exclusiveGateway": ElementKind.EXCLUSIVE_GATEWAY,
-    "parallelGateway": ElementKind.PARALLEL_GATEWAY,
-    "inclusiveGateway": ElementKind.INCLUSIVE_GATEWAY,
-    "eventBasedGateway": ElementKind.EVENT_BASED_GATEWAY,
-    "startEvent": ElementKind.START_EVENT,
-    "intermediateCatchEvent": ElementKind.INTERMEDIATE_CATCH_EVENT,
-    "intermediateThrowEvent": ElementKind.INTERMEDIATE_THROW_EVENT,
-    "boundaryEvent": ElementKind.BOUNDARY_EVENT,
-    "endEvent": ElementKind.END_EVENT,
+    "subProcess": ElementType.SUB_PROCESS,
+    "callActivity": ElementType.CALL_ACTIVITY,
+    "serviceTask": ElementType.SERVICE_TASK,
+    "sendTask": ElementType.SEND_TASK,
+    "receiveTask": ElementType.RECEIVE_TASK,
+    "scriptTask": ElementType.SCRIPT_TASK,
+    "businessRuleTask": ElementType.BUSINESS_RULE_TASK,
+    "userTask": ElementType.USER_TASK,
+    "manualTask": ElementType.MANUAL_TASK,
+    "task": ElementType.TASK,
+    "exclusiveGateway": ElementType.EXCLUSIVE_GATEWAY,
+    "parallelGateway": ElementType.PARALLEL_GATEWAY,
+    "inclusiveGateway": ElementType.INCLUSIVE_GATEWAY,
+    "eventBasedGateway": ElementType.EVENT_BASED_GATEWAY,
+    "startEvent": ElementType.START_EVENT,
+    "intermediateCatchEvent": ElementType.INTERMEDIATE_CATCH_EVENT,
+    "intermediateThrowEvent": ElementType.INTERMEDIATE_THROW_EVENT,
+    "boundaryEvent": ElementType.BOUNDARY_EVENT,
+    "endEvent": ElementType.END_EVENT,
 }
 _IGNORED_ELEMENTS = {
     "documentation",
@@ -107,19 +107,21 @@ class _Reader:
         element_id = self._process.get("id") or ""
         name = self._process.get("name") or ""
         tag = self._process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
-        self._elements[element_id] = Element(element_id, ElementKind.PROCESS, "", name)
+        self._elements[element_id] = Element(element_id, ElementType.PROCESS, "", name)
         self._refuse_extensions(self._process)
         self._walk(self._process, element_id)
         self._connect()
         joins = [
-            e.id for e in self._elements.values() if e.kind == ElementKind.INCLUSIVE_GATEWAY and len(e.incoming) > 1
+            e.id
+            for e in self._elements.values()
+            if e.element_type == ElementType.INCLUSIVE_GATEWAY and len(e.incoming) > 1
         ]
         version_tag = (tag.get("value") or "") if tag is not None else ""
         return Process(element_id, name, version_tag, self._elements, self._links(), tuple(joins))
 
     def _links(self) -> dict[str, list[str]]:
-        links = [e for e in self._elements.values() if e.event is not None and e.event.kind == EventKind.LINK]
-        catches = [e for e in links if e.kind == ElementKind.INTERMEDIATE_CATCH_EVENT]
+        links = [e for e in self._elements.values() if e.event is not None and e.event.event_type == EventType.LINK]
+        catches = [e for e in links if e.element_type == ElementType.INTERMEDIATE_CATCH_EVENT]
         return {
             throw.id: [
                 c.id
@@ -127,7 +129,7 @@ class _Reader:
                 if c.scope == throw.scope and c.event and throw.event and c.event.name == throw.event.name
             ]
             for throw in links
-            if throw.kind == ElementKind.INTERMEDIATE_THROW_EVENT
+            if throw.element_type == ElementType.INTERMEDIATE_THROW_EVENT
         }
 
     def _walk(self, container: etree._Element, scope: str) -> None:
@@ -155,10 +157,10 @@ class _Reader:
             )
         )
 
-    def _element(self, xml: etree._Element, kind: ElementKind, scope: str) -> None:
+    def _element(self, xml: etree._Element, element_type: ElementType, scope: str) -> None:
         element_id = xml.get("id") or ""
-        if kind == ElementKind.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
-            kind = ElementKind.EVENT_SUB_PROCESS
+        if element_type == ElementType.SUB_PROCESS and xml.get("triggeredByEvent") == "true":
+            element_type = ElementType.EVENT_SUB_PROCESS
         self._refuse_extensions(xml)
         if xml.find(BPMN + "standardLoopCharacteristics") is not None:
             self._problems.append(
@@ -167,24 +169,24 @@ class _Reader:
         inputs, outputs = self._extensions.mappings(element_id, xml)
         self._elements[element_id] = Element(
             element_id,
-            kind,
+            element_type,
             scope,
             xml.get("name") or "",
             default_flow=xml.get("default"),
             inputs=inputs,
             outputs=outputs,
-            event=self._events.parse(element_id, kind, xml),
-            interrupting=xml.get("cancelActivity" if kind == ElementKind.BOUNDARY_EVENT else "isInterrupting")
+            event=self._events.parse(element_id, element_type, xml),
+            interrupting=xml.get("cancelActivity" if element_type == ElementType.BOUNDARY_EVENT else "isInterrupting")
             != "false",
             attached_to=xml.get("attachedToRef"),
-            job=self._extensions.job(element_id, kind, xml),
+            job=self._extensions.job(element_id, element_type, xml),
             loop=self._extensions.loop(element_id, xml),
-            called=self._extensions.called(element_id, kind, xml),
-            script=self._extensions.script(element_id, kind, xml),
+            called=self._extensions.called(element_id, element_type, xml),
+            script=self._extensions.script(element_id, element_type, xml),
             for_compensation=xml.get("isForCompensation") in ("true", "1"),
             handler=self._associated.get(element_id),
         )
-        if kind in SCOPES:
+        if element_type in SCOPES:
             self._walk(xml, element_id)
 
     def _refuse_extensions(self, xml: etree._Element) -> None:
@@ -199,14 +201,18 @@ class _Reader:
                 if end not in self._elements and end not in self._refused:
                     self._problems.append(f"Element '{flow.id}': the flow refers to '{end}', which does not exist.")
         for element_id, element in list(self._elements.items()):
-            children = [e for e in self._elements.values() if e.scope == element_id] if element.kind in SCOPES else []
-            starts = [e for e in children if e.kind == ElementKind.START_EVENT and e.event is not None]
+            children = (
+                [e for e in self._elements.values() if e.scope == element_id] if element.element_type in SCOPES else []
+            )
+            starts = [e for e in children if e.element_type == ElementType.START_EVENT and e.event is not None]
             self._elements[element_id] = replace(
                 element,
                 incoming=tuple(f for f in self._flows if f.target == element_id),
                 outgoing=tuple(f for f in reversed(self._flows) if f.source == element_id),
                 boundaries=tuple(e.id for e in reversed(self._elements.values()) if e.attached_to == element_id),
-                none_start=next((e.id for e in starts if e.event and e.event.kind == EventKind.NONE), None),
-                event_starts=tuple(e.id for e in starts if e.event and e.event.kind != EventKind.NONE),
-                event_subprocesses=tuple(e.id for e in reversed(children) if e.kind == ElementKind.EVENT_SUB_PROCESS),
+                none_start=next((e.id for e in starts if e.event and e.event.event_type == EventType.NONE), None),
+                event_starts=tuple(e.id for e in starts if e.event and e.event.event_type != EventType.NONE),
+                event_subprocesses=tuple(
+                    e.id for e in reversed(children) if e.element_type == ElementType.EVENT_SUB_PROCESS
+                ),
             )

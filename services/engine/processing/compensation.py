@@ -6,13 +6,13 @@ All handlers run at once in the scope of the throw event, which waits for them.
 
 from collections.abc import Collection
 
-from services.engine.model.bpmn import Element, ElementKind, EventKind, required
+from services.engine.model.bpmn import Element, ElementType, EventType, required
 from services.engine.processing.execution import Complete, ElementContext, Enter, Execution
 from services.engine.processing.joins import NO_FLOW
 from services.engine.state.instances import CompensationSubscription, ElementInstance
 
 _CONTAINERS = frozenset(
-    {ElementKind.SUB_PROCESS, ElementKind.MULTI_INSTANCE_BODY}
+    {ElementType.SUB_PROCESS, ElementType.MULTI_INSTANCE_BODY}
 )  # compensated by compensating the activities inside
 _LIFECYCLE_INTENTS = ("ELEMENT_ACTIVATING", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_COMPLETED")
 
@@ -45,7 +45,7 @@ def trigger_compensation(execution: Execution, thrower: ElementContext) -> bool:
     A throw event that names an activity triggers that one only.
     """
     scopes = [thrower.element_instance.flow_scope_key]
-    if thrower.process.elements[thrower.element.scope].kind == ElementKind.EVENT_SUB_PROCESS:
+    if thrower.process.elements[thrower.element.scope].element_type == ElementType.EVENT_SUB_PROCESS:
         scopes.append(thrower.scope.flow_scope_key)
     activity_id = required(thrower.element.event).activity
     open_subscriptions = [
@@ -97,7 +97,7 @@ def _start_handler(execution: Execution, thrower: ElementContext, compensation: 
     activity = thrower.process.elements[compensation.activity_id]
     boundary = next(e for e in _compensation_events(thrower, activity) if e.handler == compensation.handler_id)
     element_instance = ElementInstance(
-        execution.store.next_key(), boundary.id, boundary.kind, thrower.element_instance.flow_scope_key
+        execution.store.next_key(), boundary.id, boundary.element_type, thrower.element_instance.flow_scope_key
     )
     boundary_context = ElementContext(thrower.process_instance, thrower.process, boundary, element_instance)
     for intent in _LIFECYCLE_INTENTS:
@@ -145,7 +145,7 @@ def _remove(execution: Execution, context: ElementContext, compensation: Compens
 
 def _compensation_events(context: ElementContext, activity: Element) -> list[Element]:
     boundaries = [context.process.elements[b] for b in activity.boundaries]
-    return [b for b in boundaries if b.event is not None and b.event.kind == EventKind.COMPENSATION]
+    return [b for b in boundaries if b.event is not None and b.event.event_type == EventType.COMPENSATION]
 
 
 def _record(execution: Execution, context: ElementContext, compensation: CompensationSubscription, intent: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.engine.errors import InvalidModel, Rejection, RejectionType
-from services.engine.model.bpmn import Binding, ElementKind, Process
+from services.engine.model.bpmn import Binding, ElementType, Process
 from services.engine.model.decisions import DecisionRequirements
 from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
@@ -120,7 +120,7 @@ def _missing_targets(process: Process, processes: set[str], decisions: set[str])
             continue
         target = element.called.id.text
         resource_type, deployed_ids = (
-            ("process", processes) if element.kind == ElementKind.CALL_ACTIVITY else ("decision", decisions)
+            ("process", processes) if element.element_type == ElementType.CALL_ACTIVITY else ("decision", decisions)
         )
         if target not in deployed_ids:
             yield (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.engine.model.bpmn import Element, ElementKind, EventKind
+from services.engine.model.bpmn import Element, ElementType, EventType
 from services.engine.processing.event_subscriptions import catch_events
 from services.engine.processing.event_triggers import is_interrupted, trigger_event
 from services.engine.processing.execution import ElementContext, Execution
@@ -18,7 +18,7 @@ class CatchEventMatch:
 
 
 def find_catch_event(
-    execution: Execution, source: ElementContext, kind: EventKind, code: str
+    execution: Execution, source: ElementContext, event_type: EventType, code: str
 ) -> CatchEventMatch | None:
     """Find the catch event of a code, from ``source`` outwards.
 
@@ -29,11 +29,11 @@ def find_catch_event(
     context: ElementContext | None = source
     while context is not None:
         is_active = context.element_instance.state == ACTIVATED and not is_interrupted(context.element_instance)
-        if is_active or kind == EventKind.ESCALATION:
-            catch_event = _match(context, kind, code)
+        if is_active or event_type == EventType.ESCALATION:
+            catch_event = _match(context, event_type, code)
             if catch_event is not None:
                 return CatchEventMatch(context, catch_event)
-        if is_active and context.element.kind != ElementKind.PROCESS:
+        if is_active and context.element.element_type != ElementType.PROCESS:
             context = execution.element_context(context.process_instance, context.scope)
             continue
         caller = execution.calling_context(context.process_instance)
@@ -47,7 +47,7 @@ def throw_escalation(execution: Execution, context: ElementContext, code: str) -
     As in Zeebe, the throw event then does not complete, even if the catch event cannot trigger.
     """
     match = find_catch_event(
-        execution, execution.element_context(context.process_instance, context.scope), EventKind.ESCALATION, code
+        execution, execution.element_context(context.process_instance, context.scope), EventType.ESCALATION, code
     )
     triggered = match is not None and trigger_event(execution, match.host, Trigger(match.catch_event.id, {}))
     value = {
@@ -60,7 +60,7 @@ def throw_escalation(execution: Execution, context: ElementContext, code: str) -
     return match is not None and match.catch_event.interrupting
 
 
-def _match(context: ElementContext, kind: EventKind, code: str) -> Element | None:
-    events = [(e, e.event) for e in catch_events(context) if e.event is not None and e.event.kind == kind]
+def _match(context: ElementContext, event_type: EventType, code: str) -> Element | None:
+    events = [(e, e.event) for e in catch_events(context) if e.event is not None and e.event.event_type == event_type]
     exact = next((e for e, event in events if event.code is not None and event.code.text == code), None)
     return exact or next((e for e, event in events if event.code is None), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.engine.clock import from_millis, to_millis
 from services.engine.errors import ErrorType, Failure
-from services.engine.model.bpmn import Element, ElementKind, Event, EventKind, TimerKind, required
+from services.engine.model.bpmn import Element, ElementType, Event, EventType, TimerType, required
 from services.engine.model.expression import Expression, type_name
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 from services.engine.processing.execution import CorrelateBufferedMessage, ElementContext, Execution
@@ -36,7 +36,7 @@ def catch_events(context: ElementContext) -> Iterator[Element]:
     if not context.is_multi_instance_body:
         if context.element.catches:
             yield context.element
-        if context.element.kind == ElementKind.EVENT_BASED_GATEWAY:
+        if context.element.element_type == ElementType.EVENT_BASED_GATEWAY:
             yield from (elements[f.target] for f in context.element.outgoing)
         yield from (elements[s] for e in context.element.event_subprocesses for s in elements[e].event_starts)
     if not context.is_inner_instance:
@@ -83,16 +83,18 @@ def unsubscribe_from_event_subprocesses(execution: Execution, context: ElementCo
 
 def _evaluate(execution: Execution, context: ElementContext, catch_event: Element) -> _Subscription | None:
     event = required(catch_event.event)
-    if event.kind == EventKind.MESSAGE:
-        visible_from = context.scope if catch_event.kind == ElementKind.BOUNDARY_EVENT else context.element_instance
+    if event.event_type == EventType.MESSAGE:
+        visible_from = (
+            context.scope if catch_event.element_type == ElementType.BOUNDARY_EVENT else context.element_instance
+        )
         name = _text(evaluate(execution, context, required(event.name)), required(event.name), "message name")
         key = evaluate(execution, context, required(event.key), element_instance=visible_from)
         return _Subscription(catch_event, name, _correlation_key(key, required(event.key)))
-    if event.kind == EventKind.SIGNAL:
+    if event.event_type == EventType.SIGNAL:
         return _Subscription(
             catch_event, _text(evaluate(execution, context, required(event.name)), required(event.name), "signal name")
         )
-    if event.kind == EventKind.TIMER:
+    if event.event_type == EventType.TIMER:
         due, cycle, repetitions = evaluate_timer(
             event, evaluate(execution, context, required(event.timer)), execution.now_millis()
         )
@@ -106,12 +108,12 @@ def evaluate_timer(event: Event, value: object, now: int) -> tuple[int | None, s
     Raises Failure.
     """
     expression = required(event.timer)
-    text = _text(value, expression, f"timer {event.timer_kind}")
+    text = _text(value, expression, f"timer {event.timer_type}")
     try:
-        match event.timer_kind:
-            case TimerKind.DATE:
+        match event.timer_type:
+            case TimerType.DATE:
                 return to_millis(parse_date(text)), None, 1
-            case TimerKind.DURATION:
+            case TimerType.DURATION:
                 return to_millis(parse_duration(text).after(from_millis(now))), None, 1
         cycle = parse_cycle(text)
         due = cycle.due_after(from_millis(now))
@@ -144,8 +146,8 @@ def _correlation_key(value: object, expression: Expression) -> str:
 def _open(execution: Execution, context: ElementContext, evaluated: _Subscription) -> None:
     key = execution.store.next_key()
     instance, element_instance, catch_event = context.process_instance, context.element_instance, evaluated.catch_event
-    match required(catch_event.event).kind:
-        case EventKind.MESSAGE:
+    match required(catch_event.event).event_type:
+        case EventType.MESSAGE:
             subscription = MessageSubscription(
                 key,
                 evaluated.name,
@@ -160,7 +162,7 @@ def _open(execution: Execution, context: ElementContext, evaluated: _Subscriptio
             element_instance.message_subscriptions.append(key)
             record_message(execution, context, subscription, "CREATED")
             execution.steps.append(CorrelateBufferedMessage(key))
-        case EventKind.SIGNAL:
+        case EventType.SIGNAL:
             signal = SignalSubscription(key, evaluated.name, instance.key, element_instance.key, catch_event.id)
             execution.store.signals.subscribe(signal)
             element_instance.signal_subscriptions.append(key)

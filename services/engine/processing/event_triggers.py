@@ -1,6 +1,6 @@
 """Trigger events: complete or interrupt an element, or activate a parallel path."""
 
-from services.engine.model.bpmn import Element, ElementKind
+from services.engine.model.bpmn import Element, ElementType
 from services.engine.processing.event_subscriptions import unsubscribe_from_event_subprocesses
 from services.engine.processing.execution import ElementContext, Execution, Terminate
 from services.engine.processing.lifecycle import (
@@ -22,12 +22,13 @@ def can_trigger(context: ElementContext, catch_event: Element) -> bool:
         or (element_instance.flow_scope_key and is_interrupted(context.scope))
     ):
         return False
-    if catch_event.kind == ElementKind.BOUNDARY_EVENT:
+    if catch_event.element_type == ElementType.BOUNDARY_EVENT:
         return (
             element_instance.pending_trigger is None
-            or context.process.elements[element_instance.pending_trigger.element_id].kind != ElementKind.BOUNDARY_EVENT
+            or context.process.elements[element_instance.pending_trigger.element_id].element_type
+            != ElementType.BOUNDARY_EVENT
         )
-    if catch_event.kind == ElementKind.START_EVENT:
+    if catch_event.element_type == ElementType.START_EVENT:
         return not element_instance.is_interrupted()
     return element_instance.trigger is None and element_instance.pending_trigger is None
 
@@ -45,9 +46,9 @@ def trigger_event(execution: Execution, context: ElementContext, event: Trigger)
     catch_event = context.process.elements[event.element_id]
     if not can_trigger(context, catch_event):
         return False
-    if catch_event.kind == ElementKind.BOUNDARY_EVENT:
+    if catch_event.element_type == ElementType.BOUNDARY_EVENT:
         _trigger_boundary_event(execution, context, catch_event, event)
-    elif catch_event.kind == ElementKind.START_EVENT:
+    elif catch_event.element_type == ElementType.START_EVENT:
         _trigger_event_subprocess(execution, context, catch_event, event)
     else:
         context.element_instance.trigger = event
@@ -82,7 +83,7 @@ def activate_pending_event_subprocess(execution: Execution, context: ElementCont
     Return whether there is one.
     """
     pending = context.element_instance.pending_trigger
-    if pending is None or context.process.elements[pending.element_id].kind != ElementKind.START_EVENT:
+    if pending is None or context.process.elements[pending.element_id].element_type != ElementType.START_EVENT:
         return False
     context.element_instance.pending_trigger = None
     enter_element(

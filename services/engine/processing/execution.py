@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from services.engine.clock import EngineClock, to_millis
 from services.engine.errors import Failure
-from services.engine.model.bpmn import Element, ElementKind, Process
+from services.engine.model.bpmn import Element, ElementType, Process
 from services.engine.processing.model_cache import ModelCache
 from services.engine.state.incidents import Incident
 from services.engine.state.instances import ElementInstance, ProcessInstance, Trigger
@@ -28,7 +28,7 @@ class ElementContext:
 
     @property
     def is_multi_instance_body(self) -> bool:
-        return self.element_instance.element_type == ElementKind.MULTI_INSTANCE_BODY
+        return self.element_instance.element_type == ElementType.MULTI_INSTANCE_BODY
 
     @property
     def scope(self) -> ElementInstance:
@@ -40,7 +40,7 @@ class ElementContext:
         """Return whether this is an inner instance of a multi-instance."""
         return (
             self.element_instance.flow_scope_key in self.process_instance.element_instances
-            and self.scope.element_type == ElementKind.MULTI_INSTANCE_BODY
+            and self.scope.element_type == ElementType.MULTI_INSTANCE_BODY
         )
 
 
@@ -210,7 +210,7 @@ class Execution:
             "version": context.process_instance.version,
             "elementId": context.element.id,
             "bpmnElementType": context.element_instance.element_type,
-            "bpmnEventType": event.kind.value if event is not None else other_event_type,
+            "bpmnEventType": event.event_type.value if event is not None else other_event_type,
             "flowScopeKey": context.element_instance.flow_scope_key or -1,
             "parentProcessInstanceKey": parent[0],
             "parentElementInstanceKey": parent[1],

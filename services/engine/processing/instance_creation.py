@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.engine.model.bpmn import ElementKind
+from services.engine.model.bpmn import ElementType
 from services.engine.processing.execution import Activate, Execution
 from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import ElementInstance, ProcessInstance, Trigger
@@ -26,7 +26,7 @@ def create_instance(
     ``correlation_key`` and ``fetch_variables`` are those of ``ProcessInstance``.
     """
     key = execution.store.next_key()
-    root = ElementInstance(key, definition.bpmn_process_id, ElementKind.PROCESS, 0, trigger=trigger)
+    root = ElementInstance(key, definition.bpmn_process_id, ElementType.PROCESS, 0, trigger=trigger)
     root.start_instructions = start_at or []
     instance = ProcessInstance(
         key,

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.engine.clock import clamp_millis
 from services.engine.errors import ErrorType, Failure, Rejection, RejectionType
-from services.engine.model.bpmn import EventKind, required
+from services.engine.model.bpmn import EventType, required
 from services.engine.model.expression import Expression, type_name
 from services.engine.processing.event_publication import find_catch_event
 from services.engine.processing.event_triggers import trigger_event
@@ -223,7 +223,7 @@ def fail_job(
 def throw_job_error(execution: Execution, key: int, code: str, text: str, variables: dict[str, Any]) -> None:
     """Throw a worker's BPMN error; without a catch event raise an incident."""
     job, context = _get_active(execution, key, "throw an error for job")
-    match = find_catch_event(execution, context, EventKind.ERROR, code)
+    match = find_catch_event(execution, context, EventType.ERROR, code)
     if match is None:
         job.state, job.error_message, job.deadline = states.ERROR_THROWN, text, None
         execution.store.jobs.save(job)

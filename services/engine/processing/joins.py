@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.engine.model.bpmn import Element, ElementKind, Process
+from services.engine.model.bpmn import Element, ElementType, Process
 from services.engine.state.instances import ElementInstance, ProcessInstance
 
 NO_FLOW = "*"  # the token of an element that is entered without a flow
@@ -16,7 +16,7 @@ def tokens_to_consume(
         return []
     if arrived_on == NO_FLOW:
         return [arrived_on]
-    if element.kind == ElementKind.PARALLEL_GATEWAY:
+    if element.element_type == ElementType.PARALLEL_GATEWAY:
         flows = [f.id for f in element.incoming] or [arrived_on]
         return flows if all(scope.tokens.get(f) for f in flows) else []
     if is_inclusive_join(element):
@@ -28,7 +28,7 @@ def tokens_to_consume(
 
 
 def is_inclusive_join(element: Element) -> bool:
-    return element.kind == ElementKind.INCLUSIVE_GATEWAY and len(element.incoming) > 1
+    return element.element_type == ElementType.INCLUSIVE_GATEWAY and len(element.incoming) > 1
 
 
 def pending_joins(process: Process, scope: ElementInstance) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.engine.errors import Failure
-from services.engine.model.bpmn import Element, ElementKind, Flow
+from services.engine.model.bpmn import Element, ElementType, Flow
 from services.engine.processing.compensation import complete_handler, create_subscription, delete_subscriptions
 from services.engine.processing.execution import (
     Activate,
@@ -115,10 +115,12 @@ def _activate(
     element_instance_key: int = 0,
 ) -> None:
     scope = scope_context.element_instance
-    is_inner = scope.element_type == ElementKind.MULTI_INSTANCE_BODY
-    kind = ElementKind.MULTI_INSTANCE_BODY if element.loop is not None and not is_inner else element.kind
+    is_inner = scope.element_type == ElementType.MULTI_INSTANCE_BODY
+    element_type = (
+        ElementType.MULTI_INSTANCE_BODY if element.loop is not None and not is_inner else element.element_type
+    )
     element_instance = ElementInstance(
-        element_instance_key or execution.store.next_key(), element.id, kind, scope.key, trigger=trigger
+        element_instance_key or execution.store.next_key(), element.id, element_type, scope.key, trigger=trigger
     )
     element_instance.loop_counter = index
     scope_context.process_instance.element_instances[element_instance.key] = element_instance
@@ -163,11 +165,11 @@ def is_terminated_early(scope: ElementInstance) -> bool:
 
     A multi-instance that ends early still completes its current step.
     """
-    return scope.ends_early and scope.element_type != ElementKind.MULTI_INSTANCE_BODY
+    return scope.ends_early and scope.element_type != ElementType.MULTI_INSTANCE_BODY
 
 
 def _complete(execution: Execution, context: ElementContext) -> None:
-    if context.element.kind != ElementKind.PROCESS and not _can_proceed(
+    if context.element.element_type != ElementType.PROCESS and not _can_proceed(
         execution.element_context(context.process_instance, context.scope), context.element
     ):
         return
@@ -208,7 +210,7 @@ def transition_to_completed(
     """Complete an element: take its flows, activate ``event``, or notify its scope."""
     create_subscription(execution, context)
     execution.record_transition(context, "ELEMENT_COMPLETED")
-    if context.element.kind == ElementKind.PROCESS:
+    if context.element.element_type == ElementType.PROCESS:
         _end_process(execution, context, completed_normally=True)
         return
     _remove(context)
@@ -227,7 +229,7 @@ def transition_to_completed(
 def transition_to_terminated(execution: Execution, context: ElementContext) -> None:
     """Terminate an element: activate the interrupting event, or notify its scope."""
     execution.record_transition(context, "ELEMENT_TERMINATED")
-    if context.element.kind == ElementKind.PROCESS:
+    if context.element.element_type == ElementType.PROCESS:
         _end_process(execution, context, completed_normally=False)
         return
     _remove(context)
@@ -235,7 +237,7 @@ def transition_to_terminated(execution: Execution, context: ElementContext) -> N
     scope, pending = context.scope, context.element_instance.pending_trigger
     if (
         pending is not None
-        and context.process.elements[pending.element_id].kind == ElementKind.BOUNDARY_EVENT
+        and context.process.elements[pending.element_id].element_type == ElementType.BOUNDARY_EVENT
         and scope.state == ACTIVATED
         and scope.interrupting_element_id is None
         and not is_terminated_early(scope)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.engine.errors import Failure, Rejection, RejectionType
-from services.engine.model.bpmn import Element, ElementKind, Process, required
+from services.engine.model.bpmn import Element, ElementType, Process, required
 from services.engine.processing import lifecycle
 from services.engine.processing.event_subscriptions import subscribe_to_events
 from services.engine.processing.execution import Activate, Complete, ElementContext, Enter, Execution, Step, Terminate
@@ -13,7 +13,7 @@ from services.engine.processing.joins import NO_FLOW
 from services.engine.processing.variables import set_local_variables
 from services.engine.state.instances import ACTIVATED, ElementInstance, ProcessInstance, Trigger
 
-_UNSUPPORTED = frozenset({ElementKind.START_EVENT, ElementKind.BOUNDARY_EVENT, ElementKind.PROCESS})
+_UNSUPPORTED = frozenset({ElementType.START_EVENT, ElementType.BOUNDARY_EVENT, ElementType.PROCESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def check_activatable(process: Process, element_ids: list[str]) -> None:
         element = process.elements.get(element_id)
         if element is None:
             raise _invalid(f"no element is found with id '{element_id}'")
-        if element.kind in _UNSUPPORTED:
-            raise _invalid(f"'{element_id}' is a {element.kind}, which an instruction cannot activate")
-        if any(process.elements[f.source].kind == ElementKind.EVENT_BASED_GATEWAY for f in element.incoming):
+        if element.element_type in _UNSUPPORTED:
+            raise _invalid(f"'{element_id}' is a {element.element_type}, which an instruction cannot activate")
+        if any(process.elements[f.source].element_type == ElementType.EVENT_BASED_GATEWAY for f in element.incoming):
             raise _invalid(f"'{element_id}' belongs to an event-based gateway; activate that instead")
 
 
@@ -90,7 +90,7 @@ def activation_step(execution: Execution, root: ElementContext, activation: Acti
             _set_variables(execution, execution.element_context(instance, scope), activation, enclosing.id)
     scope.tokens[NO_FLOW] = scope.tokens.get(NO_FLOW, 0) + 1
     local = {n: v for target, document in activation.variables if target == element.id for n, v in document.items()}
-    trigger = Trigger(element.event_starts[0], {}) if element.kind == ElementKind.EVENT_SUB_PROCESS else None
+    trigger = Trigger(element.event_starts[0], {}) if element.element_type == ElementType.EVENT_SUB_PROCESS else None
     return Enter(instance.key, scope.key, element.id, None, trigger, local=local)
 
 
@@ -153,7 +153,7 @@ def _open_scope(
     if enclosing.loop is not None:
         raise _invalid(f"'{enclosing.id}' is a multi-instance, which an instruction cannot activate")
     element_instance = ElementInstance(
-        execution.store.next_key(), enclosing.id, enclosing.kind, scope.key, state=ACTIVATED
+        execution.store.next_key(), enclosing.id, enclosing.element_type, scope.key, state=ACTIVATED
     )
     root.process_instance.element_instances[element_instance.key] = element_instance
     scope.children[element_instance.key] = None

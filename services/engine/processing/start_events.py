@@ -11,11 +11,11 @@ from services.engine.state.timers import Timer
 
 def subscribe_to_start_events(execution: Execution, definition: ProcessDefinition, process: Process) -> None:
     """Open the subscriptions and timers; raises Rejection for unusable values."""
-    for kind, starts in (("MESSAGE", process.message_start_events()), ("SIGNAL", process.signal_start_events())):
+    for event_type, starts in (("MESSAGE", process.message_start_events()), ("SIGNAL", process.signal_start_events())):
         for element in starts:
             subscription = StartEventSubscription(
                 execution.store.next_key(),
-                kind,
+                event_type,
                 _value(execution, element),
                 definition.bpmn_process_id,
                 definition.key,

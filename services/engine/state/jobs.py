@@ -19,7 +19,7 @@ ACTIVATABLE, ACTIVATED, BACKING_OFF, FAILED, ERROR_THROWN = (
 
 @dataclass(slots=True)
 class Job:
-    """``due`` (ms) is a job's deadline, or its back-off's end."""
+    """``deadline`` (ms) is the end of a job's timeout or back-off."""
 
     key: int
     type: str

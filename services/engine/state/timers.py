@@ -11,7 +11,7 @@ from services.engine.state.tables import timers
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """``due`` in ms; ``cycle`` repeats ``repetitions`` times (-1 = without end)."""
+    """``due_date`` in ms; ``cycle`` repeats ``repetitions`` times (-1 = without end)."""
 
     key: int
     due_date: int

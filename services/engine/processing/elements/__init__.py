@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from services.engine.model.bpmn import ElementKind
+from services.engine.model.bpmn import ElementType
 from services.engine.processing.elements.call_activity import CallActivityProcessor
-from services.engine.processing.elements.catch_event import (
+from services.engine.processing.elements.catch_events import (
     BoundaryEventProcessor,
     CatchEventProcessor,
     StartEventProcessor,
 )
-from services.engine.processing.elements.end_event import EndEventProcessor
 from services.engine.processing.elements.gateways import (
     EventBasedGatewayProcessor,
     ExclusiveGatewayProcessor,
@@ -25,30 +24,30 @@ from services.engine.processing.elements.tasks import (
     ReceiveTaskProcessor,
     ScriptTaskProcessor,
 )
-from services.engine.processing.elements.throw_event import ThrowEventProcessor
+from services.engine.processing.elements.throw_events import EndEventProcessor, ThrowEventProcessor
 from services.engine.processing.execution import ElementProcessor
 
 PROCESSORS: Mapping[str, ElementProcessor] = {
-    ElementKind.PROCESS: ProcessProcessor(),
-    ElementKind.SUB_PROCESS: SubprocessProcessor(),
-    ElementKind.EVENT_SUB_PROCESS: EventSubprocessProcessor(),
-    ElementKind.CALL_ACTIVITY: CallActivityProcessor(),
-    ElementKind.MULTI_INSTANCE_BODY: MultiInstanceBodyProcessor(),
-    ElementKind.SERVICE_TASK: JobTaskProcessor(),
-    ElementKind.SEND_TASK: JobTaskProcessor(),
-    ElementKind.USER_TASK: JobTaskProcessor(),
-    ElementKind.RECEIVE_TASK: ReceiveTaskProcessor(),
-    ElementKind.SCRIPT_TASK: ScriptTaskProcessor(),
-    ElementKind.BUSINESS_RULE_TASK: BusinessRuleTaskProcessor(),
-    ElementKind.MANUAL_TASK: PassThroughProcessor(),
-    ElementKind.TASK: PassThroughProcessor(),
-    ElementKind.EXCLUSIVE_GATEWAY: ExclusiveGatewayProcessor(),
-    ElementKind.PARALLEL_GATEWAY: ParallelGatewayProcessor(),
-    ElementKind.INCLUSIVE_GATEWAY: InclusiveGatewayProcessor(),
-    ElementKind.EVENT_BASED_GATEWAY: EventBasedGatewayProcessor(),
-    ElementKind.START_EVENT: StartEventProcessor(),
-    ElementKind.INTERMEDIATE_CATCH_EVENT: CatchEventProcessor(),
-    ElementKind.INTERMEDIATE_THROW_EVENT: ThrowEventProcessor(),
-    ElementKind.BOUNDARY_EVENT: BoundaryEventProcessor(),
-    ElementKind.END_EVENT: EndEventProcessor(),
+    ElementType.PROCESS: ProcessProcessor(),
+    ElementType.SUB_PROCESS: SubprocessProcessor(),
+    ElementType.EVENT_SUB_PROCESS: EventSubprocessProcessor(),
+    ElementType.CALL_ACTIVITY: CallActivityProcessor(),
+    ElementType.MULTI_INSTANCE_BODY: MultiInstanceBodyProcessor(),
+    ElementType.SERVICE_TASK: JobTaskProcessor(),
+    ElementType.SEND_TASK: JobTaskProcessor(),
+    ElementType.USER_TASK: JobTaskProcessor(),
+    ElementType.RECEIVE_TASK: ReceiveTaskProcessor(),
+    ElementType.SCRIPT_TASK: ScriptTaskProcessor(),
+    ElementType.BUSINESS_RULE_TASK: BusinessRuleTaskProcessor(),
+    ElementType.MANUAL_TASK: PassThroughProcessor(),
+    ElementType.TASK: PassThroughProcessor(),
+    ElementType.EXCLUSIVE_GATEWAY: ExclusiveGatewayProcessor(),
+    ElementType.PARALLEL_GATEWAY: ParallelGatewayProcessor(),
+    ElementType.INCLUSIVE_GATEWAY: InclusiveGatewayProcessor(),
+    ElementType.EVENT_BASED_GATEWAY: EventBasedGatewayProcessor(),
+    ElementType.START_EVENT: StartEventProcessor(),
+    ElementType.INTERMEDIATE_CATCH_EVENT: CatchEventProcessor(),
+    ElementType.INTERMEDIATE_THROW_EVENT: ThrowEventProcessor(),
+    ElementType.BOUNDARY_EVENT: BoundaryEventProcessor(),
+    ElementType.END_EVENT: EndEventProcessor(),
 }

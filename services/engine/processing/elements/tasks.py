@@ -1,4 +1,4 @@
-"""Tasks: with a job, a result of their own, a message, or nothing to do."""
+"""Service, send, user, script, business rule, receive, manual and undefined tasks."""
 
 from typing import Any
 

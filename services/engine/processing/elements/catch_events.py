@@ -1,6 +1,6 @@
 """Start events, intermediate catch events and boundary events."""
 
-from services.engine.model.bpmn import ElementKind, EventKind, required
+from services.engine.model.bpmn import ElementType, EventType, required
 from services.engine.processing import lifecycle
 from services.engine.processing.elements.activity import FlowNodeProcessor
 from services.engine.processing.event_subscriptions import subscribe_to_events, unsubscribe_from_events
@@ -17,7 +17,7 @@ class StartEventProcessor(FlowNodeProcessor):
     """
 
     def activate(self, execution: Execution, context: ElementContext) -> None:
-        if context.element_instance.trigger is not None and context.scope.element_type == ElementKind.PROCESS:
+        if context.element_instance.trigger is not None and context.scope.element_type == ElementType.PROCESS:
             _copy_trigger_variables(execution, context)
         super().activate(execution, context)
 
@@ -39,7 +39,7 @@ class CatchEventProcessor(FlowNodeProcessor):
             lifecycle.transition_to_activated(execution, context)
             lifecycle.schedule_completion(execution, context)
             return
-        if required(context.element.event).kind == EventKind.LINK:
+        if required(context.element.event).event_type == EventType.LINK:
             lifecycle.transition_to_activated(execution, context)
             lifecycle.schedule_completion(execution, context)
             return
