@@ -32,7 +32,7 @@ from services.vault.clip.source import Foreign, Unsupported, next_source
 # Bytes that are read before they are wanted, and that wait to be written. Beside twelve other processes on two
 # processors the thread that cuts, the busiest of all, took a quarter less of the processor than where it reads and
 # writes by itself; sealing took 5 to 20 percent less time.
-AHEAD = 2 << 20
+AHEAD = 4 << 20
 OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
 
 

@@ -22,7 +22,8 @@ Frame: TypeAlias = tuple[bytes, bytes]
 _HEAD = struct.Struct(">cI")
 LARGEST_FRAME = 1 << 20
 # Of a segment's bytes. The media library reads as much at once, so that a frame is handed to it without another copy.
-FOOTAGE_FRAME = 1 << 18
+# Each frame costs its threads some ten waits for each other; larger ones no longer fit a processor's own cache.
+FOOTAGE_FRAME = 1 << 19
 # Of a pipe: the most that Linux lets an ordinary user have. With its usual 64 KiB the processes had seven times as many
 # turns, and a GiB took 0.7 seconds more of the processor.
 _WIDTH = 1 << 20

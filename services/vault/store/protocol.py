@@ -102,7 +102,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class HashedSource(Source, Protocol):
-    """A source that hashes what it gives, beside: that may not change until the next ``readinto`` has ended."""
+    """A source that hashes what it gives."""
 
     @property
     def sha256(self) -> str:
