@@ -54,7 +54,7 @@ DOWN = {
         "Its time zone is another one than what is entered here: look which is right, and correct the other."
     ),
     "broken-off": Message("It broke off in the middle of an answer: look at the network and at how busy it is."),
-    "away": Message("It does not answer: check its power, network and address."),
+    "down": Message("It does not answer: check its power, network and address."),
 }
 
 
@@ -93,7 +93,7 @@ async def look(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera]
             for camera in cameras:
                 found.append(await _camera(opened, facts, camera, now))
     except TimeoutError:
-        found.append(_down("away"))
+        found.append(_down("down"))
     except RecorderDown as error:
         found.append(_down(error.code))
     except OutsideRoots:
@@ -124,16 +124,16 @@ async def _why_down(opened: Opened, now: datetime) -> Found:
     except RecorderDown as error:
         return _down(error.code)
     except Fatal:
-        return _down("away")
-    return _down("away")
+        return _down("down")
+    return _down("down")
 
 
 def _down(code: str) -> Found:
-    message = DOWN.get(code, DOWN["away"])
+    message = DOWN.get(code, DOWN["down"])
     return Found(f"recorder-{code}", message)
 
 
-AWAY = _down("away")
+AWAY = _down("down")
 
 
 def _clock(facts: RecorderFacts) -> list[Found]:

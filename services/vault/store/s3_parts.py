@@ -1,6 +1,6 @@
 """A put of unknown length to an S3 server: a few mebibytes are read while a part is sent, and no more is held.
 
-minio-py's ``put_object`` reads a part and only then sends it; with threads of its own it would go on reading a source
+minio-py's ``put_object`` reads a part and only then sends it; with threads of its own it would read on from a source
 whose upload has failed. So it runs in one thread, and the source is read ahead of it in the caller's.
 """
 
@@ -16,7 +16,7 @@ from services.vault.store.protocol import Source
 # S3 takes 10,000 parts, which are 127 GiB: a day at 12 Mbit/s, 38 hours at 8. put_object copies a part twice before it
 # is sent, and releases the one before only then: it holds three.
 PART_BYTES = 13 << 20
-_AHEAD = 6 << 20  # what a recorder gives, at 50 MB/s, while a part is sent over 1 Gbit/s
+_AHEAD = 6 << 20  # what a recorder sends, at 50 MB/s, while a part is sent over 1 Gbit/s
 _PIECE = 1 << 20
 
 R = TypeVar("R")
@@ -27,7 +27,7 @@ class SourceFailed(Exception):
 
 
 def put(source: Source, send: Callable[[BinaryIO], R]) -> tuple[R, int]:
-    """Call ``send`` in a thread with a file of all that the source gives; return its result and the number of bytes.
+    """Call ``send`` in a thread with a file of all of the source; return its result and the number of bytes.
 
     Raises what ``send`` and the source raise, once ``send`` has ended.
     """
@@ -50,7 +50,7 @@ def put(source: Source, send: Callable[[BinaryIO], R]) -> tuple[R, int]:
 
 
 def _copy(source: Source, ahead: "_ReadAhead") -> None:
-    """Pass on what the source gives, until its end or until nobody reads any more."""
+    """Copy the source, until its end or until the reader has stopped."""
     buffer = memoryview(bytearray(_PIECE))
     while filled := source.readinto(buffer):
         if not ahead.append(bytes(buffer[:filled])):

@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 class UploadStopped(Exception):
-    """Raised in the store's thread to make it give the upload up."""
+    """Raised in the store's thread to abort the upload."""
 
 
 class StoredShort(Retryable):
@@ -41,8 +41,8 @@ class Uploaded(Generic[V]):
 class CipherSource:
     """What the store reads: the ciphertext of a stream of bytes. Lives in the store's thread.
 
-    It hashes what it reads and what it gives by itself. With a thread for each hash a GiB took 1.1 s more of the
-    processor: most of that was waiting for the interpreter.
+    It hashes what it reads and what it returns in the same thread. With a thread for each hash a GiB took 1.1 s more
+    of the processor: most of that was waiting for the interpreter.
     """
 
     def __init__(self, byte_stream: ByteStream, recipients: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class CipherSource:
         self.size = 0
         self._byte_stream = byte_stream
         self._encryptor = Encryptor(recipients)
-        self._piece = memoryview(b"")  # that came and is not encrypted yet
+        self._piece = memoryview(b"")  # received and not encrypted yet
         self._across = memoryview(bytearray(SEALED_CHUNK))  # for a chunk that begins in one buffer and ends in the next
         self._ready = memoryview(self._encryptor.header)
         self._ended = False
@@ -106,15 +106,15 @@ async def upload(
     target: Target,
     *,
     recipients: Sequence[str],
-    moved: Callable[[int], None],
+    on_bytes: Callable[[int], None],
 ) -> Uploaded[V]:
     """Put ``stream``, encrypted to the recipients; ``conclude`` runs after the last byte and before the object exists.
 
-    ``moved`` is called with the number of bytes that came. Raises what the stream, ``moved``, ``conclude`` or the store
-    raise; then nothing is stored.
+    ``on_bytes`` is called with the number of bytes received. Raises what the stream, ``on_bytes``, ``conclude`` or the
+    store raise; then nothing is stored.
     """
     name = f"{target.bucket}/{target.key}"
-    byte_stream = ByteStream(stream, moved)
+    byte_stream = ByteStream(stream, on_bytes)
     source = CipherSource(byte_stream, recipients)
     put = in_own_thread(lambda: target.put(source))
     try:
@@ -154,7 +154,7 @@ def _check_size(stored: Stored, source: CipherSource, name: str) -> None:
 
 
 async def _remove(target: Target, stored: Stored | None) -> None:
-    """Remove what a failed upload left: its parts, or an object that was finished after its caller had gone."""
+    """Remove what a failed upload left: its parts, or an object finished after its caller had failed."""
     store, bucket, key = target.store, target.bucket, target.key
 
     def remove() -> None:

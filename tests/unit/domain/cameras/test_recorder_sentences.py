@@ -42,7 +42,7 @@ async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
 
     [found] = tested.found
     assert (found.code, found.message) == (f"recorder-{code}", DOWN[code])
-    assert found.message != DOWN["away"]
+    assert found.message != DOWN["down"]
     assert "secret" not in found.en
 
 
