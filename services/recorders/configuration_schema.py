@@ -136,10 +136,10 @@ class ConfigurationSchema(Worded):
         """The fields that say where the recorder is: a secret that was typed for one place is not sent to another."""
         return frozenset(field.name for field in self.fields if field.kind in ("folder", "address"))
 
-    def checked(self, typed: Mapping[str, str], kept: frozenset[str] = frozenset()) -> dict[str, str]:
+    def checked(self, typed: Mapping[str, str], stored: frozenset[str] = frozenset()) -> dict[str, str]:
         """Check a configuration field by field; Refused names the first at fault.
 
-        ``kept`` are secrets that are set already: left empty, they stay as they are and are not in the answer.
+        ``stored`` are secrets that are set already: left empty, they stay as they are and are not in the answer.
         """
         known = {field.name for field in self.fields}
         unknown = sorted(set(typed) - known)
@@ -155,7 +155,7 @@ class ConfigurationSchema(Worded):
         checked: dict[str, str] = {}
         for field in self.fields:
             text = typed.get(field.name, "").strip()
-            if field.kind == "secret" and not text and field.name in kept:
+            if field.kind == "secret" and not text and field.name in stored:
                 continue
             value = field.checked(text)
             if value:

@@ -23,7 +23,7 @@ from services.runtime.addresses import AddressRefused, Guard, guarded_client
 
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
 PATIENCE = 30.0  # seconds without a byte
-LONGEST_ANSWER = 10  # times ``PATIENCE`` that a list may take as a whole
+LONGEST_ANSWER = 10  # times ``PATIENCE`` for a whole list
 LEAST_RATE = 1024  # bytes a second; a slower transfer counts as broken off
 RESUMES = 3  # times that a broken transfer is resumed where the recorder supports ranges
 PAGE = (b"<!doctype html", b"<html")
@@ -70,7 +70,7 @@ Begin = Callable[[int], AbstractAsyncContextManager[Body | None]]
 
 
 class Request(TypedDict, total=False):
-    """What goes with a request. ``accept`` are the statuses that are an answer, 200 unless given."""
+    """Options of a request; ``accept`` are the statuses that are an answer, by default 200."""
 
     params: Mapping[str, str | int] | None
     headers: Mapping[str, str] | None
@@ -80,7 +80,7 @@ class Request(TypedDict, total=False):
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """The body of an answer, of which no more is taken than of a list."""
+    """The body of an answer, with the size limit of a list."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
@@ -110,16 +110,16 @@ async def _bound_challenge(response: httpx.Response) -> None:
 
 
 def continues_at(body: Body, came: int, total: int | None) -> bool:
-    """Whether it is the rest of what ``came``: from there on, and of a file that is as large as it was before."""
+    """Return whether it continues at byte ``came``, in a file of the same size."""
     content_range = body.headers.get("content-range", "")
     return content_range.startswith(f"bytes {came}-") and (total is None or content_range.endswith(("/*", f"/{total}")))
 
 
 class HttpClient:
-    """The HTTP side of one recorder. Every method raises RecorderDown, by whose ``code`` a form tells what to do:
+    """The HTTP side of one recorder. Every method raises RecorderDown, whose ``code`` decides the advice of a form:
 
     unreachable, silent, tls, login, forbidden, busy, not-a-recorder, and broken-off (BrokenOff). OutsideRoots where
-    the settings let no recorder be.
+    the settings allow no recorder.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class HttpClient:
         self._auth = _Authenticator(auth) if auth is not None else None
         self._patience = patience
 
-    async def ask(self, method: str, path: str, **request: Unpack[Request]) -> Answer:
+    async def request(self, method: str, path: str, **request: Unpack[Request]) -> Answer:
         """Send a request and read the whole answer; ``path`` begins with / and is escaped already."""
         asked, pieces = datetime.now(UTC), bytearray()
         try:
@@ -166,16 +166,16 @@ class HttpClient:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Unpack[Request]) -> AsyncIterator[Body]:
-        """An answer as it comes; raises BrokenOff from its chunks where fewer bytes come than declared."""
+        """Stream an answer; raises BrokenOff from its chunks where fewer bytes come than declared."""
         with self._errors_named(path):
             async with guarded_client(self._guard, timeout=self._patience) as client:
                 client.event_hooks = {"response": [_bound_challenge]}
-                given: dict[str, Any] = {
+                arguments: dict[str, Any] = {
                     {"form": "data"}.get(name, name): value
                     for name, value in request.items()
                     if name != "accept" and value is not None
                 }
-                async with client.stream(method, self._address + path, auth=self._auth, **given) as response:
+                async with client.stream(method, self._address + path, auth=self._auth, **arguments) as response:
                     if response.status_code not in request.get("accept", (200,)):
                         raise self._refusal(response, path)
                     size = response.headers.get("content-length", "")
@@ -191,28 +191,28 @@ class HttpClient:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         ranges: bool = False,
-        gone: Collection[int] = (),
+        absent: Collection[int] = (),
     ) -> AsyncIterator[bytes]:
-        """The bytes of a GET. With ``ranges`` a broken transfer is resumed where it ended, RESUMES times.
+        """Yield the bytes of a GET; with ``ranges`` resume a broken transfer RESUMES times.
 
-        ``gone`` are the statuses that say that what is listed is not there: no byte comes, and none is missed here.
+        ``absent`` are the statuses for a listed file that does not exist: it yields no bytes and raises nothing.
         """
 
         @asynccontextmanager
         async def begin(came: int) -> AsyncIterator[Body | None]:
             asked = dict(headers or {}) | ({"Range": f"bytes={came}-"} if came else {})
-            accept = (206,) if came else (200, *gone)
+            accept = (206,) if came else (200, *absent)
             async with self.stream("GET", path, params=params, headers=asked, accept=accept) as body:
-                yield None if body.status in gone else body
+                yield None if body.status in absent else body
 
         async with aclosing(self.resumed(path, begin, ranges=ranges)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def resumed(self, path: str, begin: Begin, *, ranges: bool = True) -> AsyncGenerator[bytes, None]:
-        """What ``begin`` gives from byte 0 on, and with ``ranges`` RESUMES times from the byte at which it broke off.
+        """Yield what ``begin`` opens from byte 0 on; with ``ranges`` resume RESUMES times where it broke off.
 
-        It gives None where there is nothing.
+        It yields None where there is nothing.
         """
         came, tries = 0, 0
         total: int | None = None
@@ -237,7 +237,7 @@ class HttpClient:
                 return
 
     def down(self, code: str, cause: str) -> RecorderDown:
-        """The error to raise: ``cause`` completes the sentence and holds nothing secret."""
+        """Build the error; ``cause`` completes its sentence and holds nothing secret."""
         kind = BrokenOff if code == "broken-off" else RecorderDown
         return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}. It is tried again.", code)
 
@@ -252,7 +252,7 @@ class HttpClient:
                         raise self.down("broken-off", f"{path} comes too slowly to ever end")
                     waited, came = 0.0, 0
                 yield chunk
-                since = time.monotonic()  # what the reader takes of the time is not the recorder's
+                since = time.monotonic()  # the reader's own time is not the recorder's
 
     @contextmanager
     def _errors_named(self, path: str, *, began: bool = False) -> Iterator[None]:

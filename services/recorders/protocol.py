@@ -16,7 +16,7 @@ class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
-    answers over HTTP, zone where its own time zone is not the one entered, or away where nothing more is known.
+    answers over HTTP, zone where its own time zone is not the one entered, or down where nothing more is known.
     """
 
     runbook = "recorder-down"
@@ -55,7 +55,7 @@ class OutOfReach(NothingRecorded):
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of footage as the recorder keeps it.
+    """A piece of footage as the recorder stores it.
 
     ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
     at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,

@@ -85,7 +85,7 @@ def places_of(settings: Settings) -> Places:
 def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE) -> Recorder:
     """Open a recorder of that kind, if it lies in an allowed place.
 
-    ``parallel_fetches`` in its configuration sets how many fetches go on at once (2). Raises Fatal where kind or
+    ``parallel_fetches`` in its configuration sets how many fetches run at once (2). Raises Fatal where kind or
     configuration are not understood.
     """
     if kind == UPLOAD:

@@ -63,7 +63,7 @@ async def _attempts(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator
     while stream.broken and (pause := next(stream.pauses, None)) is not None:
         await stream.wait(pause)
         if not await stream.begin():
-            return  # what came is kept, and judged by the clip
+            return  # what came is passed on, and judged by the clip
         try:
             yield replace(segment, open=stream.open)
         finally:

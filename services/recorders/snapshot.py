@@ -11,7 +11,7 @@ from services.runtime.threads import run_in_thread
 
 TIMEOUT = 30.0
 LARGEST = 32 << 20
-LARGEST_SEGMENT = 128 << 20  # bytes held to look for a picture in what does not lie on a disk
+LARGEST_SEGMENT = 128 << 20  # bytes held in which a picture is searched, where it is not on a disk
 
 
 async def picture(path: Path, offset: timedelta) -> bytes:

@@ -80,8 +80,8 @@ def main() -> int:
     confine(Limits(cpu_seconds=30))
     av.logging.set_level(None)
     try:
-        given = sys.stdin.buffer
-        file = given if given.seekable() else io.BytesIO(given.read())
+        stdin = sys.stdin.buffer
+        file = stdin if stdin.seekable() else io.BytesIO(stdin.read())
         with av.open(file, "r", format=FORMATS.get("".join(sys.argv[2:3]), "mov")) as container:
             frame = frame_at(container, float(sys.argv[1]), cut="cut" in sys.argv[3:])
     except (av.FFmpegError, IndexError):

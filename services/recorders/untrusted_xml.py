@@ -40,5 +40,5 @@ def children(node: Node, *path: str) -> Iterator[Node]:
 
 def text(node: Node, *path: str) -> str:
     """Return the text of the first element along the path, without blanks around it; empty where there is none."""
-    found = next(children(node, *path), None)
-    return "" if found is None else (found.text or "").strip()
+    child = next(children(node, *path), None)
+    return "" if child is None else (child.text or "").strip()

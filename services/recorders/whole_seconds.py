@@ -8,12 +8,12 @@ from services.runtime.spans import Span
 SECOND = timedelta(seconds=1)
 TIMESTAMP_TOLERANCE = timedelta(milliseconds=200)  # by which lengths and clocks differ between neighbours
 DRIFT = 2e-4  # that two clocks may drift apart
-HORIZON = timedelta(hours=1)  # of recordings, or MANY if that is longer, tell where a run begins
+HORIZON = timedelta(hours=1)  # of recordings, or MANY if that is longer, define where a run begins
 MANY = 30
 
 
 def runs_of(named: Sequence[Span], *, tolerance: timedelta = TIMESTAMP_TOLERANCE) -> list[list[Span]]:
-    """Runs of recordings without a gap between them, each at its place; ``named`` in order of time.
+    """Runs of recordings without a gap between them, each with its start; ``named`` in order of time.
 
     A start that is a whole second may be any moment of that second, another is meant as it is. As long as some start
     of the first recording fits the names of all that follow it, they are one run, placed at the earliest such start;

@@ -16,7 +16,7 @@ from services.runtime.labels import word, words
 def moment(timestamp: str, zone: str, *, exact: bool = False) -> str:
     """Format an ISO 8601 moment in ``zone`` (an IANA name), to the second, or to the millisecond if ``exact``.
 
-    In the hour that a zone repeats when its clocks go back, the offset is shown (F4).
+    In the hour that a zone repeats when its clocks are set back, the offset is shown (F4).
     """
     local = datetime.fromisoformat(timestamp).astimezone(ZoneInfo(zone))
     text = local.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds" if exact else "seconds")

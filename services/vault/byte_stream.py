@@ -14,18 +14,18 @@ from typing import Protocol, TypeVar
 import anyio
 
 R = TypeVar("R")
-STEP = 4 << 20  # bytes after which the loop is notified: each turn of it costs
+REPORT_BYTES = 4 << 20  # between two notifications of the loop: each of its turns costs
 
 
 class Stream(Protocol):
     """What a store's thread reads."""
 
     def read(self) -> memoryview:
-        """The next bytes, empty at the end; they are there until the next call. Blocks."""
+        """Return the next bytes, empty at the end; they are valid until the next call. Blocks."""
         ...
 
     def stop(self) -> None:
-        """Make ``read`` come to its end at once; called on the loop."""
+        """End ``read`` at once; called on the loop."""
         ...
 
 
@@ -37,7 +37,7 @@ def in_own_thread(function: Callable[[], R]) -> "asyncio.Future[R]":
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001  # carried to the one who waits
+        except BaseException as error:  # noqa: BLE001  # raised to the waiter
             outcome.set_exception(error)
         else:
             outcome.set_result(result)
@@ -48,7 +48,7 @@ def in_own_thread(function: Callable[[], R]) -> "asyncio.Future[R]":
 
 
 async def settle(future: "asyncio.Future[R]") -> None:
-    """Wait until the future is done, even if the waiter is cancelled; says nothing of its result."""
+    """Wait until the future is done, even if the waiter is cancelled; ignore its result."""
     with anyio.CancelScope(shield=True):
         while not future.done():
             try:
@@ -58,25 +58,25 @@ async def settle(future: "asyncio.Future[R]") -> None:
 
 
 class ByteStream:
-    """Carries a stream's bytes to the store's thread; ``moved`` is called on the loop with their number."""
+    """Carries a stream's bytes to the store's thread; ``on_bytes`` is called on the loop with their number."""
 
-    def __init__(self, stream: Stream, moved: Callable[[int], None]) -> None:
+    def __init__(self, stream: Stream, on_bytes: Callable[[int], None]) -> None:
         self._stream = stream
-        self._moved = moved
+        self._on_bytes = on_bytes
         self._loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[None] = self._loop.create_future()  # the stream's end, or what ``moved`` raised
+        self.ended: asyncio.Future[None] = self._loop.create_future()  # the stream's end, or what ``on_bytes`` raised
         self._unreported = 0
         self._released = threading.Event()
         self._error: Exception | None = None
 
     def read(self) -> memoryview | None:
-        """In the thread: the next bytes, or None at the end, once the loop has let it end; raises what it failed with.
+        """Return the next bytes, or None at the end, once ``finish`` was called.
 
-        What the stream raises passes through.
+        In the thread. Raises what ``fail`` was called with, and what the stream raises.
         """
         if self._error is None and (piece := self._stream.read()):
             self._unreported += len(piece)
-            if self._unreported >= STEP:
+            if self._unreported >= REPORT_BYTES:
                 self._report(self._unreported)
                 self._unreported = 0
             return piece
@@ -88,11 +88,11 @@ class ByteStream:
         return None
 
     def finish(self) -> None:
-        """On the loop: let the upload complete."""
+        """Allow the upload to complete; called on the loop."""
         self._released.set()
 
     def fail(self, error: Exception) -> None:
-        """On the loop: stop the stream, and make the thread's next ``read`` raise this."""
+        """Stop the stream, and make the thread's next ``read`` raise this; called on the loop."""
         self._error = error
         self._released.set()
         self._stream.stop()
@@ -104,8 +104,8 @@ class ByteStream:
         if self.ended.done():
             return
         try:
-            self._moved(size)
-        except Exception as error:  # noqa: BLE001  # carried to the one who waits for the end
+            self._on_bytes(size)
+        except Exception as error:  # noqa: BLE001  # raised to whoever awaits the end
             self.ended.set_exception(error)
         else:
             if end:

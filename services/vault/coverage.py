@@ -20,7 +20,7 @@ class FootageMissing(Exception):
 
 
 class FootageUnreadable(Exception):
-    """Bytes came, and none of them is footage that can be played. ``facts`` names each segment's fault."""
+    """No byte received is footage that can be played. ``facts`` names each segment's fault."""
 
     def __init__(self, sentence: str, facts: dict[str, Any]) -> None:
         super().__init__(sentence)
@@ -28,7 +28,7 @@ class FootageUnreadable(Exception):
 
 
 class WrongFootage(Fatal):
-    """The footage is another camera's; nothing of it was kept."""
+    """The footage is another camera's; nothing of it was stored."""
 
     runbook = "incidents-pending#footage"
 
@@ -45,7 +45,7 @@ class Fragment:
 
 @dataclass(frozen=True)
 class SourceSegment:
-    """A segment as the recorder gave it: hash and size of what came; ``problem`` is None where it is sound."""
+    """A segment as received: its hash and size; ``problem`` is None where it is sound."""
 
     name: str
     sha256: str
@@ -71,11 +71,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The measured facts. ``lost`` is what the recorder promised and did not give; ``zero`` is the wall-clock time of
+    """The measured facts. ``lost`` is what the recorder promised and did not send; ``zero`` is the wall-clock time of
     media time 0; ``drift_ms`` how far segments were moved against the recorder's own times to join them.
 
     ``requested`` is what the recorder was asked for, to both sides more than ``asked``; ``trimmed_…_ms`` is what its
-    segments reach, by its own words, beyond the first and the last picture that were kept."""
+    segments reach, by their spans, beyond the first and the last picture that were stored."""
 
     asked: Span
     covered: tuple[Span, ...]
@@ -101,7 +101,7 @@ class Coverage:
     trimmed_after_ms: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The same as JSON values; moments in ISO 8601 with zone."""
+        """Return JSON values; moments in ISO 8601 with zone."""
         return {
             "asked": span_to_json(self.asked),
             "covered": [span_to_json(span) for span in self.covered],
@@ -149,7 +149,7 @@ class Coverage:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Coverage":
-        """The reverse of ``to_json``; raises KeyError and ValueError where it is not one."""
+        """Reverse ``to_json``; raises KeyError and ValueError where it is not one."""
         return cls(
             asked=span_from_json(data["asked"]),
             covered=_spans(data["covered"]),
@@ -173,7 +173,7 @@ class Coverage:
                     span_from_json(one["span"]),
                     tuple(one["codecs"]),
                     one["fingerprint"],
-                    one.get("container", "mp4"),  # clips that were sealed before say nothing of it
+                    one["container"],
                 )
                 for one in data["parts"]
             ),
@@ -184,20 +184,19 @@ class Coverage:
             fingerprint=data["fingerprint"],
             left_out=tuple(data["leftOut"]),
             problems=tuple(data["problems"]),
-            # what was sealed before these were measured does not say them
-            requested=span_from_json(data.get("requested", data["asked"])),
-            trimmed_before_ms=int(data.get("trimmedBeforeMs", 0)),
-            trimmed_after_ms=int(data.get("trimmedAfterMs", 0)),
+            requested=span_from_json(data["requested"]),
+            trimmed_before_ms=int(data["trimmedBeforeMs"]),
+            trimmed_after_ms=int(data["trimmedAfterMs"]),
         )
 
 
 def span_to_json(span: Span) -> list[str]:
-    """A span as two ISO 8601 moments."""
+    """Return a span as two ISO 8601 moments."""
     return [span.start.isoformat(), span.end.isoformat()]
 
 
 def span_from_json(data: Sequence[str]) -> Span:
-    """The reverse of ``span_to_json``."""
+    """Reverse ``span_to_json``."""
     return Span(datetime.fromisoformat(data[0]), datetime.fromisoformat(data[1]))
 
 
@@ -206,10 +205,10 @@ def _spans(data: Iterable[Sequence[str]]) -> tuple[Span, ...]:
 
 
 def fragments_to_json(fragments: Iterable[Fragment]) -> list[list[int]]:
-    """Rows of time_ms, offset, length."""
+    """Return rows of time_ms, offset, length."""
     return [[one.time_ms, one.offset, one.length] for one in fragments]
 
 
 def fragments_from_json(data: Iterable[Sequence[int]]) -> tuple[Fragment, ...]:
-    """The reverse of ``fragments_to_json``."""
+    """Reverse ``fragments_to_json``."""
     return tuple(Fragment(*row) for row in data)

@@ -26,8 +26,8 @@ OnBytes = Callable[[int], None]
 class Expected:
     """An object as the database records it. ``labelled``: the SHA-256 of its footage, which its label must name.
 
-    ``trusted`` tells whether the label's signature is ours; without it only its validity is checked. ``version_id`` is
-    None where the database names none: then the newest is examined. ``document`` is the number of a document, under
+    ``trusted`` decides whether the label's signature is ours; without it only its validity is checked. Where
+    ``version_id`` is None, the newest version is examined. ``document`` is the number of a document, under
     which its PDF lies, and the statement on PDF and data.
     """
 
@@ -48,12 +48,12 @@ class Stopped(Exception):
 
 
 async def examine(store: Store, expected: Expected, on_bytes: OnBytes = lambda _: None) -> list[str]:
-    """Its faults and REMARKS; none for an object that is as it was sealed. Raises StoreDown where the store is away.
+    """Return faults and REMARKS; none for an object as it was sealed. Raises StoreDown.
 
     missing, size, bytes: the object itself; replaced: a newer version lies over it; hold, retention: somebody could
     delete it; label-missing, label-wrong, label-seal: the label beside it, which is of something else, or whose
     signature is wrong or not ours; label-unsigned: it was written before labels were signed; pdf: the PDF of a document
-    is gone or is not what was sealed.
+    is missing or is not what was sealed.
     """
     stopped = threading.Event()
 

@@ -1,6 +1,6 @@
 """The label of a sealed object (R37): a signed in-toto Statement v1 that lies beside it, and the same said to people.
 
-Subjects are the SHA-256 of the ciphertext and of the footage; the predicate says where the footage comes from, when,
+Subjects are the SHA-256 of the ciphertext and of the footage; the predicate says where the footage is from, when,
 by whom, and what of the searched span it holds. The seal signs it (`envelopes`); labels of before the evidence release
 are the bare statement, which nobody has signed.
 """
@@ -32,7 +32,7 @@ class LabelInvalid(ValueError):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the footage comes from; ``zone`` is the IANA name of the recorder's zone."""
+    """Where the footage is from; ``zone`` is the IANA name of the recorder's zone."""
 
     site: str
     camera: str

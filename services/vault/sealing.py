@@ -68,7 +68,7 @@ class Sealed:
         return Location(self.bucket, self.key, self.version_id, self.size)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Return JSON values."""
         return {
             "bucket": self.bucket,
             "key": self.key,
@@ -85,7 +85,7 @@ class Sealed:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Sealed":
-        """The reverse of ``to_json``."""
+        """Reverse ``to_json``."""
         return cls(
             bucket=data["bucket"],
             key=data["key"],
@@ -153,7 +153,7 @@ async def issue(
 
     def check_master() -> None:
         # A master of one part was hashed as a segment already.
-        sha256 = master.sha256 if master.in_parts else clip.taken[0].sha256
+        sha256 = master.sha256 if master.in_parts else clip.results[0].sha256
         if sha256 != source.sealed.sha256_plain:
             raise MasterDamaged(
                 f"No copy was made of master {source.sealed.key}: its footage has the SHA-256 {sha256[:16]}…, and "
@@ -186,13 +186,13 @@ async def _seal_clip(
         check()
         if clip.report is None:
             raise RuntimeError("the clip ended without a report and without an error")
-        return judge(clip.report, clip.taken, source, tolerance=tolerance)
+        return judge(clip.report, clip.results, source, tolerance=tolerance)
 
     started = time.perf_counter()
     with _failures_counted():
         async with clip:
             stored: Uploaded[tuple[OutcomeWord, Coverage]] = await upload(
-                clip, conclude, target, recipients=recipients, moved=_bytes_counted(clip, progress)
+                clip, conclude, target, recipients=recipients, on_bytes=_bytes_counted(clip, progress)
             )
     progress(stored.plain_size, 1.0)
     outcome, coverage = stored.verdict
@@ -231,18 +231,18 @@ def _failures_counted() -> Iterator[None]:
 
 
 def _bytes_counted(clip: Clip, progress: Progress) -> Callable[[int], None]:
-    """Return a callback for each number of bytes that came; it reports their sum and the share of the asked span."""
+    """Return a callback for each number of bytes received, which reports their sum and the share of the asked span."""
     size = 0
     length = clip.asked.duration / timedelta(milliseconds=1) or 1.0
 
-    def moved(more: int) -> None:
+    def on_bytes(more: int) -> None:
         nonlocal size
         size += more
         metrics.TRANSFERRED_BYTES.inc(more)
         reached = clip.fragments[-1].time_ms if clip.fragments else 0
         progress(size, min(1.0, reached / length))
 
-    return moved
+    return on_bytes
 
 
 class _MasterReader:

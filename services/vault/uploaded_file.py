@@ -113,7 +113,7 @@ async def receive(
     key: str,
     limits: Limits = LIMITS,
 ) -> UploadedFile:
-    """Seal the file that ``chunks`` carry; ``name`` stands for it in records, and is not the one that people gave.
+    """Seal the file that ``chunks`` carry; ``name`` stands for it in records, not the name that people typed.
 
     Raises NotFootage, FootageMissing, FootageUnreadable, UnsupportedFootage, ClipFailed, the store's errors, and
     whatever ``chunks`` raise; then nothing is stored.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.runtime.spans import Span, covered_share, gaps, merge
-from services.vault.clip.client import ClipReport, SegmentLike, Taken
+from services.vault.clip.client import ClipReport, SegmentLike, SegmentResult
 from services.vault.coverage import (
     Coverage,
     FootageMissing,
@@ -21,8 +21,9 @@ from services.vault.coverage import (
 class FootageSource:
     """Footage of one channel: the segments that are clipped, and what they are measured against.
 
-    ``asked`` is the span to be kept; ``requested`` is what the recorder was asked for, where that is more. ``promised``
-    is what the recorder said it has. ``expected_fingerprint`` is that of the camera's earlier footage, where known.
+    ``asked`` is the span to be stored; ``requested`` is what the recorder was asked for, where that is more.
+    ``promised`` is what the recorder said it has. ``expected_fingerprint`` is that of the camera's earlier footage,
+    where known.
     """
 
     segments: AsyncIterator[SegmentLike]
@@ -34,7 +35,7 @@ class FootageSource:
 
 
 def judge(
-    report: ClipReport, taken: Sequence[Taken], source: FootageSource, *, tolerance: timedelta
+    report: ClipReport, results: Sequence[SegmentResult], source: FootageSource, *, tolerance: timedelta
 ) -> tuple[OutcomeWord, Coverage]:
     """Return the outcome and the measured coverage.
 
@@ -44,12 +45,12 @@ def judge(
     asked, channel = source.asked, source.channel
     seen = [span for span in report.covered if span.intersect(asked)]
     if not seen or report.zero is None or report.first_frame is None or report.last_frame is None or report.end is None:
-        raise _nothing(asked, channel, source.promised, taken)
+        raise _failure_of(asked, channel, source.promised, results)
     _check_fingerprint(report, channel, source.expected_fingerprint)
-    broken = _broken(asked, taken, tolerance)
-    torn = [span for _, span in broken if span.duration]
-    covered = _without(report.covered, torn)
-    holes = gaps(asked, covered, tolerance=tolerance) + torn
+    broken = _broken(asked, results, tolerance)
+    unplayable = [span for _, span in broken if span.duration]
+    covered = _without(report.covered, unplayable)
+    holes = gaps(asked, covered, tolerance=tolerance) + unplayable
     lost = [hole for span in source.promised if (part := span.intersect(asked)) for hole in gaps(part, covered)]
     coverage = Coverage(
         asked=asked,
@@ -62,18 +63,22 @@ def judge(
         packets=report.packets,
         dropped_packets=report.dropped,
         codecs=tuple(dict.fromkeys(codec for part in report.parts for codec in part.codecs)),
-        sources=tuple(SourceSegment(one.name, one.sha256, one.size, one.span, one.problem) for one in taken),
+        sources=tuple(
+            SourceSegment(result.name, result.sha256, result.size, result.span, result.problem) for result in results
+        ),
         parts=report.parts,
         first_frame=report.first_frame,
         last_frame=report.last_frame,
         zero=report.zero,
         drift_ms=_milliseconds(report.drift),
         fingerprint=report.parts[0].fingerprint,
-        left_out=tuple(dict.fromkeys(stream for one in taken for stream in one.left_out)),
-        problems=tuple(f"{one.name}: {one.problem}" for one, _ in broken),
+        left_out=tuple(dict.fromkeys(stream for result in results for stream in result.left_out)),
+        problems=tuple(f"{result.name}: {result.problem}" for result, _ in broken),
         requested=source.requested or asked,
-        trimmed_before_ms=_milliseconds(report.first_frame - min(one.span.start for one in taken if one.size)),
-        trimmed_after_ms=_milliseconds(max(one.span.end for one in taken if one.size) - report.end),
+        trimmed_before_ms=_milliseconds(
+            report.first_frame - min(result.span.start for result in results if result.size)
+        ),
+        trimmed_after_ms=_milliseconds(max(result.span.end for result in results if result.size) - report.end),
     )
     return ("partial" if coverage.gaps or broken else "complete"), coverage
 
@@ -82,24 +87,24 @@ def _milliseconds(length: timedelta) -> int:
     return max(0, round(length / timedelta(milliseconds=1)))
 
 
-def _nothing(
-    asked: Span, channel: str, promised: Sequence[Span], taken: Sequence[Taken]
+def _failure_of(
+    asked: Span, channel: str, promised: Sequence[Span], results: Sequence[SegmentResult]
 ) -> FootageMissing | FootageUnreadable:
     words = f"channel {channel} from {asked.start.isoformat()} to {asked.end.isoformat()}"
     # What lies beside the asked span only was asked for to be sure of its edges.
-    faults = {one.name: one.problem for one in taken if one.problem and _touches(one.span, asked)}
+    faults = {result.name: result.problem for result in results if result.problem and _touches(result.span, asked)}
     facts: dict[str, object] = {
         "channel": channel,
         "asked": span_to_json(asked),
         "promised": [span_to_json(span) for span in promised],
-        "segments": len(taken),
-        "bytes": sum(one.size for one in taken),
+        "segments": len(results),
+        "bytes": sum(result.size for result in results),
         "faults": faults,
     }
     if faults:
         name, fault = next(iter(faults.items()))
         return FootageUnreadable(
-            f"Nothing of {words} can be played: {fault} ({name}, {len(taken)} segments came). "
+            f"Nothing of {words} can be played: {fault} ({name}, {len(results)} segments came). "
             "Look at the recorder's disk and its answer, then ask again.",
             facts,
         )
@@ -120,28 +125,30 @@ def _check_fingerprint(report: ClipReport, channel: str, expected: str | None) -
             raise WrongFootage(
                 f"The footage of channel {channel} at {part.span.start.isoformat()} is not from the camera that is "
                 f"known there: its picture has the fingerprint {part.fingerprint[:12]}, known is {expected[:12]}. "
-                "Nothing was kept; check the recorder's channels, or clear the camera's fingerprint if its settings "
+                "Nothing was stored; check the recorder's channels, or clear the camera's fingerprint if its settings "
                 "were changed, then retry."
             )
 
 
-def _broken(asked: Span, taken: Sequence[Taken], tolerance: timedelta) -> list[tuple[Taken, Span]]:
+def _broken(asked: Span, results: Sequence[SegmentResult], tolerance: timedelta) -> list[tuple[SegmentResult, Span]]:
     """Segments with a fault inside the asked span, each with what was lost by it (which may be no time at all)."""
-    found = []
-    for number, one in enumerate(taken, 1):
-        if one.problem is None or one.lost_from is None:
+    broken = []
+    for number, result in enumerate(results, 1):
+        if result.problem is None or result.lost_from is None:
             continue
-        until = _next_picture(one.lost_from, taken, asked)
-        if until <= one.lost_from and any((one.name, one.span) == (two.name, two.span) for two in taken[number:]):
-            continue  # it was given again, and what it lacked came then
+        until = _next_picture(result.lost_from, results, asked)
+        if until <= result.lost_from and any(
+            (result.name, result.span) == (later.name, later.span) for later in results[number:]
+        ):
+            continue  # it was fetched again, and the rest came then
         # What a segment lacks before the asked start only, the clip does not lack; time stamps are rough.
-        if one.lost_from < asked.end and (until - asked.start > tolerance or one.lost_from >= asked.start):
-            found.append((one, Span(max(one.lost_from, asked.start), max(until, one.lost_from, asked.start))))
-    return found
+        if result.lost_from < asked.end and (until - asked.start > tolerance or result.lost_from >= asked.start):
+            broken.append((result, Span(max(result.lost_from, asked.start), max(until, result.lost_from, asked.start))))
+    return broken
 
 
-def _next_picture(after: datetime, taken: Sequence[Taken], asked: Span) -> datetime:
-    starts = [max(span.start, after) for one in taken for span in one.pictures if span.end > after]
+def _next_picture(after: datetime, results: Sequence[SegmentResult], asked: Span) -> datetime:
+    starts = [max(span.start, after) for result in results for span in result.pictures if span.end > after]
     return min(starts, default=max(asked.end, after))
 
 

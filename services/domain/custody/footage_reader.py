@@ -44,7 +44,7 @@ class OpenCopies:
             asyncio.get_running_loop().call_later(OPEN_SECONDS, self._readers.pop, name, None)
         else:
             await run_in_thread(_unwrapper, loan_keys, copy_id)
-        return known.again()
+        return known.clone()
 
 
 async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dict[str, Any]) -> Reader:

@@ -46,14 +46,14 @@ class FrigateLayout:
         return aligned([measured(path, start, following) for start, path, following in reached])
 
     def oldest(self, root: Path) -> dict[str, datetime]:
-        found: dict[str, datetime] = {}
+        oldest: dict[str, datetime] = {}
         for hour, folder in _hours(root):
             for entry in listed(folder):
-                camera = channel_folder(folder, entry.name) if entry.name not in found else None
+                camera = channel_folder(folder, entry.name) if entry.name not in oldest else None
                 first = first_picture(_dated(camera, hour)) if camera is not None else None
                 if first is not None:
-                    found[entry.name] = first
-        return found
+                    oldest[entry.name] = first
+        return oldest
 
 
 def _recordings(root: Path) -> Path:

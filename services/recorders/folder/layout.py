@@ -15,7 +15,7 @@ from services.recorders.folder.stream_extents import read_stream_extent
 from services.recorders.whole_seconds import runs_of
 from services.runtime.spans import Span
 
-USUAL = timedelta(seconds=60)  # what a file that cannot be measured is taken to be long
+USUAL = timedelta(seconds=60)  # the assumed length of a file that cannot be measured
 LONGEST = timedelta(hours=2)  # of a file beside which others begin
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".ts": "ts", ".mpg": "ps", ".ps": "ps"}
 BOXES = ("mp4", "mov")
@@ -47,7 +47,7 @@ class Layout(Protocol):
         ...
 
     def oldest(self, root: Path) -> dict[str, datetime]:
-        """The first moment that has a picture, by channel. No more files are measured than it takes."""
+        """The first moment that has a picture, by channel. No more files are measured than needed."""
         ...
 
 
@@ -65,7 +65,7 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def leads_out(path: Path, inside: Path) -> bool:
-    """Whether what lies in a folder is a link out of it; the folder is given as ``resolve`` gives it."""
+    """Whether what lies in a folder is a link out of it; the folder must be resolved."""
     return path.is_symlink() and not path.resolve().is_relative_to(inside)
 
 
@@ -76,7 +76,7 @@ def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:
     here = local.replace(tzinfo=zone)
     first, second = here.astimezone(UTC), here.replace(fold=1).astimezone(UTC)
     if second > first:
-        # The hour that the clock goes through twice: the file was closed soon after the start that is right.
+        # In an hour that the clock repeats: the file was closed soon after the start that is right.
         closed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if second <= closed < second + timedelta(hours=1):
             return second
@@ -88,7 +88,7 @@ def within_reach(
 ) -> Iterator[tuple[datetime, Path, datetime | None]]:
     """Start, file and the next file's start of all that can hold something of the span, in order of time.
 
-    ``overlap`` is how long a file may go on beside those that begin after it.
+    ``overlap`` is how long a file may overlap those that begin after it.
     """
     starts = sorted(dated)
     for index, (start, path) in enumerate(starts):
@@ -98,7 +98,7 @@ def within_reach(
 
 
 def first_picture(dated: Iterable[Dated]) -> datetime | None:
-    """The first moment that has a picture, as far as it takes to find one."""
+    """The first moment that has a picture, measuring no more files than needed."""
     for start, path in sorted(dated):
         for piece in measured(path, start, None).pieces:
             return piece.start
@@ -121,7 +121,7 @@ def measured(path: Path, start: datetime, following: datetime | None) -> File:
 
 
 def aligned(files: Sequence[File]) -> list[File]:
-    """Files whose names tell whole seconds, moved by less than one to where one follows another (``whole_seconds``).
+    """Files whose names have whole seconds, moved by less than one to where one follows another (``whole_seconds``).
 
     Nothing follows a damaged file by nearness: where its pictures would have ended is not known.
     """

@@ -38,8 +38,8 @@ class MediaMtxLayout:
         return [measured(path, start, following) for start, path, following in self._reach(root, channel, span)]
 
     def oldest(self, root: Path) -> dict[str, datetime]:
-        found = {channel: first_picture(self._dated(root, channel)) for channel in channels_of(root)}
-        return {channel: first for channel, first in found.items() if first is not None}
+        oldest = {channel: first_picture(self._dated(root, channel)) for channel in channels_of(root)}
+        return {channel: first for channel, first in oldest.items() if first is not None}
 
     def _reach(self, root: Path, channel: str, span: Span) -> Iterator[tuple[datetime, Path, datetime | None]]:
         return within_reach(self._dated(root, channel), span)
@@ -58,7 +58,7 @@ def channels_of(root: Path) -> list[str]:
 def redate(source: Path, target: Path, day: date) -> list[Path]:
     """Copy recordings so that their first day becomes ``day``; the time of day stays.
 
-    A file that is there already is left alone, so it may run again. Gives the paths in the target.
+    A file that exists is left alone, so it may run twice. Returns the paths in the target.
     """
     files = [path for channel in channels_of(source) for path in _named(source / channel)]
     if not files:

@@ -46,7 +46,7 @@ class Pattern:
     """A pattern of ``strptime``, found anywhere in a name; one with a slash is found in the path below the channel."""
 
     text: str
-    found: re.Pattern[str]
+    expression: re.Pattern[str]
 
     @classmethod
     def of(cls, text: str) -> "Pattern":
@@ -64,13 +64,13 @@ class Pattern:
 
     @property
     def fractions(self) -> bool:
-        """Whether the starts that it reads are told to less than a second."""
+        """Whether its starts are finer than a second."""
         return "%f" in self.text
 
     def moment(self, path: Path, folder: Path) -> datetime | None:
         """The start that the file's name holds, aware where the name says a zone."""
         name = path.relative_to(folder).with_suffix("").as_posix() if "/" in self.text else path.stem
-        held = self.found.search(name)
+        held = self.expression.search(name)
         try:
             return datetime.strptime(held[0], self.text) if held else None  # noqa: DTZ007 - of the recorder's zone
         except ValueError:
@@ -97,14 +97,14 @@ class PlainLayout:
         return files if any(file.path in exact for file in files) else aligned(files)
 
     def oldest(self, root: Path) -> dict[str, datetime]:
-        found = {}
+        oldest = {}
         for entry in listed(root):
             folder = channel_folder(root, entry.name)
             with suppress(PermissionError):  # such as lost+found
                 first = first_picture((start, path) for start, path, _ in self._read(folder)) if folder else None
                 if first is not None:
-                    found[entry.name] = first
-        return found
+                    oldest[entry.name] = first
+        return oldest
 
     def _read(self, folder: Path) -> Iterator[tuple[datetime, Path, bool]]:
         for path in _media(folder, folder.resolve()):

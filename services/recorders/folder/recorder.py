@@ -106,7 +106,7 @@ class FolderRecorder:
         """Keys: ``root`` (required), ``layout`` (mediamtx, frigate, plain), ``pattern`` (of the plain layout's names,
         as ``strptime`` reads them), ``zone`` (IANA name, UTC), ``identity``, ``clock_offset_ms``, ``clock_method``,
         ``clock_uncertainty_ms``. ``roots`` are the folders that recorders may lie under, None: anywhere. Raises Fatal
-        with what to mend."""
+        with what to correct."""
         if not configuration.get("root"):
             raise Fatal("A folder recorder has no root: set the folder that holds its channels.")
         root = Path(configuration["root"])

@@ -50,7 +50,7 @@ def _stamped(file: BinaryIO, size: int) -> float | None:
     if first is None:
         return None
     for tail in _tails(file, size):
-        # Behind the first, as the clock goes round; what is shown before the first counts for nothing.
+        # Behind the first, as the clock wraps; what is shown before the first counts for nothing.
         behind = sorted(
             {ahead for stamp in _stamps(tail) if (ahead := (stamp - first) % _WRAP) < LONGEST_HOURS * 3600 * CLOCK}
         )
@@ -61,8 +61,8 @@ def _stamped(file: BinaryIO, size: int) -> float | None:
 
 
 def _stamps(data: bytes) -> Iterator[int]:
-    for found in _STAMPED.finditer(data):
-        a, b, c, d, e = found[1]
+    for match in _STAMPED.finditer(data):
+        a, b, c, d, e = match[1]
         if a & 1 and c & 1 and e & 1:
             yield (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
 
@@ -84,9 +84,9 @@ def _matroska(file: BinaryIO, size: int) -> float | None:
         return (duration - first) * scale / 1e9
     # Still being written, or never closed: up to the last block of the last cluster.
     for tail in _tails(file, size):
-        place = tail.rfind(_CLUSTER.to_bytes(4, "big"))
-        begin = place + 4 + _width(tail[place + 4 : place + 5])
-        last = _cluster_time(tail, begin) if place >= 0 else None
+        position = tail.rfind(_CLUSTER.to_bytes(4, "big"))
+        begin = position + 4 + _width(tail[position + 4 : position + 5])
+        last = _cluster_time(tail, begin) if position >= 0 else None
         if last is not None and last >= first:
             return (last - first + _reach(tail, begin)) * scale / 1e9
     return None
@@ -97,8 +97,8 @@ def _reach(data: bytes, begin: int) -> int:
     times = {0}
     for kind, start, end in _elements(data, begin, len(data), into=(_GROUP,)):
         if kind in _BLOCKS and end - start >= 4:
-            place = start + _width(data[start : start + 1])
-            times.add(max(0, int.from_bytes(data[place : place + 2], "big", signed=True)))
+            position = start + _width(data[start : start + 1])
+            times.add(max(0, int.from_bytes(data[position : position + 2], "big", signed=True)))
     steps = sorted(times)
     return steps[-1] + min((later - sooner for sooner, later in pairwise(steps)), default=0)
 
@@ -110,21 +110,21 @@ def _cluster_time(data: bytes, begin: int) -> int | None:
     return None
 
 
-def _elements(data: bytes, place: int, stop: int, *, into: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """Id, beginning and end of each element of EBML (RFC 8794) that begins in the data; ``into`` are gone into."""
-    while place < stop:
-        width = _width(data[place : place + 1])
-        kind = int.from_bytes(data[place : place + width], "big")
-        place += width
-        length = _width(data[place : place + 1])
-        if not width or width > 4 or not length or place + length > stop:
+def _elements(data: bytes, position: int, stop: int, *, into: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """Id, beginning and end of each element of EBML (RFC 8794) that begins in the data; ``into`` are descended into."""
+    while position < stop:
+        width = _width(data[position : position + 1])
+        kind = int.from_bytes(data[position : position + width], "big")
+        position += width
+        length = _width(data[position : position + 1])
+        if not width or width > 4 or not length or position + length > stop:
             return
-        size = int.from_bytes(data[place : place + length], "big") & ((1 << 7 * length) - 1)
-        place += length
+        size = int.from_bytes(data[position : position + length], "big") & ((1 << 7 * length) - 1)
+        position += length
         unknown = size == (1 << 7 * length) - 1
-        yield kind, place, stop if unknown else place + size
+        yield kind, position, stop if unknown else position + size
         if kind not in into and not unknown:
-            place += size
+            position += size
 
 
 def _width(first: bytes) -> int:

@@ -16,7 +16,7 @@ COOKIE = "frigate_token"
 
 
 class Token(httpx.Auth):
-    """Signs in where that is asked for, once for each request, and keeps the token in memory only."""
+    """Logs in where that is required, once for each request, and holds the token in memory only."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         self._login = f"{address.rstrip('/')}/api/login"
@@ -31,7 +31,7 @@ class Token(httpx.Auth):
         if not self._token:
             response = yield self._request(request)
             if not self._taken(response):
-                return  # what the login answered stands for the answer, and is refused as one
+                return  # the answer of the login is the answer, and is refused as one
             fresh = True
         request.headers["Authorization"] = f"Bearer {self._token}"
         response = yield request
@@ -50,7 +50,7 @@ class Token(httpx.Auth):
         )
 
     def _taken(self, response: httpx.Response) -> bool:
-        """Whether there is a token in the answer to a login. Raises NoToken where it says yes and gives none."""
+        """Whether there is a token in the answer to a login. Raises NoToken where it accepts and sends none."""
         self._token = ""
         bound(response)
         if response.status_code != 200:
@@ -61,11 +61,11 @@ class Token(httpx.Auth):
                 cookies.load(header)
             except CookieError:
                 continue
-        # The setting auth.cookie_name gives it another name.
-        given = cookies.get(COOKIE) or next((one for one in cookies.values() if one.value.count(".") == 2), None)
-        if given is None or not given.value.isascii() or not given.value.isprintable():
+        # The setting auth.cookie_name renames it.
+        cookie = cookies.get(COOKIE) or next((one for one in cookies.values() if one.value.count(".") == 2), None)
+        if cookie is None or not cookie.value.isascii() or not cookie.value.isprintable():
             raise NoToken
-        self._token = given.value
+        self._token = cookie.value
         return True
 
 
@@ -81,7 +81,7 @@ class FrigateClient:
         self._client = HttpClient(address, guard, identity=identity, auth=self._token, patience=patience)
         self.identity = self._client.identity
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -90,31 +90,31 @@ class FrigateClient:
         payload: Mapping[str, Any] | None = None,
         accept: Collection[int] = (200,),
     ) -> Answer:
-        """The answer; ``told`` goes along as JSON."""
+        """Return the answer; ``payload`` is sent as JSON."""
         headers = {"Accept": "application/json"} | ({} if payload is None else {"Content-Type": "application/json"})
         content = None if payload is None else json.dumps(payload).encode()
         answer: Answer | None = None
         for _ in range(2):
             try:
-                answer = await self._client.ask(
+                answer = await self._client.request(
                     method, path, params=params, headers=headers, content=content, accept=accept
                 )
             except NoToken:
                 answer = None
             if answer is not None and not (answer.status == 200 and answer.is_page):
                 return answer
-            self._sign_in_again()
+            self._forget_login()
         raise self._page(path)
 
     def parsed(self, answer: Answer, path: str) -> Any:
-        """What its JSON says."""
+        """Parse the JSON of an answer."""
         return self._client.parsed(answer, path)
 
     async def footage(self, path: str) -> AsyncIterator[bytes]:
-        """The bytes of a file; none where it is not there."""
+        """Yield the bytes of a file; none where it does not exist."""
         for _ in range(2):
             try:
-                async with closing(self._client.read(path, ranges=True, gone=(404,))) as chunks:
+                async with closing(self._client.read(path, ranges=True, absent=(404,))) as chunks:
                     head = await head_of(chunks)
                     if not head.lstrip().lower().startswith(PAGE):
                         yield head
@@ -123,14 +123,14 @@ class FrigateClient:
                         return
             except NoToken:
                 pass
-            self._sign_in_again()
+            self._forget_login()
         raise self._page(path)
 
     def down(self, code: str, cause: str) -> RecorderDown:
         """The error to raise, as ``HttpClient.down``."""
         return self._client.down(code, cause)
 
-    def _sign_in_again(self) -> None:
+    def _forget_login(self) -> None:
         if self._token is not None:
             self._token.forget()
 

@@ -51,7 +51,7 @@ class Exports:
     async def _start_export(self, camera: str, start: int, end: int) -> str | None:
         path = f"/api/export/{camera}/start/{start}/end/{end}"
         payload = {"playback": "realtime", "source": "recordings", "name": f"Footage Desk {start}"}
-        answer = await self._client.ask("POST", path, payload=payload, accept=(200, 202, 400))
+        answer = await self._client.request("POST", path, payload=payload, accept=(200, 202, 400))
         if answer.status == 400:
             return None  # no recordings: they were overwritten since they were listed
         number = _text(self._client.parsed(answer, path), "export_id")
@@ -75,7 +75,7 @@ class Exports:
     async def _export_state(self, number: str) -> tuple[bool, str | None]:
         """Return whether Frigate knows the export, and the name of its file once it is finished."""
         path = f"/api/jobs/export/{number}"
-        answer = await self._client.ask("GET", path, accept=(200, 404))
+        answer = await self._client.request("GET", path, accept=(200, 404))
         if answer.status == 200:
             job = self._client.parsed(answer, path)
             status = _text(job, "status")
@@ -84,7 +84,7 @@ class Exports:
             if status != "success":
                 return True, None
         path = f"/api/exports/{number}"
-        answer = await self._client.ask("GET", path, accept=(200, 404))
+        answer = await self._client.request("GET", path, accept=(200, 404))
         if answer.status == 404:
             return False, None
         row = self._client.parsed(answer, path)
@@ -99,9 +99,9 @@ class Exports:
     async def _delete(self, number: str) -> None:
         """Frigate never deletes an export by itself. Where it cannot be deleted, the footage is good all the same."""
         try:
-            answer = await self._client.ask("DELETE", f"/api/export/{number}", accept=(200, 400, 403, 404, 405))
+            answer = await self._client.request("DELETE", f"/api/export/{number}", accept=(200, 400, 403, 404, 405))
             if answer.status in (404, 405):
-                answer = await self._client.ask(
+                answer = await self._client.request(
                     "POST", "/api/exports/delete", payload={"ids": [number]}, accept=(200, 400, 403, 404, 405)
                 )
         except RecorderDown as error:

@@ -59,7 +59,7 @@ SCHEMA = ConfigurationSchema(
     ),
 )
 PIECE = timedelta(minutes=10)  # the longest export: a break costs no more
-AROUND = timedelta(minutes=10)  # rows beside the span, whose starts tell more exactly where those of the span begin
+AROUND = timedelta(minutes=10)  # rows beside the span, whose starts place those of the span more exactly
 AT_ONCE = timedelta(days=1)  # of rows in one answer: some 9000
 LONGEST = timedelta(hours=2)  # of one row; Frigate itself allows ten minutes
 _CAMERA = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -69,7 +69,7 @@ _HOUR = re.compile(r"\d{1,2}")
 
 @dataclass(frozen=True)
 class Row:
-    """A recording: ``named`` as Frigate tells its time, ``placed`` as its neighbours tell it."""
+    """A recording: ``named`` by Frigate's own time, ``placed`` by its neighbours."""
 
     named: Span
     placed: Span
@@ -92,7 +92,7 @@ class FrigateRecorder:
     def from_configuration(
         cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE, poll: float | None = None
     ) -> "FrigateRecorder":
-        """Keys as in SCHEMA. ``poll`` seconds lie between two looks at an export. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA. ``poll`` seconds lie between two requests for an export. Raises Fatal."""
         if not configuration.get("address"):
             raise Fatal("A Frigate recorder has no address: set where it answers, such as https://192.168.1.20:8971.")
         way = configuration.get("fetch", WAYS[0])
@@ -112,7 +112,7 @@ class FrigateRecorder:
     async def probe(self) -> RecorderFacts:
         model, oldest, clock, reachable = "", {}, Clock(), True
         try:
-            answer = await self._client.ask("GET", "/api/stats")
+            answer = await self._client.request("GET", "/api/stats")
             cameras, model = self._stats(self._client.parsed(answer, "/api/stats"))
             clock = answer.clock
             for camera in cameras:
@@ -148,7 +148,7 @@ class FrigateRecorder:
         return await picture_in(self.fetch(channel, Span(at, at + timedelta(milliseconds=1))), at)
 
     async def protect(self, channel: str, span: Span) -> bool:
-        return False  # Frigate keeps events and exports, and what it has recorded only for as long as it is set to
+        return False  # Frigate retains events and exports, and recordings only for as long as it is set to
 
     async def release(self, channel: str, span: Span) -> None:
         return None
@@ -174,14 +174,14 @@ class FrigateRecorder:
         named = await self._named(channel, span.widen(AROUND))
         if not named:
             path = "/api/stats"
-            cameras, _ = self._stats(self._client.parsed(await self._client.ask("GET", path), path))
+            cameras, _ = self._stats(self._client.parsed(await self._client.request("GET", path), path))
             if channel not in cameras:
                 raise self._no_channel(channel)
         rows = iter(named)
         return [[Row(next(rows), placed) for placed in run] for run in runs_of(named)]
 
     async def _named(self, channel: str, span: Span) -> list[Span]:
-        """What Frigate says of its recordings, in order of time. Its own defaults for the times are stale: it takes
+        """Frigate's list of its recordings, in order of time. Its own defaults for the times are stale: it takes
         them when it starts."""
         path = f"/api/{channel}/recordings"
         found: dict[datetime, Span] = {}
@@ -189,7 +189,7 @@ class FrigateRecorder:
         while after < span.end:
             before = min(after + AT_ONCE, span.end)
             params = {"after": str(after.timestamp()), "before": str(before.timestamp())}
-            answer = await self._client.ask("GET", path, params=params, accept=(200, 404))
+            answer = await self._client.request("GET", path, params=params, accept=(200, 404))
             payload = [] if answer.status == 404 else self._client.parsed(answer, path)
             if not isinstance(payload, list):
                 raise self._client.down("not-a-recorder", f"its answer to {path} is no list")
@@ -206,7 +206,7 @@ class FrigateRecorder:
     async def _oldest(self, camera: str) -> datetime | None:
         """By the hours that hold something, and the rows of the first of them."""
         path = f"/api/{camera}/recordings/summary"
-        days = self._client.parsed(await self._client.ask("GET", path), path)
+        days = self._client.parsed(await self._client.request("GET", path), path)
         hours = (
             [hour for day in days if isinstance(day, dict) for hour in _hours(day)] if isinstance(days, list) else []
         )

@@ -42,11 +42,11 @@ class HikvisionClient:
         self._client = HttpClient(address, guard, identity=identity, auth=self._digest, patience=patience)
         self.identity = self._client.identity
 
-    async def ask(self, method: str, path: str, *, body: str | None = None) -> Answer:
+    async def request(self, method: str, path: str, *, body: str | None = None) -> Answer:
         """The answer, also where it is refused with a reason; a login page is answered by a new login, once."""
         content = None if body is None else body.encode()
         for _ in range(2):
-            answer = await self._client.ask(method, path, headers=XML, content=content, accept=(200, *REFUSED))
+            answer = await self._client.request(method, path, headers=XML, content=content, accept=(200, *REFUSED))
             if not answer.is_page or answer.status != 200:
                 return answer
             self._digest.forget()
@@ -56,7 +56,7 @@ class HikvisionClient:
         self, method: str, path: str, *, body: str | None = None, unsuited: Collection[int] = ()
     ) -> untrusted_xml.Node | None:
         """The root of the answer; None where it has a status of ``unsuited``."""
-        answer = await self.ask(method, path, body=body)
+        answer = await self.request(method, path, body=body)
         if answer.status in unsuited:
             return None
         root = self._read(answer.body, path, answer.status)

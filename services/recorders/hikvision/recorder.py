@@ -1,7 +1,7 @@
 """Hikvision recorders and cameras through ISAPI: search, whole recordings, and a clock of their own.
 
 A recording is downloaded by the address that the search gave for it, unchanged: firmware that cuts by time and such
-that does not cannot be told apart, and what is cut from a whole one is cut here, packet by packet (docs/recorders.md).
+that does not cannot be recognised, and what is cut from a whole one is cut here, packet by packet (docs/recorders.md).
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -72,7 +72,7 @@ class HikvisionRecorder:
     def from_configuration(
         cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "HikvisionRecorder":
-        """Keys as in SCHEMA. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA. Raises Fatal with what to correct."""
         if not configuration.get("address"):
             raise Fatal("A Hikvision recorder has no address: set where it answers, such as http://192.168.1.20.")
         meaning = configuration.get("times", DEVICE)
@@ -117,12 +117,12 @@ class HikvisionRecorder:
         )
 
     async def coverage(self, channel: str, span: Span) -> list[Span]:
-        found = [match.span for match in await self._found(channel, span)]
-        parts = (piece.intersect(span) for piece in merge(found, tolerance=JOIN))
+        spans = [match.span for match in await self._matches(channel, span)]
+        parts = (piece.intersect(span) for piece in merge(spans, tolerance=JOIN))
         return [part for part in parts if part is not None]
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
-        for match in await self._found(channel, span):
+        for match in await self._matches(channel, span):
             name = match.name or match.begins
             size = None if self._grows(match) else match.size
             yield Segment(name, channel, match.span, size, "ps", partial(self._client.footage, match.uri), JOIN)
@@ -131,14 +131,14 @@ class HikvisionRecorder:
         return await picture_in(self.fetch(channel, Span(at, at + timedelta(milliseconds=1))), at)
 
     async def protect(self, channel: str, span: Span) -> bool:
-        return False  # a search tells lockStatus, and no guide tells how to set it
+        return False  # a search returns lockStatus, and no guide says how to set it
 
     async def release(self, channel: str, span: Span) -> None:
         return None
 
-    async def _found(self, channel: str, span: Span) -> list[Match]:
+    async def _matches(self, channel: str, span: Span) -> list[Match]:
         track = self._track(channel)
-        matches = await self._search.found(track, span)
+        matches = await self._search.matches(track, span)
         if not matches:
             tracks = await self._tracks()
             if tracks and track not in tracks:
@@ -156,8 +156,8 @@ class HikvisionRecorder:
         return match.span.end > datetime.now(UTC) - GROWING
 
     async def _tracks(self) -> list[int]:
-        """The numbers of its tracks; none where it does not tell."""
-        answer = await self._client.ask("GET", "/ISAPI/ContentMgmt/record/tracks")
+        """The numbers of its tracks; none where it does not list them."""
+        answer = await self._client.request("GET", "/ISAPI/ContentMgmt/record/tracks")
         try:
             root = untrusted_xml.read(answer.body) if answer.status == 200 else None
         except ValueError:
@@ -170,8 +170,8 @@ class HikvisionRecorder:
         return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 6]
 
     async def _clock(self) -> Clock:
-        """By its own time, and by the header Date where it does not tell that."""
-        answer = await self._client.ask("GET", "/ISAPI/System/time")
+        """By its own time, and by the header Date where it does not state it."""
+        answer = await self._client.request("GET", "/ISAPI/System/time")
         middle = answer.asked + (answer.answered - answer.asked) / 2
         try:
             text = untrusted_xml.text(untrusted_xml.read(answer.body), "localTime")

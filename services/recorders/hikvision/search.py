@@ -13,7 +13,7 @@ from services.recorders.hikvision.times import WRITTEN, DeviceTimes
 from services.runtime.spans import Span
 
 PATH = "/ISAPI/ContentMgmt/search"
-PER_PAGE = 40  # some firmware gives no more, whatever it is asked for
+PER_PAGE = 40  # some firmware returns no more
 MOST_PAGES = 2000
 BACK = timedelta(days=1)  # longer than any recording lasts
 # Names of the track's list and of the position: as most know them, as newer firmware does, and as the guide has them.
@@ -76,7 +76,7 @@ class Search:
         self._times = times
         self._spelling = 0
 
-    async def found(self, track: int, span: Span) -> list[Match]:
+    async def matches(self, track: int, span: Span) -> list[Match]:
         """The recordings of a track that hold something of the span, in order of time."""
         start, end = self._times.written(span)
         matches = [match async for match in self._all(track, start, end)]
@@ -92,8 +92,8 @@ class Search:
         return min((match.span.start for match in page.matches), default=None)
 
     async def _all(self, track: int, start: str, end: str) -> AsyncIterator[Match]:
-        """Each recording once. Pages that say MORE and bring nothing new are left: the search begins again at the
-        start of the last recording, and ends where that brings nothing new either."""
+        """Each recording once. Pages that say MORE and add nothing new are skipped: the search begins again at the
+        start of the last recording, and ends where that adds nothing new either."""
         seen: set[tuple[str, str]] = set()
         question, restarts, last = _Question(track, start, end), False, start
         latest: datetime | None = None

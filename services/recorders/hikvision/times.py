@@ -30,7 +30,7 @@ class DeviceTimes:
         return start.astimezone(self.zone).strftime(WRITTEN), end.astimezone(self.zone).strftime(WRITTEN)
 
     def read(self, text: str, after: datetime | None = None) -> datetime:
-        """The moment in UTC. An hour that the wall clock goes through twice is the earlier one that is not before
+        """The moment in UTC. In an hour that the wall clock repeats, it is the earlier one that is not before
         ``after``. Raises ValueError."""
         parsed = datetime.fromisoformat(text)
         try:
@@ -45,7 +45,7 @@ class DeviceTimes:
         """The moment that the device's clock shows; ``near`` is the true time. Raises ValueError.
 
         Read as the recordings' times are: so a zone that is configured wrongly shows as a clock that is hours off,
-        and what is searched for is still found. Some firmware tells an offset that is not its own.
+        and what is searched for is still found. Some firmware states an offset that is not its own.
         """
         parsed = datetime.fromisoformat(text)
         try:

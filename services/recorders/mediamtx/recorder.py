@@ -1,6 +1,6 @@
-"""MediaMTX, asked through its playback server: what it lists, and what it gives for each stretch of the list.
+"""MediaMTX through its playback server: its list, and the footage of each stretch of the list.
 
-An answer to /get ends at the first gap without a word, and bytes that broke off cannot be taken up again. So /list is
+An answer to /get ends at the first gap without a word, and bytes that broke off cannot be resumed. So /list is
 asked before every /get, each stretch that it names is asked for by itself, and a long one in pieces. Pieces overlap by
 a few pictures, for one that begins between key frames has the pictures since the last key frame squeezed into its
 first moment; the clip leaves out what it has already.
@@ -41,7 +41,7 @@ OVERLAP = timedelta(seconds=5)  # of a piece with the one before
 LEAD = timedelta(seconds=30)  # before the asked start, so that a true key frame lies there
 NARROWEST = timedelta(seconds=30)  # a list that fails is asked for in halves down to this
 MOST_ASKS = 64  # for one list
-LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the oldest is looked for
+LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the oldest is searched
 PAGES = 1000
 PER_PAGE = 5  # channels; each comes with all its segments
 
@@ -88,7 +88,7 @@ class MediamtxRecorder:
     def from_configuration(
         cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "MediamtxRecorder":
-        """Keys as in SCHEMA; raises Fatal with what to mend."""
+        """Keys as in SCHEMA; raises Fatal with what to correct."""
         if not configuration.get("address"):
             raise Fatal("A MediaMTX recorder has no address: set that of its playback server.")
         user, password = configuration.get("user", ""), configuration.get("password", "")
@@ -169,7 +169,7 @@ class MediamtxRecorder:
             "duration": f"{piece.duration.total_seconds():.6f}",
             "format": "fmp4",
         }
-        # Its files may be gone since they were listed: then nothing comes, and the clip says so.
+        # Its files may have been deleted since they were listed: then there are no bytes, and the clip reports it.
         async with self.client.stream("GET", "/get", params=params, accept=(200, 404)) as body:
             if body.status == 200:
                 async for chunk in body.chunks:
@@ -177,14 +177,14 @@ class MediamtxRecorder:
 
     async def _stretches(self, channel: str, span: Span) -> list[Span]:
         """What it lists of the span, in order of time, each without a gap; raises WrongChannel."""
-        found = await self._listed(channel, span, count(1)) if span.duration else []
-        if found is None:
+        listed = await self._listed(channel, span, count(1)) if span.duration else []
+        if listed is None:
             raise self.client.down("busy", "it answered 500 to /list")
-        return found
+        return listed
 
     async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
         """None where nothing can be listed. One damaged file makes a whole list fail, so a list that fails is asked
-        for in halves: what is next to the damage is still found."""
+        for in halves: what is next to the damage is still listed."""
         answer, payload = await self._ask_list(channel, span)
         if answer.status == 200:
             return sorted(set(self._understood(payload)))
@@ -205,7 +205,7 @@ class MediamtxRecorder:
 
     async def _ask_list(self, channel: str, span: Span) -> tuple[Answer, Any]:
         params = {"path": channel, "start": _moment(span.start), "end": _moment(span.end)}
-        answer = await self.client.ask("GET", "/list", params=params, accept=(200, 400, 404, 500))
+        answer = await self.client.request("GET", "/list", params=params, accept=(200, 400, 404, 500))
         return answer, self.client.parsed(answer, "/list")
 
     def _understood(self, payload: Any) -> list[Span]:
@@ -243,10 +243,10 @@ class MediamtxRecorder:
         oldest: dict[str, datetime] = {}
         path = "/v3/recordings/list"
         for page in range(PAGES):
-            answer = await api.ask("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
+            answer = await api.request("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
             payload = api.parsed(answer, path)
             try:
-                found = {
+                channels = {
                     str(item["name"]): min(self._time(segment["start"]) for segment in item["segments"])
                     for item in payload["items"]
                     if item["segments"]
@@ -254,14 +254,14 @@ class MediamtxRecorder:
                 pages = int(payload["pageCount"])
             except (TypeError, KeyError, ValueError, OverflowError) as error:
                 raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
-            again = found.keys() <= oldest.keys()
-            oldest |= found
-            if again or page + 1 >= pages:
+            repeated = channels.keys() <= oldest.keys()
+            oldest |= channels
+            if repeated or page + 1 >= pages:
                 break
         return oldest
 
     async def _version(self, api: HttpClient) -> str:
-        answer = await api.ask("GET", "/v3/info", accept=(200, 404))  # older ones do not tell
+        answer = await api.request("GET", "/v3/info", accept=(200, 404))  # older versions have no such path
         payload = api.parsed(answer, "/v3/info") if answer.status == 200 else None
         return str(payload.get("version", "")) if isinstance(payload, dict) else ""
 

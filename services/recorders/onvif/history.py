@@ -1,4 +1,4 @@
-"""What an ONVIF recorder tells of a recording: its tracks, and when data came and went on them."""
+"""The history of an ONVIF recording: its tracks, and when they held data."""
 
 import re
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Times:
     local: bool = False
 
     def read(self, text: str, *, later: bool = False) -> datetime:
-        """The moment; in the hour that a clock goes through twice the first, or the ``later``. Raises ValueError."""
+        """The moment; in an hour that a clock repeats the first, or the ``later``. Raises ValueError."""
         match = _TIME.fullmatch(text)
         if match is None:
             raise ValueError(NO_TIME)
@@ -51,7 +51,7 @@ class Times:
 class Recording:
     """A recording: ``held`` from its oldest to its newest picture, None where it has none.
 
-    ``tracks`` are those of video; an empty name stands for all, where the recorder names none.
+    ``tracks`` are those of video; an empty name means all, where the recorder names none.
     """
 
     token: str
@@ -111,18 +111,18 @@ def change(node: Node, times: Times) -> Change | None:
 def recorded(changes: Iterable[Change], asked: Span, held: Span) -> list[Span]:
     """What a track holds of ``asked``, where it holds nothing outside ``held``.
 
-    Changes count once and in order of time, however they were told. Before the first the track was in the other state.
-    Without any it is taken to hold all from its oldest to its newest picture, for no more is known.
+    Changes count once and in order of time, however they were reported. Before the first the track was in the other
+    state. Without any it is assumed to hold all from its oldest to its newest picture, for no more is known.
     """
-    found: list[Span] = []
+    spans: list[Span] = []
     since: datetime | None = held.start
     for number, one in enumerate(sorted(set(changes), key=lambda item: (item.at, item.present))):
         if one.present:
             since = one.at if number == 0 or since is None else since
         elif since is not None:
-            found.append(Span(since, max(since, one.at)))
+            spans.append(Span(since, max(since, one.at)))
             since = None
     if since is not None:
-        found.append(Span(since, max(since, held.end)))
-    parts = (part for one in found if (part := one.intersect(held)) is not None)
+        spans.append(Span(since, max(since, held.end)))
+    parts = (part for one in spans if (part := one.intersect(held)) is not None)
     return [part for one in parts if (part := one.intersect(asked)) is not None]

@@ -1,8 +1,8 @@
 """ONVIF recorders (Profile G): what they hold, and their clock. Their footage is not fetched.
 
 It is replayed over RTSP for a range of clock time, with headers of its own, or exported by the recorder itself
-(ExportRecordedData). No well-kept RTSP client for Python asks for such a range and gives what comes as footage;
-docs/recorders.md names those that were looked at.
+(ExportRecordedData). No maintained RTSP client for Python requests such a range and returns its footage;
+docs/recorders.md names those that were examined.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -45,7 +45,7 @@ from services.runtime.spans import Span, merge
 from services.runtime.translations import Message
 
 AT_ONCE = 100  # results in one answer
-IDLE = 20  # answers without anything new, until a search is given up
+IDLE = 20  # answers without anything new, until a search is abandoned
 MOST = 100_000  # results of one search
 LONGEST_NAME = 100
 _STREAM = (
@@ -88,14 +88,14 @@ class OnvifRecorder:
 
     soap: Soap
     times: Times
-    streams: Guard  # which addresses of RTSP may be told
+    streams: Guard  # which addresses of RTSP may be shown
     identity: str = ""
 
     @classmethod
     def from_configuration(
         cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "OnvifRecorder":
-        """Keys as in SCHEMA; an address with a path names the device service. Raises Fatal with what to mend."""
+        """Keys as in SCHEMA; an address with a path names the device service. Raises Fatal with what to correct."""
         parts = urlsplit(configuration.get("address", ""))
         if not parts.netloc:
             raise Fatal("An ONVIF recorder has no address: set where it answers.")
@@ -131,7 +131,7 @@ class OnvifRecorder:
                 continue
             changes = await self._changes(one.token, span)
             if not one.tracks <= {item.track for item in changes} | ({""} if changes else set()):
-                # It tells no state at the start of a search: the last change before it does.
+                # It states no state at the start of a search: the last change before it does.
                 changes += await self._changes(one.token, Span(held.start, max(held.start, span.end)))
             for track in one.tracks:
                 found += recorded((item for item in changes if track in ("", item.track)), span, held)
@@ -154,7 +154,7 @@ class OnvifRecorder:
     async def replay_addresses(self, channel: str) -> list[str]:
         """Where the channel's recordings are replayed over RTSP, for a range of clock time; without their queries.
 
-        Raises AddressRefused where one lies where the settings let none be.
+        Raises AddressRefused where one lies where the settings allow none.
         """
         addresses = []
         for one in await self._chosen(channel):
@@ -192,7 +192,7 @@ class OnvifRecorder:
     async def _held(self, one: Recording) -> Span | None:
         if one.held is None or not one.running:
             return one.held
-        # A recording that goes on: the newest picture that it told is older than the answer.
+        # Still recording: the newest picture that it stated is older than the answer.
         now = datetime.now(UTC) + timedelta(milliseconds=(await self.soap.clock()).offset_ms or 0)
         return Span(one.held.start, max(one.held.end, now))
 

@@ -1,6 +1,6 @@
 """Calls to an ONVIF device: SOAP 1.2 with a UsernameToken or HTTP Digest, and a name for each answer that is none.
 
-Every call goes to the host that was configured: of the addresses that a device tells for its services the path counts,
+Every call goes to the host that was configured: of the addresses that a device states for its services the path counts,
 so that no device can have a user and a password sent to another host.
 """
 
@@ -51,7 +51,7 @@ class Soap:
         self._complete = False  # whether the device was asked for its services
 
     async def clock(self) -> Clock:
-        """The device's clock by its own account, else by the header Date; asked once, for tokens go by it too."""
+        """The device's clock by its own account, else by the header Date; requested once, for tokens use it too."""
         if self._clock is None:
             try:
                 reply, answer = await self._call(DEVICE, "GetSystemDateAndTime", "", signed=False)
@@ -85,7 +85,7 @@ class Soap:
     async def _call(self, service: str, operation: str, body: str, *, signed: bool = True) -> tuple[Node, Answer]:
         token = self._token() if signed and self._user else ""
         content = _ENVELOPE.format(service=service, operation=operation, body=body, token=token)
-        answer = await self.client.ask(
+        answer = await self.client.request(
             "POST",
             self._paths[service],
             headers={"Content-Type": f'application/soap+xml; charset=utf-8; action="{service}/{operation}"'},
@@ -107,7 +107,7 @@ class Soap:
         raise self.misunderstood(operation, "answers something else")
 
     def _fault(self, operation: str, fault: Node) -> RecorderDown:
-        """By the fault's codes alone: its reason is text that the device may have taken from the request."""
+        """By the fault's codes alone: its reason is text that may repeat the request."""
         codes = [
             untrusted_xml.text(fault, "Code", *("Subcode",) * depth, "Value").rpartition(":")[2]
             for depth in range(1, 4)

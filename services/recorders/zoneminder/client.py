@@ -1,6 +1,6 @@
 """ZoneMinder over HTTP: signing in, tokens that end, and pages for people where footage was asked for.
 
-The token goes along as ``?token=``, the only way that view_video knows; no text of an error has an address's query.
+The token is sent as ``?token=``, the only way that view_video knows; no text of an error has an address's query.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -37,7 +37,7 @@ class ZoneMinderClient:
     def down(self, code: str, cause: str) -> RecorderDown:
         return self._client.down(code, cause)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -47,9 +47,9 @@ class ZoneMinderClient:
         accept: Collection[int] = (200,),
     ) -> tuple[Answer, Any]:
         """An answer of the API and what its JSON says (None for another status than 200)."""
-        for again in (False, True):
+        for retried in (False, True):
             token = await self._current()
-            answer = await self._client.ask(
+            answer = await self._client.request(
                 method, path, params={**(params or {}), **token}, form=form, accept={*accept, 401}
             )
             if answer.status in accept and not answer.is_page:
@@ -58,24 +58,24 @@ class ZoneMinderClient:
                 raise self.down("forbidden", f"the user has no right to {path}")
             if answer.status in accept and not token:
                 raise self.down("not-a-recorder", f"it answered {path} with a page for people")
-            if again or not token:
+            if retried or not token:
                 break
             self._forget(token["token"])
         raise self.down("login", "it does not accept the user and password")
 
     async def part(self, event: int, first: int, length: int) -> bytes:
         """Bytes of an event's file; fewer, or none, where the file has no more or is not there."""
-        found = bytearray()
+        content = bytearray()
         async with self._video(event, first, first + length - 1) as body:
             if body is not None and (body.status == 206 or not first):
                 async for chunk in body.chunks:
-                    found += chunk
-                    if len(found) >= length:
+                    content += chunk
+                    if len(content) >= length:
                         break
-        return bytes(found[:length])
+        return bytes(content[:length])
 
     async def file(self, event: int) -> AsyncIterator[bytes]:
-        """An event's file, nothing where it is not there. What breaks off is taken up again RESUMES times."""
+        """An event's file, nothing where it does not exist; resumed RESUMES times."""
         async with aclosing(self._client.resumed(VIDEO, partial(self._video, event))) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -83,7 +83,7 @@ class ZoneMinderClient:
     @asynccontextmanager
     async def _video(self, event: int, first: int = 0, last: int | None = None) -> AsyncIterator[Body | None]:
         headers = {"Range": f"bytes={first}-{'' if last is None else last}"} if first or last is not None else {}
-        for again in (False, True):
+        for retried in (False, True):
             token = await self._current()
             params = {"view": "view_video", "eid": str(event), **token}
             async with self._client.stream(
@@ -96,7 +96,7 @@ class ZoneMinderClient:
                 if body.status in (200, 206) and "text/html" not in body.headers.get("content-type", ""):
                     yield body
                     return
-            if again or not token:
+            if retried or not token:
                 break
             self._forget(token["token"])
         raise self.down("login", "it shows its login page instead of footage")
@@ -127,7 +127,7 @@ class ZoneMinderClient:
         return True
 
     async def _sign_in(self, form: Mapping[str, str]) -> None:
-        answer = await self._client.ask("POST", LOGIN, form=form, accept=(200, 401))
+        answer = await self._client.request("POST", LOGIN, form=form, accept=(200, 401))
         if answer.status == 401:
             if any(word in answer.text for word in NO_RIGHT):
                 raise self.down("forbidden", "the user may not use its API")

@@ -22,7 +22,7 @@ LENGTH_TOLERANCE = 0.02  # seconds that lengths are off
 
 @dataclass(frozen=True)
 class Row:
-    """An event as the API tells it; times without zone. ``end`` is None while it goes on."""
+    """An event as the API lists it; times without zone. ``end`` is None while it continues."""
 
     number: int
     start: datetime
@@ -52,11 +52,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Event:
-    """A row at its place in time; ``span`` is good to half a second each way, ``going_on`` has no end yet."""
+    """A row at its place in time; ``span`` is good to half a second each way, ``ongoing`` has no end yet."""
 
     row: Row
     span: Span
-    going_on: bool
+    ongoing: bool
 
 
 def rows_of(payload: Any, channel: str) -> list[Row]:
@@ -88,7 +88,7 @@ def placed(rows: Iterable[Row], zone: ZoneInfo) -> list[Event]:
     events: list[Event] = []
     for run in _runs(loose):
         events += [
-            Event(one.row, Span(end - one.length, end), going_on=one.row.end is None)
+            Event(one.row, Span(end - one.length, end), ongoing=one.row.end is None)
             for one, end in zip(run, _ends(run), strict=True)
         ]
     return events
@@ -111,7 +111,7 @@ def _ends(run: Sequence[Loose]) -> list[datetime]:
     """When the events of a run end.
 
     A camera's events overlap by about the same from one to the next. With the overlap that strains the rows least, each
-    event tells where its neighbours are, within what their own rows leave open; so places do not step with the seconds
+    event bounds its neighbours, within what their own rows leave open; so places do not step with the seconds
     of the rows, and a long run is placed more exactly than any of its events by itself.
     """
     first = run[0].low
@@ -131,7 +131,7 @@ def _ends(run: Sequence[Loose]) -> list[datetime]:
 
 
 def _chain(bounds: Sequence[tuple[float, float]], steps: Sequence[float]) -> tuple[float, list[float]]:
-    """Places, each the step behind the one before as far as its bounds let it be, and by how much they did not."""
+    """Places, each the step behind the one before as far as its bounds allow, and by how much they did not."""
     places = [sum(bounds[0]) / 2]
     strain = 0.0
     for (low, high), step in zip(bounds[1:], steps, strict=True):
@@ -142,7 +142,7 @@ def _chain(bounds: Sequence[tuple[float, float]], steps: Sequence[float]) -> tup
 
 
 def _loose(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Loose]:
-    """The hour that a clock goes through twice is told apart by the events' lengths and by their numbers, which rise:
+    """In an hour that a clock repeats, events are ordered by the events' lengths and by their numbers, which rise:
     the earlier reading holds until a later one is needed."""
     before = datetime.min.replace(tzinfo=UTC)
     for row in sorted(rows, key=lambda row: row.number):
@@ -157,7 +157,7 @@ def _loose(rows: Iterable[Row], zone: ZoneInfo) -> Iterator[Loose]:
             low, high = max(end, start + row.length), min(end, start + row.length) + SECOND
             if low < high:
                 yield Loose(row, low, high, row.length)
-            else:  # they contradict each other: its own start and end are kept
+            else:  # they contradict each other: its own start and end remain
                 yield Loose(row, end + SECOND / 2, end + SECOND / 2, end - start)
         before = start - 2 * SECOND
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from services.runtime.boxes import LARGEST_INDEX, BoxError, Movie, boxes, header, read_fragment, read_movie
 
 SAMPLE = 64 << 10  # bytes of the file's beginning and end
-BOX = 4 << 10  # bytes of a box that is looked at
+BOX = 4 << 10  # bytes of a box that are read
 MOST_BOXES = 16  # before the index
 Read = Callable[[int, int], Awaitable[bytes]]  # first byte, how many
 
@@ -26,8 +26,8 @@ async def measure(read: Read, size: int) -> Lengths | None:
     """None where the file does not say, as one that is cut off or still being written; raises what ``read`` raises."""
     head = await read(0, min(size, SAMPLE))
 
-    async def read_cached(place: int, length: int) -> bytes:
-        return head[place : place + length] if place + length <= len(head) else await read(place, length)
+    async def read_cached(position: int, length: int) -> bytes:
+        return head[position : position + length] if position + length <= len(head) else await read(position, length)
 
     try:
         movie = await _movie(read_cached, size)
@@ -37,8 +37,8 @@ async def measure(read: Read, size: int) -> Lengths | None:
         if not movie.fragmented:
             end = timedelta(seconds=track.duration / track.timescale)
             return Lengths(end, end, fragmented=False) if end else None
-        place = _last_fragment(await _index(read_cached, size), track.number)
-        fragment = await _box(read_cached, place, "moof")
+        position = _last_fragment(await _index(read_cached, size), track.number)
+        fragment = await _box(read_cached, position, "moof")
         run = next(one for one in read_fragment(fragment, movie) if one.track == track.number)
         end = timedelta(seconds=(run.decode_time + run.duration) / track.timescale)
         return Lengths(end - timedelta(seconds=run.duration / run.samples / track.timescale), end, fragmented=True)
@@ -47,29 +47,29 @@ async def measure(read: Read, size: int) -> Lengths | None:
 
 
 async def _movie(read: Read, size: int) -> Movie:
-    place = 0
+    position = 0
     for _ in range(MOST_BOXES):
-        kind, _, length = header(await read(place, 16), 0)
+        kind, _, length = header(await read(position, 16), 0)
         if kind == "moov":
-            return read_movie(await _box(read, place, "moov"))
-        if not length or place + length >= size:
+            return read_movie(await _box(read, position, "moov"))
+        if not length or position + length >= size:
             break
-        place += length
+        position += length
     raise BoxError("there is no index (moov box)")
 
 
-async def _box(read: Read, place: int, wanted: str) -> bytes:
-    content = await read(place, BOX)
+async def _box(read: Read, position: int, wanted: str) -> bytes:
+    content = await read(position, BOX)
     kind, _, length = header(content, 0)
     if kind != wanted or not length or length > LARGEST_INDEX:
-        raise BoxError(f"a {wanted} of some length was looked for, and {kind} of {length} bytes is there")
+        raise BoxError(f"a {wanted} was expected, and {kind} of {length} bytes is there")
     if length > len(content):
-        content += await read(place + len(content), length - len(content))
+        content += await read(position + len(content), length - len(content))
     return content[:length]
 
 
 async def _index(read: Read, size: int) -> bytes:
-    """The box mfra at the end of a fragmented file, which its last 16 bytes give the length of."""
+    """The box mfra at the end of a fragmented file, whose length is in its last 16 bytes."""
     tail = await read(max(0, size - SAMPLE), min(size, SAMPLE))
     kind, _, _ = header(tail[-16:], 0)
     (length,) = struct.unpack(">I", tail[-4:])
@@ -91,6 +91,6 @@ def _last_fragment(index: bytes, track: int) -> int:
         entry = box.body + 16 + (entries - 1) * each
         if entry + each > box.end:
             break
-        place: int = struct.unpack_from(">8xQ" if version else ">4xI", index, entry)[0]
-        return place
+        position: int = struct.unpack_from(">8xQ" if version else ">4xI", index, entry)[0]
+        return position
     raise BoxError(f"the list of fragments has none of track {track}")

@@ -1,8 +1,8 @@
 """ZoneMinder, asked through its API for events, whose files are fetched whole.
 
 A file begins up to some seconds before its event, back to a key frame, and ends with it; so its media time 0 is found
-from its end: the event's end less the length of its pictures, which a few of its bytes tell. Where they do not, as in a
-file that is cut off or still being written, it is placed by the event's start, which may be late by as much.
+from its end: the event's end less the length of its pictures, which a few of its bytes state. Where they do not, as in
+a file that is cut off or still being written, it is placed by the event's start, which may be late by as much.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -33,10 +33,10 @@ from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
 from services.runtime.translations import Message
 
-PER_PAGE = 100  # as many as it gives
+PER_PAGE = 100  # its own limit
 MOST_PAGES = 2000
 BEFORE = 5  # events that began before the span and may reach into it
-BEHIND = timedelta(minutes=5)  # what is told of an event's length while it goes on
+BEHIND = timedelta(minutes=5)  # how far the stated length of a running event lags
 LEAD = timedelta(seconds=10)  # that a file may begin before its event
 MOST_LEAD = timedelta(minutes=1)
 MARK = " [Footage Desk]"
@@ -77,7 +77,7 @@ class ZoneMinderRecorder:
     def from_configuration(
         cls, configuration: Mapping[str, str], guard: Guard, *, patience: float = PATIENCE
     ) -> "ZoneMinderRecorder":
-        """Keys as in SCHEMA; raises Fatal with what to mend."""
+        """Keys as in SCHEMA; raises Fatal with what to correct."""
         if not configuration.get("address"):
             raise Fatal("A ZoneMinder recorder has no address: set that of its pages, such as http://192.168.1.20/zm.")
         zone = zone_of(configuration, "ZoneMinder")
@@ -96,7 +96,7 @@ class ZoneMinderRecorder:
         clock, version, reachable = Clock(), "", True
         try:
             await self._check_zone()
-            answer, payload = await self.client.ask("GET", "/api/host/getVersion.json")
+            answer, payload = await self.client.request("GET", "/api/host/getVersion.json")
             clock, version = answer.clock, str(payload.get("version", "")) if isinstance(payload, dict) else ""
             oldest = await self._oldest()
         except RecorderDown:
@@ -121,7 +121,7 @@ class ZoneMinderRecorder:
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         for event in await self._events(channel, Span(span.start, span.end + LEAD)):
             segment = await self._segment(channel, event)
-            if event.going_on or segment.span.intersect(span) is not None:
+            if event.ongoing or segment.span.intersect(span) is not None:
                 yield segment
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
@@ -135,14 +135,14 @@ class ZoneMinderRecorder:
             for row in rows:
                 saved.append(row.archived or await self._edit(row, archived=True, notes=row.notes + MARK))
         except RecorderDown as error:
-            # Told that it cannot, nobody would let go of the events that were archived before.
+            # If this said no, nobody would release the events that were archived before.
             if error.code != "forbidden" or any(saved):
                 raise
             return False
         return bool(saved) and all(saved)
 
     async def release(self, channel: str, span: Span) -> None:
-        """Only what was archived from here is let go."""
+        """Release only what was archived from here."""
         rows = [event.row for event in await self._events(channel, span)]
         ours = [row for row in rows if row.archived and MARK in row.notes]
         saved = [await self._edit(row, archived=False, notes=row.notes.replace(MARK, "")) for row in ours]
@@ -151,7 +151,7 @@ class ZoneMinderRecorder:
 
     async def _edit(self, row: Row, *, archived: bool, notes: str) -> bool:
         form = {"Event[Archived]": str(int(archived)), "Event[Notes]": notes}
-        _, payload = await self.client.ask("PUT", f"/api/events/{row.number}.json", form=form)
+        _, payload = await self.client.request("PUT", f"/api/events/{row.number}.json", form=form)
         return isinstance(payload, dict) and payload.get("message") == "Saved"
 
     async def _segment(self, channel: str, event: Event) -> Segment:
@@ -160,11 +160,11 @@ class ZoneMinderRecorder:
         size = await self._size(row) if row.video else None
         span, fragmented = event.span, True
         lengths = None
-        if size is not None and not event.going_on:
+        if size is not None and not event.ongoing:
             lengths = await self._lengths(row.number, size)
         if lengths is not None:
             fragmented = lengths.fragmented
-            # Shorter than its event, something lacks; longer than a lead can be, its times are wrong: no way to tell
+            # Shorter than its event, something lacks; longer than a lead can be, its times are wrong: no way to know
             # where, so it lies where the event does, and what lacks is seen at its end.
             if -SECOND < lengths.last - row.length < MOST_LEAD:
                 zero = event.span.end - lengths.last
@@ -173,13 +173,13 @@ class ZoneMinderRecorder:
             name=f"{row.number}-{row.start:%Y%m%dT%H%M%S}",
             channel=channel,
             span=span,
-            size=None if event.going_on else size,
+            size=None if event.ongoing else size,
             container="mkv" if row.video.endswith(".mkv") else "fmp4" if fragmented else "mp4",
             open=partial(self.client.file, row.number) if row.video else _nothing,
         )
 
     async def _size(self, row: Row) -> int | None:
-        _, payload = await self.client.ask(
+        _, payload = await self.client.request(
             "GET", f"/api/events/{row.number}.json", params={"noframes": "true"}, accept=(200, 404)
         )
         try:
@@ -194,12 +194,12 @@ class ZoneMinderRecorder:
         except RecorderDown as error:
             if error.code not in ("broken-off", "not-a-recorder"):
                 raise
-            return None  # what is wrong with the file is told when it is fetched
+            return None  # what is wrong with the file is reported when it is fetched
 
     async def _events(self, channel: str, span: Span) -> list[Event]:
         """The channel's events that may hold something of the span, in order of time; raises WrongChannel.
 
-        No filter asks for an end, as one drops the event that goes on. Those that began before the span are the last
+        No filter asks for an end, as one drops the running event. Those that began before the span are the last
         few before it. The rest is asked for from the last start on, page after page: pages by number lose events while
         the oldest are deleted.
         """
@@ -225,7 +225,7 @@ class ZoneMinderRecorder:
             event
             for event in placed(rows.values(), self.zone)
             if event.span.intersect(near)
-            or (event.going_on and Span(event.span.start, event.span.end + BEHIND).intersect(span))
+            or (event.ongoing and Span(event.span.start, event.span.end + BEHIND).intersect(span))
         ]
 
     async def _page(self, channel: str, condition: str, direction: str, limit: int, *more: str) -> list[Row]:
@@ -233,14 +233,14 @@ class ZoneMinderRecorder:
             raise self._wrong(channel)
         path = "/".join(quote(part, safe=":") for part in (f"MonitorId:{channel}", condition, *more))
         params: dict[str, str | int] = {"sort": "StartTime", "direction": direction, "limit": limit, "page": 1}
-        _, payload = await self.client.ask("GET", f"/api/events/index/{path}.json", params=params)
+        _, payload = await self.client.request("GET", f"/api/events/index/{path}.json", params=params)
         try:
             return rows_of(payload, channel)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self.client.down("not-a-recorder", "its list of events is none of ZoneMinder") from error
 
     async def _oldest(self) -> dict[str, datetime]:
-        _, payload = await self.client.ask("GET", "/api/monitors.json")
+        _, payload = await self.client.request("GET", "/api/monitors.json")
         try:
             channels = [str(int(one["Monitor"]["Id"])) for one in payload["monitors"]]
         except (KeyError, TypeError, ValueError) as error:
@@ -253,7 +253,7 @@ class ZoneMinderRecorder:
         return oldest
 
     async def _check_channel(self, channel: str) -> None:
-        answer, _ = await self.client.ask("GET", f"/api/monitors/{channel}.json", accept=(200, 404))
+        answer, _ = await self.client.request("GET", f"/api/monitors/{channel}.json", accept=(200, 404))
         if answer.status == 404:
             raise self._wrong(channel)
 
@@ -267,7 +267,7 @@ class ZoneMinderRecorder:
         """Its own zone is held against the one that its times are read in; once is enough."""
         if self._zone_agrees:
             return
-        answer, payload = await self.client.ask("GET", "/api/host/getTimeZone.json", accept=(200, 404))
+        answer, payload = await self.client.request("GET", "/api/host/getTimeZone.json", accept=(200, 404))
         name = payload.get("tz") if answer.status == 200 and isinstance(payload, dict) else None
         try:
             own = ZoneInfo(str(name)) if name else self.zone

@@ -91,10 +91,10 @@ def decode64(text: bytes) -> bytes:
 def read_header(read_at: Callable[[int, int], bytes], size: int) -> Header:
     """The header at the start of a file of ``size`` bytes; raises HeaderInvalid where it breaks the format."""
     lines = _Lines(read_at, size)
-    if lines.take() != VERSION_LINE:
+    if lines.next_line() != VERSION_LINE:
         raise HeaderInvalid("this is not an age v1 file: its first line is not age-encryption.org/v1.")
     stanzas = []
-    while (line := lines.take()).startswith(b"-> "):
+    while (line := lines.next_line()).startswith(b"-> "):
         stanzas.append(_stanza(line, lines))
     if not line.startswith(b"--- "):
         raise HeaderInvalid("the age header holds a line that is neither a stanza nor its end.")
@@ -113,7 +113,7 @@ def _stanza(first: bytes, lines: "_Lines") -> Stanza:
     if not all(_ARGUMENT.fullmatch(word) for word in words):
         raise HeaderInvalid("the age header has a stanza with an empty or unprintable argument.")
     body = b""
-    while len(line := lines.take()) == _COLUMNS:
+    while len(line := lines.next_line()) == _COLUMNS:
         body += decode64(line)
     if len(line) > _COLUMNS:
         raise HeaderInvalid("the age header has a stanza line of more than 64 columns.")
@@ -128,26 +128,26 @@ def _mac(file_key: bytes, covered: bytes) -> HMAC:
 
 
 class _Lines:
-    """Lines from the start of a file, read in small steps; ``seen`` is everything taken so far."""
+    """Lines from the start of a file, read in small steps."""
 
     def __init__(self, read_at: Callable[[int, int], bytes], size: int) -> None:
         self._read_at = read_at
         self._size = min(size, HEADER_LIMIT)
         self._buffer = b""
-        self._place = 0
+        self._offset = 0
 
     @property
     def seen(self) -> bytes:
-        return self._buffer[: self._place]
+        return self._buffer[: self._offset]
 
-    def take(self) -> bytes:
+    def next_line(self) -> bytes:
         """The next line without its end; raises HeaderInvalid where there is none."""
-        while (end := self._buffer.find(b"\n", self._place)) < 0:
+        while (end := self._buffer.find(b"\n", self._offset)) < 0:
             missing = min(_STEP, self._size - len(self._buffer))
             more = self._read_at(len(self._buffer), missing) if missing > 0 else b""
             if not more:
                 raise HeaderInvalid("the age header has no end: the file was cut off or is no age file.")
             self._buffer += more
-        line = self._buffer[self._place : end]
-        self._place = end + 1
+        line = self._buffer[self._offset : end]
+        self._offset = end + 1
         return line

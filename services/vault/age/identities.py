@@ -91,13 +91,13 @@ class PassphraseIdentity:
 
 
 def generate_identity() -> tuple[str, str]:
-    """A fresh key pair: the identity ``AGE-SECRET-KEY-1…``, which is the secret, and its recipient ``age1…``."""
+    """Generate a key pair: the identity ``AGE-SECRET-KEY-1…``, which is the secret, and its recipient ``age1…``."""
     identity = bech32.encode("age-secret-key-", X25519PrivateKey.generate().private_bytes_raw()).upper()
     return identity, X25519Identity(identity).recipient
 
 
 def wrap(file_key: bytes, recipient: str) -> Stanza:
-    """The stanza that lets ``recipient`` (``age1…``) open a file; raises KeyInvalid."""
+    """Wrap the file key for ``recipient`` (``age1…``); raises KeyInvalid."""
     their = _key_bytes(recipient.strip(), "age", "recipient")
     ephemeral = X25519PrivateKey.generate()
     share = ephemeral.public_key().public_bytes_raw()

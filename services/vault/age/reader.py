@@ -23,7 +23,7 @@ class Reader(io.RawIOBase):
     """
 
     def __init__(self, read_at: Callable[[int, int], bytes], size: int, unwrapper: Unwrapper) -> None:
-        """Open a file of ``size`` bytes of which ``read_at(offset, length)`` gives any part.
+        """Open a file of ``size`` bytes; ``read_at(offset, length)`` returns any part of it.
 
         Raises NotARecipient, HeaderInvalid, MacMismatch, Truncated or Corrupt.
         """
@@ -42,7 +42,7 @@ class Reader(io.RawIOBase):
         self._cipher = ChunkCipher(file_key, nonce)
         self._chunks = -(-payload // SEALED_CHUNK)
         self._size = payload - self._chunks * TAG
-        self._place = 0
+        self._position = 0
         self._fetched = b""
         self._fetched_first = 0
         self._ahead = 1
@@ -55,11 +55,11 @@ class Reader(io.RawIOBase):
         """The plaintext's length in bytes."""
         return self._size
 
-    def again(self) -> "Reader":
-        """Another reader of the same file with a place of its own, opened without reading anything."""
+    def clone(self) -> "Reader":
+        """Return another reader of the same file with its own position, without reading."""
         other = Reader.__new__(Reader)
         vars(other).update(vars(self))
-        other._place, other._fetched, other._fetched_first, other._ahead = 0, b"", 0, 1
+        other._position, other._fetched, other._fetched_first, other._ahead = 0, b"", 0, 1
         return other
 
     def readable(self) -> bool:
@@ -69,26 +69,26 @@ class Reader(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
             raise ValueError("a file has no bytes before its start.")
-        self._place = base + offset
-        return self._place
+        self._position = base + offset
+        return self._position
 
     def readinto(self, buffer: "Buffer", /) -> int:
         """Fill ``buffer`` from the current place, wholly unless the file ends; raises Corrupt."""
         target = memoryview(buffer).cast("B")
-        wanted = max(0, min(len(target), self._size - self._place))
+        wanted = max(0, min(len(target), self._size - self._position))
         done = 0
         while done < wanted:
-            number, start = divmod(self._place, CHUNK)
+            number, start = divmod(self._position, CHUNK)
             piece = self._open_chunk(number)[start : start + wanted - done]
             target[done : done + len(piece)] = piece
             done += len(piece)
-            self._place += len(piece)
+            self._position += len(piece)
         return done
 
     def _open_last(self, payload: int) -> None:

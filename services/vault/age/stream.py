@@ -26,12 +26,12 @@ class ChunkCipher:
     def seal(self, number: int, chunk: Bytes, *, last: bool) -> bytes:
         return self._cipher.encrypt(_nonce(number, last=last), chunk, None)
 
-    def seal_into(self, number: int, chunk: Bytes, room: memoryview) -> None:
-        """As ``seal``, of one that is not the last, into as many bytes as it takes."""
-        self._cipher.encrypt_into(_nonce(number, last=False), chunk, None, room)
+    def seal_into(self, number: int, chunk: Bytes, buffer: memoryview) -> None:
+        """Seal a chunk that is not the last into a buffer of exactly its sealed size."""
+        self._cipher.encrypt_into(_nonce(number, last=False), chunk, None, buffer)
 
     def open(self, number: int, sealed: Bytes, *, last: bool) -> bytes | None:
-        """The chunk, or None when it is not authentic at this place."""
+        """Open a chunk; return None where it is not authentic at this number."""
         try:
             return self._cipher.decrypt(_nonce(number, last=last), sealed, None)
         except InvalidTag:
@@ -64,32 +64,32 @@ class Encryptor:
 
     def update(self, data: Bytes) -> bytes:
         """The sealed chunks that ``data`` completes; may be empty. A full chunk is held back until more follows."""
-        room = memoryview(bytearray((len(self._held) + len(data)) // CHUNK * SEALED_CHUNK))
-        return bytes(room[: self.update_into(data, room)[1]])
+        buffer = memoryview(bytearray((len(self._held) + len(data)) // CHUNK * SEALED_CHUNK))
+        return bytes(buffer[: self.update_into(data, buffer)[1]])
 
-    def update_into(self, data: Bytes, room: memoryview) -> tuple[int, int]:
-        """As ``update``, into ``room``; how many bytes of ``data`` it took, and how many of ``room``.
+    def update_into(self, data: Bytes, buffer: memoryview) -> tuple[int, int]:
+        """Encrypt into ``buffer``; return the bytes consumed of ``data`` and the bytes written.
 
-        It takes all where there is room for what that completes; the rest is for the next call. To have room made anew
-        for each piece of footage takes longer than to encrypt it.
+        All is consumed where the buffer holds what it completes; pass the rest again. Allocating a buffer for each
+        piece of footage costs more than encrypting it.
         """
         self._must_be_open()
         whole = memoryview(data).cast("B")
-        taken = filled = 0
+        consumed = written = 0
         if self._held:
-            taken = min(CHUNK - len(self._held), len(whole))
-            self._held += whole[:taken]
-            if taken == len(whole) or len(room) < SEALED_CHUNK:
-                return taken, 0
-            filled = self._seal_into(self._held, room, 0)
+            consumed = min(CHUNK - len(self._held), len(whole))
+            self._held += whole[:consumed]
+            if consumed == len(whole) or len(buffer) < SEALED_CHUNK:
+                return consumed, 0
+            written = self._seal_into(self._held, buffer, 0)
             self._held = bytearray()
-        while len(whole) - taken > CHUNK:
-            if len(room) - filled < SEALED_CHUNK:
-                return taken, filled
-            filled = self._seal_into(whole[taken : taken + CHUNK], room, filled)
-            taken += CHUNK
-        self._held += whole[taken:]
-        return len(whole), filled
+        while len(whole) - consumed > CHUNK:
+            if len(buffer) - written < SEALED_CHUNK:
+                return consumed, written
+            written = self._seal_into(whole[consumed : consumed + CHUNK], buffer, written)
+            consumed += CHUNK
+        self._held += whole[consumed:]
+        return len(whole), written
 
     def finish(self) -> bytes:
         """The last chunk; nothing can be added afterwards."""
@@ -97,9 +97,9 @@ class Encryptor:
         self._finished = True
         return self._cipher.seal(self._number, self._held, last=True)
 
-    def _seal_into(self, chunk: Bytes, room: memoryview, at: int) -> int:
+    def _seal_into(self, chunk: Bytes, buffer: memoryview, at: int) -> int:
         end = at + SEALED_CHUNK
-        self._cipher.seal_into(self._number, chunk, room[at:end])
+        self._cipher.seal_into(self._number, chunk, buffer[at:end])
         self._number += 1
         return end
 

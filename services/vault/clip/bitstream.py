@@ -13,7 +13,7 @@ import av
 START = b"\0\0\1"
 # Without these a picture cannot be decoded: SPS and PPS of H.264; VPS, SPS and PPS of H.265.
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
-_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which tell its size
+_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which hold its size
 
 
 @dataclass(frozen=True)
@@ -65,34 +65,34 @@ def _kind(codec: str, unit: bytes) -> int:
 
 def recorded_sets(codec: str, record: bytes) -> list[bytes]:
     """The parameter sets inside a configuration record; what does not fit ends the list."""
-    found: list[bytes] = []
+    sets: list[bytes] = []
     if codec == "h264" and len(record) > 5:
-        place = _take(record, 6, record[5] & 0x1F, found)
+        place = _read_sets(record, 6, record[5] & 0x1F, sets)
         if place < len(record):
-            _take(record, place + 1, record[place], found)
+            _read_sets(record, place + 1, record[place], sets)
     elif codec == "hevc" and len(record) > 22:
         place = 23
         for _ in range(record[22]):
-            place = _take(record, place + 3, int.from_bytes(record[place + 1 : place + 3], "big"), found)
-    return parameter_sets(codec, found)
+            place = _read_sets(record, place + 3, int.from_bytes(record[place + 1 : place + 3], "big"), sets)
+    return parameter_sets(codec, sets)
 
 
-def _take(record: bytes, place: int, count: int, found: list[bytes]) -> int:
+def _read_sets(record: bytes, place: int, count: int, sets: list[bytes]) -> int:
     for _ in range(count):
         length = int.from_bytes(record[place : place + 2], "big")
         if not length:
             return len(record)
-        found.append(record[place + 2 : place + 2 + length].rstrip(b"\0"))
+        sets.append(record[place + 2 : place + 2 + length].rstrip(b"\0"))
         place += 2 + length
     return place
 
 
 def describe(codec: str, sets: Sequence[bytes], key: Sequence[bytes]) -> Description | None:
-    """What MP4 says of pictures that begin with this key frame under these parameter sets; None where nothing can.
+    """Return what MP4 says of pictures from this key frame on; None where it is not readable.
 
     The library's muxer writes the record, from a stream of that one picture.
     """
-    # One zero more before the first unit only: elsewhere the library would take it for the end of a parameter set.
+    # One zero more before the first unit only: elsewhere the library would read it as the end of a parameter set.
     raw = b"\0" + b"".join(START + unit for unit in dict.fromkeys([*sets, *key]))
     out = io.BytesIO()
     try:
@@ -101,8 +101,8 @@ def describe(codec: str, sets: Sequence[bytes], key: Sequence[bytes]) -> Descrip
             with av.open(out, "w", format="mp4", options={"movflags": "empty_moov"}) as movie:
                 movie.add_stream_from_template(video, opaque=True)
                 movie.start_encoding()
-        with av.open(io.BytesIO(out.getvalue()), "r", format="mov") as told:
-            context = told.streams.video[0].codec_context
+        with av.open(io.BytesIO(out.getvalue()), "r", format="mov") as written:
+            context = written.streams.video[0].codec_context
             record = context.extradata
             return Description(record, context.width, context.height) if record else None
     except (av.FFmpegError, ValueError, IndexError):

@@ -42,7 +42,7 @@ class UnsupportedFootage(Fatal):
 
 
 class SegmentLike(Protocol):
-    """A segment as a recorder gives it: what the vault needs of it."""
+    """A segment of a recorder, as far as the vault needs it."""
 
     @property
     def name(self) -> str: ...
@@ -62,7 +62,7 @@ class SegmentLike(Protocol):
 
 @dataclass(frozen=True)
 class OwnSegment:
-    """A segment of what the vault has already."""
+    """A segment of footage that the vault holds."""
 
     name: str
     channel: str
@@ -83,8 +83,8 @@ class Limits:
 
 
 @dataclass
-class Taken:
-    """A segment that was handed to the clip process, with what came of it."""
+class SegmentResult:
+    """A segment that was sent to the clip process, and its result."""
 
     name: str
     span: Span
@@ -116,7 +116,7 @@ class ClipReport:
 class Clip:
     """``async with Clip(…) as clip``: ``read`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
 
-    ``zero`` gives the wall-clock time of a segment's media time 0; by default that is the start of its span.
+    ``zero`` returns the wall-clock time of a segment's media time 0; by default the start of its span.
     Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
     """
 
@@ -129,14 +129,14 @@ class Clip:
 
     def __post_init__(self) -> None:
         self.fragments: list[Fragment] = []
-        self.taken: list[Taken] = []
+        self.results: list[SegmentResult] = []
         self.report: ClipReport | None = None
         self._last: dict[str, Any] = {}
 
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
         clip, output = os.pipe()
-        input_, feeding = os.pipe()
+        input_, sending = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "services.vault.clip.process"),
@@ -148,24 +148,24 @@ class Clip:
                 env=clean_environment(),
             )
         except BaseException:
-            for end in (reading, clip, feeding):
+            for end in (reading, clip, sending):
                 os.close(end)
             raise
         finally:
             for end in (writing, output, input_):
                 os.close(end)
-        self._input = ClipInput(feeding)
+        self._input = ClipInput(sending)
         self._output = ClipOutput(clip)
-        self._feeding = asyncio.create_task(self._feed_all())
+        self._sending = asyncio.create_task(self._send_all())
         self._listening = asyncio.create_task(self._listen(reading))
-        self._complaints = asyncio.create_task(self._collect_complaints())
+        self._stderr = asyncio.create_task(self._collect_stderr())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        tasks = (self._feeding, self._listening, self._complaints)
+        tasks = (self._sending, self._listening, self._stderr)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -174,47 +174,47 @@ class Clip:
         self._output.close()
 
     def read(self) -> memoryview:
-        """The clip's next bytes, empty at its end; they are there until the next call.
+        """Return the clip's next bytes, empty at its end; they are valid until the next call.
 
-        Blocks: call it in a thread. At the end ``conclude`` says what came of it.
+        Blocks: call it in a thread. At the end call ``conclude``.
         """
         return self._output.read()
 
     def stop(self) -> None:
-        """End the process, and with it what ``read`` gives."""
+        """Kill the process, which ends ``read``."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
     async def conclude(self) -> None:
-        """At the end of the clip, when ``read`` gave none: see that it is whole, and have ``report`` there."""
+        """Check at the end of ``read`` that the clip is whole, and set ``report``."""
         await self._listening
         if sentence := self._last.get("foreign"):
             raise WrongFootage(
                 f"Channel {self.channel} was asked for, and its recorder mixes in another stream: {sentence} "
-                "Nothing was kept; check the recorder's folder or channel, then retry."
+                "Nothing was stored; check the recorder's folder or channel, then retry."
             )
         if sentence := self._last.get("refused"):
             raise UnsupportedFootage(f"Footage of channel {self.channel} was not copied. {sentence}")
-        # A fault of the segments' own streams also ends the process, and is the cause to tell.
-        await self._feeding
+        # A fault of the segments' own streams also ends the process, and is the cause to report.
+        await self._sending
         status = await self._process.wait()
         report = self._last.get("report")
         if status != 0 or report is None:
-            words = (await self._complaints).strip().splitlines()[-1:]
+            words = (await self._stderr).strip().splitlines()[-1:]
             raise ClipFailed(
                 f"The clip process for channel {self.channel} ended with status {status} and no report"
-                f"{': ' + words[0] if words else ''}; nothing was kept, it is tried again."
+                f"{': ' + words[0] if words else ''}; nothing was stored, it is tried again."
             )
         self._read_report(report)
 
-    async def _feed_all(self) -> None:
+    async def _send_all(self) -> None:
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
             await self._input.send(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
             async with closing(self.segments) as segments:
                 async for segment in segments:
-                    await self._feed_segment(segment)
+                    await self._send_segment(segment)
             await self._input.finish()
         except (BrokenPipeError, ConnectionResetError):
             # Either the process has ended by itself, and its report or its status says why; or the segment's own
@@ -225,20 +225,20 @@ class Clip:
             self.stop()
             raise
 
-    async def _feed_segment(self, segment: SegmentLike) -> None:
+    async def _send_segment(self, segment: SegmentLike) -> None:
         self._check(segment)
-        taken = Taken(segment.name, segment.span, segment.size)
-        self.taken.append(taken)
+        result = SegmentResult(segment.name, segment.span, segment.size)
+        self.results.append(result)
         digest = hashlib.sha256()
         zero, step = nanoseconds(self.zero(segment)), in_nanoseconds(segment.step)
         await self._input.send(pack(b"S", Heading(segment.name, zero, segment.container, segment.size, step)))
         async with closing(segment.open()) as chunks, closing(_framed(chunks)) as frames:
             async for pieces in frames:
-                taken.size += sum(map(len, pieces))
+                result.size += sum(map(len, pieces))
                 await self._input.send_footage(pieces, digest)
 
         def hashed() -> None:
-            taken.sha256 = digest.hexdigest()
+            result.sha256 = digest.hexdigest()
 
         await self._input.send(frame(b"E"), then=hashed)
 
@@ -246,7 +246,7 @@ class Clip:
         if segment.channel != self.channel:
             raise WrongFootage(
                 f"Channel {self.channel} was asked for and segment {segment.name} is of channel {segment.channel}. "
-                "Nothing was kept; check the recorder's channels in the register, then retry."
+                "Nothing was stored; check the recorder's channels in the register, then retry."
             )
         if segment.container not in CONTAINERS:
             raise UnsupportedFootage(
@@ -269,27 +269,27 @@ class Clip:
         finally:
             transport.close()
 
-    async def _collect_complaints(self) -> str:
+    async def _collect_stderr(self) -> str:
         stderr = self._process.stderr
-        kept = b""
+        tail = b""
         while stderr is not None and (chunk := await stderr.read(4096)):
-            kept = (kept + chunk)[-4096:]
-        return kept.decode(errors="replace")
+            tail = (tail + chunk)[-4096:]
+        return tail.decode(errors="replace")
 
     def _read_report(self, report: dict[str, Any]) -> None:
-        for taken, source in zip(self.taken, report["sources"], strict=True):
-            taken.problem = source["problem"]
-            taken.lost_from = moment(source["lost_from_ns"])
-            taken.left_out = tuple(source["left_out"])
-            taken.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
-            if taken.promised_size is not None and taken.size != taken.promised_size and taken.problem is None:
-                taken.problem = f"{taken.promised_size} bytes were promised and {taken.size} came"
-        there = report["packets"] > 0 and report["last_ns"] is not None
+        for result, source in zip(self.results, report["sources"], strict=True):
+            result.problem = source["problem"]
+            result.lost_from = moment(source["lost_from_ns"])
+            result.left_out = tuple(source["left_out"])
+            result.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
+            if result.promised_size is not None and result.size != result.promised_size and result.problem is None:
+                result.problem = f"{result.promised_size} bytes were promised and {result.size} came"
+        has_pictures = report["packets"] > 0 and report["last_ns"] is not None
         self.report = ClipReport(
-            zero=moment(report["zero_ns"]) if there else None,
-            first_frame=moment(report["first_ns"]) if there else None,
-            last_frame=moment(report["last_ns"]) if there else None,
-            end=moment(report["end_ns"]) if there else None,
+            zero=moment(report["zero_ns"]) if has_pictures else None,
+            first_frame=moment(report["first_ns"]) if has_pictures else None,
+            last_frame=moment(report["last_ns"]) if has_pictures else None,
+            end=moment(report["end_ns"]) if has_pictures else None,
             covered=tuple(Span(moment(start), moment(end)) for start, end in report["covered"]),
             packets=report["packets"],
             dropped=report["dropped"],
@@ -310,14 +310,14 @@ class Clip:
 
 
 async def _framed(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[memoryview]]:
-    """The chunks put together, and cut where one is larger, to the size of a frame; nothing is copied for it."""
+    """Join chunks, or cut large ones, to the size of a frame, without copying."""
     pieces: list[memoryview] = []
     size = 0
     async for chunk in chunks:
-        left = memoryview(chunk)
-        while left:
-            piece = left[: FOOTAGE_FRAME - size]
-            left = left[len(piece) :]
+        rest = memoryview(chunk)
+        while rest:
+            piece = rest[: FOOTAGE_FRAME - size]
+            rest = rest[len(piece) :]
             pieces.append(piece)
             size += len(piece)
             if size == FOOTAGE_FRAME:

@@ -1,7 +1,7 @@
-"""What the bytes of a segment say of themselves, whatever the demuxer makes of them.
+"""Check a segment's container structure, independently of the demuxer.
 
-A demuxer looks for the next place where it can go on, and says nothing of what it passed over. These walks see each
-byte, say what is missing or does not belong, and go on at the next place too. MP4 has its own
+A demuxer resumes at the next position that it can read, and does not report what it skipped. These walks see each byte,
+report what is missing or does not belong, and resume as well. MP4 has its own
 (``services.runtime.boxes``). What was changed inside a picture's own bytes, no walk can see.
 """
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 CELL = 188  # bytes of one packet of MPEG-TS
 _TAIL = 1024 * CELL
-_MANY = 1000  # places that are told apart before what lies between the last ones counts as harmed too
+_MANY = 1000  # places that are listed; beyond them, all between the last two counts as damaged
 _SYNC = b"\x47"
 
 _SEGMENT, _CLUSTER, _GROUP = 0x18538067, 0x1F43B675, 0xA0
@@ -22,7 +22,7 @@ _IN_SEGMENT = {0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1941A
 # Timestamp, SilentTracks, Position, PrevSize, SimpleBlock, BlockGroup, EncryptedBlock
 _IN_CLUSTER = {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, _GROUP, 0xAF}
 
-_LARGEST = 1 << 16  # bytes of an element that stands beside blocks: all of these are small
+_LARGEST = 1 << 16  # bytes of an element beside blocks: all of these are small
 
 _PACK, _END, _MAP = 0xBA, 0xB9, 0xBC
 _LARGEST_MAP = 1018
@@ -30,16 +30,16 @@ _HIKVISION = 40  # bytes of the header that its recorders put before the first p
 
 
 class Walk(Protocol):
-    """Sees each byte; after ``finish`` the field ``problem`` says in words what is wrong first, or is None."""
+    """Sees each byte; after ``finish``, ``problem`` is the first fault as a sentence, or None."""
 
     problem: str | None
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes; never raises."""
+        """Read the next bytes; never raises."""
         ...
 
     def finish(self) -> None:
-        """Say that no more bytes come."""
+        """Note the end of the bytes."""
         ...
 
 
@@ -54,36 +54,36 @@ def begins(container: str, head: bytes) -> bool:
             return head.startswith((b"\0\0\1\xba", b"IMKH"))
 
 
-class Harm:
-    """Where a walk lost its way."""
+class DamageTracker:
+    """Track the bytes that do not belong."""
 
     def __init__(self) -> None:
         self.problem: str | None = None
-        self._harmed: list[tuple[int, int]] = []  # the first byte that did not belong, and the next one that did
+        self._damaged: list[tuple[int, int]] = []  # the first byte that did not belong, and the next one that did
         self._lost_at: int | None = None
 
-    def touches(self, start: int, end: int | None) -> bool:
-        """Whether something is wrong between two bytes, or right behind: what ends there may have lost its end.
+    def is_damaged(self, start: int, end: int | None) -> bool:
+        """Return whether bytes are damaged between two offsets, or right behind: what ends there may be cut off.
 
-        To be asked in rising order: what lies before ``start`` is forgotten.
+        Call it in rising order: damage before ``start`` is forgotten.
         """
-        self._harmed = [(first, last) for first, last in self._harmed if last > start]
+        self._damaged = [(first, last) for first, last in self._damaged if last > start]
         if self._lost_at is not None and (end is None or self._lost_at <= end):
             return True
-        return any(end is None or first <= end for first, _ in self._harmed)
+        return any(end is None or first <= end for first, _ in self._damaged)
 
-    def _lose(self, place: int, words: str) -> None:
-        self._lost_at = place
+    def _mark_damage(self, position: int, words: str) -> None:
+        self._lost_at = position
         self.problem = self.problem or words
 
-    def _find(self, place: int) -> None:
+    def _resume_at(self, position: int) -> None:
         if self._lost_at is not None:
-            first = self._lost_at if len(self._harmed) < _MANY else self._harmed.pop()[0]
-            self._harmed.append((first, place))
+            first = self._lost_at if len(self._damaged) < _MANY else self._damaged.pop()[0]
+            self._damaged.append((first, position))
         self._lost_at = None
 
 
-class CellWalk(Harm):
+class TsWalk(DamageTracker):
     """MPEG-TS (ISO/IEC 13818-1): cells of 188 bytes, each with its sync byte."""
 
     def __init__(self) -> None:
@@ -101,9 +101,9 @@ class CellWalk(Harm):
             first = data[: count * CELL : CELL]
             good = count - len(first.lstrip(_SYNC))
             if first[good:]:
-                # Of the cell before, the end may be harmed as well.
+                # Of the cell before, the end may be damaged as well.
                 lost = self._position + good * CELL
-                self._lose(max(0, lost - CELL), f"no packet begins at byte {lost}")
+                self._mark_damage(max(0, lost - CELL), f"no packet begins at byte {lost}")
             self._tail += data[: good * CELL][-_TAIL:]
             del self._tail[:-_TAIL]
             data = data[good * CELL :]
@@ -114,13 +114,13 @@ class CellWalk(Harm):
 
     def _search(self, data: bytes) -> bytes:
         """What follows the next byte from which three cells follow one another, or what may yet lead to it."""
-        place = data.find(_SYNC)
-        while place >= 0 and place + 2 * CELL < len(data):
-            if data[place + CELL] == data[place + 2 * CELL] == _SYNC[0]:
-                self._find(self._position + place)
+        position = data.find(_SYNC)
+        while position >= 0 and position + 2 * CELL < len(data):
+            if data[position + CELL] == data[position + 2 * CELL] == _SYNC[0]:
+                self._resume_at(self._position + position)
                 break
-            place = data.find(_SYNC, place + 1)
-        passed = len(data) if place < 0 else place
+            position = data.find(_SYNC, position + 1)
+        passed = len(data) if position < 0 else position
         self._position += passed
         return data[passed:]
 
@@ -130,22 +130,22 @@ class CellWalk(Harm):
 
     def ends_inside(self, stream: int) -> bool:
         """Whether the stream's last cell is full: what a stream carries ends with stuffing, unless it just fits."""
-        for place in range(len(self._tail) - CELL, -1, -CELL):
-            if (self._tail[place + 1] & 0x1F) << 8 | self._tail[place + 2] == stream:
-                return not self._tail[place + 3] & 0x20
+        for position in range(len(self._tail) - CELL, -1, -CELL):
+            if (self._tail[position + 1] & 0x1F) << 8 | self._tail[position + 2] == stream:
+                return not self._tail[position + 3] & 0x20
         return False
 
 
-class _Steps(Harm):
-    """Goes from header to header; what lies between is passed over and counted."""
+class _HeaderWalk(DamageTracker):
+    """Walks from header to header, and counts the bytes between them."""
 
-    again: bytes  # a beginning where it can go on
+    resume_mark: bytes  # where the walk can resume
 
     def __init__(self) -> None:
         super().__init__()
         self._held = b""
         self._at = 0  # the next header, in ``_held``
-        self._before = 0  # bytes that came before ``_held``
+        self._before = 0  # bytes read before ``_held``
         self._from = 0  # where the header before began
         self._left = 0  # bytes to pass over
         self._inside = ""
@@ -179,20 +179,20 @@ class _Steps(Harm):
             self.problem = "the file ends inside a header"
 
     def _search(self) -> bool:
-        """Go to the next place where the walk can go on, if it is there."""
-        place = self._held.find(self.again, self._at + 1)
-        self._at = place if place >= 0 else max(self._at, len(self._held) - len(self.again))
-        if place >= 0:
-            self._find(self._position)
-        return place >= 0
+        """Move to the next resume mark; return whether there is one."""
+        position = self._held.find(self.resume_mark, self._at + 1)
+        self._at = position if position >= 0 else max(self._at, len(self._held) - len(self.resume_mark))
+        if position >= 0:
+            self._resume_at(self._position)
+        return position >= 0
 
     def _step(self) -> bool:
         """Read the header at ``_at`` and pass over it; False where it is not whole, or there is none."""
         raise NotImplementedError
 
-    def _lose(self, place: int, words: str) -> None:
-        # What stands before claimed to reach up to here, and has lost something itself.
-        super()._lose(min(place, self._from), words)
+    def _mark_damage(self, position: int, words: str) -> None:
+        # The element before claimed to reach up to here, and has lost something itself.
+        super()._mark_damage(min(position, self._from), words)
 
     def _pass(self, header: int, size: int, inside: str) -> None:
         self._from = self._position
@@ -200,19 +200,19 @@ class _Steps(Harm):
         self._left, self._size, self._inside = size, size, inside
 
 
-class PackWalk(_Steps):
+class PsWalk(_HeaderWalk):
     """MPEG-PS (ISO/IEC 13818-1): packs, and packets that say how long they are."""
 
-    again = b"\0\0\1\xba"
+    resume_mark = b"\0\0\1\xba"
 
     def __init__(self) -> None:
         super().__init__()
         self.kinds: dict[int, int] = {}  # of streams, as the stream maps announce them
-        self.told_at: list[tuple[int, int]] = []  # where, and which kind, since it was last taken
+        self.announced_at: list[tuple[int, int]] = []  # where, and which kind, since they were last read
 
     @property
     def passed(self) -> int:
-        """Bytes that the walk will not come back to."""
+        """Bytes that the walk has finished with."""
         return self._before
 
     def _step(self) -> bool:
@@ -223,7 +223,7 @@ class PackWalk(_Steps):
         if len(head) < 4 and b"\0\0\1".startswith(head[:3]):
             return False
         if head[:3] != b"\0\0\1" or head[3] < _END:
-            self._lose(self._position, f"no packet begins at byte {self._position}")
+            self._mark_damage(self._position, f"no packet begins at byte {self._position}")
             return False
         return self._pass_packet(head)
 
@@ -248,18 +248,18 @@ class PackWalk(_Steps):
         body = self._held[self._at + 6 : self._at + 6 + length]
         if len(body) < length:
             return False
-        place = 6 + int.from_bytes(body[2:4], "big")
-        while place + 8 <= length:  # behind it comes a checksum of four bytes
-            self.kinds[body[place + 1]] = body[place]
-            self.told_at.append((self._position + 6 + place, body[place]))
-            place += 4 + int.from_bytes(body[place + 2 : place + 4], "big")
+        position = 6 + int.from_bytes(body[2:4], "big")
+        while position + 8 <= length:  # the last four bytes are a checksum
+            self.kinds[body[position + 1]] = body[position]
+            self.announced_at.append((self._position + 6 + position, body[position]))
+            position += 4 + int.from_bytes(body[position + 2 : position + 4], "big")
         return True
 
 
-class ElementWalk(_Steps):
+class MatroskaWalk(_HeaderWalk):
     """Matroska (RFC 8794, RFC 9559): elements inside elements, and how many blocks each track has."""
 
-    again = b"\x1f\x43\xb6\x75"
+    resume_mark = b"\x1f\x43\xb6\x75"
 
     def __init__(self) -> None:
         super().__init__()
@@ -274,12 +274,12 @@ class ElementWalk(_Steps):
             return False
         kind, length, size = head
         if not self._belongs(kind) or not self._may_last(kind, size):
-            self._lose(self._position, f"no element begins at byte {self._position}")
+            self._mark_damage(self._position, f"no element begins at byte {self._position}")
             return False
         end = None if size is None else self._position + length + size
         outer = next((one for _, one in reversed(self._open) if one is not None), None)
         if outer is not None and (end or 0) > outer:
-            self._lose(self._position, f"an element at byte {self._position} reaches out of the one around it")
+            self._mark_damage(self._position, f"an element at byte {self._position} reaches out of the one around it")
             return False
         if kind in _PARENTS:
             self._open.append((kind, end))
@@ -300,7 +300,7 @@ class ElementWalk(_Steps):
         """Identity, length of the header, size (None: it says none); None where it is not whole, or is none."""
         width = 9 - self._held[self._at].bit_length()
         if width > 4:
-            self._lose(self._position, f"no element begins at byte {self._position}")
+            self._mark_damage(self._position, f"no element begins at byte {self._position}")
             return None
         size = self._number(width)
         if size is None:
@@ -309,25 +309,25 @@ class ElementWalk(_Steps):
         kind = int.from_bytes(self._held[self._at : self._at + width], "big")
         return kind, width + length, None if value == (1 << 7 * length) - 1 else value
 
-    def _number(self, place: int) -> tuple[int, int] | None:
+    def _number(self, position: int) -> tuple[int, int] | None:
         """A number of variable length and how many bytes it took; None where it is not whole, or is none."""
-        place += self._at
-        if place >= len(self._held):
+        position += self._at
+        if position >= len(self._held):
             return None
-        width = 9 - self._held[place].bit_length()
+        width = 9 - self._held[position].bit_length()
         if width > 8:
-            self._lose(self._before + place, f"no number begins at byte {self._before + place}")
+            self._mark_damage(self._before + position, f"no number begins at byte {self._before + position}")
             return None
-        if place + width > len(self._held):
+        if position + width > len(self._held):
             return None
-        return int.from_bytes(self._held[place : place + width], "big") & ((1 << 7 * width) - 1), width
+        return int.from_bytes(self._held[position : position + width], "big") & ((1 << 7 * width) - 1), width
 
-    def _find(self, place: int) -> None:
-        super()._find(place)
-        self._open = [(kind, end) for kind, end in self._open if kind == _SEGMENT and (end is None or end > place)]
+    def _resume_at(self, position: int) -> None:
+        super()._resume_at(position)
+        self._open = [(kind, end) for kind, end in self._open if kind == _SEGMENT and (end is None or end > position)]
 
     def _belongs(self, kind: int) -> bool:
-        """Whether it may stand here; an element without a size ends where another begins that it cannot hold."""
+        """Whether it may occur here; an element without a size ends where another begins that it cannot hold."""
         while self._open and self._open[-1][1] is None and kind in (_IN_SEGMENT | _TOP):
             if self._open[-1][0] == _SEGMENT and kind in _IN_SEGMENT:
                 break

@@ -1,10 +1,10 @@
-"""How long pictures are there for: frames in, covered spans out; all in nanoseconds."""
+"""Measure how long pictures are shown: frames in, covered spans out; all in nanoseconds."""
 
 from collections import deque
 from statistics import median
 
 SECOND = 1_000_000_000
-RECENT = 25  # frames that tell what is usual
+RECENT = 25  # frames that define the usual duration
 SEAM = SECOND // 20  # a hole no longer than this is the roughness of time stamps
 
 
@@ -25,7 +25,7 @@ class Extent:
         return self.spans[-1][1] if self.spans else None
 
     def usual(self, duration: int) -> int:
-        """What a frame of that stated duration counts for."""
+        """Return how long a frame of that stated duration counts for."""
         if duration > 0:
             self._alike = self._alike + 1 if self._recent and self._recent[-1] == duration else 1
             if self._alike > RECENT:
@@ -37,7 +37,7 @@ class Extent:
         return duration if 0 < duration <= max(SECOND, 4 * middle) else min(middle, SECOND)
 
     def add(self, start: int, length: int) -> None:
-        """A frame shown from ``start``; frames come in rising order, a hole beyond the seam starts a new span."""
+        """Add a frame shown from ``start``, in rising order; a hole beyond the seam starts a new span."""
         if self.spans and start - self.spans[-1][1] <= SEAM:
             self.spans[-1][1] = max(self.spans[-1][1], start + length)
         else:
@@ -45,7 +45,7 @@ class Extent:
 
 
 def merged(spans: list[list[int]]) -> list[list[int]]:
-    """Spans in order, neighbours within the seam made one."""
+    """Sort spans, and merge neighbours within the seam."""
     result: list[list[int]] = []
     for start, end in sorted(spans):
         if result and start - result[-1][1] <= SEAM:

@@ -1,4 +1,4 @@
-"""Which packets go into a clip (docs/sealing.md).
+"""Select the packets of a clip (docs/sealing.md).
 
 From the key frame before the asked start up to the asked end in decoding order; gaps stay gaps; what overlaps is left
 out and counted; no packet is changed.
@@ -29,8 +29,8 @@ class Timed:
     """A packet with its place on the wall clock, in nanoseconds; ``length`` is how long it counts for.
 
     Covered time goes by ``shown``: decoding time plus the reordering delay, which rises from packet to packet. It is
-    None for a picture that is garbled or hangs on one that is. ``tracks`` goes with each key frame: the streams may
-    change with it.
+    None for a picture that is garbled or depends on one. Each key frame has ``tracks``: the streams may change with
+    it.
     """
 
     packet: "Packet[Stream]"
@@ -46,7 +46,7 @@ class Timed:
 
 
 def decodes(codec: str, record: bytes, picture: bytes) -> bool:
-    """Whether a key frame gives a whole picture."""
+    """Return whether a key frame decodes to a whole picture."""
     context = av.CodecContext.create(codec, "r")
     if not isinstance(context, VideoCodecContext):
         return False
@@ -61,7 +61,7 @@ def decodes(codec: str, record: bytes, picture: bytes) -> bool:
 
 
 class Cutter:
-    """Takes the packets of segment after segment and hands those that belong in the clip to the muxer."""
+    """Passes those packets of the segments that belong in the clip to the muxer."""
 
     def __init__(self, job: Job, muxer: Muxer) -> None:
         self.dropped = 0
@@ -78,7 +78,7 @@ class Cutter:
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
         self._overlapping = False
-        self._again = False
+        self._refetched = False
         self._without_key = 0  # pictures of this segment that no key frame leads to
         self._shift = 0
         self._written_end = 0  # decoding time at which the written pictures end
@@ -94,11 +94,11 @@ class Cutter:
         return self._shift
 
     def begin_segment(self, tracks: Tracks, relation: Relation, extent: Extent) -> None:
-        """The packets that follow are of these tracks; their covered time goes into ``extent``."""
+        """Begin a segment of these tracks; its covered time is added to ``extent``."""
         # Of the segment before, only what was copied may be used: its streams are closed.
         same = self._key == tracks.key
-        self._overlapping = relation in ("overlap", "again") and self._begun
-        self._again = relation == "again"
+        self._overlapping = relation in ("overlap", "refetch") and self._begun
+        self._refetched = relation == "refetch"
         if relation != "follows" or not same:
             self._flowing = False
             self._group.clear()
@@ -109,7 +109,7 @@ class Cutter:
         self._repeated.clear()
 
     def end_segment(self) -> bool | None:
-        """Close it, while its streams are still open; tells whether it can be decoded (None: nothing was wanted)."""
+        """Close the segment while its streams are open; return whether it decodes, None where nothing was copied."""
         if self._tracks is None:
             return None
         if not self._begun and self._reach() > self._job.start_ns:
@@ -119,7 +119,7 @@ class Cutter:
         return False if self._without_key and not self._extent.spans else checked
 
     def picture(self, timed: Timed) -> None:
-        """The next picture in decoding order."""
+        """Process the next picture in decoding order."""
         timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
         if timed.dts >= self._job.end_ns:
             self.done.add("video")
@@ -134,23 +134,23 @@ class Cutter:
             self._append(timed)
 
     def sound(self, timed: Timed) -> None:
-        """The next packet of sound."""
+        """Process the next packet of sound."""
         timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
         if timed.dts >= self._job.end_ns:
             self.done.add("audio")
         elif self._flowing and self._begun:
-            self._put_sound(timed)
+            self._write_sound(timed)
         else:
             self._sound.append(timed)
 
     def _repeats(self, timed: Timed) -> bool:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
-        if self._again:
-            return self._is_there(timed)
+        if self._refetched:
+            return self._is_written(timed)
         self._repeated.append(memoryview(timed.packet))
         distance = self._written_end - (timed.dts + timed.length)
         if abs(distance) <= 2 * SECOND and self._ends_alike() and self._muxer.accepts(self._current()):
-            # The same pictures in both segments: what comes after them follows without a seam.
+            # The same pictures in both segments: what is behind them follows without a seam.
             self._overlapping, self._flowing, self._shift = False, True, self._shift + distance
             return True
         if not timed.key or timed.dts < self._written_end - self._job.join_ns:
@@ -158,8 +158,8 @@ class Cutter:
         self._overlapping = False
         return False
 
-    def _is_there(self, timed: Timed) -> bool:
-        """As ``_repeats``, where the same segment comes again: its times tell, for they are the same."""
+    def _is_written(self, timed: Timed) -> bool:
+        """As ``_repeats``, for the same segment fetched again, whose times are the same."""
         if timed.dts + timed.length // 2 < self._written_end:
             self._repeated.append(memoryview(timed.packet))
             return True
@@ -214,15 +214,15 @@ class Cutter:
                 self._without_key += 1
                 return
             self._start_run(timed)
-        self._put(timed)
+        self._write(timed)
         if self._sound:
             waiting = [sound for sound in self._sound if sound.dts >= timed.pts]
             self._sound.clear()
             for sound in waiting:
-                self._put_sound(sound)
+                self._write_sound(sound)
 
     def _follow(self, timed: Timed) -> None:
-        """Take up the streams of a key frame where they differ. Those of a segment that is closed never do."""
+        """Switch to the streams of a key frame where they differ; those of a closed segment never do."""
         if timed.tracks is not None and timed.tracks.key != self._key:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
@@ -235,7 +235,7 @@ class Cutter:
             raise RuntimeError("a packet came before its segment was begun")
         return self._tracks
 
-    def _put(self, timed: Timed) -> None:
+    def _write(self, timed: Timed) -> None:
         if timed.key and self._checked is None:
             tracks = self._current()
             self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(timed.packet))
@@ -247,7 +247,7 @@ class Cutter:
         self.last_end = max(timed.pts + timed.length, self.last_end or 0)
         self._muxer.write(timed.packet, "video", timed.dts, timed.pts)
 
-    def _put_sound(self, timed: Timed) -> None:
+    def _write_sound(self, timed: Timed) -> None:
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return

@@ -1,4 +1,4 @@
-"""A segment's packets as MP4 holds them, each with its time in the segment, whatever container they come from."""
+"""Read a segment's packets as MP4 holds them, with their times, from any container."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ BACKWARDS_NS = 1_000_000_000
 
 
 @dataclass(slots=True)
-class Read:
+class DemuxedPacket:
     """A packet; ``dts``, ``pts`` and ``length`` in nanoseconds of the segment's own time.
 
-    ``good``: its bytes fit their own headers. ``tracks`` goes with each key frame.
+    ``good``: its bytes fit their own headers. Each key frame has ``tracks``.
     """
 
     packet: "Packet[Stream]"
@@ -48,13 +48,13 @@ def _chosen(container: InputContainer, tracks: Tracks) -> "Iterator[Packet[Strea
 
 
 def _followed(tracks: Tracks, units: list[bytes]) -> Tracks:
-    """The streams as they are from a key frame on: parameter sets in it take the place of those that were known."""
+    """Return the streams from a key frame on: its parameter sets replace the known ones."""
     sets = parameter_sets(tracks.codec, units)
     if not sets or set(sets) <= set(tracks.sets):
         return tracks
     first = {unit[0] for unit in sets}
-    kept = [one for one in tracks.sets if one[0] not in first]
-    description = describe(tracks.codec, [*kept, *sets], units)
+    others = [parameter_set for parameter_set in tracks.sets if parameter_set[0] not in first]
+    description = describe(tracks.codec, [*others, *sets], units)
     return tracks if description is None else tracks.changed(description)
 
 
@@ -65,7 +65,7 @@ def _jpeg_followed(tracks: Tracks, picture: memoryview) -> Tracks:
     return tracks.changed(Description(tracks.record, *size))
 
 
-class Boxed:
+class Mp4Demuxer:
     """The packets of MP4: they are as they shall be, and their times are known. ``counted`` by track."""
 
     origin: int = 0  # the media time that the segment's span begins at, in nanoseconds
@@ -77,7 +77,7 @@ class Boxed:
         self._container = container
         self.tracks = tracks
 
-    def packets(self) -> Iterator[Read]:
+    def packets(self) -> Iterator[DemuxedPacket]:
         """In the order of the segment; raises Damaged."""
         tracks = self.tracks
         video = tracks.video.index
@@ -90,7 +90,7 @@ class Boxed:
             counted[number] = counted.get(number, 0) + 1
             if packet.stream_index != video:
                 dts = sound.ns(packet.dts)
-                yield Read(packet, dts, dts, sound.ns(packet.duration), sound=True)
+                yield DemuxedPacket(packet, dts, dts, sound.ns(packet.duration), sound=True)
                 continue
             view = memoryview(packet)
             if packet.is_keyframe:
@@ -98,7 +98,7 @@ class Boxed:
             dts = picture.ns(packet.dts)
             pts = dts if packet.pts is None else picture.ns(packet.pts)
             key = tracks if packet.is_keyframe else None
-            yield Read(packet, dts, pts, picture.ns(packet.duration), good=tracks.fits(view), tracks=key)
+            yield DemuxedPacket(packet, dts, pts, picture.ns(packet.duration), good=tracks.fits(view), tracks=key)
 
     @staticmethod
     def _follow(tracks: Tracks, view: memoryview) -> Tracks:
@@ -119,17 +119,17 @@ class _Picture:
     place: int  # of its first byte in the segment
 
 
-class Unpacked:
+class StreamDemuxer:
     """The packets of Matroska, MPEG-TS and MPEG-PS.
 
     Start codes become lengths, and AAC loses the header that MPEG-TS puts before each frame: MP4 says the same once.
-    Times that the container does not tell are taken from the pictures around. What a picture counts for is the
+    Times that the container lacks are derived from the pictures around. What a picture counts for is the
     distance to the next one, unless something lies between that does not belong there.
     """
 
-    def __init__(self, container: InputContainer, tracks: Tracks, watched: Source) -> None:
+    def __init__(self, container: InputContainer, tracks: Tracks, segment: Source) -> None:
         self.counted: dict[int, int] = {}
-        self._watched = watched
+        self._segment = segment
         self._source = _chosen(container, tracks)
         self._annex_b = tracks.codec != "mjpeg" and tracks.record[:1] != b"\x01"
         self._scale = Scale.of(tracks.video)
@@ -141,7 +141,7 @@ class Unpacked:
         self._waiting: list[_Picture] = []
         self._ahead: list[Packet[Stream]] = []
         self.origin = 0
-        mu_law = tracks.audio is not None and watched.mu_law(tracks.audio.id)
+        mu_law = tracks.audio is not None and segment.mu_law(tracks.audio.id)
         self.tracks = self._look_ahead(replace(tracks, mu_law=mu_law))
 
     def _look_ahead(self, tracks: Tracks) -> Tracks:
@@ -171,7 +171,7 @@ class Unpacked:
             raise Damaged("no key frame of the segment has parameter sets")
         return replace(tracks, audio=None) if framed else tracks
 
-    def packets(self) -> Iterator[Read]:
+    def packets(self) -> Iterator[DemuxedPacket]:
         """In the order of the segment; raises Damaged."""
         tracks = self.tracks
         video = tracks.video.index
@@ -189,7 +189,7 @@ class Unpacked:
                 yield from self._timed(one)
             ahead.clear()
         if self._waiting:
-            self._waiting[-1].good &= not self._watched.cut_off(tracks.video.id)
+            self._waiting[-1].good &= not self._segment.cut_off(tracks.video.id)
             yield from self._resolved(last=True)
 
     def _picture(self, packet: "Packet[Stream]", tracks: Tracks) -> _Picture:
@@ -213,7 +213,7 @@ class Unpacked:
             good &= tracks.fits(memoryview(packet))
         return _Picture(packet, dts, pts, good, tracks if key else None, place or 0)
 
-    def _timed(self, one: _Picture) -> Iterator[Read]:
+    def _timed(self, one: _Picture) -> Iterator[DemuxedPacket]:
         if self._last is None:
             self._waiting.append(one)
             if one.dts is None and len(self._waiting) < UNTIMED:
@@ -242,7 +242,7 @@ class Unpacked:
             length = self._scale.ns(one.packet.duration) or USUAL_NS
             one.dts = (after.dts or 0) - length
 
-    def _resolved(self, *, last: bool = False) -> Iterator[Read]:
+    def _resolved(self, *, last: bool = False) -> Iterator[DemuxedPacket]:
         """The pictures of which it is known how long they last; at the end the last one too."""
         if last and self._waiting[-1].dts is None:
             self._time_backwards()
@@ -251,18 +251,20 @@ class Unpacked:
             if after is None and not last:
                 break
             dts, length = one.dts or 0, self._step
-            # Behind what is harmed a demuxer may go back, into what the picture before has claimed for itself.
+            # Behind damage a demuxer may resume earlier, inside the bytes of the picture before.
             end = None if after is None else max(after.place, one.place + one.packet.size + BLOCK_HEAD)
-            one.good &= not self._watched.harmed(one.place, end)
+            one.good &= not self._segment.is_damaged(one.place, end)
             if after is not None:
                 step = max(0, (after.dts or 0) - dts) or length
                 # What was lost before a garbled picture is not covered by the one before.
                 length = step if one.good and after.good else min(length, step)
                 self._step = step if one.good and after.good else self._step
-            yield Read(one.packet, dts, dts if one.pts is None else one.pts, length, False, one.good, one.tracks)
+            yield DemuxedPacket(
+                one.packet, dts, dts if one.pts is None else one.pts, length, False, one.good, one.tracks
+            )
         del waiting[: None if last else -1]
 
-    def _sound(self, packet: "Packet[Stream]", tracks: Tracks) -> Read:
+    def _sound(self, packet: "Packet[Stream]", tracks: Tracks) -> DemuxedPacket:
         dts = self._sound_end if packet.dts is None else self._sound_scale.ns(packet.dts)
         length = self._sound_scale.ns(packet.duration)
         self._sound_end = dts + length
@@ -271,7 +273,7 @@ class Unpacked:
             if _audio_config(body) != tracks.sound:
                 raise Damaged("its sound changes or is garbled")
             packet = _like(packet, body[7 if body[1] & 1 else 9 :])
-        return Read(packet, dts, dts, length, sound=True)
+        return DemuxedPacket(packet, dts, dts, length, sound=True)
 
 
 def _like(packet: "Packet[Stream]", body: bytes) -> "Packet[Stream]":

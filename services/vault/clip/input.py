@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from services.vault.clip.protocol import head, widen
 
-BUFFERED = 4 << 20  # bytes that may wait for the pipe: a recorder goes on sending while the process does not run
+BUFFERED = 4 << 20  # bytes that may wait for the pipe: a recorder sends on while the process does not run
 _AT_ONCE = 512  # pieces in one call; systems take 1024
 
 Bytes = bytes | memoryview
@@ -29,7 +29,7 @@ class ClipInput:
         self._size = 0  # bytes of these
         self._ended = False
         self._error: OSError | None = None
-        self._room: asyncio.Future[None] | None = None  # somebody waits until less is waiting
+        self._drained: asyncio.Future[None] | None = None  # the sender waits until less is waiting
         self._closed: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(target=self._run, daemon=True, name="clip-input").start()
 
@@ -43,9 +43,9 @@ class ClipInput:
             self._waiting.append((frame, then))
             self._size += sum(map(len, frame))
             self._changed.notify()
-            room = self._room = self._loop.create_future() if self._size > BUFFERED else None
-        if room is not None:
-            await room
+            drained = self._drained = self._loop.create_future() if self._size > BUFFERED else None
+        if drained is not None:
+            await drained
             self._check()
 
     async def send_footage(self, pieces: Sequence[Bytes], digest: "hashlib._Hash") -> None:
@@ -96,16 +96,16 @@ class ClipInput:
     def _written(self, parts: Sequence[Bytes]) -> None:
         with self._changed:
             self._size -= sum(map(len, parts))
-            # Not for each frame: every turn of the event loop takes the interpreter from the other threads.
-            free = self._room is not None and self._size <= BUFFERED // 2
+            # Not for each frame: every turn of the event loop blocks the other threads.
+            free = self._drained is not None and self._size <= BUFFERED // 2
         if free:
             self._call(self._release)
 
     def _release(self) -> None:
         with self._changed:
-            room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)
+            drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop has ended, and nobody waits

@@ -33,7 +33,7 @@ SHORTEST_US = 1_000_000  # of a fragment, where every picture is a key frame
 
 
 class Out(Protocol):
-    """Where the clip goes."""
+    """Where the clip is written to."""
 
     def write(self, data: bytes, /) -> object: ...
 
@@ -53,7 +53,7 @@ class Part:
 
 
 class _Sink:
-    """Takes the muxer's bytes, leaves out the first boxes of a continued part, and notes each fragment."""
+    """Receives the muxer's bytes, leaves out the first boxes of a continued part, and notes each fragment."""
 
     def __init__(self, pipe: Out, start: int, *, continued: bool, times: deque[int]) -> None:
         self._pipe = pipe
@@ -103,12 +103,12 @@ class _Run:
     container: OutputContainer
     sink: _Sink
     streams: dict[str, Stream]
-    bases: dict[str, Fraction]  # time bases of the packets that come
+    bases: dict[str, Fraction]  # time bases of the packets to write
     shortest_us: int  # a key frame begins a fragment once the one before has lasted so long
     last_dts: dict[str, int] = field(default_factory=dict)
     fragment_dts: int | None = None  # of the first picture of the open fragment
 
-    def put(self, packet: "Packet[Stream]", kind: str, dts: int, pts: int) -> None:
+    def mux(self, packet: "Packet[Stream]", kind: str, dts: int, pts: int) -> None:
         """Write one packet at these ticks."""
         packet.dts, packet.pts = dts, pts
         packet.time_base = self.bases[kind]
@@ -126,7 +126,7 @@ class _Run:
 
 
 class Muxer:
-    """Writes runs and parts one after another; ``emit`` is told of every fragment."""
+    """Writes runs and parts in order; ``emit`` is called with every fragment."""
 
     def __init__(self, pipe: Out, emit: Callable[[dict[str, object]], None]) -> None:
         self.parts: list[Part] = []
@@ -142,7 +142,7 @@ class Muxer:
         self._run: _Run | None = None
 
     def accepts(self, tracks: Tracks) -> bool:
-        """Whether the open run can take these streams' packets."""
+        """Return whether the open run accepts packets of these streams."""
         return self._run is not None and self._key == tracks.key
 
     def begin(self, tracks: Tracks, first_dts_ns: int, first_pts_ns: int) -> None:
@@ -153,8 +153,8 @@ class Muxer:
         continued = self._key == tracks.key
         if not continued:
             self._key = tracks.key
-            place, told = (self._offset, 0, 0), (tracks.fingerprint, tracks.codecs)
-            self.parts.append(Part(*place, *told, first_pts_ns, first_pts_ns, tracks.container))
+            extent, described = (self._offset, 0, 0), (tracks.fingerprint, tracks.codecs)
+            self.parts.append(Part(*extent, *described, first_pts_ns, first_pts_ns, tracks.container))
         sink = _Sink(self._pipe, self._offset, continued=continued, times=self._times)
         shortest = SHORTEST_US if tracks.codec == "mjpeg" else 0
         options = _OPTIONS | {"fragment_index": str(self._fragments + 1), "min_frag_duration": str(shortest)}
@@ -189,7 +189,7 @@ class Muxer:
             self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)
             if packet.is_keyframe and run.begins_fragment(dts):
                 self._times.append((pts_ns - self.first_ns) // 1_000_000)
-        run.put(packet, kind, dts, max(pts, dts))
+        run.mux(packet, kind, dts, max(pts, dts))
         self.packets += 1
         if run.sink.fragments:
             self._report(run)

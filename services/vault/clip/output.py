@@ -1,4 +1,4 @@
-"""The output of the clip process: its clip, read from its pipe ahead of who takes it."""
+"""The output of the clip process: its clip, read from its pipe ahead of its reader."""
 
 import os
 import threading
@@ -7,7 +7,7 @@ from collections import deque
 from services.vault.clip.protocol import widen
 
 BUFFER = 1 << 19
-BUFFERS = 4  # of which one is taken and the others are read into: the process goes on while the store does not
+BUFFERS = 4  # of which the reader has one: the process works on while the store waits
 
 
 class ClipOutput:
@@ -18,39 +18,39 @@ class ClipOutput:
         self._descriptor = descriptor
         self._changed = threading.Condition()  # over all that follow
         self._free = [memoryview(bytearray(BUFFER)) for _ in range(BUFFERS)]
-        self._came: deque[tuple[memoryview, int]] = deque()
-        self._taken: memoryview | None = None
+        self._filled: deque[tuple[memoryview, int]] = deque()
+        self._lent: memoryview | None = None
         self._ended = False
         threading.Thread(target=self._run, daemon=True, name="clip-output").start()
 
     def read(self) -> memoryview:
         """The clip's next bytes, empty at its end; they are there until the next call. Blocks."""
         with self._changed:
-            if self._taken is not None:
-                self._free.append(self._taken)
-                self._taken = None
+            if self._lent is not None:
+                self._free.append(self._lent)
+                self._lent = None
                 self._changed.notify_all()
-            self._changed.wait_for(lambda: self._came or self._ended)
-            if not self._came:
+            self._changed.wait_for(lambda: self._filled or self._ended)
+            if not self._filled:
                 return memoryview(b"")
-            self._taken, size = self._came.popleft()
-            return self._taken[:size]
+            self._lent, size = self._filled.popleft()
+            return self._lent[:size]
 
     def close(self) -> None:
-        """Let go of everything: nobody reads any more, and the process has ended."""
+        """Release everything, once the process has ended and nobody reads."""
         with self._changed:
             self._ended = True
             self._free.clear()
-            self._came.clear()
-            self._taken = None
+            self._filled.clear()
+            self._lent = None
             self._changed.notify_all()
 
     def _run(self) -> None:
         try:
             while (buffer := self._next()) is not None:
-                self._put(buffer, os.readv(self._descriptor, [buffer]))
+                self._append(buffer, os.readv(self._descriptor, [buffer]))
         finally:
-            self._put(memoryview(b""), 0)
+            self._append(memoryview(b""), 0)
             os.close(self._descriptor)
 
     def _next(self) -> memoryview | None:
@@ -58,9 +58,9 @@ class ClipOutput:
             self._changed.wait_for(lambda: self._free or self._ended)
             return None if self._ended else self._free.pop()
 
-    def _put(self, buffer: memoryview, size: int) -> None:
+    def _append(self, buffer: memoryview, size: int) -> None:
         with self._changed:
             if size and not self._ended:
-                self._came.append((buffer, size))
+                self._filled.append((buffer, size))
             self._ended = self._ended or not size
             self._changed.notify_all()

@@ -7,7 +7,7 @@ from services.runtime.boxes import StreamMark
 from services.vault.clip.covered_time import SEAM, SECOND
 from services.vault.clip.source import Foreign
 
-Relation = Literal["follows", "gap", "overlap", "again"]  # again: the same segment as before, from its beginning
+Relation = Literal["follows", "gap", "overlap", "refetch"]  # refetch: the same segment as before, from its beginning
 
 
 RESYNC = 10 * SECOND  # a gap this long is not blurred by going back to the recorder's own times
@@ -21,16 +21,16 @@ class Placement:
     A segment begins at the time the recorder names it by. Two exceptions keep rough names from tearing or doubling
     footage: MediaMTX numbers the segments of a run and states their exact distance; and a segment that begins, by the
     names, within the join of the end before it (or the step of the recorder's times, where they are coarser) follows
-    it. What that shifts is kept until the next long gap, so that a camera whose clock runs fast neither loses pictures
+    it. The shift holds until the next long gap, so that a camera whose clock runs fast neither loses pictures
     nor hides a gap; ``drift_ns`` says how far it went. Without a gap, names that are rough shift to and fro by no more
-    than their roughness: where they would go further, pictures are missing, and it is a gap.
+    than their roughness: where they would shift further, pictures are missing, and it is a gap.
     """
 
     join_ns: int
     end: int | None = None  # of the pictures read so far, in decoding time
     drift_ns: int = 0
     reorder: tuple[object, int] | None = None  # the streams read last, and how long after decoding they are shown
-    torn: bool = False  # the segment before ended too early, so nothing follows it by nearness alone
+    broken_off: bool = False  # the segment before ended too early, so nothing follows it by nearness alone
 
     def __post_init__(self) -> None:
         self._before: tuple[StreamMark, int] | None = None
@@ -42,14 +42,14 @@ class Placement:
     def place(
         self, name: str, nominal: int, mark: StreamMark | None, first: int, step: int = 0
     ) -> tuple[int, Relation]:
-        """Wall-clock time of the segment's media time 0, and the relation to what came before.
+        """Return the wall-clock time of the segment's media time 0, and its relation to the one before.
 
         ``first`` is the media time of its first picture in decoding order. Raises Foreign.
         """
         if mark is not None:
             self._check(name, mark, nominal + first)
         zero, distance, join = nominal, 0, max(self.join_ns, step)
-        repeated = self._placed == (name, nominal)  # a segment that broke off is given again, from its beginning
+        repeated = self._placed == (name, nominal)  # a segment that broke off is fetched again, from its beginning
         self._placed = (name, nominal)
         if repeated:
             zero = nominal + self._shift
@@ -63,8 +63,8 @@ class Placement:
         if mark is not None:
             self._seen.add(mark.stream)
         if repeated:
-            return zero, "again"
-        if self.end is None or distance > (0 if self.torn else join) or zero + first - self.end > SEAM:
+            return zero, "refetch"
+        if self.end is None or distance > (0 if self.broken_off else join) or zero + first - self.end > SEAM:
             self._run = nominal, self._shift
             return zero, "gap"
         self._run = self._run[0], max(self._run[1], self._shift)
@@ -85,7 +85,7 @@ class Placement:
         return placed + mark.decode_ns - before.decode_ns
 
     def _zero(self, nominal: int, first: int, distance: int, end: int, join: int) -> int:
-        if abs(distance) <= join and not (self.torn and distance > 0):
+        if abs(distance) <= join and not (self.broken_off and distance > 0):
             begin, latest = self._run
             if distance <= 0 or latest - (end - first - nominal) <= join + (nominal - begin) // DRIFT:
                 return end - first

@@ -2,8 +2,8 @@
 
 ``report`` is the number of a pipe. It parses what recorders send, so it may do nothing but read and write its pipes
 (``services.runtime.confine``).
-``protocol.py`` says what goes over them. The last line of the report is {"report": …}, or {"refused": sentence} where
-the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
+``protocol.py`` defines what is sent over them. The last line of the report is {"report": …}, or {"refused": sentence}
+where the footage is of a kind that is not handled, or {"foreign": sentence} where it is another camera's.
 """
 
 import gc
@@ -32,27 +32,27 @@ from services.vault.clip.source import Foreign, Unsupported, next_source
 # Bytes that are read before they are wanted, and that wait to be written. Beside twelve other processes on two
 # processors the thread that cuts, the busiest of all, took a quarter less of the processor than where it reads and
 # writes by itself; sealing took 5 to 20 percent less time.
-AHEAD = 2 << 20
-OFTEN = 0.1  # seconds after which fragments are told of: each time wakes the one who listens
+AHEAD = 4 << 20
+FLUSH_SECONDS = 0.1  # between two reports of fragments: each wakes the reader
 
 
-def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
-    """Read a job and its segments from ``frames``, write the clip to ``out`` and the report to ``tell``."""
+def cut(frames: Iterator[Frame], out: Out, report: BinaryIO) -> None:
+    """Read a job and its segments from ``frames``; write the clip to ``out``, and a ``report``."""
 
-    told = 0.0
+    flushed = 0.0
 
     def emit(line: dict[str, object]) -> None:
-        nonlocal told
-        tell.write(json.dumps(line).encode() + b"\n")
+        nonlocal flushed
+        report.write(json.dumps(line).encode() + b"\n")
         now = monotonic()
-        if "fragment" not in line or now - told > OFTEN:
-            tell.flush()
-            told = now
+        if "fragment" not in line or now - flushed > FLUSH_SECONDS:
+            report.flush()
+            flushed = now
 
-    got = next(frames, None)
-    if got is None or got[0] != b"J":
+    first = next(frames, None)
+    if first is None or first[0] != b"J":
         raise EOFError("a job was expected")
-    job = Job(**json.loads(got[1]))
+    job = Job(**json.loads(first[1]))
     muxer = Muxer(out, emit)
     cutter = Cutter(job, muxer)
     placement = Placement(job.join_ns)
@@ -87,26 +87,26 @@ def cut(frames: Iterator[Frame], out: Out, tell: BinaryIO) -> None:
 
 
 def _frames_ahead(pipe: BinaryIO) -> Iterator[Frame]:
-    """The frames of the pipe, read ahead in a thread: what sends them need not have its turn for each."""
-    came: Queue[Frame | BaseException | None] = Queue(AHEAD // FOOTAGE_FRAME)
+    """Yield the frames of the pipe, read ahead in a thread: the sender need not run for each."""
+    frames: Queue[Frame | BaseException | None] = Queue(AHEAD // FOOTAGE_FRAME)
 
     def read() -> None:
         try:
             for frame in read_frames(pipe):
-                came.put(frame)
-            came.put(None)
+                frames.put(frame)
+            frames.put(None)
         except BaseException as error:  # noqa: BLE001 - carried to the one who waits
-            came.put(error)
+            frames.put(error)
 
     threading.Thread(target=read, daemon=True, name="frames").start()
-    while (frame := came.get()) is not None:
+    while (frame := frames.get()) is not None:
         if isinstance(frame, BaseException):
             raise frame
         yield frame
 
 
 class _WriteBehind:
-    """Writes to the pipe in a thread: what reads it need not have its turn for each piece."""
+    """Writes to the pipe in a thread: the reader need not run for each piece."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
@@ -115,7 +115,7 @@ class _WriteBehind:
         self._thread.start()
 
     def write(self, data: bytes, /) -> None:
-        """Have it written; waits only while too much is waiting."""
+        """Queue a piece; waits only while the queue is full."""
         self._waiting.put(data)
 
     def finish(self) -> None:
@@ -133,17 +133,17 @@ class _WriteBehind:
 
 
 def main() -> None:
-    """Take the limits, then cut."""
-    report, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:])
+    """Confine the process, then cut."""
+    descriptor, memory, cpu_seconds = (int(argument) for argument in sys.argv[1:])
     confine(Limits(memory=memory, cpu_seconds=cpu_seconds))
-    gc.freeze()  # what was loaded is never looked through again
+    gc.freeze()  # what was loaded is never collected
     av.logging.set_level(None)
     frames, output = _frames_ahead(sys.stdin.buffer), _WriteBehind(sys.stdout.buffer)
     try:
-        with os.fdopen(report, "wb") as tell:
-            cut(frames, output, tell)
+        with os.fdopen(descriptor, "wb") as report:
+            cut(frames, output, report)
             output.finish()
-    except BaseException:  # noqa: BLE001 - told as Python would tell it
+    except BaseException:  # noqa: BLE001 - reported as Python would
         traceback.print_exc()
         os._exit(1)
     os._exit(0)  # a thread may still wait in a pipe, and Python would wait for it or abort

@@ -1,4 +1,4 @@
-"""What goes over the pipes between the vault and its clip process (``client.py`` and ``process.py``).
+"""The protocol on the pipes between the vault and its clip process (``client.py`` and ``process.py``).
 
 Into the process, on standard input, frames of one letter, a length (32 bit, big-endian) and that many bytes:
 ``J`` the job, once; then for each segment ``S`` its heading, any number of ``D`` with its bytes, and ``E``.
@@ -22,10 +22,11 @@ Frame: TypeAlias = tuple[bytes, bytes]
 _HEAD = struct.Struct(">cI")
 LARGEST_FRAME = 1 << 20
 # Of a segment's bytes. The media library reads as much at once, so that a frame is handed to it without another copy.
-FOOTAGE_FRAME = 1 << 18
-# Of a pipe: the most that Linux lets an ordinary user have. With its usual 64 KiB the processes had seven times as many
-# turns, and a GiB took 0.7 seconds more of the processor.
-_WIDTH = 1 << 20
+# Each frame costs its threads some ten waits for each other; larger ones no longer fit a processor's own cache.
+FOOTAGE_FRAME = 1 << 19
+# The most that Linux allows an ordinary user. With its usual 64 KiB the processes had seven times as many turns, and a
+# GiB took 0.7 seconds more of the processor.
+_PIPE_BYTES = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +37,7 @@ class Job:
     start_ns: int
     end_ns: int
     join_ns: int
-    window: int  # bytes of one segment that are kept in memory when its container needs seeking
+    window: int  # bytes of one segment that are held in memory when its container needs seeking
 
 
 @dataclass(frozen=True)
@@ -55,37 +56,37 @@ class Heading:
 
 
 def nanoseconds(moment: datetime) -> int:
-    """An aware moment as nanoseconds since 1970."""
+    """Return an aware moment as nanoseconds since 1970."""
     return in_nanoseconds(moment - _EPOCH)
 
 
 def in_nanoseconds(length: timedelta) -> int:
-    """A length of time, to the microsecond."""
+    """Return a length of time in nanoseconds, to the microsecond."""
     return length // timedelta(microseconds=1) * 1000
 
 
 def moment(ns: int) -> datetime:
-    """The moment, to the microsecond, in UTC."""
+    """Return the moment in UTC, to the microsecond."""
     return _EPOCH + timedelta(microseconds=ns // 1000)
 
 
 def head(letter: bytes, length: int) -> bytes:
-    """What comes before a body of that length, which may not be longer than LARGEST_FRAME."""
+    """Return the header of a body of that length, at most LARGEST_FRAME."""
     return _HEAD.pack(letter, length)
 
 
 def frame(letter: bytes, body: bytes = b"") -> bytes:
-    """One frame; ``body`` may not be longer than LARGEST_FRAME."""
+    """Return one frame; ``body`` has at most LARGEST_FRAME bytes."""
     return head(letter, len(body)) + body
 
 
 def pack(letter: bytes, content: Job | Heading) -> bytes:
-    """A job or a heading as a frame."""
+    """Return a job or a heading as a frame."""
     return frame(letter, json.dumps(asdict(content)).encode())
 
 
 def read_frames(pipe: BinaryIO) -> Iterator[Frame]:
-    """The frames up to the end of the pipe; raises EOFError where it ends inside one."""
+    """Yield the frames up to the end of the pipe; raises EOFError where it ends inside one."""
     while head := pipe.read(_HEAD.size):
         if len(head) < _HEAD.size:
             raise EOFError("the pipe ended inside a frame")
@@ -99,7 +100,7 @@ def read_frames(pipe: BinaryIO) -> Iterator[Frame]:
 
 
 def widen(descriptor: int) -> None:
-    """Let a pipe hold more, where the system allows it."""
+    """Enlarge a pipe's buffer, where the system allows it."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
-            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _WIDTH)
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -8,7 +8,7 @@ from av.container import InputContainer
 
 from services.vault.clip.covered_time import Extent
 from services.vault.clip.cutter import Cutter, Timed
-from services.vault.clip.demuxer import Boxed, Read, Unpacked
+from services.vault.clip.demuxer import DemuxedPacket, Mp4Demuxer, StreamDemuxer
 from services.vault.clip.placement import Placement
 from services.vault.clip.source import Damaged, Source, Unsupported
 from services.vault.clip.tracks import Tracks, choose_tracks
@@ -16,7 +16,7 @@ from services.vault.clip.tracks import Tracks, choose_tracks
 
 @dataclass
 class SourceReport:
-    """What came of one segment; moments are nanoseconds, ``lost_from_ns`` is the end of its last good picture."""
+    """The result of one segment; moments are nanoseconds, ``lost_from_ns`` is the end of its last good picture."""
 
     name: str
     problem: str | None = None
@@ -38,7 +38,7 @@ class Segment:
         self._counted: dict[int, int] = {}
         self._delay: int | None = None  # between decoding and showing
         self._first: tuple[int, int] | None = None  # picture: decoded, shown
-        self._hangs = False  # on a garbled picture, until the next key frame
+        self._undecodable = False  # on a garbled picture, until the next key frame
         self._end = 0  # of what is shown
 
     def copy(self) -> SourceReport:
@@ -74,17 +74,17 @@ class Segment:
             report.problem = f"{report.garbled} pictures are garbled"
         if report.lost_from_ns is None:
             report.lost_from_ns = self._source.heading.zero_ns
-        self._placement.torn = report.problem is not None
+        self._placement.broken_off = report.problem is not None
         report.pictures = self._extent.spans
         return report
 
     def _copy(self, container: InputContainer, tracks: Tracks) -> bool:
         """Whether the segment was read to its end, not only to the asked one."""
         source = self._source
-        read = Unpacked(container, tracks, source) if source.boxes is None else Boxed(container, tracks)
-        self._counted = read.counted
-        packets = read.packets()
-        waiting: list[Read] = []
+        demuxer = StreamDemuxer(container, tracks, source) if source.boxes is None else Mp4Demuxer(container, tracks)
+        self._counted = demuxer.counted
+        packets = demuxer.packets()
+        waiting: list[DemuxedPacket] = []
         for one in packets:
             waiting.append(one)
             if not one.sound:
@@ -92,18 +92,18 @@ class Segment:
         else:
             raise Damaged("the segment has no pictures")
         # Media time 0 on the wall clock, by the segment's name.
-        nominal = source.heading.zero_ns - read.origin
+        nominal = source.heading.zero_ns - demuxer.origin
         mark = source.movie.mark if source.movie is not None else None
         zero, relation = self._placement.place(
             self._report.name, nominal, mark, waiting[-1].dts, self._source.heading.step_ns
         )
-        self._cutter.begin_segment(read.tracks, relation, self._extent)
+        self._cutter.begin_segment(demuxer.tracks, relation, self._extent)
         before = self._placement.reorder
-        if relation == "follows" and before is not None and before[0] == read.tracks.key:
+        if relation == "follows" and before is not None and before[0] == demuxer.tracks.key:
             self._delay = before[1]  # what leads to an open group's first pictures is there
-        if read.tracks.audio is None and tracks.audio is not None:
+        if demuxer.tracks.audio is None and tracks.audio is not None:
             self._report.left_out.append(f"audio {tracks.audio.index}")
-        wanted = {"video"} if read.tracks.audio is None else {"video", "audio"}
+        wanted = {"video"} if demuxer.tracks.audio is None else {"video", "audio"}
         for one in chain(waiting, packets):
             if one.sound:
                 self._cutter.sound(Timed(one.packet, zero + one.dts, zero + one.pts, one.length))
@@ -112,10 +112,10 @@ class Segment:
             if self._cutter.done >= wanted:
                 return False
         self._placement.moved(self._cutter.moved)
-        self._placement.reorder = (read.tracks.key, self._delay or 0)
+        self._placement.reorder = (demuxer.tracks.key, self._delay or 0)
         return True
 
-    def _picture(self, one: Read, zero: int) -> None:
+    def _picture(self, one: DemuxedPacket, zero: int) -> None:
         dts, pts = zero + one.dts, zero + one.pts
         length = self._extent.usual(one.length)
         if self._first is None:
@@ -124,9 +124,9 @@ class Segment:
         elif pts < self._first[1]:  # an open group: its first pictures are shown before its key frame
             self._delay = min(self._delay or 0, pts - self._first[0])
         report = self._report
-        self._hangs = not one.good or (self._hangs and one.tracks is None)
+        self._undecodable = not one.good or (self._undecodable and one.tracks is None)
         report.garbled += not one.good
-        shown = None if self._hangs else dts + (self._delay or 0)
+        shown = None if self._undecodable else dts + (self._delay or 0)
         timed = Timed(one.packet, dts, pts, length, shown, one.tracks)
         self._cutter.picture(timed)  # which may move it, to where what it repeats lies
         if not report.garbled:
@@ -140,8 +140,8 @@ class Segment:
         Where pictures are reordered, those behind the last good decoding time may lack others before them; and an open
         group shows its first pictures before its key frame, so that the delay of the first picture is too long.
         """
-        kept = [[start, min(stop, end)] for start, stop in self._extent.spans if start < end]
-        self._extent.spans[:] = kept
+        trimmed = [[start, min(stop, end)] for start, stop in self._extent.spans if start < end]
+        self._extent.spans[:] = trimmed
 
     def _check_pictures(self, decodes: bool | None) -> None:
         if decodes is False:

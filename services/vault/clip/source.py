@@ -1,4 +1,4 @@
-"""One segment inside the clip process: its bytes as they come through the pipe, watched, and opened as media.
+"""One segment inside the clip process: its bytes from the pipe, checked by a walk and opened as media.
 
 It is read as it streams. Only a plain MP4 whose index comes last needs seeking: it is held in memory, up to the job's
 window.
@@ -13,15 +13,15 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
-from services.vault.clip.container_walks import CellWalk, ElementWalk, Harm, PackWalk, Walk, begins
+from services.vault.clip.container_walks import DamageTracker, MatroskaWalk, PsWalk, TsWalk, Walk, begins
 from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
-HEAD = 512  # bytes that tell what a segment is
+HEAD = 512  # bytes by which a segment is recognised
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
-# Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and takes the others for
+# Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and reads the others as
 # MPEG sound.
 A_LAW, MU_LAW = 0x90, 0x91
-MISTAKEN = {0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
+MISLABELLED = {0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
 NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
 FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
@@ -38,7 +38,7 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
-_WALKS: dict[str, type[CellWalk | ElementWalk | PackWalk]] = {"mkv": ElementWalk, "ts": CellWalk, "ps": PackWalk}
+_WALKS: dict[str, type[TsWalk | MatroskaWalk | PsWalk]] = {"mkv": MatroskaWalk, "ts": TsWalk, "ps": PsWalk}
 
 
 def _no_other_files(*_: object) -> object:
@@ -58,7 +58,7 @@ def _what_it_is(head: bytes, container: str) -> str:
 
 
 class Source:
-    """Reads like a file; ``walk`` has seen every byte that was handed on."""
+    """A readable file of one segment; ``walk`` has seen every byte that was read."""
 
     def __init__(self, heading: Heading, frames: Iterator[Frame], window: int) -> None:
         self.heading = heading
@@ -70,9 +70,9 @@ class Source:
         self.declared_samples: dict[int, int] = {}
         self._frames = frames
         self._window = window
-        self._ready: deque[bytes] = deque()  # come, and not yet read
+        self._ready: deque[bytes] = deque()  # received, and not yet read
         self._held = 0  # bytes of these
-        self._place = 0  # read of the first of these
+        self._offset = 0  # read of the first of these
         self._ended = False
         self._unread = b""  # of MPEG-PS, what its walk has not passed
         self._given = 0
@@ -120,15 +120,15 @@ class Source:
             self._receive()
         if self.movie is None and walk.inside == "mdat":
             self._media_first = True
-            self._take_all()
+            self._receive_all()
 
     def _buffered(self) -> io.BytesIO:
-        self._take_all()
+        self._receive_all()
         whole = io.BytesIO(b"".join(self._ready))
-        self._forget()
+        self._discard_pieces()
         return whole
 
-    def _take_all(self) -> None:
+    def _receive_all(self) -> None:
         while not self._ended:
             self._receive()
             if self._held > self._window:
@@ -139,10 +139,10 @@ class Source:
                 )
 
     def _receive(self) -> None:
-        got = next(self._frames, None)
-        if got is None:
+        frame = next(self._frames, None)
+        if frame is None:
             raise EOFError("the pipe ended inside a segment")
-        letter, body = got
+        letter, body = frame
         if letter == b"E":
             self._ended = True
             self.walk.finish()
@@ -153,7 +153,7 @@ class Source:
             if len(self._head) < HEAD:
                 self._head += body[:HEAD]
             self.walk.feed(body)
-            if isinstance(self.walk, PackWalk):
+            if isinstance(self.walk, PsWalk):
                 body = self._as_a_law(self.walk, body)
             self._ready.append(body)
             self._held += len(body)
@@ -183,67 +183,67 @@ class Source:
         if not self._ready:
             return b""
         first = self._ready[0]
-        taken = first[self._place : self._place + size]
-        self._place += len(taken)
-        if self._place == len(first):
+        piece = first[self._offset : self._offset + size]
+        self._offset += len(piece)
+        if self._offset == len(first):
             self._ready.popleft()
-            self._place = 0
-        self._held -= len(taken)
-        return taken
+            self._offset = 0
+        self._held -= len(piece)
+        return piece
 
     def drain(self) -> None:
-        """Pass over what was not read, so that the box walk has seen the whole segment."""
+        """Skip what was not read, so that the walk sees the whole segment."""
         while not self._ended:
-            self._forget()
+            self._discard_pieces()
             self._receive()
-        self._forget()
+        self._discard_pieces()
 
     def declared(self, track: int, counted: int) -> int:
-        """How many packets of a track the segment's own headers tell of; ``counted`` where they tell nothing."""
-        told = self.walk.blocks if isinstance(self.walk, ElementWalk) else self.declared_samples
-        return told.get(track, counted)
+        """How many packets of a track the segment's own headers promise; ``counted`` where they promise nothing."""
+        promised = self.walk.blocks if isinstance(self.walk, MatroskaWalk) else self.declared_samples
+        return promised.get(track, counted)
 
-    def _as_a_law(self, walk: PackWalk, body: bytes) -> bytes:
+    def _as_a_law(self, walk: PsWalk, body: bytes) -> bytes:
         """What may be read of MPEG-PS, mu-law announced as A-law: the demuxer parts both into the same packets."""
         whole = bytearray(self._unread + body)
-        for place, kind in walk.told_at:
+        for place, kind in walk.announced_at:
             if kind == MU_LAW:
                 whole[place - self._given] = A_LAW
-        walk.told_at.clear()
+        walk.announced_at.clear()
         count = walk.passed - self._given
         self._given, self._unread = walk.passed, bytes(whole[count:])
         return bytes(whole[:count])
 
     def mu_law(self, stream: int) -> bool:
         """Whether the stream that is read as A-law is mu-law."""
-        return isinstance(self.walk, PackWalk) and self.walk.kinds.get(stream & 0xFF) == MU_LAW
+        return isinstance(self.walk, PsWalk) and self.walk.kinds.get(stream & 0xFF) == MU_LAW
 
     def announced(self) -> str | None:
-        """A kind of sound that the segment announces and the demuxer takes for another one."""
-        kinds = self.walk.kinds.values() if isinstance(self.walk, PackWalk) else ()
-        return next((MISTAKEN[kind] for kind in kinds if kind in MISTAKEN), None)
+        """Return a kind of sound that the segment announces and the demuxer mistakes for another."""
+        kinds = self.walk.kinds.values() if isinstance(self.walk, PsWalk) else ()
+        return next((MISLABELLED[kind] for kind in kinds if kind in MISLABELLED), None)
 
-    def harmed(self, start: int, end: int | None) -> bool:
+    def is_damaged(self, start: int, end: int | None) -> bool:
         """Whether bytes that do not belong touch those between; ``end`` is None where nothing follows."""
-        return isinstance(self.walk, Harm) and self.walk.touches(start, end)
+        return isinstance(self.walk, DamageTracker) and self.walk.is_damaged(start, end)
 
     def cut_off(self, stream: int) -> bool:
         """Whether the last picture of a stream that was read to its end may lack its own end."""
-        if isinstance(self.walk, CellWalk) and self.heading.size is None and self.walk.ends_inside(stream):
+        if isinstance(self.walk, TsWalk) and self.heading.size is None and self.walk.ends_inside(stream):
             self.walk.problem = self.walk.problem or "the segment ends inside a picture"
-        return isinstance(self.walk, CellWalk | PackWalk) and self.walk.problem is not None
+        return isinstance(self.walk, TsWalk | PsWalk) and self.walk.problem is not None
 
-    def _forget(self) -> None:
+    def _discard_pieces(self) -> None:
         self._ready.clear()
-        self._held = self._place = 0
+        self._held = self._offset = 0
 
 
 def next_source(frames: Iterator[Frame], window: int) -> Source | None:
     """The next segment, or None after the last."""
-    got = next(frames, None)
-    if got is None:
+    frame = next(frames, None)
+    if frame is None:
         return None
-    letter, body = got
+    letter, body = frame
     if letter != b"S":
         raise EOFError(f"a segment was expected and {letter!r} came")
     return Source(Heading(**json.loads(body)), frames, window)

@@ -31,7 +31,7 @@ class Tracks:
     width: int
     height: int
     sound: bytes = b""
-    mu_law: bool = False  # what the demuxer takes for A-law
+    mu_law: bool = False  # which the demuxer reads as A-law
 
     def __post_init__(self) -> None:
         _ = self.key  # is asked for once more when the segment is closed, and its streams with it
@@ -58,8 +58,8 @@ class Tracks:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the video codec, its parameter sets and the picture size."""
-        told = [self.codec, self.record.hex(), self.width, self.height]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        described = [self.codec, self.record.hex(), self.width, self.height]
+        return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
     @cached_property
     def sets(self) -> list[bytes]:
@@ -95,8 +95,8 @@ class Tracks:
         if self.audio is None:
             return self.fingerprint, str(self.video.time_base)
         sound = self.audio.codec_context
-        told = (self.sound_codec, self.sound, sound.sample_rate, sound.layout.nb_channels)
-        return self.fingerprint, str(self.video.time_base), *told, str(self.audio.time_base)
+        described = (self.sound_codec, self.sound, sound.sample_rate, sound.layout.nb_channels)
+        return self.fingerprint, str(self.video.time_base), *described, str(self.audio.time_base)
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def choose_tracks(container: InputContainer, name: str) -> Tracks:
 @cache
 def _mu_law() -> InputContainer:
     """A file that holds nothing but the description of G.711 mu-law."""
-    told = io.BytesIO()
-    with av.open(told, "w", format="mov", options={"movflags": "empty_moov"}) as container:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov", options={"movflags": "empty_moov"}) as container:
         container.add_stream("pcm_mulaw", rate=8000, layout="mono")
         container.start_encoding()
-    return av.open(io.BytesIO(told.getvalue()), "r", format="mov")
+    return av.open(io.BytesIO(file.getvalue()), "r", format="mov")
 
 
 def described_sound(tracks: Tracks) -> AudioStream | None:

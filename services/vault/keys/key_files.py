@@ -1,4 +1,4 @@
-"""Files that hold keys: for this account alone, whole or not there, and gone when they are destroyed."""
+"""Key files: readable by this account alone, written atomically, and overwritten when destroyed."""
 
 import os
 import secrets
@@ -51,8 +51,8 @@ def read_key_file(path: Path) -> str:
 def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
     """Write the file, on the disk before its name is; False, and nothing changed, when it was there already."""
     try:
-        with _on_disk(path, text, mode) as waiting:
-            path.hardlink_to(waiting)
+        with _on_disk(path, text, mode) as temporary:
+            path.hardlink_to(temporary)
     except FileExistsError:
         return False
     sync_folder(path.parent)
@@ -61,24 +61,24 @@ def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
 
 def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
     """Put the text in the place of what is there; at any moment the file is whole, the old one or the new one."""
-    with _on_disk(path, text, mode) as waiting:
-        waiting.replace(path)
+    with _on_disk(path, text, mode) as temporary:
+        temporary.replace(path)
     sync_folder(path.parent)
 
 
 @contextmanager
 def _on_disk(path: Path, text: str, mode: int) -> Iterator[Path]:
-    """A file beside ``path`` that has the text and waits for its name; it is gone afterwards."""
-    waiting = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """Write the text to a temporary file beside ``path``; remove it afterwards."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        yield waiting
+        yield temporary
     finally:
-        waiting.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def shred(path: Path) -> bool:

@@ -30,7 +30,7 @@ class LogKey:
     def __init__(
         self, private: Ed25519PrivateKey, origin: str | None = None, before: Sequence[VerifierKey] = ()
     ) -> None:
-        """``origin``: without one, a name that the key itself gives; ``before``: keys that have signed for the log."""
+        """``origin``: without one, a name derived from the key; ``before``: keys that have signed for the log."""
         self._private = private
         public = private.public_key().public_bytes_raw()
         fingerprint = VerifierKey("", public).fingerprint.removeprefix("sha256:")
@@ -47,10 +47,10 @@ class LogKey:
 
 
 def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
-    """The key in ``folder``, made when there is none; its public half is entered in the list beside it.
+    """Read the key in ``folder``, or make one; its public half is listed beside it.
 
-    Without an ``origin`` the log keeps the name that its first key gave it.
-    Raises Fatal for a key that others may read or that is broken: a log that goes on under another key says so.
+    Without an ``origin`` the log has the name of its first key.
+    Raises Fatal for a key that others may read or that is broken: a log that continues under another key says so.
     """
     make_key_folder(folder)
     path = folder / KEY_FILE
@@ -62,12 +62,12 @@ def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
         write_key_file(path, made.decode())
     known = public_keys(folder)
     key = LogKey(_read(path), origin or (known[-1].name if known else None), known)
-    _enter(folder / PUBLIC_FILE, key.public)
+    _list(folder / PUBLIC_FILE, key.public)
     return key
 
 
 def rotate_log(folder: Path, origin: str | None = None) -> tuple[VerifierKey, VerifierKey]:
-    """A new key in the place of the one there, which is destroyed; the list keeps both. The old one and the new one."""
+    """Replace the key and destroy the old one; both are listed. Return the old and the new one."""
     before = ensure_log_key(folder, origin).public
     shred(folder / KEY_FILE)
     return before, ensure_log_key(folder, origin).public
@@ -94,8 +94,8 @@ def _read(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _enter(path: Path, key: VerifierKey) -> None:
-    """Put the key first in the list unless it stands there; the list is whole at any moment."""
+def _list(path: Path, key: VerifierKey) -> None:
+    """Make the key the first of the list, atomically."""
     known = [one.vkey for one in public_keys(path.parent)]
     if known[:1] == [key.vkey]:
         return

@@ -1,4 +1,4 @@
-"""Sign statements for the organisation, and tell which signatures are its own."""
+"""Sign statements for the organisation, and recognise its own signatures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

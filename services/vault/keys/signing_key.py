@@ -1,4 +1,4 @@
-"""The seal key (ES256): it signs labels, documents and packages; a root that is kept offline certifies it.
+"""The seal key (ES256): it signs labels, documents and packages; a root that belongs offline certifies it.
 
 The root is made at the first start beside the key. Whoever is given the root's fingerprint once can check everything
 that any seal key under it has ever signed (docs/sealing.md, "Who signs").
@@ -90,9 +90,9 @@ class FileSigningKey:
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
         wanted = self.chain.key_id
-        # A rotation puts the chain in its place first, and the key then: in between the key has another name.
-        waiting = self.folder / NEXT_FILE
-        for path in (self.folder / KEY_FILE, *([waiting] if waiting.exists() else [])):
+        # A rotation replaces the chain first and the key second: in between the key has another name.
+        next_key = self.folder / NEXT_FILE
+        for path in (self.folder / KEY_FILE, *([next_key] if next_key.exists() else [])):
             if key_id_of(key := read_key(path)) == wanted:
                 return key
         raise KeyUnusable(
@@ -117,7 +117,7 @@ def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSi
         root = _key_in(folder / ROOT_FILE)
         write_chain(folder / CHAIN_FILE, issue_chain(root, _key_in(folder / KEY_FILE), organisation, now))
     for name in (KEY_FILE, ROOT_FILE):
-        # Whoever takes the root offline takes the file that has its name, and no other may be left.
+        # The root is moved offline under this name, and no second name may be left.
         remove_second_names(folder / name)
     _end_rotation(folder)
     key = FileSigningKey(folder)
@@ -146,12 +146,12 @@ def rotate_signing_key(folder: Path, root_file: Path, now: datetime) -> tuple[Ch
 
 
 def _end_rotation(folder: Path) -> None:
-    """Put the new key in its place where its chain is; before that it waits, and the next rotation takes it."""
-    waiting = folder / NEXT_FILE
-    if waiting.exists() and key_id_of(read_key(waiting)) == read_chain(folder / CHAIN_FILE).key_id:
-        remove_second_names(waiting)
+    """Rename the new key once its chain is there; without it, the next rotation uses it."""
+    next_key = folder / NEXT_FILE
+    if next_key.exists() and key_id_of(read_key(next_key)) == read_chain(folder / CHAIN_FILE).key_id:
+        remove_second_names(next_key)
         shred(folder / KEY_FILE)
-        waiting.replace(folder / KEY_FILE)
+        next_key.replace(folder / KEY_FILE)
 
 
 def read_chain(path: Path) -> Chain:
@@ -261,5 +261,5 @@ def _key_in(path: Path) -> ec.EllipticCurvePrivateKey:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         write_key_file(path, pem.decode())
-    # Whoever comes second takes the first one's key.
+    # A second caller gets the first one's key.
     return read_key(path)

@@ -1,4 +1,4 @@
-"""The vault's keys: where they lie, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
+"""The vault's keys: where they are, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
 
 Labels and documents are signed by a `SigningKey` (`signing_key.py`), the audit trail by its own (`log_key.py`).
 """
@@ -97,7 +97,7 @@ class FileIdentities:
 
 
 class LoanKeys:
-    """One key for each issued copy, in a folder that no backup of the books has: to end a loan is to destroy its key.
+    """One key for each issued copy, in a folder outside the database's backups: ending a loan destroys its key.
 
     Overwriting reaches the disk that is there; what a journal or a flash controller has copied aside, nobody
     reaches, so the folder belongs on an encrypted disk.
@@ -113,7 +113,7 @@ class LoanKeys:
         if self._tombstone(copy_id).exists():
             raise KeyGone(f"the loan key of copy {copy_id} was destroyed and is not made again: issue another copy.")
         identity, _ = generate_identity()
-        # Whoever comes second takes the first one's key, so that a job may run twice.
+        # A second caller gets the first one's key, so that a job may run twice.
         write_key_file(path, f"{identity}\n")
         return FileIdentity(path).recipient
 
@@ -177,7 +177,7 @@ def ensure_keys(directory: Path) -> VaultKeys:
     if not (directory / ESCROW_RECIPIENT_FILE).exists():
         _make_pair(directory / ESCROW_FILE, directory / ESCROW_RECIPIENT_FILE, _ESCROW_NOTE)
     for name in (VAULT_FILE, ESCROW_FILE):
-        # Whoever takes the escrow key offline takes the file that has its name, and no other may be left.
+        # The escrow key is moved offline under this name, and no second name may be left.
         remove_second_names(directory / name)
     keys = VaultKeys(
         (directory / VAULT_RECIPIENT_FILE).read_text().strip(),
@@ -217,7 +217,7 @@ def key_lines(path: Path) -> list[str]:
 
 
 def recipients_in(directory: Path) -> tuple[str, str]:
-    """To whom masters are encrypted, for whoever only encrypts: the vault and the escrow; nothing is made.
+    """Read the recipients of masters, the vault and the escrow, without making keys.
 
     Raises Retryable where they are not there yet.
     """

@@ -5,7 +5,7 @@
     <root>/<prefix>-<bucket>/objects/<key>/facts.json
     <root>/<prefix>-<bucket>/unfinished/<key>.<random>/   puts on their way and leftovers of a crash
 
-An object appears by one rename of its folder, which fails when the key is taken; a delete takes it away by another.
+An object appears by one rename of its folder, which fails when the key is taken; a delete removes it by another.
 """
 
 import json
@@ -39,8 +39,8 @@ from services.vault.store.protocol import (
     StoreLocked,
     StoreMissing,
     StoreRefused,
+    check_location,
     check_metadata,
-    check_place,
     check_range,
     check_tags,
 )
@@ -98,7 +98,7 @@ class FolderStore:
         check_metadata(metadata)
         target = self._object(bucket, key)
         if target.exists():
-            raise _taken(bucket, key)
+            raise _conflict(bucket, key)
         work = self._bucket(bucket) / "unfinished" / f"{target.name}.{secrets.token_hex(8)}"
         try:
             with on_disk(f"write {bucket}/{key}"):
@@ -142,7 +142,7 @@ class FolderStore:
         )
 
     def list_keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
-        check_place(bucket, "any")
+        check_location(bucket, "any")
         with on_disk(f"list {bucket}"):
             self._must_exist(bucket)
             keys = sorted(unquote(entry.name) for entry in (self._bucket(bucket) / "objects").iterdir())
@@ -188,10 +188,10 @@ class FolderStore:
                     f"{bucket}/{key} is retained until {facts.retain_until.isoformat()}: it stays until then."
                 )
             with on_disk(f"delete {bucket}/{key}"):
-                gone = self._bucket(bucket) / "unfinished" / f"{target.name}.{secrets.token_hex(8)}"
-                target.rename(gone)
+                removed = self._bucket(bucket) / "unfinished" / f"{target.name}.{secrets.token_hex(8)}"
+                target.rename(removed)
                 sync_folder(target.parent)
-                _remove(gone)
+                _remove(removed)
         return True
 
     def sweep(self, bucket: str, key: str) -> int:
@@ -217,7 +217,7 @@ class FolderStore:
             work.rename(target)
         except OSError as error:
             if target.exists():
-                raise _taken(bucket, key) from error
+                raise _conflict(bucket, key) from error
             raise
         sync_folder(target.parent)
 
@@ -236,7 +236,7 @@ class FolderStore:
             facts.write(self._object(bucket, key))
 
     def _object(self, bucket: str, key: str) -> Path:
-        check_place(bucket, key)
+        check_location(bucket, key)
         name = quote(key, safe="")
         if len(name) > _LONGEST_NAME:
             raise StoreRefused(f"the key {key!r} is too long for a folder: {len(name)} of {_LONGEST_NAME} bytes.")
@@ -262,11 +262,11 @@ class FolderStore:
 
 
 def _remove(folder: Path) -> None:
-    """Remove the folder; whoever sweeps meanwhile may be at it as well, or take it aside."""
+    """Remove the folder; another sweep may remove or rename it at the same time."""
     while folder.exists():
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
 
 
-def _taken(bucket: str, key: str) -> StoreConflict:
+def _conflict(bucket: str, key: str) -> StoreConflict:
     return StoreConflict(f"{bucket}/{key} is there already and is never overwritten: store under another key.")

@@ -9,10 +9,10 @@ from services.vault.store.protocol import Store
 def open_store(place: places.StorePlace, clock: Clock | None = None) -> Store:
     """The store at a place (`Settings.store_place`, `Settings.replica_place`); call `ensure` before its first use.
 
-    ``clock`` is for the folder's retention, the machine's own unless given; an S3 server goes by its own.
+    ``clock`` is for the folder's retention, the machine's own unless given; an S3 server uses its own.
     """
     if isinstance(place, places.FolderStore):
         return FolderStore(place.path, place.prefix, clock)
-    from services.vault.store.s3 import S3Store  # noqa: PLC0415 - its client takes longest to load of all, and a folder needs none
+    from services.vault.store.s3 import S3Store  # noqa: PLC0415 - its client is slow to load, and a folder needs none
 
     return S3Store(place)

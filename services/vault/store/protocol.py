@@ -1,4 +1,4 @@
-"""What every object store of the vault offers, whatever it is made of; `folder.py` and `s3.py` keep the same rules.
+"""The protocol of the vault's object stores; `folder.py` and `s3.py` follow the same rules.
 
 An object is never overwritten, a delete names the version, and a locked version resists it. Buckets are made with
 object lock and versioning and without default retention (docs/sealing.md, docs/failures.md F12, F19).
@@ -27,7 +27,7 @@ class StoreConflict(Exception):
 
 
 class StoreLocked(Exception):
-    """A legal hold or a retention date forbids this; the store has kept the version as it was."""
+    """A legal hold or a retention date forbids this; the store has left the version unchanged."""
 
 
 class StoreRefused(Fatal):
@@ -81,7 +81,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a new object goes, and what the store keeps with it."""
+    """Where a new object is stored, and what is stored with it."""
 
     store: "Store"
     bucket: str
@@ -90,7 +90,7 @@ class Target:
     legal_hold: bool = False
 
     def put(self, source: "Source") -> Stored:
-        """Store everything that ``source`` gives. Blocks; raises as `Store.put` does."""
+        """Store all of ``source``. Blocks; raises as `Store.put` does."""
         return self.store.put(self.bucket, self.key, source, metadata=self.metadata, legal_hold=self.legal_hold)
 
 
@@ -102,7 +102,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class HashedSource(Source, Protocol):
-    """A source that hashes what it gives, beside: that may not change until the next ``readinto`` has ended."""
+    """A source that hashes what it gives."""
 
     @property
     def sha256(self) -> str:
@@ -137,10 +137,10 @@ class Store(Protocol):
         legal_hold: bool = False,
         content_type: str = OCTETS,
     ) -> Stored:
-        """Store everything that ``source`` gives, of whatever length, in constant memory.
+        """Store all of ``source``, of any length, in constant memory.
 
         ``metadata`` is ASCII with lower-case names. Raises StoreConflict when the key is taken. Whatever ``source``
-        raises is raised here, and leaves no object and no dangling upload; a store that went down on the way may keep
+        raises is raised here, and leaves no object and no dangling upload; a store that failed on the way may hold
         parts, which `sweep` removes.
         """
         ...
@@ -180,7 +180,7 @@ class Store(Protocol):
         ...
 
     def delete(self, bucket: str, key: str, version_id: str) -> bool:
-        """Remove this version for good; False when it was gone already. Raises StoreLocked."""
+        """Remove this version for good; False when there was none. Raises StoreLocked."""
         ...
 
     def sweep(self, bucket: str, key: str) -> int:
@@ -201,7 +201,7 @@ def reader_of(store: Store, bucket: str, key: str, version_id: str | None = None
 
 
 def discard(store: Store, bucket: str, key: str) -> int:
-    """Remove everything of an attempt that is not to be kept: leftovers, and an object that no register has taken.
+    """Remove all of a failed attempt: leftovers, and an object that the database does not know.
 
     Legal holds are lifted first; a retained version raises StoreLocked. Says how many things were removed.
     """
@@ -216,7 +216,7 @@ def discard(store: Store, bucket: str, key: str) -> int:
     return removed
 
 
-def check_place(bucket: str, key: str) -> None:
+def check_location(bucket: str, key: str) -> None:
     """Raises StoreRefused unless ``bucket`` is one of ours and ``key`` means the same in every store."""
     if bucket not in BUCKETS:
         raise StoreRefused(f"there is no bucket {bucket!r} in the vault: use one of {', '.join(BUCKETS)}.")
@@ -235,7 +235,7 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """Raises StoreRefused for tags that S3 would not take."""
+    """Raise StoreRefused for tags that S3 would refuse."""
     if len(tags) > 10:
         raise StoreRefused(f"an object has at most ten tags, not {len(tags)}.")
     for name, value in tags.items():

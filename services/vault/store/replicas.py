@@ -14,7 +14,7 @@ from services.vault.store.protocol import Location, Store, Target
 
 R = TypeVar("R")
 Progress = Callable[[bool, int], None]
-"""Is told, in the thread that works, whether the object is being read back, and how many bytes so far."""
+"""Called in the working thread: whether the object is read back, and the bytes so far."""
 
 
 class ObjectDamaged(Fatal):
@@ -38,7 +38,7 @@ class Replica:
     sha256_cipher: str
 
 
-class _Copied:
+class _CheckedSource:
     """Reads an object like a file, hashing; ends with an error instead of an end where the hash is not the known."""
 
     def __init__(
@@ -70,9 +70,9 @@ class _Copied:
             self.size += len(chunk)
             self._progress(self.size)
             self._rest = memoryview(chunk)
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
-        return taken
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
     def _check(self) -> None:
         if self._digest.hexdigest() != self._sha256:
@@ -96,7 +96,7 @@ async def replicate(
     def copy() -> Replica:
         chunks = iter(store.get(location.bucket, location.key, version_id=location.version_id))
         name = f"{location.bucket}/{location.key}"
-        stored = target.put(_Copied(chunks, sha256_cipher, name, stopped, partial(progress, False)))
+        stored = target.put(_CheckedSource(chunks, sha256_cipher, name, stopped, partial(progress, False)))
         back = target.store.get(target.bucket, target.key, version_id=stored.version_id)
         if _hash(back, stopped, partial(progress, True)) != sha256_cipher:
             target.store.set_legal_hold(target.bucket, target.key, stored.version_id, False)

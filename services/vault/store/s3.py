@@ -25,8 +25,8 @@ from services.vault.store.protocol import (
     StoreLocked,
     StoreMissing,
     StoreRefused,
+    check_location,
     check_metadata,
-    check_place,
     check_range,
     check_tags,
     discard,
@@ -39,7 +39,7 @@ _BLOCK = 1 << 20
 
 
 class S3Store:
-    """See `services.vault.store.protocol.Store`. Signatures and retention go by real time."""
+    """See `services.vault.store.protocol.Store`. Signatures and retention use real time."""
 
     withstands_administrator = True
 
@@ -73,9 +73,9 @@ class S3Store:
         legal_hold: bool = False,
         content_type: str = OCTETS,
     ) -> Stored:
-        check_place(bucket, key)
+        check_location(bucket, key)
         check_metadata(metadata)
-        # minio-py cannot send If-None-Match, so this look and the attempt's own key keep objects whole.
+        # minio-py cannot send If-None-Match, so this check and the attempt's own key protect objects.
         if self._versions(bucket, key):
             raise StoreConflict(f"{bucket}/{key} is there already and is never overwritten: store under another key.")
         act = f"write {bucket}/{key}"
@@ -111,7 +111,7 @@ class S3Store:
     def get(
         self, bucket: str, key: str, *, offset: int = 0, length: int | None = None, version_id: str | None = None
     ) -> Iterator[bytes]:
-        check_place(bucket, key)
+        check_location(bucket, key)
         check_range(offset, length)
         if length == 0:
             return
@@ -131,7 +131,7 @@ class S3Store:
                 response.release_conn()
 
     def stat(self, bucket: str, key: str, version_id: str | None = None) -> ObjectFacts | None:
-        check_place(bucket, key)
+        check_location(bucket, key)
         with answers(self._server, f"look up {bucket}/{key}"):
             try:
                 found = self._client.stat_object(self._name(bucket), key, version_id=version_id)
@@ -142,13 +142,13 @@ class S3Store:
         return _facts(bucket, key, found)
 
     def list_keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
-        check_place(bucket, "any")
+        check_location(bucket, "any")
         with answers(self._server, f"list {bucket}"):
             for entry in self._client.list_objects(self._name(bucket), prefix=prefix, recursive=True):
                 yield str(entry.object_name)
 
     def get_tags(self, bucket: str, key: str, version_id: str) -> dict[str, str]:
-        check_place(bucket, key)
+        check_location(bucket, key)
         with answers(self._server, f"read the tags of {bucket}/{key}"):
             return dict(self._client.get_object_tags(self._name(bucket), key, version_id) or {})
 
@@ -161,7 +161,7 @@ class S3Store:
             self._client.set_object_tags(self._name(bucket), key, wanted, version_id)
 
     def retain(self, bucket: str, key: str, version_id: str, until: datetime) -> None:
-        # The store keeps whole milliseconds at best, so the date is rounded down before it is compared.
+        # The store has whole milliseconds at best, so the date is rounded down before it is compared.
         until = until.astimezone(UTC).replace(microsecond=0)
         facts = self._must_be_there(bucket, key, version_id)
         if facts.retain_until is not None and until <= facts.retain_until:
@@ -184,7 +184,7 @@ class S3Store:
             change(self._name(bucket), key, version_id)
 
     def delete(self, bucket: str, key: str, version_id: str) -> bool:
-        check_place(bucket, key)
+        check_location(bucket, key)
         if version_id not in self._versions(bucket, key):
             return False
         with answers(self._server, f"delete {bucket}/{key}"):
@@ -197,7 +197,7 @@ class S3Store:
         return True
 
     def sweep(self, bucket: str, key: str) -> int:
-        check_place(bucket, key)
+        check_location(bucket, key)
         with answers(self._server, f"sweep {bucket}/{key}"):
             # By exact key: MinIO lists no unfinished upload under a mere prefix. For neither S3's ListMultipartUploads
             # nor its AbortMultipartUpload has minio-py 7.2.20 a public call: Minio._list_multipart_uploads and

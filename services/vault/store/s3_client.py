@@ -1,4 +1,4 @@
-"""The HTTP side of the S3 store: a client that gives up in time."""
+"""The HTTP side of the S3 store: a client with time-outs."""
 
 import base64
 import hashlib

@@ -1,11 +1,10 @@
-"""A put of unknown length to an S3 server: what follows is read while a part is sent, and no more is held.
+"""A put of unknown length to an S3 server: a few mebibytes are read while a part is sent, and no more is held.
 
-minio-py's ``put_object`` reads a part and only then sends it; with threads of its own it would go on reading a source
+minio-py's ``put_object`` reads a part and only then sends it; with threads of its own it would read on from a source
 whose upload has failed. So it runs in one thread, and the source is read ahead of it in the caller's.
 """
 
 import io
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from typing import BinaryIO, TypeVar, cast
 from services.vault.store.protocol import Source
 
 # S3 takes 10,000 parts, which are 127 GiB: a day at 12 Mbit/s, 38 hours at 8. put_object copies a part twice before it
-# is sent, and lets go of the one before then only: it holds three.
+# is sent, and releases the one before only then: it holds three.
 PART_BYTES = 13 << 20
-_AHEAD = 6 << 20  # what a recorder gives, at 50 MB/s, while a part is sent over 1 Gbit/s
+_AHEAD = 6 << 20  # what a recorder sends, at 50 MB/s, while a part is sent over 1 Gbit/s
 _PIECE = 1 << 20
 
 R = TypeVar("R")
@@ -28,71 +27,68 @@ class SourceFailed(Exception):
 
 
 def put(source: Source, send: Callable[[BinaryIO], R]) -> tuple[R, int]:
-    """Have ``send``, in a thread, read all that the source gives from a file; what it returns, and how many bytes.
+    """Call ``send`` in a thread with a file of all of the source; return its result and the number of bytes.
 
     Raises what ``send`` and the source raise, once ``send`` has ended.
     """
-    ahead = _Ahead(_AHEAD)
+    ahead = _ReadAhead(_AHEAD)
 
-    def sent() -> R:
+    def run() -> R:
         try:
             return send(cast(BinaryIO, ahead))  # of which put_object calls ``read`` alone
         finally:
             ahead.stop()
 
     with ThreadPoolExecutor(1, thread_name_prefix="vault-part") as sender:
-        sending = sender.submit(sent)
+        sending = sender.submit(run)
         try:
-            _read(source, ahead)
+            _copy(source, ahead)
         except BaseException:
             ahead.end(failed=True)
             raise
         return sending.result(), ahead.size
 
 
-def _read(source: Source, ahead: "_Ahead") -> None:
-    """Pass on what the source gives, until its end, or until nobody takes it."""
-    # What a HashedSource has given may not change before its next readinto has ended: so there are two rooms.
-    for room in itertools.cycle([memoryview(bytearray(_PIECE)) for _ in range(2)]):
-        filled = source.readinto(room)
-        if not filled:
-            ahead.end()
+def _copy(source: Source, ahead: "_ReadAhead") -> None:
+    """Copy the source, until its end or until the reader has stopped."""
+    buffer = memoryview(bytearray(_PIECE))
+    while filled := source.readinto(buffer):
+        if not ahead.append(bytes(buffer[:filled])):
             return
-        if not ahead.give(bytes(room[:filled])):
-            return
+    ahead.end()
 
 
-class _Ahead:
-    """A file of bytes that one thread gives and another reads; the first waits while ``most`` of them are not read."""
+class _ReadAhead:
+    """A file that one thread fills and another reads; the first waits while ``limit`` bytes are not read."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._changed = threading.Condition()  # over all that follow
         self._pieces: deque[bytes] = deque()
-        self._held = 0
+        self._held = 0  # bytes of these
         self._ended = False
         self._failed = False
         self._stopped = False
         self.size = 0
 
-    def give(self, piece: bytes) -> bool:
-        """Whether it will be read: not once the reader has stopped."""
+    def append(self, piece: bytes) -> bool:
+        """Add a piece; return False once the reader has stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._held < self._most)
+            self._changed.wait_for(lambda: self._stopped or self._held < self._limit)
             self._pieces.append(piece)
             self._held += len(piece)
             self._changed.notify_all()
             return not self._stopped
 
     def end(self, *, failed: bool = False) -> None:
-        """Nothing more is given; with ``failed`` the reader gets SourceFailed."""
+        """Append nothing more; with ``failed`` the reader gets SourceFailed."""
         with self._changed:
             self._ended, self._failed = True, failed
             self._changed.notify_all()
 
     def read(self, size: int) -> bytes:
-        """As many bytes as asked for; fewer only at the end."""
-        taken = io.BytesIO()
+        """Return as many bytes as asked for; fewer only at the end."""
+        data = io.BytesIO()
         while size:
             with self._changed:
                 self._changed.wait_for(lambda: self._pieces or self._ended)
@@ -106,13 +102,13 @@ class _Ahead:
                     piece = piece[:size]
                 self._held -= len(piece)
                 self._changed.notify_all()
-            taken.write(piece)
+            data.write(piece)
             size -= len(piece)
             self.size += len(piece)
-        return taken.getvalue()
+        return data.getvalue()
 
     def stop(self) -> None:
-        """Nothing more is read."""
+        """Read nothing more."""
         with self._changed:
             self._stopped = True
             self._pieces.clear()

@@ -70,7 +70,7 @@ def web(address: str, patience: float = 5) -> HttpClient:
 async def test_a_wrong_answer_has_a_name_and_no_secret(answer: bytes, code: str) -> None:
     async with answering(lambda _: answer) as address:
         with pytest.raises(RecorderDown) as down:
-            await web(address).ask("GET", "/list", params={"token": "t0ken"})
+            await web(address).request("GET", "/list", params={"token": "t0ken"})
     assert down.value.code == code
     assert isinstance(down.value, BrokenOff) == (code == "broken-off")
     assert "NVR-7" in str(down.value)
@@ -85,7 +85,7 @@ async def test_a_challenge_that_cannot_be_answered_is_no_recorders(challenge: st
     async with answering(lambda _: asked) as address:
         signed = HttpClient(address, LOOPBACK, auth=httpx.DigestAuth("archivist", "se-cret"))
         with pytest.raises(RecorderDown) as down:
-            await signed.ask("GET", "/list")
+            await signed.request("GET", "/list")
     assert down.value.code in ("not-a-recorder", "login")
     assert "se-cret" not in str(down.value)
 
@@ -100,7 +100,7 @@ async def test_a_challenge_that_cannot_be_answered_is_no_recorders(challenge: st
 async def test_a_recorder_that_hangs_is_not_waited_for(begun: bytes, code: str, patience: float) -> None:
     async with answering(lambda _: begun, hangs=True) as address:
         with pytest.raises(RecorderDown) as down:
-            await web(address, patience=patience).ask("GET", "/list")
+            await web(address, patience=patience).request("GET", "/list")
     assert down.value.code == code
 
 
@@ -108,20 +108,20 @@ async def test_no_recorder_is_where_nobody_listens() -> None:
     async with answering(lambda _: b"") as address:
         pass
     with pytest.raises(RecorderDown) as down:
-        await web(address).ask("GET", "/")
+        await web(address).request("GET", "/")
     assert down.value.code == "unreachable"
 
 
 async def test_a_certificate_of_an_unknown_authority_is_not_believed(tmp_path: Path) -> None:
     async with answering(lambda _: says("200 OK"), tls=certificate(tmp_path).context) as address:
         with pytest.raises(RecorderDown) as down:
-            await web(address).ask("GET", "/")
+            await web(address).request("GET", "/")
     assert down.value.code == "tls"
 
 
 async def test_an_address_that_the_settings_refuse_is_not_called() -> None:
     with pytest.raises(OutsideRoots):
-        await HttpClient("http://169.254.169.254", LOOPBACK).ask("GET", "/latest/meta-data")
+        await HttpClient("http://169.254.169.254", LOOPBACK).request("GET", "/latest/meta-data")
 
 
 async def test_a_broken_transfer_is_taken_up_where_it_ended() -> None:
@@ -149,7 +149,7 @@ async def test_a_transfer_is_not_taken_up_with_another_part() -> None:
 
 async def test_a_page_for_people_is_seen() -> None:
     async with answering(lambda _: says("200 OK", b"\n<!DOCTYPE html><title>Login</title>")) as address:
-        answer = await web(address).ask("GET", "/list")
+        answer = await web(address).request("GET", "/list")
     assert answer.is_page
 
 
@@ -157,7 +157,7 @@ async def test_a_page_for_people_is_seen() -> None:
 async def test_a_clock_is_measured_by_the_header_date() -> None:
     date = "Thu, 01 Jan 2026 10:00:00 GMT"
     async with answering(lambda _: says("200 OK", b"[]", headers=f"Date: {date}\r\n")) as address:
-        answer = await web(address).ask("GET", "/list")
+        answer = await web(address).request("GET", "/list")
     middle = answer.asked + (answer.answered - answer.asked) / 2
     expected = datetime(2026, 1, 1, 10, 0, 0, 500_000, tzinfo=UTC) - middle
     assert answer.clock.method == "http-date"
@@ -169,7 +169,7 @@ async def test_a_clock_is_measured_by_the_header_date() -> None:
 @pytest.mark.parametrize("header", ["", "Date: yesterday\r\n", "Date: Thu, 01 Jan 2026 10:00:00 -0000\r\n"])
 async def test_a_clock_that_is_not_shown_is_unknown(header: str) -> None:
     async with answering(lambda _: says("200 OK", headers=header)) as address:
-        assert (await web(address).ask("GET", "/")).clock == Clock()
+        assert (await web(address).request("GET", "/")).clock == Clock()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>sign in</html>", b"[" * 100_000, b"\xff\xfe"])
@@ -177,7 +177,7 @@ async def test_what_is_no_json_is_told_as_no_recorder(body: bytes) -> None:
     async with answering(lambda _: says("200 OK", body)) as address:
         recorder = web(address)
         with pytest.raises(RecorderDown) as down:
-            recorder.parsed(await recorder.ask("GET", "/list"), "/list")
+            recorder.parsed(await recorder.request("GET", "/list"), "/list")
     assert down.value.code == "not-a-recorder"
 
 
@@ -187,7 +187,7 @@ async def test_a_challenge_without_end_is_not_read_to_its_end(monkeypatch: pytes
     async with answering(lambda _: says("401 Unauthorized", b"x" * 2000, headers=challenge)) as address:
         digest = HttpClient(address, LOOPBACK, auth=httpx.DigestAuth("reader", "se-cret"), patience=3)
         with pytest.raises(RecorderDown) as down:
-            await digest.ask("GET", "/list")
+            await digest.request("GET", "/list")
     assert down.value.code == "unreachable"
 
 
@@ -206,7 +206,7 @@ async def test_an_answer_that_only_drips_is_not_waited_for() -> None:
     dripping = web(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", patience=0.2)
     try:
         with pytest.raises(RecorderDown) as down:
-            await dripping.ask("GET", "/list")
+            await dripping.request("GET", "/list")
         assert down.value.code in ("silent", "broken-off")
         with pytest.raises(BrokenOff):
             [chunk async for chunk in dripping.read("/file")]

@@ -85,11 +85,11 @@ def test_the_size_of_the_rooms_changes_nothing(pieces: list[int], rooms: list[in
     for size in pieces:
         piece, left = left[:size], left[size:]
         while piece:
-            room = memoryview(bytearray(next(sizes)))
-            taken, filled = encryptor.update_into(piece, room)
-            assert filled % SEALED == 0
-            sealed += bytes(room[:filled])
-            piece = piece[taken:]
+            buffer = memoryview(bytearray(next(sizes)))
+            consumed, written = encryptor.update_into(piece, buffer)
+            assert written % SEALED == 0
+            sealed += bytes(buffer[:written])
+            piece = piece[consumed:]
     assert reader(sealed + encryptor.finish()).read() == plain
 
 
