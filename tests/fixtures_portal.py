@@ -4,9 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from cheap_passwords import use_cheap_passwords
 from custody_desk import film
 from portal_client import Portal
 from review_desk import ReviewDesk
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    use_cheap_passwords()
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ The people are at both portals at the same time and do the same; one of the two 
 import asyncio
 import re
 import signal
-import sys
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+import chaos_part
 import httpx
 from broken_gateways import free_port
 from chaos_driver import HouseDied, Run, nothing_outlives
+from prefork import ForkedProcess
 from service_process import environment, once
 from sqlalchemy import select
 
@@ -31,7 +31,6 @@ from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
-PART = Path(__file__).with_name("chaos_part.py")
 PARTS = ("engine", "portal-1", "portal-2", "worker-1", "worker-2")
 PORTALS = tuple(name for name in PARTS if name.startswith("portal"))
 # What the later of two who do the same is told, or what was there a moment ago.
@@ -45,7 +44,7 @@ class Part:
     """One process through its lives."""
 
     name: str
-    process: asyncio.subprocess.Process | None = None
+    process: ForkedProcess | None = None
     address: "asyncio.Task[str] | None" = None
     people: People | None = None
     lives: int = 0
@@ -138,20 +137,12 @@ class ApartRun(Run):
             (self.folder / "data").mkdir(exist_ok=True)
         part.lives += 1
         self.lives += 1
-        with (self.folder / "server.log").open("ab") as log:
-            log.write(f"--- life {part.lives} of {part.name}\n".encode())
-            part.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(PART),
-                str(self.folder),
-                part.name.partition("-")[0],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env=self.env,
-            )
-        part.address = asyncio.create_task(_printed(part.process))
+        log = self.folder / "server.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"--- life {part.lives} of {part.name}\n")
+        kind = part.name.partition("-")[0]
+        part.process = ForkedProcess(chaos_part.serve, self.folder, kind, log=log, environment=self.env)
+        part.address = asyncio.create_task(part.process.announced())
         if part.name == "engine" and part.lives == 1:
             await part.address
             deployed = await asyncio.to_thread(once, "deploy", env=self.env)
@@ -206,12 +197,6 @@ class ApartRun(Run):
                     raise
             await nothing_outlives(part.process.pid)
         return False
-
-
-async def _printed(process: asyncio.subprocess.Process) -> str:
-    """The line that a part prints when it answers; empty when it dies before."""
-    assert process.stdout is not None
-    return (await process.stdout.readline()).decode().strip()
 
 
 async def _leave(part: Part) -> None:

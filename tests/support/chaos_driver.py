@@ -6,7 +6,6 @@ A person whose call broke does not know whether it was done. So nobody repeats a
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import chaos_server
 import httpx
+from prefork import ForkedProcess
 
 from services.demo import organisation
 from services.demo.people import People, PortalUser, StepFailed
@@ -26,7 +27,6 @@ LOOK_AGAIN = 0.15
 PATIENCE = 300.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
-SERVER = Path(__file__).with_name("chaos_server.py")
 # Camera 1 has a gap of 21 s in this span, camera 2 none; camera 2 asks for management, a second person and a backup.
 ITEMS = (("cam1", (22, 48, 15), (22, 49, 30)), ("cam2", (22, 46, 30), (22, 47, 0)))
 DECIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -59,7 +59,7 @@ class Run:
     application_id: str = ""
     stands: dict[str, Any] = field(default_factory=dict)
     answered: list[tuple[str, str, str]] = field(default_factory=list)
-    _process: asyncio.subprocess.Process | None = None
+    _process: ForkedProcess | None = None
     _people: People | None = None
     _viewed: set[str] = field(default_factory=set)
     _looked_at_copies: bool = False
@@ -108,20 +108,11 @@ class Run:
             await nothing_outlives(self._process.pid)
         await self._close_people()
         self.lives += 1
-        with (self.folder / "server.log").open("ab") as log:
-            log.write(f"--- life {self.lives}\n".encode())
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(SERVER),
-                str(self.folder),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        if self._process.stdout is None:
-            raise RuntimeError("a pipe was asked for")
-        address = (await self._process.stdout.readline()).decode().strip()
+        log = self.folder / "server.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"--- life {self.lives}\n")
+        self._process = ForkedProcess(chaos_server.serve, self.folder, log=log)
+        address = await self._process.announced()
         if not address:
             await self._process.wait()
             raise HouseDied

@@ -1,15 +1,15 @@
-"""The whole demo server in one process that kills itself at planned points: ``python chaos_server.py FOLDER``.
+"""The whole demo server in one process that kills itself at planned points.
 
 FOLDER/data holds the data; plan.txt the points; visits.txt and struck.txt what happened; the portal's address is
-printed once everything answers.
+announced once everything answers.
 """
 
 import asyncio
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from chaos_points import Points, install
+from prefork import Announce
 
 from services.app import server
 from services.app.container import open_container
@@ -32,7 +32,8 @@ def settings(folder: Path) -> Settings:
     )
 
 
-def main(folder: Path) -> None:
+def serve(announce: Announce, folder: Path) -> None:
+    """Run the server until it is ended; the target of a ``ForkedProcess``."""
     loaded = settings(folder)
     configure_logs("info", "json")
     install(Points(folder))
@@ -40,10 +41,7 @@ def main(folder: Path) -> None:
     organisation.prepare(container)
 
     async def ready(addresses: Addresses) -> None:
-        print(addresses.portal, flush=True)  # noqa: T201
+        assert addresses.portal is not None
+        announce(addresses.portal)
 
     asyncio.run(server.run_until_signalled(container, server.everything(), ready))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from argon2 import PasswordHasher
+from cheap_passwords import CHEAP
 from footage_maker import Camera as FilmedCamera
 from new_database import lay_out
 from snapshots import copy_stage
@@ -54,7 +54,7 @@ from services.workers import back_up_footage, encrypt_copy, hand_over, retrieve_
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 FILMED = Span(NOON - timedelta(hours=3), NOON - timedelta(hours=3) + timedelta(seconds=24))
 PASSWORD = "a password that is long"
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASH = CHEAP.hash(PASSWORD)
 CLERK = Actor("system", "test")
 
 

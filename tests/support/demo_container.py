@@ -4,9 +4,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from unittest.mock import patch
 
-from argon2 import PasswordHasher
 from whole_footage import CHANNELS, Footage
 
 from services.app.container import Container
@@ -25,15 +23,13 @@ from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
 
 CLERK = Actor("system", "test")
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def prepare_database(path: Path, moment: datetime) -> Path:
     """An SQLite file with the schema and the demo's people, to be copied for each desk."""
     database = open_database(f"sqlite:///{path}", FixedClock(moment), Rules(max_use_days=30))
     database_schema.migrate(database.engine)
-    with patch.object(organisation, "hash_password", CHEAP.hash):
-        database.run_now(CLERK, organisation.seed_demo, path.parent)
+    database.run_now(CLERK, organisation.seed_demo, path.parent)
     database.close()
     return path
 
@@ -73,9 +69,8 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
 
 
 def seed(uow: UnitOfWork, recordings: Path) -> None:
-    """The demo's people, with passwords that are quick to check, its recorder, and the cameras of the footage."""
-    with patch.object(organisation, "hash_password", CHEAP.hash):
-        organisation.seed_demo(uow, recordings)
+    """The demo's people, its recorder, and the cameras of the footage."""
+    organisation.seed_demo(uow, recordings)
     for channel, (camera_class, _) in CHANNELS.items():
         if uow.session.get(Camera, demo_id(channel)) is None:
             uow.session.add(

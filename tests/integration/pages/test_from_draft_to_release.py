@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from portal_client import portal_over
 from sqlalchemy import select
 
@@ -18,7 +17,6 @@ from services.database import schema as database_schema
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor
-from services.demo import organisation
 from services.demo.organisation import demo_id, seed_demo
 from services.domain.wiring import open_database
 from services.recorders.protocol import NothingRecorded
@@ -130,12 +128,8 @@ class Office:
         return self.database.run_now(Actor("system", "test"), read)
 
 
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
 @pytest.fixture
-async def office(any_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
-    monkeypatch.setattr(organisation, "hash_password", CHEAP.hash)  # a verifier reads the cost from the hash
+async def office(any_database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
     office = Office(any_database_url, tmp_path)
     yield office
     for browser in office.browsers.values():

@@ -1,0 +1,110 @@
+"""Processes forked from one that has imported the whole product.
+
+To import the product and to build its routes takes 5 s of the processor, a fork 0.05 s. For tests that start a server
+again and again; that each command starts as operators type it is shown by the tests over ``service_process``.
+"""
+
+import asyncio
+import importlib
+import multiprocessing
+import os
+import pkgutil
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+Announce = Callable[[str], None]
+
+_PRELOADED = "prefork_imports"
+_FORKED_PARTS = ("app", "demo", "domain", "engine", "recorders", "rendering", "runtime", "vault", "workers")
+
+
+def import_product() -> None:
+    """Import every module that a server may need."""
+    for part in _FORKED_PARTS:
+        package = importlib.import_module(f"services.{part}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(("__main__", ".process")):
+                importlib.import_module(module.name)
+
+
+class ForkedProcess:
+    """``target(announce, *arguments)`` in a session of its own, with stderr appended to ``log``.
+
+    ``environment`` replaces the inherited one.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., None],
+        *arguments: object,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([_PRELOADED])
+        self._announced, announcing = context.Pipe(duplex=False)
+        given = dict(os.environ if environment is None else environment)
+        self._process = context.Process(
+            target=_run, args=(target, arguments, log, given, announcing), name=target.__qualname__, daemon=True
+        )
+        self._process.start()
+        announcing.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs; negative where a signal has ended it."""
+        return self._process.exitcode
+
+    async def announced(self) -> str:
+        """Wait for what the target announces first; empty when the process ends before."""
+        await _readable(self._announced.fileno())
+        try:
+            return str(self._announced.recv())
+        except EOFError:
+            return ""
+
+    async def wait(self) -> int:
+        # Polled in the loop's thread alone: the exit code can be read from its pipe only once.
+        while self._process.exitcode is None:
+            await _readable(self._process.sentinel)
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+async def _readable(file: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(file, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
+
+
+def _run(
+    target: Callable[..., None],
+    arguments: tuple[Any, ...],
+    log: Path,
+    environment: dict[str, str],
+    announcing: "Connection",
+) -> None:
+    os.setsid()
+    with log.open("ab") as file, Path(os.devnull).open("r+b") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    target(announcing.send, *arguments)
