@@ -39,7 +39,7 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
 
 
 def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
-    """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
+    """Return what is missing or unreasonable; the rows need not be stored, as for a form that is still being typed."""
     return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
 
 
@@ -155,7 +155,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
 
 
 def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
-    """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
+    """Check an uploaded file: what it lacks, and whether the span lies inside it (R8, R9)."""
     upload = upload_sources.get_of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None:
         return
@@ -178,7 +178,7 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
         "start-as-stated",
         "informs",
         Message(
-            "Item {n} is a file that a person brought; its start is known by: {known_by}.",
+            "Item {n} is a file that a person uploaded; its start is known by: {known_by}.",
             n=n,
             known_by=upload.known_by,
         ),
@@ -187,5 +187,5 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
 
 
 def _meaning(text: str) -> int:
-    """How many letters, digits or characters a text has; blanks and punctuation say nothing."""
+    """Return how many letters, digits or characters a text has; blanks and punctuation say nothing."""
     return sum(unicodedata.category(letter)[0] in "LN" for letter in text)

@@ -111,7 +111,7 @@ def fill(application: Application, form: Form) -> None:
 
 
 def from_application(uow: UnitOfWork, application: Application) -> Form:
-    """The form as the application has it now."""
+    """Return the form as the application has it now."""
     items = preservations.items_in_scope(uow, application.id)
     return Form(
         **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
@@ -159,7 +159,7 @@ def _equal(item: Item, wanted: ItemAsked) -> bool:
 
 
 def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
-    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25).
+    """Store this round's form as canonical JSON with its hash, which every decision is bound to (R25).
 
     ``by`` is who submitted it: of a joint application not the head whose consent came last.
     """
@@ -179,14 +179,14 @@ def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
 
 
 def current_revision(uow: UnitOfWork, application_id: str) -> Revision | None:
-    """The newest submitted form; None for a draft."""
+    """Return the newest submitted form; None for a draft."""
     return uow.session.scalar(
         select(Revision).where(Revision.application_id == application_id).order_by(Revision.round.desc()).limit(1)
     )
 
 
 def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
-    """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
+    """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in."""
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
     departments = {one.id: _department(one) for one in uow.session.scalars(named)}
@@ -234,7 +234,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
 
 
 def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
-    """The departments' signed consents to this very form; empty where none were needed."""
+    """Return the departments' signed consents to this very form; empty where none were needed."""
     consultation = consents.agreed_on(uow, application.id, consents.hash_of(form))
     if not application.joint_department_ids or consultation is None:
         return []

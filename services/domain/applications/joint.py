@@ -90,12 +90,12 @@ def end_if_changed(uow: UnitOfWork, application: Application) -> None:
 
 
 def cancel(uow: UnitOfWork, application: Application) -> bool:
-    """The drafter stops the consultation; whether there was one."""
+    """End the consultation for its drafter; return whether there was one."""
     return _end(uow, application, "withdrawn") is not None
 
 
 def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
-    """The department agrees that the form's department is the applicant; signed. The last one hands the form in."""
+    """Consent for the department, signed; the last consent submits the form."""
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "consented", proof)
     if all(one.answer == "consented" for one in consents.answers(uow, consultation)):
@@ -109,7 +109,7 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
 
 
 def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Consent:
-    """The department does not agree; signed, with a reason. The form goes back to the drafter."""
+    """Refuse for the department, signed, with a reason; the form goes back to the drafter."""
     if not reason.strip():
         raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
@@ -150,7 +150,7 @@ def _end(uow: UnitOfWork, application: Application, because: str) -> Consultatio
 
 
 def get_consent(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Application]:
-    """The consent for those who may give it, or gave it; NotFound for everybody else."""
+    """Return the consent for those who may give it, or gave it; NotFound for everybody else."""
     consent = uow.session.get(Consent, consent_id)
     if consent is not None:
         application = uow.session.get_one(Application, consent.application_id)
@@ -182,7 +182,7 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
 def refusal_for(
     uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application
 ) -> Refused | None:
-    """Why the acting person may not answer now, or None."""
+    """Return why the actor may not answer now, or None."""
     if consent.answer is not None:
         return Refused("answered", "Your department has answered already.")
     if consultation.ended_at is not None or uow.now >= consultation.due_at:
@@ -237,7 +237,7 @@ def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str
 
 
 def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
-    """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
+    """Raise Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
     if len(department_ids) > MOST_DEPARTMENTS:
         raise refused(
             "too-many-departments",
@@ -261,7 +261,7 @@ def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_depa
 
 
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
-    """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
+    """Return who may answer for the department now: heads, else deputies, else the heads above."""
     outside = {application.drafter_id, *application.subject_ids}
     return consent_givers(access_queries.directory(uow), department_id, outside)
 
@@ -282,7 +282,7 @@ def require_answerers(uow: UnitOfWork, application: Application, department_id: 
 
 
 def refused(code: str, message: Text) -> Refused:
-    """A refusal of the form's list of departments."""
+    """Return a refusal of the form's list of departments."""
     return Refused(code, message, status=422, field="jointDepartmentIds")
 
 

@@ -42,7 +42,7 @@ class Objection:
 
 
 def get_objection(uow: UnitOfWork, application: Application) -> Objection | None:
-    """What was criticised in the round that came back; None where nothing came back."""
+    """Return what was objected to in the returned round; None where nothing was returned."""
     decision = uow.session.scalar(
         select(Decision)
         .where(

@@ -1,6 +1,6 @@
 """The automatic checks over a form that is still being typed: what is missing, and what to know beforehand (R18-R22).
 
-They are the same that the process runs: preliminary and security review read the rows, which here are in no book.
+They are the same that the process runs: preliminary and security review read the rows, which here are not stored.
 """
 
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ FIELDS = {
 
 
 def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[CheckFinding]:
-    """What the checks would find of this form, the blocking ones first; nothing is written.
+    """Return what the checks would find of this form, the blocking ones first; nothing is written.
 
-    The acting person is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
+    The actor is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
     some of the items that are typed cannot be read yet.
     """
     person = uow.session.get_one(Person, uow.actor.id)
@@ -73,7 +73,7 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
 
 
 def require_complete(uow: UnitOfWork, form: Form) -> None:
-    """Refused where the preliminary review would send the form back at once; with the first thing that is missing."""
+    """Raise Refused, with the first blocking finding, for a form that is not complete."""
     missing = [one for one in preview(uow, form) if one.severity == "blocks"]
     if missing:
         first = missing[0]
@@ -81,7 +81,7 @@ def require_complete(uow: UnitOfWork, form: Form) -> None:
 
 
 def is_preserved(uow: UnitOfWork, application_id: str, camera_id: str, span: Span) -> bool:
-    """Whether an own application holds the footage in quarantine already; False too where there is no such one."""
+    """Return whether an own application holds the footage in quarantine already."""
     application = uow.session.get(Application, application_id)
     if application is None or application.drafter_id != uow.actor.id:
         return False

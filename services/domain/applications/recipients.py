@@ -26,7 +26,7 @@ class Recipient:
 
 
 def list_of(uow: UnitOfWork, application: Application) -> list[Recipient]:
-    """Whom the application names, as things are now: no more those who have left since."""
+    """Return whom the application names, without those who have left since."""
     return list_of_all(uow, [application])[application.id]
 
 
@@ -42,12 +42,12 @@ def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[
 
 
 def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
-    """The names on the list as it was handed in, whoever has left since."""
+    """Return the names on the list as it was handed in, whoever has left since."""
     return tuple(person.name for person in _named(uow, application))
 
 
 def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
-    """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
+    """Return findings of who may not be named: people who left, subjects (T8), administrators (R2)."""
     named = _named(uow, application)
     administrators = access_queries.directory(uow).administrators
     kinds = (
@@ -77,7 +77,7 @@ def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFindi
 
 
 def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
-    """Who has to sign the confidentiality agreement first (R59)."""
+    """Return findings of who has to sign the confidentiality agreement first (R59)."""
     missing = [one.name for one in list_of(uow, application) if not one.agreement]
     if missing:
         yield CheckFinding(
@@ -91,7 +91,7 @@ def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterato
 
 
 def list_people(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
-    """The people of these identifiers, whoever has left among them; what is no person is left out."""
+    """Return the people of these identifiers, whoever has left among them; what is no person is left out."""
     wanted = list(person_ids)
     if not wanted:
         return []

@@ -55,7 +55,7 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
-    """What the applicant can mend or should know beforehand; the rows need not be in the book."""
+    """Return what the applicant can mend or should know beforehand; the rows need not be stored."""
     return [
         *_subjects(application),
         *_agreements(uow, application),
@@ -165,7 +165,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckF
 
 
 def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckFinding]:
-    """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
+    """Return findings of clocks that are too far off to search by (R34, F3)."""
     for item in items:
         clock = clocks.of_recorder(uow, cameras[item.id].recorder_id)
         if clock.too_far:

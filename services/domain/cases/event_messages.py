@@ -108,7 +108,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
 
 
 def describe(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
-    """One line of a time line; an action without words is shown as it is."""
+    """Return the sentence of an event; an action without one is shown as it is."""
     found = EVENT_MESSAGES.get(action)
     if found is None:
         return action

@@ -40,7 +40,7 @@ def list_own(
     sort: str = "changed",
     descending: bool = True,
 ) -> list[OwnApplication]:
-    """List what the acting person drafted.
+    """List what the actor drafted.
 
     With ``department`` it is what the departments that the person heads have submitted. ``search`` looks in number,
     reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
@@ -54,7 +54,7 @@ def list_own(
 
 
 def may_see_department(uow: UnitOfWork) -> bool:
-    """Say whether the acting person heads a department, or stands in for its head."""
+    """Return whether the actor heads a department, or stands in for its head."""
     return access_queries.directory(uow).holds(uow.actor.id, "head", "deputy")
 
 

@@ -1,4 +1,4 @@
-"""The register as Security reads it: search, copies out, what is overwritten next; a look is an event (R20, R47).
+"""The register as Security reads it: search, copies out, what is overwritten next; reading it is an event (R20, R47).
 
 Whoever asks finds the cases that ``visibility`` lets that person see, and no other.
 """
@@ -73,7 +73,7 @@ def list_cases(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) 
 
 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
-    """Count the cases by state, of those that the acting person may see; drafts are their drafters' own."""
+    """Count the cases by state, of those that the actor may see; drafts are their drafters' own."""
     state = states.code(uow.now).label("state")
     seen = visibility.seen(uow).with_only_columns(state).order_by(None).subquery()
     counted = uow.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
@@ -256,7 +256,7 @@ def list_stage_times(
 ) -> list[StageLine]:
     """Sum up the stages that began from ``since`` up to ``until``, in their order.
 
-    Only cases that the acting person may see are counted.
+    Only cases that the actor may see are counted.
     """
     query = visibility.seen(uow).where(Application.submitted_at.is_not(None), Application.submitted_at < until)
     if department_id is not None:

@@ -62,7 +62,7 @@ class NextAct(Answer):
 
 
 class StatedApplication(Answer):
-    """What the applicant states now; the case's ``form`` has what was handed in last."""
+    """What the applicant states now; the case's ``form`` has what was submitted last."""
 
     reason: str
     purpose: str
@@ -144,7 +144,7 @@ class CaseItem(Answer):
 
     @property
     def span(self) -> SpanAnswer:
-        """What is granted, or asked for where nobody has decided yet."""
+        """Return what is granted, or asked for where nobody has decided yet."""
         return SpanAnswer(start=self.granted_start or self.asked_start, end=self.granted_end or self.asked_end)
 
     @property
@@ -349,14 +349,14 @@ class CheckAnswer(Answer):
 
     @property
     def percent(self) -> int:
-        """How far the check is, from 0 to 100."""
+        """Return how far the check is, from 0 to 100."""
         return min(100, 100 * self.bytes_read // self.bytes_total) if self.bytes_total else 0
 
 
 class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
-    ``form`` is the form as it was handed in last, or as a draft has it now, and ``formSha256`` the hash of what was
+    ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
     handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
     """
 
@@ -426,7 +426,7 @@ class Timeline(Answer):
 
     @property
     def timed(self) -> list[DiagramMarker]:
-        """What takes time, and where it began and ended: the list that is read instead of the diagram."""
+        """Return what takes time, and where it began and ended: the list that is read instead of the diagram."""
         return [
             marker
             for marker in self.markers
@@ -435,7 +435,7 @@ class Timeline(Answer):
 
     @property
     def here(self) -> list[DiagramMarker]:
-        """Where the case is now; phases around it are left out."""
+        """Return where the case is now; phases around it are left out."""
         return [marker for marker in self.markers if marker.here and marker.element_kind != "subProcess"]
 
 

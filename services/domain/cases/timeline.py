@@ -73,7 +73,7 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
     application, now = rows.application, rows.uow.now
     visits = main_visits(_history(rows), models[MAIN])
     waiting = application.closed_at is None and rows.head.in_transit
-    # the engine classifies by itself, and the book has it once something rests on it
+    # the engine classifies by itself, and the database has it once something rests on it
     classified = [CLASSIFICATION] if application.importance is not None else []
     markers = _markers(models[MAIN], visits, now, classified) + _unopened(rows, models[REVIEW])
     here = any(marker.here for marker in markers)
@@ -81,7 +81,7 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
 
 
 def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
-    """What stops a review before it is one: no book knows its stage yet, so it stands for itself."""
+    """Return what stops a review before it is open: its stage is not stored yet."""
     stopped = [
         _worked(step, rows.application)
         for step in rows.steps
@@ -169,7 +169,7 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
 
 
 def _submission(application: Application) -> Visit:
-    """The process has taken the application once it has opened the case."""
+    """Return the time from the submission to the opening of the case."""
     assert application.submitted_at is not None  # noqa: S101  asked by the caller
     taken = application.process_instance_key is not None or application.closed_at is not None
     return Visit(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
@@ -202,7 +202,7 @@ def _reviews(history: History, model: Model) -> list[Visit]:
 
 
 def _corrections(history: History) -> list[Visit]:
-    """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
+    """Return one wait for each round that went back: by a decision, or by the automatic check of what is complete."""
     returned = {one.round: one.decided_at for one in history.decisions if one.outcome == "returned"}
     incomplete = {
         one.round: one.found_at
@@ -221,7 +221,7 @@ def _corrections(history: History) -> list[Visit]:
 
 
 def _given_up(history: History, since: datetime) -> datetime | None:
-    """When the wait for a correction ended without one; None while it lasts."""
+    """Return when the wait for a correction ended without one; None while it lasts."""
     expired = (step.began_at for step in history.steps if step.element_id == EXPIRY and step.began_at >= since)
     return next(expired, None) or history.application.withdrawn_at or history.application.closed_at
 

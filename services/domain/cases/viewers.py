@@ -35,7 +35,7 @@ class FootageViewer:
 
 
 def list_viewers(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageViewer]:
-    """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
+    """Return everybody who saw anything of the span, in the order of time. To ask is an event too."""
     audit_trail.record(uow, "viewers-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat())
     found = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
     return sorted(found, key=lambda one: one.at)
@@ -60,7 +60,7 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
-    """The stretch of the plaintext that holds the span; all of it where no fragments are known; None outside."""
+    """Return the stretch of the plaintext that holds the span; all of it where no fragments are known; None outside."""
     coverage = sealed["coverage"]
     first, last = datetime.fromisoformat(coverage["firstFrame"]), datetime.fromisoformat(coverage["lastFrame"])
     if span.end <= first or span.start > last:

@@ -1,6 +1,6 @@
 """How a case ends: released without a hand-over, re-archived, disputed, or lost (R40, T2, T6, T13, F1, F14).
 
-The register is written first, the vault follows, and what is gone there is booked last. A run that dies in between is
+The database is written first, the vault follows, and what was deleted there is recorded last. A run that dies is
 done again: the second one finds the first one's marks and what is left to do.
 """
 
@@ -53,7 +53,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class VaultActions:
-    """What the vault is to do after the register has committed; every part may be done again."""
+    """What the vault is to do after the database has committed; every part may run twice."""
 
     discard: tuple[StoredObject, ...] = ()  # whatever was never handed over, and the quarantine
     discard_replicas: tuple[StoredObject, ...] = ()
@@ -68,7 +68,7 @@ class VaultActions:
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
     items: int = 0
     violation_id: str | None = None
-    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to book when all this is done
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to mark when all this is done
 
 
 def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
@@ -282,7 +282,7 @@ def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy | Master, action: 
 
 
 def _items_touched(uow: UnitOfWork, application_id: str) -> int:
-    """How many items anything was preserved or retrieved of; the same in every run."""
+    """Return how many items anything was preserved or retrieved of; the same in every run."""
     touched = select(Preservation.item_id).where(Preservation.application_id == application_id)
     mastered = select(Master.item_id).where(Master.application_id == application_id)
     either = Item.id.in_(touched) | Item.id.in_(mastered)
@@ -293,7 +293,7 @@ def _locked(uow: UnitOfWork, application_id: str) -> Application:
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
-            f"could not close the case | application {application_id} | the register does not know it | "
+            f"could not close the case | application {application_id} | the database does not have it | "
             "check the variables of the job, then resolve the incident"
         )
     return application

@@ -22,7 +22,7 @@ def get_of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
 
 
 def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
-    """The case's copies that were not discarded, oldest first."""
+    """Return the case's copies that were not discarded, oldest first."""
     return list(
         uow.session.scalars(
             select(Copy)
@@ -33,7 +33,7 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
 
 
 def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
-    """Book an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
+    """Record an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
     attempt = attempts.get(uow, attempt_id)
@@ -96,7 +96,7 @@ class Task:
 
 
 def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
-    """Fatal where there is no master, or no retrieval record for it (R35)."""
+    """Raise Fatal where there is no master, or no retrieval record for it (R35)."""
     master = masters.require(uow, application_id, item_id)
     record = get_record(uow, item_id)
     application = uow.session.get_one(Application, application_id)
@@ -116,7 +116,7 @@ def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
 
 
 def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
-    """What of the searched span the release said would be searched; the granted one where it said nothing (R4, R34)."""
+    """Return the part of the searched span that the release allows; else the granted span (R4, R34)."""
     granted, release = granted_span(item), get_release(uow, item.application_id)
     for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
         if line["item"] == item.id and "searched" in line and _span(line) == granted:

@@ -1,6 +1,6 @@
 """Checks of what a case has in the vault: who had them made, when, and what was found; damage is told once (R6, R53).
 
-The register says what must be there and keeps what was found; the vault's ``examination`` looks, without any key.
+The database says what must be there and stores the findings; the vault's ``examination`` reads, without any key.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ DAMAGE_NOTICE = "footage-damaged"
 
 @dataclass(frozen=True)
 class ExpectedObject:
-    """One object as it must be. ``kind``: master, copy, document, record; ``record`` is a document in the books alone.
+    """One object as it must be. ``kind``: master, copy, document, record (a document in the database alone).
 
     ``of`` is the item's position or the document's number; ``sealed`` the ciphertext's facts, ``text`` a document's
     bytes; ``hold`` and ``retain_until`` the locks that must lie on it.
@@ -53,7 +53,7 @@ class ExpectedObject:
 
 
 def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[ExpectedObject]]:
-    """Begin a check of a case that the acting person may see; Refused while another one runs."""
+    """Begin a check of a case that the actor may see; Refused while another one runs."""
     visibility.visible(uow, application_id)
     for running in uow.session.scalars(
         select(IntegrityCheck)
@@ -90,7 +90,7 @@ def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Ex
 
 
 def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
-    """Everything that must be in vault and books for the case now."""
+    """Return all objects that the vault and the database must have of the case now."""
     positions = {
         item.id: str(item.position)
         for item in uow.session.scalars(select(Item).where(Item.application_id == application_id))
@@ -133,7 +133,7 @@ def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[s
 def finish(
     uow: UnitOfWork, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False
 ) -> IntegrityCheck:
-    """Keep what a check has found, and tell Security of each damaged object once."""
+    """Store the findings of a check, and notify Security of each damaged object once."""
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is not None:
         return check
@@ -163,7 +163,7 @@ def finish(
 
 
 def get_newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
-    """The case's last check, running or ended."""
+    """Return the case's last check, running or ended."""
     query = select(IntegrityCheck).where(IntegrityCheck.application_id == application_id)
     return uow.session.scalar(query.order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id).limit(1))
 
@@ -175,7 +175,7 @@ def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
 
 
 def is_running(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
-    """Whether the check is under way, and not merely left behind by a process that died."""
+    """Return whether the check is under way, and not merely left behind by a process that died."""
     return check is not None and check.ended_at is None and uow.now - check.heartbeat_at < SILENCE
 
 
@@ -204,7 +204,7 @@ def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]
 
 
 def _security(uow: UnitOfWork, application_id: str) -> list[str]:
-    """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
+    """Return who is notified of damage: Security's reviewers and head, but no subject of the case (T8)."""
     concerned = uow.session.get_one(Application, application_id).subject_ids
     staff = access_queries.directory(uow)
     security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]

@@ -36,7 +36,7 @@ class _Progress:
 
 
 class Verifier:
-    """Runs the checks that people ask for; what they find is kept in the register.
+    """Runs the checks that people ask for; their findings are stored in the database.
 
     ``trusted`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
     """
@@ -87,7 +87,7 @@ class Verifier:
                 log.warning("the progress of a check was not written", check=check_id, cause=str(error))
 
     async def _examined(self, due: ExpectedObject, progress: _Progress) -> dict[str, Any]:
-        """One line of the result; a store that does not answer is no damage."""
+        """Return one line of the result; a store that does not answer is no damage."""
         unread = False
         try:
             found = await self._found(due, progress)

@@ -1,6 +1,6 @@
 """What a loan leaves on paper: the receipt, the return inspection, the custody log (R35, R39, R45 to R47).
 
-Each is written once, at its moment, from the books alone; names stand beside ids, as a document stands by itself.
+Each is written once, at its moment, from the database alone; names stand beside ids, as a document stands by itself.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这�
 
 
 def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Document:
-    """The receipt that the custodian has signed with the decision of ``review``."""
+    """Return the receipt that the custodian has signed with the decision of ``review``."""
     decision = uow.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
 
     def content() -> dict[str, Any]:
@@ -86,7 +86,7 @@ def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
 
 
 def filed_with(uow: UnitOfWork, application_id: str) -> list[Document]:
-    """What goes into the vault when the loan ends: the case's documents, and the agreement that the custodian signed.
+    """Return what is filed when the loan ends: the case's documents and the custodian's agreement.
 
     An agreement that was signed before there were such documents has none.
     """

@@ -47,7 +47,7 @@ def _who(one: JsonView) -> Cell:
 
 
 def _event(one: JsonView) -> Cell:
-    """The event, and what is told of it."""
+    """Return the event and its detail."""
     code = f"custody-{one.text('event')}"
     detail: Mapping[str, Any] = one.get("detail", {})
     said = [

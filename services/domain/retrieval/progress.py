@@ -96,7 +96,7 @@ def finish(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
 
 
 def list_open(uow: UnitOfWork) -> list[Progress]:
-    """The work on all cases that are open, the oldest first."""
+    """Return the work on all cases that are open, the oldest first."""
     query = (
         select(Progress)
         .join(Application, Application.id == Progress.application_id)
@@ -107,12 +107,12 @@ def list_open(uow: UnitOfWork) -> list[Progress]:
 
 
 def is_silent(uow: UnitOfWork, row: Progress) -> bool:
-    """Whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
+    """Return whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
     return uow.now - row.heartbeat_at > SILENCE
 
 
 def error_of(row: Progress) -> WorkError | None:
-    """The last trouble as sentences that say what to do."""
+    """Return the last error as a sentence that says what to do."""
     if row.last_error is None:
         return None
     return WorkError(row.last_error, ERRORS.get(row.last_error, OTHER_ERROR))

@@ -30,7 +30,7 @@ def recorder(source: JsonView) -> str:
 
 
 def clock(told: JsonView) -> str:
-    """How the recorder's clock stood against true time."""
+    """Return how the recorder's clock stood against true time."""
     if told.get("offsetMs") is None:
         reading = "偏差未测量"
     else:
@@ -92,7 +92,7 @@ def _obtained(record: JsonView, obtained: JsonView) -> Pairs:
 
 
 def edges(obtained: JsonView) -> str:
-    """What the footage holds before and after the asked span, and what was cut off or moved to join it."""
+    """Return what the footage holds before and after the asked span, and what was cut off or moved to join it."""
     text = f"{obtained.text('leadInMs')} 毫秒／{obtained.text('tailMs')} 毫秒"
     if obtained.has("trimmedBeforeMs"):
         text += f"；另取后裁去 {obtained.text('trimmedBeforeMs')} 毫秒／{obtained.text('trimmedAfterMs')} 毫秒"

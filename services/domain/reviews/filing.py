@@ -76,7 +76,7 @@ def file(uow: UnitOfWork, application_id: str, classification: Classification) -
 
 
 def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> list[Decision]:
-    """The round's decisions, oldest first; of one stage asked twice, both."""
+    """Return the round's decisions, oldest first; of one stage asked twice, both."""
     query = (
         select(Decision)
         .where(Decision.application_id == application_id, Decision.round == round_)

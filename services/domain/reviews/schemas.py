@@ -276,7 +276,7 @@ class DecisionBody(FormSigning):
     way_of_use: Line | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """What ``service.decide`` takes beside the review."""
+        """Return what ``service.decide`` takes beside the review."""
         return {
             "outcome": self.outcome,
             "answers": self.answers,
@@ -300,7 +300,7 @@ class ConfirmationBody(FormSigning):
     reason: Paragraph | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """What ``service.confirm`` takes beside the review."""
+        """Return what ``service.confirm`` takes beside the review."""
         return {
             "agrees": self.agrees,
             "proof": self.proof(),

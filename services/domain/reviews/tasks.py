@@ -42,7 +42,7 @@ def open_review(
 ) -> Opened:
     """Open one review for each job and tell those who may decide; a second run finds it.
 
-    Raises Fatal where nobody may decide: somebody has to be named in the register.
+    Raises Fatal where nobody may decide: somebody has to be appointed.
     """
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None or stage not in STAGES:
@@ -140,7 +140,7 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
 
 
 def claim(uow: UnitOfWork, review_id: str) -> Review:
-    """The acting person takes the review on, so that nobody else works on it; Refused with the reason."""
+    """Claim the review, so that nobody else works on it; Refused with the reason."""
     review = lock_open(uow, review_id)
     require_may_decide(uow, review)
     if review.claimed_by != uow.actor.id:
@@ -160,7 +160,7 @@ def unclaim(uow: UnitOfWork, review_id: str) -> Review:
 
 
 def check_stages(uow: UnitOfWork) -> None:
-    """Fatal where cases have had a stage that the file of stages has no more: its words and its duty belong to them."""
+    """Raise Fatal where cases have a stage that the file of stages does not have any more."""
     gone = sorted(set(uow.session.scalars(select(Review.stage).distinct())) - set(STAGES))
     if gone:
         raise Fatal(
@@ -181,7 +181,7 @@ def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:
-    """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
+    """Lock and return the review with its case; NotFound for strangers, Refused when it is closed."""
     application_id = uow.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
         raise NotFound(Message("review"), review_id)
@@ -201,7 +201,7 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
 
 
 def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:
-    """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
+    """Raise Refused when the actor may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
         raise Refused("not-a-person", "A review is decided by a person.", status=403)
     staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
@@ -227,7 +227,7 @@ def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
     if not who:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
-            "missing confidentiality agreements or absences leave nobody | name somebody in the register, "
+            "missing confidentiality agreements or absences leave nobody | appoint somebody, "
             "or have an agreement signed, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
@@ -243,7 +243,7 @@ def _lock(uow: UnitOfWork, review_id: str) -> Review:
     review = uow.session.get(Review, review_id, with_for_update=True, populate_existing=True)
     if review is None:
         raise Fatal(
-            f"could not find the review | {review_id} | the register does not know it | "
+            f"could not find the review | {review_id} | the database does not have it | "
             "correct reviewId, then resolve the incident"
         )
     return review

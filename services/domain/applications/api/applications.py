@@ -97,7 +97,7 @@ class Choices(Answer):
 
 @router.get("/choices", responses=problems(401))
 async def choices(_actor: Acting) -> Choices:
-    """What the form's lists offer."""
+    """Return what the form's lists offer."""
     return Choices(
         purpose_categories={code: [name.zh, name.en] for code, name in forms.PURPOSE_CATEGORIES.items()},
         legal_bases={code: [name.zh, name.en] for code, name in forms.LEGAL_BASES.items()},
@@ -106,7 +106,7 @@ async def choices(_actor: Acting) -> Choices:
 
 @router.post("/applications/check", responses=problems(401, 403, 404))
 async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
-    """What the automatic review would find of this form; nothing is kept."""
+    """Return what the automatic review would find of this form; nothing is kept."""
 
     def read(uow: UnitOfWork) -> list[CheckFinding]:
         service.check_storable(uow, form.to_form())
@@ -137,7 +137,7 @@ async def list_applications(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
 ) -> list[CaseSummary]:
-    """The applications that the signed-in person may see, newest first."""
+    """Return the applications that the signed-in person may see, newest first."""
 
     def read(uow: UnitOfWork) -> list[CaseSummary]:
         rows = visibility.all_visible(uow, limit=limit, offset=offset, mine=mine)
@@ -150,7 +150,7 @@ async def list_applications(
 async def list_own(
     asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[OwnApplication]:
-    """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
+    """Return what I drafted, or what my department has submitted where I head it: where each stands, and until when."""
 
     def read(uow: UnitOfWork) -> list[OwnApplication]:
         lines = own_applications.list_own(
@@ -182,7 +182,7 @@ async def apply(application: NewApplication, actor: Acting, database: GivenDatab
 
 @router.get("/applications/{application_id}/form", responses=problems(401, 403, 404, 409))
 async def read_form(application_id: str, actor: Acting, database: GivenDatabase) -> FormAnswer:
-    """The form of a draft, or of a returned application, to go on with."""
+    """Return the form of a draft, or of a returned application, to go on with."""
 
     def read(uow: UnitOfWork) -> FormAnswer:
         row, draft = drafts.opened(uow, application_id)

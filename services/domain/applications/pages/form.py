@@ -30,7 +30,7 @@ async def begin(
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
     appeal: bool = False,
 ) -> Response:
-    """A new form, with proposals or with what an earlier application says; kept as soon as something is typed."""
+    """Show a new form, with proposals or with an earlier application's content."""
 
     def read(uow: UnitOfWork) -> Desk:
         if earlier is None:
@@ -52,13 +52,13 @@ async def edit(
     database: GivenDatabase,
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
 ) -> Response:
-    """A draft, or the correction of a returned application, as it was typed last."""
+    """Return a draft, or the correction of a returned application, as it was typed last."""
     return _form(visitor, await database.run(visitor.actor, form_view.opened, application_id), picking=pick)
 
 
 @router.post("/apply")
 async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """One of the form's buttons; what is typed is saved first, whatever button it was."""
+    """Save what is typed, then do what the button says."""
     done = form_actions.Done(typed, None)
     try:
         files = await database.run(visitor.actor, form_view.spans, typed.text("applicationId"))
@@ -96,7 +96,7 @@ async def save(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Resp
 
 @router.get("/applications/{application_id}/summary")
 async def summary(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form as it will be handed in, to read once more."""
+    """Return the form as it will be handed in, to read once more."""
     return await _summary(visitor, database, application_id)
 
 
@@ -146,7 +146,7 @@ async def delete(application_id: str, visitor: Visiting, database: GivenDatabase
 
 @router.get("/applications/{application_id}/withdraw")
 async def ask_to_withdraw(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Why it is withdrawn, before it is."""
+    """Return why it is withdrawn, before it is."""
     row = await database.run(visitor.actor, service.get_own, application_id)
     return visitor.page("applications/withdraw.html", application=row)
 
@@ -206,7 +206,7 @@ def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draf
 
 
 def _unsaved(uow: UnitOfWork, typed: TypedForm) -> Desk:
-    """The page of what could not be saved; whether the person may see the application was found out before."""
+    """Return the page of what could not be saved; the caller has checked who sees it."""
     return form_view.look(uow, typed.text("applicationId"), typed, version=_version(typed))
 
 

@@ -58,13 +58,13 @@ class Desk:
 
     @property
     def custodians(self) -> list[Colleague]:
-        """Who of the own department may keep copies, those with an agreement first."""
+        """Return who of the own department may keep copies, those with an agreement first."""
         own = [person for person in self.colleagues if person.may_be_custodian]
         return sorted(own, key=lambda person: not person.agreement)
 
     @property
     def may_see(self) -> list[Colleague]:
-        """Who may be named as one who sees the footage too, and is not yet (R2, R57)."""
+        """Return who may be named as a recipient and is not yet (R2, R57)."""
         form = self.reading.form
         others = {form.custodian_id, *form.recipient_ids, *form.subject_ids}
         return [person for person in self.colleagues if person.may_be_custodian and person.id not in others]
@@ -75,7 +75,7 @@ class Desk:
 
 
 def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
-    """The fields of a new form: proposals from what the person handed in last, so that little is to be typed."""
+    """Return the fields of a new form, with proposals from what the person submitted last."""
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
     colleagues = {one.id: one for one in directory.colleagues(uow, department_id=department.id)}
@@ -94,12 +94,12 @@ def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
 
 
 def written(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
-    """The fields of a form that is in the books."""
+    """Return the fields of a stored form."""
     return typed_form.written(form, item_sources.cameras(uow, application_id))
 
 
 def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
-    """The fields of an item for each file that is ready: all of the file."""
+    """Return the fields of an item for each file that is ready: all of the file."""
     found = {}
     for file in item_sources.files(uow, application_id):
         if file.camera is not None and file.span is not None:
@@ -110,7 +110,7 @@ def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
 
 
 def new_id() -> str:
-    """The identifier of a form before it is saved, so that two saves of it make one draft."""
+    """Return the identifier of a form before it is saved, so that two saves of it make one draft."""
     return str(uuid4())
 
 
@@ -123,7 +123,7 @@ def look(
     saved_at: datetime | None = None,
     application: Application | None = None,
 ) -> Desk:
-    """The page of this form, as it is typed."""
+    """Return the page of this form, as it is typed."""
     cameras = directory.cameras(uow)
     reading = read(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
@@ -150,7 +150,7 @@ def look(
 
 
 def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
-    """What of the typed form can be read; its items name cameras, and files of the person or of the application.
+    """Return what of the typed form can be read; its items name cameras, and files of the person or of the application.
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
@@ -159,7 +159,7 @@ def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first
 
 
 def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
-    """What cannot be read and what the automatic checks find, the blocking ones first, by their place on the page."""
+    """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
     found = [*reading.problems, *previews.preview(uow, reading.form, positions)]
     order = ("blocks", "warns", "informs")
@@ -175,7 +175,7 @@ def _target(found: CheckFinding) -> str:
 
 
 def opened(uow: UnitOfWork, application_id: str) -> Desk:
-    """The page of a draft or of a returned application, as it was typed last."""
+    """Return the page of a draft or of a returned application, as it was typed last."""
     application, draft = drafts.opened(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:

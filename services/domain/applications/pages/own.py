@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def query(self) -> str:
-        """What links to other pages of the list carry on."""
+        """Return the parameters that links to other pages of the list keep."""
         chosen = {"state": self.state, "search": self.search, "sort": self.sort, "whose": self.whose}
         usual = {"state": "", "search": "", "sort": "changed", "whose": "mine"}
         return urlencode({name: value for name, value in chosen.items() if value != usual[name]})
@@ -87,7 +87,7 @@ async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[li
 async def my_applications(
     visitor: Visiting, database: GivenDatabase, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
 ) -> Response:
-    """The list, a page at a time."""
+    """Return the list, a page at a time."""
     found, heads = await _lines(visitor, database, asked)
     start = (page - 1) * PAGE
     return visitor.page(
@@ -104,7 +104,7 @@ async def my_applications(
 
 @router.get("/applications.csv")
 async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
-    """The whole list, as it is filtered."""
+    """Return the whole list, as it is filtered."""
     found, _heads = await _lines(visitor, database, asked)
     english = visitor.language != "zh"
     say = partial(gettext, visitor.language)

@@ -43,7 +43,7 @@ async def show(
     *,
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """The case; with ``review`` the diagram shows that review's own process."""
+    """Return the case; with ``review`` the diagram shows that review's own process."""
     case, case_timeline = await database.run(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
@@ -75,7 +75,7 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
 
 @router.get("/{application_id}/integrity")
 async def progress(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """How far the check is, asked again by the page itself while it runs."""
+    """Return how far the check is, asked again by the page itself while it runs."""
     part = await _integrity(application_id, visitor, database, None)
     return part if visitor.is_htmx else visitor.redirect(f"/cases/{application_id}#integrity")
 
@@ -89,12 +89,12 @@ async def _integrity(
 
 
 def path_of(act: NextAct) -> str:
-    """The page on which the act is done."""
+    """Return the page on which the act is done."""
     return PATHS[act.kind].format(quote(act.subject_id, safe=""))
 
 
 def operate_link(operate_url: str | None, case: CaseView) -> str | None:
-    """Where Operate shows the case's process instance; None where there is no Operate or no instance yet."""
+    """Return where Operate shows the case's process instance; None where there is no Operate or no instance yet."""
     key = case.process_instance
     return f"{operate_url.rstrip('/')}/processes/{key}" if operate_url and key else None
 

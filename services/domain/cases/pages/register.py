@@ -78,7 +78,7 @@ class Period(BaseModel):
 
 @router.get("")
 async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
+    """Show the cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all."""
     refusal = None
     try:
         question = wanted.question()
@@ -107,7 +107,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 
 @router.get("/copies-out")
 async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesWanted, Query()]) -> Response:
-    """Who holds copies of what, until when."""
+    """Return who holds copies of what, until when."""
 
     def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
         part = wanted.listing(visitor.language)
@@ -135,7 +135,7 @@ async def next_overwritten(
 async def stages(
     visitor: Visiting, database: GivenDatabase, models: GivenModels, wanted: Annotated[Period, Query()]
 ) -> Response:
-    """How long cases stay in each stage, as a table with a chart (R62)."""
+    """Return how long cases stay in each stage, as a table with a chart (R62)."""
     days = wanted.days if wanted.days in PERIODS else PERIODS[1]
 
     def read(uow: UnitOfWork) -> tuple[list[StageLine], list[Department]]:

@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.get("/hand-overs/{hand_over_id}/return")
 async def ask_return(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form of the return."""
+    """Return the form of the return."""
     return await _page(visitor, database, hand_over_id)
 
 
