@@ -29,9 +29,9 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
     """
     application = uow.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
-    found = check(uow, application, preservations.items_in_scope(uow, application_id))
-    findings.store(uow, application_id, application.round, CHECK, found)
-    complete = not any(finding.severity == "blocks" for finding in found)
+    check_findings = check(uow, application, preservations.items_in_scope(uow, application_id))
+    findings.store(uow, application_id, application.round, CHECK, check_findings)
+    complete = not any(finding.severity == "blocks" for finding in check_findings)
     if not complete and application.correction_until is None:
         application.correction_until = uow.now + agreed_limits.correction_period(uow, application)
         notification_service.tell(uow, application.drafter_id, "application-incomplete", application_id=application_id)
@@ -102,14 +102,18 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
 def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
     for item in items:
         yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
-    for one, other in combinations(items, 2):
-        if one.camera_id == other.camera_id and one.asked_start < other.asked_end and other.asked_start < one.asked_end:
+    for first, other in combinations(items, 2):
+        if (
+            first.camera_id == other.camera_id
+            and first.asked_start < other.asked_end
+            and other.asked_start < first.asked_end
+        ):
             yield CheckFinding(
                 "items-overlap",
                 "blocks",
                 Message(
                     "Items {position} and {position_2} overlap on one camera: merge them.",
-                    position=one.position,
+                    position=first.position,
                     position_2=other.position,
                 ),
                 other.id,

@@ -107,7 +107,7 @@ def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
         raise NotFound(Message("application"), application_id)
     form = forms.from_application(uow, application)
     # a file belongs to one case; for another it is uploaded again
-    items = tuple(one for one in form.items if upload_sources.get_of_camera(uow, one.camera_id) is None)
+    items = tuple(item for item in form.items if upload_sources.get_of_camera(uow, item.camera_id) is None)
     return application, replace(form, items=items)
 
 

@@ -189,11 +189,13 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in."""
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
-    departments = {one.id: _department(one) for one in uow.session.scalars(named)}
+    departments = {department.id: _department(department) for department in uow.session.scalars(named)}
     people = [application.drafter_id, *application.recipients, *application.subject_ids]
     if application.custodian_id is not None:
         people.append(application.custodian_id)
-    persons = {one: {"id": one, "name": name} for one, name in access_queries.names(uow, people).items()}
+    persons = {
+        person_id: {"id": person_id, "name": name} for person_id, name in access_queries.names(uow, people).items()
+    }
     items = (
         select(Item, Camera, Upload)
         .join(Camera, Camera.id == Item.camera_id)
@@ -227,7 +229,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "sensitiveEvent": application.sensitive_event,
         "highImpact": application.high_impact,
         "sensitivities": list(application.sensitivities or ()),
-        "jointDepartments": [departments[one] for one in joint],
+        "jointDepartments": [departments[department_id] for department_id in joint],
         "consents": [],
         "items": [_item(*row) for row in uow.session.execute(items)],
     }
@@ -240,14 +242,14 @@ def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -
         return []
     return [
         {
-            "department": _department(one.department),
-            "by": _person(uow, one.person_id),
-            "at": None if one.answered_at is None else one.answered_at.isoformat(),
+            "department": _department(answer.department),
+            "by": _person(uow, answer.person_id),
+            "at": None if answer.answered_at is None else answer.answered_at.isoformat(),
             "form": consultation.sha256,
-            "statement": one.statement_sha256,
-            "signature": one.signature,
+            "statement": answer.statement_sha256,
+            "signature": answer.signature,
         }
-        for one in consents.answers(uow, consultation)
+        for answer in consents.answers(uow, consultation)
     ]
 
 

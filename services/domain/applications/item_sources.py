@@ -42,8 +42,8 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
 
 def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraLine]:
     """Return what the items of this form may name: every camera, and the files."""
-    brought = [file.camera for file in files(uow, application_id) if file.camera is not None]
-    return [*directory.cameras(uow), *brought]
+    uploaded = [file.camera for file in files(uow, application_id) if file.camera is not None]
+    return [*directory.cameras(uow), *uploaded]
 
 
 def _own(uow: UnitOfWork, application_id: str | None) -> str | None:

@@ -74,11 +74,11 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
         form=sha256,
         departments=list(asked),
     )
-    for department_id, who in asked.items():
+    for department_id, people in asked.items():
         consent = Consent(consultation_id=consultation.id, application_id=application.id, department_id=department_id)
         uow.session.add(consent)
         uow.session.flush()
-        _notify(uow, application, who, "consent-asked", consent.id)
+        _notify(uow, application, people, "consent-asked", consent.id)
     return True
 
 
@@ -98,7 +98,7 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
     """Consent for the department, signed; the last consent submits the form."""
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "consented", proof)
-    if all(one.answer == "consented" for one in consents.answers(uow, consultation)):
+    if all(answer.answer == "consented" for answer in consents.answers(uow, consultation)):
         consultation.ended_at, consultation.ended_because = uow.now, "consented"
         if application.submitted_at is None:
             filing.submit(uow, application, consultation.asked_by)
@@ -129,10 +129,10 @@ def check_deadlines(uow: UnitOfWork) -> None:
             notification_service.tell(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
         elif consultation.reminded_at is None and uow.now >= _reminder(consultation):
             consultation.reminded_at = uow.now
-            for one in consents.answers(uow, consultation):
-                if one.answer is None:
-                    who = answerers(uow, application, one.department_id)
-                    _notify(uow, application, who, "consent-reminder", one.id)
+            for answer in consents.answers(uow, consultation):
+                if answer.answer is None:
+                    people = answerers(uow, application, answer.department_id)
+                    _notify(uow, application, people, "consent-reminder", answer.id)
 
 
 def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
@@ -231,8 +231,8 @@ def _reminder(consultation: Consultation) -> datetime:
     return consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
 
 
-def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
-    for person_id in access_queries.directory(uow).present(who) or who:
+def _notify(uow: UnitOfWork, application: Application, people: list[str], code: str, consent_id: str) -> None:
+    for person_id in access_queries.directory(uow).present(people) or people:
         notification_service.tell(uow, person_id, code, application_id=application.id, subject_id=consent_id)
 
 
@@ -268,8 +268,8 @@ def answerers(uow: UnitOfWork, application: Application, department_id: str) -> 
 
 def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """As ``answerers``; Refused where nobody could answer for the department."""
-    who = answerers(uow, application, department_id)
-    if not who:
+    people = answerers(uow, application, department_id)
+    if not people:
         department = uow.session.get_one(Department, department_id)
         raise refused(
             "nobody-consents",
@@ -278,7 +278,7 @@ def require_answerers(uow: UnitOfWork, application: Application, department_id: 
                 name=Bilingual(department.name_zh, department.name_en),
             ),
         )
-    return who
+    return people
 
 
 def refused(code: str, message: Text) -> Refused:

@@ -53,28 +53,28 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     forms.fill(application, form)
     if form.custodian_id is not None and uow.session.get(Person, form.custodian_id) is None:
         application.custodian_id = None
-    places = range(1, len(form.items) + 1) if positions is None else positions
+    numbers = range(1, len(form.items) + 1) if positions is None else positions
     items = [
         Item(
-            id=str(place),
-            position=place,
+            id=str(number),
+            position=number,
             camera_id=asked.camera_id,
             zone=asked.zone,
             asked_start=asked.start,
             asked_end=asked.end,
         )
-        for place, asked in zip(places, form.items, strict=True)
+        for number, asked in zip(numbers, form.items, strict=True)
     ]
-    found = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
+    check_findings = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
-        found.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
+        check_findings.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
     order = ("blocks", "warns", "informs")
-    return sorted(found, key=lambda one: order.index(one.severity))
+    return sorted(check_findings, key=lambda finding: order.index(finding.severity))
 
 
 def require_complete(uow: UnitOfWork, form: Form) -> None:
     """Raise Refused, with the first blocking finding, for a form that is not complete."""
-    missing = [one for one in preview(uow, form) if one.severity == "blocks"]
+    missing = [finding for finding in preview(uow, form) if finding.severity == "blocks"]
     if missing:
         first = missing[0]
         raise Refused("incomplete", first.message, status=422, field=FIELDS.get(first.code, "items"))

@@ -32,12 +32,12 @@ def list_of(uow: UnitOfWork, application: Application) -> list[Recipient]:
 
 def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, list[Recipient]]:
     """As ``list_of``, of each of the applications by id, in two statements."""
-    named = dict.fromkeys(person_id for one in applications for person_id in one.recipients)
+    named = dict.fromkeys(person_id for application in applications for person_id in application.recipients)
     active = {person.id: person for person in list_people(uow, named) if person.active}
     agreed = access_queries.agreed(uow, active.keys())
     return {
-        one.id: [Recipient(i, active[i].name, i in agreed) for i in one.recipients if i in active]
-        for one in applications
+        application.id: [Recipient(i, active[i].name, i in agreed) for i in application.recipients if i in active]
+        for application in applications
     }
 
 
@@ -51,26 +51,26 @@ def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFindi
     named = _named(uow, application)
     administrators = access_queries.directory(uow).administrators
     kinds = (
-        ("left", Message("has left"), [one for one in named if not one.active]),
+        ("left", Message("has left"), [person for person in named if not person.active]),
         (
             "is-subject",
             Message("is concerned by the case"),
-            [one for one in named if one.id in application.subject_ids],
+            [person for person in named if person.id in application.subject_ids],
         ),
         (
             "is-administrator",
             Message("is an administrator"),
-            [one for one in named if one.id in administrators],
+            [person for person in named if person.id in administrators],
         ),
     )
-    for code, message, who in kinds:
-        for one in who:
+    for code, message, people in kinds:
+        for person in people:
             yield CheckFinding(
                 f"recipient-{code}",
                 "blocks",
                 Message(
                     "{name} {what} and cannot be shown the footage: take the name off the list.",
-                    name=one.name,
+                    name=person.name,
                     what=message,
                 ),
             )
@@ -78,7 +78,7 @@ def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFindi
 
 def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
     """Return findings of who has to sign the confidentiality agreement first (R59)."""
-    missing = [one.name for one in list_of(uow, application) if not one.agreement]
+    missing = [recipient.name for recipient in list_of(uow, application) if not recipient.agreement]
     if missing:
         yield CheckFinding(
             "recipient-agreement-missing",
@@ -95,8 +95,8 @@ def list_people(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
     wanted = list(person_ids)
     if not wanted:
         return []
-    found = {person.id: person for person in uow.session.scalars(select(Person).where(Person.id.in_(wanted)))}
-    return [found[person_id] for person_id in wanted if person_id in found]
+    people = {person.id: person for person in uow.session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    return [people[person_id] for person_id in wanted if person_id in people]
 
 
 def _named(uow: UnitOfWork, application: Application) -> list[Person]:

@@ -69,5 +69,5 @@ class Form(Body):
         """Return the body that gives this form."""
         values = {name: getattr(form, name) for name in Form.model_fields}
         lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
-        items = [ItemAsked.model_construct(**vars(one)) for one in form.items]
+        items = [ItemAsked.model_construct(**vars(item)) for item in form.items]
         return Form.model_construct(**values | lists | {"items": items})

@@ -40,18 +40,18 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(uow, application_id)
     cameras = _cameras(uow, items)
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
-    security = bool(access_policy.concerns(staff, facts, "security"))
-    management = bool(access_policy.concerns(staff, facts, "management"))
-    found = [
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
+    security = bool(access_policy.concerns(directory, facts, "security"))
+    management = bool(access_policy.concerns(directory, facts, "management"))
+    check_findings = [
         *_conflicts(security=security, management=management),
         *_operators(uow),
         *_clocks(uow, items, cameras),
         *for_applicant(uow, application, items),
     ]
-    findings.store(uow, application_id, application.round, CHECK, found)
+    findings.store(uow, application_id, application.round, CHECK, check_findings)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
-    return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
+    return Checked(len(check_findings), "sensitive" if sensitive else "ordinary", security, management)
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
@@ -66,8 +66,8 @@ def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Ite
 
 
 def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
-    found = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
-    cameras = {camera.id: camera for camera in found}
+    rows = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
+    cameras = {camera.id: camera for camera in rows}
     return {item.id: cameras[item.camera_id] for item in items}
 
 
@@ -130,8 +130,8 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[CheckFind
 
 
 def _operators(uow: UnitOfWork) -> Iterator[CheckFinding]:
-    staff = access_queries.directory(uow)
-    if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
+    directory = access_queries.directory(uow)
+    if not set(directory.holders(None, "storage-operator")) & set(directory.agreed):
         yield CheckFinding(
             "operator-agreement-missing",
             "warns",

@@ -255,8 +255,8 @@ def copies_ready(items: Collection[Item], copied: Collection[str]) -> bool:
 
     Before that one copy at least is missing, and it will not be finished for a withdrawn case (``attempts.finish``).
     """
-    found = {item.id for item in items if item.outcome in ("complete", "partial")}
-    return bool(found) and found <= set(copied) and all(item.outcome is not None for item in items)
+    retrieved = {item.id for item in items if item.outcome in ("complete", "partial")}
+    return bool(retrieved) and retrieved <= set(copied) and all(item.outcome is not None for item in items)
 
 
 def is_of_applicant(uow: UnitOfWork, application: Application) -> bool:

@@ -55,8 +55,8 @@ def render_pdf(kind: str, number: str, content: str, sha256: str, made_at: datet
 
 def _zone(content: Mapping[str, Any]) -> str:
     items = content.get("items") or [{}]
-    found = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
-    return str(found or "UTC")
+    zone = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
+    return str(zone or "UTC")
 
 
 def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:

@@ -109,10 +109,10 @@ EVENT_MESSAGES: Mapping[str, Message] = {
 
 def describe(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
     """Return the sentence of an event; an action without one is shown as it is."""
-    found = EVENT_MESSAGES.get(action)
-    if found is None:
+    message = EVENT_MESSAGES.get(action)
+    if message is None:
         return action
-    sentence = found.translate(language).format_map(_Filled(language, detail, zone))
+    sentence = message.translate(language).format_map(_Filled(language, detail, zone))
     return sentence[:1].upper() + sentence[1:]
 
 

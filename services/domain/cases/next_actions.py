@@ -62,7 +62,7 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
     waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
     if not waiting:
         return []
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, rows.application.id)
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, rows.application.id)
     return [
         NextAct(
             kind="confirm" if row.proposed else "decide",
@@ -71,7 +71,7 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
             due_at=row.review.due_at,
         )
         for row in waiting
-        if access_policy.refusal_for(staff, facts, row.review, uow.actor.id, second=row.proposed) is None
+        if access_policy.refusal_for(directory, facts, row.review, uow.actor.id, second=row.proposed) is None
     ]
 
 

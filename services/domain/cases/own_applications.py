@@ -80,8 +80,8 @@ def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, C
     ids = [row.id for row in rows]
     states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
     names = access_queries.names(uow, [row.drafter_id for row in rows])
-    saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
-    lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}
+    saved = {draft.application_id: draft.saved_at for draft in uow.session.scalars(_of(Draft, ids))}
+    lent = {hand_over.application_id: hand_over.due_at for hand_over in uow.session.scalars(_of(HandOver, ids))}
     for row in rows:
         state = states_of[row.id]
         drafted = saved.get(row.id) if state.code in EDITABLE else None

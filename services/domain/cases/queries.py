@@ -112,7 +112,9 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
     query = (
         select(Item.application_id, Item.asked_start, Camera, is_safe().label("safe"))
         .join(Camera, Camera.id == Item.camera_id)
-        .where(Item.application_id.in_([one.id for one in applications]), Item.dropped_in_round.is_(None))
+        .where(
+            Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
+        )
     )
     count: Counter[str] = Counter()
     moments: dict[str, list[datetime]] = defaultdict(list)
@@ -122,8 +124,10 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
         if moment is not None and not safe:
             moments[application_id].append(moment)
     return {
-        one.id: Footage(count[one.id], None if one.closed_at else min(moments[one.id], default=None))
-        for one in applications
+        application.id: Footage(
+            count[application.id], None if application.closed_at else min(moments[application.id], default=None)
+        )
+        for application in applications
     }
 
 
@@ -320,8 +324,10 @@ def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
         closed_at=review.closed_at,
         closed_because=review.closed_because,
         confirmed_by=[
-            ReviewConfirmation(person=names.get(one.person_id, one.person_id), at=one.confirmed_at)
-            for one in row.confirmations
+            ReviewConfirmation(
+                person=names.get(confirmation.person_id, confirmation.person_id), at=confirmation.confirmed_at
+            )
+            for confirmation in row.confirmations
         ],
     )
     if decision is None:

@@ -155,17 +155,17 @@ def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> lis
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
     ]
     return listing.of(
-        sorted(lines, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
+        sorted(lines, key=lambda line: (line.overwrite_at, line.start, line.camera.id)),
         {
-            "overwrite": lambda one: one.overwrite_at,
-            "camera": lambda one: listing.name(one.camera),
-            "start": lambda one: one.start,
-            "number": lambda one: one.number,
-            "state": lambda one: states.STATES.index(one.state),
+            "overwrite": lambda line: line.overwrite_at,
+            "camera": lambda line: listing.name(line.camera),
+            "start": lambda line: line.start,
+            "number": lambda line: line.number,
+            "state": lambda line: states.STATES.index(line.state),
         },
-        lambda one: (
-            *(one.number, one.camera.name_zh, one.camera.name_en),
-            *(one.camera.place_zh, one.camera.place_en),
+        lambda line: (
+            *(line.number, line.camera.name_zh, line.camera.name_en),
+            *(line.camera.place_zh, line.camera.place_en),
         ),
     )
 

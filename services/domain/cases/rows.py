@@ -107,14 +107,14 @@ class CaseRows:
             .where(Review.application_id == self.application.id)
             .order_by(Review.opened_at, Confirmation.confirmed_at)
         )
-        found: dict[str, ReviewRow] = {}
+        by_id: dict[str, ReviewRow] = {}
         confirmations: dict[str, list[Confirmation]] = {}
         for review, decision, confirmation, waits in self.uow.session.execute(query):
             confirmed = confirmations.setdefault(review.id, [])
             if confirmation is not None:
                 confirmed.append(confirmation)
-            found[review.id] = ReviewRow(review, decision, confirmed, waits)
-        return list(found.values())
+            by_id[review.id] = ReviewRow(review, decision, confirmed, waits)
+        return list(by_id.values())
 
     @cached_property
     def documents(self) -> list[Document]:

@@ -48,7 +48,7 @@ def state_of(uow: UnitOfWork, application: Application) -> State:
 
 def states_of(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
     """Derive where the cases stand, by id; one statement, however many there are."""
-    known = {row.id: row for row in uow.session.execute(_facts([one.id for one in applications]))}
+    known = {row.id: row for row in uow.session.execute(_facts([application.id for application in applications]))}
     return {
         application.id: _state(uow.now, application, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
         for application in applications

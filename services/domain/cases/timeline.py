@@ -162,7 +162,7 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
     known = [visit for visit in visits if visit.element_id in model.elements]
     ended = {}
     for visit in known:
-        after = [one.since for one in known if phase(one) != phase(visit) and follows(one, visit)]
+        after = [other.since for other in known if phase(other) != phase(visit) and follows(other, visit)]
         if visit.until is None and after:
             ended[id(visit)] = replace(visit, until=min(after), whole=False)
     return [ended.get(id(visit), visit) for visit in visits]
@@ -203,13 +203,13 @@ def _reviews(history: History, model: Model) -> list[Visit]:
 
 def _corrections(history: History) -> list[Visit]:
     """Return one wait for each round that went back: by a decision, or by the automatic check of what is complete."""
-    returned = {one.round: one.decided_at for one in history.decisions if one.outcome == "returned"}
+    returned = {decision.round: decision.decided_at for decision in history.decisions if decision.outcome == "returned"}
     incomplete = {
-        one.round: one.found_at
-        for one in history.findings
-        if one.check == "preliminary-review" and one.severity == "blocks"
+        finding.round: finding.found_at
+        for finding in history.findings
+        if finding.check == "preliminary-review" and finding.severity == "blocks"
     }
-    corrected = {one.round: one.submitted_at for one in history.revisions}
+    corrected = {revision.round: revision.submitted_at for revision in history.revisions}
     visits = []
     for round_, since in sorted({**incomplete, **returned}.items()):
         until = corrected.get(round_ + 1)
@@ -235,9 +235,13 @@ def _markers(model: Model, visits: Iterable[Visit], now: datetime, known: Iterab
             for scope in model.scopes(visit.element_id):
                 at.setdefault(scope, []).append(visit)
     markers = {element_id: _marker(model.elements[element_id], those, now) for element_id, those in at.items()}
-    completed = {one for one, those in at.items() if all(visit.until is not None and visit.whole for visit in those)}
-    tasks = {one for one in completed if model.elements[one].kind != "subProcess"}
-    beside = {one for one in known if one in model.elements}
+    completed = {
+        element_id
+        for element_id, those in at.items()
+        if all(visit.until is not None and visit.whole for visit in those)
+    }
+    tasks = {element_id for element_id in completed if model.elements[element_id].kind != "subProcess"}
+    beside = {element_id for element_id in known if element_id in model.elements}
     for element_id in beside | model.certain({*markers, *beside}, tasks):
         element = model.elements[element_id]
         passed = DiagramMarker(

@@ -106,18 +106,18 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     progress.delete_of_case(uow, application_id)
     protections.end(uow, application_id)
     quarantine = preservations.release(uow, application_id, because)
-    brought = upload_sources.list_of_case(uow, application_id)
+    uploads = upload_sources.list_of_case(uow, application_id)
     to_discard = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
     loans = copies.list_of_application(uow, application_id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(brought)),
+        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(uploads)),
         discard_replicas=tuple(stored_object(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),
         items=_items_touched(uow, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
-            "uploads": [row.id for row in brought],
+            "uploads": [row.id for row in uploads],
             "masters": [row.id for row in to_discard],
             "copies": [row.id for row in loans],
         },
@@ -189,10 +189,10 @@ def _end_loan(
     progress.delete_of_case(uow, application.id)
     protections.end(uow, application.id)
     quarantine = preservations.release(uow, application.id, because)
-    brought = upload_sources.list_of_case(uow, application.id)
+    uploads = upload_sources.list_of_case(uow, application.id)
     loans = copies.list_of_application(uow, application.id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_uploaded(brought)),
+        discard=(*_stored(quarantine), *_uploaded(uploads)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application.id)),
         lift_holds=_stored(loans),
@@ -207,7 +207,7 @@ def _end_loan(
         marks={
             "preservations": [row.id for row in quarantine],
             "copies": [row.id for row in loans],
-            "uploads": [row.id for row in brought],
+            "uploads": [row.id for row in uploads],
         },
     )
 

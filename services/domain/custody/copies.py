@@ -124,5 +124,5 @@ def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
     return granted
 
 
-def _span(told: dict[str, Any]) -> Span:
-    return Span(datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"]))
+def _span(span: dict[str, Any]) -> Span:
+    return Span(datetime.fromisoformat(span["from"]), datetime.fromisoformat(span["to"]))

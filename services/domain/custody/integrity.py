@@ -78,7 +78,7 @@ def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Ex
         asked_by=uow.actor.id,
         began_at=uow.now,
         heartbeat_at=uow.now,
-        bytes_total=sum(one.size for one in due),
+        bytes_total=sum(expected.size for expected in due),
         bytes_read=0,
         objects=[],
     )
@@ -137,8 +137,8 @@ def finish(
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is not None:
         return check
-    damaged = [one for one in objects if one["faults"]]
-    told = _was_reported(uow, check)
+    damaged = [checked for checked in objects if checked["faults"]]
+    reported = _was_reported(uow, check)
     check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
@@ -152,9 +152,9 @@ def finish(
         application_id=check.application_id,
         outcome=check.outcome,
         objects=len(objects),
-        damaged=[{"kind": one["kind"], "id": one["id"], "faults": one["faults"]} for one in damaged],
+        damaged=[{"kind": checked["kind"], "id": checked["id"], "faults": checked["faults"]} for checked in damaged],
     )
-    if {(one["kind"], one["id"]) for one in damaged} - told:
+    if {(checked["kind"], checked["id"]) for checked in damaged} - reported:
         for person_id in _security(uow, check.application_id):
             notification_service.tell(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
@@ -200,12 +200,12 @@ def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]
             IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED
         )
     )
-    return {(one["kind"], one["id"]) for row in earlier for one in row.objects if one["faults"]}
+    return {(checked["kind"], checked["id"]) for row in earlier for checked in row.objects if checked["faults"]}
 
 
 def _security(uow: UnitOfWork, application_id: str) -> list[str]:
     """Return who is notified of damage: Security's reviewers and head, but no subject of the case (T8)."""
     concerned = uow.session.get_one(Application, application_id).subject_ids
-    staff = access_queries.directory(uow)
-    security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]
+    directory = access_queries.directory(uow)
+    security = [*directory.holders(None, "security-reviewer"), *directory.holders_in("security", "head")]
     return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

@@ -49,7 +49,7 @@ def write(coverage: Coverage, fragments: Sequence[Fragment], uri: str) -> str:
     """
     played = list(lines(coverage, fragments))
     longest = max((line.duration for line in played), default=SHORTEST)
-    told = [
+    text = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         f"#EXT-X-TARGETDURATION:{math.ceil(longest.total_seconds())}",
@@ -59,17 +59,17 @@ def write(coverage: Coverage, fragments: Sequence[Fragment], uri: str) -> str:
     part: Part | None = None
     for line in played:
         if line.broken:
-            told.append("#EXT-X-DISCONTINUITY")
+            text.append("#EXT-X-DISCONTINUITY")
         if line.part != part:
             part = line.part
-            told.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{part.init}@{part.offset}"')
-        told += (
+            text.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{part.init}@{part.offset}"')
+        text += (
             f"#EXT-X-PROGRAM-DATE-TIME:{line.at.isoformat(timespec='milliseconds')}",
             f"#EXTINF:{line.duration.total_seconds():.3f},",
             f"#EXT-X-BYTERANGE:{line.fragment.length}@{line.fragment.offset}",
             uri,
         )
-    return "\n".join([*told, "#EXT-X-ENDLIST", ""])
+    return "\n".join([*text, "#EXT-X-ENDLIST", ""])
 
 
 def _end(coverage: Coverage, at: datetime) -> datetime:

@@ -115,8 +115,8 @@ def return_copies(
 
 def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
     asked = {download.id for download in copies.list_downloads(uow, hand_over_id)}
-    told = [fate.download_id for fate in fates]
-    if set(told) != asked or len(told) != len(asked):
+    attested = [fate.download_id for fate in fates]
+    if set(attested) != asked or len(attested) != len(asked):
         raise Refused(
             "attestation-incomplete",
             "Say for each of the {asked} downloads what became of it.",

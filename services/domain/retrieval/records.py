@@ -257,8 +257,8 @@ def _content(
     }
 
 
-def _span(told: Mapping[str, str]) -> Span:
-    return Span(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
+def _span(span: Mapping[str, str]) -> Span:
+    return Span(datetime.fromisoformat(span["start"]), datetime.fromisoformat(span["end"]))
 
 
 def _span_to_json(span: Span) -> dict[str, str]:
@@ -269,8 +269,8 @@ def _true_time(clock: Clock, sealed: dict[str, Any] | None) -> dict[str, str] | 
     """Return the true times of the first and the last picture; None where not known."""
     moments = {}
     for name in ("firstFrame", "lastFrame"):
-        told = sealed["coverage"].get(name) if sealed else None
-        true = clock.true(datetime.fromisoformat(told)) if told else None
+        shown = sealed["coverage"].get(name) if sealed else None
+        true = clock.true(datetime.fromisoformat(shown)) if shown else None
         if true is None:
             return None
         moments[name] = true.isoformat()

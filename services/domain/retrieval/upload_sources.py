@@ -85,9 +85,9 @@ def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     upload = uow.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.removed_at is not None:
         return None
-    naming = preservations.items_in_scope(uow, item.application_id)
-    open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
-    if open_ones:
+    items = preservations.items_in_scope(uow, item.application_id)
+    open_items = [named for named in items if named.camera_id == item.camera_id and named.outcome is None]
+    if open_items:
         return None
     uploads.retire(uow, upload, "its masters are kept")
     return upload

@@ -29,8 +29,8 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             "correct the decision table, then resolve the incident"
         )
     application.decided_by = decided_by
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
-    deciders = access_policy.candidates(staff, facts, Review(application_id=application_id, stage="management"))
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, application_id)
+    deciders = access_policy.candidates(directory, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
         raise Fatal(
             f"no manager may decide | application {application_id} | all are concerned, absent, or without an "

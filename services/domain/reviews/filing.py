@@ -103,12 +103,12 @@ def _require_chain(application: Application, chain: list[Decision], form_sha256:
             raise _fatal(application.id, f"the decision of the stage {stage} is bound to another form")
 
 
-def _raise_class(application: Application, found: Classification) -> None:
-    application.importance = found.importance
-    application.management_needed = found.management_needed
-    application.second_person = found.second_person
-    application.backup_needed = found.backup_needed
-    application.max_use_days = found.max_use_days
+def _raise_class(application: Application, classification: Classification) -> None:
+    application.importance = classification.importance
+    application.management_needed = classification.management_needed
+    application.second_person = classification.second_person
+    application.backup_needed = classification.backup_needed
+    application.max_use_days = classification.max_use_days
 
 
 def _content(uow: UnitOfWork, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:

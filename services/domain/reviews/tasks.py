@@ -95,7 +95,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         review.due_at = max(hand_over.take_up_until, uow.now)
     uow.session.add(review)
     uow.session.flush()
-    who = _require_candidates(uow, review)
+    candidates = _require_candidates(uow, review)
     audit_trail.record(
         uow,
         "review-opened",
@@ -105,9 +105,9 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         stage=review.stage,
         round=review.round,
         due_at=review.due_at.isoformat(),
-        candidates=who,
+        candidates=candidates,
     )
-    _notify(uow, review, who, "review-opened")
+    _notify(uow, review, candidates, "review-opened")
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -116,9 +116,11 @@ def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
-    who = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
-    audit_trail.record(uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
-    _notify(uow, review, who, "review-reminder")
+    people = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
+    audit_trail.record(
+        uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=people
+    )
+    _notify(uow, review, people, "review-reminder")
 
 
 def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -128,14 +130,14 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
     review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
-    who = _require_candidates(uow, review)
+    candidates = _require_candidates(uow, review)
     audit_trail.record(
-        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
+        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=candidates
     )
-    _notify(uow, review, who, "review-escalated")
+    _notify(uow, review, candidates, "review-escalated")
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
-        department = uow.session.get_one(Person, who[0]).department_id
+        department = uow.session.get_one(Person, candidates[0]).department_id
         _notify(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
 
 
@@ -204,8 +206,8 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
     """Raise Refused when the actor may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
         raise Refused("not-a-person", "A review is decided by a person.", status=403)
-    staff, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
-    refusal = access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
+    directory, facts = access_queries.directory(uow), access_queries.facts(uow, review.application_id)
+    refusal = access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)
     if refusal is not None:
         raise refusal
     claimed = review.claimed_by
@@ -223,19 +225,19 @@ def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
 
 
 def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
-    who = _candidates(uow, review)
-    if not who:
+    candidates = _candidates(uow, review)
+    if not candidates:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
             "missing confidentiality agreements or absences leave nobody | appoint somebody, "
             "or have an agreement signed, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    return who
+    return candidates
 
 
-def _notify(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
-    for person_id in who:
+def _notify(uow: UnitOfWork, review: Review, people: list[str], code: str) -> None:
+    for person_id in people:
         notification_service.tell(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
 
 

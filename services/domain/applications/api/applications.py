@@ -114,17 +114,17 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
 
     found = await database.run(actor, read)
     return Checked(
-        complete=not any(one.severity == "blocks" for one in found),
+        complete=not any(finding.severity == "blocks" for finding in found),
         findings=[
             FindingAnswer(
-                code=one.code,
-                severity=one.severity,
-                zh=one.zh,
-                en=one.en,
-                field=previews.FIELDS.get(one.code, "items"),
-                position=int(one.item_id) if one.item_id else None,
+                code=finding.code,
+                severity=finding.severity,
+                zh=finding.zh,
+                en=finding.en,
+                field=previews.FIELDS.get(finding.code, "items"),
+                position=int(finding.item_id) if finding.item_id else None,
             )
-            for one in found
+            for finding in found
         ],
     )
 
@@ -172,10 +172,10 @@ async def apply(application: NewApplication, actor: Acting, database: GivenDatab
     form = application.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.create_draft(uow, form, previous_id=application.previous_id)
+        finding = service.create_draft(uow, form, previous_id=application.previous_id)
         if application.submit:
-            row = service.submit(uow, row.id)
-        return _summary(uow, row)
+            finding = service.submit(uow, finding.id)
+        return _summary(uow, finding)
 
     return await database.run(actor, act)
 
@@ -185,13 +185,13 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
     """Return the form of a draft, or of a returned application, to go on with."""
 
     def read(uow: UnitOfWork) -> FormAnswer:
-        row, draft = drafts.opened(uow, application_id)
+        finding, draft = drafts.opened(uow, application_id)
         return FormAnswer(
-            id=row.id,
-            number=row.number,
+            id=finding.id,
+            number=finding.number,
             version=draft.version if draft else 0,
             saved_at=draft.saved_at if draft else None,
-            form=Form.from_form(forms.from_application(uow, row)),
+            form=Form.from_form(forms.from_application(uow, finding)),
         )
 
     return await database.run(actor, read)
@@ -203,9 +203,9 @@ async def redraft(application_id: str, redraft: Redraft, actor: Acting, database
     form = redraft.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.update_draft(uow, application_id, form)
+        finding = service.update_draft(uow, application_id, form)
         drafts.save(uow, application_id, form, version=redraft.version)
-        return _summary(uow, row)
+        return _summary(uow, finding)
 
     return await database.run(actor, act)
 
@@ -221,8 +221,8 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
     """Draft a new application with what an earlier one says."""
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row, form = drafts.source(uow, application_id)
-        return _summary(uow, service.create_draft(uow, form, previous_id=row.id if wish.appeal else None))
+        finding, form = drafts.source(uow, application_id)
+        return _summary(uow, service.create_draft(uow, form, previous_id=finding.id if wish.appeal else None))
 
     return await database.run(actor, act)
 

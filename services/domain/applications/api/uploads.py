@@ -92,19 +92,19 @@ GivenReceiver = Annotated[Receiver, Depends(receiver)]
 @router.get("", responses=problems(401))
 async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAnswer]:
     """My uploads that no submitted application names, the newest first."""
-    return [told(row) for row in await database.run(actor, uploads.list_unused)]
+    return [to_answer(row) for row in await database.run(actor, uploads.list_unused)]
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
 async def announce(body: Announcement, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Announce an upload; then send the file to ``content``."""
-    return told(await database.run(actor, uploads.announce, body.facts(), body.size))
+    return to_answer(await database.run(actor, uploads.announce, body.facts(), body.size))
 
 
 @router.get("/{upload_id}", responses=problems(401, 404))
 async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Return one of my uploads."""
-    return told(await database.run(actor, uploads.get_own, upload_id))
+    return to_answer(await database.run(actor, uploads.get_own, upload_id))
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))
@@ -114,7 +114,7 @@ async def change(upload_id: Identifier, body: UploadBody, actor: Acting, databas
     def act(uow: UnitOfWork) -> Upload:
         return uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
 
-    return told(await database.run(actor, act))
+    return to_answer(await database.run(actor, act))
 
 
 @router.put(
@@ -137,7 +137,7 @@ async def send(
         upload_id,
         lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size),
     )
-    return told(upload)
+    return to_answer(upload)
 
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
@@ -146,7 +146,7 @@ async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, 
     await place.discard(actor, await database.run(actor, uploads.remove, upload_id))
 
 
-def told(row: Upload) -> UploadAnswer:
+def to_answer(row: Upload) -> UploadAnswer:
     """Return the upload as its owner sees it, without its place in the vault."""
     sealed = row.sealed or {}
     return UploadAnswer(

@@ -116,7 +116,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
                 "The form was changed after you read it: read it again, then hand it in.",
             )
         if not shown.complete:
-            first = shown.missing[0].found
+            first = shown.missing[0].finding
             raise Refused("incomplete", first.message, status=422)
         return drafts.submit(uow, application_id, shown.reading.form).number
 

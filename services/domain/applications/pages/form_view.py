@@ -29,7 +29,7 @@ FIELDS = {"use-days-unreadable": "requestedUseDays"}
 class Line:
     """One thing that is missing or worth knowing; ``target`` is the page's element to go to."""
 
-    found: CheckFinding
+    finding: CheckFinding
     target: str
 
 
@@ -49,7 +49,7 @@ class Desk:
     departments: Sequence[Department]
     recipients: Sequence[Person]
     missing: Sequence[Line]
-    criticism: Objection | None
+    objection: Objection | None
     consultation: ConsultationView | None
     previous: str | None
     most_days: int | None
@@ -71,14 +71,14 @@ class Desk:
 
     @property
     def complete(self) -> bool:
-        return not any(line.found.severity == "blocks" for line in self.missing)
+        return not any(line.finding.severity == "blocks" for line in self.missing)
 
 
 def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     """Return the fields of a new form, with proposals from what the person submitted last."""
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
-    colleagues = {one.id: one for one in directory.colleagues(uow, department_id=department.id)}
+    colleagues = {colleague.id: colleague for colleague in directory.colleagues(uow, department_id=department.id)}
     me = colleagues.get(uow.actor.id)
     if custodian not in colleagues:
         custodian = me.id if me and me.agreement and me.may_be_custodian else None
@@ -100,13 +100,13 @@ def written(uow: UnitOfWork, form: forms.Form, application_id: str | None = None
 
 def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
     """Return the fields of an item for each file that is ready: all of the file."""
-    found = {}
+    finding = {}
     for file in item_sources.files(uow, application_id):
         if file.camera is not None and file.span is not None:
             start, end = (local_times.local_text(moment, file.camera.zone) for moment in file.span)
             values = (file.camera.id, *start, *end)
-            found[file.camera.id] = dict(zip(typed_form.ITEM, values, strict=True))
-    return found
+            finding[file.camera.id] = dict(zip(typed_form.ITEM, values, strict=True))
+    return finding
 
 
 def new_id() -> str:
@@ -140,7 +140,7 @@ def look(
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
         missing=missing(uow, reading),
-        criticism=objections.get_objection(uow, application) if application and application.correction_until else None,
+        objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.consultation(uow, application) if application else None,
         previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
@@ -161,16 +161,20 @@ def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first
 def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
     """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
-    found = [*reading.problems, *previews.preview(uow, reading.form, positions)]
+    finding = [*reading.problems, *previews.preview(uow, reading.form, positions)]
     order = ("blocks", "warns", "informs")
-    return sorted((Line(one, _target(one)) for one in found), key=lambda line: order.index(line.found.severity))
+    return sorted(
+        (Line(finding, _target(finding)) for finding in finding), key=lambda line: order.index(line.finding.severity)
+    )
 
 
-def _target(found: CheckFinding) -> str:
-    if found.item_id is not None:
-        place = f"items-{int(found.item_id) - 1}"
-        return f"f-{place}-{found.code.removeprefix('item-')}" if found.code in ("item-start", "item-end") else place
-    name = FIELDS.get(found.code) or previews.FIELDS.get(found.code)
+def _target(finding: CheckFinding) -> str:
+    if finding.item_id is not None:
+        place = f"items-{int(finding.item_id) - 1}"
+        return (
+            f"f-{place}-{finding.code.removeprefix('item-')}" if finding.code in ("item-start", "item-end") else place
+        )
+    name = FIELDS.get(finding.code) or previews.FIELDS.get(finding.code)
     return "footage" if name in (None, "items") else f"f-{name}"
 
 

@@ -51,7 +51,7 @@ async def show(
         timeline=case_timeline,
         shown_review=review,
         path_of=path_of,
-        told=[_told(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
+        told=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
     )
 
@@ -109,7 +109,7 @@ def _read(
     return case, timeline.review_of_rows(rows, review_id, models)
 
 
-def _told(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
+def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
     return {
         "at": event.at,
         "actor": event.actor if event.by_person else None,

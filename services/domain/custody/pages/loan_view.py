@@ -37,14 +37,14 @@ class Pictured:
 def pictured(copy: IssuedCopy) -> Pictured:
     """Return the spans of a copy, whose coverage is stored as JSON."""
     coverage: dict[str, Any] = copy.coverage
-    covered = [span_from_json(one) for one in coverage["covered"]]
+    covered = [span_from_json(span) for span in coverage["covered"]]
     first, last = (datetime.fromisoformat(coverage[name]) for name in ("firstFrame", "lastFrame"))
     ends = [last, *(span.end for span in covered)]
     return Pictured(
         asked=span_from_json(coverage["asked"]),
         whole=Span(min([first, *(span.start for span in covered)]), max(ends)),
         covered=covered,
-        gaps=[span_from_json(one) for one in coverage["gaps"]],
+        gaps=[span_from_json(gap) for gap in coverage["gaps"]],
     )
 
 
