@@ -134,7 +134,15 @@ def replace_items(
     current = preservations.items_in_scope(uow, application.id)
     kept: set[str] = set()
     for position, wanted in enumerate(asked, start=1):
-        same = next((item for item in current if item.id not in kept and _equal(item, wanted)), None)
+        asked_for = (wanted.camera_id, wanted.start, wanted.end)
+        same = next(
+            (
+                item
+                for item in current
+                if item.id not in kept and (item.camera_id, item.asked_start, item.asked_end) == asked_for
+            ),
+            None,
+        )
         if same is None:
             same = Item(application_id=application.id, camera_id=wanted.camera_id, zone=wanted.zone, position=position)
             same.asked_start, same.asked_end = wanted.start, wanted.end
@@ -152,10 +160,6 @@ def replace_items(
             item.dropped_in_round = application.round if dropped_in is None else dropped_in
     uow.session.flush()
     upload_sources.bind(uow, application)
-
-
-def _equal(item: Item, wanted: ItemAsked) -> bool:
-    return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
 
 
 def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
@@ -203,6 +207,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
         .order_by(Item.position)
     )
+    previous = uow.session.get(Application, application.previous_id) if application.previous_id is not None else None
     return {
         "title": TITLE,
         "number": application.number,
@@ -214,7 +219,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "drafter": persons[application.drafter_id],
         "custodian": persons[application.custodian_id] if application.custodian_id is not None else None,
         "recipients": [persons[person_id] for person_id in application.recipients],
-        "previousApplication": _number_of(uow, application.previous_id),
+        "previousApplication": previous.number if previous is not None else None,
         "reason": application.reason,
         "purpose": application.purpose,
         "purposeCategory": application.purpose_category,
@@ -274,7 +279,3 @@ def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
     if person_id is None:
         return None
     return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}
-
-
-def _number_of(uow: UnitOfWork, application_id: str | None) -> str | None:
-    return None if application_id is None else uow.session.get_one(Application, application_id).number

@@ -5,7 +5,7 @@ then the head of the department above. The process begins with the last consent.
 time that runs out end the consultation, and the form is the drafter's again.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -127,7 +127,9 @@ def check_deadlines(uow: UnitOfWork) -> None:
         if uow.now >= consultation.due_at:
             _end(uow, application, "lapsed")
             notification_service.tell(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
-        elif consultation.reminded_at is None and uow.now >= _reminder(consultation):
+            continue
+        reminder_at = consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
+        if consultation.reminded_at is None and uow.now >= reminder_at:
             consultation.reminded_at = uow.now
             for answer in consents.answers(uow, consultation):
                 if answer.answer is None:
@@ -225,10 +227,6 @@ def _sign(
         statement_sha256=signed.sha256,
         reason=reason,
     )
-
-
-def _reminder(consultation: Consultation) -> datetime:
-    return consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
 
 
 def _notify(uow: UnitOfWork, application: Application, people: list[str], code: str, consent_id: str) -> None:

@@ -177,7 +177,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         items=_items(rows),
         findings=[
             CaseFinding.model_validate(finding)
-            for finding in findings.sort(one for one in rows.findings if one.round == application.round)
+            for finding in findings.sort(finding for finding in rows.findings if finding.round == application.round)
         ],
         reviews=[_review(row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],

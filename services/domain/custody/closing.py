@@ -93,7 +93,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
         )
     _close(uow, application, CLOSED_AS[closing_outcome])
     because = application.closed_as or closing_outcome
-    hand_over = _hand_over(uow, application_id)
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())
     if hand_over is not None and hand_over.ended_at is None:
         hand_over.ended_at = uow.now
         grants.end(uow, hand_over, because)
@@ -297,7 +297,3 @@ def _locked(uow: UnitOfWork, application_id: str) -> Application:
             "check the variables of the job, then resolve the incident"
         )
     return application
-
-
-def _hand_over(uow: UnitOfWork, application_id: str) -> HandOver | None:
-    return uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())

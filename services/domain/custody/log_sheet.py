@@ -24,7 +24,7 @@ def lay_out(log: JsonView) -> list[Part]:
             cell(entry.text("seq")),
             cell(*entry.when("at").split(" ", 1)),
             _event(entry),
-            _who(entry),
+            (Line(entry.text("person.name"), "signed"),) if entry.has("person.name") else (Line("系统", "note"),),
             (short(entry.text("previous")), short(entry.text("sha256"))),
         ]
         for entry in log.each("entries")
@@ -40,10 +40,6 @@ def lay_out(log: JsonView) -> list[Part]:
 def _last(log: JsonView) -> Cell:
     entries = log.each("entries")
     return (short(entries[-1].text("sha256")),) if entries else cell()
-
-
-def _who(entry: JsonView) -> Cell:
-    return (Line(entry.text("person.name"), "signed"),) if entry.has("person.name") else (Line("系统", "note"),)
 
 
 def _event(entry: JsonView) -> Cell:
