@@ -1,4 +1,4 @@
-"""Drafts: what somebody is typing, kept as it was typed, so that nothing is lost and nobody overwrites a later save.
+"""Drafts: what somebody is typing, stored as it was typed, so that nothing is lost and nobody overwrites a later save.
 
 A draft is of a form that was never submitted, or of the correction of a returned one; it is for one round.
 """
@@ -82,7 +82,7 @@ def submit(uow: UnitOfWork, application_id: str, form: Form) -> Application:
 
 
 def discard(uow: UnitOfWork, application_id: str) -> None:
-    """Delete an own draft that was never submitted; the trail keeps that there was one."""
+    """Delete an own draft that was never submitted; the audit trail records it."""
     application = service.get_own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         raise Refused(
@@ -161,7 +161,7 @@ def _keep(uow: UnitOfWork, application: Application, typed: dict[str, Any]) -> D
 
 
 def _fresh(application_id: str) -> str:
-    """Pages make the identifier of a draft before it is saved, so that two saves make one; it has to look like ours."""
+    """Pages make the identifier of a draft before it is saved, so that two saves make one; it has to be a UUID."""
     try:
         if str(uuid.UUID(application_id)) == application_id:
             return application_id

@@ -1,4 +1,4 @@
-"""Findings of the automatic checks: kept for each round, so that a second run of a check finds what the first wrote."""
+"""Findings of the automatic checks: stored for each round, so that a second run changes nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

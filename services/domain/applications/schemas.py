@@ -20,7 +20,7 @@ class ItemAsked(Body):
 
     @property
     def place(self) -> str:
-        """Return the camera, or the file that stands for one."""
+        """Return the camera's id, or the upload's."""
         return self.camera_id or self.upload_id or ""
 
     @model_validator(mode="after")

@@ -55,7 +55,7 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
-    """Return what the applicant can mend or should know beforehand; the rows need not be stored."""
+    """Return what the applicant can correct or should know beforehand; the rows need not be stored."""
     return [
         *_subjects(application),
         *_agreements(uow, application),

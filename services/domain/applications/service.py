@@ -69,7 +69,7 @@ def update_draft(uow: UnitOfWork, application_id: str, form: Form) -> Applicatio
 
 
 def submit(uow: UnitOfWork, application_id: str) -> Application:
-    """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error.
+    """Submit a draft: give it its number, freeze its form, notify the process. A second call changes nothing.
 
     Of a joint application the departments are asked first (R17): it stays a draft until all have consented.
     """

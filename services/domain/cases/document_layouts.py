@@ -34,7 +34,7 @@ _print_environment = Environment(
 
 
 def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) -> Sheet:
-    """Return the document of ``kind`` as it is shown; told in the zone that was asked in."""
+    """Return the document of ``kind`` as it is shown, in the zone of the request."""
     zone = _zone(content)
     return Sheet(
         title=str(content.get("title", "")),
@@ -60,5 +60,5 @@ def _zone(content: Mapping[str, Any]) -> str:
 
 
 def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:
-    """Return the page of a document of ``kind``; told in the zone that was asked in."""
+    """Return the page of a document of ``kind``, in the zone of the request."""
     return _print_environment.get_template("sheet.html").render(sheet=sheet_of(kind, number, sha256, content))

@@ -61,7 +61,7 @@ def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
         if refusal is None:
             decidable.append(entry)
         elif refusal.code.startswith(CONFLICTS):
-            # so the person is neither an administrator nor a subject, and may read what the post brings
+            # so the person is neither an administrator nor a subject, and may read what comes with the post
             conflicts.append((entry, refusal))
     listed = [*decidable, *(entry for entry, _ in conflicts)]
     footage = queries.footage(uow, [entry.application for entry in listed])

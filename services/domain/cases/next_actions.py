@@ -1,4 +1,4 @@
-"""What the case waits for from the person who looks at it."""
+"""What the case waits for from the person who reads it."""
 
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries

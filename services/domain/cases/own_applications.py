@@ -1,4 +1,4 @@
-"""The applications of the applicant's side as a list: where each stands, what comes next, and until when (R16)."""
+"""The applications of the applicant's side as a list: states, next acts and due dates (R16)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -200,7 +200,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
 
 
 def consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
-    """Read how the newest consultation stands or ended; None where nobody was asked."""
+    """Read how the newest consultation goes or ended; None where nobody was asked."""
     rows = CaseRows(uow, application)
     return _consultation(rows, access_queries.names(uow, _consenters(rows)))
 
@@ -284,7 +284,7 @@ def _measured(coverage: Mapping[str, Any]) -> MeasuredFootage:
 
 
 def _searched(content: Mapping[str, Any]) -> SpanAnswer | None:
-    """Read where it was looked for, where a retrieval record says that this is not what was asked for."""
+    """Read where it was searched, where a retrieval record says that this is not what was asked for."""
     spans = [
         SpanAnswer(start=span["start"], end=span["end"])
         for span in (content.get("searched"), content.get("asked"))

@@ -50,7 +50,7 @@ REVISION = (Revision.round, Revision.submitted_at)
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for; ``text`` in numbers, people, departments, cameras, places and reasons."""
+    """What is searched; ``text`` in numbers, people, departments, cameras, places and reasons."""
 
     text: str = ""
     state: str = ""

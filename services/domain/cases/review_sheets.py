@@ -51,7 +51,7 @@ WRONG_CHANNEL = Refused(
 
 @dataclass(frozen=True)
 class SheetItem:
-    """One item; ``granted`` is what the case stands at now, ``held`` where its footage is safe in the vault."""
+    """One item; ``granted`` is the span as it is granted now, ``held`` where its footage is safe in the vault."""
 
     id: str
     position: int

@@ -117,7 +117,7 @@ class CopyView(Answer):
 class CaseItem(Answer):
     """One camera and one span; ``preserved``: the quarantine holds it.
 
-    ``record`` is the retrieval record's number, ``searched`` where it was looked for, if that is more than was granted,
+    ``record`` is the retrieval record's number, ``searched`` where it was searched, if that is more than was granted,
     and ``difficulties`` the record's lines of text but for those that ``measured`` and ``clock`` say as numbers.
     """
 
@@ -304,7 +304,7 @@ class ConsentView(WaitingConsent):
 
 
 class ConsultationView(Answer):
-    """How the newest consultation of the joint departments stands or ended."""
+    """How the newest consultation of the joint departments goes or ended."""
 
     asked_at: datetime
     due_at: datetime
@@ -440,7 +440,7 @@ class Timeline(Answer):
 
 
 class CaseLine(Answer):
-    """One case in the register. From ``overwriteAt`` on footage that is not kept yet may be gone."""
+    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone."""
 
     id: str
     number: str | None

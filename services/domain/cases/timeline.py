@@ -145,7 +145,7 @@ def main_visits(history: History, model: Model) -> list[Visit]:
 
 
 def _left(model: Model, visits: list[Visit]) -> list[Visit]:
-    """End what was never told to have ended because its phase was left: phases follow one another.
+    """End visits whose end is not recorded although their phase was left: phases follow one another.
 
     Of two phases that began at one moment and both seem to last, the later of the model is the one.
     """

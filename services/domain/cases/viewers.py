@@ -1,4 +1,4 @@
-"""Who saw a stretch of a camera's footage: viewings, downloads, and pictures that were looked at (F20).
+"""Who saw a stretch of a camera's footage: viewings, downloads, and pictures that were shown (F20).
 
 Times are the recorder's own, as every span of an application is. What was read is known to the byte; which moments
 those bytes hold, the list of fragments says that was made when the copy was sealed.

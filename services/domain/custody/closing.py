@@ -125,7 +125,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
 
 
 def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
-    """The vault has done it: book what is gone."""
+    """Record what the vault has deleted."""
     because = _locked(uow, application_id).closed_as
     for preservation_id in effects.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
@@ -158,7 +158,7 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
 
 
 def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
-    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters kept by their class (R48)."""
+    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters retained by their class (R48)."""
     application = _locked(uow, application_id)
     hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "open-violation", "copy-lost")

@@ -65,7 +65,7 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | N
 
 
 def mark_key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
-    """The copy's loan key is gone: nobody can open it any more (T2)."""
+    """Record that the copy's loan key is destroyed (T2)."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.key_destroyed_at is None:
         copy.key_destroyed_at = uow.now
@@ -84,7 +84,7 @@ def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
 class Task:
     """A master as it was sealed, and the span that may leave it.
 
-    ``searched`` is where the granted span was looked for by both readings of the recorder's clock, as its record says,
+    ``searched`` is where the granted span was searched by both readings of the recorder's clock, as its record says,
     and no more of it than the release was signed over: a clock that was measured afterwards widens no copy.
     """
 

@@ -138,7 +138,7 @@ def suspend(uow: UnitOfWork, hand_over: HandOver, because: str) -> bool:
 
 
 def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
-    """Open access again, up to the due date as it now stands; whether anything changed."""
+    """Resume access up to the present due date; return whether anything changed."""
     if hand_over.due_at is None:
         return False
     changed = False

@@ -66,7 +66,7 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
         raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
     offered = copies.list_of_application(uow, application.id)
     if not offered:
-        raise _fatal(application.id, "there is no copy to hand over", "look at the case's retrieval records")
+        raise _fatal(application.id, "there is no copy to hand over", "read the case's retrieval records")
     for copy in offered:
         if get_record(uow, copy.item_id) is None:
             raise _fatal(application.id, f"item {copy.item_id} has no retrieval record (R35)", "retrieve it again")

@@ -1,4 +1,4 @@
-"""Checks of what a case has in the vault: who had them made, when, and what was found; damage is told once (R6, R53).
+"""Checks of what a case has in the vault: who ordered them, when, and the findings; damage is reported once (R6, R53).
 
 The database says what must be there and stores the findings; the vault's ``examination`` reads, without any key.
 """
@@ -24,7 +24,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.retrieval import masters
 from services.runtime.errors import Refused
 
-# A check that has told nothing for so long has died with its process.
+# A check without a heartbeat for so long has died with its process.
 SILENCE = timedelta(minutes=5)
 INTACT, DAMAGED, UNFINISHED = "intact", "damaged", "unfinished"
 DAMAGE_NOTICE = "footage-damaged"

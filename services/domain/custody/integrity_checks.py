@@ -1,4 +1,4 @@
-"""Checks of what a case has in the vault, run beside the portal's other work: a few at once, and told as they go."""
+"""Checks of what a case has in the vault, run beside the portal's other work: a few at once, with their progress."""
 
 import asyncio
 import hashlib
@@ -38,7 +38,7 @@ class _Progress:
 class Verifier:
     """Runs the checks that people ask for; their findings are stored in the database.
 
-    ``trusted`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    ``trusted`` says whose signatures on labels are ours; it raises Retryable where that is not known yet.
     """
 
     def __init__(self, database: Database, store: Store, trusted: Callable[[], TrustedSigners] | None = None) -> None:

@@ -54,7 +54,7 @@ def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
         "recorderClock": content["recorderClock"],
         "asked": content["asked"],
         "searched": content.get("searched", content["asked"]),
-        # a copy is cut from the master: what the recorder itself gave is told here
+        # a copy is cut from the master: what the recorder itself delivered is said here
         "recorderSegments": content["obtained"]["sources"],
         "zone": item.zone,
         "retrievedAt": content["finishedAt"],

@@ -1,6 +1,6 @@
 """What a loan leaves on paper: the receipt, the return inspection, the custody log (R35, R39, R45 to R47).
 
-Each is written once, at its moment, from the database alone; names stand beside ids, as a document stands by itself.
+Each is written once, at its moment, from the database alone; names are beside ids, as a document is read by itself.
 """
 
 from typing import Any
@@ -68,7 +68,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 
 
 def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """The return inspection, where there was one, and the custody log as it stands at the end of the loan."""
+    """The return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     given_back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))

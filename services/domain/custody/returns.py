@@ -46,7 +46,7 @@ def return_copies(
 ) -> Return:
     """Return the copies and attest for every download, signed (R38, T2, T12).
 
-    Access ends with it, and the process is told.
+    Access ends with it, and the process is notified.
     """
     hand_over = log.get_mine(uow, hand_over_id)
     known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))

@@ -28,7 +28,7 @@ LONGEST = timedelta(days=1)
 
 
 class NoLongerWanted(Retryable):
-    """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
+    """The case was withdrawn or closed, or another run took over: nothing that is made now will be stored."""
 
 
 def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
@@ -130,7 +130,7 @@ def supersede(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | No
     """Abandon what earlier runs left open for the item, and list what is still to be swept.
 
     With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
-    run when its successor does, and must not take its work away.
+    run when its successor does, and must not abandon its work.
     """
     query = select(UploadAttempt).where(
         UploadAttempt.purpose == purpose,

@@ -30,7 +30,7 @@ def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
     if master is None or master.application_id != application_id or master.discarded_at is not None:
         raise Fatal(
             f"there is no master to work from | item {item_id} of application {application_id} | "
-            "its footage was not retrieved, or was discarded | look at the case's retrieval record, "
+            "its footage was not retrieved, or was discarded | read the case's retrieval record, "
             "then cancel this job or retrieve again"
         )
     return master

@@ -130,7 +130,7 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
 
 
 def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
-    """Footage that is at risk could not be preserved; the storage office is told, the application goes on.
+    """Record that footage at risk could not be preserved, and notify the storage office.
 
     Nothing has failed where a later job works on the item: it has taken the work over.
     """

@@ -65,7 +65,7 @@ def _content(record: JsonView) -> Pairs:
         told = "；".join(words(f"protection-{outcome or 'failed'}") for outcome in record.get("recorderProtection"))
         rows.append([("录像机锁定", cell(told))])
     rows.append([("开始", cell(record.when("startedAt"))), ("完成", cell(record.when("finishedAt")))])
-    # the gaps stand above
+    # the gaps are listed above
     difficulties = [text for text in record.get("difficulties", ()) if not text.startswith("gap: ")]
     rows.append(
         [("情况说明", cell(*(line(text, record.zone) for text in difficulties)) if difficulties else cell("无"))]

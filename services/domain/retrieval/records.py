@@ -1,4 +1,4 @@
-"""What a retrieval stands on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
+"""What a retrieval rests on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ def searched_span(item: Item, record: Document) -> Span:
 
 
 def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
-    """Check that the retrieval stands on a filed form and a release (R29, R33); Fatal when it does not."""
+    """Return the order, once a filed form and a release allow it (R29, R33). Raises Fatal otherwise."""
     application = uow.session.get(Application, application_id)
     item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:

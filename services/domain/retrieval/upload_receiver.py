@@ -39,7 +39,7 @@ class Receiver:
     async def receive(self, actor: Actor, upload_id: str, chunks: Callable[[Upload], AsyncIterator[bytes]]) -> Upload:
         """Receive the upload; an error is recorded as its failure, and nothing of the file is stored.
 
-        Raises Refused, and Retryable where a part of the house is away.
+        Raises Refused, and Retryable where a part of the installation is down.
         """
         recipients = await run_in_thread(self.recipients)
         with _place(upload_id):

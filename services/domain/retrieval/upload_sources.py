@@ -1,4 +1,4 @@
-"""Uploads as sources of a case: who may name them, what a form says of them, and when they are gone (R8, R9)."""
+"""Uploads as sources of a case: who may name them, what a form says of them, and when they are deleted (R8, R9)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -77,7 +77,7 @@ def sealed_of(uow: UnitOfWork, item: Item) -> tuple[dict[str, Any], ...]:
 
 
 def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
-    """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
+    """Retire the item's upload where every item that names it is done; return it, or None.
 
     Whoever gets it removes its object; items that end at the same moment do not both.
     """
@@ -89,7 +89,7 @@ def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     open_items = [named for named in items if named.camera_id == item.camera_id and named.outcome is None]
     if open_items:
         return None
-    uploads.retire(uow, upload, "its masters are kept")
+    uploads.retire(uow, upload, "its masters are stored")
     return upload
 
 
@@ -100,7 +100,7 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
 
 
 def remove_all(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
-    """The objects are gone from the vault: book it."""
+    """Record that the objects were deleted from the vault."""
     for upload_id in upload_ids:
         uploads.retire(uow, uow.session.get_one(Upload, upload_id), because)
         mark_swept(uow, [upload_id])

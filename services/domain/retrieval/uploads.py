@@ -1,4 +1,4 @@
-"""Uploads: recordings that are not from cameras, brought by a person as a file (R8, R9).
+"""Uploads: recordings that are not from cameras, uploaded by a person as a file (R8, R9).
 
 An upload has its row and its key before its first byte is sent, as every upload has. What was received lies sealed in
 the quarantine and is a camera of a recorder of its own, kind ``upload``: an item names it as it names any camera, and
@@ -250,7 +250,7 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
             "upload-over",
             "This upload has failed or was deleted: announce another one.",
         )
-    # what the departments are being asked about stands still as well (R17)
+    # what the departments are being asked about does not change either (R17)
     asked = application is not None and consents.open_of(uow, application.id) is not None
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(

@@ -160,5 +160,5 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
 def _fatal(application_id: str, cause: str) -> Fatal:
     return Fatal(
         f"could not file the application | application {application_id} | {cause} | "
-        "look at the case's decisions; a retrieval without an approved form is not allowed (R29)"
+        "read the case's decisions; a retrieval without an approved form is not allowed (R29)"
     )

@@ -48,7 +48,7 @@ class BarredReview(Answer):
 
 
 class InboxQuestion(Body):
-    """``search`` is looked for in number, department and who has claimed it."""
+    """``search`` is searched in number, department and who has claimed it."""
 
     stage: Code | None = None
     search: Code = ""
@@ -105,7 +105,7 @@ class GrantedSpan(Answer):
 
 
 class GrantedItem(Answer):
-    """What is granted of one item now, and where it would be looked for because of its recorder's clock (R34)."""
+    """What is granted of one item now, and where it would be searched because of its recorder's clock (R34)."""
 
     item: str
     position: int

@@ -147,9 +147,9 @@ def way_of_use(application: Application, wanted: str | None) -> str:
 
 
 def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
-    """Camera, span and clock of each item as they stand now: what a decision is signed over (R34).
+    """Return camera, span and clock of each item as they are now: what a decision is signed over (R34).
 
-    ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
+    ``searched`` is where it would be searched because of that clock: a copy holds no more than the release says.
     """
     query = (
         select(Item, Camera, Recorder)

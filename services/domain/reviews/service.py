@@ -54,7 +54,7 @@ def decide(
     """Decide and sign the review, and notify the process; Refused where a rule forbids it.
 
     ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
-    decides. A favourable release that needs a second person is kept until ``confirm``.
+    decides. A favourable release that needs a second person is stored as a proposal until ``confirm``.
     """
     review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
@@ -208,7 +208,7 @@ def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:
 
 
 def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
-    """Write the decision, close the review, tell process and drafter."""
+    """Write the decision, close the review, notify process and drafter."""
     statement = signed.statement
     application = uow.session.get_one(Application, review.application_id)
     outcome, stage = str(statement["outcome"]), STAGES[review.stage]

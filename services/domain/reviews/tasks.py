@@ -40,7 +40,7 @@ def open_review(
     process_instance_key: int,
     hand_over_id: str | None = None,
 ) -> Opened:
-    """Open one review for each job and tell those who may decide; a second run finds it.
+    """Open one review for each job and notify those who may decide; a second run finds it.
 
     Raises Fatal where nobody may decide: somebody has to be appointed.
     """
@@ -136,7 +136,7 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     )
     _notify(uow, review, candidates, "review-escalated")
     if review.stage == "receipt":
-        # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
+        # nobody can receive in the custodian's place; the department's head is liable and is notified (R45)
         department = uow.session.get_one(Person, candidates[0]).department_id
         _notify(uow, review, access_queries.directory(uow).holders(department, "head"), "receipt-overdue")
 

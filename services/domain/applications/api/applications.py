@@ -47,7 +47,7 @@ class Redraft(Form):
 
 
 class FormAnswer(Answer):
-    """The form as it stands, to change or to copy; ``version`` counts the saves of a draft."""
+    """The form as it is now, to change or to copy; ``version`` counts the saves of a draft."""
 
     id: str
     number: str | None
@@ -106,7 +106,7 @@ async def choices(_actor: Acting) -> Choices:
 
 @router.post("/applications/check", responses=problems(401, 403, 404))
 async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
-    """Return what the automatic review would find of this form; nothing is kept."""
+    """Return what the automatic review would find of this form; nothing is stored."""
 
     def read(uow: UnitOfWork) -> list[CheckFinding]:
         service.check_storable(uow, form.to_form())
@@ -150,7 +150,7 @@ async def list_applications(
 async def list_own(
     asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[OwnApplication]:
-    """Return what I drafted, or what my department has submitted where I head it: where each stands, and until when."""
+    """Return what I drafted, or what my department has submitted where I head it, with states and due dates."""
 
     def read(uow: UnitOfWork) -> list[OwnApplication]:
         lines = own_applications.list_own(

@@ -1,4 +1,4 @@
-"""Recordings that are not from cameras: announce one, send its file, look at it, delete it (R8, R9).
+"""Recordings that are not from cameras: announce one, send its file, read it, delete it (R8, R9).
 
 What was received is named by an item as ``uploadId`` in the place of a camera.
 """

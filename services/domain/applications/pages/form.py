@@ -40,7 +40,7 @@ async def begin(
             values = form_view.FIRST_ITEM | form_view.written(uow, form)
             if appeal:
                 values["previousId"] = service.get_own(uow, application.id).id
-        return form_view.look(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
+        return form_view.build(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
 
     return _form(visitor, await database.run(visitor.actor, read))
 
@@ -193,7 +193,7 @@ async def _summary(
 
 
 def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:
-    values = typed_form.kept(typed)
+    values = typed_form.to_json(typed)
     reading = form_view.read(uow, typed, typed.text("applicationId"))
     return drafts.save(
         uow,
@@ -207,7 +207,7 @@ def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draf
 
 def _unsaved(uow: UnitOfWork, typed: TypedForm) -> Desk:
     """Return the page of what could not be saved; the caller has checked who sees it."""
-    return form_view.look(uow, typed.text("applicationId"), typed, version=_version(typed))
+    return form_view.build(uow, typed.text("applicationId"), typed, version=_version(typed))
 
 
 def _version(typed: TypedForm) -> int:

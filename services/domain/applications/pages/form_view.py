@@ -114,7 +114,7 @@ def new_id() -> str:
     return str(uuid4())
 
 
-def look(
+def build(
     uow: UnitOfWork,
     application_id: str,
     typed: TypedForm,
@@ -184,7 +184,7 @@ def opened(uow: UnitOfWork, application_id: str) -> Desk:
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
         values = FIRST_ITEM | written(uow, forms.from_application(uow, application), application_id)
-    return look(
+    return build(
         uow,
         application_id,
         typed_form.typed_of(values),

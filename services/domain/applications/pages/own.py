@@ -1,4 +1,4 @@
-"""My applications: where each stands, what comes next, and until when; as a page and as CSV (R16)."""
+"""My applications: states, next acts and due dates; as a page and as CSV (R16)."""
 
 from functools import partial
 from typing import Annotated, Literal

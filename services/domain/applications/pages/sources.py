@@ -38,7 +38,7 @@ async def my_uploads(
     settings: GivenSettings,
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
 ) -> Response:
-    """My files that no submitted application names, and the form to bring another.
+    """My files that no submitted application names, and the form to upload another.
 
     ``from`` is one whose file did not come: what was said of it need not be typed again.
     """
@@ -58,7 +58,9 @@ async def announce(visitor: Visiting, database: GivenDatabase, settings: GivenSe
 
 
 @router.get("/uploads/{upload_id}")
-async def look(upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
+async def show_upload(
+    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings
+) -> Response:
     """Return one of my files: to be sent, or as it was received and measured."""
     return await _upload_page(visitor, database, settings, upload_id)
 

@@ -87,7 +87,7 @@ class Reading:
     problems: tuple[CheckFinding, ...]
 
 
-def kept(typed: TypedForm) -> dict[str, Any]:
+def to_json(typed: TypedForm) -> dict[str, Any]:
     """Return the form's fields as typed, items numbered from 0; Refused for control characters."""
     values: dict[str, Any] = {name: typed.text(name) for name in (*TEXTS, *MARKS, "previousId") if name in typed}
     values |= {name: list(dict.fromkeys(filter(None, typed.all(name)))) for name in LISTS}

@@ -24,7 +24,7 @@ Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValid
 
 
 class LedgerQuestion(Body):
-    """What is looked for; days are of the organisation's zone, both included."""
+    """What is searched; days are of the organisation's zone, both included."""
 
     text: Text = ""
     state: Text = ""
@@ -51,7 +51,7 @@ class LedgerQuestion(Body):
 
 
 class OutQuestion(ListParameters):
-    """``text`` is looked for in numbers, custodians and departments."""
+    """``text`` is searched in numbers, custodians and departments."""
 
     sort: case_register.OutSort = "due"
     overdue: bool = False
@@ -59,7 +59,7 @@ class OutQuestion(ListParameters):
 
 
 class RiskQuestion(ListParameters):
-    """``text`` is looked for in numbers, cameras and places."""
+    """``text`` is searched in numbers, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
 
@@ -101,7 +101,7 @@ async def next_overwritten(
 
 @router.get("/states", responses=problems(401))
 async def count_states(actor: Acting, database: GivenDatabase) -> dict[str, int]:
-    """Return how many cases stand where, of those that I may see."""
+    """Return how many cases are in each state, of those that I may see."""
     return await database.run(actor, case_register.count_by_state)
 
 

@@ -1,4 +1,4 @@
-"""Where a case stands: the models as they are drawn, the markers for them, and the check of what the vault holds."""
+"""The timeline of a case: the models as they are drawn, the markers for them, and the check of what the vault holds."""
 
 from typing import Annotated, cast
 

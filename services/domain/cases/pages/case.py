@@ -20,7 +20,7 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/cases")
 
-# What the vault does beneath the acts that are told.
+# Events of the vault that the page leaves out.
 MECHANICS = ("upload-",)
 PATHS: Mapping[str, str] = {
     "submit": "/applications/{}/edit",

@@ -23,7 +23,7 @@ from services.web.schemas import Answer, Body, Identifier, Line, Moment
 router = APIRouter(prefix="/api", tags=["footage"])
 
 T = TypeVar("T")
-# Whatever stands between us and the reader keeps nothing.
+# Nothing between us and the reader may cache it.
 PRIVATE = {"Cache-Control": "no-store, private", "X-Content-Type-Options": "nosniff"}
 FOOTAGE = "video/mp4"
 PARTIAL: dict[int | str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ class ViewingAnswer(Answer):
 
 
 class DownloadWish(Body):
-    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be kept."""
+    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be stored."""
 
     recipient: Annotated[str, Field(min_length=1, max_length=100)]
     medium: Line
@@ -237,5 +237,5 @@ async def allowed(database: Database, actor: Actor, copy_id: str, action: Action
 
 
 def address(request: Request) -> str:
-    """Return where a call comes from, as the custody log keeps it."""
+    """Return the address of the caller, for the custody log."""
     return request.client.host if request.client else "unknown"

@@ -202,7 +202,7 @@ async def read_log_as_csv(
 
 
 def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[LogEntry]:
-    """Return the wanted lines of the log, looked for in their words and people."""
+    """Return the wanted lines of the log, searched in events and people."""
 
     def event(entry: LogEntry) -> str:
         return word(visitor.language, f"custody-{entry.event}")

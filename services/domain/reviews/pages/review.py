@@ -186,7 +186,7 @@ def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
 def granted_scope(typed: TypedForm, items: Sequence[SheetItem]) -> dict[str, Any]:
     """``scope`` and ``removed`` of a decision. Refused, naming the field, for a time that cannot be read.
 
-    An end that was left as it stands is the asked one to the millisecond: a browser's field knows whole seconds.
+    An unchanged end is the asked one to the millisecond: a browser's field knows whole seconds.
     """
     scope, removed = [], []
     for place, item in enumerate(items):
