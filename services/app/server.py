@@ -244,7 +244,7 @@ def _periodic_tasks(
             Relay(database, client),
             Sender(database, channels_of(container.settings)),
             consent_deadlines(database),
-            Round(database, container.recorders, container.settings.recorders.probe_interval),
+            RecorderMonitor(database, container.recorders, container.settings.recorders.probe_interval),
         ]
         count = partial(database.run, Actor("system", "metrics"), case_metrics.count)
         others.append(Periodic("metrics", COUNT_EVERY, count))

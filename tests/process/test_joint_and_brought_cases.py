@@ -92,7 +92,7 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
     assert set(got) <= {one.sha256 for one in written.pictures}
 
     [row] = desk.rows(Upload)
-    assert row.removed_because == "its masters are kept"
+    assert row.removed_because == "its masters are stored"
     assert desk.container.store.stat("quarantine", row.key) is None
     await desk.returned(case)
 

@@ -29,9 +29,9 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
     """
     application = uow.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
-    found = check(uow, application, preservations.items_in_scope(uow, application_id))
-    findings.store(uow, application_id, application.round, CHECK, found)
-    complete = not any(finding.severity == "blocks" for finding in found)
+    check_findings = check(uow, application, preservations.items_in_scope(uow, application_id))
+    findings.store(uow, application_id, application.round, CHECK, check_findings)
+    complete = not any(finding.severity == "blocks" for finding in check_findings)
     if not complete and application.correction_until is None:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
         notification_service.notify(
@@ -41,7 +41,7 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
 
 
 def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
-    """What is missing or unreasonable; the rows need not be in the book, as for a form that is still being typed."""
+    """Return what is missing or unreasonable; the rows need not be stored, as for a form that is still being typed."""
     return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
 
 
@@ -104,14 +104,18 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
 def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
     for item in items:
         yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
-    for one, other in combinations(items, 2):
-        if one.camera_id == other.camera_id and one.asked_start < other.asked_end and other.asked_start < one.asked_end:
+    for first, other in combinations(items, 2):
+        if (
+            first.camera_id == other.camera_id
+            and first.asked_start < other.asked_end
+            and other.asked_start < first.asked_end
+        ):
             yield CheckFinding(
                 "items-overlap",
                 "blocks",
                 Message(
                     "Items {position} and {position_2} overlap on one camera: merge them.",
-                    position=one.position,
+                    position=first.position,
                     position_2=other.position,
                 ),
                 other.id,
@@ -157,7 +161,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
 
 
 def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
-    """A file that a person brought: what it lacks, and whether the span lies inside it (R8, R9)."""
+    """Check an uploaded file: what it lacks, and whether the span lies inside it (R8, R9)."""
     upload = upload_sources.get_of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None:
         return
@@ -180,7 +184,7 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
         "start-as-stated",
         "informs",
         Message(
-            "Item {n} is a file that a person brought; its start is known by: {known_by}.",
+            "Item {n} is a file that a person uploaded; its start is known by: {known_by}.",
             n=n,
             known_by=upload.known_by,
         ),
@@ -189,5 +193,5 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
 
 
 def _meaning(text: str) -> int:
-    """How many letters, digits or characters a text has; blanks and punctuation say nothing."""
+    """Return how many letters, digits or characters a text has; blanks and punctuation say nothing."""
     return sum(unicodedata.category(letter)[0] in "LN" for letter in text)

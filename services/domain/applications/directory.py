@@ -44,7 +44,7 @@ def departments(uow: UnitOfWork) -> list[Department]:
 
 
 def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Colleague]:
-    """The active people, by name; of one department where it is given."""
+    """Return the active people, by name; of one department where it is given."""
     query = select(Person).where(Person.active).order_by(Person.name, Person.id)
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
@@ -63,7 +63,7 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Col
 
 
 def cameras(uow: UnitOfWork) -> list[CameraLine]:
-    """The cameras that can be asked for, by site and name: none that is retired, and no file that a person brought."""
+    """Return the cameras in use, by site and name; no uploaded files."""
     query = (
         select(Camera, Recorder, CameraPicture.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)

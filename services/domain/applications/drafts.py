@@ -1,4 +1,4 @@
-"""Drafts: what somebody is typing, kept as it was typed, so that nothing is lost and nobody overwrites a later save.
+"""Drafts: what somebody is typing, stored as it was typed, so that nothing is lost and nobody overwrites a later save.
 
 A draft is of a form that was never submitted, or of the correction of a returned one; it is for one round.
 """
@@ -37,7 +37,7 @@ def save(
     version: int | None = None,
     previous_id: str | None = None,
 ) -> Draft:
-    """Keep what was typed; ``form`` is what of it can be read already. A draft that is not there is begun.
+    """Store what was typed; ``form`` is what of it can be read. Creates the draft where there is none.
 
     ``version`` is the one that the typing began from; Refused (draft-changed) where a later one was saved elsewhere.
     None overwrites whatever is there.
@@ -63,7 +63,7 @@ def save(
 
 
 def opened(uow: UnitOfWork, application_id: str) -> tuple[Application, Draft | None]:
-    """The application that may be typed at, and what was typed last; NotFound for others', Refused when it is over."""
+    """Return the application that may be edited, and what was typed last; Refused when it is over."""
     application = _open(uow, application_id)
     return application, _of_round(uow, application)
 
@@ -82,7 +82,7 @@ def submit(uow: UnitOfWork, application_id: str, form: Form) -> Application:
 
 
 def discard(uow: UnitOfWork, application_id: str) -> None:
-    """Delete an own draft that was never submitted; the trail keeps that there was one."""
+    """Delete an own draft that was never submitted; the audit trail records it."""
     application = service.get_own(uow, application_id, for_change=True)
     if application.submitted_at is not None:
         raise Refused(
@@ -100,19 +100,19 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
 
 
 def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
-    """An earlier application to copy from: an own one, or the department's where the acting person sees it."""
+    """Return an application to copy from: an own one, or the department's where the actor sees it."""
     application = visibility.get_visible(uow, application_id)
     person = uow.session.get_one(Person, uow.actor.id)
     if application.drafter_id != person.id and application.department_id != person.department_id:
         raise NotFound(Message("application"), application_id)
     form = forms.from_application(uow, application)
-    # a file belongs to one case; for another it is brought again
-    items = tuple(one for one in form.items if upload_sources.get_of_camera(uow, one.camera_id) is None)
+    # a file belongs to one case; for another it is uploaded again
+    items = tuple(item for item in form.items if upload_sources.get_of_camera(uow, item.camera_id) is None)
     return application, replace(form, items=items)
 
 
 def latest_form(uow: UnitOfWork) -> Form | None:
-    """What the acting person handed in last: where a new form takes its proposals from."""
+    """Return the form that the actor submitted last, for the proposals of a new one."""
     row = uow.session.scalar(
         select(Application)
         .where(Application.drafter_id == uow.actor.id, Application.submitted_at.is_not(None))
@@ -161,7 +161,7 @@ def _keep(uow: UnitOfWork, application: Application, typed: dict[str, Any]) -> D
 
 
 def _fresh(application_id: str) -> str:
-    """Pages make the identifier of a draft before it is saved, so that two saves make one; it has to look like ours."""
+    """Pages make the identifier of a draft before it is saved, so that two saves make one; it has to be a UUID."""
     try:
         if str(uuid.UUID(application_id)) == application_id:
             return application_id

@@ -1,4 +1,4 @@
-"""A form that counts: numbered, frozen with its consents, and told to the process (R16, R17, R22)."""
+"""A form that counts: numbered, frozen with its consents, and published to the process (R16, R17, R22)."""
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork

@@ -1,4 +1,4 @@
-"""Findings of the automatic checks: kept for each round, so that a second run of a check finds what the first wrote."""
+"""Findings of the automatic checks: stored for each round, so that a second run changes nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def store(uow: UnitOfWork, application_id: str, round_: int, check: str, found: 
 
 
 def list_of_round(uow: UnitOfWork, application_id: str, round_: int, *checks: str) -> list[Finding]:
-    """The round's findings, the blocking ones first."""
+    """Return the round's findings, the blocking ones first."""
     query = select(Finding).where(Finding.application_id == application_id, Finding.round == round_)
     if checks:
         query = query.where(Finding.check.in_(checks))
@@ -63,6 +63,6 @@ def list_of_round(uow: UnitOfWork, application_id: str, round_: int, *checks: st
 
 
 def sort(found: Iterable[Finding]) -> list[Finding]:
-    """The blocking ones first."""
+    """Sort findings, the blocking ones first."""
     order = ("blocks", "warns", "informs")
     return sorted(found, key=lambda finding: (order.index(finding.severity), finding.code))

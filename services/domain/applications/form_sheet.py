@@ -9,7 +9,7 @@ def lay_out(form: JsonView) -> list[Part]:
     parts: list[Part] = [_asked(form), _footage(form), _decisions(form)]
     findings = form.each("findings")
     if findings:
-        told = cell(*(one.text("zh") for one in findings))
+        told = cell(*(finding.text("zh") for finding in findings))
         parts.append(Facts("四、自动检查提示", [[("提示", told)]]))
     number = "五" if findings else "四"
     parts.append(
@@ -28,7 +28,7 @@ def _asked(form: JsonView) -> Facts:
     rows: Pairs = [[("申请部门", cell(form.text("department.zh"))), ("申请人", cell(form.text("drafter.name")))]]
     if form.get("jointDepartments"):
         rows.append([("联合部门", joined(form.names("jointDepartments", "zh")))])
-    rows += [[("申请主体确认", _consent(form, one))] for one in form.each("consents")]
+    rows += [[("申请主体确认", _consent(form, entry))] for entry in form.each("consents")]
     rows += [
         [("提交时间", cell(form.when("submittedAt"))), ("保管人", cell(form.text("custodian.name")))],
         [("事由", cell(form.text("reason")))],
@@ -63,7 +63,7 @@ def _consent(form: JsonView, one: JsonView) -> Cell:
 
 
 def _footage(form: JsonView) -> Listing:
-    granted = {one.text("id"): one for one in form.each("granted.items")}
+    granted = {entry.text("id"): entry for entry in form.each("granted.items")}
     rows = []
     for item in form.each("items"):
         zone = item.get("zone") or form.zone
@@ -79,24 +79,24 @@ def _footage(form: JsonView) -> Listing:
     return Listing("二、录像范围", ["摄像头", "地点", "申请时间段", "批准时间段"], [22, 22, 28, 28], rows)
 
 
-def _span(told: JsonView, zone: str) -> Cell:
-    start, end = told.get("from"), told.get("to")
+def _span(span: JsonView, zone: str) -> Cell:
+    start, end = span.get("from"), span.get("to")
     return cell(f"{moment(start, zone)} 至", moment(end, zone)) if start and end else cell()
 
 
 def _decisions(form: JsonView) -> Listing:
     rows = [
         [
-            cell(one.word("stage")),
-            cell(one.word("outcome")),
-            cell(one.get("opinion") or one.get("reason")),
+            cell(entry.word("stage")),
+            cell(entry.word("outcome")),
+            cell(entry.get("opinion") or entry.get("reason")),
             (
-                Line(one.text("by.name") + ("（代）" if one.get("standsInFor") else ""), "signed"),
-                Line(one.word("signature.method")),
-                Line(one.when("at")),
-                short(one.text("statement")),
+                Line(entry.text("by.name") + ("（代）" if entry.get("standsInFor") else ""), "signed"),
+                Line(entry.word("signature.method")),
+                Line(entry.when("at")),
+                short(entry.text("statement")),
             ),
         ]
-        for one in form.each("decisions")
+        for entry in form.each("decisions")
     ]
     return Listing("三、审核与审批", ["环节", "结论", "意见", "签字"], [18, 11, 37, 34], rows)

@@ -111,7 +111,7 @@ def fill(application: Application, form: Form) -> None:
 
 
 def from_application(uow: UnitOfWork, application: Application) -> Form:
-    """The form as the application has it now."""
+    """Return the form as the application has it now."""
     items = preservations.items_in_scope(uow, application.id)
     return Form(
         **{name: getattr(application, name) for name in (*SIMPLE_FIELDS, *CLASS_FIELDS)},
@@ -134,7 +134,15 @@ def replace_items(
     current = preservations.items_in_scope(uow, application.id)
     kept: set[str] = set()
     for position, wanted in enumerate(asked, start=1):
-        same = next((item for item in current if item.id not in kept and _equal(item, wanted)), None)
+        asked_for = (wanted.camera_id, wanted.start, wanted.end)
+        same = next(
+            (
+                item
+                for item in current
+                if item.id not in kept and (item.camera_id, item.asked_start, item.asked_end) == asked_for
+            ),
+            None,
+        )
         if same is None:
             same = Item(application_id=application.id, camera_id=wanted.camera_id, zone=wanted.zone, position=position)
             same.asked_start, same.asked_end = wanted.start, wanted.end
@@ -154,12 +162,8 @@ def replace_items(
     upload_sources.bind(uow, application)
 
 
-def _equal(item: Item, wanted: ItemAsked) -> bool:
-    return (item.camera_id, item.asked_start, item.asked_end) == (wanted.camera_id, wanted.start, wanted.end)
-
-
 def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
-    """The form of this round as canonical JSON with its hash: what every decision of the round is bound to (R25).
+    """Store this round's form as canonical JSON with its hash, which every decision is bound to (R25).
 
     ``by`` is who submitted it: of a joint application not the head whose consent came last.
     """
@@ -179,21 +183,23 @@ def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
 
 
 def current_revision(uow: UnitOfWork, application_id: str) -> Revision | None:
-    """The newest submitted form; None for a draft."""
+    """Return the newest submitted form; None for a draft."""
     return uow.session.scalar(
         select(Revision).where(Revision.application_id == application_id).order_by(Revision.round.desc()).limit(1)
     )
 
 
 def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
-    """The form as data that stands by itself: names beside ids, times in UTC with the zone they were typed in."""
+    """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in."""
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
-    departments = {one.id: _department(one) for one in uow.session.scalars(named)}
+    departments = {department.id: _department(department) for department in uow.session.scalars(named)}
     people = [application.drafter_id, *application.recipients, *application.subject_ids]
     if application.custodian_id is not None:
         people.append(application.custodian_id)
-    persons = {one: {"id": one, "name": name} for one, name in access_queries.get_names(uow, people).items()}
+    persons = {
+        person_id: {"id": person_id, "name": name} for person_id, name in access_queries.get_names(uow, people).items()
+    }
     items = (
         select(Item, Camera, Upload)
         .join(Camera, Camera.id == Item.camera_id)
@@ -201,6 +207,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
         .order_by(Item.position)
     )
+    previous = uow.session.get(Application, application.previous_id) if application.previous_id is not None else None
     return {
         "title": TITLE,
         "number": application.number,
@@ -212,7 +219,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "drafter": persons[application.drafter_id],
         "custodian": persons[application.custodian_id] if application.custodian_id is not None else None,
         "recipients": [persons[person_id] for person_id in application.recipients],
-        "previousApplication": _number_of(uow, application.previous_id),
+        "previousApplication": previous.number if previous is not None else None,
         "reason": application.reason,
         "purpose": application.purpose,
         "purposeCategory": application.purpose_category,
@@ -227,27 +234,27 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "sensitiveEvent": application.sensitive_event,
         "highImpact": application.high_impact,
         "sensitivities": list(application.sensitivities or ()),
-        "jointDepartments": [departments[one] for one in joint],
+        "jointDepartments": [departments[department_id] for department_id in joint],
         "consents": [],
         "items": [_item(*row) for row in uow.session.execute(items)],
     }
 
 
 def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -> list[dict[str, Any]]:
-    """The departments' signed consents to this very form; empty where none were needed."""
+    """Return the departments' signed consents to this very form; empty where none were needed."""
     consultation = consents.find_consented(uow, application.id, consents.hash_form(form))
     if not application.joint_department_ids or consultation is None:
         return []
     return [
         {
-            "department": _department(one.department),
-            "by": _person(uow, one.person_id),
-            "at": None if one.answered_at is None else one.answered_at.isoformat(),
+            "department": _department(answer.department),
+            "by": _person(uow, answer.person_id),
+            "at": None if answer.answered_at is None else answer.answered_at.isoformat(),
             "form": consultation.sha256,
-            "statement": one.statement_sha256,
-            "signature": one.signature,
+            "statement": answer.statement_sha256,
+            "signature": answer.signature,
         }
-        for one in consents.list_answers(uow, consultation)
+        for answer in consents.list_answers(uow, consultation)
     ]
 
 
@@ -272,7 +279,3 @@ def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
     if person_id is None:
         return None
     return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}
-
-
-def _number_of(uow: UnitOfWork, application_id: str | None) -> str | None:
-    return None if application_id is None else uow.session.get_one(Application, application_id).number

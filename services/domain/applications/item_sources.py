@@ -1,4 +1,4 @@
-"""What an item of a form may name: a camera, or a file that a person brought, in a camera's place (R7 to R9)."""
+"""What an item of a form may name: a camera, or a file that a person uploaded, in a camera's place (R7 to R9)."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from services.runtime.errors import NotFound
 
 @dataclass(frozen=True)
 class File:
-    """A file that was brought; ``camera`` is what an item names, once it is received and its start is known."""
+    """A file that was uploaded; ``camera`` is what an item names, once it is received and its start is known."""
 
     upload: Upload
     camera: CameraLine | None
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
-        """From its first picture to after its last."""
+        """Return the span from its first picture to after its last."""
         if self.upload.start is None or self.upload.duration_ms is None:
             return None
         return self.upload.start, self.upload.start + timedelta(milliseconds=self.upload.duration_ms)
 
 
 def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
-    """The acting person's files that no submitted application names, and those that this application names already.
+    """Return the actor's files that no submitted application names, or this one names.
 
     An ``application_id`` of one that is not there yet, or not the person's own, adds nothing.
     """
@@ -41,13 +41,13 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
 
 
 def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraLine]:
-    """What the items of this form may name: every camera, and the files."""
-    brought = [file.camera for file in files(uow, application_id) if file.camera is not None]
-    return [*directory.cameras(uow), *brought]
+    """Return what the items of this form may name: every camera, and the files."""
+    uploaded = [file.camera for file in files(uow, application_id) if file.camera is not None]
+    return [*directory.cameras(uow), *uploaded]
 
 
 def _own(uow: UnitOfWork, application_id: str | None) -> str | None:
-    """The application, where there is one that the acting person may type at; pages name one before it is there."""
+    """Return the application's id where the actor may edit it; pages name one before it exists."""
     with suppress(NotFound):
         return None if application_id is None else service.get_own(uow, application_id).id
     return None

@@ -5,7 +5,7 @@ then the head of the department above. The process begins with the last consent.
 time that runs out end the consultation, and the form is the drafter's again.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -74,11 +74,11 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
         form=sha256,
         departments=list(asked),
     )
-    for department_id, who in asked.items():
+    for department_id, people in asked.items():
         consent = Consent(consultation_id=consultation.id, application_id=application.id, department_id=department_id)
         uow.session.add(consent)
         uow.session.flush()
-        _notify(uow, application, who, "consent-asked", consent.id)
+        _notify(uow, application, people, "consent-asked", consent.id)
     return True
 
 
@@ -90,15 +90,15 @@ def end_if_changed(uow: UnitOfWork, application: Application) -> None:
 
 
 def cancel(uow: UnitOfWork, application: Application) -> bool:
-    """The drafter stops the consultation; whether there was one."""
+    """End the consultation for its drafter; return whether there was one."""
     return _end(uow, application, "withdrawn") is not None
 
 
 def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
-    """The department agrees that the form's department is the applicant; signed. The last one hands the form in."""
+    """Consent for the department, signed; the last consent submits the form."""
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "consented", proof)
-    if all(one.answer == "consented" for one in consents.list_answers(uow, consultation)):
+    if all(answer.answer == "consented" for answer in consents.list_answers(uow, consultation)):
         consultation.ended_at, consultation.ended_because = uow.now, "consented"
         if application.submitted_at is None:
             filing.submit(uow, application, consultation.asked_by)
@@ -109,7 +109,7 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
 
 
 def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Consent:
-    """The department does not agree; signed, with a reason. The form goes back to the drafter."""
+    """Refuse for the department, signed, with a reason; the form goes back to the drafter."""
     if not reason.strip():
         raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
@@ -127,12 +127,14 @@ def check_deadlines(uow: UnitOfWork) -> None:
         if uow.now >= consultation.due_at:
             _end(uow, application, "lapsed")
             notification_service.notify(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
-        elif consultation.reminded_at is None and uow.now >= _reminder(consultation):
+            continue
+        reminder_at = consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
+        if consultation.reminded_at is None and uow.now >= reminder_at:
             consultation.reminded_at = uow.now
-            for one in consents.list_answers(uow, consultation):
-                if one.answer is None:
-                    who = answerers(uow, application, one.department_id)
-                    _notify(uow, application, who, "consent-reminder", one.id)
+            for answer in consents.list_answers(uow, consultation):
+                if answer.answer is None:
+                    people = answerers(uow, application, answer.department_id)
+                    _notify(uow, application, people, "consent-reminder", answer.id)
 
 
 def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
@@ -150,7 +152,7 @@ def _end(uow: UnitOfWork, application: Application, because: str) -> Consultatio
 
 
 def get_consent(uow: UnitOfWork, consent_id: str) -> tuple[Consent, Consultation, Application]:
-    """The consent for those who may give it, or gave it; NotFound for everybody else."""
+    """Return the consent for those who may give it, or gave it; NotFound for everybody else."""
     consent = uow.session.get(Consent, consent_id)
     if consent is not None:
         application = uow.session.get_one(Application, consent.application_id)
@@ -182,7 +184,7 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
 def refusal_for(
     uow: UnitOfWork, consent: Consent, consultation: Consultation, application: Application
 ) -> Refused | None:
-    """Why the acting person may not answer now, or None."""
+    """Return why the actor may not answer now, or None."""
     if consent.answer is not None:
         return Refused("answered", "Your department has answered already.")
     if consultation.ended_at is not None or uow.now >= consultation.due_at:
@@ -227,17 +229,13 @@ def _sign(
     )
 
 
-def _reminder(consultation: Consultation) -> datetime:
-    return consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
-
-
-def _notify(uow: UnitOfWork, application: Application, who: list[str], code: str, consent_id: str) -> None:
-    for person_id in access_queries.load_directory(uow).present(who) or who:
+def _notify(uow: UnitOfWork, application: Application, people: list[str], code: str, consent_id: str) -> None:
+    for person_id in access_queries.load_directory(uow).present(people) or people:
         notification_service.notify(uow, person_id, code, application_id=application.id, subject_id=consent_id)
 
 
 def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_department_id: str) -> None:
-    """Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
+    """Raise Refused for departments that are not there, are named twice, are too many, or are the applicant's own."""
     if len(department_ids) > MOST_DEPARTMENTS:
         raise refused(
             "too-many-departments",
@@ -261,15 +259,15 @@ def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_depa
 
 
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
-    """Who may answer for the department now: the heads; where none can, the deputies; else the heads above."""
+    """Return who may answer for the department now: heads, else deputies, else the heads above."""
     outside = {application.drafter_id, *application.subject_ids}
     return consent_givers(access_queries.load_directory(uow), department_id, outside)
 
 
 def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """As ``answerers``; Refused where nobody could answer for the department."""
-    who = answerers(uow, application, department_id)
-    if not who:
+    people = answerers(uow, application, department_id)
+    if not people:
         department = uow.session.get_one(Department, department_id)
         raise refused(
             "nobody-consents",
@@ -278,11 +276,11 @@ def require_answerers(uow: UnitOfWork, application: Application, department_id: 
                 name=Bilingual(department.name_zh, department.name_en),
             ),
         )
-    return who
+    return people
 
 
 def refused(code: str, message: Text) -> Refused:
-    """A refusal of the form's list of departments."""
+    """Return a refusal of the form's list of departments."""
     return Refused(code, message, status=422, field="jointDepartmentIds")
 
 

@@ -37,12 +37,12 @@ class Objection:
     at: datetime
     reason: str | None
     denied: tuple[Question, ...]
-    found: tuple[CheckFinding, ...]
+    findings: tuple[CheckFinding, ...]
     fields: dict[str, list[Text]] = field(default_factory=dict)
 
 
 def get_objection(uow: UnitOfWork, application: Application) -> Objection | None:
-    """What was criticised in the round that came back; None where nothing came back."""
+    """Return what was objected to in the returned round; None where nothing was returned."""
     decision = uow.session.scalar(
         select(Decision)
         .where(
@@ -54,27 +54,31 @@ def get_objection(uow: UnitOfWork, application: Application) -> Objection | None
         .limit(1)
     )
     rows = findings.list_of_round(uow, application.id, application.round, completeness.CHECK)
-    found = tuple(
+    blocking = tuple(
         CheckFinding(row.code, "blocks", Bilingual(row.zh, row.en), row.item_id)
         for row in rows
         if row.severity == "blocks"
     )
     if decision is None:
         at = rows[0].found_at if rows else application.submitted_at or application.created_at
-        return Objection(None, None, at, None, (), found, _by_field((), found)) if found else None
-    asked = STAGES[decision.stage].questions
-    denied = tuple(one for one in asked if one.yes_to_approve and not decision.answers.get(one.code, True))
+        return Objection(None, None, at, None, (), blocking, _by_field((), blocking)) if blocking else None
+    questions = STAGES[decision.stage].questions
+    denied = tuple(
+        question for question in questions if question.yes_to_approve and not decision.answers.get(question.code, True)
+    )
     by = uow.session.get_one(Person, decision.decided_by).name
-    return Objection(by, decision.stage, decision.decided_at, decision.reason, denied, found, _by_field(denied, found))
+    return Objection(
+        by, decision.stage, decision.decided_at, decision.reason, denied, blocking, _by_field(denied, blocking)
+    )
 
 
-def _by_field(denied: tuple[Question, ...], found: tuple[CheckFinding, ...]) -> dict[str, list[Text]]:
+def _by_field(denied: tuple[Question, ...], blocking: tuple[CheckFinding, ...]) -> dict[str, list[Text]]:
     fields: dict[str, list[Text]] = {}
     for question in denied:
         name = QUESTION_FIELDS.get(question.code, "reason")
         fields.setdefault(name, []).append(
             Message("“{question}” was answered with no", question=Bilingual(question.zh, question.en))
         )
-    for one in found:
-        fields.setdefault(previews.FIELDS.get(one.code, "items"), []).append(one.message)
+    for finding in blocking:
+        fields.setdefault(previews.FIELDS.get(finding.code, "items"), []).append(finding.message)
     return fields

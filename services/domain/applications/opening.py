@@ -53,7 +53,7 @@ class Expiry:
 
 
 def expire(uow: UnitOfWork, application_id: str, round_: int) -> Expiry:
-    """The time to correct is over. A correction that came before this moment wins; later ones are refused.
+    """End the time to correct; a correction that came before wins, later ones are refused.
 
     ``round_`` is the process's count: the number that the awaited correction makes.
     """
@@ -61,7 +61,7 @@ def expire(uow: UnitOfWork, application_id: str, round_: int) -> Expiry:
     corrected = application.round >= round_
     if corrected:
         outbox.settle(
-            uow, application_id, "the process found the correction in the book", messages.APPLICATION_CORRECTED
+            uow, application_id, "the process found the correction in the database", messages.APPLICATION_CORRECTED
         )
     else:
         application.correction_until = None

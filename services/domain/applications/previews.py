@@ -1,6 +1,6 @@
 """The automatic checks over a form that is still being typed: what is missing, and what to know beforehand (R18-R22).
 
-They are the same that the process runs: preliminary and security review read the rows, which here are in no book.
+They are the same that the process runs: preliminary and security review read the rows, which here are not stored.
 """
 
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ FIELDS = {
 
 
 def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[CheckFinding]:
-    """What the checks would find of this form, the blocking ones first; nothing is written.
+    """Return what the checks would find of this form, the blocking ones first; nothing is written.
 
-    The acting person is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
+    The actor is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
     some of the items that are typed cannot be read yet.
     """
     person = uow.session.get_one(Person, uow.actor.id)
@@ -53,35 +53,35 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     forms.fill(application, form)
     if form.custodian_id is not None and uow.session.get(Person, form.custodian_id) is None:
         application.custodian_id = None
-    places = range(1, len(form.items) + 1) if positions is None else positions
+    numbers = range(1, len(form.items) + 1) if positions is None else positions
     items = [
         Item(
-            id=str(place),
-            position=place,
+            id=str(number),
+            position=number,
             camera_id=asked.camera_id,
             zone=asked.zone,
             asked_start=asked.start,
             asked_end=asked.end,
         )
-        for place, asked in zip(places, form.items, strict=True)
+        for number, asked in zip(numbers, form.items, strict=True)
     ]
-    found = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
+    check_findings = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
-        found.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
+        check_findings.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
     order = ("blocks", "warns", "informs")
-    return sorted(found, key=lambda one: order.index(one.severity))
+    return sorted(check_findings, key=lambda finding: order.index(finding.severity))
 
 
 def require_complete(uow: UnitOfWork, form: Form) -> None:
-    """Refused where the preliminary review would send the form back at once; with the first thing that is missing."""
-    missing = [one for one in preview(uow, form) if one.severity == "blocks"]
+    """Raise Refused, with the first blocking finding, for a form that is not complete."""
+    missing = [finding for finding in preview(uow, form) if finding.severity == "blocks"]
     if missing:
         first = missing[0]
         raise Refused("incomplete", first.message, status=422, field=FIELDS.get(first.code, "items"))
 
 
 def is_preserved(uow: UnitOfWork, application_id: str, camera_id: str, span: Span) -> bool:
-    """Whether an own application holds the footage in quarantine already; False too where there is no such one."""
+    """Return whether an own application holds the footage in quarantine already."""
     application = uow.session.get(Application, application_id)
     if application is None or application.drafter_id != uow.actor.id:
         return False

@@ -26,59 +26,59 @@ class Recipient:
 
 
 def list_of(uow: UnitOfWork, application: Application) -> list[Recipient]:
-    """Whom the application names, as things are now: no more those who have left since."""
+    """Return whom the application names, without those who have left since."""
     return list_of_all(uow, [application])[application.id]
 
 
 def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, list[Recipient]]:
     """As ``list_of``, of each of the applications by id, in two statements."""
-    named = dict.fromkeys(person_id for one in applications for person_id in one.recipients)
+    named = dict.fromkeys(person_id for application in applications for person_id in application.recipients)
     active = {person.id: person for person in list_people(uow, named) if person.active}
     agreed = access_queries.list_agreed(uow, active.keys())
     return {
-        one.id: [Recipient(i, active[i].name, i in agreed) for i in one.recipients if i in active]
-        for one in applications
+        application.id: [Recipient(i, active[i].name, i in agreed) for i in application.recipients if i in active]
+        for application in applications
     }
 
 
 def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
-    """The names on the list as it was handed in, whoever has left since."""
+    """Return the names on the list as it was handed in, whoever has left since."""
     return tuple(person.name for person in _named(uow, application))
 
 
 def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
-    """Who may not be named: those who left, whom the case concerns (T8), and administrators (R2)."""
+    """Return findings of who may not be named: people who left, subjects (T8), administrators (R2)."""
     named = _named(uow, application)
     administrators = access_queries.load_directory(uow).administrators
     kinds = (
-        ("left", Message("has left"), [one for one in named if not one.active]),
+        ("left", Message("has left"), [person for person in named if not person.active]),
         (
             "is-subject",
             Message("is concerned by the case"),
-            [one for one in named if one.id in application.subject_ids],
+            [person for person in named if person.id in application.subject_ids],
         ),
         (
             "is-administrator",
             Message("is an administrator"),
-            [one for one in named if one.id in administrators],
+            [person for person in named if person.id in administrators],
         ),
     )
-    for code, message, who in kinds:
-        for one in who:
+    for code, message, people in kinds:
+        for person in people:
             yield CheckFinding(
                 f"recipient-{code}",
                 "blocks",
                 Message(
                     "{name} {what} and cannot be shown the footage: take the name off the list.",
-                    name=one.name,
+                    name=person.name,
                     what=message,
                 ),
             )
 
 
 def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
-    """Who has to sign the confidentiality agreement first (R59)."""
-    missing = [one.name for one in list_of(uow, application) if not one.agreement]
+    """Return findings of who has to sign the confidentiality agreement first (R59)."""
+    missing = [recipient.name for recipient in list_of(uow, application) if not recipient.agreement]
     if missing:
         yield CheckFinding(
             "recipient-agreement-missing",
@@ -91,12 +91,12 @@ def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterato
 
 
 def list_people(uow: UnitOfWork, person_ids: Iterable[str]) -> list[Person]:
-    """The people of these identifiers, whoever has left among them; what is no person is left out."""
+    """Return the people of these identifiers, whoever has left among them; what is no person is left out."""
     wanted = list(person_ids)
     if not wanted:
         return []
-    found = {person.id: person for person in uow.session.scalars(select(Person).where(Person.id.in_(wanted)))}
-    return [found[person_id] for person_id in wanted if person_id in found]
+    people = {person.id: person for person in uow.session.scalars(select(Person).where(Person.id.in_(wanted)))}
+    return [people[person_id] for person_id in wanted if person_id in people]
 
 
 def _named(uow: UnitOfWork, application: Application) -> list[Person]:

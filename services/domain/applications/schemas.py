@@ -10,7 +10,7 @@ from services.web.schemas import Body, Code, Identifier, Line, Moment, Paragraph
 
 
 class ItemAsked(Body):
-    """One camera and one span. A file that was brought is named by ``upload_id`` in the camera's place."""
+    """One camera and one span. A file that was uploaded is named by ``upload_id`` in the camera's place."""
 
     camera_id: Identifier | None = None
     upload_id: Identifier | None = None
@@ -20,7 +20,7 @@ class ItemAsked(Body):
 
     @property
     def place(self) -> str:
-        """The camera, or the file that stands for one."""
+        """Return the camera's id, or the upload's."""
         return self.camera_id or self.upload_id or ""
 
     @model_validator(mode="after")
@@ -66,8 +66,8 @@ class Form(Body):
 
     @classmethod
     def from_form(cls, form: forms.Form) -> "Form":
-        """The body that gives this form."""
+        """Return the body that gives this form."""
         values = {name: getattr(form, name) for name in Form.model_fields}
         lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
-        items = [ItemAsked.model_construct(**vars(one)) for one in form.items]
+        items = [ItemAsked.model_construct(**vars(item)) for item in form.items]
         return Form.model_construct(**values | lists | {"items": items})

@@ -40,22 +40,22 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(uow, application_id)
     cameras = _cameras(uow, items)
-    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
-    security = bool(access_policy.people_concerned(staff, facts, "security"))
-    management = bool(access_policy.people_concerned(staff, facts, "management"))
-    found = [
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
+    security = bool(access_policy.people_concerned(directory, facts, "security"))
+    management = bool(access_policy.people_concerned(directory, facts, "management"))
+    check_findings = [
         *_conflicts(security=security, management=management),
         *_operators(uow),
         *_clocks(uow, items, cameras),
         *for_applicant(uow, application, items),
     ]
-    findings.store(uow, application_id, application.round, CHECK, found)
+    findings.store(uow, application_id, application.round, CHECK, check_findings)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
-    return Checked(len(found), "sensitive" if sensitive else "ordinary", security, management)
+    return Checked(len(check_findings), "sensitive" if sensitive else "ordinary", security, management)
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
-    """What the applicant can mend or should know beforehand; the rows need not be in the book."""
+    """Return what the applicant can correct or should know beforehand; the rows need not be stored."""
     return [
         *_subjects(application),
         *_agreements(uow, application),
@@ -66,8 +66,8 @@ def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Ite
 
 
 def _cameras(uow: UnitOfWork, items: Sequence[Item]) -> dict[str, Camera]:
-    found = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
-    cameras = {camera.id: camera for camera in found}
+    rows = uow.session.scalars(select(Camera).where(Camera.id.in_({item.camera_id for item in items})))
+    cameras = {camera.id: camera for camera in rows}
     return {item.id: cameras[item.camera_id] for item in items}
 
 
@@ -130,8 +130,8 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[CheckFind
 
 
 def _operators(uow: UnitOfWork) -> Iterator[CheckFinding]:
-    staff = access_queries.load_directory(uow)
-    if not set(staff.holders(None, "storage-operator")) & set(staff.agreed):
+    directory = access_queries.load_directory(uow)
+    if not set(directory.holders(None, "storage-operator")) & set(directory.agreed):
         yield CheckFinding(
             "operator-agreement-missing",
             "warns",
@@ -165,7 +165,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckF
 
 
 def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckFinding]:
-    """A clock that is too far off to search by: only people can say which time a form means (R34, F3)."""
+    """Return findings of clocks that are too far off to search by (R34, F3)."""
     for item in items:
         clock = clocks.get_clock(uow, cameras[item.id].recorder_id)
         if clock.too_far:

@@ -29,7 +29,7 @@ LONGEST_TEXT = 4000
 def create_draft(
     uow: UnitOfWork, form: Form, *, previous_id: str | None = None, application_id: str | None = None
 ) -> Application:
-    """A new draft by the acting person for the person's department; ``previous_id`` names the case it appeals (T6)."""
+    """Create a draft of the actor for the actor's department; ``previous_id`` names the case it appeals (T6)."""
     person = _me(uow)
     if previous_id is not None and get_own(uow, previous_id).submitted_at is None:
         raise NotFound(Message("application"), previous_id)
@@ -69,7 +69,7 @@ def update_draft(uow: UnitOfWork, application_id: str, form: Form) -> Applicatio
 
 
 def submit(uow: UnitOfWork, application_id: str) -> Application:
-    """Submit a draft: it gets its number, its form is frozen and the process is told. Again is no error.
+    """Submit a draft: give it its number, freeze its form, notify the process. A second call changes nothing.
 
     Of a joint application the departments are asked first (R17): it stays a draft until all have consented.
     """
@@ -146,7 +146,7 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
 
 
 def withdrawal_refusal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
-    """Why the application cannot be withdrawn now; None where it can, by those whose ``get_own`` it is."""
+    """Return why the application cannot be withdrawn now; None where it can, by those whose ``get_own`` it is."""
     if application.submitted_at is None or application.closed_at is not None:
         return Refused("not-running", "Only an application that is under way can be withdrawn.")
     if handed_over:
@@ -163,7 +163,7 @@ def withdrawal_refusal(application: Application, *, handed_over: bool, copies_re
 
 
 def get_own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -> Application:
-    """The application, if the acting person drafted it or heads its department; NotFound for everybody else.
+    """Return the application, if the actor drafted it or heads its department; NotFound for everybody else.
 
     A head whom the case concerns does not act for the department in it (T8).
     """
@@ -251,16 +251,16 @@ def _me(uow: UnitOfWork) -> Person:
 
 
 def copies_ready(items: Collection[Item], copied: Collection[str]) -> bool:
-    """Whether every copy is made: from then on the process may enter Custody, where no withdrawal is heard.
+    """Return whether every copy is made: from then on the process may enter Custody, where no withdrawal is heard.
 
     Before that one copy at least is missing, and it will not be finished for a withdrawn case (``attempts.finish``).
     """
-    found = {item.id for item in items if item.outcome in ("complete", "partial")}
-    return bool(found) and found <= set(copied) and all(item.outcome is not None for item in items)
+    retrieved = {item.id for item in items if item.outcome in ("complete", "partial")}
+    return bool(retrieved) and retrieved <= set(copied) and all(item.outcome is not None for item in items)
 
 
 def is_of_applicant(uow: UnitOfWork, application: Application) -> bool:
-    """Whether the acting person drafted the application, or heads its department and is no subject of it."""
+    """Return whether the actor drafted the application, or heads its department and is no subject of it."""
     if application.drafter_id == uow.actor.id:
         return True
     if application.submitted_at is None or uow.actor.id in application.subject_ids:
@@ -270,7 +270,7 @@ def is_of_applicant(uow: UnitOfWork, application: Application) -> bool:
 
 @cache
 def _zones() -> frozenset[str]:
-    """The names of the IANA time zones."""
+    """Return the names of the IANA time zones."""
     return frozenset(available_timezones())
 
 

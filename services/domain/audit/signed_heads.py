@@ -116,7 +116,7 @@ def _read_note(store: Store, facts: ObjectFacts | None) -> str:
 def _lost_in_restores(connection: Connection) -> set[str]:
     """The checkpoints that a restore has found in the store and that its backup did not know."""
     query = select(AuditEvent.entry).where(AuditEvent.action == "database-restored")
-    return {key for entry in connection.execute(query).scalars() for key in _lost(entry)}
+    return {key for entry in connection.execute(query).scalars() for key in _lost_checkpoints(entry)}
 
 
 def _lost_checkpoints(entry: str) -> Iterator[str]:

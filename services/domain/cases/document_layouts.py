@@ -34,7 +34,7 @@ _print_environment = Environment(
 
 
 def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) -> Sheet:
-    """The document of ``kind`` as it is shown; told in the zone that was asked in."""
+    """Return the document of ``kind`` as it is shown, in the zone of the request."""
     zone = _zone(content)
     return Sheet(
         title=str(content.get("title", "")),
@@ -55,10 +55,10 @@ def render_pdf(kind: str, number: str, content: str, sha256: str, made_at: datet
 
 def _zone(content: Mapping[str, Any]) -> str:
     items = content.get("items") or [{}]
-    found = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
-    return str(found or "UTC")
+    zone = content.get("asked", {}).get("zone") or items[0].get("zone") or content.get("zone")
+    return str(zone or "UTC")
 
 
 def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:
-    """The page of a document of ``kind``; told in the zone that was asked in."""
+    """Return the page of a document of ``kind``, in the zone of the request."""
     return _print_environment.get_template("sheet.html").render(sheet=sheet_of(kind, number, sha256, content))

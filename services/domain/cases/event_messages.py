@@ -108,11 +108,11 @@ EVENT_MESSAGES: Mapping[str, Message] = {
 
 
 def describe(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
-    """One line of a time line; an action without words is shown as it is."""
-    found = EVENT_MESSAGES.get(action)
-    if found is None:
+    """Return the sentence of an event; an action without one is shown as it is."""
+    message = EVENT_MESSAGES.get(action)
+    if message is None:
         return action
-    sentence = found.translate(language).format_map(_Filled(language, detail, zone))
+    sentence = message.translate(language).format_map(_Filled(language, detail, zone))
     return sentence[:1].upper() + sentence[1:]
 
 

@@ -61,7 +61,7 @@ def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
         if refusal is None:
             decidable.append(entry)
         elif refusal.code.startswith(CONFLICTS):
-            # so the person is neither an administrator nor a subject, and may read what the post brings
+            # so the person is neither an administrator nor a subject, and may read what comes with the post
             conflicts.append((entry, refusal))
     listed = [*decidable, *(entry for entry, _ in conflicts)]
     footage = queries.footage(uow, [entry.application for entry in listed])
@@ -122,7 +122,11 @@ def select_lines(
     selected = [
         line
         for line in lines
-        if (not stage or line.stage == stage) and any(wanted in str(text or "").casefold() for text in _searched(line))
+        if (not stage or line.stage == stage)
+        and any(
+            wanted in (text or "").casefold()
+            for text in (line.number, line.department_zh, line.department_en, line.claimed_by)
+        )
     ]
     return sorted(selected, key=ORDERS[sort], reverse=descending)
 
@@ -175,10 +179,6 @@ def _open(uow: UnitOfWork) -> list[_Open]:
 
 def _urgency(line: WaitingReview) -> tuple[datetime, datetime]:
     return line.overwrite_at or NEVER, line.due_at
-
-
-def _searched(line: WaitingReview) -> tuple[str | None, ...]:
-    return line.number, line.department_zh, line.department_en, line.claimed_by
 
 
 ORDERS: dict[InboxSort, Callable[[WaitingReview], Any]] = {

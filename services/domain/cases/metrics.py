@@ -1,4 +1,4 @@
-"""The business in figures: what the metrics say of the books, counted now and then (docs/architecture.md)."""
+"""The business in figures: what the metrics say of the database, counted now and then (docs/architecture.md)."""
 
 from collections import Counter
 
@@ -34,7 +34,7 @@ STATES = (
 
 
 def count(uow: UnitOfWork) -> None:
-    """Set every gauge that the books know of. Its cost grows with the cases that are under way, not with all."""
+    """Set every gauge that is counted in the database; the cost grows with the open cases, not with all."""
     _states(uow)
     _reviews(uow)
     _custody(uow)

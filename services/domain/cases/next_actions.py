@@ -1,4 +1,4 @@
-"""What the case waits for from the person who looks at it."""
+"""What the case waits for from the person who reads it."""
 
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -9,7 +9,7 @@ from services.domain.cases.schemas import NextAct
 
 
 def of_case(rows: CaseRows) -> list[NextAct]:
-    """List what the acting person may do now for the case, the most pressing first."""
+    """List what the actor may do now for the case, the most pressing first."""
     application = rows.application
     if application.closed_at is not None or application.withdrawn_at is not None:
         return []
@@ -17,7 +17,7 @@ def of_case(rows: CaseRows) -> list[NextAct]:
 
 
 def may_withdraw(rows: CaseRows) -> bool:
-    """Say whether the acting person may withdraw the application now."""
+    """Return whether the actor may withdraw the application now."""
     application = rows.application
     copied = {row.item.id for row in rows.items if row.copy is not None}
     ready = application_service.copies_ready([row.item for row in rows.items], copied)
@@ -43,7 +43,7 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
 
 
 def _is_own(rows: CaseRows) -> bool:
-    """Say whether the acting person is on the applicant's side, and may correct and withdraw."""
+    """Return whether the actor is on the applicant's side, and may correct and withdraw."""
     return application_service.is_of_applicant(rows.uow, rows.application)
 
 
@@ -62,7 +62,7 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
     waiting = [row for row in rows.reviews if row.review.closed_at is None and row.review.stage != "receipt"]
     if not waiting:
         return []
-    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, rows.application.id)
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, rows.application.id)
     return [
         NextAct(
             kind="confirm" if row.proposed else "decide",
@@ -71,7 +71,7 @@ def _reviews(rows: CaseRows) -> list[NextAct]:
             due_at=row.review.due_at,
         )
         for row in waiting
-        if access_policy.refusal_for(staff, facts, row.review, uow.actor.id, second=row.proposed) is None
+        if access_policy.refusal_for(directory, facts, row.review, uow.actor.id, second=row.proposed) is None
     ]
 
 

@@ -1,4 +1,4 @@
-"""The applications of the applicant's side as a list: where each stands, what comes next, and until when (R16)."""
+"""The applications of the applicant's side as a list: states, next acts and due dates (R16)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def list_own(
     sort: str = "changed",
     descending: bool = True,
 ) -> list[OwnApplication]:
-    """List what the acting person drafted.
+    """List what the actor drafted.
 
     With ``department`` it is what the departments that the person heads have submitted. ``search`` looks in number,
     reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
@@ -54,7 +54,7 @@ def list_own(
 
 
 def may_see_department(uow: UnitOfWork) -> bool:
-    """Say whether the acting person heads a department, or stands in for its head."""
+    """Return whether the actor heads a department, or stands in for its head."""
     return access_queries.load_directory(uow).holds(uow.actor.id, "head", "deputy")
 
 
@@ -80,8 +80,8 @@ def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, C
     ids = [row.id for row in rows]
     states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
     names = access_queries.get_names(uow, [row.drafter_id for row in rows])
-    saved = {one.application_id: one.saved_at for one in uow.session.scalars(_of(Draft, ids))}
-    lent = {one.application_id: one.due_at for one in uow.session.scalars(_of(HandOver, ids))}
+    saved = {draft.application_id: draft.saved_at for draft in uow.session.scalars(_of(Draft, ids))}
+    lent = {hand_over.application_id: hand_over.due_at for hand_over in uow.session.scalars(_of(HandOver, ids))}
     for row in rows:
         state = states_of[row.id]
         drafted = saved.get(row.id) if state.code in EDITABLE else None

@@ -112,7 +112,9 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
     query = (
         select(Item.application_id, Item.asked_start, Camera, is_safe().label("safe"))
         .join(Camera, Camera.id == Item.camera_id)
-        .where(Item.application_id.in_([one.id for one in applications]), Item.dropped_in_round.is_(None))
+        .where(
+            Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
+        )
     )
     count: Counter[str] = Counter()
     moments: dict[str, list[datetime]] = defaultdict(list)
@@ -122,8 +124,10 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
         if moment is not None and not safe:
             moments[application_id].append(moment)
     return {
-        one.id: Footage(count[one.id], None if one.closed_at else min(moments[one.id], default=None))
-        for one in applications
+        application.id: Footage(
+            count[application.id], None if application.closed_at else min(moments[application.id], default=None)
+        )
+        for application in applications
     }
 
 
@@ -173,7 +177,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         items=_items(rows),
         findings=[
             CaseFinding.model_validate(finding)
-            for finding in findings.sort(one for one in rows.findings if one.round == application.round)
+            for finding in findings.sort(finding for finding in rows.findings if finding.round == application.round)
         ],
         reviews=[_review(row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
@@ -196,7 +200,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
 
 
 def consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
-    """Read how the newest consultation stands or ended; None where nobody was asked."""
+    """Read how the newest consultation goes or ended; None where nobody was asked."""
     rows = CaseRows(uow, application)
     return _consultation(rows, access_queries.get_names(uow, _consenters(rows)))
 
@@ -280,7 +284,7 @@ def _measured(coverage: Mapping[str, Any]) -> MeasuredFootage:
 
 
 def _searched(content: Mapping[str, Any]) -> SpanAnswer | None:
-    """Read where it was looked for, where a retrieval record says that this is not what was asked for."""
+    """Read where it was searched, where a retrieval record says that this is not what was asked for."""
     spans = [
         SpanAnswer(start=span["start"], end=span["end"])
         for span in (content.get("searched"), content.get("asked"))
@@ -320,8 +324,10 @@ def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
         closed_at=review.closed_at,
         closed_because=review.closed_because,
         confirmed_by=[
-            ReviewConfirmation(person=names.get(one.person_id, one.person_id), at=one.confirmed_at)
-            for one in row.confirmations
+            ReviewConfirmation(
+                person=names.get(confirmation.person_id, confirmation.person_id), at=confirmation.confirmed_at
+            )
+            for confirmation in row.confirmations
         ],
     )
     if decision is None:

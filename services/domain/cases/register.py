@@ -1,4 +1,4 @@
-"""The register as Security reads it: search, copies out, what is overwritten next; a look is an event (R20, R47).
+"""The register as Security reads it: search, copies out, what is overwritten next; reading it is an event (R20, R47).
 
 Whoever asks finds the cases that ``visibility`` lets that person see, and no other.
 """
@@ -50,7 +50,7 @@ REVISION = (Revision.round, Revision.submitted_at)
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for; ``text`` in numbers, people, departments, cameras, places and reasons."""
+    """What is searched; ``text`` in numbers, people, departments, cameras, places and reasons."""
 
     text: str = ""
     state: str = ""
@@ -73,7 +73,7 @@ def list_cases(uow: UnitOfWork, wanted: Search, *, limit: int, offset: int = 0) 
 
 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
-    """Count the cases by state, of those that the acting person may see; drafts are their drafters' own."""
+    """Count the cases by state, of those that the actor may see; drafts are their drafters' own."""
     state = states.code(uow.now).label("state")
     seen = visibility.select_visible(uow).with_only_columns(state).order_by(None).subquery()
     counted = uow.session.execute(select(seen.c.state, func.count()).group_by(seen.c.state))
@@ -155,17 +155,17 @@ def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> lis
         if (moment := preservations.overwrite_moment(camera, item.asked_start)) is not None
     ]
     return listing.of(
-        sorted(lines, key=lambda one: (one.overwrite_at, one.start, one.camera.id)),
+        sorted(lines, key=lambda line: (line.overwrite_at, line.start, line.camera.id)),
         {
-            "overwrite": lambda one: one.overwrite_at,
-            "camera": lambda one: listing.name(one.camera),
-            "start": lambda one: one.start,
-            "number": lambda one: one.number,
-            "state": lambda one: states.STATES.index(one.state),
+            "overwrite": lambda line: line.overwrite_at,
+            "camera": lambda line: listing.name(line.camera),
+            "start": lambda line: line.start,
+            "number": lambda line: line.number,
+            "state": lambda line: states.STATES.index(line.state),
         },
-        lambda one: (
-            *(one.number, one.camera.name_zh, one.camera.name_en),
-            *(one.camera.place_zh, one.camera.place_en),
+        lambda line: (
+            *(line.number, line.camera.name_zh, line.camera.name_en),
+            *(line.camera.place_zh, line.camera.place_en),
         ),
     )
 
@@ -256,7 +256,7 @@ def list_stage_times(
 ) -> list[StageLine]:
     """Sum up the stages that began from ``since`` up to ``until``, in their order.
 
-    Only cases that the acting person may see are counted.
+    Only cases that the actor may see are counted.
     """
     query = visibility.select_visible(uow).where(
         Application.submitted_at.is_not(None), Application.submitted_at < until

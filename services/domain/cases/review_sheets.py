@@ -51,7 +51,7 @@ WRONG_CHANNEL = Refused(
 
 @dataclass(frozen=True)
 class SheetItem:
-    """One item; ``granted`` is what the case stands at now, ``held`` where its footage is safe in the vault."""
+    """One item; ``granted`` is the span as it is granted now, ``held`` where its footage is safe in the vault."""
 
     id: str
     position: int
@@ -236,7 +236,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
 
 
 def _in_scope(application_id: str) -> Select[Item, Camera, Recorder, bool, bool]:
-    """The items in scope by position, with what ``_item`` says of each."""
+    """Return the items in scope by position, with what ``_item`` says of each."""
     scope = (Item.application_id == application_id) & Item.dropped_in_round.is_(None)
     return _items().where(scope).order_by(Item.position)
 
@@ -274,7 +274,7 @@ def _source(item: SheetItem, row: Item, record: Document | None, master: Master 
 
 
 def _in_vault(item: Item, master: Master | None) -> list[Span] | None:
-    """What the vault's master covers, where there is one: the recorder may have lost it since."""
+    """Return what the vault's master covers, where there is one: the recorder may have lost it since."""
     if master is None or not master.sealed.get("coverage"):
         return [] if item.outcome is not None else None
     covered = master.sealed["coverage"].get("covered") or []

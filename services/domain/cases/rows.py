@@ -107,14 +107,14 @@ class CaseRows:
             .where(Review.application_id == self.application.id)
             .order_by(Review.opened_at, Confirmation.confirmed_at)
         )
-        found: dict[str, ReviewRow] = {}
+        by_id: dict[str, ReviewRow] = {}
         confirmations: dict[str, list[Confirmation]] = {}
         for review, decision, confirmation, waits in self.uow.session.execute(query):
             confirmed = confirmations.setdefault(review.id, [])
             if confirmation is not None:
                 confirmed.append(confirmation)
-            found[review.id] = ReviewRow(review, decision, confirmed, waits)
-        return list(found.values())
+            by_id[review.id] = ReviewRow(review, decision, confirmed, waits)
+        return list(by_id.values())
 
     @cached_property
     def documents(self) -> list[Document]:
@@ -123,7 +123,7 @@ class CaseRows:
 
     @cached_property
     def revisions(self) -> list[Revision]:
-        """The submitted forms, the first round first."""
+        """Return the submitted forms, the first round first."""
         query = select(Revision).where(Revision.application_id == self.application.id).order_by(Revision.round)
         return list(self.uow.session.scalars(query))
 
@@ -134,7 +134,7 @@ class CaseRows:
 
     @cached_property
     def consents(self) -> list[tuple[Consultation, Consent, Department]]:
-        """The answers of every consultation, the one under way first, then the newest; of one by department."""
+        """Return the answers of every consultation, the one under way first, then the newest; of one by department."""
         query = (
             select(Consultation, Consent, Department)
             .join(Consent, Consent.consultation_id == Consultation.id)
@@ -162,7 +162,7 @@ class CaseRows:
 
     @cached_property
     def custody(self) -> list[CustodyEntry]:
-        """The custody log, in order."""
+        """Return the custody log, in order."""
         if self.head.hand_over is None:
             return []
         query = select(CustodyEntry).where(CustodyEntry.hand_over_id == self.head.hand_over.id)
@@ -174,7 +174,7 @@ class CaseRows:
 
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
-    """The case, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
+    """Return the case, if the actor may see it; NotFound, as for one that does not exist, otherwise."""
     query = _head(application_id).add_columns(visibility.is_visible(uow).label("seen"))
     row = uow.session.execute(query).one_or_none()
     if row is not None:
@@ -185,7 +185,7 @@ def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
 
 
 def _is_asked(rows: CaseRows) -> bool:
-    """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
+    """Return whether an open review asks the actor, who may stand in from another department (T1, T8)."""
     uow = rows.uow
     open_ones = [row.review for row in rows.reviews if row.review.closed_at is None]
     return bool(open_ones) and any(

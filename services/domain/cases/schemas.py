@@ -62,7 +62,7 @@ class NextAct(Answer):
 
 
 class StatedApplication(Answer):
-    """What the applicant states now; the case's ``form`` has what was handed in last."""
+    """What the applicant states now; the case's ``form`` has what was submitted last."""
 
     reason: str
     purpose: str
@@ -117,7 +117,7 @@ class CopyView(Answer):
 class CaseItem(Answer):
     """One camera and one span; ``preserved``: the quarantine holds it.
 
-    ``record`` is the retrieval record's number, ``searched`` where it was looked for, if that is more than was granted,
+    ``record`` is the retrieval record's number, ``searched`` where it was searched, if that is more than was granted,
     and ``difficulties`` the record's lines of text but for those that ``measured`` and ``clock`` say as numbers.
     """
 
@@ -144,7 +144,7 @@ class CaseItem(Answer):
 
     @property
     def span(self) -> SpanAnswer:
-        """What is granted, or asked for where nobody has decided yet."""
+        """Return what is granted, or asked for where nobody has decided yet."""
         return SpanAnswer(start=self.granted_start or self.asked_start, end=self.granted_end or self.asked_end)
 
     @property
@@ -304,7 +304,7 @@ class ConsentView(WaitingConsent):
 
 
 class ConsultationView(Answer):
-    """How the newest consultation of the joint departments stands or ended."""
+    """How the newest consultation of the joint departments goes or ended."""
 
     asked_at: datetime
     due_at: datetime
@@ -349,14 +349,14 @@ class CheckAnswer(Answer):
 
     @property
     def percent(self) -> int:
-        """How far the check is, from 0 to 100."""
+        """Return how far the check is, from 0 to 100."""
         return min(100, 100 * self.bytes_read // self.bytes_total) if self.bytes_total else 0
 
 
 class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
-    ``form`` is the form as it was handed in last, or as a draft has it now, and ``formSha256`` the hash of what was
+    ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
     handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
     """
 
@@ -426,7 +426,7 @@ class Timeline(Answer):
 
     @property
     def timed(self) -> list[DiagramMarker]:
-        """What takes time, and where it began and ended: the list that is read instead of the diagram."""
+        """Return what takes time, and where it began and ended: the list that is read instead of the diagram."""
         return [
             marker
             for marker in self.markers
@@ -435,12 +435,12 @@ class Timeline(Answer):
 
     @property
     def here(self) -> list[DiagramMarker]:
-        """Where the case is now; phases around it are left out."""
+        """Return where the case is now; phases around it are left out."""
         return [marker for marker in self.markers if marker.here and marker.element_kind != "subProcess"]
 
 
 class CaseLine(Answer):
-    """One case in the register. From ``overwriteAt`` on footage that is not kept yet may be gone."""
+    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone."""
 
     id: str
     number: str | None

@@ -1,4 +1,4 @@
-"""Where cases stand: derived from the rows of one case, of many, or in SQL; never stored (F24)."""
+"""States of cases: derived from the rows of one case, of many, or in SQL; never stored (F24)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,13 +42,13 @@ class State:
 
 
 def state_of(uow: UnitOfWork, application: Application) -> State:
-    """Derive where the case stands."""
+    """Derive the state of the case."""
     return states_of(uow, [application])[application.id]
 
 
 def states_of(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
-    """Derive where the cases stand, by id; one statement, however many there are."""
-    known = {row.id: row for row in uow.session.execute(_facts([one.id for one in applications]))}
+    """Derive the states of the cases, by id; one statement, however many there are."""
+    known = {row.id: row for row in uow.session.execute(_facts([application.id for application in applications]))}
     return {
         application.id: _state(uow.now, application, row.HandOver, asked=row.asked, stage=row.stage, filed=row.filed)
         for application in applications
@@ -57,7 +57,7 @@ def states_of(uow: UnitOfWork, applications: Collection[Application]) -> dict[st
 
 
 def state_of_rows(rows: CaseRows) -> State:
-    """Derive where the case stands from rows that are read."""
+    """Derive the state of the case from rows that are read."""
     open_stages = [row.review.stage for row in rows.reviews if row.review.closed_at is None]
     return _state(
         rows.uow.now,

@@ -171,8 +171,8 @@ def record_unreachable(uow: UnitOfWork, recorder_id: str) -> Refused:
 
 
 def _require_reader(uow: UnitOfWork) -> None:
-    me, staff = uow.actor.id, access_queries.load_directory(uow)
-    if staff.holds(me, "supervisor", *OPERATES) or staff.holds_in(me, "storage", *HEADS):
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    if directory.holds(me, "supervisor", *OPERATES) or directory.holds_in(me, "storage", *HEADS):
         return
     raise Refused(
         "not-storage",

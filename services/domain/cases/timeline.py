@@ -73,7 +73,7 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
     application, now = rows.application, rows.uow.now
     visits = main_visits(_history(rows), models[MAIN])
     waiting = application.closed_at is None and rows.head.in_transit
-    # the engine classifies by itself, and the book has it once something rests on it
+    # the engine classifies by itself, and the database has it once something rests on it
     classified = [CLASSIFICATION] if application.importance is not None else []
     markers = _markers(models[MAIN], visits, now, classified) + _unopened(rows, models[REVIEW])
     here = any(marker.here for marker in markers)
@@ -81,7 +81,7 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
 
 
 def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
-    """What stops a review before it is one: no book knows its stage yet, so it stands for itself."""
+    """Return what stops a review before it is open: its stage is not stored yet."""
     stopped = [
         _worked(step, rows.application)
         for step in rows.steps
@@ -145,7 +145,7 @@ def main_visits(history: History, model: Model) -> list[Visit]:
 
 
 def _left(model: Model, visits: list[Visit]) -> list[Visit]:
-    """End what was never told to have ended because its phase was left: phases follow one another.
+    """End visits whose end is not recorded although their phase was left: phases follow one another.
 
     Of two phases that began at one moment and both seem to last, the later of the model is the one.
     """
@@ -162,14 +162,14 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
     known = [visit for visit in visits if visit.element_id in model.elements]
     ended = {}
     for visit in known:
-        after = [one.since for one in known if phase(one) != phase(visit) and follows(one, visit)]
+        after = [other.since for other in known if phase(other) != phase(visit) and follows(other, visit)]
         if visit.until is None and after:
             ended[id(visit)] = replace(visit, until=min(after), whole=False)
     return [ended.get(id(visit), visit) for visit in visits]
 
 
 def _submission(application: Application) -> Visit:
-    """The process has taken the application once it has opened the case."""
+    """Return the time from the submission to the opening of the case."""
     assert application.submitted_at is not None  # noqa: S101  asked by the caller
     taken = application.process_instance_key is not None or application.closed_at is not None
     return Visit(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
@@ -202,14 +202,14 @@ def _reviews(history: History, model: Model) -> list[Visit]:
 
 
 def _corrections(history: History) -> list[Visit]:
-    """One wait for each round that went back: by a decision, or by the automatic check of what is complete."""
-    returned = {one.round: one.decided_at for one in history.decisions if one.outcome == "returned"}
+    """Return one wait for each round that went back: by a decision, or by the automatic check of what is complete."""
+    returned = {decision.round: decision.decided_at for decision in history.decisions if decision.outcome == "returned"}
     incomplete = {
-        one.round: one.found_at
-        for one in history.findings
-        if one.check == "preliminary-review" and one.severity == "blocks"
+        finding.round: finding.found_at
+        for finding in history.findings
+        if finding.check == "preliminary-review" and finding.severity == "blocks"
     }
-    corrected = {one.round: one.submitted_at for one in history.revisions}
+    corrected = {revision.round: revision.submitted_at for revision in history.revisions}
     visits = []
     for round_, since in sorted({**incomplete, **returned}.items()):
         until = corrected.get(round_ + 1)
@@ -221,7 +221,7 @@ def _corrections(history: History) -> list[Visit]:
 
 
 def _given_up(history: History, since: datetime) -> datetime | None:
-    """When the wait for a correction ended without one; None while it lasts."""
+    """Return when the wait for a correction ended without one; None while it lasts."""
     expired = (step.began_at for step in history.steps if step.element_id == EXPIRY and step.began_at >= since)
     return next(expired, None) or history.application.withdrawn_at or history.application.closed_at
 
@@ -235,9 +235,13 @@ def _markers(model: Model, visits: Iterable[Visit], now: datetime, known: Iterab
             for scope in model.scopes(visit.element_id):
                 at.setdefault(scope, []).append(visit)
     markers = {element_id: _marker(model.elements[element_id], those, now) for element_id, those in at.items()}
-    completed = {one for one, those in at.items() if all(visit.until is not None and visit.whole for visit in those)}
-    tasks = {one for one in completed if model.elements[one].kind != "subProcess"}
-    beside = {one for one in known if one in model.elements}
+    completed = {
+        element_id
+        for element_id, those in at.items()
+        if all(visit.until is not None and visit.whole for visit in those)
+    }
+    tasks = {element_id for element_id in completed if model.elements[element_id].kind != "subProcess"}
+    beside = {element_id for element_id in known if element_id in model.elements}
     for element_id in beside | model.certain({*markers, *beside}, tasks):
         element = model.elements[element_id]
         passed = DiagramMarker(

@@ -1,4 +1,4 @@
-"""Who saw a stretch of a camera's footage: viewings, downloads, and pictures that were looked at (F20).
+"""Who saw a stretch of a camera's footage: viewings, downloads, and pictures that were shown (F20).
 
 Times are the recorder's own, as every span of an application is. What was read is known to the byte; which moments
 those bytes hold, the list of fragments says that was made when the copy was sealed.
@@ -35,10 +35,10 @@ class FootageViewer:
 
 
 def list_viewers(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageViewer]:
-    """Everybody who saw anything of the span, in the order of time. To ask is an event too."""
+    """Return everybody who saw anything of the span, in the order of time. To ask is an event too."""
     audit_trail.record(uow, "viewers-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat())
-    found = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
-    return sorted(found, key=lambda one: one.at)
+    viewers = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
+    return sorted(viewers, key=lambda viewer: viewer.at)
 
 
 def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:
@@ -49,18 +49,18 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
         .where(Item.camera_id == camera_id)
     )
     for copy, application in uow.session.execute(query):
-        wanted = _bytes(copy.sealed, span)
-        if wanted is None:
+        part = _bytes(copy.sealed, span)
+        if part is None:
             continue
         for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
-            if any(start < wanted[1] and end > wanted[0] for start, end in row.ranges):
+            if any(start < part[1] and end > part[0] for start, end in row.ranges):
                 yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
-        for left in uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
-            yield _viewer(uow, "download", left.asked_at, left.person_id, application, left.address)
+        for download in uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
+            yield _viewer(uow, "download", download.asked_at, download.person_id, application, download.address)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
-    """The stretch of the plaintext that holds the span; all of it where no fragments are known; None outside."""
+    """Return the stretch of the plaintext that holds the span; all of it where no fragments are known; None outside."""
     coverage = sealed["coverage"]
     first, last = datetime.fromisoformat(coverage["firstFrame"]), datetime.fromisoformat(coverage["lastFrame"])
     if span.end <= first or span.start > last:

@@ -1,6 +1,6 @@
 """How a case ends: released without a hand-over, re-archived, disputed, or lost (R40, T2, T6, T13, F1, F14).
 
-The register is written first, the vault follows, and what is gone there is booked last. A run that dies in between is
+The database is written first, the vault follows, and what was deleted there is recorded last. A run that dies is
 done again: the second one finds the first one's marks and what is left to do.
 """
 
@@ -53,7 +53,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class VaultActions:
-    """What the vault is to do after the register has committed; every part may be done again."""
+    """What the vault is to do after the database has committed; every part may run twice."""
 
     discard: tuple[StoredObject, ...] = ()  # whatever was never handed over, and the quarantine
     discard_replicas: tuple[StoredObject, ...] = ()
@@ -68,7 +68,7 @@ class VaultActions:
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
     items: int = 0
     violation_id: str | None = None
-    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to book when all this is done
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to mark when all this is done
 
 
 def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
@@ -93,7 +93,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
         )
     _close(uow, application, CLOSED_AS[closing_outcome])
     because = application.closed_as or closing_outcome
-    hand_over = _hand_over(uow, application_id)
+    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())
     if hand_over is not None and hand_over.ended_at is None:
         hand_over.ended_at = uow.now
         grants.end(uow, hand_over, because)
@@ -106,18 +106,18 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     progress.delete_of_case(uow, application_id)
     protections.end(uow, application_id)
     quarantine = preservations.release(uow, application_id, because)
-    brought = upload_sources.list_of_case(uow, application_id)
+    uploads = upload_sources.list_of_case(uow, application_id)
     to_discard = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
     loans = copies.list_of_application(uow, application_id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(brought)),
+        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(uploads)),
         discard_replicas=tuple(stored_object(row.replica) for row in to_discard if row.replica is not None),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),
         items=_items_touched(uow, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
-            "uploads": [row.id for row in brought],
+            "uploads": [row.id for row in uploads],
             "masters": [row.id for row in to_discard],
             "copies": [row.id for row in loans],
         },
@@ -125,7 +125,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
 
 
 def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
-    """The vault has done it: book what is gone."""
+    """Record what the vault has deleted."""
     because = _locked(uow, application_id).closed_as
     for preservation_id in effects.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
@@ -158,7 +158,7 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
 
 
 def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
-    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters kept by their class (R48)."""
+    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters retained by their class (R48)."""
     application = _locked(uow, application_id)
     hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "open-violation", "copy-lost")
@@ -189,10 +189,10 @@ def _end_loan(
     progress.delete_of_case(uow, application.id)
     protections.end(uow, application.id)
     quarantine = preservations.release(uow, application.id, because)
-    brought = upload_sources.list_of_case(uow, application.id)
+    uploads = upload_sources.list_of_case(uow, application.id)
     loans = copies.list_of_application(uow, application.id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_uploaded(brought)),
+        discard=(*_stored(quarantine), *_uploaded(uploads)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application.id)),
         lift_holds=_stored(loans),
@@ -207,7 +207,7 @@ def _end_loan(
         marks={
             "preservations": [row.id for row in quarantine],
             "copies": [row.id for row in loans],
-            "uploads": [row.id for row in brought],
+            "uploads": [row.id for row in uploads],
         },
     )
 
@@ -282,7 +282,7 @@ def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy | Master, action: 
 
 
 def _items_touched(uow: UnitOfWork, application_id: str) -> int:
-    """How many items anything was preserved or retrieved of; the same in every run."""
+    """Return how many items anything was preserved or retrieved of; the same in every run."""
     touched = select(Preservation.item_id).where(Preservation.application_id == application_id)
     mastered = select(Master.item_id).where(Master.application_id == application_id)
     either = Item.id.in_(touched) | Item.id.in_(mastered)
@@ -293,11 +293,7 @@ def _locked(uow: UnitOfWork, application_id: str) -> Application:
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
-            f"could not close the case | application {application_id} | the register does not know it | "
+            f"could not close the case | application {application_id} | the database does not have it | "
             "check the variables of the job, then resolve the incident"
         )
     return application
-
-
-def _hand_over(uow: UnitOfWork, application_id: str) -> HandOver | None:
-    return uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())

@@ -22,7 +22,7 @@ def get_of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
 
 
 def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
-    """The case's copies that were not discarded, oldest first."""
+    """Return the case's copies that were not discarded, oldest first."""
     return list(
         uow.session.scalars(
             select(Copy)
@@ -33,7 +33,7 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
 
 
 def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:
-    """Book an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
+    """Record an issued copy; None when it is no longer wanted: then its object and its loan key go (R36)."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
     attempt = attempts.get(uow, attempt_id)
@@ -65,7 +65,7 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | N
 
 
 def mark_key_destroyed(uow: UnitOfWork, copy_id: str) -> None:
-    """The copy's loan key is gone: nobody can open it any more (T2)."""
+    """Record that the copy's loan key is destroyed (T2)."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.key_destroyed_at is None:
         copy.key_destroyed_at = uow.now
@@ -84,7 +84,7 @@ def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
 class Task:
     """A master as it was sealed, and the span that may leave it.
 
-    ``searched`` is where the granted span was looked for by both readings of the recorder's clock, as its record says,
+    ``searched`` is where the granted span was searched by both readings of the recorder's clock, as its record says,
     and no more of it than the release was signed over: a clock that was measured afterwards widens no copy.
     """
 
@@ -96,7 +96,7 @@ class Task:
 
 
 def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
-    """Fatal where there is no master, or no retrieval record for it (R35)."""
+    """Raise Fatal where there is no master, or no retrieval record for it (R35)."""
     master = masters.require(uow, application_id, item_id)
     record = get_record(uow, item_id)
     application = uow.session.get_one(Application, application_id)
@@ -116,7 +116,7 @@ def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
 
 
 def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
-    """What of the searched span the release said would be searched; the granted one where it said nothing (R4, R34)."""
+    """Return the part of the searched span that the release allows; else the granted span (R4, R34)."""
     granted, release = granted_span(item), get_release(uow, item.application_id)
     for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
         if line["item"] == item.id and "searched" in line and _span(line) == granted:
@@ -124,5 +124,5 @@ def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
     return granted
 
 
-def _span(told: dict[str, Any]) -> Span:
-    return Span(datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"]))
+def _span(span: dict[str, Any]) -> Span:
+    return Span(datetime.fromisoformat(span["from"]), datetime.fromisoformat(span["to"]))

@@ -48,7 +48,7 @@ class OpenCopies:
 
 
 async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dict[str, Any]) -> Reader:
-    """The copy's plaintext; Refused when its key is destroyed or its bytes are not what was sealed."""
+    """Open the copy's plaintext; Refused when its key is destroyed or its bytes were changed."""
     location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
     try:
         return await run_in_thread(lambda: open_sealed(store, location, _unwrapper(loan_keys, copy_id)))
@@ -57,7 +57,7 @@ async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dic
 
 
 async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIterator[bytes]:
-    """The bytes from ``start`` to ``end``. ``check(offset, length)`` is asked before each stretch, and may refuse:
+    """Return the bytes from ``start`` to ``end``. ``check(offset, length)`` runs before each stretch, and may refuse:
     then, and where the copy is damaged, SendingStopped is raised."""
     position = start
     while position < end:
@@ -80,7 +80,7 @@ async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIte
 
 
 async def encrypted(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
-    """The whole copy as an age file for ``recipient``."""
+    """Return the whole copy as an age file for ``recipient``."""
     encryptor = Encryptor([recipient])
     yield encryptor.header
     async for piece in pieces(reader, 0, reader.size, check):
@@ -91,7 +91,7 @@ async def encrypted(reader: Reader, recipient: str, check: Check) -> AsyncIterat
 
 
 def check_recipient(recipient: str) -> None:
-    """Refused unless it is an age X25519 recipient."""
+    """Raise Refused unless it is an age X25519 recipient."""
     try:
         Encryptor([recipient])
     except KeyInvalid as error:

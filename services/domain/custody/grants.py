@@ -44,7 +44,7 @@ NOT_BEGUN = ("grant-not-begun", Message("The grant has not begun: open the copy 
 
 @dataclass(frozen=True)
 class OpenedCopy:
-    """A copy that the acting person may open now. ``sealed`` says where it lies and what it is."""
+    """A copy that the actor may open now. ``sealed`` says where it lies and what it is."""
 
     copy_id: str
     application_id: str
@@ -91,9 +91,9 @@ def list_of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
 
 
 def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
-    """The copy, when the acting person may do this with it now. Refused with the reason, NotFound for strangers.
+    """Return the copy, when the actor may do this with it now. Refused with the reason, NotFound for strangers.
 
-    A refusal leaves no trace here, because its unit is rolled back: callers book it with ``record_denial``.
+    A refusal leaves no trace here, because its unit is rolled back: callers record it with ``record_denial``.
     """
     copy = uow.session.get(Copy, copy_id)
     hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
@@ -117,7 +117,7 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
 
 
 def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
-    """Book that somebody was refused (R41: access outside the terms is denied and seen)."""
+    """Record that somebody was refused (R41: access outside the terms is denied and seen)."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None:
         audit_trail.record(
@@ -138,7 +138,7 @@ def suspend(uow: UnitOfWork, hand_over: HandOver, because: str) -> bool:
 
 
 def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
-    """Open access again, up to the due date as it now stands; whether anything changed."""
+    """Resume access up to the present due date; return whether anything changed."""
     if hand_over.due_at is None:
         return False
     changed = False
@@ -173,7 +173,7 @@ def _audit(uow: UnitOfWork, hand_over: HandOver, grant: Grant, action: str, beca
 
 
 def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action) -> Refused | None:
-    """Why not, the strongest reason first."""
+    """Return why not, the strongest reason first."""
     over = _loan_refusal(copy, hand_over, accepted=grant is not None)
     if over is not None or grant is None:
         return over or _refused(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))

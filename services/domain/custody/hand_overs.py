@@ -27,7 +27,7 @@ from services.runtime.errors import Fatal, Refused
 from services.runtime.rules import iso
 
 LOSS_KINDS = ("lost", "damaged", "leaked")
-# The engine's clock may run ahead of the register's by so much; a use period is changed by whole days.
+# The engine's clock may run ahead of the database's by so much; a use period is changed by whole days.
 CLOCKS_APART = timedelta(minutes=5)
 
 
@@ -45,7 +45,7 @@ def offer(uow: UnitOfWork, application_id: str, use_period_days: int) -> Offer:
     """Offer the copies to the named custodian. Fatal where a rule forbids it (R14, R35, R46, R50)."""
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
-        raise _fatal(application_id, "the register does not know it", "check the variables of the job")
+        raise _fatal(application_id, "the database does not have it", "check the variables of the job")
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     if hand_over is None:
         hand_over = _offer(uow, application, use_period_days)
@@ -68,7 +68,7 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
         raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
     offered = copies.list_of_application(uow, application.id)
     if not offered:
-        raise _fatal(application.id, "there is no copy to hand over", "look at the case's retrieval records")
+        raise _fatal(application.id, "there is no copy to hand over", "read the case's retrieval records")
     for copy in offered:
         if get_record(uow, copy.item_id) is None:
             raise _fatal(application.id, f"item {copy.item_id} has no retrieval record (R35)", "retrieve it again")
@@ -105,7 +105,7 @@ def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> H
 
 
 def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof: Proof) -> HandOver:
-    """The custodian takes the copies, with a valid agreement and a signature, up to the due date (R45, R46, R59)."""
+    """Accept the copies for their custodian, signed, up to the due date (R45, R46, R59)."""
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.accepted_at is not None:
         return hand_over
@@ -143,7 +143,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
 
 
 def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) -> HandOver:
-    """The custodian does not take the copies; the case ends without a hand-over."""
+    """Decline the copies; the case ends without a hand-over."""
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.declined_at is not None:
         return hand_over
@@ -163,7 +163,7 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
 
 
 def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
-    """The custodian reports a loss, damage or leak (R48): access stops at once, the process is told."""
+    """Report a loss, damage or leak (R48): access stops at once, the process is notified."""
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
         return hand_over
@@ -226,12 +226,12 @@ def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
 
 
 def _over(hand_over: HandOver) -> bool:
-    """Whether nobody holds the copies any more, or somebody has lost them."""
+    """Return whether nobody holds the copies any more, or somebody has lost them."""
     return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
 
 
 def _require_held(hand_over: HandOver) -> None:
-    """Refused unless the custodian holds the copies now."""
+    """Raise Refused unless the custodian holds the copies now."""
     if hand_over.accepted_at is None:
         raise Refused("not-accepted", "You have not accepted the copy.")
     if hand_over.returned_at is not None:
@@ -289,7 +289,7 @@ def _decide(
 
 
 def _moment(moment: datetime) -> str:
-    """A moment as the process reads it: ISO 8601 with Z."""
+    """Return a moment as the process reads it: ISO 8601 with Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,6 +1,6 @@
-"""Checks of what a case has in the vault: who had them made, when, and what was found; damage is told once (R6, R53).
+"""Checks of what a case has in the vault: who ordered them, when, and the findings; damage is reported once (R6, R53).
 
-The register says what must be there and keeps what was found; the vault's ``examination`` looks, without any key.
+The database says what must be there and stores the findings; the vault's ``examination`` reads, without any key.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.retrieval import masters
 from services.runtime.errors import Refused
 
-# A check that has told nothing for so long has died with its process.
+# A check without a heartbeat for so long has died with its process.
 SILENCE = timedelta(minutes=5)
 INTACT, DAMAGED, UNFINISHED = "intact", "damaged", "unfinished"
 DAMAGE_NOTICE = "footage-damaged"
@@ -32,7 +32,7 @@ DAMAGE_NOTICE = "footage-damaged"
 
 @dataclass(frozen=True)
 class ExpectedObject:
-    """One object as it must be. ``kind``: master, copy, document, record; ``record`` is a document in the books alone.
+    """One object as it must be. ``kind``: master, copy, document, record (a document in the database alone).
 
     ``of`` is the item's position or the document's number; ``sealed`` the ciphertext's facts, ``text`` a document's
     bytes; ``hold`` and ``retain_until`` the locks that must lie on it.
@@ -53,7 +53,7 @@ class ExpectedObject:
 
 
 def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[ExpectedObject]]:
-    """Begin a check of a case that the acting person may see; Refused while another one runs."""
+    """Begin a check of a case that the actor may see; Refused while another one runs."""
     visibility.get_visible(uow, application_id)
     for running in uow.session.scalars(
         select(IntegrityCheck)
@@ -78,7 +78,7 @@ def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Ex
         asked_by=uow.actor.id,
         began_at=uow.now,
         heartbeat_at=uow.now,
-        bytes_total=sum(one.size for one in due),
+        bytes_total=sum(expected.size for expected in due),
         bytes_read=0,
         objects=[],
     )
@@ -90,7 +90,7 @@ def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Ex
 
 
 def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
-    """Everything that must be in vault and books for the case now."""
+    """Return all objects that the vault and the database must have of the case now."""
     positions = {
         item.id: str(item.position)
         for item in uow.session.scalars(select(Item).where(Item.application_id == application_id))
@@ -133,12 +133,12 @@ def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[s
 def finish(
     uow: UnitOfWork, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False
 ) -> IntegrityCheck:
-    """Keep what a check has found, and tell Security of each damaged object once."""
+    """Store the findings of a check, and notify Security of each damaged object once."""
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is not None:
         return check
-    damaged = [one for one in objects if one["faults"]]
-    told = _was_reported(uow, check)
+    damaged = [checked for checked in objects if checked["faults"]]
+    reported = _was_reported(uow, check)
     check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)
     check.outcome = DAMAGED if damaged else UNFINISHED if unfinished else INTACT
@@ -152,9 +152,9 @@ def finish(
         application_id=check.application_id,
         outcome=check.outcome,
         objects=len(objects),
-        damaged=[{"kind": one["kind"], "id": one["id"], "faults": one["faults"]} for one in damaged],
+        damaged=[{"kind": checked["kind"], "id": checked["id"], "faults": checked["faults"]} for checked in damaged],
     )
-    if {(one["kind"], one["id"]) for one in damaged} - told:
+    if {(checked["kind"], checked["id"]) for checked in damaged} - reported:
         for person_id in _security(uow, check.application_id):
             notification_service.notify(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
@@ -163,7 +163,7 @@ def finish(
 
 
 def get_newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
-    """The case's last check, running or ended."""
+    """Return the case's last check, running or ended."""
     query = select(IntegrityCheck).where(IntegrityCheck.application_id == application_id)
     return uow.session.scalar(query.order_by(IntegrityCheck.began_at.desc(), IntegrityCheck.id).limit(1))
 
@@ -175,7 +175,7 @@ def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
 
 
 def is_running(uow: UnitOfWork, check: IntegrityCheck | None) -> bool:
-    """Whether the check is under way, and not merely left behind by a process that died."""
+    """Return whether the check is under way, and not merely left behind by a process that died."""
     return check is not None and check.ended_at is None and uow.now - check.heartbeat_at < SILENCE
 
 
@@ -200,12 +200,12 @@ def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]
             IntegrityCheck.application_id == check.application_id, IntegrityCheck.outcome == DAMAGED
         )
     )
-    return {(one["kind"], one["id"]) for row in earlier for one in row.objects if one["faults"]}
+    return {(checked["kind"], checked["id"]) for row in earlier for checked in row.objects if checked["faults"]}
 
 
 def _security(uow: UnitOfWork, application_id: str) -> list[str]:
-    """Whom damage is told: Security's reviewers and head, but nobody whom the case concerns (T8)."""
+    """Return who is notified of damage: Security's reviewers and head, but no subject of the case (T8)."""
     concerned = uow.session.get_one(Application, application_id).subject_ids
-    staff = access_queries.load_directory(uow)
-    security = [*staff.holders(None, "security-reviewer"), *staff.holders_in("security", "head")]
+    directory = access_queries.load_directory(uow)
+    security = [*directory.holders(None, "security-reviewer"), *directory.holders_in("security", "head")]
     return [person_id for person_id in dict.fromkeys(security) if person_id not in concerned]

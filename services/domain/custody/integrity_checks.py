@@ -1,4 +1,4 @@
-"""Checks of what a case has in the vault, run beside the portal's other work: a few at once, and told as they go."""
+"""Checks of what a case has in the vault, run beside the portal's other work: a few at once, with their progress."""
 
 import asyncio
 import hashlib
@@ -36,16 +36,16 @@ class _Progress:
 
 
 class Verifier:
-    """Runs the checks that people ask for; what they find is kept in the register.
+    """Runs the checks that people ask for; their findings are stored in the database.
 
-    ``trusted`` tells whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    ``trusted`` says whose signatures on labels are ours; it raises Retryable where that is not known yet.
     """
 
     def __init__(self, database: Database, store: Store, trusted: Callable[[], TrustedSigners] | None = None) -> None:
         self._register = database
         self._store = store
         self._trusted = trusted
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._limit = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
 
     async def begin(self, actor: Actor, application_id: str) -> IntegrityCheck:
@@ -63,22 +63,22 @@ class Verifier:
 
     async def _run(self, actor: Actor, check_id: str, due: list[ExpectedObject]) -> None:
         progress, unfinished = _Progress(), True
-        telling = asyncio.create_task(self._tell(actor, check_id, progress))
+        reporting = asyncio.create_task(self._report(actor, check_id, progress))
         try:
-            async with self._places:
-                for one in due:
-                    progress.objects.append(await self._examined(one, progress))
-            unfinished = any(one[NOT_READ] for one in progress.objects)
-            metrics.VERIFICATION_FAILURES.inc(sum(bool(one["faults"]) for one in progress.objects))
+            async with self._limit:
+                for value in due:
+                    progress.objects.append(await self._examined(value, progress))
+            unfinished = any(row[NOT_READ] for row in progress.objects)
+            metrics.VERIFICATION_FAILURES.inc(sum(bool(entry["faults"]) for entry in progress.objects))
         except Exception:  # nobody else would hear of it
             log.exception("an integrity check broke off", check=check_id)
         finally:
-            telling.cancel()
+            reporting.cancel()
             with anyio.CancelScope(shield=True):
-                await asyncio.wait({telling})
+                await asyncio.wait({reporting})
                 await self._register.run(actor, integrity.finish, check_id, progress.objects, unfinished=unfinished)
 
-    async def _tell(self, actor: Actor, check_id: str, progress: _Progress) -> None:
+    async def _report(self, actor: Actor, check_id: str, progress: _Progress) -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             try:
@@ -87,7 +87,7 @@ class Verifier:
                 log.warning("the progress of a check was not written", check=check_id, cause=str(error))
 
     async def _examined(self, due: ExpectedObject, progress: _Progress) -> dict[str, Any]:
-        """One line of the result; a store that does not answer is no damage."""
+        """Return one line of the result; a store that does not answer is no damage."""
         unread = False
         try:
             found = await self._found(due, progress)
@@ -100,8 +100,8 @@ class Verifier:
             "of": due.of,
             "size": due.size,
             "sha256": due.sha256,
-            "faults": [one for one in found if one not in REMARKS],
-            "remarks": [one for one in found if one in REMARKS],
+            "faults": [row for row in found if row not in REMARKS],
+            "remarks": [finding for finding in found if finding in REMARKS],
             NOT_READ: unread,
         }
 

@@ -22,7 +22,7 @@ LabelKind = Literal["master", "copy"]
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """An object as it was sealed, what people and books know of it, and the audit trail's newest checkpoint."""
+    """An object as it was sealed, what people and the database know of it, and the audit trail's newest checkpoint."""
 
     kind: LabelKind
     sealed: dict[str, Any]
@@ -31,12 +31,12 @@ class LabelFacts:
 
 
 def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
-    """The same at every call for the same object, but for the checkpoint. Fatal without an object or a record."""
+    """Return the facts, the same at every call but for the checkpoint; Fatal without an object or a record."""
     record = get_record(uow, item_id)
     row = masters.get_of_item(uow, item_id) if kind == "master" else copies.get_of_item(uow, item_id)
     if record is None or row is None:
         raise Fatal(
-            f"could not label a {kind} | item {item_id} | the register has no {kind} or no retrieval record of it | "
+            f"could not label a {kind} | item {item_id} | the database has no {kind} or no retrieval record of it | "
             "retrieve it again, then resolve the incident"
         )
     content = json.loads(record.content)
@@ -54,7 +54,7 @@ def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
         "recorderClock": content["recorderClock"],
         "asked": content["asked"],
         "searched": content.get("searched", content["asked"]),
-        # a copy is cut from the master: what the recorder itself gave is told here
+        # a copy is cut from the master: what the recorder itself delivered is said here
         "recorderSegments": content["obtained"]["sources"],
         "zone": item.zone,
         "retrievedAt": content["finishedAt"],
@@ -74,7 +74,7 @@ def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
 
 
 def is_wanted(uow: UnitOfWork, item_id: str) -> bool:
-    """Whether the case is open: a label that is written after its end belongs to nothing."""
+    """Return whether the case is open: a label that is written after its end belongs to nothing."""
     item = uow.session.get_one(Item, item_id)
     return uow.session.get_one(Application, item.application_id).closed_at is None
 
@@ -84,7 +84,7 @@ def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
     row = masters.get_of_item(uow, item_id) if labelled.kind == "master" else copies.get_of_item(uow, item_id)
     if row is None:
         raise Fatal(
-            f"could not write a label | item {item_id} | the register has no {labelled.kind} of it any more | "
+            f"could not write a label | item {item_id} | the database has no {labelled.kind} of it any more | "
             "retrieve it again, then resolve the incident"
         )
     return document_service.write_once(

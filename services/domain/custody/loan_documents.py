@@ -1,6 +1,6 @@
 """What a loan leaves on paper: the receipt, the return inspection, the custody log (R35, R39, R45 to R47).
 
-Each is written once, at its moment, from the books alone; names stand beside ids, as a document stands by itself.
+Each is written once, at its moment, from the database alone; names are beside ids, as a document is read by itself.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这�
 
 
 def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Document:
-    """The receipt that the custodian has signed with the decision of ``review``."""
+    """Return the receipt that the custodian has signed with the decision of ``review``."""
     decision = uow.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
 
     def content() -> dict[str, Any]:
@@ -68,7 +68,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 
 
 def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """The return inspection, where there was one, and the custody log as it stands at the end of the loan."""
+    """The return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     given_back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
@@ -86,26 +86,31 @@ def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
 
 
 def filed_with(uow: UnitOfWork, application_id: str) -> list[Document]:
-    """What goes into the vault when the loan ends: the case's documents, and the agreement that the custodian signed.
+    """Return what is filed when the loan ends: the case's documents and the custodian's agreement.
 
     An agreement that was signed before there were such documents has none.
     """
     signed = uow.session.scalars(select(HandOver.agreement_id).where(HandOver.application_id == application_id))
     agreements = (
-        document_service.of_subject(uow, "confidentiality-agreement", one) for one in signed if one is not None
+        document_service.of_subject(uow, "confidentiality-agreement", agreement_id)
+        for agreement_id in signed
+        if agreement_id is not None
     )
-    return [*document_service.of_application(uow, application_id), *(one for one in agreements if one is not None)]
+    return [
+        *document_service.of_application(uow, application_id),
+        *(agreement for agreement in agreements if agreement is not None),
+    ]
 
 
 def _loan(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict[str, Any]:
     moments = ("offered", "accepted", "due", "returned", "lost", "ended")
-    told = {f"{name}At": getattr(hand_over, f"{name}_at") for name in moments}
+    times = {f"{name}At": getattr(hand_over, f"{name}_at") for name in moments}
     return {
         "application": application.number,
         "handOver": hand_over.id,
         "custodian": _person(uow, hand_over.custodian_id),
         "useDays": hand_over.use_days,
-        **{name: moment.isoformat() if moment else None for name, moment in told.items()},
+        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
         "copies": [_copy(copy) for copy in _copies(uow, hand_over)],
     }
 
@@ -175,8 +180,13 @@ def _inspection(
         "returnedBy": _person(uow, given_back.returned_by),
         "noOtherCopies": given_back.attestation.get("noOtherCopies"),
         "downloads": [
-            {"id": one.id, "askedAt": one.asked_at.isoformat(), "medium": one.medium, **fates.get(one.id, {})}
-            for one in copies.list_downloads(uow, hand_over.id)
+            {
+                "id": download.id,
+                "askedAt": download.asked_at.isoformat(),
+                "medium": download.medium,
+                **fates.get(download.id, {}),
+            }
+            for download in copies.list_downloads(uow, hand_over.id)
         ],
         "inspectedAt": inspection.inspected_at.isoformat(),
         "findings": inspection.findings,
@@ -191,7 +201,7 @@ def _inspection(
 
 
 def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
-    questions = {one.code: one.zh for one in STAGES[decision.stage].questions}
+    questions = {question.code: question.zh for question in STAGES[decision.stage].questions}
     return {
         "outcome": decision.outcome,
         "by": _person(uow, decision.decided_by),

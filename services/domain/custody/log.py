@@ -17,18 +17,18 @@ NOTHING_BEFORE = "0" * 64
 
 
 def lock(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
-    """A hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
+    """Return a hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or hand_over.application_id != application_id:
         raise Fatal(
             f"could not find the hand-over | {hand_over_id} of application {application_id} | "
-            "the register does not know it | check the variables of the job, then resolve the incident"
+            "the database does not have it | check the variables of the job, then resolve the incident"
         )
     return hand_over
 
 
 def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
-    """A hand-over that the acting person is custodian of, locked; NotFound for everybody else."""
+    """Return a hand-over that the actor is custodian of, locked; NotFound for everybody else."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or uow.actor.kind != "person" or hand_over.custodian_id != uow.actor.id:
         raise NotFound(Message("hand-over"), hand_over_id)
@@ -75,7 +75,7 @@ def append(
 
 
 def list_entries(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
-    """The custody log, in order."""
+    """Return the custody log, in order."""
     return list(
         uow.session.scalars(
             select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over_id).order_by(CustodyEntry.seq)
@@ -84,7 +84,7 @@ def list_entries(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
 
 
 def broken_at(entries: Sequence[CustodyEntry]) -> int | None:
-    """The number of the first line whose chain does not hold, or None when the log is whole."""
+    """Return the number of the first line whose chain does not hold, or None when the log is whole."""
     previous = NOTHING_BEFORE
     for number, entry in enumerate(entries, start=1):
         if entry.seq != number or entry.previous_sha256 != previous or entry.sha256 != _hash(entry):
@@ -94,7 +94,7 @@ def broken_at(entries: Sequence[CustodyEntry]) -> int | None:
 
 
 def line_of(entry: CustodyEntry) -> dict[str, Any]:
-    """What is hashed of an entry."""
+    """Return what is hashed of an entry."""
     return {
         "at": entry.at.isoformat(),
         "copy": entry.copy_id,

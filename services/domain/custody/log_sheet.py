@@ -21,13 +21,13 @@ def lay_out(log: JsonView) -> list[Part]:
     ]
     rows = [
         [
-            cell(one.text("seq")),
-            cell(*one.when("at").split(" ", 1)),
-            _event(one),
-            _who(one),
-            (short(one.text("previous")), short(one.text("sha256"))),
+            cell(entry.text("seq")),
+            cell(*entry.when("at").split(" ", 1)),
+            _event(entry),
+            (Line(entry.text("person.name"), "signed"),) if entry.has("person.name") else (Line("系统", "note"),),
+            (short(entry.text("previous")), short(entry.text("sha256"))),
         ]
-        for one in log.each("entries")
+        for entry in log.each("entries")
     ]
     heads = ["序号", "时间", "事项", "人员", "前一条／本条校验值"]
     return [
@@ -42,21 +42,17 @@ def _last(log: JsonView) -> Cell:
     return (short(entries[-1].text("sha256")),) if entries else cell()
 
 
-def _who(one: JsonView) -> Cell:
-    return (Line(one.text("person.name"), "signed"),) if one.has("person.name") else (Line("系统", "note"),)
-
-
-def _event(one: JsonView) -> Cell:
-    """The event, and what is told of it."""
-    code = f"custody-{one.text('event')}"
-    detail: Mapping[str, Any] = one.get("detail", {})
+def _event(entry: JsonView) -> Cell:
+    """Return the event and its detail."""
+    code = f"custody-{entry.text('event')}"
+    detail: Mapping[str, Any] = entry.get("detail", {})
     said = [
-        f"归还期限 {one.when('detail.due_at')}" if one.has("detail.due_at") else "",
-        f"归还期限 {one.when('detail.dueAt')}" if one.has("detail.dueAt") else "",
+        f"归还期限 {entry.when('detail.due_at')}" if entry.has("detail.due_at") else "",
+        f"归还期限 {entry.when('detail.dueAt')}" if entry.has("detail.dueAt") else "",
         f"归还至{words(OFFICES.get(str(detail.get('return_to'))))}" if "return_to" in detail else "",
         f"检查发现 {detail['findings']} 项" if isinstance(detail.get("findings"), int) else "",
         words(detail["kind"]) if "kind" in detail and has_word(detail["kind"]) else "",
-        f"第 {one.text('position')} 项副本" if one.has("position") else "",
+        f"第 {entry.text('position')} 项副本" if entry.has("position") else "",
     ]
-    name = word("zh", code) if has_word(code) else one.text("event") or NOTHING
+    name = word("zh", code) if has_word(code) else entry.text("event") or NOTHING
     return (Line(name), *(Line(text, "note") for text in said if text))

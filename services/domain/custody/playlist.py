@@ -28,7 +28,7 @@ class Line:
 
 
 def lines(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Line]:
-    """The fragments in order; a gap in the footage and a change of the picture's parameters break the line."""
+    """Return the fragments in order; a gap in the footage and a change of the picture's parameters break the line."""
     before: Line | None = None
     for fragment, following in zip(fragments, [*fragments, None][1:], strict=True):
         at = coverage.first_frame + timedelta(milliseconds=fragment.time_ms)
@@ -42,14 +42,14 @@ def lines(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Line]:
 
 
 def write(coverage: Coverage, fragments: Sequence[Fragment], uri: str) -> str:
-    """The playlist of footage whose bytes are all at ``uri``; what must be read for one moment is one range.
+    """Return the playlist of footage whose bytes are all at ``uri``; what must be read for one moment is one range.
 
     Times are the recorder's own, to the millisecond. A gap in the footage is a discontinuity: the player goes on with
     the next picture, and the dates say how much lies between.
     """
     played = list(lines(coverage, fragments))
     longest = max((line.duration for line in played), default=SHORTEST)
-    told = [
+    text = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         f"#EXT-X-TARGETDURATION:{math.ceil(longest.total_seconds())}",
@@ -59,20 +59,20 @@ def write(coverage: Coverage, fragments: Sequence[Fragment], uri: str) -> str:
     part: Part | None = None
     for line in played:
         if line.broken:
-            told.append("#EXT-X-DISCONTINUITY")
+            text.append("#EXT-X-DISCONTINUITY")
         if line.part != part:
             part = line.part
-            told.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{part.init}@{part.offset}"')
-        told += (
+            text.append(f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{part.init}@{part.offset}"')
+        text += (
             f"#EXT-X-PROGRAM-DATE-TIME:{line.at.isoformat(timespec='milliseconds')}",
             f"#EXTINF:{line.duration.total_seconds():.3f},",
             f"#EXT-X-BYTERANGE:{line.fragment.length}@{line.fragment.offset}",
             uri,
         )
-    return "\n".join([*told, "#EXT-X-ENDLIST", ""])
+    return "\n".join([*text, "#EXT-X-ENDLIST", ""])
 
 
 def _end(coverage: Coverage, at: datetime) -> datetime:
-    """Where the footage that holds ``at`` ends; its last picture's end where the spans do not hold it."""
+    """Return where the footage that holds ``at`` ends; its last picture's end where the spans do not hold it."""
     # a fragment's time is cut to the millisecond, and may lie that little before its own first picture
     return next((span.end for span in coverage.covered if span.start - SHORTEST <= at < span.end), coverage.last_frame)

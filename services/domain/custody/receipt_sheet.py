@@ -32,13 +32,13 @@ def _conditions(receipt: JsonView) -> str:
     return "\n".join([*numbered, receipt.text("undertaking")])
 
 
-def copies_listing(title: str, told: JsonView) -> Listing:
+def copies_listing(title: str, document: JsonView) -> Listing:
     rows = [
         [
             cell(f"{copy.text('position')}. {copy.text('camera')}", Line(copy.text("place"), "note")),
             cell(*copy.spans("covered"), Line(copy.text("record"), "note")),
             hashes(copy.text("id"), copy.text("sha256Cipher")[:32], copy.text("sha256Cipher")[32:]),
         ]
-        for copy in told.each("copies")
+        for copy in document.each("copies")
     ]
     return Listing(title, ["录像", "实有时间段／调取记录", "副本编号与校验值"], [28, 36, 36], rows)

@@ -32,11 +32,11 @@ def lay_out(check: JsonView) -> list[Part]:
 
 
 def _findings(check: JsonView) -> Cell:
-    told = [
-        words(one.get("code")) + (f"（{one.get('days')} 天）" if one.has("days") else "")
-        for one in check.each("findings")
+    texts = [
+        words(entry.get("code")) + (f"（{entry.get('days')} 天）" if entry.has("days") else "")
+        for entry in check.each("findings")
     ]
-    return joined(told, "未发现问题")
+    return joined(texts, "未发现问题")
 
 
 def _copies(check: JsonView) -> Listing:
@@ -54,19 +54,19 @@ def _copies(check: JsonView) -> Listing:
 def _downloads(check: JsonView) -> list[list[Cell]]:
     return [
         [
-            (Line(one.text("id"), "hash"), Line(one.when("askedAt"), "note")),
-            cell(one.text("medium")),
-            cell(one.word("fate")),
-            cell(one.get("note")),
+            (Line(entry.text("id"), "hash"), Line(entry.when("askedAt"), "note")),
+            cell(entry.text("medium")),
+            cell(entry.word("fate")),
+            cell(entry.get("note")),
         ]
-        for one in check.each("downloads")
+        for entry in check.each("downloads")
     ]
 
 
 def _questions(check: JsonView) -> list[list[Cell]]:
     return [
-        [cell(one.text("question")), cell(ANSWERS.get(one.get("answer"), one.text("answer")))]
-        for one in check.each("decision.questions")
+        [cell(entry.text("question")), cell(ANSWERS.get(entry.get("answer"), entry.text("answer")))]
+        for entry in check.each("decision.questions")
     ]
 
 

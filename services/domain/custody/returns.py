@@ -44,9 +44,9 @@ def return_copies(
     no_other_copies: bool,
     proof: Proof,
 ) -> Return:
-    """The custodian returns the copies and attests for every download, with a signature (R38, T2, T12).
+    """Return the copies and attest for every download, signed (R38, T2, T12).
 
-    Access ends with it, and the process is told.
+    Access ends with it, and the process is notified.
     """
     hand_over = log.get_mine(uow, hand_over_id)
     known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
@@ -115,8 +115,8 @@ def return_copies(
 
 def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
     asked = {download.id for download in copies.list_downloads(uow, hand_over_id)}
-    told = [fate.download_id for fate in fates]
-    if set(told) != asked or len(told) != len(asked):
+    attested = [fate.download_id for fate in fates]
+    if set(attested) != asked or len(attested) != len(asked):
         raise Refused(
             "attestation-incomplete",
             "Say for each of the {asked} downloads what became of it.",
@@ -143,13 +143,13 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_o
 def get_inspection_task(
     uow: UnitOfWork, application_id: str, hand_over_id: str
 ) -> tuple[int | None, list[dict[str, Any]]]:
-    """The number of findings where the inspection is done, and the copies as they were sealed, with their ids."""
+    """Return the number of findings of an inspection that is done, and the copies as they were sealed."""
     log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
     done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if _return_of(uow, hand_over_id) is None:
         raise Fatal(
-            f"could not inspect the return | hand-over {hand_over_id} | the register knows of no return | "
+            f"could not inspect the return | hand-over {hand_over_id} | the database has no return | "
             "let the custodian return the copies, then resolve the incident"
         )
     held = copies.list_of_application(uow, application_id)

@@ -10,7 +10,7 @@ LogSort = Literal["seq", "event", "person"]
 
 
 class HandOversQuestion(ListParameters):
-    """``text`` is looked for in numbers and purposes."""
+    """``text`` is searched in numbers and purposes."""
 
     sort: LoanSort = "urgency"
 

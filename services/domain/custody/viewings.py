@@ -56,7 +56,7 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
 
 
 def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
-    """A viewing that the acting person has opened of this copy, locked; NotFound otherwise."""
+    """Return a viewing that the actor has opened of this copy, locked; NotFound otherwise."""
     viewing = uow.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
         raise NotFound(Message("viewing"), viewing_id)
@@ -151,7 +151,7 @@ def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
 
 
 def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
-    """What the custodian must account for at the return (T2)."""
+    """Return what the custodian must account for at the return (T2)."""
     log.get_mine(uow, hand_over_id)
     return copies.list_downloads(uow, hand_over_id)
 

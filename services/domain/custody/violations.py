@@ -32,7 +32,7 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
 
 def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
-    """One violation of a kind for each hand-over; access is suspended, Security and supervision are told."""
+    """Open one violation of a kind for each hand-over; suspend access, notify Security and supervision."""
     known = uow.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
     if known is not None:
         return known

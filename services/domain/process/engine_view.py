@@ -178,8 +178,8 @@ async def read_variables(
     database: Database, actor: Actor, desk: EngineInspection, instance_key: int
 ) -> list[VariableAnswer]:
     """The variables of one instance; whoever reads them is in the trail first."""
-    line = (await instance_of(desk, instance_key)).process_instance
-    await database.run(actor, engine_actions.variables_read, instance_key, await _root_of(desk, line))
+    line = (await get_instance(desk, instance_key)).process_instance
+    await database.run(actor, engine_actions.record_variables_read, instance_key, await _root_key_of(desk, line))
     return [VariableAnswer.model_validate(one) for one in await desk.variables(instance_key)]
 
 
@@ -191,7 +191,7 @@ async def retry_incident(
     incident = next((one for one in known if one.key == incident_key), None)
     if incident is None:
         raise NotFound(Message("incident"), str(incident_key))
-    root_key = await _root_of(desk, (await instance_of(desk, incident.process_instance_key)).process_instance)
+    root_key = await _root_key_of(desk, (await get_instance(desk, incident.process_instance_key)).process_instance)
     await database.run(
         actor,
         engine_actions.record_incident_retry,
@@ -212,7 +212,7 @@ async def set_job_retries(
     job = next((one for one in known if one.key == job_key), None)
     if job is None:
         raise NotFound(Message("job"), str(job_key))
-    root_key = await _root_of(desk, (await instance_of(desk, job.process_instance_key)).process_instance)
+    root_key = await _root_key_of(desk, (await get_instance(desk, job.process_instance_key)).process_instance)
     await database.run(
         actor, engine_actions.record_job_retries, job_key, root_key, element=job.element_id, retries=retries
     )
@@ -225,7 +225,7 @@ async def _root_key_of(desk: EngineInspection, line: InstanceLineAnswer) -> int:
     for _ in range(_DEEPEST_CALL):
         if not line.parent_process_instance_key:
             break
-        line = (await instance_of(desk, line.parent_process_instance_key)).process_instance
+        line = (await get_instance(desk, line.parent_process_instance_key)).process_instance
     return line.key
 
 

@@ -28,7 +28,7 @@ LONGEST = timedelta(days=1)
 
 
 class NoLongerWanted(Retryable):
-    """The case was withdrawn or closed, or another run took over: nothing that is made now will be kept."""
+    """The case was withdrawn or closed, or another run took over: nothing that is made now will be stored."""
 
 
 def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
@@ -65,7 +65,7 @@ def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: st
 
 
 def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
-    """Whether the object is still wanted. If not, the attempt is abandoned: delete the object, then ``mark_swept``.
+    """Finish the attempt; return whether the object is still wanted. If not: delete it, then ``mark_swept``.
 
     Call it in the transaction that writes the master, copy, replica or preservation.
     """
@@ -93,13 +93,13 @@ def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
 
 
 def reason_unwanted(uow: UnitOfWork, application_id: str, item_id: str) -> str | None:
-    """Why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
+    """Return why nothing may be made for this item any more; locks the case, so that it cannot end meanwhile."""
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:
         raise Fatal(
             f"could not find what to work on | application {application_id}, item {item_id} | "
-            "the register does not know it | check the variables of the job, then resolve the incident"
+            "the database does not have it | check the variables of the job, then resolve the incident"
         )
     if application.closed_at is not None:
         return f"the application is closed as {application.closed_as}"
@@ -130,7 +130,7 @@ def supersede(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | No
     """Abandon what earlier runs left open for the item, and list what is still to be swept.
 
     With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
-    run when its successor does, and must not take its work away.
+    run when its successor does, and must not abandon its work.
     """
     query = select(UploadAttempt).where(
         UploadAttempt.purpose == purpose,
@@ -155,7 +155,7 @@ def abandon_all_of(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> 
 
 
 def has_later_job(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int) -> bool:
-    """Whether a job that came after this one has begun, or done, the same work; keys of one case's jobs only grow."""
+    """Return whether a later job has begun, or done, the same work; keys of one case's jobs only grow."""
     query = select(UploadAttempt.id).where(
         UploadAttempt.purpose == purpose,
         UploadAttempt.item_id == item_id,
@@ -240,8 +240,8 @@ def get(uow: UnitOfWork, attempt_id: str) -> UploadAttempt:
     attempt = uow.session.get(UploadAttempt, attempt_id)
     if attempt is None:
         raise Fatal(
-            f"could not finish an upload | attempt {attempt_id} | the register does not know it | "
-            "restore the register from its backup, then resolve the incident"
+            f"could not finish an upload | attempt {attempt_id} | the database does not have it | "
+            "restore the database from its backup, then resolve the incident"
         )
     return attempt
 

@@ -25,19 +25,19 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
 
 
 def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
-    """The item's master; Fatal when there is none, or none that may be used any more."""
+    """Return the item's master; Fatal when there is none, or none that may be used any more."""
     master = get_of_item(uow, item_id)
     if master is None or master.application_id != application_id or master.discarded_at is not None:
         raise Fatal(
             f"there is no master to work from | item {item_id} of application {application_id} | "
-            "its footage was not retrieved, or was discarded | look at the case's retrieval record, "
+            "its footage was not retrieved, or was discarded | read the case's retrieval record, "
             "then cancel this job or retrieve again"
         )
     return master
 
 
 def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: str) -> Master | None:
-    """Book a master; None when it is no longer wanted and its object is to be deleted."""
+    """Record a master; None when it is no longer wanted and its object is to be deleted."""
     if not attempts.finish(uow, attempt_id, sealed["versionId"]):
         return None
     attempt = attempts.get(uow, attempt_id)
@@ -70,7 +70,7 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: 
 
 
 def add_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bool:
-    """Book a replica whose hash was read back from the other place (R14, R15); False when it is no longer wanted."""
+    """Record a replica whose hash was read back from the other place (R14, R15); False when it is no longer wanted."""
     if not attempts.finish(uow, attempt_id, replica["versionId"]):
         return False
     attempt = attempts.get(uow, attempt_id)

@@ -29,14 +29,14 @@ class Need:
 
 
 def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
-    """The items that the application asks for in its present round, by position, with cameras and recorders."""
+    """Return the items of the present round, by position, with cameras and recorders."""
     query = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
     loaded = query.options(joinedload(Item.camera).joinedload(Camera.recorder))
     return list(uow.session.scalars(loaded.order_by(Item.position)))
 
 
 def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
-    """The earliest moment at which footage of ``start`` may be overwritten, by the set or the measured retention.
+    """Return the earliest moment at which footage of ``start`` may be overwritten.
 
     None where nothing ever overwrites it.
     """
@@ -49,13 +49,13 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
 
 
 def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
-    """Whether the overwriting may come before the approvals are through (T4)."""
+    """Return whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
     return moment is not None and moment <= uow.now + approval_limit(uow.rules)
 
 
 def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
-    """How many items are preserved as they are asked for, and which are still to be (T4)."""
+    """Return how many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
     for item in items_in_scope(uow, application_id):
         camera = item.camera
@@ -63,7 +63,7 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
         if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in list_held(uow, item.id)):
             preserved += 1
         elif not camera.overwritten:
-            continue  # it lies in the quarantine since it was brought
+            continue  # it lies in the quarantine since it was uploaded
         elif uow.rules.preserve == "always" or (
             uow.rules.preserve == "at-risk" and is_at_risk(uow, camera, asked.start)
         ):
@@ -72,7 +72,7 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
 
 
 def list_unreported(uow: UnitOfWork, application_id: str) -> list[Need]:
-    """The items whose recorder has not said yet what it has of them as they are asked for now."""
+    """Return the items whose recorder has not said yet what it has of them as they are asked for now."""
     return [
         Need(
             item.id,
@@ -85,7 +85,7 @@ def list_unreported(uow: UnitOfWork, application_id: str) -> list[Need]:
 
 
 def record_report(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Span]) -> None:
-    """Keep what a recorder says it has of an item; nothing where the item was changed meanwhile."""
+    """Store what a recorder says it has of an item; nothing where the item was changed meanwhile."""
     item = uow.session.get_one(Item, item_id)
     if (item.asked_start, item.asked_end) == (asked.start, asked.end) and item.reported is None:
         covered = [{"start": span.start.isoformat(), "end": span.end.isoformat()} for span in held]
@@ -93,7 +93,7 @@ def record_report(uow: UnitOfWork, item_id: str, asked: Span, held: Sequence[Spa
 
 
 def list_held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
-    """The item's quarantine objects that are there, oldest first."""
+    """Return the item's quarantine objects that are there, oldest first."""
     return list(
         uow.session.scalars(
             select(Preservation)
@@ -104,7 +104,7 @@ def list_held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
 
 
 def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
-    """Book a quarantine object; False when it is no longer wanted and is to be deleted."""
+    """Record a quarantine object; False when it is no longer wanted and is to be deleted."""
     if not attempts.finish(uow, attempt_id, version_id):
         return False
     attempt = attempts.get(uow, attempt_id)
@@ -134,7 +134,7 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
 
 
 def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
-    """Footage that is at risk could not be preserved; the storage office is told, the application goes on.
+    """Record that footage at risk could not be preserved, and notify the storage office.
 
     Nothing has failed where a later job works on the item: it has taken the work over.
     """
@@ -163,7 +163,7 @@ def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preserva
 
 
 def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurements.CameraChannel]:
-    """One camera of each recorder that the application's items are on."""
+    """Return one camera of each recorder that the application's items are on."""
     cameras = (item.camera for item in items_in_scope(uow, application_id))
     sources = (measurements.build_source(camera, camera.recorder) for camera in cameras)
     return list({source.recorder_id: source for source in sources if not source.brought}.values())

@@ -1,7 +1,7 @@
-"""How far the work on an item's footage has come, for the storage office to look at while it happens (R31, R32).
+"""Progress of the work on an item's footage, which the storage office watches (R31, R32).
 
-One row for each item and purpose, from the first try until the work is done; written in transactions of its own, about
-once a second, so that portals in other processes see it. Nothing is decided by it.
+One row for each item and purpose, from the first attempt until the work is done; written in transactions of its own,
+about once a second, so that portals in other processes see it. Nothing is decided by it.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval.attempts import Purpose
 from services.runtime.translations import Message, Text, Worded
 
-# Whoever works writes every second; after this silence the process is taken to be gone, and its job comes again.
+# Whoever works writes every second; after this silence the process counts as dead, and its job is retried.
 SILENCE = timedelta(seconds=30)
 
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.
@@ -55,14 +55,14 @@ OTHER_ERROR = Message("It failed and is tried again; tell the administrator wher
 
 @dataclass(frozen=True)
 class WorkError(Worded):
-    """What went wrong last, as sentences."""
+    """What went wrong last, as a sentence."""
 
     code: str
     message: Text
 
 
 def start(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
-    """A try begins; the trouble of the one before stays to be read until there is progress."""
+    """Start an attempt; the last error stays until there is progress."""
     if uow.session.get(Item, item_id) is None:
         return  # whose work it is says so itself
     row = uow.session.get(Progress, (item_id, purpose))
@@ -74,7 +74,7 @@ def start(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, 
 
 
 def update(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
-    """Where the work stands now; nothing where its row is gone."""
+    """Update the progress; does nothing where the row was deleted."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
         row.phase, row.size, row.share, row.heartbeat_at = phase, size, min(max(share, 0.0), 1.0), uow.now
@@ -83,20 +83,20 @@ def update(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size:
 
 
 def record_error(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> None:
-    """The try failed with this error; another one follows, or somebody has to help."""
+    """Record that the attempt failed; another one follows, or somebody has to help."""
     row = uow.session.get(Progress, (item_id, purpose))
     if row is not None:
         row.last_error, row.last_error_at, row.heartbeat_at = code, uow.now, uow.now
 
 
 def finish(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
-    """The work is done, or not wanted any more. A master makes the quarantine's troubles a thing of the past."""
+    """Delete the row of work that is done or not wanted; a master ends the quarantine's too."""
     over = (purpose, "quarantine") if purpose == "master" else (purpose,)
     uow.session.execute(delete(Progress).where(Progress.item_id == item_id, Progress.purpose.in_(over)))
 
 
 def list_open(uow: UnitOfWork) -> list[Progress]:
-    """The work on all cases that are open, the oldest first."""
+    """Return the work on all cases that are open, the oldest first."""
     query = (
         select(Progress)
         .join(Application, Application.id == Progress.application_id)
@@ -107,17 +107,17 @@ def list_open(uow: UnitOfWork) -> list[Progress]:
 
 
 def is_silent(uow: UnitOfWork, row: Progress) -> bool:
-    """Whether nobody seems to work on it: its process is gone, and its job comes again by itself."""
+    """Return whether nobody seems to work on it: its process died, and its job is retried."""
     return uow.now - row.heartbeat_at > SILENCE
 
 
 def error_of(row: Progress) -> WorkError | None:
-    """The last trouble as sentences that say what to do."""
+    """Return the last error as a sentence that says what to do."""
     if row.last_error is None:
         return None
     return WorkError(row.last_error, ERRORS.get(row.last_error, OTHER_ERROR))
 
 
 def delete_of_case(uow: UnitOfWork, application_id: str) -> None:
-    """The case has ended: nobody works on it any more."""
+    """Delete the rows of a case that has ended."""
     uow.session.execute(delete(Progress).where(Progress.application_id == application_id))

@@ -29,15 +29,15 @@ def recorder(source: JsonView) -> str:
     return source.text("recorder.name") + (f"（{make} {model}".rstrip() + "）" if make else "")
 
 
-def clock(told: JsonView) -> str:
-    """How the recorder's clock stood against true time."""
-    if told.get("offsetMs") is None:
+def clock(view: JsonView) -> str:
+    """Return how the recorder's clock stood against true time."""
+    if view.get("offsetMs") is None:
         reading = "偏差未测量"
     else:
-        unsure = f"，不确定度 {told.get('uncertaintyMs')} 毫秒" if told.has("uncertaintyMs") else ""
-        measured = f"，测于 {told.when('measuredAt')}" if told.has("measuredAt") else ""
-        reading = f"偏差 {told.get('offsetMs')} 毫秒（{told.word('method')}{unsure}{measured}）"
-    return f"时区 {told.text('zone')}；{reading}"
+        unsure = f"，不确定度 {view.get('uncertaintyMs')} 毫秒" if view.has("uncertaintyMs") else ""
+        measured = f"，测于 {view.when('measuredAt')}" if view.has("measuredAt") else ""
+        reading = f"偏差 {view.get('offsetMs')} 毫秒（{view.word('method')}{unsure}{measured}）"
+    return f"时区 {view.text('zone')}；{reading}"
 
 
 def _source(record: JsonView) -> Pairs:
@@ -62,10 +62,10 @@ def _content(record: JsonView) -> Pairs:
     if record.has("reported"):
         rows.append([("录像机报有", _reported(record))])
     if record.get("recorderProtection"):
-        told = "；".join(words(f"protection-{one or 'failed'}") for one in record.get("recorderProtection"))
+        told = "；".join(words(f"protection-{outcome or 'failed'}") for outcome in record.get("recorderProtection"))
         rows.append([("录像机锁定", cell(told))])
     rows.append([("开始", cell(record.when("startedAt"))), ("完成", cell(record.when("finishedAt")))])
-    # the gaps stand above
+    # the gaps are listed above
     difficulties = [text for text in record.get("difficulties", ()) if not text.startswith("gap: ")]
     rows.append(
         [("情况说明", cell(*(line(text, record.zone) for text in difficulties)) if difficulties else cell("无"))]
@@ -86,13 +86,13 @@ def _obtained(record: JsonView, obtained: JsonView) -> Pairs:
     rows.append(
         [("前置／后置", cell(edges(obtained))), ("编码", joined(obtained.get("codecs", ())))],
     )
-    sources = [f"{one.text('name')} {one.text('sha256')[:24]}…" for one in obtained.each("sources")]
+    sources = [f"{entry.text('name')} {entry.text('sha256')[:24]}…" for entry in obtained.each("sources")]
     rows.append([("来源片段", tuple(Line(text, "hash") for text in sources) or cell())])
     return rows
 
 
 def edges(obtained: JsonView) -> str:
-    """What the footage holds before and after the asked span, and what was cut off or moved to join it."""
+    """Return what the footage holds before and after the asked span, and what was cut off or moved to join it."""
     text = f"{obtained.text('leadInMs')} 毫秒／{obtained.text('tailMs')} 毫秒"
     if obtained.has("trimmedBeforeMs"):
         text += f"；另取后裁去 {obtained.text('trimmedBeforeMs')} 毫秒／{obtained.text('trimmedAfterMs')} 毫秒"
@@ -106,7 +106,7 @@ def _reported(record: JsonView) -> Cell:
     first = "未答复"
     if submitted.data:
         first = f"（{submitted.when('at')}）" + ("；".join(submitted.spans("covered")) or "无")
-    before = "未答复" if retrieved is None else "；".join(record.span(one) for one in retrieved) or "无"
+    before = "未答复" if retrieved is None else "；".join(record.span(span) for span in retrieved) or "无"
     return cell(f"提交时 {first}", f"调取前 {before}")
 
 

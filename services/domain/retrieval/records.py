@@ -1,4 +1,4 @@
-"""What a retrieval stands on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
+"""What a retrieval rests on, and its record 《视频录像调取记录》 (R29, R31 to R35)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,13 +37,13 @@ class Order:
     operator_id: str
     second_person_ids: tuple[str, ...]
     importance: str
-    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a brought file too
+    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
     reported: list[Span] | None = None  # what the recorder said it has at the submission
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a retrieval went: what the record says beside the register's own knowledge."""
+    """How a retrieval went: what the record says beside what the database has."""
 
     outcome: str  # complete, partial, missing, unreadable
     coverage: float
@@ -52,7 +52,7 @@ class Report:
     examined: Sequence[str]  # what the outcome rests on
     tools: Mapping[str, str]
     searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
-    clock: Clock | None = None  # as it was measured for this retrieval; None: what the books know
+    clock: Clock | None = None  # as it was measured for this retrieval; None: what the database has
     reported: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
 
 
@@ -66,7 +66,7 @@ class RetrievalResult:
 
 
 def granted_span(item: Item) -> Span:
-    """What the approval grants of an item: as asked for, unless a reviewer narrowed it (R4)."""
+    """Return what the approval grants of an item: as asked for, unless a reviewer narrowed it (R4)."""
     return Span(item.granted_start or item.asked_start, item.granted_end or item.asked_end)
 
 
@@ -78,7 +78,7 @@ def reported_spans(item: Item) -> list[Span] | None:
 
 
 def searched_span(item: Item, record: Document) -> Span:
-    """Where the granted span was searched for, by the item's record; the granted one where that says nothing of it."""
+    """Return where the granted span was searched, by the item's record; else the granted span."""
     granted, content = granted_span(item), json.loads(record.content)
     if "searched" not in content or _span(content["asked"]) != granted:
         return granted
@@ -86,12 +86,12 @@ def searched_span(item: Item, record: Document) -> Span:
 
 
 def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
-    """Check that the retrieval stands on a filed form and a release (R29, R33); Fatal when it does not."""
+    """Return the order, once a filed form and a release allow it (R29, R33). Raises Fatal otherwise."""
     application = uow.session.get(Application, application_id)
     item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:
         raise Fatal(
-            f"could not retrieve | item {item_id} of application {application_id} | the register does not know it | "
+            f"could not retrieve | item {item_id} of application {application_id} | the database does not have it | "
             "check the variables of the job, then resolve the incident"
         )
     form = _filed_form(uow, application_id)
@@ -142,7 +142,7 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
 
 
 def get_result(uow: UnitOfWork, application_id: str, item_id: str) -> RetrievalResult | None:
-    """What an earlier run of the retrieval has written, or None."""
+    """Return what an earlier run of the retrieval has written, or None."""
     item = uow.session.get(Item, item_id)
     record = get_record(uow, item_id)
     if item is None or item.application_id != application_id or item.outcome is None or record is None:
@@ -257,8 +257,8 @@ def _content(
     }
 
 
-def _span(told: Mapping[str, str]) -> Span:
-    return Span(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
+def _span(span: Mapping[str, str]) -> Span:
+    return Span(datetime.fromisoformat(span["start"]), datetime.fromisoformat(span["end"]))
 
 
 def _span_to_json(span: Span) -> dict[str, str]:
@@ -266,11 +266,11 @@ def _span_to_json(span: Span) -> dict[str, str]:
 
 
 def _true_time(clock: Clock, sealed: dict[str, Any] | None) -> dict[str, str] | None:
-    """The true times of the first and the last picture, whose own times are the recorder's; None where not known."""
+    """Return the true times of the first and the last picture; None where not known."""
     moments = {}
     for name in ("firstFrame", "lastFrame"):
-        told = sealed["coverage"].get(name) if sealed else None
-        true = clock.true(datetime.fromisoformat(told)) if told else None
+        shown = sealed["coverage"].get(name) if sealed else None
+        true = clock.true(datetime.fromisoformat(shown)) if shown else None
         if true is None:
             return None
         moments[name] = true.isoformat()
@@ -308,7 +308,7 @@ def _filed_form(uow: UnitOfWork, application_id: str) -> Document | None:
 
 
 def get_release(uow: UnitOfWork, application_id: str) -> Decision | None:
-    """The storage office's latest decision on the case, where it is a release."""
+    """Return the storage office's latest decision on the case, where it is a release."""
     latest = uow.session.scalar(
         select(Decision)
         .where(Decision.application_id == application_id, Decision.stage == "storage-release")

@@ -1,4 +1,4 @@
-"""Receiving a file that a person brings: from the request into the vault, booked before the first byte (R8, R9)."""
+"""Receiving a file that a person uploads: from the request into the vault, recorded before the first byte (R8, R9)."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,9 +37,9 @@ class Receiver:
     recipients: Callable[[], Sequence[str]]
 
     async def receive(self, actor: Actor, upload_id: str, chunks: Callable[[Upload], AsyncIterator[bytes]]) -> Upload:
-        """The upload, received. Whatever goes wrong: it is booked as failed and nothing of the file is kept.
+        """Receive the upload; an error is recorded as its failure, and nothing of the file is stored.
 
-        Raises Refused, and Retryable where a part of the house is away.
+        Raises Refused, and Retryable where a part of the installation is down.
         """
         recipients = await run_in_thread(self.recipients)
         with _place(upload_id):
@@ -83,7 +83,7 @@ def place(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:
 
 
 def refusal_of(error: BaseException) -> Refused | None:
-    """The sentence for whoever brought the file, where it is the file's fault."""
+    """Return the refusal for the uploader, where the file is at fault."""
     match error:
         case NotFootage():
             message = uploaded_file.KIND_NAMES[error.kind]
@@ -131,7 +131,7 @@ _receiving: set[str] = set()
 
 @contextmanager
 def _place(upload_id: str) -> Iterator[None]:
-    """One of the places in which files are received; Refused where all are taken, before anything is booked."""
+    """Reserve capacity for one upload; Refused where none is left, before anything is recorded."""
     if upload_id in _receiving or len(_receiving) >= MOST_AT_ONCE:
         raise Refused(
             "upload-busy",

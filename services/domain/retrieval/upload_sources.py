@@ -1,4 +1,4 @@
-"""Uploads as sources of a case: who may name them, what a form says of them, and when they are gone (R8, R9)."""
+"""Uploads as sources of a case: who may name them, what a form says of them, and when they are deleted (R8, R9)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,12 +20,12 @@ LONGEST = timedelta(days=1)
 
 
 def get_of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
-    """The upload that is this camera; None for a camera that is one."""
+    """Return the upload that is this camera; None for a camera that is one."""
     return uow.session.get(Upload, camera_id)
 
 
 def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application | None) -> None:
-    """Refused where an item names an upload that is not the applicant's, not ready, gone, or another case's."""
+    """Raise Refused where an item names an upload that is not the applicant's, not ready, gone, or another case's."""
     for camera_id in camera_ids:
         upload = get_of_camera(uow, camera_id)
         if upload is None:
@@ -48,7 +48,7 @@ def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application |
 
 
 def bind(uow: UnitOfWork, application: Application) -> None:
-    """Book which uploads the application names; those that its draft names no more are free again."""
+    """Record which uploads the application names; those that its draft names no more are free again."""
     named = {item.camera_id for item in preservations.items_in_scope(uow, application.id)}
     uow.session.execute(
         update(Upload)
@@ -69,7 +69,7 @@ def release(uow: UnitOfWork, application_id: str) -> None:
 
 
 def sealed_of(uow: UnitOfWork, item: Item) -> tuple[dict[str, Any], ...]:
-    """The item's file as it was sealed on receipt; empty for a camera's item, and once it is gone."""
+    """Return the item's file as it was sealed on receipt; empty for a camera's item, and once it is gone."""
     upload = get_of_camera(uow, item.camera_id)
     if upload is None or upload.sealed is None or upload.removed_at is not None:
         return ()
@@ -77,7 +77,7 @@ def sealed_of(uow: UnitOfWork, item: Item) -> tuple[dict[str, Any], ...]:
 
 
 def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
-    """Take the item's upload out of use, where every item that names it is done: the masters are what is kept.
+    """Retire the item's upload where every item that names it is done; return it, or None.
 
     Whoever gets it removes its object; items that end at the same moment do not both.
     """
@@ -85,22 +85,22 @@ def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     upload = uow.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.removed_at is not None:
         return None
-    naming = preservations.items_in_scope(uow, item.application_id)
-    open_ones = [one for one in naming if one.camera_id == item.camera_id and one.outcome is None]
-    if open_ones:
+    items = preservations.items_in_scope(uow, item.application_id)
+    open_items = [named for named in items if named.camera_id == item.camera_id and named.outcome is None]
+    if open_items:
         return None
-    uploads.retire(uow, upload, "its masters are kept")
+    uploads.retire(uow, upload, "its masters are stored")
     return upload
 
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
-    """The uploads of a case that are still there."""
+    """Return the uploads of a case that are still there."""
     query = select(Upload).where(Upload.application_id == application_id, Upload.removed_at.is_(None))
     return list(uow.session.scalars(query.order_by(Upload.id)))
 
 
 def remove_all(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
-    """The objects are gone from the vault: book it."""
+    """Record that the objects were deleted from the vault."""
     for upload_id in upload_ids:
         uploads.retire(uow, uow.session.get_one(Upload, upload_id), because)
         mark_swept(uow, [upload_id])
@@ -148,7 +148,7 @@ def mark_swept(uow: UnitOfWork, upload_ids: list[str]) -> None:
 
 
 def to_json(upload: Upload) -> dict[str, Any]:
-    """What a form says of an upload: what people say of it, and what was measured of it."""
+    """Return what a form says of an upload: what people say of it, and what was measured of it."""
     return {
         "kind": upload.source,
         "title": upload.title,

@@ -1,4 +1,4 @@
-"""Uploads: recordings that are not from cameras, brought by a person as a file (R8, R9).
+"""Uploads: recordings that are not from cameras, uploaded by a person as a file (R8, R9).
 
 An upload has its row and its key before its first byte is sent, as every upload has. What was received lies sealed in
 the quarantine and is a camera of a recorder of its own, kind ``upload``: an item names it as it names any camera, and
@@ -63,7 +63,7 @@ Place = Callable[[dict[str, Any], datetime], dict[str, Any]]
 
 
 def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
-    """A new upload of the acting person; Refused when too many of theirs are open."""
+    """Create an upload of the actor; Refused when too many of theirs are open."""
     uow.session.get_one(Person, uow.actor.id, with_for_update=True)  # or two at once would both be the last allowed
     if len(list_unused(uow)) >= MOST_OPEN:
         raise Refused(
@@ -82,7 +82,7 @@ def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
 
 
 def start(uow: UnitOfWork, upload_id: str) -> Upload:
-    """The first byte is about to come; commit before it. An upload is sent once: Refused for a second try."""
+    """Start the upload; commit before its first byte. Refused for a second attempt."""
     upload = get_own(uow, upload_id, for_change=True)
     if upload.state != "announced":
         raise Refused(
@@ -94,7 +94,7 @@ def start(uow: UnitOfWork, upload_id: str) -> Upload:
 
 
 def finish(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:
-    """Book what came; False where it is no longer wanted and its object is to be deleted."""
+    """Record what came; False where it is no longer wanted and its object is to be deleted."""
     upload = uow.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.abandoned_at is not None or upload.removed_at is not None:
         return False
@@ -108,7 +108,7 @@ def finish(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) ->
 
 
 def update(uow: UnitOfWork, upload_id: str, facts: Facts, place: Place) -> Upload:
-    """Say something else of a recording, for as long as no submitted application names it."""
+    """Update what is stated of a recording while no submitted application names it."""
     upload = get_own(uow, upload_id, for_change=True)
     _must_be_free(uow, upload)
     _check(uow, facts)
@@ -142,7 +142,7 @@ def remove(uow: UnitOfWork, upload_id: str) -> Upload:
 
 
 def get_own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
-    """The acting person's upload; NotFound for others'."""
+    """Return the actor's upload; NotFound for others'."""
     query = select(Upload).where(Upload.id == upload_id, Upload.person_id == uow.actor.id)
     upload = uow.session.scalar(query.with_for_update() if for_change else query)
     if upload is None:
@@ -151,7 +151,7 @@ def get_own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upl
 
 
 def list_unused(uow: UnitOfWork) -> list[Upload]:
-    """The acting person's uploads that no submitted application names, the newest first."""
+    """Return the actor's uploads that no submitted application names, the newest first."""
     query = (
         select(Upload)
         .outerjoin(Application, Application.id == Upload.application_id)
@@ -233,7 +233,7 @@ def _place(uow: UnitOfWork, upload: Upload, place: Place) -> None:
 
 
 def _configuration(upload: Upload, sealed: Mapping[str, Any]) -> dict[str, str]:
-    """What ``recorders.upload`` needs to answer as a recorder does."""
+    """Return the configuration of ``recorders.upload``."""
     return {
         "covered": json.dumps(sealed["coverage"]["covered"]),
         "model": upload.source,
@@ -250,7 +250,7 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
             "upload-over",
             "This upload has failed or was deleted: announce another one.",
         )
-    # what the departments are being asked about stands still as well (R17)
+    # what the departments are being asked about does not change either (R17)
     asked = application is not None and consents.get_open(uow, application.id) is not None
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(

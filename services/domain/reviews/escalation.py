@@ -29,12 +29,12 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             "correct the decision table, then resolve the incident"
         )
     application.decided_by = decided_by
-    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
-    deciders = access_policy.candidates(staff, facts, Review(application_id=application_id, stage="management"))
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
+    deciders = access_policy.candidates(directory, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
         raise Fatal(
             f"no manager may decide | application {application_id} | all are concerned, absent, or without an "
-            "agreement | name another manager in the register, then raise the retries and resolve the incident",
+            "agreement | appoint another manager, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
     if uow.session.get(Reminder, job_key) is None:
@@ -54,7 +54,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
 
 
 def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
-    """Tell the storage office once for each filed form; the moment. The time since the approval is in the trail."""
+    """Notify the storage office once for each filed form; return the moment."""
     application = _locked(uow, application_id)
     filed_at = uow.session.scalar(
         select(func.max(Document.made_at)).where(
@@ -73,7 +73,7 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     if not operators:
         raise Fatal(
             f"could not notify the storage office | application {application_id} | nobody holds a post there | "
-            "name a storage operator in the register, then resolve the incident",
+            "appoint a storage operator, then resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
     approved_at = uow.session.scalar(
@@ -102,7 +102,7 @@ def _locked(uow: UnitOfWork, application_id: str) -> Application:
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
-            f"could not hand the case on | application {application_id} | the register does not know it | "
+            f"could not hand the case on | application {application_id} | the database does not have it | "
             "check the variables of the job, then resolve the incident"
         )
     return application

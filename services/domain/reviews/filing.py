@@ -76,7 +76,7 @@ def file(uow: UnitOfWork, application_id: str, classification: Classification) -
 
 
 def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> list[Decision]:
-    """The round's decisions, oldest first; of one stage asked twice, both."""
+    """Return the round's decisions, oldest first; of one stage asked twice, both."""
     query = (
         select(Decision)
         .where(Decision.application_id == application_id, Decision.round == round_)
@@ -103,12 +103,12 @@ def _require_chain(application: Application, chain: list[Decision], form_sha256:
             raise _fatal(application.id, f"the decision of the stage {stage} is bound to another form")
 
 
-def _raise_class(application: Application, found: Classification) -> None:
-    application.importance = found.importance
-    application.management_needed = found.management_needed
-    application.second_person = found.second_person
-    application.backup_needed = found.backup_needed
-    application.max_use_days = found.max_use_days
+def _raise_class(application: Application, classification: Classification) -> None:
+    application.importance = classification.importance
+    application.management_needed = classification.management_needed
+    application.second_person = classification.second_person
+    application.backup_needed = classification.backup_needed
+    application.max_use_days = classification.max_use_days
 
 
 def _content(uow: UnitOfWork, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:
@@ -160,5 +160,5 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
 def _fatal(application_id: str, cause: str) -> Fatal:
     return Fatal(
         f"could not file the application | application {application_id} | {cause} | "
-        "look at the case's decisions; a retrieval without an approved form is not allowed (R29)"
+        "read the case's decisions; a retrieval without an approved form is not allowed (R29)"
     )

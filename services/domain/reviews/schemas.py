@@ -48,7 +48,7 @@ class BarredReview(Answer):
 
 
 class InboxQuestion(Body):
-    """``search`` is looked for in number, department and who has claimed it."""
+    """``search`` is searched in number, department and who has claimed it."""
 
     stage: Code | None = None
     search: Code = ""
@@ -105,7 +105,7 @@ class GrantedSpan(Answer):
 
 
 class GrantedItem(Answer):
-    """What is granted of one item now, and where it would be looked for because of its recorder's clock (R34)."""
+    """What is granted of one item now, and where it would be searched because of its recorder's clock (R34)."""
 
     item: str
     position: int
@@ -276,7 +276,7 @@ class DecisionBody(FormSigning):
     way_of_use: Line | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """What ``service.decide`` takes beside the review."""
+        """Return what ``service.decide`` takes beside the review."""
         return {
             "outcome": self.outcome,
             "answers": self.answers,
@@ -300,7 +300,7 @@ class ConfirmationBody(FormSigning):
     reason: Paragraph | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """What ``service.confirm`` takes beside the review."""
+        """Return what ``service.confirm`` takes beside the review."""
         return {
             "agrees": self.agrees,
             "proof": self.proof(),

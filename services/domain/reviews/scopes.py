@@ -117,7 +117,7 @@ def _remove(uow: UnitOfWork, application: Application, items: dict[str, Item], r
 
 
 def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> int:
-    """The use period to grant: as wanted, by default as asked for, never above that or the maximum (R49, R50)."""
+    """Return the use days to grant: as wanted, never above what was asked for or the maximum (R49, R50)."""
     limits = (application.requested_use_days, uow.rules.max_use_days)
     most = min(limit for limit in limits if limit is not None)
     if wanted is None:
@@ -134,7 +134,7 @@ def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> i
 
 
 def way_of_use(application: Application, wanted: str | None) -> str:
-    """The way of use to grant: viewing, unless a download was asked for and is granted in so many words (T9)."""
+    """Return the way of use to grant: viewing, unless a download was asked for and is granted (T9)."""
     wanted = wanted or "view"
     if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
         raise Refused(
@@ -147,9 +147,9 @@ def way_of_use(application: Application, wanted: str | None) -> str:
 
 
 def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
-    """Camera, span and clock of each item as they stand now: what a decision is signed over (R34).
+    """Return camera, span and clock of each item as they are now: what a decision is signed over (R34).
 
-    ``searched`` is where it would be looked for because of that clock: a copy holds no more than the release says.
+    ``searched`` is where it would be searched because of that clock: a copy holds no more than the release says.
     """
     query = (
         select(Item, Camera, Recorder)

@@ -51,10 +51,10 @@ def decide(
     granting: Granting = AS_ASKED,
     extra_variables: Mapping[str, str] | None = None,
 ) -> Decided:
-    """The acting person decides and signs the review; the process is told. Refused where a rule forbids it.
+    """Decide and sign the review, and notify the process; Refused where a rule forbids it.
 
     ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
-    decides. A favourable release that needs a second person is kept until ``confirm``.
+    decides. A favourable release that needs a second person is stored as a proposal until ``confirm``.
     """
     review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
@@ -100,7 +100,7 @@ def decide(
 
 
 def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
-    """The second person confirms a release, which makes it the decision; or disagrees, and it is decided anew (R34)."""
+    """Confirm a release as the second person, or disagree, and it is decided anew (R34)."""
     review = tasks.lock_open(uow, review_id)
     proposal = open_proposal(uow, review)
     if proposal is None:
@@ -171,7 +171,7 @@ def needs_second_person(application: Application, review: Review) -> bool:
 
 
 def open_proposal(uow: UnitOfWork, review: Review) -> Proposal | None:
-    """The signed release that waits for its second person."""
+    """Return the signed release that waits for its second person."""
     return uow.session.scalar(
         select(Proposal).where(Proposal.review_id == review.id, Proposal.refused_by.is_(None)).limit(1)
     )
@@ -208,7 +208,7 @@ def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:
 
 
 def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
-    """Write the decision, close the review, tell process and drafter."""
+    """Write the decision, close the review, notify process and drafter."""
     statement = signed.statement
     application = uow.session.get_one(Application, review.application_id)
     outcome, stage = str(statement["outcome"]), STAGES[review.stage]
@@ -279,7 +279,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
 def _stage_variables(
     uow: UnitOfWork, application: Application, stage: Stage, outcome: str, granting: Granting
 ) -> dict[str, Any]:
-    """What the process is told besides the outcome, never null; writes what Security grants."""
+    """Return the process variables besides the outcome, never null; store what Security grants."""
     approves = outcome == stage.favourable
     if granting != AS_ASKED and not (stage.code == "security" and approves):
         raise Refused(
@@ -317,7 +317,7 @@ def _text(text: str | None) -> str | None:
 
 
 def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
-    """Refused unless the person has read the form that the review is about (R25)."""
+    """Raise Refused unless the person has read the form that the review is about (R25)."""
     revision = forms.current_revision(uow, review.application_id)
     if revision is None or revision.round != review.round or revision.sha256 != form_sha256:
         raise Refused(
@@ -328,7 +328,7 @@ def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
 
 
 def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | None) -> None:
-    """Refused for an outcome that the stage does not have, and without the words that the outcome needs (R24, R27)."""
+    """Raise Refused for an unknown outcome, and without the texts that the outcome needs (R24, R27)."""
     if outcome not in stage.outcomes:
         raise Refused(
             "outcome",
@@ -344,7 +344,7 @@ def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | No
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
-    """Refused unless every question is answered for itself, and a favourable outcome has no answer against it (R22)."""
+    """Raise Refused unless every question is answered and none contradicts the outcome (R22)."""
     if stage.code == "receipt":
         _check_receipt(uow, review, outcome)
         return
@@ -379,5 +379,5 @@ def _check_receipt(uow: UnitOfWork, review: Review, outcome: str) -> None:
 
 
 def refused_missing(field: str, message: Text) -> Refused:
-    """A field that is missing, as a refusal."""
+    """Return a field that is missing, as a refusal."""
     return Refused("missing", message, status=422, field=field)

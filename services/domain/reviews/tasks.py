@@ -40,9 +40,9 @@ def open_review(
     process_instance_key: int,
     hand_over_id: str | None = None,
 ) -> Opened:
-    """Open one review for each job and tell those who may decide; a second run finds it.
+    """Open one review for each job and notify those who may decide; a second run finds it.
 
-    Raises Fatal where nobody may decide: somebody has to be named in the register.
+    Raises Fatal where nobody may decide: somebody has to be appointed.
     """
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None or stage not in STAGES:
@@ -95,7 +95,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         review.due_at = max(hand_over.take_up_until, uow.now)
     uow.session.add(review)
     uow.session.flush()
-    who = _require_candidates(uow, review)
+    candidates = _require_candidates(uow, review)
     audit_trail.record(
         uow,
         "review-opened",
@@ -105,9 +105,9 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         stage=review.stage,
         round=review.round,
         due_at=review.due_at.isoformat(),
-        candidates=who,
+        candidates=candidates,
     )
-    _notify(uow, review, who, "review-opened")
+    _notify(uow, review, candidates, "review-opened")
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -116,9 +116,11 @@ def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
-    who = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
-    audit_trail.record(uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=who)
-    _notify(uow, review, who, "review-reminder")
+    people = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
+    audit_trail.record(
+        uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=people
+    )
+    _notify(uow, review, people, "review-reminder")
 
 
 def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -128,19 +130,19 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
     review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
-    who = _require_candidates(uow, review)
+    candidates = _require_candidates(uow, review)
     audit_trail.record(
-        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=who
+        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=candidates
     )
-    _notify(uow, review, who, "review-escalated")
+    _notify(uow, review, candidates, "review-escalated")
     if review.stage == "receipt":
-        # nobody can receive in the custodian's place; the department's head is liable and is told (R45)
-        department = uow.session.get_one(Person, who[0]).department_id
+        # nobody can receive in the custodian's place; the department's head is liable and is notified (R45)
+        department = uow.session.get_one(Person, candidates[0]).department_id
         _notify(uow, review, access_queries.load_directory(uow).holders(department, "head"), "receipt-overdue")
 
 
 def claim(uow: UnitOfWork, review_id: str) -> Review:
-    """The acting person takes the review on, so that nobody else works on it; Refused with the reason."""
+    """Claim the review, so that nobody else works on it; Refused with the reason."""
     review = lock_open(uow, review_id)
     require_may_decide(uow, review)
     if review.claimed_by != uow.actor.id:
@@ -160,7 +162,7 @@ def unclaim(uow: UnitOfWork, review_id: str) -> Review:
 
 
 def check_stages(uow: UnitOfWork) -> None:
-    """Fatal where cases have had a stage that the file of stages has no more: its words and its duty belong to them."""
+    """Raise Fatal where cases have a stage that the file of stages does not have any more."""
     gone = sorted(set(uow.session.scalars(select(Review.stage).distinct())) - set(STAGES))
     if gone:
         raise Fatal(
@@ -181,7 +183,7 @@ def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:
-    """The review, locked with its case; NotFound, also for strangers to the case, or Refused when it is closed."""
+    """Lock and return the review with its case; NotFound for strangers, Refused when it is closed."""
     application_id = uow.session.scalar(select(Review.application_id).where(Review.id == review_id))
     if application_id is None:
         raise NotFound(Message("review"), review_id)
@@ -201,11 +203,11 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
 
 
 def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:
-    """Refused with the reason when the acting person may not decide the review, or somebody else has claimed it."""
+    """Raise Refused when the actor may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
         raise Refused("not-a-person", "A review is decided by a person.", status=403)
-    staff, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
-    refusal = access_policy.refusal_for(staff, facts, review, uow.actor.id, second=second)
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
+    refusal = access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)
     if refusal is not None:
         raise refusal
     claimed = review.claimed_by
@@ -223,19 +225,19 @@ def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
 
 
 def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
-    who = _candidates(uow, review)
-    if not who:
+    candidates = _candidates(uow, review)
+    if not candidates:
         raise Fatal(
             f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
-            "missing confidentiality agreements or absences leave nobody | name somebody in the register, "
+            "missing confidentiality agreements or absences leave nobody | appoint somebody, "
             "or have an agreement signed, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    return who
+    return candidates
 
 
-def _notify(uow: UnitOfWork, review: Review, who: list[str], code: str) -> None:
-    for person_id in who:
+def _notify(uow: UnitOfWork, review: Review, people: list[str], code: str) -> None:
+    for person_id in people:
         notification_service.notify(uow, person_id, code, application_id=review.application_id, subject_id=review.id)
 
 
@@ -243,7 +245,7 @@ def _lock(uow: UnitOfWork, review_id: str) -> Review:
     review = uow.session.get(Review, review_id, with_for_update=True, populate_existing=True)
     if review is None:
         raise Fatal(
-            f"could not find the review | {review_id} | the register does not know it | "
+            f"could not find the review | {review_id} | the database does not have it | "
             "correct reviewId, then resolve the incident"
         )
     return review

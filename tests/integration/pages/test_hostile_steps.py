@@ -114,7 +114,7 @@ async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: st
     desk.do(lambda uow: desk.lend_on_paper(uow, case))
     [offered] = desk.rows(HandOver)
     other = desk.case("yard").approve()
-    with pytest.raises(Fatal, match="the register does not know it"):
+    with pytest.raises(Fatal, match="the database does not have it"):
         await desk.work(suspend_access, application_id=other.id, hand_over_id=offered.id)
 
     def take_back(uow: Any) -> None:

@@ -47,7 +47,7 @@ class Redraft(Form):
 
 
 class FormAnswer(Answer):
-    """The form as it stands, to change or to copy; ``version`` counts the saves of a draft."""
+    """The form as it is now, to change or to copy; ``version`` counts the saves of a draft."""
 
     id: str
     number: str | None
@@ -97,7 +97,7 @@ class Choices(Answer):
 
 @router.get("/choices", responses=problems(401))
 async def choices(_actor: Acting) -> Choices:
-    """What the form's lists offer."""
+    """Return what the form's lists offer."""
     return Choices(
         purpose_categories={code: [name.zh, name.en] for code, name in forms.PURPOSE_CATEGORIES.items()},
         legal_bases={code: [name.zh, name.en] for code, name in forms.LEGAL_BASES.items()},
@@ -106,7 +106,7 @@ async def choices(_actor: Acting) -> Choices:
 
 @router.post("/applications/check", responses=problems(401, 403, 404))
 async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
-    """What the automatic review would find of this form; nothing is kept."""
+    """Return what the automatic review would find of this form; nothing is stored."""
 
     def read(uow: UnitOfWork) -> list[CheckFinding]:
         service.check_storable(uow, form.to_form())
@@ -114,17 +114,17 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
 
     found = await database.run(actor, read)
     return Checked(
-        complete=not any(one.severity == "blocks" for one in found),
+        complete=not any(finding.severity == "blocks" for finding in found),
         findings=[
             FindingAnswer(
-                code=one.code,
-                severity=one.severity,
-                zh=one.zh,
-                en=one.en,
-                field=previews.FIELDS.get(one.code, "items"),
-                position=int(one.item_id) if one.item_id else None,
+                code=finding.code,
+                severity=finding.severity,
+                zh=finding.zh,
+                en=finding.en,
+                field=previews.FIELDS.get(finding.code, "items"),
+                position=int(finding.item_id) if finding.item_id else None,
             )
-            for one in found
+            for finding in found
         ],
     )
 
@@ -137,7 +137,7 @@ async def list_applications(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
 ) -> list[CaseSummary]:
-    """The applications that the signed-in person may see, newest first."""
+    """Return the applications that the signed-in person may see, newest first."""
 
     def read(uow: UnitOfWork) -> list[CaseSummary]:
         rows = visibility.list_visible(uow, limit=limit, offset=offset, mine=mine)
@@ -150,7 +150,7 @@ async def list_applications(
 async def list_own(
     asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[OwnApplication]:
-    """What I drafted, or what my department has submitted where I head it: where each stands, and until when."""
+    """Return what I drafted, or what my department has submitted where I head it, with states and due dates."""
 
     def read(uow: UnitOfWork) -> list[OwnApplication]:
         lines = own_applications.list_own(
@@ -172,26 +172,26 @@ async def apply(application: NewApplication, actor: Acting, database: GivenDatab
     form = application.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.create_draft(uow, form, previous_id=application.previous_id)
+        finding = service.create_draft(uow, form, previous_id=application.previous_id)
         if application.submit:
-            row = service.submit(uow, row.id)
-        return _summary(uow, row)
+            finding = service.submit(uow, finding.id)
+        return _summary(uow, finding)
 
     return await database.run(actor, act)
 
 
 @router.get("/applications/{application_id}/form", responses=problems(401, 403, 404, 409))
 async def read_form(application_id: str, actor: Acting, database: GivenDatabase) -> FormAnswer:
-    """The form of a draft, or of a returned application, to go on with."""
+    """Return the form of a draft, or of a returned application, to go on with."""
 
     def read(uow: UnitOfWork) -> FormAnswer:
-        row, draft = drafts.opened(uow, application_id)
+        finding, draft = drafts.opened(uow, application_id)
         return FormAnswer(
-            id=row.id,
-            number=row.number,
+            id=finding.id,
+            number=finding.number,
             version=draft.version if draft else 0,
             saved_at=draft.saved_at if draft else None,
-            form=Form.from_form(forms.from_application(uow, row)),
+            form=Form.from_form(forms.from_application(uow, finding)),
         )
 
     return await database.run(actor, read)
@@ -203,9 +203,9 @@ async def redraft(application_id: str, redraft: Redraft, actor: Acting, database
     form = redraft.to_form()
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row = service.update_draft(uow, application_id, form)
+        finding = service.update_draft(uow, application_id, form)
         drafts.save(uow, application_id, form, version=redraft.version)
-        return _summary(uow, row)
+        return _summary(uow, finding)
 
     return await database.run(actor, act)
 
@@ -221,8 +221,8 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
     """Draft a new application with what an earlier one says."""
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        row, form = drafts.source(uow, application_id)
-        return _summary(uow, service.create_draft(uow, form, previous_id=row.id if wish.appeal else None))
+        finding, form = drafts.source(uow, application_id)
+        return _summary(uow, service.create_draft(uow, form, previous_id=finding.id if wish.appeal else None))
 
     return await database.run(actor, act)
 

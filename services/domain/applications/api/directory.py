@@ -50,7 +50,7 @@ class CameraAnswer(Answer):
 
 @router.get("/directory", responses=problems(401))
 async def read_directory(actor: Acting, database: GivenDatabase, department_id: Identifier | None = None) -> Directory:
-    """All departments, and the people of all or of one."""
+    """Return all departments, and the people of all or of one."""
 
     def read(uow: UnitOfWork) -> Directory:
         return Directory(
@@ -65,7 +65,7 @@ async def read_directory(actor: Acting, database: GivenDatabase, department_id: 
 
 @router.get("/cameras", responses=problems(401))
 async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraAnswer]:
-    """The cameras that can be asked for."""
+    """Return the cameras that can be asked for."""
     return await database.run(actor, lambda uow: [CameraAnswer.model_validate(row) for row in directory.cameras(uow)])
 
 
@@ -73,5 +73,5 @@ async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraAns
     "/cameras/{camera_id}/reference", response_class=Response, responses={**problems_beside(401, 404), **PICTURE}
 )
 async def read_reference(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> Response:
-    """The photograph by which people know the camera's place. It is no footage: an administrator brought it."""
+    """Return the photograph by which people know the camera's place; it is no footage."""
     return Response(await database.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")

@@ -1,4 +1,4 @@
-"""Recordings that are not from cameras: announce one, send its file, look at it, delete it (R8, R9).
+"""Recordings that are not from cameras: announce one, send its file, read it, delete it (R8, R9).
 
 What was received is named by an item as ``uploadId`` in the place of a camera.
 """
@@ -26,7 +26,7 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
 FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}}
 
 
-# Of an answer what is no column of the book.
+# Fields of the answer that are no columns.
 DERIVED = {"codecs", "outcome", "start_known_by", "end", "failed_because", "content"}
 
 
@@ -92,29 +92,29 @@ GivenReceiver = Annotated[Receiver, Depends(receiver)]
 @router.get("", responses=problems(401))
 async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAnswer]:
     """My uploads that no submitted application names, the newest first."""
-    return [told(row) for row in await database.run(actor, uploads.list_unused)]
+    return [to_answer(row) for row in await database.run(actor, uploads.list_unused)]
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
 async def announce(body: Announcement, actor: Acting, database: GivenDatabase) -> UploadAnswer:
-    """Say what will be uploaded; then send the file to ``content``."""
-    return told(await database.run(actor, uploads.announce, body.facts(), body.size))
+    """Announce an upload; then send the file to ``content``."""
+    return to_answer(await database.run(actor, uploads.announce, body.facts(), body.size))
 
 
 @router.get("/{upload_id}", responses=problems(401, 404))
 async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> UploadAnswer:
-    """One of my uploads."""
-    return told(await database.run(actor, uploads.get_own, upload_id))
+    """Return one of my uploads."""
+    return to_answer(await database.run(actor, uploads.get_own, upload_id))
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))
 async def change(upload_id: Identifier, body: UploadBody, actor: Acting, database: GivenDatabase) -> UploadAnswer:
-    """Say something else of a recording, such as its start, while no submitted application names it."""
+    """Update what is stated of a recording while no submitted application names it."""
 
     def act(uow: UnitOfWork) -> Upload:
         return uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
 
-    return told(await database.run(actor, act))
+    return to_answer(await database.run(actor, act))
 
 
 @router.put(
@@ -130,14 +130,14 @@ async def change(upload_id: Identifier, body: UploadBody, actor: Acting, databas
 async def send(
     upload_id: Identifier, request: Request, actor: Acting, place: GivenReceiver, settings: GivenSettings
 ) -> UploadAnswer:
-    """The file, as the whole body or as the file of a form. It is sealed as it comes and told back with its hash."""
+    """Receive the file, as the whole body or as a form's file; the answer has its hash."""
     largest = settings.portal.max_upload_mib << 20
     upload = await place.receive(
         actor,
         upload_id,
         lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size),
     )
-    return told(upload)
+    return to_answer(upload)
 
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
@@ -146,8 +146,8 @@ async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, 
     await place.discard(actor, await database.run(actor, uploads.remove, upload_id))
 
 
-def told(row: Upload) -> UploadAnswer:
-    """The upload as its owner sees it; where it lies in the vault is nobody's business."""
+def to_answer(row: Upload) -> UploadAnswer:
+    """Return the upload as its owner sees it, without its place in the vault."""
     sealed = row.sealed or {}
     return UploadAnswer(
         **{name: getattr(row, name) for name in UploadAnswer.model_fields if name not in DERIVED},

@@ -43,7 +43,7 @@ async def show_coverage(
     row: RowIndex = 0,
     application: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """The bar of one item: what exists of its span, and from when on it may be overwritten.
+    """Return the bar of one item: what exists of its span, and from when on it may be overwritten.
 
     ``application`` is the one that the item may be of already; what is preserved for it is not overwritten.
     """
@@ -84,6 +84,6 @@ async def find_cameras(
     row: RowIndex = 0,
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
 ) -> Response:
-    """The cameras to choose from for one item, by site and place."""
+    """Return the cameras to choose from for one item, by site and place."""
     cameras = await database.run(visitor.actor, directory.cameras)
     return visitor.part("applications/_cameras.html", cameras=cameras, index=row, search=search, chosen="")

@@ -30,7 +30,7 @@ async def begin(
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
     appeal: bool = False,
 ) -> Response:
-    """A new form, with proposals or with what an earlier application says; kept as soon as something is typed."""
+    """Show a new form, with proposals or with an earlier application's content."""
 
     def read(uow: UnitOfWork) -> Desk:
         if earlier is None:
@@ -40,7 +40,7 @@ async def begin(
             values = form_view.FIRST_ITEM | form_view.written(uow, form)
             if appeal:
                 values["previousId"] = service.get_own(uow, application.id).id
-        return form_view.look(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
+        return form_view.build(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
 
     return _form(visitor, await database.run(visitor.actor, read))
 
@@ -52,13 +52,13 @@ async def edit(
     database: GivenDatabase,
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
 ) -> Response:
-    """A draft, or the correction of a returned application, as it was typed last."""
+    """Return a draft, or the correction of a returned application, as it was typed last."""
     return _form(visitor, await database.run(visitor.actor, form_view.opened, application_id), picking=pick)
 
 
 @router.post("/apply")
 async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """One of the form's buttons; what is typed is saved first, whatever button it was."""
+    """Save what is typed, then do what the button says."""
     done = form_actions.Done(typed, None)
     try:
         files = await database.run(visitor.actor, form_view.spans, typed.text("applicationId"))
@@ -96,7 +96,7 @@ async def save(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Resp
 
 @router.get("/applications/{application_id}/summary")
 async def summary(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form as it will be handed in, to read once more."""
+    """Return the form as it will be handed in, to read once more."""
     return await _summary(visitor, database, application_id)
 
 
@@ -116,7 +116,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
                 "The form was changed after you read it: read it again, then hand it in.",
             )
         if not shown.complete:
-            first = shown.missing[0].found
+            first = shown.missing[0].finding
             raise Refused("incomplete", first.message, status=422)
         return drafts.submit(uow, application_id, shown.reading.form).number
 
@@ -146,7 +146,7 @@ async def delete(application_id: str, visitor: Visiting, database: GivenDatabase
 
 @router.get("/applications/{application_id}/withdraw")
 async def ask_to_withdraw(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Why it is withdrawn, before it is."""
+    """Return why it is withdrawn, before it is."""
     row = await database.run(visitor.actor, service.get_own, application_id)
     return visitor.page("applications/withdraw.html", application=row)
 
@@ -193,7 +193,7 @@ async def _summary(
 
 
 def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:
-    values = typed_form.kept(typed)
+    values = typed_form.to_json(typed)
     reading = form_view.read(uow, typed, typed.text("applicationId"))
     return drafts.save(
         uow,
@@ -206,8 +206,8 @@ def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draf
 
 
 def _unsaved(uow: UnitOfWork, typed: TypedForm) -> Desk:
-    """The page of what could not be saved; whether the person may see the application was found out before."""
-    return form_view.look(uow, typed.text("applicationId"), typed, version=_version(typed))
+    """Return the page of what could not be saved; the caller has checked who sees it."""
+    return form_view.build(uow, typed.text("applicationId"), typed, version=_version(typed))
 
 
 def _version(typed: TypedForm) -> int:

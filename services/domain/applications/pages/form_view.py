@@ -29,7 +29,7 @@ FIELDS = {"use-days-unreadable": "requestedUseDays"}
 class Line:
     """One thing that is missing or worth knowing; ``target`` is the page's element to go to."""
 
-    found: CheckFinding
+    finding: CheckFinding
     target: str
 
 
@@ -49,7 +49,7 @@ class Desk:
     departments: Sequence[Department]
     recipients: Sequence[Person]
     missing: Sequence[Line]
-    criticism: Objection | None
+    objection: Objection | None
     consultation: ConsultationView | None
     previous: str | None
     most_days: int | None
@@ -58,27 +58,27 @@ class Desk:
 
     @property
     def custodians(self) -> list[Colleague]:
-        """Who of the own department may keep copies, those with an agreement first."""
+        """Return who of the own department may keep copies, those with an agreement first."""
         own = [person for person in self.colleagues if person.may_be_custodian]
         return sorted(own, key=lambda person: not person.agreement)
 
     @property
     def may_see(self) -> list[Colleague]:
-        """Who may be named as one who sees the footage too, and is not yet (R2, R57)."""
+        """Return who may be named as a recipient and is not yet (R2, R57)."""
         form = self.reading.form
         others = {form.custodian_id, *form.recipient_ids, *form.subject_ids}
         return [person for person in self.colleagues if person.may_be_custodian and person.id not in others]
 
     @property
     def complete(self) -> bool:
-        return not any(line.found.severity == "blocks" for line in self.missing)
+        return not any(line.finding.severity == "blocks" for line in self.missing)
 
 
 def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
-    """The fields of a new form: proposals from what the person handed in last, so that little is to be typed."""
+    """Return the fields of a new form, with proposals from what the person submitted last."""
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
-    colleagues = {one.id: one for one in directory.colleagues(uow, department_id=department.id)}
+    colleagues = {colleague.id: colleague for colleague in directory.colleagues(uow, department_id=department.id)}
     me = colleagues.get(uow.actor.id)
     if custodian not in colleagues:
         custodian = me.id if me and me.agreement and me.may_be_custodian else None
@@ -94,27 +94,27 @@ def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
 
 
 def written(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
-    """The fields of a form that is in the books."""
+    """Return the fields of a stored form."""
     return typed_form.written(form, item_sources.cameras(uow, application_id))
 
 
 def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
-    """The fields of an item for each file that is ready: all of the file."""
-    found = {}
+    """Return the fields of an item for each file that is ready: all of the file."""
+    finding = {}
     for file in item_sources.files(uow, application_id):
         if file.camera is not None and file.span is not None:
             start, end = (local_times.local_text(moment, file.camera.zone) for moment in file.span)
             values = (file.camera.id, *start, *end)
-            found[file.camera.id] = dict(zip(typed_form.ITEM, values, strict=True))
-    return found
+            finding[file.camera.id] = dict(zip(typed_form.ITEM, values, strict=True))
+    return finding
 
 
 def new_id() -> str:
-    """The identifier of a form before it is saved, so that two saves of it make one draft."""
+    """Return the identifier of a form before it is saved, so that two saves of it make one draft."""
     return str(uuid4())
 
 
-def look(
+def build(
     uow: UnitOfWork,
     application_id: str,
     typed: TypedForm,
@@ -123,7 +123,7 @@ def look(
     saved_at: datetime | None = None,
     application: Application | None = None,
 ) -> Desk:
-    """The page of this form, as it is typed."""
+    """Return the page of this form, as it is typed."""
     cameras = directory.cameras(uow)
     reading = read(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
@@ -140,7 +140,7 @@ def look(
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
         missing=missing(uow, reading),
-        criticism=objections.get_objection(uow, application) if application and application.correction_until else None,
+        objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.consultation(uow, application) if application else None,
         previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
@@ -150,7 +150,7 @@ def look(
 
 
 def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
-    """What of the typed form can be read; its items name cameras, and files of the person or of the application.
+    """Return what of the typed form can be read; its items name cameras, and files of the person or of the application.
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
@@ -159,28 +159,32 @@ def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first
 
 
 def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
-    """What cannot be read and what the automatic checks find, the blocking ones first, by their place on the page."""
+    """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
-    found = [*reading.problems, *previews.preview(uow, reading.form, positions)]
+    finding = [*reading.problems, *previews.preview(uow, reading.form, positions)]
     order = ("blocks", "warns", "informs")
-    return sorted((Line(one, _target(one)) for one in found), key=lambda line: order.index(line.found.severity))
+    return sorted(
+        (Line(finding, _target(finding)) for finding in finding), key=lambda line: order.index(line.finding.severity)
+    )
 
 
-def _target(found: CheckFinding) -> str:
-    if found.item_id is not None:
-        place = f"items-{int(found.item_id) - 1}"
-        return f"f-{place}-{found.code.removeprefix('item-')}" if found.code in ("item-start", "item-end") else place
-    name = FIELDS.get(found.code) or previews.FIELDS.get(found.code)
+def _target(finding: CheckFinding) -> str:
+    if finding.item_id is not None:
+        place = f"items-{int(finding.item_id) - 1}"
+        return (
+            f"f-{place}-{finding.code.removeprefix('item-')}" if finding.code in ("item-start", "item-end") else place
+        )
+    name = FIELDS.get(finding.code) or previews.FIELDS.get(finding.code)
     return "footage" if name in (None, "items") else f"f-{name}"
 
 
 def opened(uow: UnitOfWork, application_id: str) -> Desk:
-    """The page of a draft or of a returned application, as it was typed last."""
+    """Return the page of a draft or of a returned application, as it was typed last."""
     application, draft = drafts.opened(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
         values = FIRST_ITEM | written(uow, forms.from_application(uow, application), application_id)
-    return look(
+    return build(
         uow,
         application_id,
         typed_form.typed_of(values),

@@ -1,4 +1,4 @@
-"""My applications: where each stands, what comes next, and until when; as a page and as CSV (R16)."""
+"""My applications: states, next acts and due dates; as a page and as CSV (R16)."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def query(self) -> str:
-        """What links to other pages of the list carry on."""
+        """Return the parameters that links to other pages of the list keep."""
         chosen = {"state": self.state, "search": self.search, "sort": self.sort, "whose": self.whose}
         usual = {"state": "", "search": "", "sort": "changed", "whose": "mine"}
         return urlencode({name: value for name, value in chosen.items() if value != usual[name]})
@@ -70,7 +70,7 @@ Asking = Annotated[Asked, Depends()]
 async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[OwnApplication], bool]:
     def read(uow: UnitOfWork) -> tuple[list[OwnApplication], bool]:
         heads = own_applications.may_see_department(uow)
-        found = own_applications.list_own(
+        lines = own_applications.list_own(
             uow,
             department=heads and asked.whose == "department",
             state=asked.state or None,
@@ -78,7 +78,7 @@ async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[li
             sort=asked.sort,
             descending=asked.sort in ("changed", "number"),
         )
-        return found, heads
+        return lines, heads
 
     return await database.run(visitor.actor, read)
 
@@ -87,14 +87,14 @@ async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[li
 async def my_applications(
     visitor: Visiting, database: GivenDatabase, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
 ) -> Response:
-    """The list, a page at a time."""
-    found, heads = await _lines(visitor, database, asked)
+    """Return the list, a page at a time."""
+    lines, heads = await _lines(visitor, database, asked)
     start = (page - 1) * PAGE
     return visitor.page(
         "applications/list.html",
-        lines=found[start : start + PAGE],
-        total=len(found),
-        more=len(found) > start + PAGE,
+        lines=lines[start : start + PAGE],
+        total=len(lines),
+        more=len(lines) > start + PAGE,
         page_number=page,
         asked=asked,
         heads=heads,
@@ -104,8 +104,8 @@ async def my_applications(
 
 @router.get("/applications.csv")
 async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
-    """The whole list, as it is filtered."""
-    found, _heads = await _lines(visitor, database, asked)
+    """Return the whole list, as it is filtered."""
+    lines, _heads = await _lines(visitor, database, asked)
     english = visitor.language != "zh"
     say = partial(gettext, visitor.language)
     rows = [
@@ -118,6 +118,6 @@ async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, ask
             "; ".join(camera.en if english else camera.zh for camera in line.cameras),
             *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
         )
-        for line in found
+        for line in lines
     ]
     return csv_answer(say(_("Applications")), [say(name) for name in HEADER], rows)

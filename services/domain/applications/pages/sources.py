@@ -38,7 +38,7 @@ async def my_uploads(
     settings: GivenSettings,
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
 ) -> Response:
-    """My files that no submitted application names, and the form to bring another.
+    """My files that no submitted application names, and the form to upload another.
 
     ``from`` is one whose file did not come: what was said of it need not be typed again.
     """
@@ -48,7 +48,7 @@ async def my_uploads(
 
 @router.post("/uploads")
 async def announce(visitor: Visiting, database: GivenDatabase, settings: GivenSettings, typed: Typed) -> Response:
-    """Say what the recording is; the file itself follows."""
+    """Announce a recording; the file follows."""
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
         upload = await database.run(visitor.actor, uploads.announce, body.facts(), None)
@@ -58,8 +58,10 @@ async def announce(visitor: Visiting, database: GivenDatabase, settings: GivenSe
 
 
 @router.get("/uploads/{upload_id}")
-async def look(upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
-    """One of my files: to be sent, or as it was received and measured."""
+async def show_upload(
+    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings
+) -> Response:
+    """Return one of my files: to be sent, or as it was received and measured."""
     return await _upload_page(visitor, database, settings, upload_id)
 
 
@@ -67,7 +69,7 @@ async def look(upload_id: Identifier, visitor: Visiting, database: GivenDatabase
 async def change(
     upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings, typed: Typed
 ) -> Response:
-    """Say something else of the recording, such as when it began."""
+    """Update what is stated of the recording."""
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
         await database.run(
@@ -96,7 +98,7 @@ async def delete(
 
 @router.get("/consents/{consent_id}")
 async def read_consent(consent_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """A joint application for whoever answers for a named department."""
+    """Return a joint application for whoever answers for a named department."""
     return await _consent_page(visitor, database, consent_id)
 
 

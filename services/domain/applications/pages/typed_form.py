@@ -67,7 +67,7 @@ class Row:
 
     @property
     def span(self) -> Span | None:
-        """The span, where it can be read and runs forward."""
+        """Return the span, where it can be read and runs forward."""
         if self.start is None or self.end is None or self.end <= self.start:
             return None
         return Span(self.start, self.end)
@@ -87,8 +87,8 @@ class Reading:
     problems: tuple[CheckFinding, ...]
 
 
-def kept(typed: TypedForm) -> dict[str, Any]:
-    """The form's own fields as they were typed, items numbered anew from 0; Refused for control characters."""
+def to_json(typed: TypedForm) -> dict[str, Any]:
+    """Return the form's fields as typed, items numbered from 0; Refused for control characters."""
     values: dict[str, Any] = {name: typed.text(name) for name in (*TEXTS, *MARKS, "previousId") if name in typed}
     values |= {name: list(dict.fromkeys(filter(None, typed.all(name)))) for name in LISTS}
     for index, item in enumerate(items_of(typed)):
@@ -100,7 +100,7 @@ def kept(typed: TypedForm) -> dict[str, Any]:
 
 
 def require_text(name: str, text: str) -> None:
-    """Refused for control characters: a reviewer reads what was typed, in its order."""
+    """Raise Refused for control characters: a reviewer reads what was typed, in its order."""
     if _CONTROL.search(text):
         raise Refused(
             "control-character",
@@ -111,14 +111,14 @@ def require_text(name: str, text: str) -> None:
 
 
 def on_page(refusal: Refused) -> Refused:
-    """The refusal with its field named as the page names it."""
+    """Return the refusal with its field named as the page names it."""
     names = {of: name for name, of in (*TEXTS.items(), *MARKS.items(), *LISTS.items())}
     field = names.get(refusal.field or "", refusal.field)
     return Refused(refusal.code, refusal.message, status=refusal.status, field=field)
 
 
 def reason_of_withdrawal(typed: TypedForm) -> str:
-    """Why an application is withdrawn; Refused where nothing is said."""
+    """Return why an application is withdrawn; Refused where nothing is said."""
     reason = typed.text("reason")
     if not reason:
         raise Refused("reason-missing", "Say why you withdraw it.", status=422, field="reason")
@@ -127,7 +127,7 @@ def reason_of_withdrawal(typed: TypedForm) -> str:
 
 
 def items_of(typed: TypedForm) -> list[dict[str, str]]:
-    """The items' fields, in their order."""
+    """Return the items' fields, in their order."""
     found: dict[int, dict[str, str]] = {}
     for name in typed.fields:
         match = _ITEM_FIELD.fullmatch(name)
@@ -137,13 +137,13 @@ def items_of(typed: TypedForm) -> list[dict[str, str]]:
 
 
 def typed_of(values: Mapping[str, Any]) -> TypedForm:
-    """What was kept as a form again, as if it had just been typed."""
+    """Return stored fields as a form, as if they had just been typed."""
     pairs = [(name, text) for name, value in values.items() for text in ([value] if isinstance(value, str) else value)]
     return TypedForm(FormData(pairs))
 
 
 def written(form: Form, cameras: Iterable[CameraLine]) -> dict[str, Any]:
-    """A form of the register as its fields would be typed: times in the zone of the camera."""
+    """Return the fields of a stored form as they would be typed: times in the zone of the camera."""
     zones = {camera.id: camera.zone for camera in cameras}
     values: dict[str, Any] = {name: str(getattr(form, of) or "") for name, of in TEXTS.items()}
     values |= {name: "true" for name, of in MARKS.items() if getattr(form, of)}
@@ -157,13 +157,13 @@ def written(form: Form, cameras: Iterable[CameraLine]) -> dict[str, Any]:
 
 
 def with_items(values: Mapping[str, Any], items: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """The values with these items instead of theirs."""
+    """Return the values with these items instead of theirs."""
     others = {name: value for name, value in values.items() if not name.startswith("items-")}
     return others | {f"items-{index}-{name}": text for index, item in enumerate(items) for name, text in item.items()}
 
 
 def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: int = 0) -> Reading:
-    """What of the typed form can be read; times are in the zone of the camera, or in ``zone`` while there is none.
+    """Return what of the typed form can be read; times are in the camera's zone, else in ``zone``.
 
     Its items are numbered from ``first``.
     """

@@ -59,7 +59,7 @@ async def send(
 
 
 def local_start(upload: Upload) -> str:
-    """The stated start as a page's field holds it."""
+    """Return the stated start as a page's field holds it."""
     if upload.stated_start is None:
         return ""
     local = upload.stated_start.astimezone(ZoneInfo(upload.zone))
@@ -67,9 +67,9 @@ def local_start(upload: Upload) -> str:
 
 
 def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
-    """The start that was typed as a local time (``startLocal``), in the recording's zone; empty where none was."""
+    """Return the start that was typed as local time (``startLocal``), in the recording's zone; else empty."""
     local, zone = typed.text("startLocal"), typed.text("zone") or zone
-    if not local or zone not in available_timezones():  # the register refuses such a zone
+    if not local or zone not in available_timezones():  # the domain refuses such a zone
         return {}
     try:
         return {"start": local_times.moment(local, zone)}

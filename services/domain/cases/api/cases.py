@@ -41,7 +41,7 @@ async def read_case(application_id: str, actor: Acting, database: GivenDatabase)
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
 async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
-    """The document as a page to print."""
+    """Return the document as a page to print."""
     document = await database.run(actor, reading.read_document, number, "page")
     return HTMLResponse(
         document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
@@ -50,7 +50,7 @@ async def print_document(number: str, actor: Acting, database: GivenDatabase) ->
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
 async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
-    """The document as PDF/A-3, its data attached as data.json."""
+    """Return the document as PDF/A-3, its data attached as data.json."""
     read = await database.run(actor, reading.read_document, number, "pdf")
     pdf = await run_in_thread(
         document_layouts.render_pdf, read.kind, read.number, read.content, read.sha256, read.made_at
@@ -61,7 +61,7 @@ async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -
 
 @router.get("/documents/{number:path}", responses=problems(401, 404))
 async def read_document(number: str, actor: Acting, database: GivenDatabase) -> DocumentAnswer:
-    """The document's data."""
+    """Return the document's data."""
     document = await database.run(actor, reading.read_document, number, "data")
     return DocumentAnswer(
         number=document.number,

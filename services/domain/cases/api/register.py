@@ -24,7 +24,7 @@ Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValid
 
 
 class LedgerQuestion(Body):
-    """What is looked for; days are of the organisation's zone, both included."""
+    """What is searched; days are of the organisation's zone, both included."""
 
     text: Text = ""
     state: Text = ""
@@ -51,7 +51,7 @@ class LedgerQuestion(Body):
 
 
 class OutQuestion(ListParameters):
-    """``text`` is looked for in numbers, custodians and departments."""
+    """``text`` is searched in numbers, custodians and departments."""
 
     sort: case_register.OutSort = "due"
     overdue: bool = False
@@ -59,7 +59,7 @@ class OutQuestion(ListParameters):
 
 
 class RiskQuestion(ListParameters):
-    """``text`` is looked for in numbers, cameras and places."""
+    """``text`` is searched in numbers, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
 
@@ -68,7 +68,7 @@ class RiskQuestion(ListParameters):
 async def search_register(
     question: Annotated[LedgerQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[CaseLine]:
-    """The cases that match, of those that I may see."""
+    """Return the cases that match, of those that I may see."""
 
     def read(uow: UnitOfWork) -> list[CaseLine]:
         wanted = question.search(uow.rules.zone)
@@ -81,7 +81,7 @@ async def search_register(
 async def copies_out(
     question: Annotated[OutQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[OutLine]:
-    """Who holds copies; what is due first comes first."""
+    """Return who holds copies; what is due first comes first."""
 
     def read(uow: UnitOfWork) -> list[OutLine]:
         return case_register.list_copies_out(
@@ -101,7 +101,7 @@ async def next_overwritten(
 
 @router.get("/states", responses=problems(401))
 async def count_states(actor: Acting, database: GivenDatabase) -> dict[str, int]:
-    """How many cases stand where, of those that I may see."""
+    """Return how many cases are in each state, of those that I may see."""
     return await database.run(actor, case_register.count_by_state)
 
 
@@ -109,7 +109,7 @@ async def count_states(actor: Acting, database: GivenDatabase) -> dict[str, int]
 async def stage_lengths(
     actor: Acting, database: GivenDatabase, models: GivenModels, days: Annotated[int, Query(ge=1, le=3650)] = 90
 ) -> list[StageLine]:
-    """How long cases stay in each stage, over the last days; lengths in seconds (R62)."""
+    """Return how long cases stay in each stage, over the last days; lengths in seconds (R62)."""
 
     def read(uow: UnitOfWork) -> list[StageLine]:
         return list_stage_times(uow, models, uow.now - timedelta(days=days), uow.now)
@@ -118,7 +118,7 @@ async def stage_lengths(
 
 
 def midnight(day: date | None, zone: str, *, days: int = 0) -> datetime | None:
-    """The beginning of the day, ``days`` later, in this zone."""
+    """Return the beginning of the day, ``days`` later, in this zone."""
     if day is None or not 1970 <= day.year <= 2199:
         return None
     return datetime.combine(day + timedelta(days=days), datetime.min.time(), ZoneInfo(zone))

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/storage", tags=["storage"])
 
 
 class PreservedQuestion(ListParameters):
-    """``text`` is looked for in numbers, cameras and places."""
+    """``text`` is searched in numbers, cameras and places."""
 
     sort: PreservedSort = "preserved"
     order: Literal["asc", "desc"] = "desc"
@@ -51,7 +51,7 @@ async def measure(
 
 @router.post("/recorders/{recorder_id}/clock", responses=problems(*USUAL))
 async def compare_clock(recorder_id: str, body: ClockBody, actor: Acting, database: GivenDatabase) -> WatchedRecorder:
-    """Store what the clock in a picture showed, against true time: for a recorder that does not tell its own."""
+    """Store what the clock in a picture showed, against true time: for a recorder that does not report its own."""
 
     def act(uow: UnitOfWork) -> WatchedRecorder:
         uncertainty = timedelta(milliseconds=body.uncertainty_ms)

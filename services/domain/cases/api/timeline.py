@@ -1,4 +1,4 @@
-"""Where a case stands: the models as they are drawn, the markers for them, and the check of what the vault holds."""
+"""The timeline of a case: the models as they are drawn, the markers for them, and the check of what the vault holds."""
 
 from typing import Annotated, cast
 
@@ -25,7 +25,7 @@ def models(request: Request) -> dict[str, Model]:
 
 
 def verifier(request: Request) -> Verifier:
-    """One for each application: it bounds how many checks run at once."""
+    """Return the application's verifier, which bounds how many checks run at once."""
     state = request.app.state
     if not hasattr(state, "verifier"):
         trusted = state.dependencies.get("trusted_signers")
@@ -44,7 +44,7 @@ async def read_model(
     models: GivenModels,
     language: Annotated[KnownLanguage, Query()] = "zh",
 ) -> Response:
-    """The deployed BPMN of a process, its names in one language."""
+    """Return the deployed BPMN of a process, its names in one language."""
     model = models.get(process_id)
     if model is None:
         raise NotFound(Message("process"), process_id)
@@ -69,7 +69,7 @@ async def read_steps(
 async def check_integrity(
     application_id: str, actor: Acting, database: GivenDatabase, verifier: GivenVerifier
 ) -> CheckAnswer:
-    """Begin to read again all that the vault holds of the case, and compare it with the books."""
+    """Begin to read again all that the vault holds of the case, and compare it with the database."""
     await verifier.begin(actor, application_id)
     check = await database.run(actor, queries.integrity_check, application_id)
     assert check is not None  # noqa: S101  it was begun

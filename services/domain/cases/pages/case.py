@@ -20,7 +20,7 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/cases")
 
-# What the vault does beneath the acts that are told.
+# Events of the vault that the page leaves out.
 MECHANICS = ("upload-",)
 PATHS: Mapping[str, str] = {
     "submit": "/applications/{}/edit",
@@ -43,7 +43,7 @@ async def show(
     *,
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """The case; with ``review`` the diagram shows that review's own process."""
+    """Return the case; with ``review`` the diagram shows that review's own process."""
     case, case_timeline = await database.run(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
@@ -51,7 +51,7 @@ async def show(
         timeline=case_timeline,
         shown_review=review,
         path_of=path_of,
-        told=[_told(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
+        told=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
     )
 
@@ -75,7 +75,7 @@ async def check(application_id: str, visitor: Visiting, database: GivenDatabase,
 
 @router.get("/{application_id}/integrity")
 async def progress(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """How far the check is, asked again by the page itself while it runs."""
+    """Return how far the check is, asked again by the page itself while it runs."""
     part = await _integrity(application_id, visitor, database, None)
     return part if visitor.is_htmx else visitor.redirect(f"/cases/{application_id}#integrity")
 
@@ -89,12 +89,12 @@ async def _integrity(
 
 
 def path_of(act: NextAct) -> str:
-    """The page on which the act is done."""
+    """Return the page on which the act is done."""
     return PATHS[act.kind].format(quote(act.subject_id, safe=""))
 
 
 def operate_link(operate_url: str | None, case: CaseView) -> str | None:
-    """Where Operate shows the case's process instance; None where there is no Operate or no instance yet."""
+    """Return where Operate shows the case's process instance; None where there is no Operate or no instance yet."""
     key = case.process_instance
     return f"{operate_url.rstrip('/')}/processes/{key}" if operate_url and key else None
 
@@ -109,7 +109,7 @@ def _read(
     return case, timeline.review_of_rows(rows, review_id, models)
 
 
-def _told(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
+def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
     return {
         "at": event.at,
         "actor": event.actor if event.by_person else None,

@@ -15,7 +15,7 @@ router = APIRouter()
 
 @router.get("/")
 async def show(visitor: Visiting, database: GivenDatabase) -> Response:
-    """What is waiting, what is about to be overwritten, who holds what, what is overdue."""
+    """Return what is waiting, what is about to be overwritten, who holds what, what is overdue."""
     view = await database.run(visitor.actor, overview, visitor.posts)
     return visitor.page("cases/overview.html", overview=view, decides=bool(visitor.posts & menu.DECIDES))
 

@@ -69,7 +69,7 @@ class RiskWanted(lists.ListQuery):
 
 
 class Period(BaseModel):
-    """Over how many days the stages are looked at, and of which department."""
+    """Over how many days the stages are counted, and of which department."""
 
     days: int = PERIODS[1]
     department: str = Field("", max_length=64)
@@ -78,7 +78,7 @@ class Period(BaseModel):
 
 @router.get("")
 async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """All cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all that match."""
+    """Show the cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all."""
     refusal = None
     try:
         question = wanted.question()
@@ -107,7 +107,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 
 @router.get("/copies-out")
 async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesWanted, Query()]) -> Response:
-    """Who holds copies of what, until when."""
+    """Return who holds copies of what, until when."""
 
     def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
         part = wanted.listing(visitor.language)
@@ -135,7 +135,7 @@ async def next_overwritten(
 async def stages(
     visitor: Visiting, database: GivenDatabase, models: GivenModels, wanted: Annotated[Period, Query()]
 ) -> Response:
-    """How long cases stay in each stage, as a table with a chart (R62)."""
+    """Return how long cases stay in each stage, as a table with a chart (R62)."""
     days = wanted.days if wanted.days in PERIODS else PERIODS[1]
 
     def read(uow: UnitOfWork) -> tuple[list[StageLine], list[Department]]:
@@ -158,6 +158,15 @@ async def stages(
     )
 
 
+def _(message: str) -> str:
+    """Mark a text for translation."""
+    return message
+
+
+def _header(visitor: Visitor, *columns: str) -> list[str]:
+    return [visitor.translated(column) for column in columns]
+
+
 def _day(text: str, field: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
@@ -166,11 +175,22 @@ def _day(text: str, field: str) -> date | None:
 
 
 def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
-    tell, language = visitor.translated, visitor.language
-    header = [
-        tell("Number"), tell("State"), tell("Outcome"), tell("Department"), tell("Drafter"), tell("Custodian"),
-        tell("Purpose"), tell("Class"), tell("Items"), tell("Handed in"), tell("Overwritten from"), tell("Due"),
-    ]  # fmt: skip
+    language = visitor.language
+    header = _header(
+        visitor,
+        _("Number"),
+        _("State"),
+        _("Outcome"),
+        _("Department"),
+        _("Drafter"),
+        _("Custodian"),
+        _("Purpose"),
+        _("Class"),
+        _("Items"),
+        _("Handed in"),
+        _("Overwritten from"),
+        _("Due"),
+    )
     rows: list[list[web_csv.Cell]] = [
         [
             line.number or "",
@@ -188,15 +208,20 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Register"), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Register")), header, rows)
 
 
 def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
-    tell = visitor.translated
-    header = [
-        tell("Number"), tell("Custodian"), tell("Department"), tell("Way of use"), tell("Accepted"), tell("Due"),
-        tell("Overdue"),
-    ]  # fmt: skip
+    header = _header(
+        visitor,
+        _("Number"),
+        _("Custodian"),
+        _("Department"),
+        _("Way of use"),
+        _("Accepted"),
+        _("Due"),
+        _("Overdue"),
+    )
     rows = [
         [
             line.number or "",
@@ -209,12 +234,19 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Copies out"), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Copies out")), header, rows)
 
 
 def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
-    tell = visitor.translated
-    header = [tell("Number"), tell("State"), tell("Camera"), tell("From"), tell("To"), tell("Overwritten from")]
+    header = _header(
+        visitor,
+        _("Number"),
+        _("State"),
+        _("Camera"),
+        _("From"),
+        _("To"),
+        _("Overwritten from"),
+    )
     rows = [
         [
             line.number or "",
@@ -226,15 +258,19 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Next to be overwritten"), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Next to be overwritten")), header, rows)
 
 
 def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:
-    tell = visitor.translated
-    header = [
-        tell("Stage"), tell("Ended"), tell("Median in seconds"), tell("90th percentile in seconds"),
-        tell("Longest in seconds"), tell("Open"),
-    ]  # fmt: skip
+    header = _header(
+        visitor,
+        _("Stage"),
+        _("Ended"),
+        _("Median in seconds"),
+        _("90th percentile in seconds"),
+        _("Longest in seconds"),
+        _("Open"),
+    )
     rows: list[list[web_csv.Cell]] = [
         [
             word(visitor.language, time.stage),
@@ -244,4 +280,4 @@ def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:
         ]
         for time in times
     ]
-    return web_csv.csv_answer(tell("Time in each stage"), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Time in each stage")), header, rows)

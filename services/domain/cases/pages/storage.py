@@ -23,13 +23,13 @@ FEW = 5
 
 @router.get("/storage")
 async def read_office(visitor: Visiting, database: GivenDatabase) -> Response:
-    """Everything at a glance; recorders and quarantine have lists of their own."""
+    """Return everything at a glance; recorders and quarantine have lists of their own."""
     return await _page(visitor, database)
 
 
 @router.get("/storage/work")
 async def read_work(visitor: Visiting, database: GivenDatabase) -> Response:
-    """What is on its way, alone: the page asks for it every two seconds."""
+    """Return what is on its way, alone: the page asks for it every two seconds."""
     work, figures = await database.run(visitor.actor, storage_office.list_work)
     if not visitor.is_htmx:
         return visitor.redirect("/storage")
@@ -53,7 +53,7 @@ async def measure(
 
 @router.post("/storage/recorders/{recorder_id}/clock")
 async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
-    """What the clock in a picture shows, against true time."""
+    """Return what the clock in a picture shows, against true time."""
     within = typed.text("within", "2")
 
     def act(uow: UnitOfWork) -> tuple[str, int | None]:
@@ -74,7 +74,7 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
 
 
 def _measured(name: str, offset_ms: int | None) -> Message:
-    """What the measurement found."""
+    """Return what the measurement found."""
     if offset_ms is None:
         return Message("“{name}” was measured; it does not tell its time.", name=name)
     if offset_ms == 0:

@@ -37,7 +37,7 @@ class RecordersQuery(lists.ListQuery):
 
 @router.get("/storage/preserved")
 async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]) -> Response:
-    """The quarantine."""
+    """Return the quarantine."""
     items = await database.run(visitor.actor, storage_office.list_preserved, wanted.listing(visitor.language))
     return visitor.page("cases/storage_preserved.html", **wanted.shown(items))
 
@@ -46,7 +46,7 @@ async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotate
 async def preserved_as_csv(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]
 ) -> Response:
-    """All that matches of the quarantine."""
+    """Return all that matches of the quarantine."""
     items = await database.run(visitor.actor, storage_office.list_preserved, wanted.whole(visitor.language))
     columns = (_("Number"), _("Item"), _("Camera"), _("Preserved"), _("Extent"), _("Overwritten from"))
     rows: list[list[Cell]] = [
@@ -67,7 +67,7 @@ async def preserved_as_csv(
 async def list_recorders(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[RecordersQuery, Query()]
 ) -> Response:
-    """The recorders, what was measured of them, and their cameras; in CSV a line for each camera."""
+    """Return the recorders, what was measured of them, and their cameras; in CSV a line for each camera."""
 
     def read(uow: UnitOfWork) -> tuple[list[WatchedRecorder], bool]:
         return storage_office.list_recorders(uow, wanted.listing(visitor.language)), storage_office.may_measure(uow)

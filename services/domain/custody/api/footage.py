@@ -23,7 +23,7 @@ from services.web.schemas import Answer, Body, Identifier, Line, Moment
 router = APIRouter(prefix="/api", tags=["footage"])
 
 T = TypeVar("T")
-# Whatever stands between us and the reader keeps nothing.
+# Nothing between us and the reader may cache it.
 PRIVATE = {"Cache-Control": "no-store, private", "X-Content-Type-Options": "nosniff"}
 FOOTAGE = "video/mp4"
 PARTIAL: dict[int | str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ class ViewingAnswer(Answer):
 
 
 class DownloadWish(Body):
-    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be kept."""
+    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be stored."""
 
     recipient: Annotated[str, Field(min_length=1, max_length=100)]
     medium: Line
@@ -67,7 +67,7 @@ class DownloadListed(Answer):
 
 
 def _open_copies(request: Request) -> footage_reader.OpenCopies:
-    """One for each application, for as long as it runs."""
+    """Return the opened copies of this application."""
     opened: footage_reader.OpenCopies = request.app.state.dependencies.setdefault(
         "open_copies", footage_reader.OpenCopies()
     )
@@ -132,7 +132,7 @@ async def read_content(
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
-    """The footage, or one range of its bytes. The grant is checked, and the read counted, before each stretch."""
+    """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
     opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
     size: int = opened.sealed["plainSize"]
     tag = f'"{opened.sealed["sha256Plain"]}"'
@@ -167,7 +167,7 @@ async def read_content(
 async def read_playlist(
     copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
 ) -> Response:
-    """Where each fragment of the footage lies in ``content``, so that a player reads no more than it shows."""
+    """Return the playlist: where each fragment lies in ``content``, so that a player reads only what it shows."""
     opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
     await database.run(actor, viewings.get_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
@@ -211,7 +211,7 @@ async def ask_download(
 async def read_download(
     download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
-    """The listed download as an age file."""
+    """Return the listed download as an age file."""
     row, opened = await database.run(actor, viewings.begin_download, download_id)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 
@@ -226,7 +226,7 @@ async def read_download(
 
 
 async def allowed(database: Database, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
-    """The answer of ``act``; a refusal is booked before it goes out (R41)."""
+    """Return the answer of ``act``; a refusal is recorded before it is raised (R41)."""
     try:
         return await act()
     except NotFound:
@@ -237,5 +237,5 @@ async def allowed(database: Database, actor: Actor, copy_id: str, action: Action
 
 
 def address(request: Request) -> str:
-    """Where a call comes from, as the custody log keeps it."""
+    """Return the address of the caller, for the custody log."""
     return request.client.host if request.client else "unknown"

@@ -50,7 +50,7 @@ async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, da
         returns.return_copies,
         hand_over_id,
         return_to=body.return_to,
-        fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
+        fates=[Fate(download.download_id, download.fate, download.note) for download in body.downloads],
         no_other_copies=body.no_other_copies,
         proof=body.proof(),
     )

@@ -1,4 +1,4 @@
-"""What the custodian's pages show beside the books' own words: spans, loans in order of urgency, clearer refusals."""
+"""What the custodian's pages show beside the views: spans, loans in order of urgency, clearer refusals."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,21 +35,21 @@ class Pictured:
 
 
 def pictured(copy: IssuedCopy) -> Pictured:
-    """The spans of a copy, whose coverage is JSON in the books."""
+    """Return the spans of a copy, whose coverage is stored as JSON."""
     coverage: dict[str, Any] = copy.coverage
-    covered = [span_from_json(one) for one in coverage["covered"]]
+    covered = [span_from_json(span) for span in coverage["covered"]]
     first, last = (datetime.fromisoformat(coverage[name]) for name in ("firstFrame", "lastFrame"))
     ends = [last, *(span.end for span in covered)]
     return Pictured(
         asked=span_from_json(coverage["asked"]),
         whole=Span(min([first, *(span.start for span in covered)]), max(ends)),
         covered=covered,
-        gaps=[span_from_json(one) for one in coverage["gaps"]],
+        gaps=[span_from_json(gap) for gap in coverage["gaps"]],
     )
 
 
 def clearer(refusal: Refused) -> Refused:
-    """The refusal of a form; where a field was left out, in the words of the page and not of the field."""
+    """Return the refusal of a form; where a field was left out, in the words of the page and not of the field."""
     words = MISSING.get((refusal.field or "").rpartition("-")[2])
     if words is None or refusal.code not in {"missing", "literal-error"}:
         return refusal

@@ -66,14 +66,14 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
-    """What I am custodian of, the most urgent first."""
+    """Return what I am custodian of, the most urgent first."""
     views = await database.run(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
     return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
 async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
-    """The same list as a table for a spreadsheet."""
+    """Return the same list as a table for a spreadsheet."""
     views = await database.run(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
     rows = [
         (
@@ -99,7 +99,7 @@ async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wante
 
 @router.get("/hand-overs/{hand_over_id}")
 async def read_hand_over(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """One hand-over of mine, with what can be done with it now."""
+    """Return one hand-over of mine, with what can be done with it now."""
     return await _page(visitor, database, hand_over_id)
 
 
@@ -140,7 +140,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
 
 @router.get("/hand-overs/{hand_over_id}/report-loss")
 async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """What a report does, and its form."""
+    """Return what a report does, and its form."""
     view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page("custody/loss.html", view=view, held=view.state in HELD)
 
@@ -173,7 +173,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
 
 @router.get("/hand-overs/{hand_over_id}/custody-log")
 async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked) -> Response:
-    """The custody log, to read and to print (R47)."""
+    """Return the custody log, to read and to print (R47)."""
     log = await database.run(visitor.actor, queries.get_log, hand_over_id)
     entries = _entries(visitor, log, wanted.listing(visitor.language))
     return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
@@ -183,7 +183,7 @@ async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenD
 async def read_log_as_csv(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked
 ) -> Response:
-    """The custody log for a spreadsheet, with the chain of its hashes."""
+    """Return the custody log for a spreadsheet, with the chain of its hashes."""
     log = await database.run(visitor.actor, queries.get_log, hand_over_id)
     rows = [
         (
@@ -202,7 +202,7 @@ async def read_log_as_csv(
 
 
 def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[LogEntry]:
-    """The wanted lines of the log, looked for in their words and people."""
+    """Return the wanted lines of the log, searched in events and people."""
 
     def event(entry: LogEntry) -> str:
         return word(visitor.language, f"custody-{entry.event}")
@@ -223,7 +223,7 @@ async def _page(
     refusal: Refused | None = None,
     act: str = "",
 ) -> Response:
-    """The page of a hand-over; after a refusal with what was typed for ``act``."""
+    """Return the page of a hand-over; after a refusal with what was typed for ``act``."""
     view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page(
         "custody/one.html",

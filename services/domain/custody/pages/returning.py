@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.get("/hand-overs/{hand_over_id}/return")
 async def ask_return(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form of the return."""
+    """Return the form of the return."""
     return await _page(visitor, database, hand_over_id)
 
 
@@ -32,7 +32,7 @@ async def give_back(hand_over_id: Identifier, visitor: Visiting, database: Given
             returns.return_copies,
             hand_over_id,
             return_to=body.return_to,
-            fates=[Fate(one.download_id, one.fate, one.note) for one in body.downloads],
+            fates=[Fate(download.download_id, download.fate, download.note) for download in body.downloads],
             no_other_copies=body.no_other_copies,
             proof=body.proof(),
         )

@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/copies/{copy_id}/watch")
 async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """What the footage may be used for, to be confirmed before it opens; or why it does not open now."""
+    """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
         await allowed(
             database, visitor.actor, copy_id, "view", lambda: database.run(visitor.actor, grants.check, copy_id, "view")
@@ -64,7 +64,7 @@ async def watch(
 
 @router.get("/copies/{copy_id}/download")
 async def explain_download(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
-    """How a download works, and its form; or why there is none."""
+    """Return how a download works, and its form; or why there is none."""
     try:
         await allowed(
             database,

@@ -48,7 +48,7 @@ async def set_retries(
     """Let it be tried so often. Leads to its instance."""
     key = engine_view.parse_key(job_key, Message("job"))
     retries = typed.body(RetriesBody).retries
-    job = await engine_view.set_retries(database, visitor.actor, engine, key, retries)
+    job = await engine_view.set_job_retries(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
         f"/admin/engine/instances/{job.process_instance_key}", Message("The tries that are left are set.")
     )

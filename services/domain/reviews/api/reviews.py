@@ -44,7 +44,7 @@ async def my_reviews(
 
 @router.get("/conflicts", responses=problems(401))
 async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredReview]:
-    """Return the open reviews that my post would bring me and a conflict keeps from me, and who can decide them."""
+    """Return the open reviews of my posts that a conflict keeps from me, and who can decide them."""
     return await database.run(actor, case_inbox.list_barred)
 
 

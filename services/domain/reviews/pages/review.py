@@ -41,7 +41,7 @@ class Sheet:
 
 @router.get("/reviews/{review_id}")
 async def read_review(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The review with everything that it is decided on."""
+    """Return the review with everything that it is decided on."""
     return await _page(visitor, database, review_id)
 
 
@@ -91,7 +91,7 @@ def _read(uow: UnitOfWork, review_id: str) -> Sheet:
 
 
 def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
-    """The typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
+    """Return the typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
     codes = [question.code for question in sheet.view.questions]
     more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
     if sheet.view.stage == GRANTS_AT:
@@ -170,7 +170,7 @@ async def _redirect_to_next(
 
 
 def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
-    """Each item's fields: what was asked for as a browser's local times in the item's zone, and its length."""
+    """Return each item's fields: what was asked for as a browser's local times in the item's zone, and its length."""
     return [
         {
             "item": item,
@@ -186,7 +186,7 @@ def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
 def granted_scope(typed: TypedForm, items: Sequence[SheetItem]) -> dict[str, Any]:
     """``scope`` and ``removed`` of a decision. Refused, naming the field, for a time that cannot be read.
 
-    An end that was left as it stands is the asked one to the millisecond: a browser's field knows whole seconds.
+    An unchanged end is the asked one to the millisecond: a browser's field knows whole seconds.
     """
     scope, removed = [], []
     for place, item in enumerate(items):
