@@ -46,7 +46,7 @@ class HandOver(Base):
     downloads: Mapped[list["Download"]] = reference(
         primaryjoin="foreign(Download.hand_over_id) == HandOver.id", order_by="(Download.asked_at, Download.id)"
     )
-    given_back: Mapped["Return | None"] = reference()
+    returned: Mapped["Return | None"] = reference()
 
 
 class CustodyEntry(Base):

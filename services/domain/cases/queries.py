@@ -49,12 +49,12 @@ from services.domain.cases.schemas import (
     JointDepartment,
     MasterView,
     MeasuredFootage,
-    RecorderClock,
     ReviewConfirmation,
     StatedApplication,
 )
 from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
+from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import STAGES
 from services.web.schemas import SpanAnswer

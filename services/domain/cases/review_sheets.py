@@ -29,7 +29,13 @@ from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage
 from services.domain.retrieval.records import granted_span, searched_span
 from services.domain.reviews import service as review_service
-from services.domain.reviews.schemas import AccountedDownload, ItemCoverage, ReturnedCopy, ReturnSheet
+from services.domain.reviews.schemas import (
+    AccountedDownload,
+    InspectionFinding,
+    ItemCoverage,
+    ReturnedCopy,
+    ReturnSheet,
+)
 from services.recorders.protocol import RecorderDown, WrongChannel
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span, covered_share, gaps
@@ -231,7 +237,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
             for row in copies.list_downloads(uow, hand_over.id)
         ],
         inspected_at=inspection.inspected_at if inspection else None,
-        findings=list(inspection.findings) if inspection else [],
+        findings=[InspectionFinding.model_validate(finding) for finding in inspection.findings] if inspection else [],
     )
 
 

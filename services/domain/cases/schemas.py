@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.domain.custody.schemas import LoanLine
+from services.domain.custody.schemas import LoanLine, RecorderClock
 from services.domain.reviews.schemas import WaitingReview
 from services.web.errors import Problem
 from services.web.schemas import Answer, SpanAnswer
@@ -85,15 +85,6 @@ class MeasuredFootage(Answer):
     share: float
     covered: list[SpanAnswer]
     gaps: list[SpanAnswer]
-
-
-class RecorderClock(Answer):
-    """The recorder's clock minus true time, in milliseconds, as the retrieval record has it."""
-
-    zone: str
-    offset_ms: int | None
-    uncertainty_ms: int | None
-    method: str | None
 
 
 class MasterView(Answer):

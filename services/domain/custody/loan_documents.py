@@ -71,13 +71,13 @@ def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
     """The return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
-    given_back = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
-    if inspection is not None and given_back is not None:
+    returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
+    if inspection is not None and returned is not None:
         document_service.write_once(
             uow,
             "return-inspection",
             hand_over.id,
-            lambda: _inspection(uow, hand_over, application, inspection, given_back),
+            lambda: _inspection(uow, hand_over, application, inspection, returned),
             application_id=application.id,
         )
     document_service.write_once(
@@ -161,10 +161,10 @@ def _log(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict
 
 
 def _inspection(
-    uow: UnitOfWork, hand_over: HandOver, application: Application, inspection: Inspection, given_back: Return
+    uow: UnitOfWork, hand_over: HandOver, application: Application, inspection: Inspection, returned: Return
 ) -> dict[str, Any]:
     loan = _loan(uow, hand_over, application)
-    fates = given_back.attestation.get("downloads", {})
+    fates = returned.attestation.get("downloads", {})
     decision = uow.session.scalar(
         select(Decision)
         .join(Review, Review.id == Decision.review_id)
@@ -176,9 +176,9 @@ def _inspection(
         **loan,
         "title": "视频录像归还检查表",
         "copies": [{**copy, "matches": inspection.hashes.get(copy["id"])} for copy in loan["copies"]],
-        "returnTo": given_back.return_to,
-        "returnedBy": _person(uow, given_back.returned_by),
-        "noOtherCopies": given_back.attestation.get("noOtherCopies"),
+        "returnTo": returned.return_to,
+        "returnedBy": _person(uow, returned.returned_by),
+        "noOtherCopies": returned.attestation.get("noOtherCopies"),
         "downloads": [
             {
                 "id": download.id,
@@ -191,10 +191,10 @@ def _inspection(
         "inspectedAt": inspection.inspected_at.isoformat(),
         "findings": inspection.findings,
         "return": {
-            "by": _person(uow, given_back.returned_by),
-            "at": given_back.returned_at.isoformat(),
-            "statement": given_back.statement_sha256,
-            "signature": given_back.signature,
+            "by": _person(uow, returned.returned_by),
+            "at": returned.returned_at.isoformat(),
+            "statement": returned.statement_sha256,
+            "signature": returned.signature,
         },
         "decision": None if decision is None else _decision(uow, decision),
     }

@@ -30,6 +30,7 @@ from services.domain.custody.schemas import (
     LogEntry,
     LogView,
     NamedRecipient,
+    RecorderClock,
     ReportedLoss,
     ReturnReceipt,
 )
@@ -149,7 +150,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
     hand_overs = uow.session.scalars(
         query.options(
             joinedload(HandOver.application).options(newest_form),
-            joinedload(HandOver.given_back),
+            joinedload(HandOver.returned),
             selectinload(HandOver.copies).options(of_item, selectinload(Copy.grants)),
             selectinload(HandOver.downloads),
         )
@@ -184,7 +185,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             ended_at=hand_over.ended_at,
             copies=[_copy(copy) for copy in hand_over.copies],
             downloads=[ListedDownload.model_validate(download) for download in hand_over.downloads],
-            receipt=_receipt(hand_over.given_back) if hand_over.given_back is not None else None,
+            receipt=_receipt(hand_over.returned) if hand_over.returned is not None else None,
         )
         for hand_over in hand_overs
     ]
@@ -202,6 +203,7 @@ def _receipt(row: Return) -> ReturnReceipt:
 def _copy(copy: Copy) -> IssuedCopy:
     item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     coverage = copy.sealed["coverage"]
+    clock = json.loads(record.content).get("recorderClock") if record else None
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
     return IssuedCopy(
@@ -213,7 +215,7 @@ def _copy(copy: Copy) -> IssuedCopy:
         place_en=camera.place_en,
         site=camera.recorder.site,
         recorder=camera.recorder.name,
-        recorder_clock=json.loads(record.content).get("recorderClock", {}) if record else {},
+        recorder_clock=RecorderClock.model_validate(clock) if clock else None,
         record_number=record.number if record else "",
         zone=item.zone,
         size=copy.sealed["plainSize"],

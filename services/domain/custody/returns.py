@@ -76,7 +76,7 @@ def return_copies(
         "returnedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof)
-    given_back = Return(
+    returned = Return(
         id=new_id(),
         hand_over_id=hand_over_id,
         returned_by=uow.actor.id,
@@ -86,7 +86,7 @@ def return_copies(
         statement_sha256=signed.sha256,
         signature=signed.signature,
     )
-    uow.session.add(given_back)
+    uow.session.add(returned)
     hand_over.returned_at = uow.now
     grants.end(uow, hand_over, "returned")
     log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
@@ -110,7 +110,7 @@ def return_copies(
         message_id=f"{COPY_RETURNED}:{hand_over_id}",
         variables={},
     )
-    return given_back
+    return returned
 
 
 def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
@@ -165,18 +165,18 @@ def record_inspection(uow: UnitOfWork, application_id: str, hand_over_id: str, h
     done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if done is not None:
         return len(done.findings)
-    given_back = _return_of(uow, hand_over_id)
+    returned = _return_of(uow, hand_over_id)
     findings: list[dict[str, Any]] = [
         {"code": "hash-differs", "copy": copy_id} for copy_id, matches in sorted(hashes.items()) if not matches
     ]
-    attested = given_back.attestation["downloads"] if given_back else {}
+    attested = returned.attestation["downloads"] if returned else {}
     findings += [
         {"code": "download-not-attested", "download": download.id}
         for download in copies.list_downloads(uow, hand_over_id)
         if download.id not in attested
     ]
-    if given_back is not None and hand_over.due_at is not None and given_back.returned_at > hand_over.due_at:
-        findings.append({"code": "returned-late", "days": (given_back.returned_at - hand_over.due_at).days})
+    if returned is not None and hand_over.due_at is not None and returned.returned_at > hand_over.due_at:
+        findings.append({"code": "returned-late", "days": (returned.returned_at - hand_over.due_at).days})
     uow.session.add(Inspection(hand_over_id=hand_over_id, inspected_at=uow.now, hashes=dict(hashes), findings=findings))
     log.append(uow, hand_over, "inspected", hashes=dict(hashes), findings=len(findings))
     return len(findings)

@@ -30,12 +30,21 @@ class Loss(Body):
     what_happened: Account
 
 
+class RecorderClock(Answer):
+    """The recorder's clock minus true time, in milliseconds, as the retrieval record has it."""
+
+    zone: str
+    offset_ms: int | None
+    uncertainty_ms: int | None
+    method: str | None
+    measured_at: Moment | None = None
+
+
 class IssuedCopy(Answer):
     """One copy: which camera and span, what is covered, and where its fragments lie in the plaintext.
 
-    ``recorderClock`` is the recorder's clock against true time at the retrieval: offsetMs, method, uncertaintyMs (R37);
-    the pictures' own times are the recorder's, and are not corrected by it. ``fragments`` are rows of time in ms, byte
-    offset and length; ``actions`` is what is granted.
+    ``recorderClock`` is that of the retrieval (R37); the pictures' own times are the recorder's, not corrected by it.
+    ``fragments`` are rows of time in ms, byte offset and length; ``actions`` is what is granted.
     """
 
     id: str
@@ -46,7 +55,7 @@ class IssuedCopy(Answer):
     place_en: str
     site: str
     recorder: str
-    recorder_clock: dict[str, Any]
+    recorder_clock: RecorderClock | None
     record_number: str
     zone: str
     size: int

@@ -234,6 +234,16 @@ class AccountedDownload(Answer):
     note: str
 
 
+class InspectionFinding(Answer):
+    """hash-differs of the ``copy``, download-not-attested of the ``download``, or returned-late by ``days``."""
+
+    code: str
+    # not ``copy``, which a model has as a method
+    copy_id: str | None = Field(default=None, alias="copy")
+    download: str | None = None
+    days: int | None = None
+
+
 class ReturnSheet(Answer):
     """What was lent, what came back, and what the automatic inspection found."""
 
@@ -246,7 +256,7 @@ class ReturnSheet(Answer):
     copies: list[ReturnedCopy]
     downloads: list[AccountedDownload]
     inspected_at: Moment | None
-    findings: list[dict[str, Any]]
+    findings: list[InspectionFinding]
 
 
 class ScopeBody(Body):
