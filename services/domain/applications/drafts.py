@@ -62,7 +62,7 @@ def save(
     return _keep(uow, application, dict(typed or {}))
 
 
-def opened(uow: UnitOfWork, application_id: str) -> tuple[Application, Draft | None]:
+def get_editable(uow: UnitOfWork, application_id: str) -> tuple[Application, Draft | None]:
     """Return the application that may be edited, and what was typed last; Refused when it is over."""
     application = _open(uow, application_id)
     return application, _of_round(uow, application)
@@ -99,7 +99,7 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
     audit_trail.record(uow, "draft-discarded", "application", application_id)
 
 
-def source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
+def get_source(uow: UnitOfWork, application_id: str) -> tuple[Application, Form]:
     """Return an application to copy from: an own one, or the department's where the actor sees it."""
     application = visibility.get_visible(uow, application_id)
     person = uow.session.get_one(Person, uow.actor.id)

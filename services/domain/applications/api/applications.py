@@ -185,7 +185,7 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
     """Return the form of a draft, or of a returned application, to go on with."""
 
     def read(uow: UnitOfWork) -> FormAnswer:
-        finding, draft = drafts.opened(uow, application_id)
+        finding, draft = drafts.get_editable(uow, application_id)
         return FormAnswer(
             id=finding.id,
             number=finding.number,
@@ -221,7 +221,7 @@ async def copy(application_id: str, wish: CopyWish, actor: Acting, database: Giv
     """Draft a new application with what an earlier one says."""
 
     def act(uow: UnitOfWork) -> CaseSummary:
-        finding, form = drafts.source(uow, application_id)
+        finding, form = drafts.get_source(uow, application_id)
         return _summary(uow, service.create_draft(uow, form, previous_id=finding.id if wish.appeal else None))
 
     return await database.run(actor, act)

@@ -10,7 +10,7 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
-from services.domain.applications.pages.form_view import Desk
+from services.domain.applications.pages.form_view import FormView
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
@@ -32,12 +32,12 @@ async def begin(
 ) -> Response:
     """Show a new form, with proposals or with an earlier application's content."""
 
-    def read(uow: UnitOfWork) -> Desk:
+    def read(uow: UnitOfWork) -> FormView:
         if earlier is None:
-            values = form_view.fresh(uow, visitor.person.department)
+            values = form_view.proposed_fields(uow, visitor.person.department)
         else:
-            application, form = drafts.source(uow, earlier)
-            values = form_view.FIRST_ITEM | form_view.written(uow, form)
+            application, form = drafts.get_source(uow, earlier)
+            values = form_view.FIRST_ITEM | form_view.stored_fields(uow, form)
             if appeal:
                 values["previousId"] = service.get_own(uow, application.id).id
         return form_view.build(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
@@ -53,7 +53,7 @@ async def edit(
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
 ) -> Response:
     """Return a draft, or the correction of a returned application, as it was typed last."""
-    return _form(visitor, await database.run(visitor.actor, form_view.opened, application_id), picking=pick)
+    return _form(visitor, await database.run(visitor.actor, form_view.get_view, application_id), picking=pick)
 
 
 @router.post("/apply")
@@ -61,7 +61,7 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
     """Save what is typed, then do what the button says."""
     done = form_actions.Done(typed, None)
     try:
-        files = await database.run(visitor.actor, form_view.spans, typed.text("applicationId"))
+        files = await database.run(visitor.actor, form_view.file_fields, typed.text("applicationId"))
         done = form_actions.apply(typed, files)
         saved = await database.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
     except Refused as refusal:
@@ -73,7 +73,7 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
     if visitor.is_htmx:
         return _form(
-            visitor, await database.run(visitor.actor, form_view.opened, saved.application_id), picking=done.picking
+            visitor, await database.run(visitor.actor, form_view.get_view, saved.application_id), picking=done.picking
         )
     place = "" if done.picking is None else f"?pick={done.picking}#items-{done.picking}"
     return visitor.redirect(f"/applications/{saved.application_id}/edit{place}")
@@ -88,10 +88,10 @@ async def save(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Resp
         if refusal.status == 404:
             raise
         shown = await database.run(visitor.actor, _unsaved, typed)
-        return visitor.part("applications/_saved.html", refusal.status, desk=shown, refusal=refusal)
-    shown = await database.run(visitor.actor, form_view.opened, typed.text("applicationId"))
+        return visitor.part("applications/_saved.html", refusal.status, view=shown, refusal=refusal)
+    shown = await database.run(visitor.actor, form_view.get_view, typed.text("applicationId"))
     address = {"HX-Replace-Url": f"/applications/{shown.application_id}/edit"}
-    return visitor.part("applications/_saved.html", headers=address, desk=shown, refusal=None)
+    return visitor.part("applications/_saved.html", headers=address, view=shown, refusal=None)
 
 
 @router.get("/applications/{application_id}/summary")
@@ -109,7 +109,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         application = service.get_own(uow, application_id)
         if application.submitted_at is not None and application.correction_until is None:
             return application.number
-        shown = form_view.opened(uow, application_id)
+        shown = form_view.get_view(uow, application_id)
         if version != shown.version:
             raise Refused(
                 "draft-changed",
@@ -163,10 +163,10 @@ async def withdraw(application_id: str, visitor: Visiting, typed: Typed, databas
     return visitor.redirect("/applications", Message("The application is withdrawn."))
 
 
-def _form(visitor: Visitor, shown: Desk, *, refusal: Refused | None = None, picking: int | None = None) -> Response:
+def _form(visitor: Visitor, shown: FormView, *, refusal: Refused | None = None, picking: int | None = None) -> Response:
     if picking is None:
         picking = next((row.index for row in shown.reading.rows if row.camera is None), None)
-    context = {"desk": shown, "typed": shown.typed, "refusal": refusal, "picking": picking}
+    context = {"view": shown, "typed": shown.typed, "refusal": refusal, "picking": picking}
     headers = {"HX-Replace-Url": f"/applications/{shown.application_id}/edit"} if shown.version else None
     return visitor.page(
         "applications/form.html",
@@ -188,8 +188,8 @@ def _pairs(visitor: Visitor, names: Mapping[str, Text]) -> list[tuple[str, str]]
 async def _summary(
     visitor: Visitor, database: Database, application_id: str, refusal: Refused | None = None
 ) -> Response:
-    shown = await database.run(visitor.actor, form_view.opened, application_id)
-    return visitor.page("applications/summary.html", refusal.status if refusal else 200, desk=shown, refusal=refusal)
+    shown = await database.run(visitor.actor, form_view.get_view, application_id)
+    return visitor.page("applications/summary.html", refusal.status if refusal else 200, view=shown, refusal=refusal)
 
 
 def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:
@@ -205,7 +205,7 @@ def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draf
     )
 
 
-def _unsaved(uow: UnitOfWork, typed: TypedForm) -> Desk:
+def _unsaved(uow: UnitOfWork, typed: TypedForm) -> FormView:
     """Return the page of what could not be saved; the caller has checked who sees it."""
     return form_view.build(uow, typed.text("applicationId"), typed, version=_version(typed))
 

@@ -34,7 +34,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Desk:
+class FormView:
     """Everything the page is made of. ``version`` is the draft's that the typing began from."""
 
     application_id: str
@@ -74,7 +74,7 @@ class Desk:
         return not any(line.finding.severity == "blocks" for line in self.missing)
 
 
-def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
+def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     """Return the fields of a new form, with proposals from what the person submitted last."""
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
@@ -93,12 +93,12 @@ def fresh(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     }
 
 
-def written(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
+def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
     """Return the fields of a stored form."""
     return typed_form.written(form, item_sources.cameras(uow, application_id))
 
 
-def spans(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
+def file_fields(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
     """Return the fields of an item for each file that is ready: all of the file."""
     finding = {}
     for file in item_sources.files(uow, application_id):
@@ -122,12 +122,12 @@ def build(
     version: int,
     saved_at: datetime | None = None,
     application: Application | None = None,
-) -> Desk:
+) -> FormView:
     """Return the page of this form, as it is typed."""
     cameras = directory.cameras(uow)
     reading = read(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
-    return Desk(
+    return FormView(
         application_id=application_id,
         version=version,
         saved_at=saved_at,
@@ -139,10 +139,10 @@ def build(
         colleagues=directory.colleagues(uow),
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
-        missing=missing(uow, reading),
+        missing=list_findings(uow, reading),
         objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.consultation(uow, application) if application else None,
-        previous=drafts.source(uow, previous_id)[0].number if previous_id else None,
+        previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
         most_items=uow.rules.max_items,
         correction_until=application.correction_until if application else None,
@@ -158,7 +158,7 @@ def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first
     return typed_form.read(typed, by_id, uow.rules.zone, first)
 
 
-def missing(uow: UnitOfWork, reading: Reading) -> list[Line]:
+def list_findings(uow: UnitOfWork, reading: Reading) -> list[Line]:
     """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
     finding = [*reading.problems, *previews.preview(uow, reading.form, positions)]
@@ -178,12 +178,12 @@ def _target(finding: CheckFinding) -> str:
     return "footage" if name in (None, "items") else f"f-{name}"
 
 
-def opened(uow: UnitOfWork, application_id: str) -> Desk:
+def get_view(uow: UnitOfWork, application_id: str) -> FormView:
     """Return the page of a draft or of a returned application, as it was typed last."""
-    application, draft = drafts.opened(uow, application_id)
+    application, draft = drafts.get_editable(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
     if not values:
-        values = FIRST_ITEM | written(uow, forms.from_application(uow, application), application_id)
+        values = FIRST_ITEM | stored_fields(uow, forms.from_application(uow, application), application_id)
     return build(
         uow,
         application_id,

@@ -226,7 +226,7 @@ async def _page(
     """Return the page of a hand-over; after a refusal with what was typed for ``act``."""
     view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page(
-        "custody/one.html",
+        "custody/hand_over.html",
         refusal.status if refusal else 200,
         view=view,
         held=view.state in HELD,

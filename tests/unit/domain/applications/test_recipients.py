@@ -61,7 +61,7 @@ def test_recipients_are_kept_in_a_draft_and_proposed_by_a_copy(desk: ReviewDesk)
     desk.run(application_service.update_draft, draft.id, form, by="drafter")
     desk.run(application_service.submit, draft.id, by="drafter")
 
-    _, copied = desk.run(drafts.source, draft.id, by="drafter")
+    _, copied = desk.run(drafts.get_source, draft.id, by="drafter")
     assert copied == form
 
 
@@ -135,7 +135,7 @@ def test_to_be_named_opens_no_case(desk: ReviewDesk) -> None:
     application_id = desk.submitted(recipient_ids=("office-head",))
 
     with pytest.raises(NotFound):
-        desk.run(drafts.source, application_id, by="office-head")
+        desk.run(drafts.get_source, application_id, by="office-head")
 
 
 def test_a_case_of_before_the_list_has_no_recipients(desk: ReviewDesk) -> None:
