@@ -184,7 +184,7 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
         "start-as-stated",
         "informs",
         Message(
-            "Item {n} is a file that a person uploaded; its start is known by: {known_by}.",
+            "Item {n} is a file that a person brought; its start is known by: {known_by}.",
             n=n,
             known_by=upload.known_by,
         ),

@@ -26,6 +26,7 @@ CHINESE_IN_CODE = {
     "designers/*.py": "templates that a modeller shows in both languages side by side",
     "domain/**/*_sheet.py": "a filed document is Chinese by the organisation's rule",
     "domain/custody/l*_documents.py": "the same",
+    "domain/custody/labels.py": "the same: its titles",
     "domain/agreements/service.py": "the same: its title",
     "domain/applications/forms.py": "the same: its title",
     "domain/retrieval/records.py": "the same: its title",

@@ -295,6 +295,7 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]
     assert broken_at is None
 
+    entries = desk.do(lambda uow: custody_log.list_entries(uow, hand_over_id))
     desk.change(CustodyEntry, entries[2].id, person_id="stranger")
     assert desk.do(lambda uow: custody_log.broken_at(custody_log.list_entries(uow, hand_over_id))) == 3
     desk.change(CustodyEntry, entries[2].id, person_id="custodian")
