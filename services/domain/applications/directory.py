@@ -1,42 +1,13 @@
 """The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import select
 
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.applications.schemas import CameraChoice, Colleague
 from services.domain.cameras.retention import UPLOADED
-
-
-@dataclass(frozen=True)
-class Colleague:
-    """``may_be_custodian``: no administrator (R2); ``agreement``: a valid confidentiality agreement (R46, R59)."""
-
-    id: str
-    name: str
-    department_id: str
-    agreement: bool
-    may_be_custodian: bool
-
-
-@dataclass(frozen=True)
-class CameraLine:
-    """A camera that can be asked for; ``zone`` is the time zone of its recorder."""
-
-    id: str
-    name_zh: str
-    name_en: str
-    place_zh: str
-    place_en: str
-    camera_class: str
-    site: str
-    zone: str
-    retention_days: int
-    reference_picture: bool = False  # whether there is a still to recognise it by
-    uploaded: bool = False  # a file that a person uploaded: ``site`` is who recorded it
 
 
 def departments(uow: UnitOfWork) -> list[Department]:
@@ -52,17 +23,17 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Col
     agreed = access_queries.list_agreed(uow, query.with_only_columns(Person.id).order_by(None))
     return [
         Colleague(
-            person.id,
-            person.name,
-            person.department_id,
-            person.id in agreed,
-            person.id not in administrators,
+            id=person.id,
+            name=person.name,
+            department_id=person.department_id,
+            agreement=person.id in agreed,
+            may_be_custodian=person.id not in administrators,
         )
         for person in uow.session.scalars(query)
     ]
 
 
-def cameras(uow: UnitOfWork) -> list[CameraLine]:
+def cameras(uow: UnitOfWork) -> list[CameraChoice]:
     """Return the cameras in use, by site and name; no uploaded files."""
     query = (
         select(Camera, Recorder, CameraPicture.camera_id)
@@ -72,17 +43,17 @@ def cameras(uow: UnitOfWork) -> list[CameraLine]:
         .order_by(Recorder.site, Camera.name_en, Camera.id)
     )
     return [
-        CameraLine(
-            camera.id,
-            camera.name_zh,
-            camera.name_en,
-            camera.place_zh,
-            camera.place_en,
-            camera.camera_class,
-            recorder.site,
-            recorder.zone,
-            camera.retention_days,
-            picture is not None,
+        CameraChoice(
+            id=camera.id,
+            name_zh=camera.name_zh,
+            name_en=camera.name_en,
+            place_zh=camera.place_zh,
+            place_en=camera.place_en,
+            camera_class=camera.camera_class,
+            site=recorder.site,
+            zone=recorder.zone,
+            retention_days=camera.retention_days,
+            reference_picture=picture is not None,
         )
         for camera, recorder, picture in uow.session.execute(query)
     ]

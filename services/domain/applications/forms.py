@@ -248,7 +248,7 @@ def _consents(uow: UnitOfWork, application: Application, form: dict[str, Any]) -
     return [
         {
             "department": _department(answer.department),
-            "by": _person(uow, answer.person_id),
+            "by": person_to_json(uow, answer.person_id),
             "at": None if answer.answered_at is None else answer.answered_at.isoformat(),
             "form": consultation.sha256,
             "statement": answer.statement_sha256,
@@ -275,7 +275,7 @@ def _item(item: Item, camera: Camera, upload: Upload | None) -> dict[str, Any]:
     }
 
 
-def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
+def person_to_json(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
     if person_id is None:
         return None
     return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}

@@ -8,7 +8,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, service
-from services.domain.applications.directory import CameraLine
+from services.domain.applications.schemas import CameraChoice
 from services.domain.retrieval import upload_sources, uploads
 from services.runtime.errors import NotFound
 
@@ -18,7 +18,7 @@ class File:
     """A file that was uploaded; ``camera`` is what an item names, once it is received and its start is known."""
 
     upload: Upload
-    camera: CameraLine | None
+    camera: CameraChoice | None
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
@@ -40,7 +40,7 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
     return [File(row, _camera(uow, row)) for row in mine]
 
 
-def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraLine]:
+def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraChoice]:
     """Return what the items of this form may name: every camera, and the files."""
     uploaded = [file.camera for file in files(uow, application_id) if file.camera is not None]
     return [*directory.cameras(uow), *uploaded]
@@ -53,19 +53,19 @@ def _own(uow: UnitOfWork, application_id: str | None) -> str | None:
     return None
 
 
-def _camera(uow: UnitOfWork, upload: Upload) -> CameraLine | None:
+def _camera(uow: UnitOfWork, upload: Upload) -> CameraChoice | None:
     camera = uow.session.get(Camera, upload.id)
     if camera is None or upload.state != "received":
         return None
-    return CameraLine(
-        camera.id,
-        camera.name_zh,
-        camera.name_en,
-        camera.place_zh,
-        camera.place_en,
-        camera.camera_class,
-        upload.recorded_by,
-        upload.zone,
-        camera.retention_days,
+    return CameraChoice(
+        id=camera.id,
+        name_zh=camera.name_zh,
+        name_en=camera.name_en,
+        place_zh=camera.place_zh,
+        place_en=camera.place_en,
+        camera_class=camera.camera_class,
+        site=upload.recorded_by,
+        zone=upload.zone,
+        retention_days=camera.retention_days,
         uploaded=True,
     )

@@ -6,7 +6,37 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.domain.applications import forms
-from services.web.schemas import Body, Code, Identifier, Line, Moment, Paragraph
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph
+
+
+class Colleague(Answer):
+    """``mayBeCustodian``: no administrator (R2); ``agreement``: a valid confidentiality agreement (R46, R59)."""
+
+    id: str
+    name: str
+    department_id: str
+    agreement: bool
+    may_be_custodian: bool
+
+
+class CameraChoice(Answer):
+    """A camera that can be asked for; ``zone`` is the time zone that its spans are typed in.
+
+    ``referencePicture``: there is one to know it by. ``uploaded``: a file that a person uploaded, in a camera's place;
+    ``site`` is who recorded it.
+    """
+
+    id: str
+    name_zh: str
+    name_en: str
+    place_zh: str
+    place_en: str
+    camera_class: str
+    site: str
+    zone: str
+    retention_days: int
+    reference_picture: bool = False
+    uploaded: bool = False
 
 
 class ItemAsked(Body):

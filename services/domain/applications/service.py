@@ -20,7 +20,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras.retention import UPLOADED
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
-from services.runtime.errors import NotFound, Refused
+from services.runtime.errors import Fatal, NotFound, Refused
 from services.runtime.translations import Bilingual, Message, Text
 
 LONGEST_TEXT = 4000
@@ -229,6 +229,17 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         for person_id in person_ids:
             if uow.session.get(Person, person_id) is None:
                 raise _unknown(name, Message("person"), person_id)
+
+
+def lock_case(uow: UnitOfWork, application_id: str, act: str) -> Application:
+    """Lock the application for a worker that is to ``act``; Fatal where there is none."""
+    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    if application is None:
+        raise Fatal(
+            f"could not {act} | application {application_id} | the database does not have it | "
+            "check the variables of the job, then resolve the incident"
+        )
+    return application
 
 
 def _camera_in_use(uow: UnitOfWork, camera_id: str) -> None:

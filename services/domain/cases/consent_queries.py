@@ -1,6 +1,6 @@
 """Consents of joint departments: what waits for the actor, and one with its form (R17)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -16,8 +16,6 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
 from services.domain.cases.schemas import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
 from services.web.errors import Problem
-
-NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
@@ -36,7 +34,7 @@ def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
         _line(consent, consultation, department, footage[application.id].overwrite_at)
         for consent, consultation, application, department in rows
     ]
-    return sorted(lines, key=lambda line: (line.overwrite_at or NEVER, line.due_at))
+    return sorted(lines, key=lambda line: (line.overwrite_at or queries.NEVER, line.due_at))
 
 
 def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -37,7 +37,6 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.errors import Problem
 
-NEVER = datetime.max.replace(tzinfo=UTC)
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
 CONFLICTS = ("was-", "agreement-missing")
 
@@ -178,7 +177,7 @@ def _open(uow: UnitOfWork) -> list[_Open]:
 
 
 def _urgency(line: WaitingReview) -> tuple[datetime, datetime]:
-    return line.overwrite_at or NEVER, line.due_at
+    return line.overwrite_at or queries.NEVER, line.due_at
 
 
 ORDERS: dict[InboxSort, Callable[[WaitingReview], Any]] = {

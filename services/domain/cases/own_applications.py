@@ -1,7 +1,6 @@
 """The applications of the applicant's side as a list: states, next acts and due dates (R16)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
@@ -16,7 +15,6 @@ from services.domain.cases import queries, states
 from services.domain.cases.schemas import NamePair, OwnApplication
 from services.domain.cases.states import STATES
 
-NEVER = datetime.max.replace(tzinfo=UTC)
 EDITABLE = ("draft", "correction")
 Cameras = tuple[tuple[str, str], ...]
 OfCase = TypeVar("OfCase", Draft, HandOver)
@@ -24,8 +22,8 @@ OfCase = TypeVar("OfCase", Draft, HandOver)
 
 SORTS: dict[str, Callable[[OwnApplication], Any]] = {
     "changed": lambda line: line.changed_at,
-    "overwrite": lambda line: line.overwrite_at or NEVER,
-    "due": lambda line: line.due_at or NEVER,
+    "overwrite": lambda line: line.overwrite_at or queries.NEVER,
+    "due": lambda line: line.due_at or queries.NEVER,
     "number": lambda line: line.number or "",
     "state": lambda line: STATES.index(line.state),
 }

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -59,6 +59,7 @@ from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import STAGES
 from services.web.schemas import SpanAnswer
 
+NEVER = datetime.max.replace(tzinfo=UTC)  # sorts what has no moment last
 # Where things lie in the vault is left out of what people see of an event.
 VAULT_ADDRESS = ("bucket", "key", "version")
 # Lines of a retrieval record that say in text what the record holds as numbers too.

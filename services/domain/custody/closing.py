@@ -22,6 +22,7 @@ from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
+from services.domain.applications import service as application_service
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import protections
@@ -85,7 +86,7 @@ def _uploaded(rows: Iterable[Upload]) -> tuple[StoredObject, ...]:
 
 def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
     """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "close the case")
     if closing_outcome not in CLOSED_AS:
         raise Fatal(
             f"could not close the case | application {application_id} | {closing_outcome!r} is no way to end it | "
@@ -126,7 +127,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
 
 def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
     """Record what the vault has deleted."""
-    because = _locked(uow, application_id).closed_as
+    because = application_service.lock_case(uow, application_id, "close the case").closed_as
     for preservation_id in effects.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
@@ -144,7 +145,7 @@ def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions)
 
 def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> VaultActions:
     """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13)."""
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "close the case")
     hand_over = log.lock(uow, hand_over_id, application_id)
     if hand_over.returned_at is None:
         raise Fatal(
@@ -159,7 +160,7 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
 
 def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
     """End the loan of a lost copy: a violation, the loan keys destroyed, the masters retained by their class (R48)."""
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "close the case")
     hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "open-violation", "copy-lost")
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
@@ -216,7 +217,7 @@ def confirm_loan_end(
     uow: UnitOfWork, application_id: str, effects: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
 ) -> None:
     """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "close the case")
     for preservation_id in effects.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in effects.marks.get("copies", ()):
@@ -287,13 +288,3 @@ def _items_touched(uow: UnitOfWork, application_id: str) -> int:
     mastered = select(Master.item_id).where(Master.application_id == application_id)
     either = Item.id.in_(touched) | Item.id.in_(mastered)
     return uow.session.scalar(select(func.count()).select_from(Item).where(either)) or 0
-
-
-def _locked(uow: UnitOfWork, application_id: str) -> Application:
-    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
-    if application is None:
-        raise Fatal(
-            f"could not close the case | application {application_id} | the database does not have it | "
-            "check the variables of the job, then resolve the incident"
-        )
-    return application

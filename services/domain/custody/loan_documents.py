@@ -13,11 +13,10 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
-from services.database.tables.people import Person
 from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import recipients
+from services.domain.applications import forms, recipients
 from services.domain.custody import copies, log
 from services.domain.documents import service as document_service
 from services.domain.retrieval.records import get_release
@@ -48,7 +47,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
             **_loan(uow, hand_over, application),
             "title": "视频录像移交签收单",
             "form": decision.form_sha256,
-            "releasedBy": None if released is None else _person(uow, released.decided_by),
+            "releasedBy": None if released is None else forms.person_to_json(uow, released.decided_by),
             "purpose": application.purpose,
             "wayOfUse": application.granted_way_of_use or application.way_of_use,
             "placeOfUse": application.place_of_use,
@@ -57,7 +56,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
             "conditions": list(CONDITIONS),
             "undertaking": UNDERTAKING,
             "agreement": None if agreement is None else _agreement(uow, agreement),
-            "by": _person(uow, decision.decided_by),
+            "by": forms.person_to_json(uow, decision.decided_by),
             "statement": decision.statement_sha256,
             "signature": decision.signature,
         }
@@ -108,7 +107,7 @@ def _loan(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dic
     return {
         "application": application.number,
         "handOver": hand_over.id,
-        "custodian": _person(uow, hand_over.custodian_id),
+        "custodian": forms.person_to_json(uow, hand_over.custodian_id),
         "useDays": hand_over.use_days,
         **{name: moment.isoformat() if moment else None for name, moment in times.items()},
         "copies": [_copy(copy) for copy in _copies(uow, hand_over)],
@@ -148,7 +147,7 @@ def _log(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dict
                 "seq": entry.seq,
                 "at": entry.at.isoformat(),
                 "event": entry.event,
-                "person": _person(uow, entry.person_id),
+                "person": forms.person_to_json(uow, entry.person_id),
                 "copy": entry.copy_id,
                 "position": positions.get(entry.copy_id or ""),
                 "detail": entry.detail,
@@ -177,7 +176,7 @@ def _inspection(
         "title": "视频录像归还检查表",
         "copies": [{**copy, "matches": inspection.hashes.get(copy["id"])} for copy in loan["copies"]],
         "returnTo": returned.return_to,
-        "returnedBy": _person(uow, returned.returned_by),
+        "returnedBy": forms.person_to_json(uow, returned.returned_by),
         "noOtherCopies": returned.attestation.get("noOtherCopies"),
         "downloads": [
             {
@@ -191,7 +190,7 @@ def _inspection(
         "inspectedAt": inspection.inspected_at.isoformat(),
         "findings": inspection.findings,
         "return": {
-            "by": _person(uow, returned.returned_by),
+            "by": forms.person_to_json(uow, returned.returned_by),
             "at": returned.returned_at.isoformat(),
             "statement": returned.statement_sha256,
             "signature": returned.signature,
@@ -204,7 +203,7 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
     questions = {question.code: question.zh for question in STAGES[decision.stage].questions}
     return {
         "outcome": decision.outcome,
-        "by": _person(uow, decision.decided_by),
+        "by": forms.person_to_json(uow, decision.decided_by),
         "standsInFor": decision.stands_in_for,
         "at": decision.decided_at.isoformat(),
         "questions": [
@@ -226,9 +225,3 @@ def _agreement(uow: UnitOfWork, agreement: Agreement) -> dict[str, Any]:
         "document": written.number if written else None,
         "signedAt": agreement.signed_at.isoformat(),
     }
-
-
-def _person(uow: UnitOfWork, person_id: str | None) -> dict[str, str] | None:
-    if person_id is None:
-        return None
-    return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}

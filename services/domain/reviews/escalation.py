@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.applications import service as application_service
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import Fatal
@@ -22,7 +22,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
 
     Raises Fatal when no manager is left.
     """
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "hand the case on")
     if decided_by not in DECIDED_BY:
         raise Fatal(
             f"could not escalate | application {application_id} | decidedBy is neither of {', '.join(DECIDED_BY)} | "
@@ -55,7 +55,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
 
 def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     """Notify the storage office once for each filed form; return the moment."""
-    application = _locked(uow, application_id)
+    application = application_service.lock_case(uow, application_id, "hand the case on")
     filed_at = uow.session.scalar(
         select(func.max(Document.made_at)).where(
             Document.application_id == application_id, Document.kind == "application-form"
@@ -96,13 +96,3 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     for person_id in operators:
         notification_service.notify(uow, person_id, "storage-prepare", application_id=application_id)
     return uow.now
-
-
-def _locked(uow: UnitOfWork, application_id: str) -> Application:
-    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
-    if application is None:
-        raise Fatal(
-            f"could not hand the case on | application {application_id} | the database does not have it | "
-            "check the variables of the job, then resolve the incident"
-        )
-    return application

@@ -12,11 +12,8 @@ from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, P
 InboxSort = Literal["overwrite", "due", "number", "stage"]
 
 
-class WaitingReview(Answer):
-    """One line of the inbox; from ``overwriteAt`` on the first of its footage may be gone.
-
-    ``toConfirm``: somebody has decided and a second person is to confirm. ``handOverId`` is that of a receipt.
-    """
+class ReviewHead(Answer):
+    """What the inbox and the page of a review both say; ``handOverId`` is that of a receipt."""
 
     id: str
     application_id: str
@@ -26,17 +23,25 @@ class WaitingReview(Answer):
     opened_at: Moment
     due_at: Moment
     escalated_at: Moment | None
+    claimed_by: str | None
+    claimed_by_me: bool
+    stands_in_for: str | None
+    hand_over_id: str | None
+
+
+class WaitingReview(ReviewHead):
+    """One line of the inbox; from ``overwriteAt`` on the first of its footage may be gone.
+
+    ``toConfirm``: somebody has decided and a second person is to confirm.
+    """
+
     overwrite_at: Moment | None
     claimed: bool
-    claimed_by_me: bool
     to_confirm: bool
     department_zh: str
     department_en: str
     purpose_category: str
     items: int
-    claimed_by: str | None
-    stands_in_for: str | None
-    hand_over_id: str | None
 
 
 class BarredReview(Answer):
@@ -116,25 +121,15 @@ class GrantedItem(Answer):
     searched: GrantedSpan
 
 
-class ReviewView(Answer):
+class ReviewView(ReviewHead):
     """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted.
     """
 
-    id: str
-    application_id: str
-    number: str | None
-    stage: str
-    round: int
-    opened_at: Moment
-    due_at: Moment
-    escalated_at: Moment | None
     closed_at: Moment | None
     closed_because: str | None
-    claimed_by: str | None
-    claimed_by_me: bool
     outcomes: list[str]
     questions: list[ReviewQuestion]
     reason_for: list[str]
@@ -156,10 +151,8 @@ class ReviewView(Answer):
     outcome: str | None
     why_not: Problem | None
     signature_methods: list[str]
-    stands_in_for: str | None
     who_can: list[str]
     most_use_days: int
-    hand_over_id: str | None
 
 
 class ItemCoverage(Answer):

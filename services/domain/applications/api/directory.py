@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.applications import directory
+from services.domain.applications.schemas import CameraChoice, Colleague
 from services.domain.cameras import reference_pictures
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
@@ -18,34 +19,9 @@ router = APIRouter(prefix="/api", tags=["directory"])
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
 
 
-class ColleagueAnswer(Answer):
-    """``agreement``: has a valid confidentiality agreement, without which nobody accepts a copy."""
-
-    id: str
-    name: str
-    department_id: str
-    agreement: bool
-    may_be_custodian: bool
-
-
 class Directory(Answer):
     departments: list[DepartmentAnswer]
-    people: list[ColleagueAnswer]
-
-
-class CameraAnswer(Answer):
-    """``zone`` is the time zone that spans of this camera are typed in; ``referencePicture``: it has one."""
-
-    id: str
-    name_zh: str
-    name_en: str
-    place_zh: str
-    place_en: str
-    camera_class: str
-    site: str
-    zone: str
-    retention_days: int
-    reference_picture: bool
+    people: list[Colleague]
 
 
 @router.get("/directory", responses=problems(401))
@@ -55,18 +31,16 @@ async def read_directory(actor: Acting, database: GivenDatabase, department_id: 
     def read(uow: UnitOfWork) -> Directory:
         return Directory(
             departments=[DepartmentAnswer.model_validate(row) for row in directory.departments(uow)],
-            people=[
-                ColleagueAnswer.model_validate(row) for row in directory.colleagues(uow, department_id=department_id)
-            ],
+            people=directory.colleagues(uow, department_id=department_id),
         )
 
     return await database.run(actor, read)
 
 
 @router.get("/cameras", responses=problems(401))
-async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraAnswer]:
+async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraChoice]:
     """Return the cameras that can be asked for."""
-    return await database.run(actor, lambda uow: [CameraAnswer.model_validate(row) for row in directory.cameras(uow)])
+    return await database.run(actor, directory.cameras)
 
 
 @router.get(

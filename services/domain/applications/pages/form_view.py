@@ -10,12 +10,12 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
-from services.domain.applications.directory import CameraLine, Colleague
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
 from services.domain.applications.objections import Objection
 from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
+from services.domain.applications.schemas import CameraChoice, Colleague
 from services.domain.cases import queries as case_queries
 from services.domain.cases.schemas import ConsultationView
 from services.runtime import local_times
@@ -43,7 +43,7 @@ class FormView:
     number: str | None
     typed: TypedForm
     reading: Reading
-    cameras: Sequence[CameraLine]
+    cameras: Sequence[CameraChoice]
     files: Sequence[File]
     colleagues: Sequence[Colleague]
     departments: Sequence[Department]

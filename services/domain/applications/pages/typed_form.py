@@ -10,9 +10,9 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from services.domain.applications import forms
-from services.domain.applications.directory import CameraLine
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import Form, ItemAsked
+from services.domain.applications.schemas import CameraChoice
 from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
@@ -53,7 +53,7 @@ class Row:
     """One item as it is typed, in place ``index`` from 0. ``twice``: the fields whose time the clock showed twice."""
 
     index: int
-    camera: CameraLine | None
+    camera: CameraChoice | None
     zone: str
     values: Mapping[str, str]
     start: datetime | None
@@ -142,7 +142,7 @@ def typed_of(values: Mapping[str, Any]) -> TypedForm:
     return TypedForm(FormData(pairs))
 
 
-def written(form: Form, cameras: Iterable[CameraLine]) -> dict[str, Any]:
+def written(form: Form, cameras: Iterable[CameraChoice]) -> dict[str, Any]:
     """Return the fields of a stored form as they would be typed: times in the zone of the camera."""
     zones = {camera.id: camera.zone for camera in cameras}
     values: dict[str, Any] = {name: str(getattr(form, of) or "") for name, of in TEXTS.items()}
@@ -162,7 +162,7 @@ def with_items(values: Mapping[str, Any], items: Iterable[Mapping[str, str]]) ->
     return others | {f"items-{index}-{name}": text for index, item in enumerate(items) for name, text in item.items()}
 
 
-def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: int = 0) -> Reading:
+def read(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, first: int = 0) -> Reading:
     """Return what of the typed form can be read; times are in the camera's zone, else in ``zone``.
 
     Its items are numbered from ``first``.
@@ -196,7 +196,7 @@ def read(typed: TypedForm, cameras: Mapping[str, CameraLine], zone: str, first: 
     )
 
 
-def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraLine], zone: str) -> Row:
+def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraChoice], zone: str) -> Row:
     say = partial(_problem, index + 1)
     camera = cameras.get(item["cameraId"])
     zone = camera.zone if camera else zone
