@@ -246,7 +246,7 @@ def _periodic_tasks(
             consent_deadlines(database),
             RecorderMonitor(database, container.recorders, container.settings.recorders.probe_interval),
         ]
-        count = partial(database.run, Actor("system", "metrics"), case_metrics.count)
+        count = partial(database.run, Actor("system", "metrics"), case_metrics.update_gauges)
         others.append(Periodic("metrics", COUNT_EVERY, count))
     if parts.sweeper:
         # The first sweep was before the workers began.

@@ -62,7 +62,7 @@ async def _issue(
     *,
     reporter: ProgressReporter,
 ) -> Copy:
-    task = await database.run(ACTOR, copies.get_task, command.application_id, command.item_id)
+    task = await database.run(ACTOR, copies.get_order, command.application_id, command.item_id)
     await vault_actions.clear_earlier_runs(
         database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )

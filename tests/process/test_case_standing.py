@@ -32,8 +32,8 @@ def stands(desk: People, case: str, review: str | None = None) -> Timeline:
     def look(uow: UnitOfWork) -> Timeline:
         uow.actor = Actor("person", demo_id(SECURITY))
         if review is not None:
-            return timeline.of_review(uow, case, review, MODELS)
-        return timeline.of_case(uow, case, MODELS)
+            return timeline.get_review_timeline(uow, case, review, MODELS)
+        return timeline.get_timeline(uow, case, MODELS)
 
     return desk.look(look)
 
@@ -258,7 +258,7 @@ async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: 
 
     def look(uow: UnitOfWork) -> Timeline:
         uow.actor = Actor("person", demo_id(DRAFTER))
-        return timeline.of_case(uow, draft.id, MODELS)
+        return timeline.get_timeline(uow, draft.id, MODELS)
 
     assert desk.look(look).markers == []
 

@@ -149,7 +149,7 @@ async def test_a_download_that_was_granted_is_accounted_for_at_the_return(desk: 
 async def download(desk: People, copy: Copy) -> None:
     _, recipient = generate_identity()
     await desk.as_person(
-        CUSTODIAN, viewings.ask_download, copy.id, recipient=recipient, medium="办公电脑", address="127.0.0.1"
+        CUSTODIAN, viewings.list_download, copy.id, recipient=recipient, medium="办公电脑", address="127.0.0.1"
     )
 
 

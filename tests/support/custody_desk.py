@@ -33,7 +33,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import copies, hand_overs, returns
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.domain.documents import service as document_service
 from services.domain.retrieval import attempts, masters, preservations
 from services.domain.reviews import scopes
@@ -294,7 +294,7 @@ class Case:
     def proof(self, password: str = PASSWORD) -> Proof:
         return Proof(forms_sha256(self.id), password)
 
-    def give_back(self, hand_over_id: str, *fates: Fate, **values: Any) -> Return:
+    def give_back(self, hand_over_id: str, *fates: AttestedFate, **values: Any) -> Return:
         named = {
             "return_to": "security",
             "fates": fates,

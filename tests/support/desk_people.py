@@ -24,7 +24,7 @@ from services.domain.applications import forms
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
 from services.domain.custody import copies, hand_overs, returns
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.domain.retrieval.preservations import items_in_scope
 from services.domain.reviews import service as review_service
 from services.domain.reviews.service import Decided
@@ -185,7 +185,7 @@ class People(Desk):
             returns.return_copies,
             hand_over.id,
             return_to=return_to,
-            fates=[Fate(one.id, "destroyed") for one in downloads],
+            fates=[AttestedFate(one.id, "destroyed") for one in downloads],
             no_other_copies=True,
             proof=self.proof(application_id, CUSTODIAN),
         )

@@ -22,7 +22,7 @@ from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
 from services.domain.applications import service as application_service
 from services.domain.custody import hand_overs, returns, viewings
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
@@ -175,7 +175,7 @@ class HostileOrganisation(ReviewDesk):
         self.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by="keeper")
         self.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by="keeper")
         wish = {"recipient": generate_identity()[1], "medium": hostile("downloads.medium"), "address": "x"}
-        return str(self.run(viewings.ask_download, copy_id, **wish, by="keeper").id)
+        return str(self.run(viewings.list_download, copy_id, **wish, by="keeper").id)
 
     def _declined(self, application_id: str, _copy_id: str, hand_over_id: str) -> None:
         proof = self._proof(application_id)
@@ -188,7 +188,7 @@ class HostileOrganisation(ReviewDesk):
 
     def _returned(self, application_id: str, copy_id: str, hand_over_id: str) -> None:
         download_id = self._held(application_id, copy_id, hand_over_id)
-        fate = Fate(download_id, "destroyed", hostile("returns.note"))
+        fate = AttestedFate(download_id, "destroyed", hostile("returns.note"))
         given = {"return_to": "security", "fates": [fate], "no_other_copies": True, "proof": Proof(password=PASSWORD)}
         self.run(returns.return_copies, hand_over_id, **given, by="keeper")
         self.run(returns.record_inspection, application_id, hand_over_id, {copy_id: True})

@@ -145,7 +145,7 @@ def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand
     desk.run(hand_overs.accept, hand_over_id, conditions_version=desk.rules.policy_version, proof=proof, by=by)
     sitting = desk.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="x", by=by)
     recipient = generate_identity()[1]
-    download = desk.run(viewings.ask_download, copy_id, recipient=recipient, medium="d", address="x", by=by)
+    download = desk.run(viewings.list_download, copy_id, recipient=recipient, medium="d", address="x", by=by)
     return {"viewing_id": sitting.viewing_id, "download_id": download.id}
 
 

@@ -25,7 +25,7 @@ LONG_SPAN = timedelta(hours=4)
 
 
 @dataclass(frozen=True)
-class Checked:
+class SecurityCheckResult:
     """How many findings the reviewer should read, the highest camera class, and whose own matter it is."""
 
     findings: int
@@ -34,7 +34,7 @@ class Checked:
     management_involved: bool
 
 
-def review(uow: UnitOfWork, application_id: str) -> Checked:
+def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
     """Check the case against the rules and keep what was found for the security reviewer."""
     application = uow.session.get_one(Application, application_id, with_for_update=True)
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
@@ -51,7 +51,7 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
     ]
     findings.store(uow, application_id, application.round, CHECK, check_findings)
     sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
-    return Checked(len(check_findings), "sensitive" if sensitive else "ordinary", security, management)
+    return SecurityCheckResult(len(check_findings), "sensitive" if sensitive else "ordinary", security, management)
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:

@@ -33,7 +33,7 @@ STATES = (
 )
 
 
-def count(uow: UnitOfWork) -> None:
+def update_gauges(uow: UnitOfWork) -> None:
     """Set every gauge that is counted in the database; the cost grows with the open cases, not with all."""
     _states(uow)
     _reviews(uow)

@@ -13,7 +13,7 @@ from services.web import menu
 FEW = 5
 
 
-def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
+def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     """Return the actor's overview; an administrator's has no case in it."""
     if "administrator" in posts:
         return OverviewView()
@@ -21,7 +21,7 @@ def overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     consents = consent_queries.list_waiting(uow)
     supervises = bool(posts & menu.WATCHES)
     drafted = visibility.list_visible(uow, limit=50, offset=0, mine=True)
-    own = [line for line in queries.summaries(uow, drafted) if line.state != "closed"]
+    own = [line for line in queries.list_summaries(uow, drafted) if line.state != "closed"]
     held = custody_queries.open_loans(uow)
     return OverviewView(
         waiting=waiting[:FEW],

@@ -39,13 +39,13 @@ from services.domain.cases.schemas import (
     CaseSummary,
     CaseView,
     CaseViolation,
-    CheckAnswer,
     ConsultationView,
     CopyView,
     CustodyLine,
     DepartmentConsent,
     DepartmentNamed,
     EventSubject,
+    IntegrityCheckView,
     JointDepartment,
     MasterView,
     MeasuredFootage,
@@ -77,12 +77,12 @@ class Footage:
     overwrite_at: datetime | None = None
 
 
-def summary(uow: UnitOfWork, application: Application) -> CaseSummary:
+def get_summary(uow: UnitOfWork, application: Application) -> CaseSummary:
     """Read one line of a list."""
-    return summaries(uow, [application])[0]
+    return list_summaries(uow, [application])[0]
 
 
-def summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[CaseSummary]:
+def list_summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[CaseSummary]:
     """Read the lines of a list, in the given order; three statements, however many there are."""
     states_of, footage_of = states.states_of(uow, applications), footage(uow, applications)
     names = access_queries.get_names(uow, [application.drafter_id for application in applications])
@@ -138,7 +138,7 @@ def is_safe() -> ColumnElement[bool]:
     return select(Master.id).where(Master.item_id == Item.id).exists() | preserved.exists()
 
 
-def case(uow: UnitOfWork, application_id: str) -> CaseView:
+def get_case(uow: UnitOfWork, application_id: str) -> CaseView:
     """Read the whole case for one who may see it; reading it is an event (F20, R2)."""
     return case_of_rows(case_rows.of_case(uow, application_id))
 
@@ -200,13 +200,13 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     )
 
 
-def consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
+def get_consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
     """Read how the newest consultation goes or ended; None where nobody was asked."""
     rows = CaseRows(uow, application)
     return _consultation(rows, access_queries.get_names(uow, _consenters(rows)))
 
 
-def integrity_check(uow: UnitOfWork, application_id: str) -> CheckAnswer | None:
+def get_integrity_check(uow: UnitOfWork, application_id: str) -> IntegrityCheckView | None:
     """Read the last check of a case for one who may see it; None where there was none."""
     check = integrity.read(uow, application_id)
     return _check(uow, check, access_queries.get_names(uow, [check.asked_by])) if check is not None else None
@@ -419,8 +419,8 @@ def _time_line(uow: UnitOfWork, application_id: str) -> list[CaseEvent]:
     ]
 
 
-def _check(uow: UnitOfWork, check: IntegrityCheck, names: Mapping[str, str]) -> CheckAnswer:
-    return CheckAnswer.model_validate(
+def _check(uow: UnitOfWork, check: IntegrityCheck, names: Mapping[str, str]) -> IntegrityCheckView:
+    return IntegrityCheckView.model_validate(
         {
             "id": check.id,
             "asked_by": names[check.asked_by],

@@ -322,7 +322,7 @@ class CheckedObject(Answer):
     unread: bool
 
 
-class CheckAnswer(Answer):
+class IntegrityCheckView(Answer):
     """The last check of a case; ``outcome`` is None while it runs, ``unfinished`` when the store did not answer.
 
     ``runs`` is false of a check whose process has died.
@@ -378,7 +378,7 @@ class CaseView(CaseSummary):
     violations: list[CaseViolation]
     events: list[CaseEvent]
     consultation: ConsultationView | None
-    integrity: CheckAnswer | None
+    integrity: IntegrityCheckView | None
 
 
 class DiagramMarker(Answer):

@@ -63,7 +63,7 @@ class History:
         return [step for step in self.steps if step.process_instance_key in instances]
 
 
-def of_case(uow: UnitOfWork, application_id: str, models: Mapping[str, Model]) -> Timeline:
+def get_timeline(uow: UnitOfWork, application_id: str, models: Mapping[str, Model]) -> Timeline:
     """Derive the timeline of the case, for one who may see it."""
     return of_rows(case_rows.of_case(uow, application_id), models)
 
@@ -90,7 +90,7 @@ def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
     return [marker for marker in _markers(model, stopped, rows.uow.now) if marker.here]
 
 
-def of_review(uow: UnitOfWork, application_id: str, review_id: str, models: Mapping[str, Model]) -> Timeline:
+def get_review_timeline(uow: UnitOfWork, application_id: str, review_id: str, models: Mapping[str, Model]) -> Timeline:
     """Derive the timeline of one review of the case, in the process that it is."""
     return review_of_rows(case_rows.of_case(uow, application_id), review_id, models)
 

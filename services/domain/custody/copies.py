@@ -81,7 +81,7 @@ def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
 
 
 @dataclass(frozen=True)
-class Task:
+class CopyOrder:
     """A master as it was sealed, and the span that may leave it.
 
     ``searched`` is where the granted span was searched by both readings of the recorder's clock, as its record says,
@@ -95,7 +95,7 @@ class Task:
     record_number: str
 
 
-def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
+def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> CopyOrder:
     """Raise Fatal where there is no master, or no retrieval record for it (R35)."""
     master = masters.require(uow, application_id, item_id)
     record = get_record(uow, item_id)
@@ -106,7 +106,7 @@ def get_task(uow: UnitOfWork, application_id: str, item_id: str) -> Task:
             "record (R35) | retrieve it again, then resolve the incident"
         )
     item = uow.session.get_one(Item, item_id)
-    return Task(
+    return CopyOrder(
         dict(master.sealed),
         _bounded(uow, item, searched_span(item, record)),
         measurements.source_of(uow, item).channel,

@@ -56,7 +56,7 @@ async def open_copy(store: Store, loan_keys: LoanKeys, copy_id: str, sealed: dic
         raise _damaged() from error
 
 
-async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIterator[bytes]:
+async def read_range(reader: Reader, start: int, end: int, check: Check) -> AsyncIterator[bytes]:
     """Return the bytes from ``start`` to ``end``. ``check(offset, length)`` runs before each stretch, and may refuse:
     then, and where the copy is damaged, SendingStopped is raised."""
     position = start
@@ -79,11 +79,11 @@ async def pieces(reader: Reader, start: int, end: int, check: Check) -> AsyncIte
             yield piece
 
 
-async def encrypted(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
+async def encrypt(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
     """Return the whole copy as an age file for ``recipient``."""
     encryptor = Encryptor([recipient])
     yield encryptor.header
-    async for piece in pieces(reader, 0, reader.size, check):
+    async for piece in read_range(reader, 0, reader.size, check):
         ciphertext = await run_in_thread(encryptor.update, piece)
         if ciphertext:
             yield bytes(ciphertext)

@@ -189,7 +189,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
 def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int) -> int:
     """Remind the custodian of the return, once for each job; how many reminders were sent so far (R51)."""
     hand_over = log.lock(uow, hand_over_id, application_id)
-    if uow.session.get(Reminder, job_key) is None and not _over(hand_over):
+    if uow.session.get(Reminder, job_key) is None and not _is_over(hand_over):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
         late = hand_over.due_at is not None and uow.now >= hand_over.due_at
@@ -206,7 +206,7 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51)."""
     hand_over = log.lock(uow, hand_over_id, application_id)
     moved = hand_over.due_at is not None and hand_over.due_at - uow.now > CLOCKS_APART
-    if hand_over.suspended_at is None and not _over(hand_over) and not moved:
+    if hand_over.suspended_at is None and not _is_over(hand_over) and not moved:
         grants.suspend(uow, hand_over, "use-period-over")
         log.append(uow, hand_over, "suspended")
         notification_service.notify(
@@ -219,13 +219,13 @@ def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too."""
     hand_over = log.lock(uow, hand_over_id, application_id)
     outbox.settle(uow, application_id, "resume-access", "use-period-changed")
-    if _over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
+    if _is_over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
         return
     if grants.resume(uow, hand_over):
         log.append(uow, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
 
 
-def _over(hand_over: HandOver) -> bool:
+def _is_over(hand_over: HandOver) -> bool:
     """Return whether nobody holds the copies any more, or somebody has lost them."""
     return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
 

@@ -14,7 +14,7 @@ SHORTEST = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
-class Line:
+class Segment:
     """One fragment in play: ``at`` is the recorder's own time of its first picture, which is never corrected.
 
     ``part`` is the part whose first boxes it needs; ``broken`` says that it does not follow on the line before.
@@ -27,9 +27,9 @@ class Line:
     broken: bool
 
 
-def lines(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Line]:
+def list_segments(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Segment]:
     """Return the fragments in order; a gap in the footage and a change of the picture's parameters break the line."""
-    before: Line | None = None
+    before: Segment | None = None
     for fragment, following in zip(fragments, [*fragments, None][1:], strict=True):
         at = coverage.first_frame + timedelta(milliseconds=fragment.time_ms)
         part = next(part for part in coverage.parts if part.offset <= fragment.offset < part.offset + part.length)
@@ -37,7 +37,7 @@ def lines(coverage: Coverage, fragments: Sequence[Fragment]) -> Iterator[Line]:
         if following is not None:
             end = min(end, coverage.first_frame + timedelta(milliseconds=following.time_ms))
         broken = before is not None and (before.part != part or at - before.at - before.duration > JOIN)
-        before = Line(fragment, part, at, max(end - at, SHORTEST), broken)
+        before = Segment(fragment, part, at, max(end - at, SHORTEST), broken)
         yield before
 
 
@@ -47,7 +47,7 @@ def write(coverage: Coverage, fragments: Sequence[Fragment], uri: str) -> str:
     Times are the recorder's own, to the millisecond. A gap in the footage is a discontinuity: the player goes on with
     the next picture, and the dates say how much lies between.
     """
-    played = list(lines(coverage, fragments))
+    played = list(list_segments(coverage, fragments))
     longest = max((line.duration for line in played), default=SHORTEST)
     text = [
         "#EXTM3U",

@@ -27,7 +27,7 @@ FATES = ("destroyed", "given-back")
 
 
 @dataclass(frozen=True)
-class Fate:
+class AttestedFate:
     """What became of one download: destroyed, or given back on its medium."""
 
     download_id: str
@@ -40,7 +40,7 @@ def return_copies(
     hand_over_id: str,
     *,
     return_to: str,
-    fates: Sequence[Fate],
+    fates: Sequence[AttestedFate],
     no_other_copies: bool,
     proof: Proof,
 ) -> Return:
@@ -113,7 +113,7 @@ def return_copies(
     return returned
 
 
-def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[Fate], no_other_copies: bool) -> None:
+def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[AttestedFate], no_other_copies: bool) -> None:
     asked = {download.id for download in copies.list_downloads(uow, hand_over_id)}
     attested = [fate.download_id for fate in fates]
     if set(attested) != asked or len(attested) != len(asked):

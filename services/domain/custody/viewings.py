@@ -90,7 +90,7 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
     return opened
 
 
-def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
+def list_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57)."""
     _lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "download")
@@ -127,7 +127,7 @@ def ask_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, 
     return download
 
 
-def begin_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
+def start_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
     """Check the grant before a download is sent, and count the sending."""
     download, opened = _download(uow, download_id)
     download.reads += 1

@@ -25,7 +25,7 @@ from services.vault.uploaded_file import NotFootage, UploadedFile
 
 log = get_logger(__name__)
 
-MOST_AT_ONCE = 4  # files that one process receives at a time: each has a process that parses it
+MOST_UPLOADS = 4  # files that one process receives at a time: each has a process that parses it
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Receiver:
         Raises Refused, and Retryable where a part of the installation is down.
         """
         recipients = await run_in_thread(self.recipients)
-        with _place(upload_id):
+        with _reserve(upload_id):
             upload = await self.database.run(actor, uploads.start, upload_id)
             try:
-                came = await uploaded_file.receive(
+                received = await uploaded_file.receive(
                     chunks(upload),
                     name=upload.id,
                     recipients=recipients,
@@ -53,14 +53,16 @@ class Receiver:
                     bucket=uploads.BUCKET,
                     key=upload.key,
                 )
-                kept = await self.database.run(actor, uploads.finish, upload_id, _measured(came), place)
+                wanted = await self.database.run(
+                    actor, uploads.finish, upload_id, _measured(received), upload_configuration
+                )
             except BaseException as error:
-                await self._give_up(actor, upload_id, error)
+                await self._abandon(actor, upload_id, error)
                 refusal = refusal_of(error)
                 if refusal is None:
                     raise
                 raise refusal from error
-        if not kept:
+        if not wanted:
             await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
             raise Refused("upload-gone", "This upload was cancelled meanwhile.")
         return await self.database.run(actor, uploads.get_own, upload_id)
@@ -70,14 +72,14 @@ class Receiver:
         await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
         await self.database.run(actor, upload_sources.mark_swept, [upload.id])
 
-    async def _give_up(self, actor: Actor, upload_id: str, error: BaseException) -> None:
+    async def _abandon(self, actor: Actor, upload_id: str, error: BaseException) -> None:
         reason = error.code if isinstance(error, Refused) else type(error).__name__
         log.info("upload given up", upload=upload_id, cause=reason)
         with anyio.CancelScope(shield=True):
             await self.database.run(actor, uploads.abandon, upload_id, reason)
 
 
-def place(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:
+def upload_configuration(sealed: dict[str, Any], start: datetime) -> dict[str, Any]:
     """Move a sealed file's moments to its start; what ``uploads`` calls."""
     return uploaded_file.moved_to(Sealed.from_json(sealed), start).to_json()
 
@@ -87,7 +89,7 @@ def refusal_of(error: BaseException) -> Refused | None:
     match error:
         case NotFootage():
             message = uploaded_file.KIND_NAMES[error.kind]
-            return _not_kept(
+            return _refused(
                 "upload-not-footage",
                 Message(
                     "The file is {what} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was "
@@ -96,7 +98,7 @@ def refusal_of(error: BaseException) -> Refused | None:
                 ),
             )
         case UnsupportedFootage():
-            return _not_kept(
+            return _refused(
                 "upload-unsupported",
                 Message(
                     "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are "
@@ -106,7 +108,7 @@ def refusal_of(error: BaseException) -> Refused | None:
                 ),
             )
         case FootageMissing() | FootageUnreadable() | ClipFailed():
-            return _not_kept(
+            return _refused(
                 "upload-unreadable",
                 Message(
                     "The file has no picture that can be played, perhaps it is damaged; it was not kept: "
@@ -116,13 +118,18 @@ def refusal_of(error: BaseException) -> Refused | None:
     return None
 
 
-def _not_kept(code: str, message: Text) -> Refused:
+def _refused(code: str, message: Text) -> Refused:
     return Refused(code, message, status=422, field="file")
 
 
-def _measured(came: UploadedFile) -> Measured:
+def _measured(received: UploadedFile) -> Measured:
     return Measured(
-        came.sha256, came.size, came.duration, came.sealed.coverage.codecs, came.created, came.sealed.to_json()
+        received.sha256,
+        received.size,
+        received.duration,
+        received.sealed.coverage.codecs,
+        received.created,
+        received.sealed.to_json(),
     )
 
 
@@ -130,9 +137,9 @@ _receiving: set[str] = set()
 
 
 @contextmanager
-def _place(upload_id: str) -> Iterator[None]:
+def _reserve(upload_id: str) -> Iterator[None]:
     """Reserve capacity for one upload; Refused where none is left, before anything is recorded."""
-    if upload_id in _receiving or len(_receiving) >= MOST_AT_ONCE:
+    if upload_id in _receiving or len(_receiving) >= MOST_UPLOADS:
         raise Refused(
             "upload-busy",
             "Several files are being received: upload yours in a few minutes.",

@@ -83,7 +83,7 @@ async def test_of_a_case_that_lacked_footage_and_lost_a_copy(desk: People, tmp_p
     await desk.as_person(CUSTODIAN, viewings.open_viewing, first.id, purpose_confirmed=True, address="127.0.0.1")
     recipient = generate_identity()[1]
     await desk.as_person(
-        CUSTODIAN, viewings.ask_download, first.id, recipient=recipient, medium="办公电脑", address="127.0.0.1"
+        CUSTODIAN, viewings.list_download, first.id, recipient=recipient, medium="办公电脑", address="127.0.0.1"
     )
     await desk.as_person(CUSTODIAN, custody_queries.get_log, desk.hand_over(case).id)
     await desk.report_loss(case)

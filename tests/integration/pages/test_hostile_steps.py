@@ -148,7 +148,7 @@ def test_a_download_that_is_asked_for_during_the_return_is_attested_for_or_refus
 
     returned, asked = at_once(
         lambda: case.give_back(hand_over_id),
-        lambda: desk.as_person("custodian", viewings.ask_download, copy.id, **ask),
+        lambda: desk.as_person("custodian", viewings.list_download, copy.id, **ask),
     )
 
     if isinstance(returned, Exception):

@@ -11,7 +11,7 @@ from review_pages import HOSTILE, Lens, decision, text_of
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import hand_overs, returns, viewings
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.domain.reviews import filing
 from services.vault.age import generate_identity
 
@@ -37,12 +37,12 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
     desk.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by="keeper")
     recipient = generate_identity()[1]
     wish = {"recipient": recipient, "medium": f"移动硬盘 7 {HOSTILE}", "address": "x"}
-    download = desk.run(viewings.ask_download, copy_id, **wish, by="keeper")
+    download = desk.run(viewings.list_download, copy_id, **wish, by="keeper")
     desk.run(
         returns.return_copies,
         hand_over_id,
         return_to="security",
-        fates=[Fate(download.id, "destroyed", f"已粉碎 {HOSTILE}")],
+        fates=[AttestedFate(download.id, "destroyed", f"已粉碎 {HOSTILE}")],
         no_other_copies=True,
         proof=Proof(password=PASSWORD),
         by="keeper",

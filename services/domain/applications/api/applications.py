@@ -40,7 +40,7 @@ class OwnQuestion(Body):
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
 
 
-class Redraft(Form):
+class DraftBody(Form):
     """``version`` is the one that was read: a later save elsewhere is then not overwritten, and 409 answered."""
 
     version: Annotated[int, Field(ge=0, le=2**31)] | None = None
@@ -67,14 +67,14 @@ class FindingAnswer(Answer):
     position: int | None
 
 
-class Checked(Answer):
+class CheckedForm(Answer):
     """``complete``: the preliminary review would let it pass to the department's head."""
 
     complete: bool
     findings: list[FindingAnswer]
 
 
-class CopyWish(Body):
+class CopyBody(Body):
     """``appeal``: the new application names the old one as the case it appeals (T6)."""
 
     appeal: bool = False
@@ -105,7 +105,7 @@ async def choices(_actor: Acting) -> Choices:
 
 
 @router.post("/applications/check", responses=problems(401, 403, 404))
-async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
+async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedForm:
     """Return what the automatic review would find of this form; nothing is stored."""
 
     def read(uow: UnitOfWork) -> list[CheckFinding]:
@@ -113,7 +113,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> Checked:
         return previews.preview(uow, form.to_form())
 
     found = await database.run(actor, read)
-    return Checked(
+    return CheckedForm(
         complete=not any(finding.severity == "blocks" for finding in found),
         findings=[
             FindingAnswer(
@@ -141,7 +141,7 @@ async def list_applications(
 
     def read(uow: UnitOfWork) -> list[CaseSummary]:
         rows = visibility.list_visible(uow, limit=limit, offset=offset, mine=mine)
-        return case_queries.summaries(uow, rows)
+        return case_queries.list_summaries(uow, rows)
 
     return await database.run(actor, read)
 
@@ -198,7 +198,7 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
 
 
 @router.put("/applications/{application_id}", responses=problems(*USUAL))
-async def redraft(application_id: str, redraft: Redraft, actor: Acting, database: GivenDatabase) -> CaseSummary:
+async def update_draft(application_id: str, redraft: DraftBody, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Change a draft."""
     form = redraft.to_form()
 
@@ -217,7 +217,7 @@ async def discard(application_id: str, actor: Acting, database: GivenDatabase) -
 
 
 @router.post("/applications/{application_id}/copy", status_code=201, responses=problems(*USUAL))
-async def copy(application_id: str, wish: CopyWish, actor: Acting, database: GivenDatabase) -> CaseSummary:
+async def copy(application_id: str, wish: CopyBody, actor: Acting, database: GivenDatabase) -> CaseSummary:
     """Draft a new application with what an earlier one says."""
 
     def act(uow: UnitOfWork) -> CaseSummary:
@@ -248,4 +248,4 @@ async def withdraw(application_id: str, withdrawal: Withdrawal, actor: Acting, d
 
 
 def _summary(uow: UnitOfWork, application: Any) -> CaseSummary:
-    return case_queries.summary(uow, application)
+    return case_queries.get_summary(uow, application)

@@ -48,7 +48,7 @@ class UploadBody(Body):
         return Facts(**{name: getattr(self, name) for name in UploadBody.model_fields})
 
 
-class Announcement(UploadBody):
+class AnnouncementBody(UploadBody):
     """``size`` in bytes, where it is known: a file of another length is then refused."""
 
     size: Annotated[int, Field(ge=1, le=1 << 50)] | None = None
@@ -96,7 +96,7 @@ async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAns
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
-async def announce(body: Announcement, actor: Acting, database: GivenDatabase) -> UploadAnswer:
+async def announce(body: AnnouncementBody, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Announce an upload; then send the file to ``content``."""
     return to_answer(await database.run(actor, uploads.announce, body.facts(), body.size))
 
@@ -108,11 +108,13 @@ async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatab
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))
-async def change(upload_id: Identifier, body: UploadBody, actor: Acting, database: GivenDatabase) -> UploadAnswer:
+async def update_upload(
+    upload_id: Identifier, body: UploadBody, actor: Acting, database: GivenDatabase
+) -> UploadAnswer:
     """Update what is stated of a recording while no submitted application names it."""
 
     def act(uow: UnitOfWork) -> Upload:
-        return uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
+        return uploads.update(uow, upload_id, body.facts(), upload_receiver.upload_configuration)
 
     return to_answer(await database.run(actor, act))
 
@@ -127,12 +129,12 @@ async def change(upload_id: Identifier, body: UploadBody, actor: Acting, databas
         }
     },
 )
-async def send(
-    upload_id: Identifier, request: Request, actor: Acting, place: GivenReceiver, settings: GivenSettings
+async def receive_file(
+    upload_id: Identifier, request: Request, actor: Acting, receiver: GivenReceiver, settings: GivenSettings
 ) -> UploadAnswer:
     """Receive the file, as the whole body or as a form's file; the answer has its hash."""
     largest = settings.portal.max_upload_mib << 20
-    upload = await place.receive(
+    upload = await receiver.receive(
         actor,
         upload_id,
         lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size),
@@ -141,9 +143,9 @@ async def send(
 
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
-async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, place: GivenReceiver) -> None:
+async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, receiver: GivenReceiver) -> None:
     """Delete one of my uploads that no submitted application names."""
-    await place.discard(actor, await database.run(actor, uploads.remove, upload_id))
+    await receiver.discard(actor, await database.run(actor, uploads.remove, upload_id))
 
 
 def to_answer(row: Upload) -> UploadAnswer:

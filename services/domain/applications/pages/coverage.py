@@ -50,7 +50,7 @@ async def show_coverage(
     typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
 
     def read(uow: UnitOfWork) -> _Question:
-        rows = form_view.read(uow, typed, application, first=row).rows
+        rows = form_view.parse(uow, typed, application, first=row).rows
         item = rows[0] if rows else None
         if item is None or item.camera is None or item.span is None:
             return _Question(item)

@@ -194,7 +194,7 @@ async def _summary(
 
 def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:
     values = typed_form.to_json(typed)
-    reading = form_view.read(uow, typed, typed.text("applicationId"))
+    reading = form_view.parse(uow, typed, typed.text("applicationId"))
     return drafts.save(
         uow,
         typed.text("applicationId"),

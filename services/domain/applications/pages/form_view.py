@@ -95,7 +95,7 @@ def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
 
 def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
     """Return the fields of a stored form."""
-    return typed_form.written(form, item_sources.cameras(uow, application_id))
+    return typed_form.stored_fields(form, item_sources.cameras(uow, application_id))
 
 
 def file_fields(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
@@ -125,7 +125,7 @@ def build(
 ) -> FormView:
     """Return the page of this form, as it is typed."""
     cameras = directory.cameras(uow)
-    reading = read(uow, typed, application_id)
+    reading = parse(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return FormView(
         application_id=application_id,
@@ -141,7 +141,7 @@ def build(
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
         missing=list_findings(uow, reading),
         objection=objections.get_objection(uow, application) if application and application.correction_until else None,
-        consultation=case_queries.consultation(uow, application) if application else None,
+        consultation=case_queries.get_consultation(uow, application) if application else None,
         previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
         most_days=uow.rules.max_use_days,
         most_items=uow.rules.max_items,
@@ -149,13 +149,13 @@ def build(
     )
 
 
-def read(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
+def parse(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:
     """Return what of the typed form can be read; its items name cameras, and files of the person or of the application.
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
     by_id = {camera.id: camera for camera in item_sources.cameras(uow, application_id)}
-    return typed_form.read(typed, by_id, uow.rules.zone, first)
+    return typed_form.parse(typed, by_id, uow.rules.zone, first)
 
 
 def list_findings(uow: UnitOfWork, reading: Reading) -> list[Line]:

@@ -40,7 +40,7 @@ HEADER = (
 )
 
 
-class Asked:
+class OwnListQuery:
     """How the list is filtered and sorted. ``state`` may also be ``open``: everything under way."""
 
     def __init__(
@@ -64,10 +64,10 @@ class Asked:
         return bool(self.state or self.search)
 
 
-Asking = Annotated[Asked, Depends()]
+Asking = Annotated[OwnListQuery, Depends()]
 
 
-async def _lines(visitor: Visitor, database: Database, asked: Asked) -> tuple[list[OwnApplication], bool]:
+async def _lines(visitor: Visitor, database: Database, asked: OwnListQuery) -> tuple[list[OwnApplication], bool]:
     def read(uow: UnitOfWork) -> tuple[list[OwnApplication], bool]:
         heads = own_applications.may_see_department(uow)
         lines = own_applications.list_own(

@@ -66,14 +66,15 @@ async def show_upload(
 
 
 @router.post("/uploads/{upload_id}")
-async def change(
+async def update_upload(
     upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings, typed: Typed
 ) -> Response:
     """Update what is stated of the recording."""
     try:
         body = typed.body(TypedFacts, **start_of(typed, visitor.zone))
         await database.run(
-            visitor.actor, lambda uow: uploads.update(uow, upload_id, body.facts(), upload_receiver.place)
+            visitor.actor,
+            lambda uow: uploads.update(uow, upload_id, body.facts(), upload_receiver.upload_configuration),
         )
     except NotFound:
         raise

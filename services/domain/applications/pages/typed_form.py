@@ -142,7 +142,7 @@ def typed_of(values: Mapping[str, Any]) -> TypedForm:
     return TypedForm(FormData(pairs))
 
 
-def written(form: Form, cameras: Iterable[CameraChoice]) -> dict[str, Any]:
+def stored_fields(form: Form, cameras: Iterable[CameraChoice]) -> dict[str, Any]:
     """Return the fields of a stored form as they would be typed: times in the zone of the camera."""
     zones = {camera.id: camera.zone for camera in cameras}
     values: dict[str, Any] = {name: str(getattr(form, of) or "") for name, of in TEXTS.items()}
@@ -162,7 +162,7 @@ def with_items(values: Mapping[str, Any], items: Iterable[Mapping[str, str]]) ->
     return others | {f"items-{index}-{name}": text for index, item in enumerate(items) for name, text in item.items()}
 
 
-def read(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, first: int = 0) -> Reading:
+def parse(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, first: int = 0) -> Reading:
     """Return what of the typed form can be read; times are in the camera's zone, else in ``zone``.
 
     Its items are numbered from ``first``.

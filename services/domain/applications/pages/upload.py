@@ -28,7 +28,7 @@ class TypedFacts(UploadBody):
 
 
 @router.post("/uploads/{upload_id}/content")
-async def send(
+async def receive_file(
     upload_id: Identifier,
     request: Request,
     *,

@@ -36,7 +36,7 @@ class DocumentAnswer(Answer):
 @router.get("/cases/{application_id}", responses=problems(401, 404))
 async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> CaseView:
     """Read the whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
-    return await database.run(actor, queries.case, application_id)
+    return await database.run(actor, queries.get_case, application_id)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)

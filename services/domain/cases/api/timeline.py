@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.domain.cases import queries, timeline
-from services.domain.cases.schemas import CheckAnswer, Timeline
+from services.domain.cases.schemas import IntegrityCheckView, Timeline
 from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import NotFound
 from services.runtime.models import Model
@@ -61,22 +61,22 @@ async def read_steps(
 ) -> Timeline:
     """Read the timeline of the case in its process, or in one ``review`` that the process called."""
     if review is None:
-        return await database.run(actor, timeline.of_case, application_id, models)
-    return await database.run(actor, timeline.of_review, application_id, review, models)
+        return await database.run(actor, timeline.get_timeline, application_id, models)
+    return await database.run(actor, timeline.get_review_timeline, application_id, review, models)
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))
 async def check_integrity(
     application_id: str, actor: Acting, database: GivenDatabase, verifier: GivenVerifier
-) -> CheckAnswer:
+) -> IntegrityCheckView:
     """Begin to read again all that the vault holds of the case, and compare it with the database."""
     await verifier.begin(actor, application_id)
-    check = await database.run(actor, queries.integrity_check, application_id)
+    check = await database.run(actor, queries.get_integrity_check, application_id)
     assert check is not None  # noqa: S101  it was begun
     return check
 
 
 @router.get("/cases/{application_id}/integrity", responses=problems(401, 404))
-async def read_integrity(application_id: str, actor: Acting, database: GivenDatabase) -> CheckAnswer | None:
+async def read_integrity(application_id: str, actor: Acting, database: GivenDatabase) -> IntegrityCheckView | None:
     """Read the last check of the case, running or ended; null where there was none."""
-    return await database.run(actor, queries.integrity_check, application_id)
+    return await database.run(actor, queries.get_integrity_check, application_id)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.domain.cases.overview import overview
+from services.domain.cases.overview import get_overview
 from services.web import language as languages
 from services.web import menu
 from services.web.dependencies import GivenDatabase
@@ -16,7 +16,7 @@ router = APIRouter()
 @router.get("/")
 async def show(visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what is waiting, what is about to be overwritten, who holds what, what is overdue."""
-    view = await database.run(visitor.actor, overview, visitor.posts)
+    view = await database.run(visitor.actor, get_overview, visitor.posts)
     return visitor.page("cases/overview.html", overview=view, decides=bool(visitor.posts & menu.DECIDES))
 
 

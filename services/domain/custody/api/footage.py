@@ -32,7 +32,7 @@ PARTIAL: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Opening(Body):
+class ViewingBody(Body):
     """The purpose of the application is confirmed anew for each viewing (R41)."""
 
     purpose_confirmed: bool
@@ -49,14 +49,14 @@ class ViewingAnswer(Answer):
     playlist: str
 
 
-class DownloadWish(Body):
+class DownloadBody(Body):
     """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be stored."""
 
     recipient: Annotated[str, Field(min_length=1, max_length=100)]
     medium: Line
 
 
-class DownloadListed(Answer):
+class ListedDownloadAnswer(Answer):
     """A download that the attestation at the return must name; ``content`` is where the file is fetched."""
 
     id: str
@@ -84,7 +84,7 @@ class Vault:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ContentRequest:
     """What a read asks for: a viewing, and of its footage a range or everything."""
 
     viewing: Annotated[Identifier, Query()]
@@ -94,10 +94,10 @@ class Asked:
 
 @router.post("/copies/{copy_id}/viewings", status_code=201, responses=problems(401, 403, 404))
 async def open_viewing(
-    copy_id: Identifier, body: Opening, request: Request, actor: Acting, database: GivenDatabase
+    copy_id: Identifier, body: ViewingBody, request: Request, actor: Acting, database: GivenDatabase
 ) -> ViewingAnswer:
     """Begin a viewing of a copy that is granted to me now."""
-    sitting = await allowed(
+    sitting = await run_allowed(
         database,
         actor,
         copy_id,
@@ -127,13 +127,15 @@ async def open_viewing(
 )
 async def read_content(
     copy_id: Identifier,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[ContentRequest, Depends()],
     actor: Acting,
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
-    opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
+    opened = await run_allowed(
+        database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view")
+    )
     size: int = opened.sealed["plainSize"]
     tag = f'"{opened.sealed["sha256Plain"]}"'
     headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
@@ -147,7 +149,7 @@ async def read_content(
         return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
-    await allowed(
+    await run_allowed(
         database, actor, copy_id, "view", lambda: database.run(actor, viewings.get_mine, copy_id, asked.viewing)
     )
     reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
@@ -155,7 +157,7 @@ async def read_content(
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return StreamingResponse(
-        footage_reader.pieces(reader, start, end, check), 206 if part else 200, headers=headers, media_type=FOOTAGE
+        footage_reader.read_range(reader, start, end, check), 206 if part else 200, headers=headers, media_type=FOOTAGE
     )
 
 
@@ -168,7 +170,9 @@ async def read_playlist(
     copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
 ) -> Response:
     """Return the playlist: where each fragment lies in ``content``, so that a player reads only what it shows."""
-    opened = await allowed(database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view"))
+    opened = await run_allowed(
+        database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view")
+    )
     await database.run(actor, viewings.get_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
     fragments = fragments_from_json(opened.sealed["fragments"])
@@ -178,25 +182,25 @@ async def read_playlist(
 
 @router.post("/copies/{copy_id}/downloads", status_code=201, responses=problems(401, 403, 404))
 async def ask_download(
-    copy_id: Identifier, body: DownloadWish, request: Request, actor: Acting, database: GivenDatabase
-) -> DownloadListed:
+    copy_id: Identifier, body: DownloadBody, request: Request, actor: Acting, database: GivenDatabase
+) -> ListedDownloadAnswer:
     """List a download for use outside, where the approval grants one (T9). It is encrypted to my own key."""
     footage_reader.check_recipient(body.recipient)
-    row = await allowed(
+    row = await run_allowed(
         database,
         actor,
         copy_id,
         "download",
         lambda: database.run(
             actor,
-            viewings.ask_download,
+            viewings.list_download,
             copy_id,
             recipient=body.recipient,
             medium=body.medium,
             address=address(request),
         ),
     )
-    return DownloadListed(
+    return ListedDownloadAnswer(
         id=row.id,
         copy_id=copy_id,
         medium=row.medium,
@@ -212,7 +216,7 @@ async def read_download(
     download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
     """Return the listed download as an age file."""
-    row, opened = await database.run(actor, viewings.begin_download, download_id)
+    row, opened = await database.run(actor, viewings.start_download, download_id)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 
     async def check(offset: int, length: int) -> None:
@@ -221,11 +225,13 @@ async def read_download(
 
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{row.copy_id}.mp4.age"'}
     return StreamingResponse(
-        footage_reader.encrypted(reader, row.recipient, check), headers=headers, media_type="application/octet-stream"
+        footage_reader.encrypt(reader, row.recipient, check), headers=headers, media_type="application/octet-stream"
     )
 
 
-async def allowed(database: Database, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]) -> T:
+async def run_allowed(
+    database: Database, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]
+) -> T:
     """Return the answer of ``act``; a refusal is recorded before it is raised (R41)."""
     try:
         return await act()

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.domain.accounts.signatures.http import Signing, signed
 from services.domain.custody import returns
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL
 from services.web.identity import Acting
@@ -24,7 +24,7 @@ class DownloadFate(Body):
     note: Note = ""
 
 
-class GivenBack(Signing):
+class ReturnBody(Signing):
     """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed."""
 
     return_to: Literal["security", "storage"]
@@ -43,14 +43,16 @@ class ReturnAnswer(Answer):
 
 
 @router.post("/{hand_over_id}/return", responses=signed(*USUAL))
-async def give_back(hand_over_id: Identifier, body: GivenBack, actor: Acting, database: GivenDatabase) -> ReturnAnswer:
+async def return_copies(
+    hand_over_id: Identifier, body: ReturnBody, actor: Acting, database: GivenDatabase
+) -> ReturnAnswer:
     """Return the copies, at any time after the acceptance. Access ends with it."""
     row = await database.run(
         actor,
         returns.return_copies,
         hand_over_id,
         return_to=body.return_to,
-        fates=[Fate(download.download_id, download.fate, download.note) for download in body.downloads],
+        fates=[AttestedFate(download.download_id, download.fate, download.note) for download in body.downloads],
         no_other_copies=body.no_other_copies,
         proof=body.proof(),
     )

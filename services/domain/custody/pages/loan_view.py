@@ -25,7 +25,7 @@ MISSING = {
 
 
 @dataclass(frozen=True)
-class Pictured:
+class CopyTimes:
     """A copy's footage on its time line: ``whole`` from the first picture to the last, lead-in and tail included."""
 
     asked: Span
@@ -34,13 +34,13 @@ class Pictured:
     gaps: list[Span]
 
 
-def pictured(copy: IssuedCopy) -> Pictured:
+def copy_times(copy: IssuedCopy) -> CopyTimes:
     """Return the spans of a copy, whose coverage is stored as JSON."""
     coverage: dict[str, Any] = copy.coverage
     covered = [span_from_json(span) for span in coverage["covered"]]
     first, last = (datetime.fromisoformat(coverage[name]) for name in ("firstFrame", "lastFrame"))
     ends = [last, *(span.end for span in covered)]
-    return Pictured(
+    return CopyTimes(
         asked=span_from_json(coverage["asked"]),
         whole=Span(min([first, *(span.start for span in covered)]), max(ends)),
         covered=covered,
@@ -48,7 +48,7 @@ def pictured(copy: IssuedCopy) -> Pictured:
     )
 
 
-def clearer(refusal: Refused) -> Refused:
+def clarify(refusal: Refused) -> Refused:
     """Return the refusal of a form; where a field was left out, in the words of the page and not of the field."""
     words = MISSING.get((refusal.field or "").rpartition("-")[2])
     if words is None or refusal.code not in {"missing", "literal-error"}:

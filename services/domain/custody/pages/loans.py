@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.database.listing import Listing
 from services.domain.custody import hand_overs, queries
-from services.domain.custody.pages.loan_view import clearer, pictured
+from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.domain.custody.queries import HELD
 from services.domain.custody.schemas import Acceptance, LoanSort, LogEntry, LogSort, LogView, Loss, Refusal
 from services.runtime.errors import NotFound, Refused
@@ -163,7 +163,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
             view=view,
             held=view.state in HELD,
             typed=typed,
-            refusal=clearer(refusal),
+            refusal=clarify(refusal),
         )
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
@@ -230,8 +230,8 @@ async def _page(
         refusal.status if refusal else 200,
         view=view,
         held=view.state in HELD,
-        pictured={copy.id: pictured(copy) for copy in view.copies},
+        times_of={copy.id: copy_times(copy) for copy in view.copies},
         typed=typed,
-        refusal=clearer(refusal) if refusal else None,
+        refusal=clarify(refusal) if refusal else None,
         act=act,
     )

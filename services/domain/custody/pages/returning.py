@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 
 from services.domain.custody import queries, returns
-from services.domain.custody.api.returns import GivenBack
-from services.domain.custody.pages.loan_view import clearer
-from services.domain.custody.returns import Fate
+from services.domain.custody.api.returns import ReturnBody
+from services.domain.custody.pages.loan_view import clarify
+from services.domain.custody.returns import AttestedFate
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
@@ -23,16 +23,16 @@ async def ask_return(hand_over_id: Identifier, visitor: Visiting, database: Give
 
 
 @router.post("/hand-overs/{hand_over_id}/return")
-async def give_back(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
+async def return_copies(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Return the copies, with an attestation and a signature; access ends with it."""
     try:
-        body = typed.body(GivenBack, noOtherCopies=typed.text("noOtherCopies") == "true")
+        body = typed.body(ReturnBody, noOtherCopies=typed.text("noOtherCopies") == "true")
         await database.run(
             visitor.actor,
             returns.return_copies,
             hand_over_id,
             return_to=body.return_to,
-            fates=[Fate(download.download_id, download.fate, download.note) for download in body.downloads],
+            fates=[AttestedFate(download.download_id, download.fate, download.note) for download in body.downloads],
             no_other_copies=body.no_other_copies,
             proof=body.proof(),
         )
@@ -61,5 +61,5 @@ async def _page(
         copies={copy.id: copy for copy in view.copies},
         held=view.state in queries.HELD,
         typed=typed,
-        refusal=clearer(refusal) if refusal else None,
+        refusal=clarify(refusal) if refusal else None,
     )

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from services.domain.custody import footage_reader, grants, queries, viewings
-from services.domain.custody.api.footage import DownloadWish, address, allowed
-from services.domain.custody.pages.loan_view import clearer, pictured
+from services.domain.custody.api.footage import DownloadBody, address, run_allowed
+from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
@@ -19,23 +19,23 @@ router = APIRouter()
 async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
-        await allowed(
+        await run_allowed(
             database, visitor.actor, copy_id, "view", lambda: database.run(visitor.actor, grants.check, copy_id, "view")
         )
     except NotFound:
         raise
     except Refused as refusal:
-        return await _before(visitor, database, copy_id, refusal, barred=True)
-    return await _before(visitor, database, copy_id)
+        return await _purpose_page(visitor, database, copy_id, refusal, barred=True)
+    return await _purpose_page(visitor, database, copy_id)
 
 
 @router.post("/copies/{copy_id}/watch")
-async def watch(
+async def show_player(
     copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase, typed: Typed
 ) -> Response:
     """Open a viewing and show the player. To load the page again is to confirm the purpose again."""
     try:
-        sitting = await allowed(
+        sitting = await run_allowed(
             database,
             visitor.actor,
             copy_id,
@@ -51,13 +51,13 @@ async def watch(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _before(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
         copy=copy,
-        pictured=pictured(copy),
+        times=copy_times(copy),
         playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
     )
 
@@ -66,7 +66,7 @@ async def watch(
 async def explain_download(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return how a download works, and its form; or why there is none."""
     try:
-        await allowed(
+        await run_allowed(
             database,
             visitor.actor,
             copy_id,
@@ -76,8 +76,8 @@ async def explain_download(copy_id: Identifier, visitor: Visiting, database: Giv
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download(visitor, database, copy_id, refusal, barred=True)
-    return await _download(visitor, database, copy_id)
+        return await _download_page(visitor, database, copy_id, refusal, barred=True)
+    return await _download_page(visitor, database, copy_id)
 
 
 @router.post("/copies/{copy_id}/download")
@@ -86,16 +86,16 @@ async def ask_download(
 ) -> Response:
     """List a download for the attestation; the hand-over's page then has the link to fetch it (T2, T9)."""
     try:
-        wish = typed.body(DownloadWish)
+        wish = typed.body(DownloadBody)
         footage_reader.check_recipient(wish.recipient)
-        row = await allowed(
+        row = await run_allowed(
             database,
             visitor.actor,
             copy_id,
             "download",
             lambda: database.run(
                 visitor.actor,
-                viewings.ask_download,
+                viewings.list_download,
                 copy_id,
                 recipient=wish.recipient,
                 medium=wish.medium,
@@ -105,14 +105,14 @@ async def ask_download(
     except NotFound:
         raise
     except Refused as refusal:
-        return await _download(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+        return await _download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     return visitor.redirect(
         f"/hand-overs/{row.hand_over_id}#downloads",
         Message("Listed: fetch the file from the list of downloads, and say at the return what became of it."),
     )
 
 
-async def _before(
+async def _purpose_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
@@ -128,7 +128,7 @@ async def _before(
     )
 
 
-async def _download(
+async def _download_page(
     visitor: Visitor,
     database: GivenDatabase,
     copy_id: str,
@@ -143,7 +143,7 @@ async def _download(
         refusal.status if refusal else 200,
         view=view,
         copy=copy,
-        refusal=clearer(refusal) if refusal else None,
+        refusal=clarify(refusal) if refusal else None,
         typed=typed,
         barred=barred,
     )

@@ -91,13 +91,13 @@ def test_a_draft_is_seen_by_its_drafter_alone(desk: ReviewDesk) -> None:
 def test_every_look_at_a_case_is_on_the_trail_and_none_in_the_time_line(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
-    case = desk.run(case_queries.case, application_id, by="supervisor")
+    case = desk.run(case_queries.get_case, application_id, by="supervisor")
 
     looks = [event for event in desk.all(AuditEvent, application_id=application_id) if event.action == "case-read"]
     assert [event.actor_id for event in looks] == ["supervisor"]
     assert [event.action for event in case.events] == ["application-drafted", "application-submitted"]
     with pytest.raises(NotFound):
-        desk.run(case_queries.case, application_id, by="admin")
+        desk.run(case_queries.get_case, application_id, by="admin")
 
 
 def test_where_a_case_stands_follows_from_the_books(desk: ReviewDesk) -> None:

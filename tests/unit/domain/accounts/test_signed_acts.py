@@ -134,7 +134,7 @@ def test_by_password_as_whole(desk: ReviewDesk) -> None:
         returns.return_copies,
         known["hand_over_id"],
         return_to="security",
-        fates=[returns.Fate(known["download_id"], "destroyed")],
+        fates=[returns.AttestedFate(known["download_id"], "destroyed")],
         no_other_copies=True,
         proof=Proof(password=PASSWORD),
         by="keeper",

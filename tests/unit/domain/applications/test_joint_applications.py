@@ -133,7 +133,7 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
 
     assert desk.the(Application).submitted_at is None
     assert waiting(desk, "office-head") == []
-    consultation = desk.run(case_queries.case, application_id, by="drafter").consultation
+    consultation = desk.run(case_queries.get_case, application_id, by="drafter").consultation
     assert consultation is not None
     assert consultation.ended_because == "refused"
     assert "应由仓储部申请" in [answer.reason for answer in consultation.answers]

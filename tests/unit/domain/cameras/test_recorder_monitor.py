@@ -129,7 +129,7 @@ async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> 
     for facts in (WELL, replace(WELL, reachable=False), replace(WELL, clock_offset_ms=-7000)):
         recorders.says["R"] = facts
         await go_round(round_)
-        desk.run(case_metrics.count)
+        desk.run(case_metrics.update_gauges)
         seen.append((said("answers"), said("last_seen_timestamp_seconds"), said("clock_offset_seconds")))
         desk.clock.turn(EVERY)
 
@@ -180,7 +180,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
     recorders = Recorders(says={"R": trouble})
 
     assert await go_round(RecorderMonitor(desk.database, recorders, EVERY)) == 2
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert (said("answers"), said("answers", "A")) == (0, 1)
 
@@ -193,11 +193,11 @@ async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives
     await booked(desk, lambda row: row.last_error is not None)
     desk.clock.turn(EVERY)
     again = await round_.ask_due()
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     silent = said("answers")
     recorders.hangs["R"].set()
     await hanging
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert (silent, again) == (0, [])
     assert recorders.asked == ["R"], "one that still hangs is not asked a second time"
@@ -336,7 +336,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     recorders = Recorders()
     round_ = RecorderMonitor(desk.database, recorders, EVERY)
     await go_round(round_)
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     before = said("answers")
 
     def retire(uow: UnitOfWork) -> None:
@@ -345,7 +345,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     desk.run(retire)
     desk.clock.turn(EVERY)
     await go_round(round_)
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert (before, said("answers"), said("last_seen_timestamp_seconds")) == (1, None, None)
     assert recorders.asked == ["R"]

@@ -49,7 +49,7 @@ def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.opened(application_id, "preliminary")
 
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert said("footage_desk_applications", state="approval") == 1
     assert said("footage_desk_review_age_seconds", stage="preliminary") == 0
@@ -65,10 +65,10 @@ def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewD
     limit = desk.database.rules.review_limit
 
     desk.clock.turn(limit - timedelta(seconds=1))
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     before = said("footage_desk_reviews_overdue", stage="preliminary")
     desk.clock.turn(timedelta(seconds=1))
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert before == 0
     assert said("footage_desk_reviews_overdue", stage="preliminary") == 1
@@ -77,7 +77,7 @@ def test_a_review_past_its_limit_is_overdue_from_its_due_moment_on(desk: ReviewD
 
 def test_a_process_that_counts_no_books_says_nothing_of_them(desk: ReviewDesk) -> None:
     before = metrics.exposition()
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert b"footage_desk_nearest_overwrite_seconds" not in before
     assert b"footage_desk_nearest_overwrite_seconds" in metrics.exposition()
@@ -88,13 +88,13 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
         measurements.record_measured(uow, "recorder", Answer())
 
     desk.run(measured)
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     answers = [said("footage_desk_recorder_up", recorder="R")]
     desk.run(lambda uow: storage_office.record_unreachable(uow, "recorder"))
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     answers.append(said("footage_desk_recorder_up", recorder="R"))
     desk.run(measured)
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     answers.append(said("footage_desk_recorder_up", recorder="R"))
 
     assert answers == [1, 0, 1]
@@ -102,14 +102,14 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
 
 
 def test_a_recorder_out_of_use_leaves_no_series_behind(desk: ReviewDesk) -> None:
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
     before = said("footage_desk_recorder_clock_offset_seconds", recorder="R")
 
     def retire(uow: UnitOfWork) -> None:
         uow.session.get_one(Recorder, "recorder").active = False
 
     desk.run(retire)
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     assert before == 1.5
     assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") is None

@@ -54,7 +54,7 @@ def test_who_saw_a_minute_is_known_and_who_saw_another_is_not_named(desk: Desk) 
     assert seen(-7200, -3600) == []
 
     wish = {"recipient": RECIPIENT, "medium": "USB stick 7", "address": ADDRESS}
-    download = desk.as_person("custodian", viewings.ask_download, copy.id, **wish)
+    download = desk.as_person("custodian", viewings.list_download, copy.id, **wish)
     assert seen(0, 60) == []
     desk.change(type(download), download.id, reads=1)
     assert seen(0, 60) == [("download", "custodian", ADDRESS)]

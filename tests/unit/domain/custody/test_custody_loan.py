@@ -19,7 +19,7 @@ from services.database.tables.reviews import Decision
 from services.domain.custody import grants, hand_overs, viewings
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
-from services.domain.custody.returns import Fate
+from services.domain.custody.returns import AttestedFate
 from services.runtime.errors import NotFound, Refused
 
 DUE = NOON + timedelta(days=10)
@@ -224,18 +224,23 @@ def test_the_attestation_names_every_download_and_is_signed(desk: Desk) -> None:
     hand_over_id = desk.do(desk.lend_on_paper, case)
     case.accept(hand_over_id)
     wish = {"recipient": RECIPIENT, "medium": "USB stick 7", "address": "192.0.2.1"}
-    one = desk.as_person("custodian", viewings.ask_download, copy_of(desk), **wish).id
-    other = desk.as_person("custodian", viewings.ask_download, copy_of(desk), **wish).id
-    destroyed, given = Fate(one, "destroyed"), Fate(other, "given-back", "USB stick 7")
+    one = desk.as_person("custodian", viewings.list_download, copy_of(desk), **wish).id
+    other = desk.as_person("custodian", viewings.list_download, copy_of(desk), **wish).id
+    destroyed, given = AttestedFate(one, "destroyed"), AttestedFate(other, "given-back", "USB stick 7")
 
-    def code(*fates: Fate, **values: Any) -> str:
+    def code(*fates: AttestedFate, **values: Any) -> str:
         with pytest.raises(Refused) as caught:
             case.give_back(hand_over_id, *fates, **values)
         return caught.value.code
 
-    assert code() == code(destroyed) == code(destroyed, destroyed) == code(destroyed, given, Fate("x", "destroyed"))
+    assert (
+        code()
+        == code(destroyed)
+        == code(destroyed, destroyed)
+        == code(destroyed, given, AttestedFate("x", "destroyed"))
+    )
     assert code(destroyed) == "attestation-incomplete"
-    assert code(destroyed, Fate(other, "kept")) == "attestation-fate"
+    assert code(destroyed, AttestedFate(other, "kept")) == "attestation-fate"
     assert code(destroyed, given, no_other_copies=False) == "attestation-other-copies"
     assert code(destroyed, given, return_to="canteen") == "return-to"
     assert code(destroyed, given, proof=case.proof("wrong")) == "password-wrong"

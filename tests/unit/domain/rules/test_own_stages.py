@@ -98,7 +98,7 @@ def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review
 
 def test_it_is_counted_under_its_name(desk: ReviewDesk, review_id: str) -> None:
     desk.clock.turn(timedelta(hours=9))
-    desk.run(case_metrics.count)
+    desk.run(case_metrics.update_gauges)
 
     stage = {"stage": "interpreting"}
     assert metrics.DATABASE_REGISTRY.get_sample_value("footage_desk_reviews_overdue", stage) == 1
