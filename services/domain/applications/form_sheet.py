@@ -53,12 +53,12 @@ def _asked(form: JsonView) -> Facts:
     return Facts("一、申请", rows)
 
 
-def _consent(form: JsonView, one: JsonView) -> Cell:
+def _consent(form: JsonView, consent: JsonView) -> Cell:
     return (
-        Line(f"{one.text('department.zh')}同意由{form.text('department.zh')}作为申请主体"),
-        Line(one.text("by.name"), "signed"),
-        Line(f"{one.word('signature.method')} {one.when('at')}"),
-        short(one.text("statement")),
+        Line(f"{consent.text('department.zh')}同意由{form.text('department.zh')}作为申请主体"),
+        Line(consent.text("by.name"), "signed"),
+        Line(f"{consent.word('signature.method')} {consent.when('at')}"),
+        short(consent.text("statement")),
     )
 
 

@@ -132,14 +132,14 @@ def replace_items(
     that asks for it no more, by default the application's.
     """
     current = preservations.items_in_scope(uow, application.id)
-    kept: set[str] = set()
+    unchanged: set[str] = set()
     for position, wanted in enumerate(asked, start=1):
         asked_for = (wanted.camera_id, wanted.start, wanted.end)
         same = next(
             (
                 item
                 for item in current
-                if item.id not in kept and (item.camera_id, item.asked_start, item.asked_end) == asked_for
+                if item.id not in unchanged and (item.camera_id, item.asked_start, item.asked_end) == asked_for
             ),
             None,
         )
@@ -150,9 +150,9 @@ def replace_items(
             uow.session.flush()
         same.position = position
         same.granted_start = same.granted_end = None
-        kept.add(same.id)
+        unchanged.add(same.id)
     for item in current:
-        if item.id in kept:
+        if item.id in unchanged:
             continue
         if application.submitted_at is None:
             uow.session.delete(item)

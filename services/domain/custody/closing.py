@@ -125,22 +125,22 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     )
 
 
-def confirm_release(uow: UnitOfWork, application_id: str, effects: VaultActions) -> None:
+def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions) -> None:
     """Record what the vault has deleted."""
     because = application_service.lock_case(uow, application_id, "close the case").closed_as
-    for preservation_id in effects.marks.get("preservations", ()):
+    for preservation_id in actions.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
-    for copy_id in effects.marks.get("copies", ()):
+    for copy_id in actions.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
         copy = uow.session.get_one(Copy, copy_id)
         copy.discarded_because = because
         _mark_discarded(uow, copy, "copy-discarded")
-    for master_id in effects.marks.get("masters", ()):
+    for master_id in actions.marks.get("masters", ()):
         master = uow.session.get_one(Master, master_id)
         master.discarded_because = because
         _mark_discarded(uow, master, "master-discarded")
-    upload_sources.remove_all(uow, effects.marks.get("uploads", ()), because or "closed")
-    attempts.mark_swept(uow, [attempt.id for attempt in effects.sweep])
+    upload_sources.remove_all(uow, actions.marks.get("uploads", ()), because or "closed")
+    attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
 
 
 def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> VaultActions:
@@ -214,17 +214,17 @@ def _end_loan(
 
 
 def confirm_loan_end(
-    uow: UnitOfWork, application_id: str, effects: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
+    uow: UnitOfWork, application_id: str, actions: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
 ) -> None:
     """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
     application = application_service.lock_case(uow, application_id, "close the case")
-    for preservation_id in effects.marks.get("preservations", ()):
+    for preservation_id in actions.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
-    for copy_id in effects.marks.get("copies", ()):
+    for copy_id in actions.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
     filed.record_pdfs(uow, pdfs)
-    upload_sources.remove_all(uow, effects.marks.get("uploads", ()), closed_as)
-    attempts.mark_swept(uow, [attempt.id for attempt in effects.sweep])
+    upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
+    attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
     _close(uow, application, closed_as)
 
 

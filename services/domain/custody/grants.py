@@ -16,7 +16,7 @@ from services.runtime.translations import Message, Text
 
 Action = Literal["view", "download"]
 
-# Why a copy does not open: code, Chinese, English.
+# Why a copy does not open: code and message.
 NOT_ACCEPTED = ("not-accepted", Message("You have not accepted it yet: accept the copy first."))
 RETURNED = ("copy-returned", Message("The copy was returned and opens no more."))
 LOST = ("copy-lost", Message("The copy was reported lost, so access has stopped."))

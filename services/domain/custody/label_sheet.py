@@ -8,7 +8,7 @@ HANDLING = "不得剪辑、篡改；不得转发或提供给无关人员。使�
 
 
 def lay_out(label: JsonView) -> list[Part]:
-    source, obtained, kept = label.part("source"), label.part("obtained"), label.part("object")
+    source, obtained, vault_object = label.part("source"), label.part("obtained"), label.part("object")
     is_copy = label.get("of") == "copy"
     what: Pairs = [
         [("标签对象", cell("副本" if is_copy else "主档")), ("申请项", cell(f"第 {label.text('item.position')} 项"))],
@@ -33,10 +33,10 @@ def lay_out(label: JsonView) -> list[Part]:
         [("前置／后置", cell(edges(obtained)))],
     ]
     stored: Pairs = [
-        [("对象", (kept.hash("key"),))],
-        [("大小", cell(f"明文 {kept.get('plainSize', 0):,} 字节，密文 {kept.get('size', 0):,} 字节"))],
-        [("录像 SHA-256", (kept.hash("sha256Plain"),))],
-        [("密文 SHA-256", (kept.hash("sha256Cipher"),))],
+        [("对象", (vault_object.hash("key"),))],
+        [("大小", cell(f"明文 {vault_object.get('plainSize', 0):,} 字节，密文 {vault_object.get('size', 0):,} 字节"))],
+        [("录像 SHA-256", (vault_object.hash("sha256Plain"),))],
+        [("密文 SHA-256", (vault_object.hash("sha256Cipher"),))],
     ]
     return [
         Facts("一、标签", what),
