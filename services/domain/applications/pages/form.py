@@ -105,7 +105,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     """Hand in what the summary showed. A second press of the button finds it handed in."""
     version = _version(typed)
 
-    def hand_in(uow: UnitOfWork) -> str | None:
+    def submit_form(uow: UnitOfWork) -> str | None:
         application = service.get_own(uow, application_id)
         if application.submitted_at is not None and application.correction_until is None:
             return application.number
@@ -121,7 +121,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         return drafts.submit(uow, application_id, shown.reading.form).number
 
     try:
-        number = await database.run(visitor.actor, hand_in)
+        number = await database.run(visitor.actor, submit_form)
     except Refused as refusal:
         if refusal.status == 404:
             raise

@@ -55,7 +55,7 @@ class ListQuery(lists.ListQuery):
         )
 
 
-class CopiesWanted(lists.ListQuery):
+class CopiesOutQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(case_register.OutSort)
     FALLING: ClassVar = frozenset({"number", "accepted"})
 
@@ -63,7 +63,7 @@ class CopiesWanted(lists.ListQuery):
     department: str = Field("", max_length=64)
 
 
-class RiskWanted(lists.ListQuery):
+class RiskQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(case_register.RiskSort)
     FALLING: ClassVar = frozenset({"number"})
 
@@ -106,7 +106,9 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
 
 
 @router.get("/copies-out")
-async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesWanted, Query()]) -> Response:
+async def copies_out(
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[CopiesOutQuery, Query()]
+) -> Response:
     """Return who holds copies of what, until when."""
 
     def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
@@ -122,7 +124,7 @@ async def copies_out(visitor: Visiting, database: GivenDatabase, wanted: Annotat
 
 @router.get("/next-overwritten")
 async def next_overwritten(
-    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskWanted, Query()]
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskQuery, Query()]
 ) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
     lines = await database.run(visitor.actor, case_register.list_next_overwritten, wanted.listing(visitor.language))

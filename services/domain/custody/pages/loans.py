@@ -27,13 +27,13 @@ class ListQuery(lists.ListQuery):
     FALLING: ClassVar = frozenset({"number"})
 
 
-class LogWanted(lists.ListQuery):
+class LogQuery(lists.ListQuery):
     SORTS: ClassVar = get_args(LogSort)
     LENGTH: ClassVar = 200
 
 
-Asked = Annotated[ListQuery, Query()]
-LogAsked = Annotated[LogWanted, Query()]
+GivenListQuery = Annotated[ListQuery, Query()]
+GivenLogQuery = Annotated[LogQuery, Query()]
 
 
 def _(message: str) -> str:
@@ -65,14 +65,14 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
 
 @router.get("/hand-overs")
-async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
+async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first."""
     views = await database.run(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
     return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
-async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
+async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return the same list as a table for a spreadsheet."""
     views = await database.run(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
     rows = [
@@ -172,7 +172,9 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log")
-async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked) -> Response:
+async def read_log(
+    hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
+) -> Response:
     """Return the custody log, to read and to print (R47)."""
     log = await database.run(visitor.actor, queries.get_log, hand_over_id)
     entries = _entries(visitor, log, wanted.listing(visitor.language))
@@ -181,7 +183,7 @@ async def read_log(hand_over_id: Identifier, visitor: Visiting, database: GivenD
 
 @router.get("/hand-overs/{hand_over_id}/custody-log.csv")
 async def read_log_as_csv(
-    hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: LogAsked
+    hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
 ) -> Response:
     """Return the custody log for a spreadsheet, with the chain of its hashes."""
     log = await database.run(visitor.actor, queries.get_log, hand_over_id)
