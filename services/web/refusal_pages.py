@@ -15,7 +15,7 @@ def page(request: Request, refusal: Refused) -> Response:
         return redirect_to_login(request)
     part = is_htmx(request)
     template = "refusal.html" if part else "refused.html"
-    headers = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML show:window:top"} if part else None
+    headers = {"HX-Retarget": "#callouts", "HX-Reswap": "innerHTML show:window:top"} if part else None
     html = render(template, languages.chosen(request), "UTC", {"refusal": refusal})
     return HTMLResponse(html, refusal.status, headers=headers)
 

@@ -56,7 +56,7 @@ def environment(language: Language) -> Environment:
         language=language,
         static=static,
         menu_for=menu.entries,
-        said_in=partial(_pair, language),
+        localised_in=partial(_pair, language),
         language_choices=partial(language_choices, language),
         other_languages=partial(languages.others, language),
         bar_parts=bar_parts,
@@ -66,7 +66,7 @@ def environment(language: Language) -> Environment:
         language_name=languages.name,
         language_tag=languages.tag,
         named=partial(named, language),
-        said=partial(said, language),
+        localised=partial(localised, language),
         duration=partial(duration, language),
         moment=moment,
         line=partial(line, language),
@@ -118,7 +118,7 @@ def language_choices(language: Language) -> list[tuple[str, str]]:
     return [(code, labels.word(language, code) if labels.has_word(code) else languages.name(code)) for code in codes]
 
 
-def said(language: Language, thing: Any) -> str:
+def localised(language: Language, thing: Any) -> str:
     """The sentence of a refusal or of a finding in this language; data in two languages else in English."""
     message = thing if isinstance(thing, Text) else getattr(thing, "message", None)
     if isinstance(message, Text):

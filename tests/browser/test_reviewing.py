@@ -92,7 +92,7 @@ def test_a_refusal_is_read_beside_the_field_at_fault_and_goes_with_the_next_act(
     page.fill("[name=password]", "wrong")
     page.get_by_role("button", name="同意并签字").click()
 
-    beside = page.locator(".field:has([name=password]) .said.refused")
+    beside = page.locator(".field:has([name=password]) .callout.refused")
     expect(beside).to_be_in_viewport()
     expect(beside).to_contain_text("密码不正确")
     expect(page.locator("[name=password]")).to_be_focused()

@@ -140,7 +140,7 @@ def test_a_hidden_watermark_closes_the_footage(watching: Watching) -> None:
 
     page.evaluate("() => document.styleSheets[1].insertRule('.marks { visibility: hidden }')")
 
-    expect(page.locator("#player-said")).to_have_text("The watermark was taken away, so the footage has closed.")
+    expect(page.locator("#player-callout")).to_have_text("The watermark was taken away, so the footage has closed.")
     assert page.evaluate("() => video.readyState") == 0
 
 
@@ -152,7 +152,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
 
     page.evaluate("() => { video.play(); }")
 
-    expect(page.locator("#player-said")).to_have_text("Access is suspended: get in touch with Security.")
+    expect(page.locator("#player-callout")).to_have_text("Access is suspended: get in touch with Security.")
     assert page.evaluate("() => video.paused && video.readyState === 0")
     expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
 
@@ -179,4 +179,4 @@ def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_pictu
     page.get_by_label("I watch this footage for the purpose above").check()
     page.get_by_role("button", name="Open the footage").click()
 
-    expect(page.locator("#player-said")).to_contain_text(sentence)
+    expect(page.locator("#player-callout")).to_contain_text(sentence)

@@ -162,7 +162,7 @@ class MainJob:
         fill(page)
         page.fill("form.decide [name=password]", f"demo-{login}")
         somebody.press("outcome", outcome)
-        expect(page.locator("#said")).to_contain_text(self.number)
+        expect(page.locator("#callouts")).to_contain_text(self.number)
 
     def confirm(self, login: str, stage: str) -> None:
         """The second person agrees and signs too."""
@@ -170,7 +170,7 @@ class MainJob:
         page = self._inbox(somebody, stage)
         page.fill("form.decide [name=password]", f"demo-{login}")
         somebody.press("agrees", "true")
-        expect(page.locator("#said")).to_contain_text(self.number)
+        expect(page.locator("#callouts")).to_contain_text(self.number)
 
     def accept(self) -> None:
         """The custodian reads the conditions and takes the copies over."""
@@ -230,7 +230,7 @@ class MainJob:
         _until(page, page.locator("h1 .tag", has_text=re.compile("已结案|closed", re.IGNORECASE)))
         page.locator("#integrity button").click()
         expect(page.locator("#integrity-state table")).to_be_visible()
-        expect(page.locator("#integrity-state .said.refused, #integrity-state .said.warn")).to_have_count(0)
+        expect(page.locator("#integrity-state .callout.refused, #integrity-state .said.warn")).to_have_count(0)
         box = page.locator(".diagram-box")
         if box.get_attribute("open") is None:  # folded where there is little room
             box.locator("summary").click()

@@ -104,7 +104,7 @@ class RecorderMonitor:
     async def _book(self, row: Recorder, tested: ProbeResult) -> bool:
         """Write down what came of it; whether it answers."""
         if tested.facts is None or not tested.facts.reachable:
-            await self._silent(row, tested.found[0])
+            await self._silent(row, tested.findings[0])
             return False
         await self._register.run(ACTOR, rounds.record_answer, row.id, tested.facts)
         return True

@@ -60,14 +60,14 @@ DOWN = {
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """``facts`` is None where the recorder could not be asked; ``found`` begins with what is wrong."""
+    """``facts`` is None where the recorder could not be asked; ``findings`` begin with what is wrong."""
 
     facts: RecorderFacts | None
-    found: list[Finding]
+    findings: list[Finding]
 
     @property
-    def well(self) -> bool:
-        return all(one.well for one in self.found)
+    def ok(self) -> bool:
+        return all(one.ok for one in self.findings)
 
 
 async def test_recorder(database: Database, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> ProbeResult:
@@ -75,7 +75,7 @@ async def test_recorder(database: Database, actor: Actor, recorders: OpenRecorde
     row, cameras = await database.run(actor, camera_recorders.get_for_test, recorder_id)
     tested = await probe(recorders, row, cameras, database.clock.now())
     facts = tested.facts if tested.facts is not None and tested.facts.reachable else None
-    await database.run(actor, camera_recorders.record_test, recorder_id, facts, tested.found)
+    await database.run(actor, camera_recorders.record_test, recorder_id, facts, tested.findings)
     return tested
 
 
@@ -114,7 +114,7 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
         )
     if not cameras and not found:
         found.append(Finding("no-cameras", Message("No camera of it is entered yet: enter them.")))
-    return ProbeResult(facts, sorted(found, key=lambda one: one.well))
+    return ProbeResult(facts, sorted(found, key=lambda one: one.ok))
 
 
 async def _why_down(opened: Opened, now: datetime) -> Finding:
@@ -204,4 +204,4 @@ async def _check_camera(opened: Opened, facts: RecorderFacts, camera: Camera, no
         seen = Message("its newest recording is too large to be read for a picture")
     else:
         seen = Message("shows a picture")
-    return Finding("well", Message("{what}: records, and {seen}.", what=message, seen=seen), well=True)
+    return Finding("ok", Message("{what}: records, and {seen}.", what=message, seen=seen), ok=True)

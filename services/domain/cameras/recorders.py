@@ -57,7 +57,7 @@ class Finding(Worded):
 
     code: str
     message: Text
-    well: bool = False
+    ok: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def record_test(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found
     row = _get_for_update(uow, recorder_id)
     if facts is not None:
         measurements.record_measured(uow, recorder_id, facts)
-    record_error(uow, row, next((one for one in found if not one.well), None))
+    record_error(uow, row, next((one for one in found if not one.ok), None))
     audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, findings=[finding.code for finding in found])
 
 

@@ -48,7 +48,7 @@ function takeTyped(form) {
   }
 }
 
-const answered = document.querySelector("#refusal, #said .said");
+const answered = document.querySelector("#refusal, #callouts .callout");
 for (const form of document.querySelectorAll("form[data-keep]")) {
   if (!answered) takeTyped(form);
   form.addEventListener("submit", () => keepTyped(form));

@@ -3,13 +3,13 @@
   const zh = document.documentElement.lang.startsWith("zh");
   const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
   const toText = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  for (const said of document.querySelectorAll("[data-elsewhere]")) said.hidden = said.dataset.elsewhere === location.origin;
+  for (const callout of document.querySelectorAll("[data-elsewhere]")) callout.hidden = callout.dataset.elsewhere === location.origin;
 
   const form = document.getElementById("add-passkey");
-  const said = form?.querySelector(".said");
+  const callout = form?.querySelector(".callout");
   const say = (sentence) => {
-    said.textContent = sentence;
-    said.hidden = false;
+    callout.textContent = sentence;
+    callout.hidden = false;
     delete form.dataset.sent;
   };
 
@@ -51,7 +51,7 @@
 
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    said.hidden = true;
+    callout.hidden = true;
     add().catch((error) => say(error.message));
   });
 }

@@ -21,7 +21,7 @@
       return zh ? told.zh : told.en;
     }
     const page = new DOMParser().parseFromString(body, "text/html");
-    return (page.querySelector("#refusal") || page.querySelector(".said.refused, main p"))?.textContent.trim() || (zh ? "未能办理，请刷新页面。" : "It was refused: reload the page.");
+    return (page.querySelector("#refusal") || page.querySelector(".callout.refused, main p"))?.textContent.trim() || (zh ? "未能办理，请刷新页面。" : "It was refused: reload the page.");
   }
 
   function show(told, sha256) {
@@ -88,12 +88,12 @@
   for (const secrets of usable ? document.querySelectorAll("[data-secrets]") : []) {
     const form = secrets.closest("form");
     const inputs = secrets.querySelectorAll("input");
-    const said = element("p", "", { class: "said refused", role: "alert", hidden: "" });
+    const callout = element("p", "", { class: "callout refused", role: "alert", hidden: "" });
     const label = element("label", zh ? " 用通行密钥签字" : " Sign with my passkey", { class: "with-passkey" });
     const choice = element("input", "", { type: "checkbox" });
     choice.checked = ![...inputs].some((one) => one.getAttribute("aria-invalid"));
     label.prepend(choice);
-    secrets.before(label, said);
+    secrets.before(label, callout);
     const turn = () => {
       secrets.hidden = choice.checked;
       for (const one of inputs) one.disabled = choice.checked;
@@ -105,11 +105,11 @@
       event.preventDefault();
       if (form.dataset.signing) return;
       form.dataset.signing = "yes";
-      said.hidden = true;
+      callout.hidden = true;
       sign(form, event.submitter).catch((error) => {
-        said.textContent = error.message;
-        said.hidden = false;
-        said.scrollIntoView({ block: "center" });
+        callout.textContent = error.message;
+        callout.hidden = false;
+        callout.scrollIntoView({ block: "center" });
       }).finally(() => { delete form.dataset.signing; });
     });
   }

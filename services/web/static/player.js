@@ -59,7 +59,7 @@
 
   // --- what is shown
   function say(sentence) {
-    const place = document.getElementById("player-said");
+    const place = document.getElementById("player-callout");
     place.textContent = sentence;
     place.hidden = false;
   }

@@ -552,5 +552,5 @@ async def test_what_no_list_offers_is_refused_with_a_sentence_and_keeps_the_rest
 
     assert by_itself.status_code == by_button.status_code == 422
     assert form["reason"] in by_button.text
-    assert "said refused" in by_itself.text
+    assert "callout refused" in by_itself.text
     assert desk.all(Application) == []

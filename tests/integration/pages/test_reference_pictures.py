@@ -61,7 +61,7 @@ async def said(browser: httpx.AsyncClient, answer: httpx.Response) -> str:
     """What the page says to which an answer leads."""
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE), answer.text
     page = (await browser.get(PAGE)).text
-    found = re.search(r'<p class="said[^>]*>([^<]*)</p>', page)
+    found = re.search(r'<p class="callout[^>]*>([^<]*)</p>', page)
     return found[1] if found else ""
 
 

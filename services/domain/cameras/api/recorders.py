@@ -88,22 +88,22 @@ class RecorderRowAnswer(Answer):
     clock_uncertainty_ms: int | None
 
 
-class FoundAnswer(Answer):
-    """One thing that the test found. ``well``: nothing is wrong there."""
+class FindingAnswer(Answer):
+    """One thing that the test found. ``ok``: nothing is wrong there."""
 
     code: str
     zh: str
     en: str
-    well: bool
+    ok: bool
 
 
 class TestAnswer(Answer):
-    well: bool
+    ok: bool
     make: str | None
     model: str | None
     clock_offset_ms: int | None
     channels: list[str]
-    found: list[FoundAnswer]
+    findings: list[FindingAnswer]
 
 
 def row_answer(line: RecorderLine) -> RecorderRowAnswer:
@@ -188,10 +188,10 @@ async def test_recorder(
     tested = await recorder_probe.test_recorder(database, actor, recorders, recorder_id)
     facts = tested.facts
     return TestAnswer(
-        well=tested.well,
+        ok=tested.ok,
         make=facts.make if facts else None,
         model=facts.model if facts else None,
         clock_offset_ms=facts.clock_offset_ms if facts else None,
         channels=sorted(facts.oldest_frame) if facts else [],
-        found=[FoundAnswer.model_validate(one) for one in tested.found],
+        findings=[FindingAnswer.model_validate(finding) for finding in tested.findings],
     )

@@ -66,7 +66,7 @@ def checked(trail: Trail, *known: str) -> list[str]:
         signed_heads.read_database(connection, [KEY.public], found)
         for note in known:
             found.take("the checkpoint that somebody has kept", note, [KEY.public])
-        done = verification.verify(connection, found.heads)
+        done = verification.verify_trail(connection, found.heads)
     return [*done.faults, *found.faults]
 
 
@@ -75,7 +75,7 @@ def test_a_trail_that_is_as_it_was_written_has_no_fault(any_trail: Trail) -> Non
     with snapshot(any_trail.url) as connection:
         found = SignedHeads()
         signed_heads.read_database(connection, [KEY.public], found)
-        done = verification.verify(connection, found.heads)
+        done = verification.verify_trail(connection, found.heads)
         assert done.root == audit_tree.root_in(connection, 19)
         last = connection.execute(text("SELECT entry FROM audit_events WHERE seq = 19")).scalar_one()
     assert (done.size, done.agreeing, done.faults, found.faults) == (19, 3, [], [])
@@ -260,5 +260,5 @@ def test_whoever_changes_everything_is_told_so_in_few_words(trail: Trail, monkey
     monkeypatch.setattr(verification, "MAX_FAULTS", 5)
     trail.tamper("UPDATE audit_events SET subject_kind = 'another'")
     with snapshot(trail.url) as connection:
-        done = verification.verify(connection)
+        done = verification.verify_trail(connection)
     assert (len(done.faults), done.more_faults) == (5, 14)

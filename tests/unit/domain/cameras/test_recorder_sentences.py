@@ -40,7 +40,7 @@ async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
 
     tested = await probe(opened, row, (), NOW)
 
-    [found] = tested.found
+    [found] = tested.findings
     assert (found.code, found.message) == (f"recorder-{code}", DOWN[code])
     assert found.message != DOWN["down"]
     assert "secret" not in found.en

@@ -179,7 +179,7 @@ def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: Rev
     )
 
     tried = desk.run(csv_import.import_cameras, good.encode(), dry_run=True, by="admin")
-    assert (tried.new, tried.changed, tried.same, tried.wrong, tried.done) == (1, 1, 0, (), False)
+    assert (tried.new, tried.changed, tried.unchanged, tried.wrong, tried.done) == (1, 1, 0, (), False)
     assert len(desk.all(Camera)) == 1
     written = ("camera-added", "camera-changed")
     assert [one for action in written for one in desk.all(AuditEvent, action=action)] == []
@@ -194,7 +194,7 @@ def test_a_list_of_cameras_is_tried_first_and_each_wrong_line_is_named(desk: Rev
     assert done.done
     assert {row.name_zh for row in desk.all(Camera)} == {"院子", "正门"}
     again = desk.run(csv_import.import_cameras, good.encode(), dry_run=False, by="admin")
-    assert (again.new, again.changed, again.same) == (0, 0, 2)
+    assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_what_is_exported_can_be_brought_back(desk: ReviewDesk) -> None:
         ",".join(f"'{cell}" if str(cell)[:1] == "=" else str(cell) for cell in row) + "\n" for row in rows
     )
 
-    assert desk.run(csv_import.import_cameras, text.encode(), dry_run=True, by="admin").same == 2
+    assert desk.run(csv_import.import_cameras, text.encode(), dry_run=True, by="admin").unchanged == 2

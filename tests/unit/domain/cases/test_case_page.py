@@ -283,7 +283,7 @@ async def test_a_flipped_bit_is_said_in_red_and_told_to_security_once(
     assert faults(found) == {"master": ["bytes"]}
     page = (await security.get(f"/cases/{case.id}")).text
     assert "Its bytes are not what was sealed." in page
-    assert 'class="said refused" role="alert"' in page
+    assert 'class="callout refused" role="alert"' in page
     await verified(security, case)
     told = [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE]
     assert [one.person_id for one in told] == ["security"]
