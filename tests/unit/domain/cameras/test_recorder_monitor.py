@@ -130,7 +130,7 @@ async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> 
         recorders.says["R"] = facts
         await go_round(round_)
         desk.run(case_metrics.count)
-        seen.append((said("answers"), said("last_seen_timestamp_seconds"), said("clock_offset_seconds")))
+        seen.append((said("up"), said("last_seen_timestamp_seconds"), said("clock_offset_seconds")))
         desk.clock.turn(EVERY)
 
     first, last = NOON.timestamp(), (NOON + 2 * EVERY).timestamp()
@@ -182,7 +182,7 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
     assert await go_round(RecorderMonitor(desk.database, recorders, EVERY)) == 2
     desk.run(case_metrics.count)
 
-    assert (said("answers"), said("answers", "A")) == (0, 1)
+    assert (said("up"), said("answers", "A")) == (0, 1)
 
 
 async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives_in(desk: ReviewDesk) -> None:
@@ -194,14 +194,14 @@ async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives
     desk.clock.turn(EVERY)
     again = await round_.ask_due()
     desk.run(case_metrics.count)
-    silent = said("answers")
+    silent = said("up")
     recorders.hangs["R"].set()
     await hanging
     desk.run(case_metrics.count)
 
     assert (silent, again) == (0, [])
     assert recorders.asked == ["R"], "one that still hangs is not asked a second time"
-    assert said("answers") == 1
+    assert said("up") == 1
 
 
 async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk) -> None:
@@ -337,7 +337,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     round_ = RecorderMonitor(desk.database, recorders, EVERY)
     await go_round(round_)
     desk.run(case_metrics.count)
-    before = said("answers")
+    before = said("up")
 
     def retire(uow: UnitOfWork) -> None:
         uow.session.get_one(Recorder, "recorder").active = False
@@ -347,7 +347,7 @@ async def test_a_recorder_out_of_use_is_not_asked_and_leaves_no_series(desk: Rev
     await go_round(round_)
     desk.run(case_metrics.count)
 
-    assert (before, said("answers"), said("last_seen_timestamp_seconds")) == (1, None, None)
+    assert (before, said("up"), said("last_seen_timestamp_seconds")) == (1, None, None)
     assert recorders.asked == ["R"]
 
 
