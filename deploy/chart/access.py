@@ -24,7 +24,7 @@ PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients
 
 
 def needs(worker: Worker) -> list[str]:
-    """What one job type needs beside books and engine."""
+    """What one job type needs beside database and engine."""
     found = {NAMES[name] for name in worker.wants if name in NAMES}
     if "vault_keys" in worker.wants:
         found.add("recipients")

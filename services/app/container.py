@@ -1,4 +1,4 @@
-"""The house: what workers and portal are given by name, built from the settings."""
+"""The container: the objects that workers and portal get by name, built from the settings."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -47,7 +47,7 @@ NEEDED = ("video-retrieval", REVIEW)
 
 @dataclass
 class Container:
-    """Everything that workers and portal are given by name."""
+    """The objects that workers and portal get by name; opened on first use."""
 
     settings: Settings
     clock: Clock
@@ -56,15 +56,15 @@ class Container:
     given_store: Store | None = None  # instead of the settings' own
     given_replica: Store | None = None
     on_turn: list[Callable[[], None]] = field(default_factory=list)
-    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # what the portal may ask, where it is given
-    engine: EngineInspection | None = None  # likewise, where the engine runs in this process
+    doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # for the portal, if set
+    engine: EngineInspection | None = None  # for the portal, if the engine runs in this process
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)
 
     @cached_property
     def store(self) -> Store:
-        """Opened when somebody first asks for it, as the two below: who never does needs no key to it."""
+        """Open the store on first use, like the two below: a process that never uses it needs no key."""
         return self.given_store or _opened(self.settings.store_place, self.clock)
 
     @cached_property
@@ -73,28 +73,28 @@ class Container:
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
-        """Made when a worker first asks for them; the portal never does."""
+        """Make or read the vault keys; only workers do."""
         return ensure_keys(self.settings.keys / "vault")
 
     @cached_property
     def signer(self) -> Signer:
-        """Its key is made when a worker first asks for it. Certificates go by real time, as what checks them does."""
+        """Make or read the seal key; only workers do. Certificates are valid by real time."""
         key = ensure_signing_key(self.settings.keys / "seal", self.settings.organisation, self.database.real.now())
         return Signer(key, self.time_stamper, self.database.real)
 
     @cached_property
     def time_stamper(self) -> TimeStamper | None:
-        """The authority that the settings name, or none."""
+        """Return the client of the time-stamping authority, if one is set."""
         url, file = self.settings.time_stamp.url, self.settings.time_stamp.trusted_file
         return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
     def recorders(self) -> OpenRecorder:
-        """Opens a recorder by its book row, where the settings let it be."""
+        """Return a function that opens a recorder by its row, within the folders of the settings."""
         return partial(open_recorder, places=places_of(self.settings))
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
-        """What these handlers ask for, by parameter name; what none of them asks for is not opened."""
+        """Return the objects that these handlers need, by parameter name; nothing else is opened."""
         wanted = {name for worker in workers for name in worker.wants}
         opened: dict[str, object] = {
             name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "signer") if name in wanted
@@ -103,7 +103,7 @@ class Container:
 
     @property
     def for_portal(self) -> dict[str, object]:
-        """What routes may ask for: loan keys, and never the vault key (docs/sealing.md)."""
+        """Return the objects for routes: loan keys, and never the vault key (docs/sealing.md)."""
         given = {**self._for_all, "store": self.store}
         if self.settings.oidc.issuer is not None:
             given["provider"] = Provider(self.settings, self.database.real)
@@ -129,20 +129,20 @@ class Container:
         return given
 
     def turn_clock(self, by: timedelta) -> datetime:
-        """Turn the demo's clock and let everybody look at it."""
+        """Turn the demo's clock and notify all that depend on it."""
         if not isinstance(self.clock, TurnedClock):
             raise Fatal("the clock cannot be turned | it is the machine's | set FOOTAGE_DESK_DEMO=true for a demo")
         now = self.clock.turn(by)
-        for notice in self.on_turn:
-            notice()
+        for notify in self.on_turn:
+            notify()
         return now
 
     def portal(self) -> FastAPI:
         return create_app(self.for_portal)
 
 
-def open_register(settings: Settings, clock: Clock) -> Database:
-    """The books, brought to the newest schema when they are ours alone (SQLite)."""
+def open_migrated_database(settings: Settings, clock: Clock) -> Database:
+    """Open the database; migrate it first if it is SQLite, which no other process uses."""
     if settings.database.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
     database = open_database(
@@ -154,18 +154,18 @@ def open_register(settings: Settings, clock: Clock) -> Database:
 
 
 def open_container(settings: Settings, *, apart: bool = False) -> Container:
-    """Build everything and check books and stores; raises SettingsError, Fatal or Retryable with a sentence.
+    """Build everything, check database and stores; raises SettingsError, Fatal or Retryable.
 
-    ``apart``: for a process that is one of several, which opens only the stores that its parts ask for.
+    ``apart``: for one process of several, which opens only the stores that its roles need.
     """
     if not apart:
-        _ = settings.store_place, settings.replica_place  # what is not set is told before anything is made
+        _ = settings.store_place, settings.replica_place  # report a missing setting before anything is made
     use_models(settings.models_dir)
     data_folder.prepare(settings.data_dir)
     container = Container(
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
-        database=open_register(settings, clock),
+        database=open_migrated_database(settings, clock),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
     if not apart:
@@ -182,13 +182,13 @@ def _opened(place: StorePlace, clock: Clock) -> Store:
 
 
 def alone(settings: Settings) -> AbstractContextManager[None]:
-    """With SQLite nobody else is in the books meanwhile (Fatal)."""
+    """Lock a SQLite database against other processes; Fatal if one has it."""
     return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
 
 
 @contextmanager
 def locked_container(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
-    """``open_house`` for as long as the block runs; with SQLite nobody else gets in before or meanwhile (Fatal)."""
+    """Open the container for the block; with SQLite under the lock of ``alone``."""
     with alone(settings):
         container = open_container(settings, apart=apart)
         try:
@@ -198,18 +198,18 @@ def locked_container(settings: Settings, *, apart: bool = False) -> Iterator[Con
 
 
 def models(folder: Path | None = None) -> list[Path]:
-    """The BPMN and DMN files that are deployed together; none of a folder that is not there."""
+    """Return the BPMN and DMN files of a folder, which are deployed together."""
     return sorted(path for path in (folder or MODELS).glob("*") if path.suffix in (".bpmn", ".dmn"))
 
 
 def use_models(folder: Path | None = None) -> None:
-    """Work by the review stages of this folder from now on, or by those shipped; Fatal where anything is wrong."""
+    """Use the review stages of this folder, or those shipped; Fatal if anything is wrong."""
     check_models(folder)
     STAGES.use(folder or MODELS)
 
 
 def check_models(folder: Path | None = None) -> None:
-    """Fatal with a sentence where review stages or models of the folder cannot be used, or do not fit together."""
+    """Raise Fatal if review stages or models of the folder are unusable or inconsistent."""
     place = folder or MODELS
     stages = stage_file.read(place / stage_file.NAME).stages
     found = read_models(path for path in models(place) if path.suffix == ".bpmn")

@@ -1,4 +1,4 @@
-"""What is wrong with a set-up, part by part, and what to do about it."""
+"""Check a set-up part by part, and say what to do."""
 
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -42,7 +42,7 @@ SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
 
 @dataclass(frozen=True)
 class Line:
-    """One part: whether it is well, and a sentence that says what it is or what to do."""
+    """One part: whether it is well, and a sentence on its state or on what to do."""
 
     part: str
     well: bool
@@ -50,16 +50,16 @@ class Line:
 
 
 async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = False) -> list[Line]:
-    """Look at every part; none of the looks changes anything but the folders, keys and buckets that are missing.
+    """Check every part; only missing folders, keys and buckets are made.
 
-    ``portal``: as one that runs apart, which has neither the vault's key nor the replica, and makes none.
+    ``portal``: as a separate process, which has neither the vault's key nor the replica, and makes none.
     """
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
         Line("settings", True, "every variable is known and can be used")
     ]
-    for part, look in _looks(settings, portal):
-        lines.append(await _line(part, look))
-    database = _there(settings) and all(line.well for line in lines if line.part == "database")
+    for part, check in _checks(settings, portal):
+        lines.append(await _line(part, check))
+    database = _database_exists(settings) and all(line.well for line in lines if line.part == "database")
     lines.append(_use_period(await _max_use_days(settings) if database else settings.rules.max_use_days))
     if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
@@ -68,7 +68,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
 
 
 async def _drilled(settings: Settings) -> str:
-    """When masters were last opened with the escrow key; Fatal where there are some, and none was for a year."""
+    """Say when the escrow key last opened masters; Fatal if there are some, and none was opened for a year."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     database = open_database(settings.database, clock, rules_of(settings))
     try:
@@ -77,18 +77,18 @@ async def _drilled(settings: Settings) -> str:
     finally:
         database.close()
     since = last or first
-    told = "never" if last is None else f"on {last:%Y-%m-%d}"
+    when = "never" if last is None else f"on {last:%Y-%m-%d}"
     if since is not None and clock.now() - since > DRILL_EVERY:
         raise Fatal(
-            f"the escrow key opened masters {told}, and not within a year: take it from the safe and run "
+            f"the escrow key opened masters {when}, and not within a year: take it from the safe and run "
             "footage-desk keys drill --identity FILE"
         )
-    return f"the escrow key opened masters {told}; try it once a year with footage-desk keys drill"
+    return f"the escrow key opened masters {when}; try it once a year with footage-desk keys drill"
 
 
-async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
+async def _line(part: str, check: Callable[[], Awaitable[str]]) -> Line:
     try:
-        return Line(part, True, await look())
+        return Line(part, True, await check())
     except (Fatal, Retryable, SettingsError) as error:
         return Line(part, False, str(error))
     except OSError as error:
@@ -97,10 +97,10 @@ async def _line(part: str, look: Callable[[], Awaitable[str]]) -> Line:
         )
 
 
-def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
     async def clock() -> str:
-        kept = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-        return "turned by the demo" if kept.turned else "the machine's; keep it right with NTP"
+        current = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+        return "turned by the demo" if current.turned else "the machine's; keep it right with NTP"
 
     async def store() -> str:
         return await _store(settings.store_place)
@@ -138,7 +138,7 @@ def _looks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Awa
 
 
 def _seal_lasts(chain: Chain, now: datetime) -> None:
-    """Raises Fatal some months before the seal key's certificate is over: nothing is sealed after that."""
+    """Raise Fatal some months before the seal key's certificate ends: nothing is sealed after that."""
     ends = chain.leaf.not_valid_after_utc
     if ends - now < SEAL_WARNED:
         raise Fatal(
@@ -149,8 +149,12 @@ def _seal_lasts(chain: Chain, now: datetime) -> None:
 
 def _belongs_offline(settings: Settings) -> str:
     places = (settings.keys / "vault" / ESCROW_FILE, settings.keys / "seal" / ROOT_FILE)
-    here = [str(path) for path in places if path.exists()]
-    return f"; take {' and '.join(here)} offline and delete what lies here" if here else "; escrow and root are offline"
+    present = [str(path) for path in places if path.exists()]
+    return (
+        f"; take {' and '.join(present)} offline and delete what lies here"
+        if present
+        else "; escrow and root are offline"
+    )
 
 
 async def _time_stamps(settings: Settings) -> str:
@@ -176,7 +180,7 @@ def _use_period(days: int | None) -> Line:
 
 
 async def _max_use_days(settings: Settings) -> int | None:
-    """As the book of rules has it."""
+    """Return the rule in force, which administrators may have changed."""
     database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:
         return await database.run(ACTOR, lambda uow: uow.rules.max_use_days)
@@ -184,14 +188,14 @@ async def _max_use_days(settings: Settings) -> int | None:
         database.close()
 
 
-def _there(settings: Settings) -> bool:
-    """Whether there are books at all; those in a file begin with the first start."""
+def _database_exists(settings: Settings) -> bool:
+    """Whether there is a database; a SQLite file is made by the first start."""
     url = make_url(settings.database)
     return url.drivername != "sqlite" or Path(url.database or "").exists()
 
 
 async def _database(settings: Settings) -> str:
-    if not _there(settings):
+    if not _database_exists(settings):
         return "not there yet; the first start makes it"
     database = open_database(settings.database, SystemClock(), rules_of(settings))
     try:

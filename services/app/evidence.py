@@ -1,4 +1,4 @@
-"""Where a package's contents come from, in a house whose keys are on this machine."""
+"""The sources of an evidence package, on a machine that has the keys."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from services.vault.keys.vault_keys import VAULT_FILE, FileIdentities
 
 
 def sources_of(container: Container, identity: Path | None = None) -> Sources:
-    """The house's books, store and keys; ``identity`` opens the masters instead of the vault's key.
+    """Return database, store and keys; ``identity`` opens the masters instead of the vault's key.
 
-    Raises Fatal where the seal key or the log key is not here: a package makes no keys.
+    Raises Fatal if the seal key or the log key is missing: a package makes no keys.
     """
     seal, log = container.settings.keys / "seal", container.settings.keys / log_key.FOLDER
     for path in (seal / signing_key.KEY_FILE, log / log_key.KEY_FILE):

@@ -1,4 +1,4 @@
-"""The parts that run in one process, built around the house of their settings."""
+"""Run the roles of one process, built from the settings."""
 
 import asyncio
 import signal
@@ -50,7 +50,7 @@ Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of a running process can be reached."""
+    """The addresses of a running process."""
 
     portal: str | None
     health: str
@@ -61,17 +61,17 @@ class Addresses:
 async def engine_of(
     container: Container, given: EngineServer | None = None, health: Health | None = None
 ) -> AsyncIterator[str]:
-    """The address of the engine: the one given or the embedded one, started here, or the cluster's.
+    """Yield the engine's address; start ``given`` or the embedded engine unless it is a cluster.
 
-    ``health`` shows the figures of one that was started here.
+    ``health`` exports the metrics of an engine that is started here.
     """
     settings = container.settings
     if given is None and not settings.embedded:
         yield settings.gateway_address
         return
-    kept = timedelta(days=settings.engine.records_days)
+    retention = timedelta(days=settings.engine.records_days)
     server = given or EngineServer(
-        settings.data_dir / "engine", container.clock, settings.gateway_address, retention=kept
+        settings.data_dir / "engine", container.clock, settings.gateway_address, retention=retention
     )
     try:
         address = await server.start()
@@ -87,7 +87,7 @@ async def engine_of(
     container.on_turn.append(server.on_clock_changed)
     container.engine = server.inspector
     if health is not None:
-        health.figures.append(server.metrics.exposition)
+        health.exporters.append(server.metrics.exposition)
     try:
         yield address
     finally:
@@ -95,7 +95,7 @@ async def engine_of(
 
 
 async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
-    """Deploy the models of a folder, or those shipped, waiting for an engine that is still starting; versions by id."""
+    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id."""
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:
@@ -103,12 +103,12 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
         except Retryable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-            log.warning("the engine is not there yet", cause=str(error))
+            log.warning("the engine does not answer yet", cause=str(error))
             await asyncio.sleep(1)
 
 
 class PeriodicTask(Protocol):
-    """What takes turns beside the work until it is cancelled."""
+    """A task that runs periodically until it is cancelled."""
 
     async def run(self) -> None: ...
 
@@ -116,8 +116,8 @@ class PeriodicTask(Protocol):
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What one process runs."""
+class Roles:
+    """The roles of one process."""
 
     workers: Sequence[Worker] = ()
     portal: bool = False
@@ -126,25 +126,25 @@ class Parts:
     deploy: bool = False
 
 
-def everything() -> Parts:
-    return Parts(workers=discover(), portal=True, relay=True, sweeper=True, deploy=True)
+def all_roles() -> Roles:
+    return Roles(workers=discover(), portal=True, relay=True, sweeper=True, deploy=True)
 
 
-def only(job_types: Sequence[str]) -> Parts:
-    """These workers alone. Raises WorkerError for a job type that nobody does.
+def roles_for(job_types: Sequence[str]) -> Roles:
+    """Return the roles of a process for these job types; raises WorkerError for an unknown one.
 
-    Who issues copies sweeps for all: of those that upload it alone holds the loan keys, which a dead issue leaves too.
+    The one that issues copies sweeps for all: only it has the loan keys, which an interrupted issue leaves too.
     """
     workers = choose(discover(), list(job_types))
-    return Parts(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
+    return Roles(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
 
 
 async def run(
-    container: Container, parts: Parts, ready: Ready | None = None, *, engine: EngineServer | None = None
+    container: Container, roles: Roles, ready: Ready | None = None, *, engine: EngineServer | None = None
 ) -> None:
-    """Run the parts until cancelled, then let running jobs finish within the drain time.
+    """Run the roles until cancelled, then let running jobs finish within the drain time.
 
-    ``ready`` is told the addresses once everything answers; ``engine`` is run instead of the settings' one.
+    ``ready`` gets the addresses once everything answers; ``engine`` is run instead of the settings' one.
     """
     settings = container.settings
     health = Health()
@@ -152,27 +152,27 @@ async def run(
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health.checks["database"] = lambda: _check_database(container.database)
-        if parts.workers:
+        if roles.workers:
             health.checks["engine"] = lambda: _check_engine(client)
         health_listener = _listen(settings, "health")
-        portal_listener = _listen(settings, "portal") if parts.portal else None
-        given = container.for_workers(parts.workers)
-        log_head = _log_head(container) if parts.portal else None
+        portal_listener = _listen(settings, "portal") if roles.portal else None
+        given = container.for_workers(roles.workers)
+        log_head = _log_head(container) if roles.portal else None
         runner = JobRunner(
-            settings, parts.workers, given, channel, health=health, journal=StepJournal(container.database)
+            settings, roles.workers, given, channel, health=health, journal=StepJournal(container.database)
         )
         try:
-            if parts.deploy:
+            if roles.deploy:
                 log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
-            if parts.sweeper:
+            if roles.sweeper:
                 await sweep(container, all_open=settings.embedded)
             async with anyio.create_task_group() as group:
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
-                for task in _periodic_tasks(container, parts, client, log_head):
+                for task in _periodic_tasks(container, roles, client, log_head):
                     group.start_soon(task.run)
-                group.start_soon(_work, runner, bool(parts.workers))
+                group.start_soon(_run_jobs, runner, bool(roles.workers))
                 if ready is not None:
                     await ready(
                         Addresses(
@@ -188,12 +188,12 @@ async def run(
             await channel.close()
 
 
-async def run_until_signalled(container: Container, parts: Parts, ready: Ready | None = None) -> None:
+async def run_until_signalled(container: Container, roles: Roles, ready: Ready | None = None) -> None:
     """As ``run``, until SIGINT or SIGTERM."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    running = asyncio.create_task(run(container, parts, ready))
+    running = asyncio.create_task(run(container, roles, ready))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -204,7 +204,7 @@ async def run_until_signalled(container: Container, parts: Parts, ready: Ready |
 
 
 async def sweep(container: Container, *, all_open: bool) -> None:
-    """Remove what dead uploads left; a store that is away is tried again by the periodic task."""
+    """Remove what interrupted uploads left; the periodic task retries if a store is down."""
     try:
         await _sweep(container, all_open=all_open)
     except Retryable as error:
@@ -216,7 +216,7 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
         container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
     )
     if swept:
-        log.info("swept what dead uploads had left", keys=swept)
+        log.info("removed what interrupted uploads had left", keys=swept)
 
 
 def _log_head(container: Container) -> CheckpointPublisher:
@@ -233,13 +233,13 @@ def _log_head(container: Container) -> CheckpointPublisher:
 
 
 def _periodic_tasks(
-    container: Container, parts: Parts, client: PyzeebeEngineClient, log_head: CheckpointPublisher | None
+    container: Container, roles: Roles, client: PyzeebeEngineClient, log_head: CheckpointPublisher | None
 ) -> list[PeriodicTask]:
-    """List what these parts do every so often; what goes by the clock is woken when it is turned."""
+    """List the periodic tasks of these roles; those that depend on the clock are woken when it is turned."""
     database = container.database
     by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
     others: list[PeriodicTask] = []
-    if parts.relay:
+    if roles.relay:
         by_clock += [
             Relay(database, client),
             Sender(database, channels_of(container.settings)),
@@ -248,14 +248,14 @@ def _periodic_tasks(
         ]
         count = partial(database.run, Actor("system", "metrics"), case_metrics.update_gauges)
         others.append(Periodic("metrics", COUNT_EVERY, count))
-    if parts.sweeper:
+    if roles.sweeper:
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     container.on_turn.extend(task.wake for task in by_clock)
     return by_clock + others
 
 
-async def _work(runner: JobRunner, has_work: bool) -> None:
+async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
     if not has_work:
         return
     try:

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from services.app import doctor as app_doctor
 from services.app import server
-from services.app.container import START, Container, alone, check_models, locked_container, open_register
-from services.app.server import Addresses, Parts, Ready
+from services.app.container import START, Container, alone, check_models, locked_container, open_migrated_database
+from services.app.server import Addresses, Ready, Roles
 from services.cli import audit, backup, bench, bpmn, engine, evidence, keys, operations
 from services.cli.context import console, error_console, fail, load_settings, reported_errors
 from services.database import schema as database_schema
@@ -82,7 +82,7 @@ def run(
             if accounts and cases:
                 await _lay_out_cases(container, addresses, accounts)
 
-        _finish(server.run_until_signalled(container, server.everything(), ready))
+        _finish(server.run_until_signalled(container, server.all_roles(), ready))
 
 
 async def _lay_out_cases(container: Container, addresses: Addresses, accounts: list[Account]) -> None:
@@ -107,7 +107,7 @@ def portal() -> None:
     """
     with _opened(_settings_of_one_process("portal"), apart=True) as container:
         container.doctor = partial(app_doctor.examine, container.settings, unknown_variables(), portal=True)
-        _finish(server.run_until_signalled(container, Parts(portal=True, relay=True), _report_ready("The portal")))
+        _finish(server.run_until_signalled(container, Roles(portal=True, relay=True), _report_ready("The portal")))
 
 
 @app.command()
@@ -123,11 +123,11 @@ def worker(
     these job types use. A worker of encrypt-copy also removes abandoned parts of uploads.
     """
     try:
-        parts = server.only(job_types)
+        roles = server.roles_for(job_types)
     except WorkerError as error:
         fail(str(error), 2)
     with _opened(_settings_of_one_process("worker"), apart=True) as container:
-        _finish(server.run_until_signalled(container, parts, _report_ready("The worker")))
+        _finish(server.run_until_signalled(container, roles, _report_ready("The worker")))
 
 
 @app.command()
@@ -154,7 +154,7 @@ def migrate() -> None:
     """Migrate the database to the newest schema. Running it again changes nothing."""
     settings = load_settings()
     with reported_errors(), alone(settings):
-        database = open_register(settings, SystemClock())
+        database = open_migrated_database(settings, SystemClock())
         try:
             database.run_now(START, lambda uow: uow.session.connection())
             database_schema.migrate(database.engine)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.app.container import START, open_register
+from services.app.container import START, open_migrated_database
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.domain.accounts import staff
@@ -50,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
 
         async def work() -> None:
-            database = open_register(settings, SystemClock())
+            database = open_migrated_database(settings, SystemClock())
             try:
                 await database.run(START, database_schema.check)
                 entered = await staff.add_first_administrator(database, START, login, name)

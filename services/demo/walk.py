@@ -123,7 +123,7 @@ async def _running(settings: Settings) -> AsyncIterator[tuple[Container, Address
         async def ready(addresses: Addresses) -> None:
             started.set_result(addresses)
 
-        running = asyncio.create_task(server.run(container, server.everything(), ready))
+        running = asyncio.create_task(server.run(container, server.all_roles(), ready))
         try:
             first: set[asyncio.Future[Any]] = {running, started}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

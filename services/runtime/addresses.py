@@ -1,4 +1,4 @@
-"""Addresses that people type and this house then calls: none may lead back into the house (request forgery).
+"""Addresses that people type and this server then calls: none may lead to an internal one (request forgery).
 
 Recorders lie in private networks, so those are allowed. What is refused is this machine itself, the link it hangs on,
 and the metadata services of clouds, unless a setting lists the network. A name is resolved once for each connection,

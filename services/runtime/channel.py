@@ -1,4 +1,4 @@
-"""The gRPC channel to the engine: plain, TLS or OAuth, with retries that gRPC does itself (docs/zeebe.md)."""
+"""The gRPC channel to the engine: plain, TLS or OAuth, with gRPC's own retries (docs/zeebe.md)."""
 
 import ipaddress
 import json
@@ -93,7 +93,7 @@ def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
 
 
 def _listed(addresses: str, secure: bool) -> str:
-    """gRPC's name for several addresses with commas between; it knows IP addresses of one kind alone."""
+    """Return gRPC's name for several addresses with commas between, which are IP addresses of one kind."""
     one_name = "set one name that leads to all gateways, such as dns:///zeebe-gateways:26500."
     if secure:
         raise SettingsError(
@@ -151,7 +151,7 @@ def _client(settings: Settings) -> Client:
 
 
 def _trust(settings: Settings) -> ssl.SSLContext:
-    """The system's authorities and the one that is set."""
+    """Return a context that trusts the system's authorities and the one that is set."""
     trust = ssl.create_default_context()
     if settings.zeebe_ca_file is not None:
         try:

@@ -1,4 +1,4 @@
-"""One clock for engine, register and workers; the demo and the tests turn it (docs/architecture.md, "How it runs")."""
+"""One clock for engine, database and workers; the demo and the tests turn it (docs/architecture.md, "How it runs")."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time that rules, timers and documents go by."""
+    """The time for rules, timers and documents."""
 
     def now(self) -> datetime:
-        """The moment, as an aware datetime in UTC."""
+        """Return the moment, as an aware datetime in UTC."""
         ...
 
     @property

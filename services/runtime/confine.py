@@ -1,4 +1,4 @@
-"""What a process that parses footage may do: read and write its pipes, and nothing else.
+"""Confine a process that parses footage: it reads and writes its pipes, and nothing else.
 
 Called by the process itself, before it touches a byte. Limits are hard; taking the network away is tried and depends
 on the kernel's settings (unprivileged user namespaces).
@@ -25,7 +25,7 @@ class Limits:
 
 
 def confine(limits: Limits) -> None:
-    """Take from this process what it does not need: it writes no file (not even a core), and dies with its parent."""
+    """Drop what this process does not need: it writes no file (not even a core), and ends with its parent."""
     if sys.platform == "linux":
         _leave_the_network()
     for what, most in (
@@ -51,7 +51,7 @@ def _leave_the_network() -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment for such a process: no setting and no credential of ours."""
+    """Return the environment for such a process: no setting and no credential."""
     kept = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TZDIR")
     return {name: os.environ[name] for name in kept if name in os.environ} | {
         "PYTHONDONTWRITEBYTECODE": "1",

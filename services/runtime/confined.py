@@ -1,4 +1,4 @@
-"""Work given to a process that can do nothing but read and write its pipes (``services.runtime.confine``)."""
+"""Run work in a confined process, which can only read and write its pipes (``services.runtime.confine``)."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ from services.runtime.confine import clean_environment
 
 
 async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float) -> bytes:
-    """What ``python -m module arguments`` makes of ``given``; nothing where it fails or takes longer than that."""
+    """Return the output of ``python -m module arguments`` for ``given``; empty if it fails or times out."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE if isinstance(given, (bytes, bytearray)) else given,

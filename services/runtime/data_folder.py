@@ -1,4 +1,4 @@
-"""The data folder: one process in it, where the database bears only one, and the clock that it is under."""
+"""The data folder: its lock, since SQLite allows one process, and its clock."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from services.runtime.errors import Fatal
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder where it is not there; raises Fatal where this account may not write in it."""
+    """Make the folder if it is missing; raises Fatal if this account may not write there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -29,9 +29,9 @@ def _not_writable(folder: Path, cause: str) -> Fatal:
 
 @contextmanager
 def only_process(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` while the block runs; raises Fatal where another process holds it.
+    """Lock ``folder`` while the block runs; raises Fatal if another process has it.
 
-    The lock ends with the process, however that ends.
+    The lock ends with the process, however it ends.
     """
     prepare(folder)
     with (folder / "process.lock").open("a") as lock:
@@ -39,7 +39,7 @@ def only_process(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Fatal(
-                f"could not start | {folder.absolute()} | another process uses this folder, and SQLite bears one | "
+                f"could not start | {folder.absolute()} | another process uses this folder, and SQLite allows one | "
                 "stop that process, set FOOTAGE_DESK_DATA_DIR to another folder, or set FOOTAGE_DESK_DATABASE_URL to a "
                 "PostgreSQL database"
             ) from None
@@ -47,15 +47,15 @@ def only_process(folder: Path) -> Iterator[None]:
 
 
 def clock_of(folder: Path, *, demo: bool) -> Clock:
-    """A demo's clock, which can be turned, or the machine's; raises Fatal for the machine's under turned books."""
+    """Return a demo's clock, which can be turned, or the machine's; Fatal if a demo has turned the clock before."""
     turned = TurnedClock(folder / "clock.json")
     if demo:
         return turned
     if turned.turned:
         ahead = turned.offset.total_seconds() / 86400
         raise Fatal(
-            f"could not start | {folder.absolute()} | a demo has turned the clock of its books {ahead:.1f} days ahead, "
-            "the machine's clock would run behind them | start it with --demo, or set FOOTAGE_DESK_DATA_DIR to another "
+            f"could not start | {folder.absolute()} | a demo has turned the database's clock {ahead:.1f} days ahead, "
+            "the machine's clock would run behind it | start it with --demo, or set FOOTAGE_DESK_DATA_DIR to another "
             "folder"
         )
     return SystemClock()

@@ -1,4 +1,4 @@
-"""What Footage Desk asks of the engine, and the one implementation over gRPC with pyzeebe.
+"""The client of the engine, and its implementation over gRPC with pyzeebe.
 
 Transport errors become ``Retryable`` here and nowhere else (``transport``).
 """
@@ -43,8 +43,8 @@ UNREAD = {
 }
 
 
-class NotLetIn(Fatal):
-    """The gateway, or the one who gives tokens for it, does not know this client: every call would be refused."""
+class Unauthorized(Fatal):
+    """The gateway or the token address does not accept this client: every call would be refused."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Topology:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the engine holds after a deployment: ``name -> version`` of each process and decision."""
+    """The result of a deployment: ``name -> version`` of each process and decision."""
 
     key: int
     versions: Mapping[str, int]
 
 
 class EngineClient(Protocol):
-    """Raises Retryable when the engine cannot be reached or is busy, Fatal (NotLetIn) where it refuses."""
+    """Raises Retryable if the engine cannot be reached or is busy, Fatal (Unauthorized) if it refuses."""
 
     async def publish_message(
         self,
@@ -75,17 +75,17 @@ class EngineClient(Protocol):
         message_id: str,
         ttl: timedelta = DEFAULT_TTL,
     ) -> None:
-        """Publish a message; one that the engine still holds under this id counts as published."""
+        """Publish a message; one that the engine still buffers under this id counts as published."""
         ...
 
     async def deploy(self, paths: Sequence[Path]) -> Deployment:
-        """Deploy BPMN and DMN files together; the same content again makes no new version."""
+        """Deploy BPMN and DMN files together; unchanged content makes no new version."""
         ...
 
     async def topology(self) -> Topology: ...
 
     async def healthy(self) -> bool:
-        """Whether the gateway answers and has a partition; never raises for an engine that is down."""
+        """Return whether the gateway answers and has a partition; never raises."""
         ...
 
 
@@ -141,7 +141,7 @@ class PyzeebeEngineClient:
 
 @asynccontextmanager
 async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool = False) -> AsyncIterator[None]:
-    """Turn what pyzeebe and gRPC raise into Retryable or Fatal; a call that hangs ends after ``seconds``.
+    """Turn errors of pyzeebe and gRPC into Retryable or Fatal; a call that hangs ends after ``seconds``.
 
     ``values``: the call carries variables, which may be personal data, so no answer that may quote them is repeated.
     """
@@ -156,7 +156,7 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
         raise Retryable(f"could not {doing}: the engine did not answer within {seconds:g} s") from error
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
         if REFUSED in cause_of(error):
-            raise _not_let_in(doing, error) from error
+            raise _unauthorized(doing, error) from error
         raise Retryable(f"could not {doing}: the engine cannot be reached ({said(error)}){_hint(error)}") from error
     except ZeebeBackPressureError as error:
         raise Retryable(f"could not {doing}: the engine is busy ({said(error)})") from error
@@ -167,7 +167,7 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
         ) from error
     except UnknownGrpcStatusCodeError as error:
         if error.grpc_error.code() is grpc.StatusCode.UNAUTHENTICATED:
-            raise _not_let_in(doing, error) from error
+            raise _unauthorized(doing, error) from error
         raise Fatal(
             f"could not {doing} | the engine refused the call | {said(error)} | "
             "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
@@ -186,12 +186,14 @@ def _hint(error: BaseException) -> str:
     return ""
 
 
-def _not_let_in(doing: str, error: BaseException) -> NotLetIn:
-    return NotLetIn(f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}")
+def _unauthorized(doing: str, error: BaseException) -> Unauthorized:
+    return Unauthorized(
+        f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}"
+    )
 
 
 def cause_of(error: BaseException) -> str:
-    """The status code and the server's own words, without pyzeebe's wrapping."""
+    """Return the status code and the server's message, without pyzeebe's wrapping."""
     inner = getattr(error, "grpc_error", error)
     if isinstance(inner, grpc.aio.AioRpcError):
         return f"{inner.code().name}: {inner.details() or 'no details'}"
@@ -199,7 +201,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def _without_values(error: BaseException) -> str:
-    """As ``cause_of``, of a call with variables: the status alone where the server has read them."""
+    """Return ``cause_of`` a call with variables: only the status if the server has read them."""
     inner = getattr(error, "grpc_error", error)
     if not isinstance(inner, grpc.aio.AioRpcError):
         return type(error).__name__

@@ -1,4 +1,4 @@
-"""The three ways in which a job may fail (docs/architecture.md, docs/zeebe.md), and what a caller did wrong."""
+"""The three ways in which a job may fail (docs/zeebe.md), and refusals to a person."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from services.runtime.translations import Message, Text, Value
 
 
 class Retryable(Exception):
-    """Try again later: the runner fails the job with back-off. Say what failed, on which object, and why.
+    """Retry later: the runner fails the job with back-off. Say what failed, on which object, and why.
 
     ``runbook`` names the page of docs/runbooks that an operator reads when the retries are used up; each kind of
     failure has its own, and one raise may name another.
@@ -30,7 +30,7 @@ class Outcome(Exception):
 
 
 class Fatal(Exception):
-    """Nobody but a person can go on: the runner raises an incident.
+    """Only a person can continue: the runner raises an incident.
 
     The text is what an operator reads: what failed | on which object | why | what to do next. ``runbook`` as
     Retryable's.

@@ -1,6 +1,6 @@
 """Liveness, readiness and metrics on a port of their own (docs/zeebe.md).
 
-Alive means: the event loop turns, the pollers poll, the channel is not closed. It never depends on another server; an
+Alive means: the event loop runs, the pollers poll, the channel is open. It never depends on another server; an
 engine that is down leaves a worker alive, because restarting it would not help.
 """
 
@@ -28,7 +28,7 @@ CHECK_SECONDS = 5.0
 
 @dataclass
 class Poller:
-    """The poller of one job type: it shows life when it polls, and is excused while all its places are taken."""
+    """The poller of one job type: it must poll within ``limit`` seconds unless it is at full capacity."""
 
     capacity: int
     limit: float
@@ -41,15 +41,15 @@ class Poller:
 
 @dataclass
 class Health:
-    """The stamps that liveness reads and the checks that readiness runs; one for each process."""
+    """State for liveness, and the checks of readiness; one for each process."""
 
     monotonic: Callable[[], float] = time.monotonic
     checks: dict[str, Check] = field(default_factory=dict)
     pollers: dict[str, Poller] = field(default_factory=dict)
-    figures: list[Callable[[], bytes]] = field(default_factory=list)
-    """What other parts of this process add to ``/metrics``, in Prometheus' text format."""
+    exporters: list[Callable[[], bytes]] = field(default_factory=list)
+    """Further metrics of this process for ``/metrics``, in Prometheus' text format."""
     connected: Callable[[], bool] = lambda: True
-    resting: bool = False
+    draining: bool = False
     """Whether the polls have ended on purpose: a worker that drains finishes its jobs and is alive."""
     loop_stamp: float = field(init=False)
 
@@ -57,7 +57,7 @@ class Health:
         self.loop_stamp = self.monotonic()
 
     def watch(self, job_type: str, capacity: int, limit: float) -> Poller:
-        """Watch a poller that must show life every ``limit`` seconds."""
+        """Watch a poller that must poll every ``limit`` seconds."""
         poller = self.pollers[job_type] = Poller(capacity, limit, self.monotonic())
         return poller
 
@@ -65,25 +65,25 @@ class Health:
         self.pollers[job_type].beat = self.monotonic()
 
     async def stamp_loop(self, every: float = 1.0) -> None:
-        """Stamp until cancelled; run it in the loop that does the work."""
+        """Record until cancelled that the event loop runs; run it in that loop."""
         while True:
             self.loop_stamp = self.monotonic()
             await asyncio.sleep(every)
 
     def faults(self) -> list[str]:
-        """Why this process should be restarted; empty when it is alive."""
+        """Return why this process should be restarted; empty if it is alive."""
         now = self.monotonic()
         found = []
         if now - self.loop_stamp > LOOP_LIMIT:
             found.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
         if not self.connected():
             found.append("the channel to the engine is closed for good")
-        if not self.resting:
+        if not self.draining:
             found += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
         return found
 
     async def unready(self) -> dict[str, str]:
-        """What is not ready, by the name of the check; a check that hangs or breaks is not ready either."""
+        """Return what is not ready, by check; a check that hangs or raises is not ready either."""
         found: dict[str, str] = {}
         for name, check in self.checks.items():
             try:
@@ -91,7 +91,7 @@ class Health:
                     answer = await check()
             except TimeoutError:
                 answer = f"no answer within {CHECK_SECONDS:g} s"
-            except Exception as error:  # noqa: BLE001  # whatever breaks a check, the answer is "not ready"
+            except Exception as error:  # noqa: BLE001  # whatever a check raises, the answer is "not ready"
                 answer = f"the check failed: {type(error).__name__}"
             if answer is not None:
                 found[name] = answer
@@ -110,8 +110,8 @@ def health_app(health: Health) -> Starlette:
         return JSONResponse({"ready": not unready, "unready": unready}, 503 if unready else 200)
 
     async def show_metrics(_request: Request) -> Response:
-        told = b"".join([metrics.exposition(), *(figures() for figures in health.figures)])
-        return Response(told, headers={"content-type": metrics.CONTENT_TYPE})
+        exposition = b"".join([metrics.exposition(), *(export() for export in health.exporters)])
+        return Response(exposition, headers={"content-type": metrics.CONTENT_TYPE})
 
     return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)])
 

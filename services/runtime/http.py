@@ -1,4 +1,4 @@
-"""Serving ASGI in a process that has other things to do: no signal handlers, no exit, the port known beforehand."""
+"""Serve ASGI inside a process with other tasks: no signal handlers, no exit, the port known beforehand."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from services.runtime.errors import Fatal
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its hold on the process's signals."""
+    """uvicorn without its signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -21,7 +21,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one, ``getsockname()[1]`` tells which. Raises Fatal with a sentence."""
+    """Return a listening socket; port 0 is a free one, see ``getsockname()[1]``. Raises Fatal."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -37,7 +37,7 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False
         app,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # whose X-Forwarded-For is believed, the portal's setting says
+        proxy_headers=False,  # the portal's setting says whose X-Forwarded-For is trusted
         lifespan="on" if lifespan else "off",
         timeout_graceful_shutdown=max(1, round(grace)),
     )
@@ -54,6 +54,6 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where the listener can be reached, as an address to open."""
+    """Return the address of the listener, to open in a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

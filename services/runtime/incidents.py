@@ -1,4 +1,4 @@
-"""Resolving an incident from the command line, where there is no Operate (docs/runbooks/incidents-pending.md)."""
+"""Resolve an incident from the command line, without Operate (docs/runbooks/incidents-pending.md)."""
 
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
@@ -11,9 +11,9 @@ RUNBOOK = "incidents-pending"
 
 
 async def resolve(channel: grpc.aio.Channel, incident_key: int, job_key: int | None, retries: int) -> None:
-    """Give the incident's job its retries back, where it has one, and resolve it; what failed is tried again.
+    """Reset the retries of the incident's job, if it has one, and resolve it, so that the step is retried.
 
-    Raises Fatal when there is no such incident or job, Retryable when the engine does not answer.
+    Raises Fatal if there is no such incident or job, Retryable if the engine does not answer.
     """
     stub = rpc.GatewayStub(channel)
     try:

@@ -1,4 +1,4 @@
-"""Closing what is iterated over, whatever it is."""
+"""Close an iterator at once."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close a generator at once, so that a recorder gets its connection or place back; leave other iterators."""
+    """Close a generator at once, so that a recorder's connection is free again; leave other iterators."""
     try:
         yield iterator
     finally:

@@ -1,6 +1,6 @@
-"""Codes of the register in words, as pages and printed documents show them.
+"""Labels of the codes in the database, as pages and printed documents show them.
 
-The English word stands here; a catalogue has the others under the msgctxt "label <code>", since one English word may
+The English label is here; a catalogue has the others under the msgctxt "label <code>", since one English word may
 stand for several codes.
 """
 

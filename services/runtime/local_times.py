@@ -1,4 +1,4 @@
-"""A time as people type it, in a zone: asked about where the clock showed it twice or never (R20)."""
+"""Times as people type them, in a zone; one that the clock showed twice or never is ambiguous (R20)."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -7,7 +7,7 @@ from services.runtime.errors import Refused
 
 
 def candidates(local: datetime, zone: str) -> list[datetime]:
-    """The moments (UTC, in order) at which a clock in ``zone`` showed this naive time: none, one, or two.
+    """Return the moments (UTC, in order) at which a clock in ``zone`` showed this naive time: none, one, or two.
 
     None where the clock was put forward over it, two where it was put back.
     """

@@ -1,4 +1,4 @@
-"""What a deployed BPMN model says, for whoever shows it: its elements, their names in both languages, their order.
+"""Read a BPMN model for display: its elements, their names in both languages, their order.
 
 The engine is not asked: it may be anybody's. The files are ours (docs/bpmn.md), so they are read as they are.
 """
@@ -21,7 +21,7 @@ TIMELESS = ("startEvent", "boundaryEvent", "businessRuleTask", "exclusiveGateway
 
 @dataclass(frozen=True)
 class Element:
-    """A flow node. ``scope`` is the subprocess that it lies in, or the process; ``host`` what a boundary event is on.
+    """A flow node. ``scope`` is its subprocess, or the process; ``host`` the element of a boundary event.
 
     ``called`` is the process that a call activity runs, ``stage`` what it asks there, ``job_type`` who does a service
     task, ``outcome`` the business result that an end event gives.
@@ -40,13 +40,13 @@ class Element:
 
     @property
     def timeless(self) -> bool:
-        """Whether the engine passes it by itself, in no time."""
+        """Whether the engine passes it at once, without a wait."""
         return self.kind in TIMELESS
 
 
 @dataclass(frozen=True)
 class Model:
-    """One process: the file's bytes, its elements in the order of the file, and where flows lead from each."""
+    """One process: the file's bytes, its elements in file order, and the targets of their flows."""
 
     process_id: str
     zh: str
@@ -56,24 +56,24 @@ class Model:
     follows: Mapping[str, tuple[str, ...]]
 
     def of_stage(self, stage: str) -> Element | None:
-        """The call activity that asks this stage's question."""
+        """Return the call activity of this review stage."""
         return next((one for one in self.elements.values() if one.stage == stage), None)
 
     def of_outcome(self, outcome: str) -> Element | None:
-        """The end event of this business result."""
+        """Return the end event of this business result."""
         return next((one for one in self.elements.values() if one.outcome == outcome), None)
 
     def scopes(self, element_id: str) -> Iterator[str]:
-        """The subprocesses around an element, the nearest first."""
+        """Return the subprocesses around an element, the nearest first."""
         scope = self.elements[element_id].scope
         while scope in self.elements:
             yield scope
             scope = self.elements[scope].scope
 
     def certain(self, passed: Iterable[str], completed: Iterable[str] = ()) -> set[str]:
-        """The elements without a book of their own that must have been passed too.
+        """Return the elements without a process step that must have been passed too.
 
-        A timeless one that cannot be gone around on the way to one that was ``passed``, in its own scope; and the end
+        A timeless one that cannot be bypassed on the way to one that was ``passed``, in its own scope; and the end
         event or join that follows one that was ``completed``.
         """
         known = {element_id for element_id in passed if element_id in self.elements}
@@ -95,7 +95,7 @@ class Model:
 
     @cached_property
     def _only_through(self) -> Mapping[str, frozenset[str]]:
-        """For each timeless element what lies in its scope and cannot be reached around it."""
+        """Map each timeless element to the elements of its scope that are reachable only through it."""
         everything = {scope: self._reached(scope) for scope in {one.scope for one in self.elements.values()}}
         return {
             one.id: frozenset(everything[one.scope] - self._reached(one.scope, without=one.id) - {one.id})
@@ -132,7 +132,7 @@ class Model:
 
 
 def read(paths: Iterable[Path]) -> dict[str, Model]:
-    """The processes of these BPMN files, by process id; Fatal for a file that is no XML."""
+    """Read the processes of these BPMN files, by process id; Fatal for a file that is no XML."""
     found: dict[str, Model] = {}
     for path in paths:
         content = path.read_bytes()
@@ -147,7 +147,7 @@ def read(paths: Iterable[Path]) -> dict[str, Model]:
 
 
 def parse(content: bytes) -> dict[str, Model]:
-    """The processes of one BPMN file, by process id; etree.XMLSyntaxError for what is no XML."""
+    """Read the processes of one BPMN file, by process id; raises etree.XMLSyntaxError."""
     found = (_model(process, content) for process in _parsed(content).iter(BPMN + "process"))
     return {model.process_id: model for model in found}
 
@@ -203,13 +203,13 @@ def _kind(node: etree._Element) -> str:
 
 
 def _english(node: etree._Element) -> str:
-    """The first line of the documentation is the English name."""
+    """Return the English name, which is the first line of the documentation."""
     first = (node.findtext(BPMN + "documentation") or "").strip().partition("\n")[0]
     return first.removesuffix(".")
 
 
 def _text(source: str | None) -> str | None:
-    """What a FEEL text literal says; None for any other expression."""
+    """Return the text of a FEEL text literal; None for any other expression."""
     inner = (source or "").removeprefix("=").strip()
     return inner[1:-1] if len(inner) > 1 and inner[0] == inner[-1] == '"' else None
 

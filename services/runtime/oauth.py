@@ -1,6 +1,6 @@
-"""Tokens for the engine by OAuth client credentials (RFC 6749, 4.4): kept until they end, asked for one at a time.
+"""Tokens for the engine by OAuth client credentials (RFC 6749, 4.4): cached until they expire, requested one at a time.
 
-pyzeebe's own plug-in waits without end, asks once for every call that waits, and knows no authority but the system's.
+pyzeebe's own plug-in has no time-out, requests a token for each waiting call, and trusts only the system's authorities.
 """
 
 import math
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 5.0
 LEEWAY_SECONDS = 60.0
 LEEWAY_SHARE = 0.1
 UNTOLD_SECONDS = 60.0
-# gRPC carries the text of an error alone, so this phrase is how a refusal is known again (engine_client.transport).
+# gRPC carries the text of an error alone, so this phrase identifies a refusal (engine_client.transport).
 REFUSED = "the token address refuses this client"
 CHECK_CLIENT = "check CAMUNDA_CLIENT_ID, CAMUNDA_CLIENT_SECRET, CAMUNDA_TOKEN_AUDIENCE and CAMUNDA_TOKEN_SCOPE"
 
@@ -34,7 +34,7 @@ class NoToken(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """What the token address is told; ``trust`` is by whom its certificate may be signed."""
+    """What the token address is answered; ``trust`` is by whom its certificate may be signed."""
 
     url: str
     client_id: str
@@ -52,17 +52,17 @@ class Tokens:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token = ""
-        self._renew_at = self._ends_at = self._ask_again_at = float("-inf")
+        self._renew_at = self._ends_at = self._retry_at = float("-inf")
         self._failure = ""
 
     def token(self) -> str:
-        """Blocks for up to ``ASK_SECONDS`` now and then; raises NoToken.
+        """Return the token; may block for ``ASK_SECONDS``; raises NoToken.
 
-        After a failure nobody asks for ``PAUSE_SECONDS``: every poll of every job type comes here, five times each.
+        After a failure there is no request for ``PAUSE_SECONDS``: every poll of every job type calls this five times.
         """
         with self._lock:
             now = self._monotonic()
-            if now >= self._renew_at and now >= self._ask_again_at:
+            if now >= self._renew_at and now >= self._retry_at:
                 self._renew(now)
             if now < self._ends_at:
                 return self._token
@@ -73,15 +73,15 @@ class Tokens:
             self._token, seconds = _ask(self._client)
         except NoToken as error:
             self._failure = str(error)
-            self._ask_again_at = now + PAUSE_SECONDS
-            log.warning("no token for the engine", cause=self._failure, again_in_seconds=PAUSE_SECONDS)
+            self._retry_at = now + PAUSE_SECONDS
+            log.warning("no token for the engine", cause=self._failure, retry_in_seconds=PAUSE_SECONDS)
             return
         self._ends_at = now + seconds
         self._renew_at = self._ends_at - min(LEEWAY_SECONDS, seconds * LEEWAY_SHARE)
 
 
 class TokenPlugin(grpc.AuthMetadataPlugin):  # type: ignore[misc]  # grpc has no types
-    """Puts the token on every call; gRPC calls it in a thread of its own."""
+    """Add the token to every call; gRPC calls it in a thread of its own."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
@@ -96,8 +96,8 @@ class TokenPlugin(grpc.AuthMetadataPlugin):  # type: ignore[misc]  # grpc has no
 
 
 def _ask(client: Client) -> tuple[str, float]:
-    """A token and the seconds that it is good for; raises NoToken."""
-    # In the body, as Camunda's own clients do: Camunda's identity providers all take it there.
+    """Request a token; return it with its lifetime in seconds; raises NoToken."""
+    # In the body, as Camunda's own clients do: all of Camunda's identity providers accept it there.
     form = {
         "grant_type": "client_credentials",
         "client_id": client.client_id,
@@ -111,20 +111,20 @@ def _ask(client: Client) -> tuple[str, float]:
         raise NoToken(f"{client.url} did not answer within {ASK_SECONDS:g} s: see that it runs") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoToken(_unreachable(client.url, error)) from error
-    told = _told(answer)
-    token, seconds = told.get("access_token"), told.get("expires_in", UNTOLD_SECONDS)
+    answered = _parsed(answer)
+    token, seconds = answered.get("access_token"), answered.get("expires_in", UNTOLD_SECONDS)
     if answer.is_success and isinstance(token, str) and token:
         return token, _lasting(client, seconds)
-    if answer.status_code in (400, 401, 403) and "error" in told:
-        why = " ".join(f"{told['error']} {told.get('error_description', '')}".split())[:200]
+    if answer.status_code in (400, 401, 403) and "error" in answered:
+        why = " ".join(f"{answered['error']} {answered.get('error_description', '')}".split())[:200]
         raise NoToken(f"{REFUSED} ({client.url}: {why}): {CHECK_CLIENT}")
     raise NoToken(f"{client.url} answered {answer.status_code} and no token: check CAMUNDA_OAUTH_URL")
 
 
-def _lasting(client: Client, told: Any) -> float:
-    """The seconds of a token; NoToken for what is no time ahead, or it would be asked for at every call, or never."""
+def _lasting(client: Client, answered: Any) -> float:
+    """Return the lifetime in seconds; NoToken unless it is positive and finite."""
     try:
-        seconds = float(told)
+        seconds = float(answered)
     except (TypeError, ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds < math.inf:
@@ -144,9 +144,9 @@ def _unreachable(url: str, error: Exception) -> str:
     return f"{url} cannot be reached ({type(error).__name__}): check CAMUNDA_OAUTH_URL, and that it runs"
 
 
-def _told(answer: httpx.Response) -> dict[str, Any]:
+def _parsed(answer: httpx.Response) -> dict[str, Any]:
     try:
-        told = answer.json()
+        answered = answer.json()
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return answered if isinstance(answered, dict) else {}

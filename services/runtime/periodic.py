@@ -1,4 +1,4 @@
-"""Tasks that a process does every so often beside its work: one rhythm, one metric, one alert for all of them."""
+"""Periodic tasks of a process: one loop, one metric, one alert for all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,11 +14,11 @@ log = get_logger(__name__)
 
 
 class Periodic:
-    """Does ``act`` every ``every``, and at once when it is woken.
+    """Run ``act`` every ``every``, and at once when it is woken.
 
-    ``act`` answers True where it left something undone: the next turn then follows at once. A turn that fails is
-    logged and counted, and the next one tries again; no failure ends the process. After a failure nothing wakes the
-    task for ``pause``. Where ``at_once`` is False, the first turn comes after the first wait.
+    ``act`` returns True if work is left: the next run then follows at once. A run that fails is logged and counted,
+    and the next one retries; no failure ends the process. After a failure nothing wakes the task for ``pause``. If
+    ``at_once`` is False, the first run follows the first wait.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Periodic:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Run until cancelled."""
         self._loop = asyncio.get_running_loop()
         metrics.expect_periodic(self.name, self._every)
         try:
@@ -47,23 +47,23 @@ class Periodic:
                 await set_within(self._woken, self._every)
             while True:
                 self._woken.clear()
-                if not await self._turn():
+                if not await self._run_once():
                     await set_within(self._woken, self._every)
         finally:
             self._loop = None
 
     def wake(self) -> None:
-        """Take the next turn now. Any thread may call it; nothing happens where the task does not run."""
+        """Start the next run now. Any thread may call it; no effect if the task does not run."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._woken.set)
 
-    async def _turn(self) -> bool:
-        """Act once; whether something was left undone."""
+    async def _run_once(self) -> bool:
+        """Run once; return whether work is left."""
         try:
             more = await self._act()
         except Retryable as error:
-            log.warning("a periodic task failed and tries again", task=self.name, cause=str(error))
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop the process
+            log.warning("a periodic task failed and will retry", task=self.name, cause=str(error))
+        except Exception as error:  # noqa: BLE001  # no error may stop the process
             log.error(  # noqa: TRY400  # the texts of a traceback may hold personal data
                 "a periodic task failed", task=self.name, cause=type(error).__name__, stack=stack(error)
             )

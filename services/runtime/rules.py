@@ -1,4 +1,4 @@
-"""The numbers that the organisation sets (T3, T4, T11): built from the settings, overridden by the book of rules."""
+"""The numbers that the organisation sets (T3, T4, T11): from the settings, overridden by the rules in the database."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,7 @@ class Rules:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """The organisation's numbers, as the books read them."""
+    """Return the organisation's numbers of the settings."""
     return Rules(
         max_use_days=settings.rules.max_use_days,
         organisation=settings.organisation,
@@ -60,7 +60,7 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def iso(duration: timedelta) -> str:
-    """A duration as ISO 8601, in days or in seconds: what timers of the process read."""
+    """Return a duration as ISO 8601, in days or in seconds, as the timers of the process read it."""
     if duration % timedelta(days=1) == timedelta():
         return f"P{duration // timedelta(days=1)}D"
     return f"PT{duration // timedelta(seconds=1)}S"

@@ -1,4 +1,4 @@
-"""How the database keeps secrets: encrypted, so that a copy of it reveals none."""
+"""Encryption of secrets in the database, so that a copy of it reveals none."""
 
 from typing import Protocol
 
@@ -6,19 +6,19 @@ from services.runtime.errors import Fatal
 
 
 class SecretBox(Protocol):
-    """Encrypts a text for one purpose; it can be decrypted for that purpose only."""
+    """Encrypt a text for one purpose; it can be decrypted for that purpose only."""
 
     def encrypt(self, text: str, purpose: str) -> str:
         """Return the ciphertext, as printable characters."""
         ...
 
     def decrypt(self, sealed: str, purpose: str) -> str:
-        """Return the text; raises Fatal where key or purpose is another one, or the text was changed."""
+        """Return the text; raises Fatal if key or purpose is another one, or the text was changed."""
         ...
 
 
 class NoSecretBox:
-    """A house without a key of its own: raises Fatal as soon as something is to be encrypted."""
+    """A process without a key: raises Fatal as soon as something is to be encrypted."""
 
     def encrypt(self, text: str, purpose: str) -> str:
         raise _no_key(f"could not encrypt | {purpose}")
@@ -28,4 +28,4 @@ class NoSecretBox:
 
 
 def _no_key(what: str) -> Fatal:
-    return Fatal(f"{what} | this process was given no key | build the register with a secret box")
+    return Fatal(f"{what} | this process has no key | open the database with a secret box")

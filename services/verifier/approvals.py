@@ -16,7 +16,7 @@ from services.verifier.trail import CLOCKS_APART, Event, Trail
 NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
 MANAGEMENT = {"management": "approved"}
 RELEASE = {"storage-release": "approved"}
-# What the register adds to the form when it is filed; the rest is the form that people signed for.
+# What the database adds to the form when it is filed; the rest is the form that people signed for.
 ADDED = (
     "filedAt",
     "importance",
@@ -50,14 +50,14 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
         with report.check("decision", name) as finding:
             act = _act(package, name, by_hash)
             acts.append(act)
-            finding.text, finding.noted = _told(package, act)
+            finding.text, finding.noted = _describe(package, act)
     with report.check("decisions-complete", layout.EVENTS) as finding:
         signed_hashes = {package.json(name)["signature"]["sha256"] for name in package.named("decision")}
         for sha256, (event, *_) in by_hash.items():
             if sha256 not in signed_hashes:
                 raise Invalid(f"the signature of the audit event {event.index} ({event.action}) is not in the package")
         finding.text = f"{len(signed_hashes)} signatures"
-    people.examine_places(package, report)
+    people.examine_addresses(package, report)
     report.each("approvals", _approvals(package, trail, acts), "documents/" + layout.file_name(_number(package)))
     decisions = [act.statement for act in acts if act.event.action == "review-decided" and "stage" in act.statement]
     report.each("granted", granted.checks(package, decisions), "footage, records and forms")
@@ -88,7 +88,7 @@ def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act
     # a release that a second person confirmed has two: as it was proposed, and as it became the decision
     own = next((event for event in events if event.actor == statement["person"]), None)
     if own is None:
-        raise Invalid("no audit event tells of this signature by this person")
+        raise Invalid("no audit event names this signature by this person")
     if statement.get("application", package.application_id) != package.application_id:
         raise Invalid("it was signed in another case")
     named = statement.get("auditCheckpoint")
@@ -97,7 +97,7 @@ def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act
     return Act(name, statement, str(signature["method"]), events[-1])
 
 
-def _told(package: Package, act: Act) -> tuple[str, bool]:
+def _describe(package: Package, act: Act) -> tuple[str, bool]:
     person = act.statement["person"]
     name, noted = people.name_of(package, person, package.json(act.name)["people"].get(person))
     words = [act.statement.get("stage"), act.statement.get("outcome")]
@@ -114,7 +114,7 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
     retrieved = trail.of("footage-retrieved", "retrieval-recorded")
     for stage, outcome in {**before_filing, **(RELEASE if retrieved else {})}.items():
 
-        def look(stage: str = stage, outcome: str = outcome) -> None:
+        def check(stage: str = stage, outcome: str = outcome) -> None:
             act = last.get(stage)
             if act is None:
                 raise Invalid("nobody has decided this stage for the filed form")
@@ -123,12 +123,12 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
             if act.statement["form"] != sha256:
                 raise Invalid("it was decided for another form than the one that was filed")
             if stage in before_filing and decisions.get(stage, {}).get("statement") != _sha256(act):
-                raise Invalid("the filed form tells of another decision")
+                raise Invalid("the filed form names another decision")
             for event in retrieved:
                 if event.index < act.event.index or moment(event.at) < moment(act.event.at) - CLOCKS_APART:
                     raise Invalid(f"it was decided after the retrieval (event {event.index})")
 
-        yield stage, look
+        yield stage, check
     for act in acts:
         if _is_of_round(act, form) and act.statement["form"] != sha256:
             yield act.name, _fails("it was decided for another form than the one that was filed")
@@ -156,9 +156,13 @@ def _check_second(release: Act | None, acts: list[Act]) -> None:
     if release is None:
         raise Invalid("there is no release to confirm")
     for act in acts:
-        said = act.statement
-        if said["kind"] == "confirmation" and said["confirms"] == _sha256(release) and said["agrees"] is True:
-            if said["person"] == release.statement["person"]:
+        statement = act.statement
+        if (
+            statement["kind"] == "confirmation"
+            and statement["confirms"] == _sha256(release)
+            and statement["agrees"] is True
+        ):
+            if statement["person"] == release.statement["person"]:
                 raise Invalid("the release was confirmed by the person who gave it")
             return
     raise Invalid("no second person has confirmed the release")

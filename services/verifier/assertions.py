@@ -53,7 +53,7 @@ def check_assertion(
     client_data = _binary(texts, "clientDataJSON")
     authenticator_data = _binary(texts, "authenticatorData")
     _check_client_data(client_data, sha256, texts["origin"])
-    _check_place(texts["rpId"], texts["origin"])
+    _check_origin(texts["rpId"], texts["origin"])
     sign_count = _check_authenticator_data(authenticator_data, texts["rpId"])
     signed = authenticator_data + hashlib.sha256(client_data).digest()
     _check_signature(texts["publicKey"], _binary(texts, "signature"), signed)
@@ -109,11 +109,11 @@ def _check_client_data(data: bytes, sha256: str, origin: str) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a name occurs twice in one object")
     return members
 
 
-def _check_place(rp_id: str, origin: str) -> None:
+def _check_origin(rp_id: str, origin: str) -> None:
     """Check that the relying party is the origin's host or a domain above it, with TLS except on localhost."""
     try:
         address = urlsplit(origin)

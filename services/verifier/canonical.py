@@ -35,12 +35,12 @@ def read(data: bytes, name: str) -> Any:
             parse_constant=_no_number,
             parse_int=_whole,
         )
-        again = canonical(value)
+        encoded = canonical(value)
     except Invalid as error:
         raise Invalid(f"{name} is not canonical JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise Invalid(f"{name} is not JSON ({type(error).__name__}).") from None
-    if again != data:
+    if encoded != data:
         raise Invalid(f"{name} is not canonical JSON: its values would be written in other bytes.")
     return value
 

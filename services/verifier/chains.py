@@ -28,7 +28,7 @@ _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PADDINGS = (padding.PKCS1v15, padding.PSS)
 SMALLEST_RSA = 2048
-# What is looked at below; a critical extension that is not would mean something that nobody has heeded.
+# Extensions that are checked below; an unknown critical one would be ignored, so it is refused.
 _HEEDED = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 
 
@@ -92,13 +92,13 @@ def read_certificate(der: bytes, name: str = "a certificate") -> x509.Certificat
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             certificate = x509.load_der_x509_certificate(der)
-            again = certificate.public_bytes(serialization.Encoding.DER)
-            # What is looked at later is readable from here on.
+            encoded = certificate.public_bytes(serialization.Encoding.DER)
+            # What is checked later is readable from here on.
             _ = certificate.public_key(), certificate.signature_hash_algorithm, certificate.extensions
             _ = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
     except _UNREADABLE as error:
         raise Invalid(f"{name} cannot be read ({str(error)[:200]}).") from error
-    if again != der:
+    if encoded != der:
         raise Invalid(f"{name} is not in DER.")
     return certificate
 
@@ -108,11 +108,11 @@ def seal_chain(ders: Sequence[bytes]) -> Chain:
 
     Raises Invalid. Times are not asked: without a time stamp nobody knows when something was signed.
     """
-    chain = _linked([read_certificate(der, f"certificate {place}") for place, der in enumerate(ders, 1)])
-    for place, certificate in enumerate(chain.certificates, 1):
+    chain = _linked([read_certificate(der, f"certificate {position}") for position, der in enumerate(ders, 1)])
+    for position, certificate in enumerate(chain.certificates, 1):
         key = certificate.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise Invalid(f"certificate {place} of the seal key has no key on P-256.")
+            raise Invalid(f"certificate {position} of the seal key has no key on P-256.")
     usage = _usage(chain.leaf, "the seal key's certificate")
     if not usage.digital_signature or usage.key_cert_sign:
         raise Invalid("the seal key's certificate is not one for signatures alone.")

@@ -30,7 +30,7 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
     with report.check("custody", layout.CUSTODY) as finding:
         entries = package.json(layout.CUSTODY)["entries"]
         _check_chain(entries)
-        _check_events(entries, [event for event in trail.events if _tells_of_entry(event)])
+        _check_events(entries, [event for event in trail.events if _is_of_entry(event)])
         finding.text = f"{len(entries)} entries"
     with report.check("return", layout.RETURN) as finding:
         finding.text = returned.check(package, trail)
@@ -49,7 +49,7 @@ def _check_chain(entries: list[dict[str, Any]]) -> None:
             raise Invalid(f"entry {number} does not follow the one before it")
         before = hashlib.sha256(canonical(content)).hexdigest()
         if entry["sha256"] != before:
-            raise Invalid(f"entry {number} does not have the hash that it tells")
+            raise Invalid(f"entry {number} does not have the hash that it states")
 
 
 def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
@@ -58,17 +58,17 @@ def _check_events(entries: list[dict[str, Any]], events: list[Event]) -> None:
     for expected in from_events:
         if expected not in from_log:
             raise Invalid(
-                f"the audit events tell of entry {expected[1]} ({expected[2]}), which is not in the log as it was"
+                f"the audit events name entry {expected[1]} ({expected[2]}), which the log does not have unchanged"
             )
     for logged in from_log:
         if logged not in from_events:
-            raise Invalid(f"entry {logged[1]} ({logged[2]}) is in the log, and no audit event tells of it")
+            raise Invalid(f"entry {logged[1]} ({logged[2]}) is in the log, and no audit event names it")
     if len(from_events) != len(from_log):
-        raise Invalid("an audit event tells of the same entry twice")
+        raise Invalid("an audit event names the same entry twice")
 
 
-def _tells_of_entry(event: Event) -> bool:
-    """Check the log's document against the log."""
+def _is_of_entry(event: Event) -> bool:
+    """Whether the event is of an entry, and not of the log's document."""
     return event.action.startswith("custody-") and not event.action.startswith("custody-log-")
 
 
@@ -89,7 +89,7 @@ def _check_times(package: Package, trail: Trail) -> str:
     reached = [trail.of(action)[0] for action in STEPS if trail.of(action)]
     for before, after in pairwise(reached):
         if after.index < before.index:
-            raise Invalid(f"{after.action} stands before {before.action} in the audit tree")
+            raise Invalid(f"{after.action} precedes {before.action} in the audit tree")
         if moment(after.at) < moment(before.at) - CLOCKS_APART:
             raise Invalid(f"{after.action} was at {after.at}, before {before.action} at {before.at}")
     made_at = moment(package.predicate["madeAt"])

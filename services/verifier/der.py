@@ -49,31 +49,31 @@ class Parts:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self._position = 0
 
     def __iter__(self) -> Iterator[Element]:
-        while self._at < len(self._data):
+        while self._position < len(self._data):
             yield self._next()
 
-    def take(self, *tags: int) -> Element:
+    def require(self, *tags: int) -> Element:
         """Return the next element, which must have one of these tags."""
-        element = self.maybe(*tags)
+        element = self.optional(*tags)
         if element is None:
             raise Invalid("the time stamp is not built as one: something is missing, or in another place.")
         return element
 
-    def maybe(self, *tags: int) -> Element | None:
+    def optional(self, *tags: int) -> Element | None:
         """Return the next element if it has one of these tags, else None."""
-        if self._at >= len(self._data) or self._data[self._at] not in tags:
+        if self._position >= len(self._data) or self._data[self._position] not in tags:
             return None
         return self._next()
 
     def end(self) -> None:
-        if self._at != len(self._data):
+        if self._position != len(self._data):
             raise Invalid("the time stamp has more in it than one has.")
 
     def _next(self) -> Element:
-        start, data = self._at, self._data
+        start, data = self._position, self._data
         cut_off = Invalid("the time stamp is cut off, or not in DER.")
         if start + 2 > len(data) or data[start] & 0x1F == 0x1F:
             raise cut_off
@@ -86,13 +86,13 @@ class Parts:
             at += width
         if at + length > len(data):
             raise cut_off
-        self._at = at + length
-        return Element(data[start], data[start : self._at], data[at : self._at])
+        self._position = at + length
+        return Element(data[start], data[start : self._position], data[at : self._position])
 
 
 def only(data: bytes, tag: int) -> Element:
     """Parse data that is exactly one element."""
     parts = Parts(data)
-    element = parts.take(tag)
+    element = parts.require(tag)
     parts.end()
     return element

@@ -116,10 +116,10 @@ def check_signature(chain: Chain, signed: bytes, signature: bytes) -> None:
         raise Invalid("the seal key's certificate has no key on P-256.")
     try:
         key.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
-        again = encode_dss_signature(*decode_dss_signature(signature))
+        encoded = encode_dss_signature(*decode_dss_signature(signature))
     except (InvalidSignature, ValueError) as error:
         raise Invalid("the signature does not belong to this text and this key: one of the two is another.") from error
-    if again != signature:
+    if encoded != signature:
         raise Invalid("the signature is not in DER.")
 
 

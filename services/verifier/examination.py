@@ -19,7 +19,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 def examine(path: Path, trust: Sequence[str] = ()) -> Report:
     """Report on the package at ``path``. ``trust``: fingerprints of its root, seal or log key, as people write them.
 
-    Whatever is wrong with it is a line of the report; nothing is raised but for a machine that fails.
+    Every fault is a line of the report; only errors of the machine are raised.
     """
     report = Report()
     archive: Archive | None = None

@@ -32,7 +32,7 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     check_type(opened, PREDICATE, "a document")
     _check_subjects(package, opened, stem)
     if layout.file_name(label["number"]) != stem or number_of(data) != label["number"]:
-        raise Invalid(f"it is the document {label['number']!r:.60} and lies here as {stem}")
+        raise Invalid(f"it is the document {label['number']!r:.60} and is stored as {stem}")
     if label["demo"] != data["demo"]:
         raise Invalid("label and document differ in whether it is a demonstration's")
     if label["application"] not in (package.application_id, package.predicate["application"]):
@@ -42,14 +42,14 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     written = f"{label['kind']}-written"
     hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == label["number"]}
     if package.hashes[f"documents/{stem}.json"] not in hashes:
-        raise Invalid(f"no audit event ({written}) tells of a document with this number and this text")
+        raise Invalid(f"no audit event ({written}) names a document with this number and this text")
     pdfs = {
         (event.detail["sha256"], event.detail["pdf_sha256"])
         for event in trail.of("document-filed")
         if event.subject == label["number"]
     }
     if tuple(package.hashes[f"documents/{stem}.{form}"] for form in ("json", "pdf")) not in pdfs:
-        raise Invalid("no audit event (document-filed) tells of this PDF")
+        raise Invalid("no audit event (document-filed) names this PDF")
     return f"{label['kind']} {label['number']}"
 
 

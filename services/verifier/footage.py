@@ -55,7 +55,7 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
         raise Invalid("it rests on another form than the filed one")
     position = int(re.findall(r"[1-9]\d*", name)[0])
     if facts["item"]["position"] != position:
-        raise Invalid(f"it is of item {facts['item']['position']}, and lies here as that of item {position}")
+        raise Invalid(f"it is of item {facts['item']['position']}, and is stored as that of item {position}")
     record = package.documents.get(layout.file_name(label["recordNumber"] or ""))
     if record is None:
         raise Invalid(f"its retrieval record {label['recordNumber']} is not in the package")
@@ -68,20 +68,20 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
         if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
             _check_event(opened, event)
             return f"{label['camera']}, {label['outcome']}"
-    raise Invalid("no audit event tells of an object with its hashes")
+    raise Invalid("no audit event names an object with its hashes")
 
 
 def _check_event(opened: Opened, event: Event) -> None:
     """Check that the event is of this object, and of this item and outcome, or this copy."""
     key, label, facts = str(event.detail["key"]), opened.predicate, opened.predicate["database"]
     if not any(name.endswith(f"/{key}") for name in opened.subjects):
-        raise Invalid(f"the audit event {event.index} tells of the object {key}, and the label of another one")
+        raise Invalid(f"the audit event {event.index} names the object {key}, and the label of another one")
     if event.action == "copy-issued":
         same = facts["copy"] == event.subject
     else:
         same = (event.detail["item"], event.detail["outcome"]) == (facts["item"]["id"], label["outcome"])
     if not same:
-        raise Invalid(f"the audit event {event.index} tells of another item, copy or outcome than the label")
+        raise Invalid(f"the audit event {event.index} names another item, copy or outcome than the label")
 
 
 def _check_application(package: Package, number: Any) -> None:
@@ -129,7 +129,7 @@ def _check_bytes(package: Package, name: str, how: str) -> str:
 def _without_checkpoint(package: Package, trail: Trail) -> list[str]:
     """Return labels that name no checkpoint although the log had one when they were made."""
     names = []
-    with suppress(*UNSHAPED):  # events and labels of other shapes are told by their own checks
+    with suppress(*UNSHAPED):  # events and labels of other shapes are reported by their own checks
         made = {
             event.detail.get("sha256_cipher"): event.index for event in trail.of("footage-retrieved", "copy-issued")
         }

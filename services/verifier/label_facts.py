@@ -19,7 +19,7 @@ def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -
     """Raise Invalid for the first difference. ``kind``: master or copy."""
     label, facts = opened.predicate, opened.predicate["database"]
     if facts["kind"] != kind:
-        raise Invalid(f"it says that it is of a {facts['kind']!r:.20}, and lies here as that of a {kind}")
+        raise Invalid(f"it says that it is of a {facts['kind']!r:.20}, and is stored as that of a {kind}")
     number = record["number"]
     _compare(facts, of_record(record), f"the record {number}")
     _compare(label, printed_facts(facts), f"the record {number}")

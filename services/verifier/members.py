@@ -25,7 +25,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
-_LARGE = 0xFFFFFFFF  # from here on a length stands in the fields of ZIP64
+_LARGE = 0xFFFFFFFF  # from here on a length is in the fields of ZIP64
 _FIRST_DAY = 0x0021  # 1 January 1980
 _PLAIN, _NEEDS_64 = 20, 45
 _MADE_BY = 3 << 8 | _NEEDS_64  # Unix
@@ -125,7 +125,7 @@ class Archive:
         """Yield a member's bytes in blocks of reused memory; threads may read in parallel."""
         buffer = memoryview(bytearray(BLOCK))
         left = member.size
-        # A place of its own in the file for each reader; reading at a place is not to be had on every system.
+        # A file position for each reader; not every system can read at an offset.
         with self._path.open("rb", buffering=0) as file:
             if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._file.fileno())):
                 raise Invalid("the file was exchanged while it was read")
@@ -152,7 +152,7 @@ class Archive:
     def _read_structure(self) -> list[Member]:
         count, length, offset = self._read_end()
         if not 0 < count <= MOST_MEMBERS or not 0 < length <= count * (_CENTRAL.size + LONGEST_NAME + 28):
-            raise Invalid(f"the ZIP's end tells of {count} members in a directory of {length} bytes, which cannot be")
+            raise Invalid(f"the ZIP's end states {count} members in a directory of {length} bytes, which is impossible")
         tail = end(count, length, offset)
         if offset + length + len(tail) != self.size:
             raise Invalid("the ZIP has bytes before its first member, between its parts, or behind its end")
@@ -162,15 +162,15 @@ class Archive:
         members = _parse(raw, count)
         if directory(members) != raw:
             raise Invalid("the ZIP's directory is not as it follows from its members: a byte of it was changed")
-        place = 0
+        position = 0
         for member in members:
             head = local(member.name, member.size, member.crc)
-            if member.offset != place or place + len(head) + member.size > offset:
-                raise Invalid(f"the member {member.name} does not lie where it has to: behind the one before it")
-            if self._at(place, len(head)) != head:
+            if member.offset != position or position + len(head) + member.size > offset:
+                raise Invalid(f"the member {member.name} is not where it has to be: behind the one before it")
+            if self._at(position, len(head)) != head:
                 raise Invalid(f"the header of the member {member.name} differs from the directory")
-            place += len(head) + member.size
-        if place != offset:
+            position += len(head) + member.size
+        if position != offset:
             raise Invalid("the ZIP has bytes between its last member and its directory")
         return members
 
@@ -185,31 +185,31 @@ class Archive:
         if offset == _LARGE:
             start = self.size - _END.size - _LOCATOR_64.size - _END_64.size
             if start < 0:
-                raise Invalid("the ZIP's end tells of a directory that cannot be there")
+                raise Invalid("the ZIP's end states an impossible directory")
             offset = _END_64.unpack(self._at(start, _END_64.size))[9]
         if offset + length > self.size:
-            raise Invalid("the ZIP's end tells of a directory that lies behind the file's end")
+            raise Invalid("the ZIP's end states a directory behind the file's end")
         return count, length, offset
 
 
 def _parse(raw: bytes, count: int) -> list[Member]:
     members: list[Member] = []
     seen: set[str] = set()
-    place = 0
+    position = 0
     for number in range(1, count + 1):
-        if place + _CENTRAL.size > len(raw):
+        if position + _CENTRAL.size > len(raw):
             raise Invalid(f"the ZIP's directory ends before its entry {number} of {count}")
-        fields = _CENTRAL.unpack_from(raw, place)
+        fields = _CENTRAL.unpack_from(raw, position)
         crc, size, name_length, extra_length, offset = fields[7], fields[9], fields[10], fields[11], fields[16]
-        place += _CENTRAL.size
-        name = raw[place : place + name_length].decode("ascii", "replace")
+        position += _CENTRAL.size
+        name = raw[position : position + name_length].decode("ascii", "replace")
         check_name(name)
         if name.lower() in seen:
             raise Invalid(f"the member {name} is there twice")
         seen.add(name.lower())
-        place += name_length
-        size, offset = _large(raw[place : place + extra_length], size, offset)
-        place += extra_length
+        position += name_length
+        size, offset = _large(raw[position : position + extra_length], size, offset)
+        position += extra_length
         members.append(Member(name, size, crc, offset))
     return members
 

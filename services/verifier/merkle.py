@@ -58,7 +58,7 @@ def verify_consistency(old: int, new: int, hashes: Sequence[bytes], old_root: by
     """Raise Invalid unless ``hashes`` prove that the tree of ``new`` entries extends that of ``old`` ones."""
     _check_widths(*hashes, old_root, new_root)
     if not 0 <= old <= new:
-        raise Invalid(f"a tree of {new} entries does not go on from one of {old}")
+        raise Invalid(f"a tree of {new} entries does not extend one of {old}")
     if old in (0, new):
         _check_nothing_to_prove(old, new, hashes, old_root, new_root)
         return

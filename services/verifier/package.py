@@ -37,7 +37,7 @@ class Package:
     def seal(self) -> Opened:
         """Return the signed manifest; raises Invalid for a bad signature."""
         if self.opened is None:
-            raise Invalid("it rests on the signed manifest, which does not hold")
+            raise Invalid("it rests on the signed manifest, which is not valid")
         return self.opened
 
     @property
@@ -119,7 +119,7 @@ def _manifest(archive: Archive) -> dict[str, Any]:
         raise Invalid(f"the last two members have to be {layout.MANIFEST} and {layout.SIGNED}")
     manifest = read(archive.read(layout.MANIFEST, layout.MOST), layout.MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
-        raise Invalid(f"it is not of the format {layout.FORMAT}, which this verifier knows")
+        raise Invalid(f"it is not of the format {layout.FORMAT}, which this verifier reads")
     if set(manifest) != {"format", "application", "applicationId", "madeAt", "footage", "members"}:
         raise Invalid("it has other fields than a manifest")
     if manifest["footage"] not in HOW:
@@ -153,7 +153,7 @@ def _difference(listed: list[str], present: list[str]) -> str:
     if added := [name for name in present if name not in set(listed)]:
         return f"{added[0]} is in the package and not in the manifest"
     at = next((number for number, pair in enumerate(zip(listed, present, strict=False)) if pair[0] != pair[1]), 0)
-    return f"{present[at]} stands where the manifest has {listed[at]}"
+    return f"{present[at]} is where the manifest has {listed[at]}"
 
 
 def _signed(package: Package) -> Opened:
@@ -161,7 +161,7 @@ def _signed(package: Package) -> Opened:
     sealed = package.archive.read(layout.SIGNED, layout.MOST)
     for name, data in ((layout.MANIFEST, raw), (layout.SIGNED, sealed)):
         if zlib.crc32(data) != package.archive.by_name[name].crc:
-            raise Invalid(f"the bytes of {name} do not have the CRC-32 that the ZIP tells")
+            raise Invalid(f"the bytes of {name} do not have the CRC-32 that the ZIP states")
     opened = open_envelope(sealed)
     check_type(opened, PREDICATE, "a package")
     if opened.subjects != {layout.MANIFEST: hashlib.sha256(raw).hexdigest()}:

@@ -33,11 +33,11 @@ def _people(value: Any) -> Iterator[dict[str, str]]:
             yield from _people(part)
 
 
-def examine_places(package: Package, report: Report) -> None:
+def examine_addresses(package: Package, report: Report) -> None:
     """Note the addresses at which passkeys signed; an organisation has one."""
     counts: dict[str, int] = {}
     for name in package.named("decision"):
-        origin = _where(package, name)
+        origin = _address(package, name)
         if origin is not None:
             counts[origin] = counts.get(origin, 0) + 1
     if counts:
@@ -46,11 +46,11 @@ def examine_places(package: Package, report: Report) -> None:
             finding.text = ", ".join(f"{count} at {origin}" for origin, count in counts.items())
 
 
-def _where(package: Package, name: str) -> str | None:
+def _address(package: Package, name: str) -> str | None:
     """Return the address, or None, also for an invalid assertion, which its own check reports."""
     try:
         signature = package.json(name)["signature"]
-        place = check_assertion(signature["passkey"], signature["sha256"])
+        assertion = check_assertion(signature["passkey"], signature["sha256"])
     except UNSHAPED:
         return None
-    return f"{place.origin} (for {place.rp_id})"
+    return f"{assertion.origin} (for {assertion.rp_id})"

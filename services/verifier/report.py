@@ -51,7 +51,7 @@ class Report:
         except Invalid as error:
             self.fail(code, of, str(error))
         except UNSHAPED as error:
-            self.fail(code, of, f"it is not shaped as it has to be ({type(error).__name__})")
+            self.fail(code, of, f"it has an unexpected structure ({type(error).__name__})")
         else:
             self.lines.append(Line("note" if finding.noted else "pass", code, of, finding.text))
 
@@ -71,12 +71,12 @@ class Report:
             except Invalid as error:
                 fault = str(error)
             except UNSHAPED as error:
-                fault = f"it is not shaped as it has to be ({type(error).__name__})"
+                fault = f"it has an unexpected structure ({type(error).__name__})"
             faults += 1
             if faults <= MOST_FAULTS:
                 self.fail(code, of, fault)
         if faults > MOST_FAULTS:
-            self.fail(code, what, f"{faults} of {count} do not hold")
+            self.fail(code, what, f"{faults} of {count} are not valid")
         if not faults:
             self.lines.append(Line("pass", code, what, f"{count} of {count}"))
 

@@ -19,7 +19,7 @@ def check(package: Package, trail: Trail) -> str:
         return "there was no return"
     returned = package.json(layout.RETURN)
     if back is None or not trail.of("custody-returned"):
-        raise Invalid("no audit event tells of a return")
+        raise Invalid("no audit event names a return")
     _check_signed(package, trail, returned, back)
     _check_archived(trail, returned["archived"])
     inspection = returned["inspection"]
@@ -47,10 +47,10 @@ def _check_signed(package: Package, trail: Trail, returned: dict[str, Any], entr
     events = trail.of("return-signed")
     signed = {event.detail["statement_sha256"] for event in events if event.subject == returned["handOver"]}
     if sha256 != entry["detail"]["statement_sha256"] or sha256 not in signed:
-        raise Invalid("the return was signed over another statement than the audit event tells")
+        raise Invalid("the return was signed over another statement than the audit event names")
     written = (entry["handOver"], entry["person"], entry["at"], entry["detail"]["return_to"])
     if written != (returned["handOver"], returned["returnedBy"], returned["returnedAt"], returned["returnTo"]):
-        raise Invalid("the custody log tells of a return by somebody else, at another time or to another place")
+        raise Invalid("the custody log has a return by somebody else, at another time or to another place")
     statement = _statement(package, sha256)
     for name, expected in (
         ("kind", "return"),
@@ -78,8 +78,8 @@ def _check_inspection(package: Package, trail: Trail, returned: dict[str, Any], 
     written = (entry["handOver"], entry["at"], entry["detail"]["hashes"], entry["detail"]["findings"])
     findings = len(inspection["findings"])
     if written != (returned["handOver"], inspection["inspectedAt"], inspection["hashes"], findings):
-        raise Invalid("the custody log tells of an inspection with another end")
-    document = _paper(package, returned["handOver"])
+        raise Invalid("the custody log has an inspection with another result")
+    document = _inspection_document(package, returned["handOver"])
     if document is None:
         if trail.of("case-closed"):
             raise Invalid("the case is closed, and the document of the inspection is not in the package")
@@ -87,12 +87,12 @@ def _check_inspection(package: Package, trail: Trail, returned: dict[str, Any], 
     matches = {copy["id"]: copy["matches"] for copy in document["copies"]}
     documented = (document["inspectedAt"], matches, document["findings"])
     if documented != (inspection["inspectedAt"], inspection["hashes"], inspection["findings"]):
-        raise Invalid(f"the document {document['number']} tells of an inspection with another end")
+        raise Invalid(f"the document {document['number']} has an inspection with another result")
     if document["return"]["statement"] != returned["statementSha256"]:
-        raise Invalid(f"the document {document['number']} tells of another return")
+        raise Invalid(f"the document {document['number']} names another return")
 
 
-def _paper(package: Package, hand_over: str) -> dict[str, Any] | None:
+def _inspection_document(package: Package, hand_over: str) -> dict[str, Any] | None:
     for stem, data in package.documents.items():
         kind = package.envelope(f"documents/{stem}.label.json").predicate["kind"]
         if kind == INSPECTION and data["handOver"] == hand_over:
@@ -107,4 +107,4 @@ def _check_archived(trail: Trail, archived: Any) -> None:
     for event in events:
         if (event.detail["in_order"], event.detail["dispose_after"]) == (archived["inOrder"], archived["disposeAfter"]):
             return
-    raise Invalid("the audit events tell that the footage was archived in another state, or for another time")
+    raise Invalid("the audit events say that the footage was archived in another state, or for another time")

@@ -102,16 +102,16 @@ def token_of_reply(reply: bytes) -> bytes:
     if len(reply) > LARGEST:
         raise Invalid(f"the authority's reply has {len(reply)} bytes, more than one needs.")
     parts = only(reply, SEQUENCE).parts()
-    status = parts.take(SEQUENCE).parts().take(INTEGER).number()
+    status = parts.require(SEQUENCE).parts().require(INTEGER).number()
     if status not in _GRANTED:
         raise Invalid(f"the authority has refused a time stamp (status {status}).")
-    token = parts.take(SEQUENCE)
+    token = parts.require(SEQUENCE)
     parts.end()
     return token.raw
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Info:
     moment: datetime
     policy: str
     serial: int
@@ -121,23 +121,23 @@ class _Told:
 def _opened(token: bytes) -> tuple[bytes, list[x509.Certificate], _Signer]:
     """Return the signed content, the certificates and the one signer of a CMS SignedData (RFC 5652)."""
     outer = only(token, SEQUENCE).parts()
-    if outer.take(OID).oid() != _SIGNED_DATA:
+    if outer.require(OID).oid() != _SIGNED_DATA:
         raise Invalid("the time stamp is not signed.")
-    signed = only(outer.take(_CONTEXT_0).content, SEQUENCE).parts()
+    signed = only(outer.require(_CONTEXT_0).content, SEQUENCE).parts()
     outer.end()
-    if signed.take(INTEGER).number() != 3:
+    if signed.require(INTEGER).number() != 3:
         raise Invalid("the time stamp is signed in a form that is not known.")
-    methods = [_method(element) for element in signed.take(SET).parts()]
-    inner = signed.take(SEQUENCE).parts()
-    if inner.take(OID).oid() != _TST_INFO:
+    methods = [_method(element) for element in signed.require(SET).parts()]
+    inner = signed.require(SEQUENCE).parts()
+    if inner.require(OID).oid() != _TST_INFO:
         raise Invalid("what is signed is no time stamp.")
-    content = only(inner.take(_CONTEXT_0).content, OCTETS).content
+    content = only(inner.require(_CONTEXT_0).content, OCTETS).content
     inner.end()
-    held = signed.maybe(_CONTEXT_0)
+    held = signed.optional(_CONTEXT_0)
     certificates = (
         [read_certificate(element.raw, "a certificate of the time stamp") for element in held.parts()] if held else []
     )
-    signers = list(signed.take(SET).parts())
+    signers = list(signed.require(SET).parts())
     signed.end()
     if len(signers) != 1:
         raise Invalid(f"the time stamp has {len(signers)} signatures, and has to have one.")
@@ -149,14 +149,14 @@ def _opened(token: bytes) -> tuple[bytes, list[x509.Certificate], _Signer]:
 
 def _signer(element: Element) -> _Signer:
     parts = only(element.raw, SEQUENCE).parts()
-    version = parts.take(INTEGER).number()
-    sid = parts.take(SEQUENCE, _KEY_IDENTIFIER)
+    version = parts.require(INTEGER).number()
+    sid = parts.require(SEQUENCE, _KEY_IDENTIFIER)
     if version != (3 if sid.tag == _KEY_IDENTIFIER else 1):
         raise Invalid("the time stamp is signed in a form that is not known.")
-    method = _method(parts.take(SEQUENCE))
-    attributes = parts.take(_CONTEXT_0)
-    signature_method = _method(parts.take(SEQUENCE))
-    signature = parts.take(OCTETS).content
+    method = _method(parts.require(SEQUENCE))
+    attributes = parts.require(_CONTEXT_0)
+    signature_method = _method(parts.require(SEQUENCE))
+    signature = parts.require(OCTETS).content
     # What the authority has not signed along, anybody could have added.
     parts.end()
     return _Signer(sid, method, attributes, signature_method, signature)
@@ -165,34 +165,34 @@ def _signer(element: Element) -> _Signer:
 def _method(element: Element) -> str:
     """Parse an AlgorithmIdentifier without parameters."""
     parts = only(element.raw, SEQUENCE).parts()
-    name = parts.take(OID).oid()
-    if (nothing := parts.maybe(NULL)) is not None and nothing.content:
+    name = parts.require(OID).oid()
+    if (nothing := parts.optional(NULL)) is not None and nothing.content:
         raise Invalid("the time stamp uses a method in a way that is not known.")
     parts.end()
     return name
 
 
-def _info(content: bytes, data: bytes) -> _Told:
+def _info(content: bytes, data: bytes) -> _Info:
     """Parse TSTInfo, whose imprint must be that of ``data``."""
     parts = only(content, SEQUENCE).parts()
-    if parts.take(INTEGER).number() != 1:
+    if parts.require(INTEGER).number() != 1:
         raise Invalid("the time stamp is of a version that is not known.")
-    policy = parts.take(OID).oid()
-    imprint = parts.take(SEQUENCE).parts()
-    if _method(imprint.take(SEQUENCE)) != _SHA256:
+    policy = parts.require(OID).oid()
+    imprint = parts.require(SEQUENCE).parts()
+    if _method(imprint.require(SEQUENCE)) != _SHA256:
         raise Invalid("the time stamp is over another hash than SHA-256.")
-    if imprint.take(OCTETS).content != hashlib.sha256(data).digest():
+    if imprint.require(OCTETS).content != hashlib.sha256(data).digest():
         raise Invalid("the time stamp is over something else.")
     imprint.end()
-    serial = parts.take(INTEGER).number()
-    moment = _moment(parts.take(TIME).content)
-    parts.maybe(SEQUENCE)  # its accuracy
-    parts.maybe(BOOLEAN)
-    nonce = parts.maybe(INTEGER)
-    parts.maybe(_CONTEXT_0)
-    parts.maybe(_CONTEXT_1)
+    serial = parts.require(INTEGER).number()
+    moment = _moment(parts.require(TIME).content)
+    parts.optional(SEQUENCE)  # its accuracy
+    parts.optional(BOOLEAN)
+    nonce = parts.optional(INTEGER)
+    parts.optional(_CONTEXT_0)
+    parts.optional(_CONTEXT_1)
     parts.end()
-    return _Told(moment, policy, serial, None if nonce is None else nonce.number())
+    return _Info(moment, policy, serial, None if nonce is None else nonce.number())
 
 
 def _moment(text: bytes) -> datetime:
@@ -221,7 +221,7 @@ def _is_named(sid: Element, certificate: x509.Certificate) -> bool:
             return False
         return held == sid.content
     parts = sid.parts()
-    issuer, serial = parts.take(SEQUENCE), parts.take(INTEGER)
+    issuer, serial = parts.require(SEQUENCE), parts.require(INTEGER)
     parts.end()
     return issuer.raw == certificate.issuer.public_bytes() and serial.number() == certificate.serial_number
 
@@ -231,7 +231,7 @@ def _check_attributes(signer: _Signer, content: bytes, leaf: x509.Certificate) -
     attributes: dict[str, Element] = {}
     for attribute in signer.attributes.parts():
         parts = attribute.parts()
-        name, values = parts.take(OID).oid(), list(parts.take(SET).parts())
+        name, values = parts.require(OID).oid(), list(parts.require(SET).parts())
         parts.end()
         if name in attributes or len(values) != 1:
             raise Invalid("the time stamp says something twice.")
@@ -252,12 +252,12 @@ def _check_signing_certificate(attributes: dict[str, Element], leaf: x509.Certif
     if not newer and _SIGNING_CERTIFICATE not in attributes:
         raise Invalid("the time stamp's signature does not name its certificate.")
     held = attributes[_SIGNING_CERTIFICATE_2 if newer else _SIGNING_CERTIFICATE]
-    first = held.parts().take(SEQUENCE).parts().take(SEQUENCE).parts()
+    first = held.parts().require(SEQUENCE).parts().require(SEQUENCE).parts()
     method: hashes.HashAlgorithm = hashes.SHA1()  # noqa: S303  # of a name, which the signature below covers
     if newer:
-        algorithm = first.maybe(SEQUENCE)
+        algorithm = first.optional(SEQUENCE)
         method = _hash(_method(algorithm) if algorithm is not None else _SHA256)
-    if first.take(OCTETS).content != leaf.fingerprint(method):
+    if first.require(OCTETS).content != leaf.fingerprint(method):
         raise Invalid("the time stamp's signature names another certificate.")
 
 

@@ -126,17 +126,17 @@ def _events(package: Package) -> list[Event]:
     events: list[Event] = []
     signed = {_read_or_none(partial(_signed, package, name)) for name in package.named("decision")}
     for number, line in enumerate(package.lines(layout.EVENTS), 1):
-        place = f"{layout.EVENTS}, line {number}"
+        line_name = f"{layout.EVENTS}, line {number}"
         if set(line) != {"index", "entry"} or not isinstance(line["index"], int):
-            raise Invalid(f"{place} is no event")
+            raise Invalid(f"{line_name} is no event")
         entry = line["entry"].encode()
-        event = Event(line["index"], entry, read(entry, place))
+        event = Event(line["index"], entry, read(entry, line_name))
         if set(event.fields) != _FIELDS:
-            raise Invalid(f"{place} has other fields than an event")
+            raise Invalid(f"{line_name} has other fields than an event")
         if event.fields["application"] != package.application_id and not _is_beside(event, signed):
-            raise Invalid(f"{place} is of another case")
+            raise Invalid(f"{line_name} is of another case")
         if events and event.index <= events[-1].index:
-            raise Invalid(f"{place} does not come after the one before it")
+            raise Invalid(f"{line_name} does not come after the one before it")
         events.append(event)
     if not events:
         raise Invalid("there is no event")
@@ -246,7 +246,7 @@ def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> None:
         raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
     stated = (line["size"], line["sha256"], line["key"])
     if stated != (checkpoint.size, hashlib.sha256(line["note"].encode()).hexdigest(), f"checkpoints/{checkpoint.size}"):
-        raise Invalid(f"the anchor at {line['key']!r:.100} tells size, SHA-256 or place of another note than its own")
+        raise Invalid(f"the anchor at {line['key']!r:.100} states size, SHA-256 or key of another note")
     at = moment(line["anchoredAt"])
     if any(moment(event.at) - CLOCKS_APART > at for event in trail.events if event.index < checkpoint.size):
         raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, and holds events of later than that")

@@ -37,7 +37,7 @@ async def handle(
     signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
-    """An overdue copy only touches the register; a lost one ends the loan in the vault too."""
+    """An overdue copy only changes the database; a lost one ends the loan in the vault too."""
     application_id, hand_over_id = command.application_id, command.hand_over_id
     if command.violation_kind == "overdue":
         violation = await database.run(ACTOR, violations.open_overdue, application_id, hand_over_id)

@@ -42,7 +42,7 @@ class Result:
 async def handle(
     command: Command, database: Database, store: Store, vault_keys: VaultKeys, recorders: Recorders
 ) -> Result:
-    """Preserve what the present scope needs. Whatever fails is counted and told, and never stops the application."""
+    """Preserve what the present scope needs. Failures are counted and notified, and never stop the application."""
     work = _Work(command, database, store, vault_keys, recorders)
     if await database.run(ACTOR, lambda uow: uow.rules.preserve) != "never":
         await work.measure()
@@ -133,7 +133,7 @@ class _Work:
         return kept
 
     async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
-        """Ask the recorder not to overwrite the span either. What comes of it is noted, and stops nothing."""
+        """Ask the recorder not to overwrite the span either. The result is noted, and stops nothing."""
         begun = await self.database.run(
             ACTOR, protections.start, self.command.application_id, need.item_id, need.source.camera_id, window
         )
@@ -145,7 +145,7 @@ class _Work:
         await self.database.run(ACTOR, protections.record_answer, begun, outcome)
 
     async def _clear(self, need: Need) -> None:
-        """Remove what is not booked: an earlier run's, or what this one made in vain."""
+        """Remove objects without a row: of an earlier run, or made in vain by this one."""
         await vault_actions.clear_earlier_runs(
             self.database,
             ACTOR,

@@ -83,7 +83,7 @@ async def handle(
 
 @dataclass
 class _Run:
-    """One run: compares the recorder with the quarantine and keeps what covers more."""
+    """One run: compares the recorder with the quarantine and stores what covers more."""
 
     command: Command
     order: Order

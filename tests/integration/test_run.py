@@ -98,7 +98,7 @@ async def test_the_clock_that_a_demo_has_turned_is_not_left_for_the_machines_in_
 
     without = once("run", env=env | {"FOOTAGE_DESK_RULES__MAX_USE_DAYS": "30"}, cwd=folder)
     assert without.returncode == 1
-    assert "turned the clock of its books 2.0 days ahead" in without.stderr
+    assert "turned the database's clock 2.0 days ahead" in without.stderr
     assert "--demo" in without.stderr
 
 

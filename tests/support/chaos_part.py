@@ -9,7 +9,7 @@ from prefork import Announce
 
 from services.app import server
 from services.app.container import locked_container
-from services.app.server import Addresses, Parts
+from services.app.server import Addresses, Roles
 from services.engine import main as engine_main
 from services.runtime.jobs.worker import discover
 from services.runtime.logs import configure_logs
@@ -27,7 +27,9 @@ def serve(announce: Announce, folder: Path, part: str) -> None:
     if part == "engine":
         engine_main.run(announce, os.environ["ZEEBE_ADDRESS"], data=folder / "data" / "engine")
         return
-    parts = Parts(portal=True, relay=True) if part == "portal" else server.only([one.job_type for one in discover()])
+    parts = (
+        Roles(portal=True, relay=True) if part == "portal" else server.roles_for([one.job_type for one in discover()])
+    )
 
     async def ready(addresses: Addresses) -> None:
         announce(addresses.portal or addresses.health)

@@ -44,4 +44,4 @@ def serve(announce: Announce, folder: Path) -> None:
         assert addresses.portal is not None
         announce(addresses.portal)
 
-    asyncio.run(server.run_until_signalled(container, server.everything(), ready))
+    asyncio.run(server.run_until_signalled(container, server.all_roles(), ready))

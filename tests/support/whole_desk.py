@@ -26,7 +26,7 @@ from whole_footage import Footage, lay_out
 
 from services.app import server
 from services.app.container import Container
-from services.app.server import Addresses, Parts
+from services.app.server import Addresses, Roles
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
@@ -267,7 +267,7 @@ async def open_desk(
         ready.set()
 
     works = [desk.works.counted(one) for one in workers or discover()]
-    parts = Parts(workers=works, relay=True, deploy=True)
+    parts = Roles(workers=works, relay=True, deploy=True)
     desk.running = asyncio.create_task(server.run(container, parts, tell, engine=engine))
     started = asyncio.create_task(ready.wait())
     try:

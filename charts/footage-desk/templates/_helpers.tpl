@@ -95,7 +95,7 @@ app.kubernetes.io/part-of: footage-desk
 {{- if or .inlineSecret .existingSecret }}true{{ end }}
 {{- end }}
 
-{{/* What a list of job types needs beside books and engine, as a JSON list. (dict "root" $ "jobTypes" list "extra" list) */}}
+{{/* What a list of job types needs beside database and engine, as a JSON list. (dict "root" $ "jobTypes" list "extra" list) */}}
 {{- define "footage-desk.access" -}}
 {{- $table := (.root.Files.Get "files/access.json" | fromJson).jobTypes }}
 {{- $all := default list .extra }}

@@ -141,7 +141,7 @@
     {{- $wrong = append $wrong "backup.recipient is vault.recipient, whose identity lies in the cluster: name one whose identity lies offline." }}
   {{- end }}
   {{- if and .enabled .existingClaim (eq .existingClaim .loanKeysClaim) }}
-    {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the books, name another claim." }}
+    {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the database, name another claim." }}
   {{- end }}
 {{- end }}
 {{- range $name, $_ := $v.config }}

@@ -13,7 +13,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
-from services.runtime.engine_client import EngineClient, NotLetIn
+from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger, log_context
@@ -72,7 +72,7 @@ class Relay:
                         letter.message_id,
                         outbox.TIME_TO_LIVE,
                     )
-                except NotLetIn as error:
+                except Unauthorized as error:
                     # It says nothing about this message, and the others would fare alike.
                     raise Retryable(str(error)) from error
                 except Fatal as error:

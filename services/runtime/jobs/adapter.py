@@ -1,6 +1,6 @@
-"""pyzeebe's adapter for jobs, with what a worker of ours adds: a view of the polls and patience with the engine.
+"""pyzeebe's adapter for jobs, with liveness of the polls and back-off towards the engine.
 
-``ZeebeWorker`` itself is used as it comes; this takes the place of its ``zeebe_adapter`` (docs/zeebe.md).
+``ZeebeWorker`` itself is unchanged; this replaces its ``zeebe_adapter`` (docs/zeebe.md).
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-# Every job runs in an asyncio task of its own, so this is the type of the job at hand wherever it is read.
+# Every job runs in an asyncio task of its own, so this is the type of the current job wherever it is read.
 current_job_type: ContextVar[str] = ContextVar("current_job_type", default="unknown")
 
 POLL_PAUSE_FIRST = 0.2
@@ -38,9 +38,9 @@ POLL_PAUSE_LONGEST = 5.0
 
 
 class JobAdapter(ZeebeAdapter):
-    """Polls, completes, fails and throws. What the engine no longer wants to hear is logged and let go.
+    """Poll, complete, fail and throw; a job that is no longer ours is logged only.
 
-    Never gives up the channel (trap 1): the number of reconnects has no limit.
+    The channel is never closed (trap 1): the number of reconnects has no limit.
     """
 
     def __init__(self, channel: grpc.aio.Channel, health: Health) -> None:
@@ -71,7 +71,7 @@ class JobAdapter(ZeebeAdapter):
         tenant_ids: Iterable[str] | None = None,
     ) -> AsyncGenerator[Job]:
         if self.draining:
-            # pyzeebe stops its pollers one after the other; the others must not take jobs meanwhile (trap 3).
+            # pyzeebe stops its pollers one after the other; the others must not activate jobs meanwhile (trap 3).
             await anyio.sleep_forever()
         self.health.beat(task_type)
         try:
@@ -80,7 +80,7 @@ class JobAdapter(ZeebeAdapter):
             ):
                 if self.draining:
                     # A task of its own: the poller that got the job is cancelled when the drain ends.
-                    self._returning.add(asyncio.create_task(self.hand_back(job)))
+                    self._returning.add(asyncio.create_task(self.return_job(job)))
                     continue
                 metrics.JOBS_ACTIVATED.labels(task_type).inc()
                 metrics.JOB_INVOCATIONS.labels(task_type, "activated").inc()
@@ -108,48 +108,48 @@ class JobAdapter(ZeebeAdapter):
         pause = min(POLL_PAUSE_FIRST * 2 ** min(failures - 1, 16), POLL_PAUSE_LONGEST)
         pause *= random.uniform(0.8, 1.2)  # noqa: S311  # spreads workers over time, guards nothing
         cause = cause_of(error)
-        # An idle long poll that runs into its deadline is no news.
+        # An idle long poll that reaches its deadline is normal.
         if not cause.startswith("DEADLINE_EXCEEDED") or failures > 1:
-            log.warning("poll failed", job_type=task_type, cause=cause, failures=failures, again_in_seconds=pause)
+            log.warning("poll failed", job_type=task_type, cause=cause, failures=failures, retry_in_seconds=pause)
         await anyio.sleep(pause)
 
     async def complete_job(self, job_key: int, variables: Mapping[str, Any]) -> CompleteJobResponse:
-        if await self._tell("complete", super().complete_job(job_key, dict(variables))):
+        if await self._report("complete", super().complete_job(job_key, dict(variables))):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "completed").inc()
         return CompleteJobResponse()
 
     async def fail_job(
         self, job_key: int, retries: int, message: str, retry_back_off_ms: int, variables: Mapping[str, Any]
     ) -> FailJobResponse:
-        if await self._tell("fail", super().fail_job(job_key, retries, message, retry_back_off_ms, dict(variables))):
+        if await self._report("fail", super().fail_job(job_key, retries, message, retry_back_off_ms, dict(variables))):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "failed").inc()
         return FailJobResponse()
 
     async def throw_error(
         self, job_key: int, message: str, variables: Mapping[str, Any], error_code: str = ""
     ) -> ThrowErrorResponse:
-        if await self._tell("throw an error for", super().throw_error(job_key, message, dict(variables), error_code)):
+        if await self._report("throw an error for", super().throw_error(job_key, message, dict(variables), error_code)):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "bpmn-error").inc()
         return ThrowErrorResponse()
 
-    async def hand_back(self, job: Job) -> None:
-        """Give a job back at once and with all its retries, for another worker to take."""
-        message = failure_message(job, "the worker is shutting down", "nothing: the job is handed out again")
+    async def return_job(self, job: Job) -> None:
+        """Return a job at once with all its retries, for another worker."""
+        message = failure_message(job, "the worker is shutting down", "nothing: the engine reassigns the job")
         call = super().fail_job(job.key, job.retries, message, 0, {})
-        await self._tell("hand back", call, job_key=job.key, job_type=job.type)
+        await self._report("return", call, job_key=job.key, job_type=job.type)
 
     def end_polls(self) -> None:
-        """End the polls that are open still, or they would bring back what is handed back."""
+        """End the open polls, or they would activate again what is returned."""
         for call in list(self._polls):
             call.cancel()
 
-    async def handed_back(self) -> None:
-        """Wait until the engine was told of every job that came during the drain."""
+    async def wait_for_returned(self) -> None:
+        """Wait until every job that arrived during the drain is returned."""
         while waiting := [task for task in self._returning if not task.done()]:
             await asyncio.wait(waiting)
 
-    async def _tell(self, doing: str, call: Any, **ids: object) -> bool:
-        """Whether the engine took it. If not, the job is gone, or is handed out again after its timeout."""
+    async def _report(self, doing: str, call: Any, **ids: object) -> bool:
+        """Return whether the engine accepted it. If not, the job is gone, or is reassigned after its timeout."""
         try:
             async with transport(f"{doing} the job", CALL_SECONDS, values=True):
                 await call

@@ -1,4 +1,4 @@
-"""What the engine is told when a job fails (docs/zeebe.md)."""
+"""The failure that is reported to the engine (docs/zeebe.md)."""
 
 import random
 import traceback
@@ -25,21 +25,21 @@ class Backoff:
     chance: random.Random = field(default_factory=random.Random, compare=False)
 
     def delay(self, attempt: int) -> timedelta:
-        """How long to wait after the failure of ``attempt``, the first being 0."""
+        """Return how long to wait after the failure of ``attempt``, the first being 0."""
         # After 64 steps every wait is the longest; the power itself must not overflow.
         wait = self.first * min(self.factor ** min(attempt, 64), self.longest / self.first)
         return wait * (1 + self.chance.uniform(-self.jitter, self.jitter))
 
 
 class Attempts:
-    """How often a job has failed here: the engine hands out what is left of its retries, not how many there were."""
+    """Count the failures of a job here: the engine sends the retries left, not how many there were."""
 
     def __init__(self, keep: int = 4096) -> None:
         self._first_seen: OrderedDict[int, int] = OrderedDict()
         self._keep = keep
 
     def made(self, job_key: int, retries: int) -> int:
-        """Failures before this one. Retries that were raised again start a new count."""
+        """Return the failures before this one. Retries that were raised start a new count."""
         first = max(self._first_seen.pop(job_key, retries), retries)
         self._first_seen[job_key] = first
         if len(self._first_seen) > self._keep:
@@ -51,18 +51,18 @@ class Attempts:
 
 
 def runbook_of(error: BaseException) -> str:
-    """The page of docs/runbooks for this kind of failure; what nobody foresaw is a failing job."""
+    """Return the page of docs/runbooks for this kind of failure; an unexpected one is a failing job."""
     if isinstance(error, Retryable | Fatal):
         return error.runbook
     return Fatal.runbook if isinstance(error, Refused) else Retryable.runbook
 
 
 def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | None = None) -> str:
-    """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for whoever reads the incident.
+    """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for the reader of the incident.
 
-    A cause that already has this form is kept; one that lacks a part gets it. What is too long loses the ends of its
-    longest parts, and never the name of the ``runbook``, which closes the text. The case is named, by its number where
-    the process knows it.
+    A cause that already has this form is unchanged; a missing part is added. A text that is too long loses the ends of
+    its longest parts, and never the name of the ``runbook``, which ends it. The case is named, by its number if the
+    process knows it.
     """
     case = _case(job)
     thing = f"application {case}, job {job.key}" if case else f"job {job.key}"
@@ -75,18 +75,18 @@ def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | No
     closing = f" ({RUNBOOKS}/{page}.md{'#' + section if section else ''})" if page else ""
     while (excess := len(" | ".join(parts)) + len(closing) - MESSAGE_LIMIT) > 0:
         longest = max(range(len(parts)), key=lambda index: len(parts[index]))
-        kept = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
-        parts[longest] = parts[longest][:kept] + "…"
+        length = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
+        parts[longest] = parts[longest][:length] + "…"
     return " | ".join(parts) + closing
 
 
 def _case(job: JobFacts) -> str:
-    """What people call the case, or else its id."""
+    """Return the case's number, or else its id."""
     return str(job.variables.get(APPLICATION_NUMBER) or job.variables.get(APPLICATION_ID) or "")
 
 
 def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:
-    """What failed, the object, the cause and the next step, whichever of them a text has."""
+    """Return what failed, the object, the cause and the next step; defaults for missing parts."""
     match parts:
         case [cause]:
             return [what, thing, cause, next_step]
@@ -100,7 +100,7 @@ def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:
 
 
 def stack(error: BaseException) -> str:
-    """Where an error and its causes were raised, with their types and without their texts: those may hold values."""
+    """Return the stack of an error and its causes, with types and without texts, which may contain values."""
     lines: list[str] = []
     seen: BaseException | None = error
     while seen is not None:

@@ -1,4 +1,4 @@
-"""What the runner tells whoever keeps account of the steps that jobs are."""
+"""The journal of process steps, to which the runner reports every job."""
 
 from typing import Protocol
 
@@ -13,7 +13,7 @@ class JournalledJob(JobFacts, Protocol):
 
 
 class Journal(Protocol):
-    """Told of every job, perhaps more than once for one job. May raise Retryable: then the job is tried again."""
+    """Receives every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
     async def began(self, job: JournalledJob, /) -> None:
         """A handler is about to run for the job."""
@@ -24,12 +24,12 @@ class Journal(Protocol):
         ...
 
     async def stuck(self, job: JournalledJob, /) -> None:
-        """The job goes on only when a person has removed the cause."""
+        """The job continues only when a person has removed the cause."""
         ...
 
 
 class NoJournal:
-    """Keeps no account."""
+    """Record nothing."""
 
     async def began(self, job: JournalledJob, /) -> None:
         pass

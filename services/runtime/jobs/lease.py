@@ -1,4 +1,4 @@
-"""The time that a worker holds a job: extended while the handler lives, given up when the engine says it is gone."""
+"""The lease of a job: extended while the handler runs, ended when the engine says that the job is gone."""
 
 import asyncio
 from types import TracebackType
@@ -16,17 +16,17 @@ log = get_logger(__name__)
 
 
 class LeaseLost(Exception):
-    """The job is gone (done by another, cancelled, or left by its process): nobody waits for the answer."""
+    """The job is gone (completed by another, cancelled, or left by its process): nobody needs the answer."""
 
 
 class Interrupted(Exception):
-    """The worker shuts down and its grace is over."""
+    """The worker shuts down and its grace period is over."""
 
 
 class Lease:
-    """``async with`` around the handler; every third of ``timeout`` (seconds) it asks for ``timeout`` anew.
+    """``async with`` around the handler; every third of ``timeout`` (seconds) it extends the job by ``timeout``.
 
-    An engine that does not answer is asked again soon, twice before the time is over.
+    If the engine does not answer, it retries twice before the time is over.
 
     ``end(reason)`` cancels the block, which then raises ``reason``. A handler that waits for a thread ends with it.
     """
@@ -73,11 +73,11 @@ class Lease:
                 self.end(LeaseLost())
                 return
             except JobAlreadyDeactivatedError:
-                # It timed out and waits to be handed out; when it comes here, it is still being done.
-                log.warning("the job's time ran out while its handler works", job_key=self._job_key)
+                # It timed out and waits to be reassigned; if it comes back here, it still runs.
+                log.warning("the job timed out while its handler runs", job_key=self._job_key)
             except (Retryable, Fatal) as error:
                 pause = self._timeout / 12
-                log.warning("the job could not be extended, trying again", job_key=self._job_key, cause=str(error))
+                log.warning("the job could not be extended, retrying", job_key=self._job_key, cause=str(error))
 
 
 def _ours(error: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""The job runner: takes jobs from the engine, runs the workers' handlers, and tells the engine what came of them.
+"""The job runner: activates jobs, runs the workers' handlers, and reports the results to the engine.
 
 Underneath is pyzeebe's ``ZeebeWorker`` as it comes, without streaming (docs/zeebe.md, trap 4) and with explicit
 variables to fetch. A handler may be called twice for one job, but never twice at once in this process.
@@ -36,14 +36,14 @@ from services.runtime.threads import thread_limiter
 
 log = get_logger(__name__)
 
-# A poller that has shown no life for this long, besides the time of its poll, is dead.
+# A poller that has not polled for this long, besides the time of its poll, is dead.
 POLL_SILENCE = 60.0
 INTERRUPT_SECONDS = 3.0
 NEXT_AFTER_INCIDENT = "remove the cause, then set retries and resolve the incident"
 
 
 class AlreadyRunning(Exception):
-    """The engine hands out a job again whose handler still runs here; that run answers for both."""
+    """The engine reassigned a job whose handler still runs here; that run answers for both."""
 
 
 class JobRunner:
@@ -89,7 +89,7 @@ class JobRunner:
 
     @property
     def running(self) -> int:
-        """How many handlers run now."""
+        """Return how many handlers run now."""
         return len(self._running)
 
     async def run(self) -> None:
@@ -109,11 +109,11 @@ class JobRunner:
             raise first from None
 
     async def stop(self, grace: float | None = None) -> None:
-        """Take no more jobs, wait up to ``grace`` seconds for those that run, hand the rest back to the engine."""
+        """Stop polling, wait up to ``grace`` seconds for running jobs, return the rest to the engine."""
         seconds = self._settings.workers.drain_seconds if grace is None else grace
         log.info("stopping", running=self.running, grace_seconds=seconds)
         self._adapter.draining = True
-        self.health.resting = True
+        self.health.draining = True
         with anyio.move_on_after(seconds):
             await self._pyzeebe.stop()
         self._adapter.end_polls()
@@ -125,16 +125,16 @@ class JobRunner:
                 await lease.ended.wait()
             # What was interrupted is being handed back, and what came meanwhile.
             await self._pyzeebe.stop()
-            await self._adapter.handed_back()
+            await self._adapter.wait_for_returned()
         if self._running:
-            log.warning("handlers that did not end are left behind", job_keys=list(self._running))
+            log.warning("handlers did not end and are abandoned", job_keys=list(self._running))
         self._scope.cancel()
 
     def _register(self, worker: Worker, bound: Mapping[str, object]) -> None:
         default = self._settings.workers.heavy_concurrency if worker.heavy else self._settings.workers.concurrency
-        places = worker.concurrency or default
-        self.health.watch(worker.job_type, places, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
-        metrics.expect_jobs(worker.job_type, places)
+        capacity = worker.concurrency or default
+        self.health.watch(worker.job_type, capacity, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
+        metrics.expect_jobs(worker.job_type, capacity)
 
         # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.
         async def run_job(job: Job, **_variables: object) -> dict[str, Any]:
@@ -146,8 +146,8 @@ class JobRunner:
             # The id is on every log line, the number in what an operator reads.
             variables_to_fetch=tuple(dict.fromkeys((*worker.variables, APPLICATION_ID, APPLICATION_NUMBER))),
             timeout_ms=round(self._timeout * 1000),
-            max_jobs_to_activate=places,
-            max_running_jobs=places,
+            max_jobs_to_activate=capacity,
+            max_running_jobs=capacity,
         )(handler)
 
     async def _run_job(self, worker: Worker, bound: Mapping[str, object], job: Job) -> dict[str, Any]:
@@ -187,53 +187,55 @@ class JobRunner:
     async def _on_error(self, error: Exception, job: Job, _controller: JobController) -> None:
         match error:
             case AlreadyRunning():
-                log.info("handed out again while it still runs here, left to that run")
+                log.info("reassigned while it still runs here, left to that run")
             case LeaseLost():
                 metrics.LEASES_LOST.labels(job.type).inc()
                 log.warning("the job is gone, its handler was stopped")
-                await self._note(self._journal.ended(job, "cancelled"))
+                await self._record(self._journal.ended(job, "cancelled"))
             case Interrupted():
-                log.info("stopped for shutdown, handed back")
-                await self._adapter.hand_back(job)
+                log.info("stopped for shutdown, returned")
+                await self._adapter.return_job(job)
             case Outcome():
                 log.info("outcome", error_code=error.code, message=str(error))
-                await self._note(self._journal.ended(job, error.code))
+                await self._record(self._journal.ended(job, error.code))
                 # Where no diagram draws it, the engine makes an incident with this text.
-                message = failure_message(job, str(error), "the process goes its way for this outcome", Fatal.runbook)
+                message = failure_message(
+                    job, str(error), "the process continues on the path of this outcome", Fatal.runbook
+                )
                 await self._adapter.throw_error(job.key, message, error.variables, error.code)
             case Fatal() | Refused():
                 await self._raise_incident(error, job)
             case _:
-                await self._try_again(error, job)
+                await self._retry(error, job)
 
     async def _raise_incident(self, error: Exception, job: Job) -> None:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
         self._attempts.forget(job.key)
-        await self._note(self._journal.stuck(job))
+        await self._record(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, 0, message, 0, {})
 
-    async def _try_again(self, error: Exception, job: Job) -> None:
+    async def _retry(self, error: Exception, job: Job) -> None:
         retries = max(job.retries - 1, 0)
         delay = self._backoff.delay(self._attempts.made(job.key, job.retries))
         known = isinstance(error, Retryable)
         # The text of an error that is not ours may hold values, even personal data: its type has to do.
         cause = str(error) if known else f"{type(error).__name__}, see the log of job {job.key}"
-        next_step = "nothing: it is tried again by itself" if retries else NEXT_AFTER_INCIDENT
+        next_step = "nothing: it is retried automatically" if retries else NEXT_AFTER_INCIDENT
         message = failure_message(job, cause, next_step, None if retries else runbook_of(error))
-        facts = {"message": message, "retries": retries, "again_in_seconds": round(delay.total_seconds(), 3)}
+        facts = {"message": message, "retries": retries, "retry_in_seconds": round(delay.total_seconds(), 3)}
         if known:
-            log.warning("failed, to be tried again", **facts)
+            log.warning("failed, will be retried", **facts)
         else:
             log.error("failed unexpectedly", stack=stack(error), **facts)
         if not retries:
-            await self._note(self._journal.stuck(job))
+            await self._record(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
 
     @staticmethod
-    async def _note(told: Awaitable[None]) -> None:
-        """The engine has to hear of an ending even when the journal cannot."""
+    async def _record(entry: Awaitable[None]) -> None:
+        """Write to the journal; the engine gets the result even if that fails."""
         try:
-            await told
+            await entry
         except Retryable as error:
-            log.warning("a step's end was not noted", cause=str(error))
+            log.warning("the end of a step was not recorded", cause=str(error))

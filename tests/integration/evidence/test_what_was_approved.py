@@ -52,7 +52,7 @@ def another_pdf(contents: Contents, made: Made) -> Contents:
         (label_of_another_span, "granted", "and the signed release of"),
         (label_of_another_camera, "granted", "of another camera"),
         (label_of_another_item, "granted", "the signed release has no item"),
-        (another_pdf, "document", "tells of this PDF"),
+        (another_pdf, "document", "names this PDF"),
     ],
 )
 def test_what_was_not_approved_or_filed_is_found(

@@ -35,7 +35,7 @@ def opened(container: Container) -> set[str]:
 def test_a_worker_opens_the_stores_and_keys_that_it_asks_for(
     container: Container, job_type: str, asked_for: set[str]
 ) -> None:
-    given = container.for_workers(server.only([job_type]).workers)
+    given = container.for_workers(server.roles_for([job_type]).workers)
 
     assert opened(container) == asked_for
     assert {"database", "loan_keys"} <= set(given)
@@ -54,4 +54,4 @@ def test_everything_in_one_process_opens_both_stores_before_it_starts(tmp_path: 
 
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
-    assert [one.job_type for one in discover() if server.only([one.job_type]).sweeper] == ["encrypt-copy"]
+    assert [one.job_type for one in discover() if server.roles_for([one.job_type]).sweeper] == ["encrypt-copy"]

@@ -154,7 +154,7 @@ async def test_what_may_pass_is_tried_again_after_waits_that_grow(gateway: FakeG
     assert [call.retryBackOff for call in failed] == [2000, 6000, 18000]
     assert failed[0].errorMessage == (
         "seal-item failed | application A1, job 15 | the recorder R1 does not answer | "
-        "nothing: it is tried again by itself"
+        "nothing: it is retried automatically"
     )
     assert failed[2].errorMessage.endswith("set retries and resolve the incident (docs/runbooks/jobs-failing.md)")
 

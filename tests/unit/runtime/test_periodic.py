@@ -16,7 +16,7 @@ PATIENCE = 10.0
 
 
 def said(name: str, task: str) -> float | None:
-    return metrics.REGISTRY.get_sample_value(f"footage_desk_periodic_{name}", {"task": task})
+    return metrics.REGISTRY.get_sample_value(f"footage_desk_periodic_task_{name}", {"task": task})
 
 
 class Turns:
@@ -125,7 +125,7 @@ async def test_its_series_are_there_before_the_first_turn_ends() -> None:
     async with going(Periodic("hangs", timedelta(minutes=5), hang).run()):
         async with asyncio.timeout(PATIENCE):
             await begun.wait()
-        assert said("every_seconds", "hangs") == 300
+        assert said("interval_seconds", "hangs") == 300
         assert said("failures_total", "hangs") == 0
         assert (said("last_run_timestamp_seconds", "hangs") or 0) > 0
 

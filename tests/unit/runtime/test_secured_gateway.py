@@ -16,7 +16,7 @@ from token_server import TokenDesk, token_desk
 
 from services.runtime import oauth
 from services.runtime.channel import open_channel
-from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient, Topology
+from services.runtime.engine_client import PyzeebeEngineClient, Topology, Unauthorized
 from services.runtime.errors import Retryable
 from services.runtime.oauth import Client, NoToken, Tokens
 from services.runtime.settings import Settings, SettingsError
@@ -140,7 +140,7 @@ async def test_a_client_that_is_refused_is_told_what_to_check_and_does_not_hamme
     desk.refusal = (401, {"error": "invalid_client", "error_description": "Invalid client secret"})
     gateway = BearerGateway(desk)
     async with served(gateway, tls=tls) as port:
-        with pytest.raises(NotLetIn) as refused:
+        with pytest.raises(Unauthorized) as refused:
             await ask(known(desk, port, own))
     told = str(refused.value)
     assert "invalid_client Invalid client secret" in told
@@ -157,7 +157,7 @@ async def test_a_token_that_the_gateway_does_not_accept_is_told_too(
     gateway.struck_off.add("token-1")
     async with served(gateway, tls=tls) as port:
         with pytest.raises(
-            NotLetIn, match=r"UNAUTHENTICATED: expected a token that is valid \| check CAMUNDA_CLIENT_ID"
+            Unauthorized, match=r"UNAUTHENTICATED: expected a token that is valid \| check CAMUNDA_CLIENT_ID"
         ):
             await ask(known(desk, port, own))
 

@@ -8,7 +8,7 @@ from soft_passkey import SoftPasskey, base64url
 
 from services.verifier.members import Archive
 from services.verifier.package import Package
-from services.verifier.people import examine_places, name_of
+from services.verifier.people import examine_addresses, name_of
 from services.verifier.report import Report
 
 HERE, THERE = ("localhost", "http://localhost:8080"), ("desk.example", "https://desk.example")
@@ -33,7 +33,7 @@ def signed(place: tuple[str, str], text: bytes) -> dict[str, Any]:
 
 def places(acts: list[dict[str, Any]]) -> list[tuple[str, str]]:
     report = Report()
-    examine_places(package(acts), report)
+    examine_addresses(package(acts), report)
     return [(line.status, line.found) for line in report.lines]
 
 

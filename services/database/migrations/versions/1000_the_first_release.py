@@ -17,7 +17,7 @@ depends_on = None
 OPEN = sa.text("ended_at IS NULL")
 GROWING = ("audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors")
 REFUSAL = "the audit trail only grows"
-NEWER = "the books are those of a newer release: replace this part by one of that release"
+NEWER = "the database is of a newer release: replace this process by one of that release"
 
 
 def upgrade() -> None:

@@ -18,7 +18,7 @@ from services.domain.applications import opening as application_opening
 from services.domain.custody import closing
 from services.domain.process import outbox
 from services.domain.process.relay import OutgoingMessage, Relay, claim_due
-from services.runtime.engine_client import NotLetIn, PyzeebeEngineClient
+from services.runtime.engine_client import PyzeebeEngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 
@@ -157,7 +157,7 @@ async def test_a_decision_that_the_engine_refuses_goes_out_when_it_takes_it(
 
 async def test_an_engine_that_does_not_let_us_in_delays_as_one_that_is_away(desk: ReviewDesk) -> None:
     engine, application_id = Engine(), desk.submitted()
-    engine.trouble = NotLetIn("check CAMUNDA_CLIENT_SECRET")
+    engine.trouble = Unauthorized("check CAMUNDA_CLIENT_SECRET")
     with pytest.raises(Retryable, match="check CAMUNDA_CLIENT_SECRET"):
         await relay(desk, engine).publish_due()
 
