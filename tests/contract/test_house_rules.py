@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,16 +28,23 @@ def place(path: Path, node: ast.AST | int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
-def trees(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
-    for path in MODULES:
-        if not rooms or path.relative_to(SERVICES).parts[0] in rooms:
-            yield path, ast.parse(path.read_text(encoding="utf-8"), str(path))
+@pytest.fixture(scope="module", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    yield
+    for cached in (_nodes_of, called):  # trees of the whole product are nothing to keep for the rest of the run
+        cached.cache_clear()
+
+
+@cache
+def _nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
 
 
 def nodes(*rooms: str) -> Iterator[tuple[Path, ast.AST]]:
-    for path, tree in trees(*rooms):
-        for node in ast.walk(tree):
-            yield path, node
+    for path in MODULES:
+        if not rooms or path.relative_to(SERVICES).parts[0] in rooms:
+            for node in _nodes_of(path):
+                yield path, node
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -47,6 +55,7 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def called(node: ast.AST) -> str:
     """The dotted name of what is called, or nothing."""
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
