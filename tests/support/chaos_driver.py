@@ -24,7 +24,7 @@ from services.demo.people import People, PortalUser, StepFailed
 from services.runtime.clock import TurnedClock
 
 LOOK_AGAIN = 0.15
-PATIENCE = 300.0
+PATIENCE = 600.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
 # Camera 1 has a gap of 21 s in this span, camera 2 none; camera 2 asks for management, a second person and a backup.

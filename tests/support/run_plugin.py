@@ -25,9 +25,15 @@ _LONG_FILES = (
     "test_kill_points.py",
     "test_kill_points_apart.py",
     "test_api_description.py",
-    "test_compose_at_work.py",
-    "test_restore_drill.py",
     "test_main_job.py",
+    "test_hostile_words.py",
+    "test_hostile_routes.py",
+    "test_compose_at_work.py",
+    "test_access_matrix.py",
+    "test_retrieval_paths.py",
+    "test_case_standing.py",
+    "test_restore_drill.py",
+    "test_approval_paths.py",
 )
 
 
