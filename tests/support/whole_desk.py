@@ -45,7 +45,7 @@ _looking: ContextVar[UnitOfWork | None] = ContextVar("_looking", default=None)
 
 @dataclass
 class Desk:
-    """Open one with ``open_desk``. What people do is in ``desk_people.People``."""
+    """Open one with ``open_desk``. What people do is in ``case_people.People``."""
 
     container: Container
     footage: Footage

@@ -1,4 +1,4 @@
-"""Every notice that the house leaves has words in both languages."""
+"""Every notice that the product writes has words in both languages."""
 
 import ast
 import re
@@ -11,13 +11,13 @@ import services
 from services.domain.notifications.texts import all_texts, get_text, link_path
 from services.runtime.errors import Fatal
 
-HOUSE = Path(services.__file__).parent
+SERVICES = Path(services.__file__).parent
 CODE = re.compile(r"[a-z][a-z-]+")
 
 
 def told() -> Iterator[tuple[str, str]]:
     """Every text that is given where a notice is left: the file, and the code or its fixed beginning."""
-    for file in sorted([*HOUSE.glob("domain/**/*.py"), *HOUSE.glob("workers/*.py")]):
+    for file in sorted([*SERVICES.glob("domain/**/*.py"), *SERVICES.glob("workers/*.py")]):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and "tell" in ast.unparse(node.func).rpartition(".")[2]:
                 for given in node.args[1:]:
