@@ -9,9 +9,9 @@ from pathlib import Path
 VISITS = 8
 FEW = 2
 # Readings and logins leave an event and nothing that could be half done; the tables are many and all the same.
-SELDOM = re.compile(r"login\.|sessions|custody_views|read_review|viewings|outbox|migration|key-file synced")
+SELDOM = re.compile(r"login\.|sessions|viewings|outbox|migration|key-file synced")
 # How often these come, nobody knows beforehand.
-CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due|figures")
+CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 
 
 def points_of(visits: Path) -> list[str]:
