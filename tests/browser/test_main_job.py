@@ -40,7 +40,7 @@ devices = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chines
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo with its cases, as ``make run`` starts it."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("installation")
     with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
         process.printed(r"(cases are there)")
         yield process

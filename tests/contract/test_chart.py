@@ -174,7 +174,7 @@ def test_what_is_made_from_the_values_is_fresh(document: str, makes: str) -> Non
 @pytest.mark.parametrize(
     ("copies", "originals"), [("alerts/*.yaml", "prometheus/rules"), ("dashboards/*.json", "grafana")]
 )
-def test_alerts_and_dashboards_of_the_chart_are_those_of_the_house(copies: str, originals: str) -> None:
+def test_alerts_and_dashboards_of_the_chart_are_those_of_the_repository(copies: str, originals: str) -> None:
     folder = ROOT / "deploy" / originals
     kept = {path.name: path.read_text(encoding="utf-8") for path in (CHART / "files").glob(copies)}
 
@@ -196,7 +196,7 @@ def test_every_value_is_described() -> None:
     assert undescribed(told, "") == []
 
 
-def test_keys_are_laid_out_as_the_house_demands(tmp_path: Path) -> None:
+def test_keys_are_laid_out_as_the_settings_demand(tmp_path: Path) -> None:
     given, volume, keys = tmp_path / "given", tmp_path / "volume", tmp_path / "keys"
     for folder in (given / "portal", volume, keys):
         folder.mkdir(parents=True, mode=0o777)

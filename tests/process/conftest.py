@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import whole_footage
+from case_people import OpenDesk, People
 from demo_container import Places, prepare_database
-from desk_people import OpenDesk, People
 from whole_broker import Broker
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
@@ -50,15 +50,15 @@ def made_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 @pytest.fixture(scope="session")
-def made_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # On a clock that runs, everybody has held their post since long ago, whatever it shows.
     moment = MADE_FOR if _broker() is None else datetime(2000, 1, 1, tzinfo=UTC)
     return prepare_database(tmp_path_factory.mktemp("database") / "database.sqlite3", moment)
 
 
 @pytest.fixture
-def places(tmp_path: Path, made_footage: Footage, made_books: Path) -> Places:
-    return Places(tmp_path, made_footage, database=made_books)
+def places(tmp_path: Path, made_footage: Footage, prepared_database: Path) -> Places:
+    return Places(tmp_path, made_footage, database=prepared_database)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from desk_people import People
+from case_people import People
 
 from services.database.tables.masters import Master
 from services.database.tables.reviews import Confirmation, Decision, Finding, Review

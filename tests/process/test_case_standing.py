@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from case_people import CUSTODIAN, DRAFTER, People
 from demo_container import Places
-from desk_people import CUSTODIAN, DRAFTER, People
 from sqlalchemy import select, update
 from whole_desk import open_desk
 from whole_footage import MADE_FOR

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from desk_people import DRAFTER, OpenDesk, People
+from case_people import DRAFTER, OpenDesk, People
 
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.documents import Document

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from desk_people import CUSTODIAN, People
+from case_people import CUSTODIAN, People
 
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver

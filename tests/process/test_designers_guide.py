@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_people import OpenDesk, People
+from case_people import OpenDesk, People
 from modeler import Drawing
 
 from services.app.container import MODELS

@@ -1,7 +1,7 @@
 """An item that Security leaves out is never fetched, and its siblings go on to the custodian (R4)."""
 
 import pytest
-from desk_people import People
+from case_people import People
 
 from services.database.tables.copies import Copy
 from services.database.tables.masters import Master

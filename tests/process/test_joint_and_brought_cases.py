@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_people import DRAFTER, OpenDesk, People
+from case_people import DRAFTER, OpenDesk, People
 from sqlalchemy import select
 from uploaded_files import fragmented
 from vault_bench import packet_hashes, part_of

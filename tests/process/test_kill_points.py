@@ -53,7 +53,7 @@ async def undisturbed_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> li
 
 @pytest.mark.requirement("R35", "R36", "R40")
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
+async def test_a_case_ends_in_the_archive_however_often_the_server_is_killed(
     seed: int, undisturbed: list[str], tmp_path: Path
 ) -> None:
     run = Run(tmp_path, before_return=copies_are_the_recorders(tmp_path))
@@ -67,7 +67,7 @@ async def test_a_case_ends_in_the_archive_however_often_the_house_is_killed(
 
 @pytest.mark.requirement("R36")
 @pytest.mark.parametrize("seed", WITHDRAWN_SEEDS)
-async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_however_often_the_house_is_killed(
+async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_however_often_the_server_is_killed(
     seed: int, undisturbed_withdrawal: list[str], tmp_path: Path
 ) -> None:
     run = Run(tmp_path, withdraw_at=withdraw_when(seed))

@@ -1,7 +1,7 @@
 """What goes wrong between the parts: starts that come twice, messages without their variable, engines that are away."""
 
 import pytest
-from desk_people import People
+from case_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.database.tables.applications import Application

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_people import DRAFTER, People
 from demo_container import Places
-from desk_people import DRAFTER, People
 from vault_bench import packet_hashes, part_of, wanted
 from whole_desk import open_desk
 from whole_footage import MADE_FOR
@@ -103,7 +103,7 @@ def a_database(request: pytest.FixtureRequest) -> Callable[[], str | None]:
 
 @pytest.mark.parametrize("a_database", DATABASES, indirect=True)
 @pytest.mark.requirement("R14", "R36", "R40")
-async def test_a_house_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
+async def test_an_installation_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
     places: Places, tmp_path: Path, a_database: Callable[[], str | None]
 ) -> None:
     drill = Drill(places, tmp_path / "safe")

@@ -1,7 +1,7 @@
 """Retrieval: what the recorder has, what it has lost meanwhile, and what happens while it cannot be reached."""
 
 import pytest
-from desk_people import OpenDesk, People
+from case_people import OpenDesk, People
 from sqlalchemy import update
 
 from services.database.tables.cameras import Camera

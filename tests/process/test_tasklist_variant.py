@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from desk_people import OpenDesk, People
+from case_people import OpenDesk, People
 from engine_harness import EngineHarness
 from pyzeebe.proto import gateway_pb2 as pb
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from desk_people import People
+from case_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 from sqlalchemy import select
 

@@ -1,7 +1,7 @@
 """How many transactions a whole case is: the figure by which docs/capacity.md reckons from the register's own."""
 
 import pytest
-from desk_people import People
+from case_people import People
 from whole_desk import Desk
 
 from services.bench.submissions import WHOLE_CASE

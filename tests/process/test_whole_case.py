@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from case_people import CUSTODIAN, People
 from demo_container import Places
-from desk_people import CUSTODIAN, People
 from vault_bench import packet_hashes, part_of, wanted
 from whole_desk import open_desk
 from whole_footage import MADE_FOR

@@ -1,10 +1,11 @@
 """Gateways that misbehave: one that goes and comes back with its jobs, one that takes the call and never answers."""
 
 import asyncio
+import secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,17 @@ async def served(
         await server.stop(None)
 
 
+# Below those that the system gives to connections, and to servers that ask for any port.
+_OWN_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    """Return a port where nobody listens, and which no connection gets by chance meanwhile."""
+    while True:
+        port = secrets.choice(_OWN_PORTS)
+        with socket.socket() as held, suppress(OSError):
+            held.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager

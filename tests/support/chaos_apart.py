@@ -14,7 +14,7 @@ from typing import Any
 import chaos_part
 import httpx
 from broken_gateways import free_port
-from chaos_driver import HouseDied, Run, nothing_outlives
+from chaos_driver import Run, ServerDied, nothing_outlives
 from prefork import ForkedProcess
 from service_process import environment, once
 from sqlalchemy import select
@@ -71,7 +71,8 @@ class ApartRun(Run):
             "rules.preservation": "always",
             "portal.second_factor": "nobody",
             "workers.job_timeout": timedelta(seconds=2),
-            "workers.poll_seconds": 1,
+            # Two workers of everything poll for 25 job types each: in one second, that is half of what the engine does.
+            "workers.poll_seconds": 5,
             "workers.drain_seconds": 2,
         }
 
@@ -118,7 +119,7 @@ class ApartRun(Run):
         part = self.parts[name]
         try:
             return await self._act() and self._process_ended()
-        except (httpx.TransportError, HouseDied):
+        except (httpx.TransportError, ServerDied):
             await _leave(part)
         except StepFailed as error:
             if not TOO_LATE.search(str(error)):
@@ -151,11 +152,11 @@ class ApartRun(Run):
     async def _who(self, login: str) -> PortalUser:
         part = self.parts[at.get()]
         if part.dead or part.address is None or not part.address.done():
-            raise HouseDied
+            raise ServerDied
         if part.people is None:
             address = part.address.result()
             if not address:
-                raise HouseDied
+                raise ServerDied
             part.people = People(address, {one.login: one.password for one in organisation.accounts()})
         return await part.people(login)
 

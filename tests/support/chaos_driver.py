@@ -24,7 +24,7 @@ from services.demo.people import People, PortalUser, StepFailed
 from services.runtime.clock import TurnedClock
 
 LOOK_AGAIN = 0.15
-PATIENCE = 300.0
+PATIENCE = 600.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
 # Camera 1 has a gap of 21 s in this span, camera 2 none; camera 2 asks for management, a second person and a backup.
@@ -41,7 +41,7 @@ DECIDERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 WATCHER = "lina"
 
 
-class HouseDied(Exception):
+class ServerDied(Exception):
     """The server is gone; who was in it looks again when it is back."""
 
 
@@ -87,7 +87,7 @@ class Run:
             await self._open()
             if await self._act():
                 return self._process_ended()
-        except (httpx.TransportError, HouseDied):
+        except (httpx.TransportError, ServerDied):
             await self._close_people()
             if self._process is not None:
                 # A broken call means that the server is dying; a slow one is alive still.
@@ -115,7 +115,7 @@ class Run:
         address = await self._process.announced()
         if not address:
             await self._process.wait()
-            raise HouseDied
+            raise ServerDied
         self._people = People(address, {one.login: one.password for one in organisation.accounts()})
 
     async def _act(self) -> bool:
@@ -249,7 +249,7 @@ class Run:
 
     async def _who(self, login: str) -> PortalUser:
         if self._people is None:
-            raise HouseDied
+            raise ServerDied
         return await self._people(login)
 
     def _process_ended(self) -> bool:
@@ -265,7 +265,7 @@ class Run:
     async def _end_in_order(self) -> None:
         """A server that a point kills at the very end begins once more: what it had in hand lies there until then."""
         while await self.stop():
-            with suppress(HouseDied):
+            with suppress(ServerDied):
                 await self._open()
 
     async def stop(self) -> bool:

@@ -11,6 +11,7 @@ from services.app import server
 from services.app.container import locked_container
 from services.app.server import Addresses, Roles
 from services.engine import main as engine_main
+from services.runtime.jobs import adapter
 from services.runtime.jobs.worker import discover
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
@@ -27,6 +28,8 @@ def serve(announce: Announce, folder: Path, part: str) -> None:
     if part == "engine":
         engine_main.run(announce, os.environ["ZEEBE_ADDRESS"], data=folder / "data" / "engine")
         return
+    # An engine that died is back soon: to wait for the workers' longest pause each time is half of a test's time.
+    adapter.POLL_PAUSE_LONGEST = 0.5
     parts = (
         Roles(portal=True, relay=True) if part == "portal" else server.roles_for([one.job_type for one in discover()])
     )

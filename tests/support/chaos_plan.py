@@ -8,10 +8,10 @@ from pathlib import Path
 # Of what happens often, the first visits stand for the rest.
 VISITS = 8
 FEW = 2
-# Readings and sign-ins leave an event and nothing that could be half done; the tables are many and all the same.
-SELDOM = re.compile(r"sessions|custody_views|read_review|viewings|outbox|migration|key-file synced")
+# Readings and logins leave an event and nothing that could be half done; the tables are many and all the same.
+SELDOM = re.compile(r"login\.|sessions|viewings|outbox|migration|key-file synced")
 # How often these come, nobody knows beforehand.
-CHANCE = re.compile(r"JOB TIMED_OUT|session\._actor|take_due|figures")
+CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 
 
 def points_of(visits: Path) -> list[str]:

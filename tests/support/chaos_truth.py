@@ -243,6 +243,6 @@ def engine_left(folder: Path) -> list[str]:
     with sqlite3.connect(folder / "engine.sqlite3") as connection:
         return [
             f"{count} in {table}"
-            for table in ("instances", "jobs", "timers", "incidents")
+            for table in ("process_instances", "jobs", "timers", "incidents")
             if (count := connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our names
         ]

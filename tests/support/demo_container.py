@@ -9,7 +9,7 @@ from whole_footage import CHANNELS, Footage
 
 from services.app.container import Container
 from services.database import schema as database_schema
-from services.database.tables.cameras import Camera
+from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.organisation import demo_id
@@ -68,9 +68,16 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
     )
 
 
-def seed(uow: UnitOfWork, recordings: Path) -> None:
-    """The demo's people, its recorder, and the cameras of the footage."""
-    organisation.seed_demo(uow, recordings)
+def seed(uow: UnitOfWork, recordings: Path, *, prepared: bool) -> None:
+    """Write the demo's people and recorder, and the cameras of the footage.
+
+    ``prepared``: the database is a copy of ``prepare_database``, which has all but the recorder's folder.
+    """
+    if prepared:
+        recorder = uow.session.get_one(Recorder, demo_id("recorder"))
+        recorder.configuration = {**recorder.configuration, "root": str(recordings)}
+    else:
+        organisation.seed_demo(uow, recordings)
     for channel, (camera_class, _) in CHANNELS.items():
         if uow.session.get(Camera, demo_id(channel)) is None:
             uow.session.add(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from case_people import People
 from demo_container import Places
-from desk_people import People
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import amount
+import hypothesis
 import pytest
 import run_variables
 import tools
@@ -24,9 +25,15 @@ _LONG_FILES = (
     "test_kill_points.py",
     "test_kill_points_apart.py",
     "test_api_description.py",
-    "test_compose_at_work.py",
-    "test_restore_drill.py",
     "test_main_job.py",
+    "test_hostile_words.py",
+    "test_hostile_routes.py",
+    "test_compose_at_work.py",
+    "test_access_matrix.py",
+    "test_retrieval_paths.py",
+    "test_case_standing.py",
+    "test_restore_drill.py",
+    "test_approval_paths.py",
 )
 
 
@@ -41,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The controller of xdist runs no test, and its workers need what it inherited.
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         run_variables.remove_from_environment()
+    _load_hypothesis_profile()
     # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
     config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
 
@@ -135,6 +143,16 @@ def pytest_timeout_cancel_timer() -> bool:
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     return True
+
+
+def _load_hypothesis_profile() -> None:
+    """Load the profile of every property test that does not bound itself: the same examples each time, or many.
+
+    An example has no deadline: on a busy machine it would be the machine's, and a whole test has its time limit.
+    """
+    hypothesis.settings.register_profile("sample", max_examples=40, derandomize=True, database=None, deadline=None)
+    hypothesis.settings.register_profile("all", max_examples=500, deadline=None)
+    hypothesis.settings.load_profile("all" if amount.all_of_it() else "sample")
 
 
 def _print_stacks(stderr: int, test: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import package_tampering as tampering
 import pytest
 import rfc8785
+from case_people import CUSTODIAN, People
 from demo_container import Places
-from desk_people import CUSTODIAN, People
 from passkey_desk import PLACE, preparing
 from soft_passkey import SoftPasskey
 from whole_desk import open_desk

@@ -6,8 +6,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from case_people import People
 from demo_container import Places
-from desk_people import People
 from evidence_case import anchor, lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage

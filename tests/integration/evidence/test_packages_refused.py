@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import rfc8785
+from case_people import People
 from demo_container import Places
-from desk_people import People
 from evidence_case import lend
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage

@@ -93,7 +93,7 @@ class Container:
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("installation")
     database = folder / "database.sqlite3"
     desk = ReviewDesk(f"sqlite:///{database}")
     engine, keys = with_one_stuck()
@@ -144,7 +144,7 @@ def camel(name: str) -> str:
 
 @pytest.fixture
 def fresh(container: Container, tmp_path: Path) -> Iterator[Container]:
-    """The house as it was, whatever the calls before have done."""
+    """The organisation as it was, whatever the calls before have done."""
     shutil.copy(container.database, tmp_path / "database.sqlite3")
     database = open_database(
         f"sqlite:///{tmp_path / 'database.sqlite3'}",

@@ -1,4 +1,4 @@
-"""Where a recorder may be: what an administrator types leads neither out of the allowed folders nor into the house."""
+"""Where a recorder may be: what is typed leads neither out of the allowed folders nor into the internal network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ async def enter(kind: str, places: Places, **configuration: str) -> dict[str, st
 
 @pytest.mark.requirement("R52")
 @pytest.mark.parametrize("address", INSIDE)
-async def test_no_address_of_a_recorder_leads_into_the_house(by_address: str, address: str) -> None:
+async def test_no_address_of_a_recorder_leads_into_the_internal_network(by_address: str, address: str) -> None:
     with pytest.raises(Refused) as refused:
         await enter(by_address, Places(), address=address)
 

@@ -135,7 +135,7 @@ def lacking(answer: httpx.Response) -> list[str]:
 
 
 @pytest.mark.requirement("R52")
-async def test_no_name_in_an_address_leads_out_of_the_house(portal: Portal) -> None:
+async def test_no_name_in_an_address_leads_out_of_the_portal(portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 
     wrong = []

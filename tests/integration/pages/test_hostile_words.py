@@ -1,6 +1,6 @@
 """Whatever people write is shown as text: on every page, in every part of one, in every table and document.
 
-The house is one in which every column that people can fill is hostile; a new one is hostile by itself.
+The organisation is one in which every column that people can fill is hostile; a new one is hostile by itself.
 """
 
 import csv
@@ -166,7 +166,7 @@ async def browsers_of(portal: Portal) -> dict[str, httpx.AsyncClient]:
 LAST = ("/logout", "/account/password")  # they end what the other forms need
 THOROUGH = ("drafter", "supervisor", "admin")  # they try every page, the others those that they are led to
 SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason"}  # their readers are the process, and the drafter
-# Forms that a page shows only in a state which this house is not in, or before there is a session.
+# Forms that a page shows only in a state which this organisation is not in, or before there is a session.
 NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
@@ -182,7 +182,7 @@ MOST = 3  # addresses of one route that one role opens: links on pages lead to t
 
 @dataclass
 class Walk:
-    """One person going through the house by its links, from every page that has a plain address."""
+    """One person going through the portal by its links, from every page that has a plain address."""
 
     role: str
     browser: httpx.AsyncClient

@@ -525,7 +525,7 @@ async def test_whoever_tries_codes_is_stopped(desk: ReviewDesk, portal: Portal, 
     assert crooked.called.count("/token") == asked
 
 
-async def test_nobody_is_led_to_another_house(portal: Portal, crooked: CrookedProvider) -> None:
+async def test_nobody_is_led_to_another_host(portal: Portal, crooked: CrookedProvider) -> None:
     for wish in ("https://evil.example/", "//evil.example", "/\\evil.example"):
         browser = portal.anonymous()
         answer = await signed_in(browser, crooked, wish)

@@ -353,7 +353,7 @@ def test_streams_of_every_maker_are_measured(
 
 
 @given(st.binary(max_size=4000), st.sampled_from(["mkv", "ts", "ps"]), st.integers(0, 3000))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bytes_make_the_measuring_fail(tmp_path: Path, body: bytes, container: str, cut: int) -> None:
     begin = {"mkv": b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff", "ts": b"G@\0\x10", "ps": b"\0\0\1\xba"}[container]
     path = tmp_path / "any"
@@ -397,7 +397,6 @@ def rough(start: float, length: float) -> File:
 LENGTHS = st.lists(st.floats(2.1, 12), min_size=2, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
 @given(begins=st.floats(0, 0.999), lengths=LENGTHS)
 def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins: float, lengths: list[float]) -> None:
     files, start = [], begins
@@ -412,7 +411,6 @@ def test_names_rounded_down_never_tear_what_was_recorded_without_a_break(begins:
         assert abs(file.span.duration - named.span.duration) <= timedelta(microseconds=5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(begins=st.floats(0, 0.999), lengths=LENGTHS, gap=st.floats(2.5, 9))
 def test_a_gap_of_more_than_two_steps_is_never_closed_by_moving_files(
     begins: float, lengths: list[float], gap: float

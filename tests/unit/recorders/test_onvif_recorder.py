@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recorders.behaviours import Behaviour, cannot_happen
 from recorders.judged import assert_login_refused
@@ -76,7 +76,6 @@ async def test_coverage_is_told_gap_by_gap_by_the_changes_of_its_tracks() -> Non
     assert await covered(device(), span(1000, 2000)) == []
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     lengths=st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=8),
     first=st.integers(0, 400),

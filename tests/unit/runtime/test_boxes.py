@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from footage_maker import Camera
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vault_bench import NOON
 
@@ -48,7 +48,6 @@ def test_movie_and_fragments_tell_tracks_run_and_durations(segment: bytes) -> No
 
 
 @given(st.data())
-@settings(max_examples=60)
 def test_every_cut_inside_a_box_is_seen_with_the_bytes_that_lack(segment: bytes, data: st.DataObject) -> None:
     whole = {start for _, start, _, _ in walk(segment).found} | {len(segment)}
     cut = data.draw(st.integers(1, len(segment) - 1).filter(lambda place: place not in whole))
@@ -68,7 +67,6 @@ def test_garbage_is_a_problem_or_a_walk_and_never_a_crash(garbage: bytes, tail: 
 
 
 @given(st.data())
-@settings(max_examples=60)
 def test_damaged_index_is_a_box_error_or_another_index(segment: bytes, data: st.DataObject) -> None:
     for kind, _, _, contents in walk(segment).found:
         if kind != "moov" or contents is None:

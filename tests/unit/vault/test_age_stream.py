@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.vault.age import (
@@ -72,7 +72,6 @@ def test_the_size_of_the_feeds_changes_nothing(data: bytes, size: int, feed: int
     assert reader(sealed).read() == data[:size]
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from([0, 1, 1000, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5]), max_size=8),
     st.lists(st.sampled_from([SEALED - 1, SEALED, SEALED + 1, 2 * SEALED, 5 * SEALED]), min_size=1, max_size=4),
@@ -107,7 +106,6 @@ def test_another_key_does_not_open_it(data: bytes) -> None:
         reader(header + chunks, X25519Identity(generate_identity()[0]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3 * CHUNK + 200), st.integers(0, 2 * CHUNK)), min_size=1, max_size=8))
 def test_any_part_can_be_read_in_any_order(ranges: list[tuple[int, int]]) -> None:
     opened = io.BufferedReader(reader(b"".join(PARTS)))

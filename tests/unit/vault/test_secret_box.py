@@ -58,7 +58,7 @@ def test_a_key_file_without_a_key_is_named(tmp_path: Path, content: str) -> None
         KeyFileBox(path).encrypt("a", "p")
 
 
-def test_a_house_without_a_key_says_so() -> None:
+def test_an_installation_without_a_key_says_so() -> None:
     for act in (NoSecretBox().encrypt, NoSecretBox().decrypt):
         with pytest.raises(Fatal, match="has no key"):
             act("a", "second-factor 1")

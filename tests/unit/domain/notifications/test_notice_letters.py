@@ -110,7 +110,7 @@ def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_prog
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
-def test_a_language_that_the_house_does_not_speak_is_answered_in_chinese() -> None:
+def test_a_language_that_nobody_translated_is_answered_in_chinese() -> None:
     message = letters.build_mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
 
     assert message["Content-Language"] == "zh-CN"

@@ -1,4 +1,4 @@
-"""Every notice that the house leaves has words in both languages."""
+"""Every notice that the product writes has words in both languages."""
 
 import ast
 import re
@@ -11,15 +11,15 @@ import services
 from services.domain.notifications.texts import all_texts, get_text, link_path
 from services.runtime.errors import Fatal
 
-HOUSE = Path(services.__file__).parent
+SERVICES = Path(services.__file__).parent
 CODE = re.compile(r"[a-z][a-z-]+")
 
 
-def told() -> Iterator[tuple[str, str]]:
+def codes_given() -> Iterator[tuple[str, str]]:
     """Every text that is given where a notice is left: the file, and the code or its fixed beginning."""
-    for file in sorted([*HOUSE.glob("domain/**/*.py"), *HOUSE.glob("workers/*.py")]):
+    for file in sorted([*SERVICES.glob("domain/**/*.py"), *SERVICES.glob("workers/*.py")]):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and "tell" in ast.unparse(node.func).rpartition(".")[2]:
+            if isinstance(node, ast.Call) and "notify" in ast.unparse(node.func).rpartition(".")[2]:
                 for given in node.args[1:]:
                     if isinstance(given, ast.Constant) and isinstance(given.value, str):
                         yield file.name, given.value
@@ -28,7 +28,7 @@ def told() -> Iterator[tuple[str, str]]:
 
 
 def test_every_code_that_a_book_or_a_worker_uses_has_words() -> None:
-    found = set(told())
+    found = set(codes_given())
 
     assert len(found) > 15
     assert [(file, code) for file, code in found if not any(known.startswith(code) for known in all_texts())] == []

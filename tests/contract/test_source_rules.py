@@ -1,4 +1,4 @@
-"""The house's rules of style that a tool does not check, as tests over the source's syntax trees."""
+"""The rules of style that a tool does not check, as tests over the source's syntax trees."""
 
 import ast
 import json
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,16 +28,23 @@ def place(path: Path, node: ast.AST | int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
-def trees(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
+@pytest.fixture(scope="module", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    yield
+    for cached in (_nodes_of, called):  # trees of the whole product are nothing to keep for the rest of the run
+        cached.cache_clear()
+
+
+@cache
+def _nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+
+
+def nodes(*packages: str) -> Iterator[tuple[Path, ast.AST]]:
     for path in MODULES:
-        if not rooms or path.relative_to(SERVICES).parts[0] in rooms:
-            yield path, ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def nodes(*rooms: str) -> Iterator[tuple[Path, ast.AST]]:
-    for path, tree in trees(*rooms):
-        for node in ast.walk(tree):
-            yield path, node
+        if not packages or path.relative_to(SERVICES).parts[0] in packages:
+            for node in _nodes_of(path):
+                yield path, node
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -47,6 +55,7 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def called(node: ast.AST) -> str:
     """The dotted name of what is called, or nothing."""
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
@@ -66,7 +75,7 @@ def test_only_the_runtime_knows_pyzeebe() -> None:
     found: Found = []
     for path, node in nodes():
         for name in imported(node):
-            speaks = any(SERVICES / room in path.parents for room in ("engine", "bench"))  # the protocol itself
+            speaks = any(SERVICES / package in path.parents for package in ("engine", "bench"))  # the protocol itself
             stubs = speaks and name.startswith("pyzeebe.proto")
             if name.split(".")[0] == "pyzeebe" and SERVICES / "runtime" not in path.parents and not stubs:
                 found.append(f"{place(path, node)} imports {name}")
@@ -185,8 +194,8 @@ def test_a_wrong_word_is_seen_in_every_spelling(name: str) -> None:
 def test_one_word_for_one_thing() -> None:
     found: Found = []
     # The engine has its own vocabulary, Zeebe's.
-    rooms = {path.relative_to(SERVICES).parts[0] for path in MODULES} - {"engine"}
-    for path, node in nodes(*rooms):
+    packages = {path.relative_to(SERVICES).parts[0] for path in MODULES} - {"engine"}
+    for path, node in nodes(*packages):
         for name in names_given(node):
             found += [
                 f"{place(path, node)} {name}: the word is {right}"
@@ -241,7 +250,7 @@ def test_what_is_imported_is_declared() -> None:
     assert found == []
 
 
-def test_the_rooms_import_downwards_only() -> None:
+def test_packages_import_downwards_only() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
 
     result = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
