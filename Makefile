@@ -93,7 +93,7 @@ chart-golden: setup-test ## write the chart's golden renders anew
 rules-test: setup-test ## show that each alert fires when it should, and only then
 	$(BIN)/pytest tests/contract/test_alerts.py
 
-chaos: setup-test ## kill the process, then each part of a house apart, at the points of SEED=n (or 1,2,3)
+chaos: setup-test ## kill the process, then each of several processes, at the points of SEED=n (or 1,2,3)
 	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py tests/process/test_kill_points_apart.py
 
 test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at ZEEBE_CLOCK), and every golden scenario there and here

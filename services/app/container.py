@@ -1,7 +1,7 @@
 """The container: the objects that workers and portal get by name, built from the settings."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -181,15 +181,10 @@ def _opened(place: StorePlace, clock: Clock) -> Store:
     return store
 
 
-def alone(settings: Settings) -> AbstractContextManager[None]:
-    """Lock a SQLite database against other processes; Fatal if one has it."""
-    return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
-
-
 @contextmanager
 def locked_container(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
-    """Open the container for the block; with SQLite under the lock of ``alone``."""
-    with alone(settings):
+    """Open the container for the block; with SQLite locked against other processes."""
+    with data_folder.exclusive(settings):
         container = open_container(settings, apart=apart)
         try:
             yield container

@@ -82,7 +82,8 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
     settings = installation.settings
     bundle = check(request.backup, say)
     lasting, loans = _open_keys(request)
-    with _alone(settings):
+    data_folder.prepare(settings.data_dir)
+    with data_folder.exclusive(settings):
         folder = request.engine_data or settings.data_dir / "engine"
         _check_target(settings, bundle, request, folder)
         engine = connect(settings.database)
@@ -128,11 +129,6 @@ def _open_keys(request: RestoreRequest) -> tuple[KeyArchive | None, KeyArchive |
         return key_archive.read(path, kind, request.identity)
 
     return opened(request.keys, key_archive.LASTING), opened(request.loan_keys, key_archive.LOANS)
-
-
-def _alone(settings: Settings) -> AbstractContextManager[None]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
 
 
 def _check_target(settings: Settings, bundle: Bundle, request: RestoreRequest, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """``footage-desk keys …``: list, make and rotate keys, and practise the use of the escrow key."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +59,7 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Open masters with the escrow key alone and compare them with their labels. Exits with 1 if one fails."""
         settings = load_settings()
-        with reported_errors(), _locked(settings):
+        with reported_errors(), data_folder.exclusive(settings):
             openings = try_escrow(Installation.of(settings, read_only=True), identity, master or [])
         for opening in openings:
             mark = "✓" if opening.held else "✗"
@@ -130,15 +130,10 @@ def _list(settings: Settings) -> None:
 def _open_database(settings: Settings) -> Iterator[Database]:
     """Open the database, which must exist before a key is rotated: the rotation is an audit event."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    with _locked(settings):
+    with data_folder.exclusive(settings):
         database = open_database(settings.database, clock, rules_of(settings))
         try:
             database.run_now(ACTOR, database_schema.check)
             yield database
         finally:
             database.close()
-
-
-def _locked(settings: Settings) -> AbstractContextManager[None]:
-    """Lock a SQLite database against other processes; PostgreSQL needs no lock."""
-    return data_folder.only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from services.app import doctor as app_doctor
 from services.app import server
-from services.app.container import START, Container, alone, check_models, locked_container, open_migrated_database
+from services.app.container import START, Container, check_models, locked_container, open_migrated_database
 from services.app.server import Addresses, Ready, Roles
 from services.cli import audit, backup, bench, bpmn, engine, evidence, keys, operations
 from services.cli.context import console, error_console, fail, load_settings, reported_errors
@@ -23,6 +23,7 @@ from services.demo import organisation, situations, walk
 from services.demo.organisation import Account
 from services.demo.people import StepFailed
 from services.designers.policy_coverage import coverage as read_coverage
+from services.runtime import data_folder
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -153,7 +154,7 @@ def deploy() -> None:
 def migrate() -> None:
     """Migrate the database to the newest schema. Running it again changes nothing."""
     settings = load_settings()
-    with reported_errors(), alone(settings):
+    with reported_errors(), data_folder.exclusive(settings):
         database = open_migrated_database(settings, SystemClock())
         try:
             database.run_now(START, lambda uow: uow.session.connection())

@@ -3,11 +3,12 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from services.runtime.clock import Clock, SystemClock, TurnedClock
 from services.runtime.errors import Fatal
+from services.runtime.settings import Settings
 
 
 def prepare(folder: Path) -> None:
@@ -44,6 +45,11 @@ def only_process(folder: Path) -> Iterator[None]:
                 "PostgreSQL database"
             ) from None
         yield
+
+
+def exclusive(settings: Settings) -> AbstractContextManager[None]:
+    """Lock a SQLite database against other processes; PostgreSQL needs no lock."""
+    return only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
 
 
 def clock_of(folder: Path, *, demo: bool) -> Clock:

@@ -8,7 +8,7 @@ from typing import Any
 from services.verifier import granted, layout, people
 from services.verifier.assertions import check_assertion
 from services.verifier.canonical import canonical
-from services.verifier.invalid import Invalid
+from services.verifier.invalid import Invalid, failing
 from services.verifier.package import Package, moment, number_of
 from services.verifier.report import Report
 from services.verifier.trail import CLOCKS_APART, Event, Trail
@@ -131,16 +131,9 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
         yield stage, check
     for act in acts:
         if _is_of_round(act, form) and act.statement["form"] != sha256:
-            yield act.name, _fails("it was decided for another form than the one that was filed")
+            yield act.name, failing("it was decided for another form than the one that was filed")
     if form["secondPerson"] and retrieved:
         yield "second person", lambda: _check_second(last.get("storage-release"), acts)
-
-
-def _fails(sentence: str) -> Callable[[], None]:
-    def fail() -> None:
-        raise Invalid(sentence)
-
-    return fail
 
 
 def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.verifier import layout
 from services.verifier.canonical import read
-from services.verifier.invalid import Invalid
+from services.verifier.invalid import Invalid, failing
 from services.verifier.merkle import leaf_hash, verify_consistency, verify_inclusion
 from services.verifier.notes import Checkpoint, VerifierKey, key_of, open_checkpoint
 from services.verifier.package import Package, moment
@@ -162,7 +162,7 @@ def _inclusions(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[
     known = {event.index for event in trail.events}
     for index in proofs:
         if index not in known:
-            yield f"event {index}", _fails("there is a proof, and no event")
+            yield f"event {index}", failing("there is a proof, and no event")
 
 
 def _consistencies(
@@ -187,7 +187,7 @@ def _consistencies(
     known = {reference.checkpoint["size"] for reference in named}
     for size in proofs:
         if size not in known:
-            yield f"checkpoint of {size} events", _fails("there is a proof, and nothing names this checkpoint")
+            yield f"checkpoint of {size} events", failing("there is a proof, and nothing names this checkpoint")
 
 
 def _named(package: Package) -> list[CheckpointReference]:
@@ -278,10 +278,3 @@ def _base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid("a root or a token is not in base64") from error
-
-
-def _fails(sentence: str) -> Callable[[], None]:
-    def fail() -> None:
-        raise Invalid(sentence)
-
-    return fail

@@ -37,8 +37,3 @@ def safe(cell: Cell) -> str | int | float:
     if isinstance(cell, str):
         return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
     return cell
-
-
-def unquoted(text: str) -> str:
-    """Return a cell of an uploaded CSV file without the apostrophe that ``safe`` added."""
-    return text[1:] if text.startswith("'") and text[1:].lstrip(" ").startswith(FORMULA) else text

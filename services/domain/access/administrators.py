@@ -1,4 +1,4 @@
-"""Who administers, and who may read how the house is set up. Administrators see no footage (R2)."""
+"""Who administers, and who may read how the installation is set up. Administrators see no footage (R2)."""
 
 from sqlalchemy import text
 

@@ -5,13 +5,12 @@ import io
 
 import pytest
 
-from services.web.csv import csv_answer, safe, unquoted
+from services.web.csv import csv_answer, safe
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "=cmd|' /C calc'!A0"])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     assert safe(text) == f"'{text}"
-    assert unquoted(f"'{text}") == text
 
 
 @pytest.mark.parametrize("cell", ["录像", "a=b", "'quoted'", "2026-01", -5, 1.5, ""])
