@@ -71,7 +71,7 @@ class ApartRun(Run):
             "rules.preservation": "always",
             "portal.second_factor": "nobody",
             "workers.job_timeout": timedelta(seconds=2),
-            # Two workers of everything poll for 25 job types each: in one second, that is half of what the engine does.
+            # Two workers of everything poll for 25 job types each, and are woken when there is a job.
             "workers.poll_seconds": 5,
             "workers.drain_seconds": 2,
         }

@@ -28,7 +28,7 @@ def serve(announce: Announce, folder: Path, part: str) -> None:
     if part == "engine":
         engine_main.run(announce, os.environ["ZEEBE_ADDRESS"], data=folder / "data" / "engine")
         return
-    # An engine that died is back soon: to wait for the workers' longest pause each time is half of a test's time.
+    # An engine that died is back soon; a worker's longest pause is for one that is not.
     adapter.POLL_PAUSE_LONGEST = 0.5
     parts = (
         Roles(portal=True, relay=True) if part == "portal" else server.roles_for([one.job_type for one in discover()])

@@ -1,7 +1,7 @@
 """Processes forked from one that has imported the whole product.
 
-To import the product and to build its routes takes 5 s of the processor, a fork 0.05 s. For tests that start a server
-again and again; that each command starts as operators type it is shown by the tests over ``service_process``.
+A server that imports the product is ready after 5 s of the processor, a forked one after 0.4 s. For tests that start
+one again and again; that each command starts as operators type it is shown by the tests over ``service_process``.
 """
 
 import asyncio
