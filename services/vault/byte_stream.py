@@ -29,6 +29,15 @@ class Stream(Protocol):
         ...
 
 
+class HashedStream(Stream, Protocol):
+    """A stream that hashes what it reads."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes, in hexadecimal, once ``read`` has come to the end."""
+        ...
+
+
 def in_own_thread(function: Callable[[], R]) -> "asyncio.Future[R]":
     """Run ``function`` in a new thread; the future cannot stop it, ``settle`` waits for it."""
     outcome: Future[R] = Future()

@@ -180,6 +180,11 @@ class Clip:
         """
         return self._output.read()
 
+    @property
+    def sha256(self) -> str:
+        """Of the whole clip, in hexadecimal, once ``read`` has come to the end."""
+        return self._output.sha256
+
     def stop(self) -> None:
         """Kill the process, which ends ``read``."""
         if self._process.returncode is None:

@@ -1,5 +1,6 @@
 """The output of the clip process: its clip, read from its pipe ahead of its reader."""
 
+import hashlib
 import os
 import threading
 from collections import deque
@@ -11,7 +12,7 @@ BUFFERS = 4  # of which the reader has one: the process works on while the store
 
 
 class ClipOutput:
-    """Reads ``descriptor``, which it closes at the end, in a thread of its own."""
+    """Reads and hashes ``descriptor``, which it closes at the end, in a thread of its own."""
 
     def __init__(self, descriptor: int) -> None:
         widen(descriptor)
@@ -21,6 +22,7 @@ class ClipOutput:
         self._filled: deque[tuple[memoryview, int]] = deque()
         self._lent: memoryview | None = None
         self._ended = False
+        self._digest = hashlib.sha256()
         threading.Thread(target=self._run, daemon=True, name="clip-output").start()
 
     def read(self) -> memoryview:
@@ -36,6 +38,11 @@ class ClipOutput:
             self._lent, size = self._filled.popleft()
             return self._lent[:size]
 
+    @property
+    def sha256(self) -> str:
+        """Of all bytes, in hexadecimal, once ``read`` has come to the end."""
+        return self._digest.hexdigest()
+
     def close(self) -> None:
         """Release everything, once the process has ended and nobody reads."""
         with self._changed:
@@ -48,7 +55,9 @@ class ClipOutput:
     def _run(self) -> None:
         try:
             while (buffer := self._next()) is not None:
-                self._append(buffer, os.readv(self._descriptor, [buffer]))
+                size = os.readv(self._descriptor, [buffer])
+                self._digest.update(buffer[:size])
+                self._append(buffer, size)
         finally:
             self._append(memoryview(b""), 0)
             os.close(self._descriptor)

@@ -108,7 +108,7 @@ def test_the_clip_is_read_ahead_as_far_as_there_are_buffers() -> None:
     while piece := output.read():
         got.update(piece)
     writer.join()
-    assert got.digest() == hashlib.sha256(body).digest()
+    assert got.hexdigest() == output.sha256 == hashlib.sha256(body).hexdigest()
     assert output.read() == b""
 
 
