@@ -38,9 +38,19 @@ SEALED = {
     "outcome": "complete",
     "fragments": [],
     "coverage": {
-        **{"asked": TIMES, "covered": [TIMES], "gaps": [], "lost": [], "parts": [], "sources": [], "codecs": ["h264"]},
+        **{
+            "asked": TIMES,
+            "requested": TIMES,
+            "covered": [TIMES],
+            "gaps": [],
+            "lost": [],
+            "parts": [],
+            "sources": [],
+            "codecs": ["h264"],
+        },
         **{"firstFrame": TIMES[0], "lastFrame": TIMES[1], "zero": TIMES[0], "leftOut": [], "problems": []},
         **{"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 1, "droppedPackets": 0, "driftMs": 0, "fingerprint": ""},
+        **{"trimmedBeforeMs": 0, "trimmedAfterMs": 0},
     },
 }
 

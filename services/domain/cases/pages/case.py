@@ -51,7 +51,7 @@ async def show(
         timeline=case_timeline,
         shown_review=review,
         path_of=path_of,
-        told=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
+        events=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
     )
 
