@@ -31,7 +31,7 @@ def needs(worker: Worker) -> list[str]:
         module = inspect.getmodule(worker.handle)
         if module is not None and "vault_keys.unwrapper" in inspect.getsource(module):
             found.add("vaultKey")
-    if server.only([worker.job_type]).sweeper:
+    if server.roles_for([worker.job_type]).sweeper:
         found |= {"store", "replica", "loanKeys"}
     return sorted(found)
 

@@ -56,7 +56,7 @@ async def test_a_case_that_no_manager_may_decide_waits_until_one_is_named(desk: 
     await desk.decide(case, "security-signature")
 
     incident = await desk.incident("Task_EscalateToManagement")
-    assert "name another manager" in incident.text
+    assert "appoint another manager" in incident.text
     assert str(desk.application(case).number) in incident.text
     desk.look(name_manager, "yangfan")
     await desk.resolve(incident)

@@ -142,9 +142,8 @@ class Settings(BaseSettings):
     def _database_is_known(cls, url: SecretStr | None) -> SecretStr | None:
         if url is None:
             return None
-        # Only here: it takes 0.3 s of the processor, and a command that opens no database needs none of it.
-        from sqlalchemy import make_url  # noqa: PLC0415
-        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+        from sqlalchemy import make_url  # noqa: PLC0415 - 0.3 s of the processor in a command that opens no database
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - as above
 
         try:
             known = make_url(url.get_secret_value()).drivername in ("sqlite", "postgresql+psycopg")

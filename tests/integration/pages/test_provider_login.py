@@ -155,7 +155,7 @@ async def test_the_provider_is_asked_as_the_standards_have_it(portal: Portal, cr
 async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Portal) -> None:
     answer = await portal.anonymous().get("/login/provider", headers={"Host": "evil.example"})
 
-    [cookie] = [text for text in answer.headers.get_list("set-cookie") if "round_trip" in text]
+    [cookie] = [text for text in answer.headers.get_list("set-cookie") if "_oidc" in text]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert cookie.startswith("__Host-footage_desk_oidc=")
     assert {"httponly", "samesite=lax", "secure", "path=/", "max-age=600"} <= attributes

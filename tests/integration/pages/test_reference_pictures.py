@@ -99,11 +99,11 @@ async def test_it_is_brought_shown_to_all_replaced_and_removed(
     assert {event.actor_id for event in events} == {"admin"}
 
 
-async def test_it_is_sealed_in_the_books(desk: ReviewDesk, admin: httpx.AsyncClient) -> None:
+async def test_it_is_encrypted_in_the_database(desk: ReviewDesk, admin: httpx.AsyncClient) -> None:
     await admin.put(PICTURE, content=jpeg())
 
     row = desk.the(CameraPicture, camera_id="camera")
-    assert row.sealed.startswith("camera-picture camera:")  # as the test's box seals
+    assert row.encrypted.startswith("camera-picture camera:")  # as the test's box seals
     assert row.uploaded_by == "admin"
 
 

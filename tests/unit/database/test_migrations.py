@@ -56,7 +56,7 @@ def test_an_event_without_a_number_is_refused(postgres_database: Callable[[], st
     columns = "at, actor_kind, actor_id, action, subject_kind, subject_id, entry, leaf_sha256"
     insert = text(f"INSERT INTO audit_events ({columns}) VALUES (now(), '', '', '', '', '', '{{}}', '')")  # noqa: S608
 
-    with pytest.raises(Retryable, match="newer release: replace this part"):
+    with pytest.raises(Retryable, match="newer release: replace this process"):
         database.run_now(Actor("system", "test"), lambda uow: uow.session.execute(insert) and None)
     database.close()
 

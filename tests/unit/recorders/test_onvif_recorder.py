@@ -399,8 +399,8 @@ async def test_test_button_says_that_nothing_can_be_fetched() -> None:
     camera: Any = SimpleNamespace(name_zh="大门", name_en="gate", channel="REC_1")
     async with serving(device()) as address:
         tested = await recorder_probe.probe(lambda *_: recorder(address), row, [camera], at(250))
-    [found] = tested.found
-    assert (found.code, found.well) == ("replay-unsupported", False)
+    [found] = tested.findings
+    assert (found.code, found.ok) == ("replay-unsupported", False)
     assert "bring the file" in found.en
 
 

@@ -229,5 +229,5 @@ async def test_a_hand_over_of_another_case_is_an_incident(desk: Desk) -> None:
     hand_over_id = await case.lend()
     other = desk.case("gate")
 
-    with pytest.raises(Fatal, match="does not know it"):
+    with pytest.raises(Fatal, match="does not have it"):
         await desk.work(suspend_access, application_id=other.id, hand_over_id=hand_over_id)

@@ -155,7 +155,7 @@ def test_the_agreement_is_filed_with_the_case_that_was_lent_under_it(closed: Des
 @pytest.mark.requirement("R28", "R35")
 async def test_a_run_that_dies_between_data_and_pdf_is_taken_up_where_it_was(desk: Desk) -> None:
     _, ids = await returned(desk)
-    with patch("services.workers.document_filing.render", side_effect=StoreDown("away")), pytest.raises(StoreDown):
+    with patch("services.workers.document_filing.render_pdf", side_effect=StoreDown("away")), pytest.raises(StoreDown):
         await desk.work(re_archive, **ids, decision="in-order")
     [first] = desk.store.list_keys("documents")
 

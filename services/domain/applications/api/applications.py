@@ -56,7 +56,7 @@ class FormAnswer(Answer):
     form: Form
 
 
-class FindingAnswer(Answer):
+class FormFindingAnswer(Answer):
     """``field`` names the form's field; ``position`` the item, from 1."""
 
     code: str
@@ -71,7 +71,7 @@ class CheckedForm(Answer):
     """``complete``: the preliminary review would let it pass to the department's head."""
 
     complete: bool
-    findings: list[FindingAnswer]
+    findings: list[FormFindingAnswer]
 
 
 class CopyBody(Body):
@@ -116,7 +116,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
     return CheckedForm(
         complete=not any(finding.severity == "blocks" for finding in found),
         findings=[
-            FindingAnswer(
+            FormFindingAnswer(
                 code=finding.code,
                 severity=finding.severity,
                 zh=finding.zh,

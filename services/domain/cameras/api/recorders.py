@@ -88,7 +88,7 @@ class RecorderRowAnswer(Answer):
     clock_uncertainty_ms: int | None
 
 
-class FindingAnswer(Answer):
+class ProbeFindingAnswer(Answer):
     """One thing that the test found. ``ok``: nothing is wrong there."""
 
     code: str
@@ -103,7 +103,7 @@ class TestAnswer(Answer):
     model: str | None
     clock_offset_ms: int | None
     channels: list[str]
-    findings: list[FindingAnswer]
+    findings: list[ProbeFindingAnswer]
 
 
 def row_answer(line: RecorderLine) -> RecorderRowAnswer:
@@ -193,5 +193,5 @@ async def test_recorder(
         model=facts.model if facts else None,
         clock_offset_ms=facts.clock_offset_ms if facts else None,
         channels=sorted(facts.oldest_frame) if facts else [],
-        findings=[FindingAnswer.model_validate(finding) for finding in tested.findings],
+        findings=[ProbeFindingAnswer.model_validate(finding) for finding in tested.findings],
     )

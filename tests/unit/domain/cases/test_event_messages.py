@@ -18,7 +18,10 @@ FILLED = {
     "receipt-{outcome}": ("receipt-accepted", "receipt-declined"),
     "consent-{answer}": ("consent-consented", "consent-refused"),
 }
-HANDED_ON = {"_audit": 3, "_gone": 2}  # a function of a module that records the action it is given: which argument
+HANDED_ON = {
+    "_audit": 3,
+    "_mark_discarded": 2,
+}  # a function of a module that records the action it is given: which argument
 
 
 def _text(node: ast.AST) -> str | None:

@@ -201,13 +201,15 @@ async def test_a_gap_breaks_the_line_and_the_dates_tell_how_long_it_is(desk: Des
 
 def test_another_part_brings_its_own_first_boxes() -> None:
     at = ["2031-03-04T09:00:00+00:00", "2031-03-04T09:00:02+00:00", "2031-03-04T09:00:04+00:00"]
+    box = {"container": "mp4"}
     parts = [
-        {"offset": 0, "length": 300, "init": 100, "span": at[:2], "codecs": ["h264"], "fingerprint": "a"},
-        {"offset": 300, "length": 350, "init": 150, "span": at[1:], "codecs": ["h264"], "fingerprint": "b"},
+        {"offset": 0, "length": 300, "init": 100, "span": at[:2], "codecs": ["h264"], "fingerprint": "a"} | box,
+        {"offset": 300, "length": 350, "init": 150, "span": at[1:], "codecs": ["h264"], "fingerprint": "b"} | box,
     ]
     spans = {"asked": [at[0], at[2]], "covered": [[at[0], at[2]]], "gaps": [], "lost": []}
     counts = {"share": 1, "leadInMs": 0, "tailMs": 0, "packets": 2, "droppedPackets": 0, "driftMs": 0}
     rest = {"firstFrame": at[0], "lastFrame": at[2], "zero": at[0], "leftOut": [], "problems": [], "sources": []}
+    rest |= {"requested": [at[0], at[2]], "trimmedBeforeMs": 0, "trimmedAfterMs": 0}
     coverage = Coverage.from_json({**spans, **counts, **rest, "parts": parts, "codecs": ["h264"], "fingerprint": "a"})
     fragments = Sealed.from_json(
         {
