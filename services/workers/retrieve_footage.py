@@ -102,7 +102,7 @@ class _Run:
         self.reported: list[Span] | None = None
 
     async def run(self) -> RetrievalResult:
-        if self.order.source.brought:
+        if self.order.source.uploaded:
             best = self._best()
             return await self._nothing("missing") if best is None else await self._from_upload(best)
         promised = await self._ask_recorder()
@@ -246,6 +246,6 @@ class _Run:
         return Report(
             *(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools()),
             searched=self.window,
-            clock=None if self.order.source.brought else self.clock,
+            clock=None if self.order.source.uploaded else self.clock,
             reported=self.reported,
         )

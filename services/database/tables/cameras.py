@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 
+UPLOADED = "upload"  # the kind of recorder that stands for files people upload
+
 
 class Recorder(Base):
     """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""

@@ -2,12 +2,11 @@
 
 from sqlalchemy import select
 
-from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications.schemas import CameraChoice, Colleague
-from services.domain.cameras.retention import UPLOADED
 
 
 def departments(uow: UnitOfWork) -> list[Department]:

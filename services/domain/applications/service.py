@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
@@ -17,7 +17,6 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import filing, forms, joint
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import UPLOADED
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import Fatal, NotFound, Refused

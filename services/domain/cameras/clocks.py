@@ -1,6 +1,6 @@
-"""Recorders' clocks against true time: what is known of one, and where footage is looked for because of it (R34, F3).
+"""Compare recorders' clocks with true time, and widen searches accordingly (R34, F3).
 
-Footage carries the times of its recorder, and keeps them: a picture is never corrected. What is widened is the search.
+Footage keeps the times of its recorder. Only the span that is searched is corrected.
 """
 
 from dataclasses import dataclass
@@ -8,28 +8,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.database.tables.cameras import Recorder
+from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import UPLOADED
 from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
 
-# A clock that is further off is no clock to search by: somebody has to say which time was meant.
+# Beyond this a search by the clock is useless: a person has to decide which time was meant.
 MAX_OFFSET = timedelta(minutes=10)
 MAX_COMPARED_OFFSET = timedelta(days=3660)
 MIN_UNCERTAINTY = timedelta(seconds=1)  # the clock in a picture shows whole seconds
-MAX_AHEAD = timedelta(minutes=1)  # of our own clock: the true time was read off another one
+MAX_AHEAD = timedelta(minutes=1)  # of our own clock; the true time may come from another one
 PICTURE = "picture"  # a person compared the clock in the picture with true time
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A recorder's clock minus true time; None where it is not known. ``method``: api-time, http-date, picture,
-    configured, unknown."""
+    """A recorder's clock minus true time; None where it is not known.
+
+    ``method``: api-time, http-date, picture, configured, unknown.
+    """
 
     offset_ms: int | None = None
     method: str = "unknown"
@@ -46,15 +47,15 @@ class Clock:
 
     @property
     def too_far(self) -> bool:
-        """Whether it is so far off, or so little known, that nothing can be searched by it."""
+        """Return whether the clock is too far off to search by it."""
         return self.offset_ms is not None and max(abs(self.offset), self.uncertainty) > MAX_OFFSET
 
     def true(self, moment: datetime) -> datetime | None:
-        """The true time at which the recorder's clock showed ``moment``; None where the clock was not measured."""
+        """Return the true time of ``moment`` on this clock; None if unmeasured."""
         return None if self.offset_ms is None else moment - self.offset
 
-    def told(self) -> dict[str, Any]:
-        """As records and labels say it."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the clock as records and labels hold it."""
         return {
             "offsetMs": self.offset_ms,
             "method": self.method,
@@ -64,10 +65,10 @@ class Clock:
 
 
 def search_span(granted: Span, clock: Clock) -> Span:
-    """Where to look for the granted span, in the recorder's own time.
+    """Return the span to search, in the recorder's own time.
 
-    Whether the times that were asked for were true ones or read off the recorder is not known. So it is the hull of
-    both readings, wider by what the measurement may be wrong; the granted span itself where the clock is too far off.
+    It is not known whether an applicant gave true times or times of the recorder. The span covers both, plus the
+    uncertainty of the measurement; the granted span alone where the clock is too far off.
     """
     if clock.offset_ms is None or clock.too_far:
         return granted
@@ -77,7 +78,7 @@ def search_span(granted: Span, clock: Clock) -> Span:
 
 
 def get_clock(uow: UnitOfWork, recorder_id: str) -> Clock:
-    """What is known of a recorder's clock now."""
+    """Return a recorder's clock as last measured."""
     return clock_of(uow.session.get_one(Recorder, recorder_id))
 
 
@@ -85,17 +86,23 @@ def clock_of(row: Recorder) -> Clock:
     return Clock(row.clock_offset_ms, row.clock_method or "unknown", row.clock_uncertainty_ms, row.clock_measured_at)
 
 
-def record_measured(uow: UnitOfWork, row: Recorder, measured: Clock) -> None:
-    """Write down what was measured now. What a person read off a picture stands until the recorder itself is asked."""
-    if row.clock_method == PICTURE and measured.method in ("configured", "unknown"):
+def record_measured(uow: UnitOfWork, row: Recorder, clock: Clock) -> None:
+    """Store a measured clock.
+
+    One that a person compared on a picture stays until the recorder itself reports its time.
+    """
+    if row.clock_method == PICTURE and clock.method in ("configured", "unknown"):
         return
-    row.clock_offset_ms, row.clock_method = measured.offset_ms, measured.method
-    row.clock_uncertainty_ms = measured.uncertainty_ms
-    row.clock_measured_at = None if measured.offset_ms is None else uow.now
+    row.clock_offset_ms, row.clock_method = clock.offset_ms, clock.method
+    row.clock_uncertainty_ms = clock.uncertainty_ms
+    row.clock_measured_at = None if clock.offset_ms is None else uow.now
 
 
 def get_for_comparison(uow: UnitOfWork, recorder_id: str) -> Recorder:
-    """A recorder whose clock an operator compares; Refused with 403 for others."""
+    """Return a recorder whose clock a storage operator compares.
+
+    Refused with 403 for others.
+    """
     if not access_queries.load_directory(uow).holds(uow.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
@@ -109,16 +116,17 @@ def get_for_comparison(uow: UnitOfWork, recorder_id: str) -> Recorder:
 
 
 def parse_shown_time(text: str, zone: str, near: datetime) -> datetime:
-    """The moment that a clock in ``zone`` shows as this local ``text``: of two that it may be the one nearest ``near``.
+    """Return the moment a clock in ``zone`` shows as local ``text``.
 
-    An hour that the zone skips is shown by a clock that nobody has put forward. Refused where it is no time.
+    Of two possible moments the one nearest to ``near``. In an hour that the zone skips the clock was not put forward.
+    Refused where the text is no time.
     """
     try:
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None:
             raise _wrong()
-        found = local_times.candidates(local, zone) or [local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)]
-        return min(found, key=lambda moment: abs(moment - near))
+        candidates = local_times.candidates(local, zone) or [local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)]
+        return min(candidates, key=lambda moment: abs(moment - near))
     except (ValueError, OverflowError) as error:
         raise _wrong() from error
 
@@ -126,7 +134,10 @@ def parse_shown_time(text: str, zone: str, near: datetime) -> datetime:
 def record_comparison(
     uow: UnitOfWork, recorder_id: str, shown: datetime, true: datetime, uncertainty: timedelta
 ) -> Recorder:
-    """Keep what the clock in a picture showed at a true time, and how surely both were read; for operators alone."""
+    """Store a storage operator's comparison of a shown with a true time.
+
+    Refused where the values are implausible.
+    """
     row = get_for_comparison(uow, recorder_id)
     offset = shown - true
     if (
@@ -135,11 +146,11 @@ def record_comparison(
         or not MIN_UNCERTAINTY <= uncertainty <= MAX_OFFSET
     ):
         raise _wrong()
-    old = clock_of(row).told()
+    old = clock_of(row).as_json()
     row.clock_offset_ms, row.clock_method = round(offset / timedelta(milliseconds=1)), PICTURE
     row.clock_uncertainty_ms = round(uncertainty / timedelta(milliseconds=1))
     row.clock_measured_at = uow.now
-    audit_trail.record(uow, "recorder-clock-compared", "recorder", recorder_id, old=old, new=clock_of(row).told())
+    audit_trail.record(uow, "recorder-clock-compared", "recorder", recorder_id, old=old, new=clock_of(row).as_json())
     return row
 
 

@@ -1,4 +1,4 @@
-"""A list of cameras as a CSV file: tried first, line by line, then entered whole or not at all."""
+"""Import cameras from a CSV file: all lines or none."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ MAX_CELL_LENGTH = 200
 
 @dataclass(frozen=True)
 class LineError(Worded):
-    """A line of the file, counted from 1 with the header, and what is wrong with it."""
+    """A wrong line, counted from 1 with the header, and its error."""
 
     line: int
     message: Text
@@ -30,7 +30,7 @@ class LineError(Worded):
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What the file would do: how many cameras are new, changed, or as they are already; and every wrong line."""
+    """Counts of new, changed and unchanged cameras, and every wrong line."""
 
     new: int
     changed: int
@@ -40,10 +40,13 @@ class ImportResult:
 
 
 def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportResult:
-    """Read the list; a camera is known by its recorder's name and its channel. Nothing is entered in a dry run, or
-    while any line is wrong. Raises Refused where the file is no such list."""
+    """Import the cameras of a CSV file.
+
+    A camera is identified by its recorder's name and its channel. A dry run, or a file with a wrong line, changes
+    nothing. Raises Refused where the file is no such list.
+    """
     administrators.require_administrator(uow)
-    tally = {"new": 0, "changed": 0, "unchanged": 0}
+    counts = {"new": 0, "changed": 0, "unchanged": 0}
     wrong: list[LineError] = []
     seen: set[tuple[str, str]] = set()
     recorders = {row.name: row for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
@@ -54,12 +57,12 @@ def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportR
                 if (entry.recorder_id, entry.channel) in seen:
                     raise _line_refused(Message("channel {channel} is in the file twice", channel=entry.channel))
                 seen.add((entry.recorder_id, entry.channel))
-                tally[_apply(uow, entry)] += 1
+                counts[_apply(uow, entry)] += 1
             except Refused as refusal:
                 wrong.append(LineError(line, refusal.message))
         if dry_run or wrong:
             nested.rollback()
-    return ImportResult(**tally, wrong=tuple(wrong), done=not dry_run and not wrong)
+    return ImportResult(**counts, wrong=tuple(wrong), done=not dry_run and not wrong)
 
 
 def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
@@ -102,33 +105,35 @@ def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.CameraEntry:
-    told = {name: _plain(cell) for name, cell in cells.items()}
+    values = {name: _plain(cell) for name, cell in cells.items()}
     for name in COLUMNS:
-        if not told[name]:
+        if not values[name]:
             raise _line_refused(Message("{name} is missing", name=name))
-        if len(told[name]) > MAX_CELL_LENGTH or not told[name].isprintable():
+        if len(values[name]) > MAX_CELL_LENGTH or not values[name].isprintable():
             raise _line_refused(Message("{name} is too long or has control characters", name=name))
-    recorder = recorders.get(told["recorder"])
+    recorder = recorders.get(values["recorder"])
     if recorder is None:
-        raise _line_refused(Message("no recorder in use is called {told}", told=told["recorder"]))
+        raise _line_refused(Message("no recorder in use is called {told}", told=values["recorder"]))
     if not (
-        told["retention_days"].isascii() and told["retention_days"].isdecimal() and len(told["retention_days"]) < 6
+        values["retention_days"].isascii()
+        and values["retention_days"].isdecimal()
+        and len(values["retention_days"]) < 6
     ):
         raise _line_refused(Message("retention_days is no whole number of days"))
     return service.CameraEntry(
         recorder_id=recorder.id,
-        channel=told["channel"],
-        name_zh=told["name_zh"],
-        name_en=told["name_en"],
-        place_zh=told["place_zh"],
-        place_en=told["place_en"],
-        camera_class=told["class"],
-        retention_days=int(told["retention_days"]),
+        channel=values["channel"],
+        name_zh=values["name_zh"],
+        name_en=values["name_en"],
+        place_zh=values["place_zh"],
+        place_en=values["place_en"],
+        camera_class=values["class"],
+        retention_days=int(values["retention_days"]),
     )
 
 
 def _plain(cell: str) -> str:
-    """Without the apostrophe that keeps a spreadsheet from running the cell, as our own export puts it."""
+    """Remove the apostrophe with which our export disables spreadsheet formulas."""
     text = cell.strip()
     return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
 
@@ -142,7 +147,7 @@ def _file_refused(message: Text) -> Refused:
 
 
 def rows_of(lines: Sequence[service.CameraLine]) -> list[tuple[str | int, ...]]:
-    """Cameras in the columns of ``COLUMNS``: what is exported can be brought back."""
+    """Return cameras in the columns of ``COLUMNS``, ready to be imported."""
     return [
         (
             *(line.recorder.name, line.row.channel, line.row.name_zh, line.row.name_en),

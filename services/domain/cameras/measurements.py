@@ -1,50 +1,33 @@
-"""Where an item's footage is, and what was measured of its recorder (R31, R34, docs/failures.md F3, F33)."""
+"""Store what probes measure of recorders, and locate an item's footage (R31, R34, F3, F33)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import delete, or_, select
 
 from services.database.tables.applications import Item
-from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
+from services.database.tables.cameras import UPLOADED, Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
-from services.domain.cameras.retention import UPLOADED
 from services.domain.notifications import service as notification_service
+from services.recorders.protocol import RecorderFacts
 
 UNREACHABLE_CODES = ("outside-roots", "configuration")
-RETENTION_KEPT = timedelta(days=60)
-# What is compared with now: the measurement of a week ago, or the last one of the two days before it.
+HISTORY_RETENTION = timedelta(days=60)
+# Retention now is compared with the measurement of a week ago, or the last one of the two days before.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
-
-
-class Measured(Protocol):
-    """What a recorder says of itself; ``recorders.base.RecorderFacts`` is one."""
-
-    @property
-    def make(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def identity(self) -> str: ...
-    @property
-    def oldest_frame(self) -> Mapping[str, datetime]: ...
-    @property
-    def clock_offset_ms(self) -> int | None: ...
-    @property
-    def clock_method(self) -> str: ...
-    @property
-    def clock_uncertainty_ms(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
 class CameraChannel:
-    """A camera's channel on its recorder. ``configuration`` never leaves for a log or a variable."""
+    """A camera's channel on its recorder.
+
+    ``configuration`` holds secrets: it goes into no log and no process variable.
+    """
 
     recorder_id: str
     camera_id: str
@@ -58,8 +41,8 @@ class CameraChannel:
     fingerprint: str | None
 
     @property
-    def brought(self) -> bool:
-        """Whether it is no recorder but a file that a person brought: it lies in the quarantine already (R8, R9)."""
+    def uploaded(self) -> bool:
+        """Return whether it is an uploaded file, in quarantine already (R8, R9)."""
         return self.kind == UPLOADED
 
 
@@ -72,7 +55,7 @@ def source_of_camera(uow: UnitOfWork, camera: Camera) -> CameraChannel:
 
 
 def build_source(camera: Camera, recorder: Recorder) -> CameraChannel:
-    """Where the camera's footage is asked for."""
+    """Return the channel that has the camera's footage."""
     return CameraChannel(
         recorder_id=recorder.id,
         camera_id=camera.id,
@@ -87,10 +70,10 @@ def build_source(camera: Camera, recorder: Recorder) -> CameraChannel:
     )
 
 
-def record_measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock:
-    """Write down what a probe found: the recorder's identity and clock, each camera's oldest frame.
+def record_measured(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> Clock:
+    """Store a probe's result: identity, clock, oldest frame of each camera.
 
-    The clock as it is known now: a probe that measures none leaves what a person read off a picture.
+    Returns the clock as it is known now: a probe that measures none leaves a person's comparison.
     """
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.make, recorder.model, recorder.identity = facts.make, facts.model, facts.identity
@@ -106,7 +89,7 @@ def record_measured(uow: UnitOfWork, recorder_id: str, facts: Measured) -> Clock
 
 
 def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
-    """Record a camera's oldest picture as measured now, once a day (F33)."""
+    """Store a camera's oldest frame, with one measurement a day (F33)."""
     camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
     day = uow.now.date().isoformat()
     row = uow.session.get(RetentionMeasurement, (camera.id, day))
@@ -114,19 +97,24 @@ def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
         row.measured_at, row.oldest_frame_at = uow.now, oldest
         return
     uow.session.add(RetentionMeasurement(camera_id=camera.id, day=day, measured_at=uow.now, oldest_frame_at=oldest))
-    past = (uow.now - RETENTION_KEPT).date().isoformat()
+    cutoff = (uow.now - HISTORY_RETENTION).date().isoformat()
     uow.session.execute(
-        delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day < past)
+        delete(RetentionMeasurement).where(
+            RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day < cutoff
+        )
     )
 
 
 def delete_retention(uow: UnitOfWork, camera_id: str) -> None:
-    """Delete the measurements of a camera that shows other footage from now on."""
+    """Delete the measurements of a camera that changed its channel."""
     uow.session.execute(delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera_id))
 
 
 def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
-    """Return how much longer the recordings last than a week ago; negative: less, None: unknown."""
+    """Return how much longer recordings last than a week ago.
+
+    Negative: less. None: unknown.
+    """
     if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
         return None
     first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
@@ -140,14 +128,19 @@ def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
 
 
 def is_silent(recorder: Recorder) -> bool:
-    """Whether the recorder gave no answer when it was asked last, or could not be asked; what else is wrong with it
-    is another matter."""
+    """Return whether the last request to the recorder had no answer.
+
+    Other errors do not count.
+    """
     code = "" if recorder.last_error is None else str(recorder.last_error["code"])
     return code.startswith("recorder-") or code in UNREACHABLE_CODES
 
 
 def learn_fingerprint(uow: UnitOfWork, camera_id: str, fingerprint: str | None, application_id: str) -> None:
-    """Keep the first confirmed fingerprint of a camera; later footage must match it (docs/failures.md F7)."""
+    """Store a camera's first confirmed fingerprint (F7).
+
+    Later footage must match it.
+    """
     camera = uow.session.get_one(Camera, camera_id)
     if camera.fingerprint is None and fingerprint:
         camera.fingerprint = fingerprint
@@ -162,7 +155,7 @@ def learn_fingerprint(uow: UnitOfWork, camera_id: str, fingerprint: str | None, 
 
 
 def list_holders(uow: UnitOfWork, *kinds: str) -> list[str]:
-    """The active people who hold one of these posts now, by id."""
+    """List ids of active people who hold one of these posts now."""
     return list(
         uow.session.scalars(
             select(Person.id)
@@ -180,6 +173,6 @@ def list_holders(uow: UnitOfWork, *kinds: str) -> list[str]:
 
 
 def notify_storage(uow: UnitOfWork, code: str, *, application_id: str, subject_id: str | None = None) -> None:
-    """A notice to everyone who operates the storage."""
+    """Notify every storage operator."""
     for person_id in list_holders(uow, "storage-operator"):
         notification_service.notify(uow, person_id, code, application_id=application_id, subject_id=subject_id)

@@ -1,6 +1,7 @@
-"""A photograph that a person brings: told by its content, bounded before it is decoded, and made anew as a small JPEG.
+"""Turn an uploaded photograph into a small JPEG.
 
-What is kept is what was decoded and nothing else: no EXIF, no place where it was taken, no file hidden behind it.
+The format comes from the content, and sizes are checked before anything is decoded. Only decoded pixels are stored: no
+EXIF data, no location, no data behind the picture.
 """
 
 import struct
@@ -15,28 +16,28 @@ from services.web import upload_body
 from services.web.upload_body import Check
 
 MAX_BYTES = 8 << 20
-MAX_PIXELS = 40_000_000  # as the largest cameras of phones take them; 320 MB at most while one is decoded
+MAX_PIXELS = 40_000_000  # the largest phone cameras; 320 MB at most while one is decoded
 MIN_WIDTH, MIN_HEIGHT = 160, 90
 TIMEOUT = 30.0
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the JPEG markers that tell a size
-_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
-_ELSE = {
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG start-of-frame markers, which hold the size
+_MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
+_OTHER_KINDS = {
     "image": Message("a picture of another kind"),
     None: Message("an HEIC picture or a video"),
 }
 
 
 async def read_photograph(request: Request, check: Check | None = None) -> bytes:
-    """The photograph in the request's body, or in its form, as JPEG of at most 640 by 360. Refused with a sentence.
+    """Return the uploaded photograph as JPEG of at most 640 by 360.
 
-    ``check`` is asked with the form's fields before the photograph is looked at.
+    ``check`` gets the form's fields before the photograph is read. Raises Refused.
     """
     try:
-        pieces = [piece async for piece in upload_body.file_of(request, largest=MAX_BYTES, announced=None, check=check)]
+        chunks = [chunk async for chunk in upload_body.file_of(request, largest=MAX_BYTES, announced=None, check=check)]
     except Refused as refusal:
         if refusal.code != "upload-too-large":
             raise
@@ -48,11 +49,14 @@ async def read_photograph(request: Request, check: Check | None = None) -> bytes
             ),
             status=413,
         ) from refusal
-    return await make_thumbnail(b"".join(pieces))
+    return await make_thumbnail(b"".join(chunks))
 
 
 async def make_thumbnail(content: bytes) -> bytes:
-    """The photograph as a JPEG of at most 640 by 360. Refused where it is none, too large, too small or damaged."""
+    """Return the photograph as JPEG of at most 640 by 360.
+
+    Refused for other formats, and for pictures that are too large, too small or damaged.
+    """
     if content.startswith(_PNG):
         content = _without_metadata(content)
         codec, size = "png", _png_size(content)
@@ -76,10 +80,10 @@ async def make_thumbnail(content: bytes) -> bytes:
                 height=height,
             ),
         )
-    return await _decoded(content, codec)
+    return await _decode(content, codec)
 
 
-async def _decoded(content: bytes, codec: str) -> bytes:
+async def _decode(content: bytes, codec: str) -> bytes:
     output = await answer_of(
         "services.domain.cameras.photograph_process", codec, str(MAX_PIXELS), given=content, seconds=TIMEOUT
     )
@@ -89,18 +93,21 @@ async def _decoded(content: bytes, codec: str) -> bytes:
 
 
 def _without_metadata(content: bytes) -> bytes:
-    """The picture's own chunks: the others may hold gigabytes of text and profiles in a few bytes."""
-    kept, at = [content[: len(_PNG)]], len(_PNG)
-    while at + 12 <= len(content):
-        end = at + 12 + struct.unpack_from(">I", content, at)[0]
-        if content[at + 4 : at + 8] in _CHUNKS:
-            kept.append(content[at:end])
-        at = end
-    return b"".join(kept)
+    """Return the PNG with its picture chunks alone.
+
+    Text and profile chunks may expand from a few bytes to gigabytes.
+    """
+    chunks, offset = [content[: len(_PNG)]], len(_PNG)
+    while offset + 12 <= len(content):
+        end = offset + 12 + struct.unpack_from(">I", content, offset)[0]
+        if content[offset + 4 : offset + 8] in _CHUNKS:
+            chunks.append(content[offset:end])
+        offset = end
+    return b"".join(chunks)
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height as the header says, which is the first chunk of every PNG."""
+    """Return width and height of the header, the first chunk of every PNG."""
     if len(content) < 24 or content[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", content, 16)
@@ -108,23 +115,23 @@ def _png_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height as the first frame's header says; None where the bytes lead to none."""
-    at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", content, at + 5)
+    """Return width and height of the first frame header, or None."""
+    offset = 2
+    while offset + 9 <= len(content) and content[offset] == 0xFF:
+        marker = content[offset + 1]
+        if marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", content, offset + 5)
             return width, height
         if marker == 0xFF:  # padding
-            at += 1
+            offset += 1
         else:
-            at += 2 if marker in _BARE else 2 + struct.unpack_from(">H", content, at + 2)[0]
+            offset += 2 if marker in _MARKERS_WITHOUT_LENGTH else 2 + struct.unpack_from(">H", content, offset + 2)[0]
     return None
 
 
 def _wrong_kind(content: bytes) -> Refused:
     kind = kind_of(content[:HEAD])
-    message = _ELSE[kind] if kind in _ELSE else KIND_NAMES[str(kind)]
+    message = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else KIND_NAMES[str(kind)]
     return _refused(
         "picture-kind",
         Message(

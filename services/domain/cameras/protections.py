@@ -1,8 +1,7 @@
-"""Protections: spans that a recorder was asked not to overwrite, and those that it is to let go again (T4, F1, F14).
+"""Protect spans on a recorder against overwriting, and release them (T4, F1, F14).
 
-The row is committed before the recorder is asked, so that whoever ends the case knows of a protection whose answer was
-never heard. It ends with its case in the books; the recorder is told in its next round (``portal.rounds``), and again
-until it has heard.
+The row is committed before the recorder is asked, so that a protection whose answer was lost is released too. A
+protection ends in the database with its case; the recorder monitor sends the release and retries until it succeeds.
 """
 
 from collections.abc import Sequence
@@ -22,39 +21,43 @@ from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
 Answer = Literal["protected", "unsupported", "failed"]
-# A recorder may lock whole events only: letting one go reaches that far beyond the span. ZoneMinder ends an event after
-# ten minutes unless it is set otherwise.
+# Some recorders lock whole events, so a release reaches this far beyond its span. ZoneMinder's events last ten minutes
+# by default.
 MAX_EVENT_LENGTH = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class DueRelease:
-    """A span that a recorder is to let go."""
+    """A span that its recorder has to release."""
 
     protection_id: str
     channel: str
     span: Span
-    outcome: str | None  # as it was known when it fell due
+    outcome: str | None  # of the protection, when the release was listed
 
 
 def start(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, span: Span) -> str | None:
-    """A protection to ask the recorder for; None where it has answered for this span already, or the case has ended."""
+    """Create a protection and return its id.
+
+    None when the recorder has already answered for this span, or the case has ended. Raises Fatal for an unknown
+    application.
+    """
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
         raise Fatal(
-            f"could not protect footage | application {application_id} | the register does not know it | "
+            f"could not protect footage | application {application_id} | it is not in the database | "
             "check the variables of the job, then resolve the incident"
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         return None
     camera = uow.session.get_one(Camera, camera_id)
-    known = select(Protection).where(
+    existing = select(Protection).where(
         Protection.item_id == item_id,
         Protection.recorder_id == camera.recorder_id,
         Protection.channel == camera.channel,
         Protection.ended_at.is_(None),
     )
-    for row in uow.session.scalars(known):
+    for row in uow.session.scalars(existing):
         if row.span_start <= span.start and span.end <= row.span_end:
             return None if row.outcome in ("protected", "unsupported") else row.id
     row = Protection(
@@ -72,11 +75,14 @@ def start(uow: UnitOfWork, application_id: str, item_id: str, camera_id: str, sp
 
 
 def record_answer(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
-    """What the recorder answered. A failure may have protected it all the same, so it is released like the others."""
+    """Record the recorder's answer.
+
+    A failed request may have locked the span all the same, so it is released like the others.
+    """
     row = uow.session.get_one(Protection, protection_id, with_for_update=True)
     row.outcome = outcome
     if outcome != "unsupported":
-        row.released_at = None  # what was released while the recorder was still being asked, it has locked since
+        row.released_at = None  # a release that was sent before this answer came too early
     audit_trail.record(
         uow,
         "recorder-protection",
@@ -90,7 +96,7 @@ def record_answer(uow: UnitOfWork, protection_id: str, outcome: Answer) -> None:
 
 
 def end(uow: UnitOfWork, application_id: str) -> None:
-    """The case has ended: its recorders are to let its footage go."""
+    """End the protections of a closed case."""
     for row in uow.session.scalars(
         select(Protection).where(Protection.application_id == application_id, Protection.ended_at.is_(None))
     ):
@@ -98,7 +104,10 @@ def end(uow: UnitOfWork, application_id: str) -> None:
 
 
 def list_due(uow: UnitOfWork, recorder_id: str) -> list[DueRelease]:
-    """What a recorder is to let go; a span that another case still protects stays."""
+    """List the spans a recorder has to release.
+
+    A span that another case still protects is left out.
+    """
     ended = (
         select(Protection)
         .where(Protection.recorder_id == recorder_id, _unreleased())
@@ -112,15 +121,18 @@ def list_due(uow: UnitOfWork, recorder_id: str) -> list[DueRelease]:
 
 
 def select_due_recorders() -> Select[str]:
-    """The ids of the recorders that are to let something go; one that was retired is told as well."""
+    """Select ids of recorders with a due release, retired ones included."""
     return select(Protection.recorder_id).where(_unreleased())
 
 
-def record_release(uow: UnitOfWork, those: Sequence[DueRelease]) -> None:
-    """The recorder has let them go. One that it answered for meanwhile stays due: it may have locked it after that."""
-    for one in those:
-        row = uow.session.get_one(Protection, one.protection_id, with_for_update=True)
-        if row.released_at is None and row.outcome == one.outcome:
+def record_release(uow: UnitOfWork, releases: Sequence[DueRelease]) -> None:
+    """Record that the recorder has released these spans.
+
+    One whose outcome has changed meanwhile stays due: the recorder may have locked it after the release.
+    """
+    for release in releases:
+        row = uow.session.get_one(Protection, release.protection_id, with_for_update=True)
+        if row.released_at is None and row.outcome == release.outcome:
             row.released_at = uow.now
             audit_trail.record(
                 uow, "recorder-protection-released", "item", row.item_id, application_id=row.application_id
@@ -128,7 +140,7 @@ def record_release(uow: UnitOfWork, those: Sequence[DueRelease]) -> None:
 
 
 def list_of_item(uow: UnitOfWork, item_id: str) -> list[Protection]:
-    """The item's protections, the newest last."""
+    """List an item's protections, oldest first."""
     query = select(Protection).where(Protection.item_id == item_id).order_by(Protection.requested_at, Protection.id)
     return list(uow.session.scalars(query))
 

@@ -1,4 +1,4 @@
-"""A recorder's entry from what was typed: checked by the shape of its kind, and where it may be by the settings."""
+"""Build recorder entries from submitted fields, checked by kind and settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +15,18 @@ from services.runtime.translations import Message
 
 
 def get_kind(code: str) -> Kind:
-    """The kind; Refused where there is none of that name."""
-    known = KINDS.get(code)
-    if known is None:
+    """Return the kind. Refused for an unknown one."""
+    kind = KINDS.get(code)
+    if kind is None:
         names = ", ".join(sorted(KINDS))
         raise Refused("kind-unknown", "Choose a kind: {names}.", status=422, field="kind", names=names)
-    return known
+    return kind
 
 
 def get_schema(row: Recorder) -> ConfigurationSchema | None:
-    """The shape of a recorder's kind; None for a kind that this version does not know."""
-    known = KINDS.get(row.kind)
-    return None if known is None else known.schema
+    """Return the schema of a recorder's kind; None if this version lacks it."""
+    kind = KINDS.get(row.kind)
+    return None if kind is None else kind.schema
 
 
 async def build_entry(
@@ -39,11 +39,14 @@ async def build_entry(
     configuration: Mapping[str, str],
     row: Recorder | None = None,
 ) -> RecorderEntry:
-    """The entry for the book; Refused with the field at fault, ``configuration.<name>``. ``row`` is what it changes."""
-    shape = get_kind(kind).schema
-    kept = frozenset(secret for secret in shape.secrets if row is not None and row.configuration.get(secret))
-    checked = shape.checked(configuration, kept)
-    for field in shape.fields:
+    """Check submitted values and return the entry.
+
+    ``row`` is the recorder that is changed. Refused with the wrong field, ``configuration.<name>``.
+    """
+    schema = get_kind(kind).schema
+    kept = frozenset(secret for secret in schema.secrets if row is not None and row.configuration.get(secret))
+    checked = schema.checked(configuration, kept)
+    for field in schema.fields:
         if field.name in checked and field.kind == "folder":
             await anyio.to_thread.run_sync(_check_folder, field, checked[field.name], places.roots)
         if field.name in checked and field.kind == "address":
@@ -55,24 +58,24 @@ async def build_entry(
         kind=kind,
         zone=zone,
         configuration=checked,
-        secrets=shape.secrets,
-        kept=frozenset(secret for secret in kept if secret not in checked),
-        places=shape.places,
+        secrets=schema.secrets,
+        kept_secrets=frozenset(secret for secret in kept if secret not in checked),
+        address_fields=schema.places,
     )
 
 
 def shown_configuration(row: Recorder) -> dict[str, str]:
-    """A recorder's configuration without its secrets; nothing of a kind that this version does not know."""
-    shape = get_schema(row)
-    if shape is None:
+    """Return the configuration without secrets; empty for an unknown kind."""
+    schema = get_schema(row)
+    if schema is None:
         return {}
-    return {name: str(value) for name, value in row.configuration.items() if name not in shape.secrets}
+    return {name: str(value) for name, value in row.configuration.items() if name not in schema.secrets}
 
 
 def list_secrets_set(row: Recorder) -> list[str]:
-    """The secret fields that are set."""
-    shape = get_schema(row)
-    return sorted(name for name in (shape.secrets if shape else ()) if row.configuration.get(name))
+    """List the secret fields that have a value."""
+    schema = get_schema(row)
+    return sorted(name for name in (schema.secrets if schema else ()) if row.configuration.get(name))
 
 
 def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> None:
@@ -82,7 +85,7 @@ def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> No
         raise field.refusal(
             Message("no folder is allowed yet: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first."),
         )
-    # Links are followed before looking, so that none leads out.
+    # Symbolic links are resolved first, so that none leads out of the roots.
     if not any(Path(text).resolve().is_relative_to(root.resolve()) for root in roots):
         allowed = ", ".join(map(str, roots))
         raise field.refusal(Message("the folder must lie under {allowed}.", allowed=allowed))

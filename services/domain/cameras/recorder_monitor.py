@@ -1,7 +1,7 @@
-"""The round of the recorders: each is asked now and then, so that one that fell silent is known before it is needed.
+"""Probe each recorder regularly, so that a silent one is known early (F3, F33).
 
-Several portals share one round: whose turn it is, is taken from the books. Nobody's cameras are looked at (R2). Whoever
-answers is told what it need not protect any more: portals reach the recorders, those that end a case need not.
+Portals share the work by leases in the database. Cameras are not checked: nobody sees footage (R2). A recorder that
+answers is sent its due releases as well, because portals reach the recorders and workers need not.
 """
 
 import asyncio
@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor, Database
-from services.domain.cameras import protections, rounds
+from sqlalchemy import or_, select
+
+from services.database.tables.cameras import UPLOADED, Recorder
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.cameras import measurements, protections
 from services.domain.cameras.protections import DueRelease
 from services.domain.cameras.recorder_probe import DOWN_FINDING, TIMEOUT_SECONDS, ProbeResult, probe
-from services.domain.cameras.recorders import Finding
+from services.domain.cameras.recorders import Finding, record_error
 from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
@@ -25,29 +27,29 @@ from services.web.dependencies import OpenRecorder
 log = get_logger(__name__)
 ACTOR = Actor("system", "recorder-monitor")
 POLL_INTERVAL = timedelta(seconds=15)
-CAPACITY = 4
+CAPACITY = 4  # probes at a time
 
 
 class RecorderMonitor:
-    """One for each process. A recorder that has not answered after ``patience`` seconds is silent.
+    """The monitor of one process.
 
-    A mount that hangs holds one of ``CAPACITY`` places until it gives in, so that it never takes all the portal's
-    threads.
+    A recorder without an answer after ``timeout_seconds`` is silent. A mount that hangs holds one of ``CAPACITY``
+    probes until it returns, so it never takes all threads of the portal.
     """
 
     def __init__(
-        self, database: Database, recorders: OpenRecorder, every: timedelta, patience: float = TIMEOUT_SECONDS
+        self, database: Database, recorders: OpenRecorder, every: timedelta, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        self._register = database
+        self._database = database
         self._recorders = recorders
         self._every = every
-        self._patience = patience
-        self._asking: set[str] = set()
+        self._timeout_seconds = timeout_seconds
+        self._probing: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._periodic = Periodic("recorders", POLL_INTERVAL, self._ask_due)
+        self._periodic = Periodic("recorders", POLL_INTERVAL, self._probe_due)
 
     async def run(self) -> None:
-        """Ask until cancelled: whoever is due, every few seconds, and at once when the clock was turned."""
+        """Probe due recorders until cancelled."""
         try:
             await self._periodic.run()
         finally:
@@ -55,83 +57,116 @@ class RecorderMonitor:
                 task.cancel()
 
     def wake(self) -> None:
-        """Look now: the clock was turned, or a place is free."""
+        """Probe now: the clock was turned, or a probe has ended."""
         self._periodic.wake()
 
-    async def _ask_due(self) -> None:
-        await self.ask_due()
+    async def _probe_due(self) -> None:
+        await self.probe_due()
 
-    async def ask_due(self) -> list[asyncio.Task[None]]:
-        """Begin to ask whoever is due, as far as there are places; done when their answers are in the books."""
-        begun = []
-        while len(self._asking) < CAPACITY:
-            row = await self._register.run(ACTOR, rounds.claim_next, self._every)
+    async def probe_due(self) -> list[asyncio.Task[None]]:
+        """Start probes of due recorders, within capacity.
+
+        Returns their tasks, which end when the results are stored.
+        """
+        tasks = []
+        while len(self._probing) < CAPACITY:
+            row = await self._database.run(ACTOR, claim_next, self._every)
             if row is None:
                 break
-            if row.id in self._asking:
-                await self._silent(row, DOWN_FINDING)
+            if row.id in self._probing:
+                await self._record_silence(row, DOWN_FINDING)
                 continue
-            task = asyncio.create_task(self._ask(row), name=f"ask recorder {row.id}")
-            self._asking.add(row.id)
+            task = asyncio.create_task(self._probe(row), name=f"probe recorder {row.id}")
+            self._probing.add(row.id)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            begun.append(task)
-        return begun
+            tasks.append(task)
+        return tasks
 
-    async def _ask(self, row: Recorder) -> None:
-        answer = asyncio.create_task(probe(self._recorders, row, (), self._register.clock.now()))
-        answers = False
+    async def _probe(self, row: Recorder) -> None:
+        probing = asyncio.create_task(probe(self._recorders, row, (), self._database.clock.now()))
+        answered = False
         try:
-            in_time, _ = await asyncio.wait({answer}, timeout=self._patience)
+            in_time, _ = await asyncio.wait({probing}, timeout=self._timeout_seconds)
             if not in_time:
-                await self._silent(row, DOWN_FINDING)
-            answers = await self._book(row, await answer)
+                await self._record_silence(row, DOWN_FINDING)
+            answered = await self._record_result(row, await probing)
         except Retryable as error:
-            log.warning("a recorder's answer waits for its next turn", recorder=row.id, cause=str(error))
-        except Exception as error:  # noqa: BLE001  # whatever a recorder does, the others' turns go on
-            log.error(  # noqa: TRY400  # the texts of a traceback may hold what the recorder was told
+            log.warning(
+                "a recorder's result was not stored; it is probed again later", recorder=row.id, cause=str(error)
+            )
+        except Exception as error:  # noqa: BLE001  # one recorder's error must not stop the others
+            log.error(  # noqa: TRY400  # the messages of a traceback may hold the recorder's secrets
                 "a recorder could not be asked", recorder=row.id, stack=stack(error)
             )
             with suppress(Retryable):
-                await self._silent(row, DOWN_FINDING)
+                await self._record_silence(row, DOWN_FINDING)
         finally:
-            answer.cancel()
-            self._asking.remove(row.id)
+            probing.cancel()
+            self._probing.remove(row.id)
             self.wake()
-        if answers:  # what it is told now holds no place, and keeps it from no turn
+        if answered:  # releases are outside the capacity and delay no probe
             await self._release(row)
 
-    async def _book(self, row: Recorder, tested: ProbeResult) -> bool:
-        """Write down what came of it; whether it answers."""
-        if tested.facts is None or not tested.facts.reachable:
-            await self._silent(row, tested.findings[0])
+    async def _record_result(self, row: Recorder, result: ProbeResult) -> bool:
+        """Store a probe's result; return whether the recorder answered."""
+        if result.facts is None or not result.facts.reachable:
+            await self._record_silence(row, result.findings[0])
             return False
-        await self._register.run(ACTOR, rounds.record_answer, row.id, tested.facts)
+        await self._database.run(ACTOR, measurements.record_measured, row.id, result.facts)
         return True
 
     async def _release(self, row: Recorder) -> None:
-        """Let it overwrite again what no case needs any more; what it does not take now, it is told next time."""
+        """Release spans that no case needs; failed ones are retried next time."""
         with _log_failure(row):
-            due = await self._register.run(ACTOR, protections.list_due, row.id)
-            async with asyncio.timeout(self._patience):
-                for one in due:
+            due = await self._database.run(ACTOR, protections.list_due, row.id)
+            async with asyncio.timeout(self._timeout_seconds):
+                for release in due:
                     with _log_failure(row):
-                        await self._release_one(row, one)
+                        await self._release_one(row, release)
 
-    async def _release_one(self, row: Recorder, due: DueRelease) -> None:
-        opened = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
-        with suppress(WrongChannel):  # there is nothing left to let go
-            await opened.release(due.channel, due.span)
-        await self._register.run(ACTOR, protections.record_release, [due])
+    async def _release_one(self, row: Recorder, release: DueRelease) -> None:
+        client = self._recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
+        with suppress(WrongChannel):  # then there is nothing to release
+            await client.release(release.channel, release.span)
+        await self._database.run(ACTOR, protections.record_release, [release])
 
-    async def _silent(self, row: Recorder, wrong: Finding) -> None:
-        log.warning("a recorder does not answer", recorder=row.id, cause=wrong.code)
-        await self._register.run(ACTOR, rounds.record_silence, row.id, wrong)
+    async def _record_silence(self, row: Recorder, error: Finding) -> None:
+        log.warning("a recorder does not answer", recorder=row.id, cause=error.code)
+        await self._database.run(ACTOR, record_silence, row.id, error)
+
+
+def claim_next(uow: UnitOfWork, interval: timedelta) -> Recorder | None:
+    """Lease the recorder that was probed longest ago; None when none is due.
+
+    ``polled_at`` is the lease: other portals skip the recorder until ``interval`` has passed. A retired recorder is
+    probed as long as it locks footage for a closed case.
+    """
+    query = (
+        select(Recorder)
+        .where(
+            or_(Recorder.active, Recorder.id.in_(protections.select_due_recorders())),
+            Recorder.kind != UPLOADED,
+            or_(Recorder.polled_at.is_(None), Recorder.polled_at <= uow.now - interval),
+        )
+        .order_by(Recorder.polled_at.asc().nulls_first(), Recorder.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = uow.session.scalar(query)
+    if row is not None:
+        row.polled_at = uow.now
+    return row
+
+
+def record_silence(uow: UnitOfWork, recorder_id: str, error: Finding) -> None:
+    """Record that the recorder did not answer, or could not be asked."""
+    record_error(uow, uow.session.get_one(Recorder, recorder_id), error)
 
 
 @contextmanager
 def _log_failure(row: Recorder) -> Iterator[None]:
-    """Tell of a release that fails, whatever it fails with: the recorder has answered, and the others go on."""
+    """Log a failed release and continue: the recorder has answered."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # see above

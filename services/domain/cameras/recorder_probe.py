@@ -1,6 +1,6 @@
-"""Testing a recorder: it is opened, asked and looked at, and each thing wrong is a sentence that says what to do.
+"""Test a recorder and report each problem with the step that solves it.
 
-An administrator sees no footage: the picture is taken and looked at here, and goes nowhere.
+Administrators see no footage: the picture is checked here, and neither stored nor shown.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ from services.recorders.protocol import (
     ReplayUnsupported,
     WrongChannel,
 )
-from services.recorders.protocol import Recorder as Opened
+from services.recorders.protocol import Recorder as RecorderClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.runtime.translations import Bilingual, Message
 from services.web.dependencies import OpenRecorder
 
-TIMEOUT_SECONDS = 60.0  # seconds for the whole test
-SEARCH_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # until something is found
-RECENT = timedelta(days=2)
+TIMEOUT_SECONDS = 60.0  # of the whole test
+SEARCH_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))  # tried in turn until a recording is found
+MAX_RECORDING_AGE = timedelta(days=2)
 MAX_CLOCK_OFFSET_MS = 5000
-JPEG = b"\xff\xd8\xff"
+JPEG_MAGIC = b"\xff\xd8\xff"
 
-DOWN = {
+DOWN_MESSAGES = {
     "missing": Message("Its folder is not there: check the path or mount it, then test again."),
     "empty": Message("Its folder is empty, as without its disk: mount it, then test again."),
     "denied": Message("It may not be read: give the account that runs this system the right to read it."),
@@ -60,44 +60,47 @@ DOWN = {
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """``facts`` is None where the recorder could not be asked; ``findings`` begin with what is wrong."""
+    """``facts`` is None where the recorder could not be asked; failed findings come first."""
 
     facts: RecorderFacts | None
     findings: list[Finding]
 
     @property
     def ok(self) -> bool:
-        return all(one.ok for one in self.findings)
+        return all(finding.ok for finding in self.findings)
 
 
 async def test_recorder(database: Database, actor: Actor, recorders: OpenRecorder, recorder_id: str) -> ProbeResult:
-    """Test a recorder for an administrator and write down what was found."""
+    """Test a recorder for an administrator and record the result."""
     row, cameras = await database.run(actor, camera_recorders.get_for_test, recorder_id)
-    tested = await probe(recorders, row, cameras, database.clock.now())
-    facts = tested.facts if tested.facts is not None and tested.facts.reachable else None
-    await database.run(actor, camera_recorders.record_test, recorder_id, facts, tested.findings)
-    return tested
+    result = await probe(recorders, row, cameras, database.clock.now())
+    facts = result.facts if result.facts is not None and result.facts.reachable else None
+    await database.run(actor, camera_recorders.record_test, recorder_id, facts, result.findings)
+    return result
 
 
 async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera], now: datetime) -> ProbeResult:
-    """Open, probe, and look at each camera; whatever is raised becomes a sentence."""
+    """Open and probe a recorder, and check each camera.
+
+    Every error of the recorder becomes a finding.
+    """
     facts: RecorderFacts | None = None
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
         with fail_after(TIMEOUT_SECONDS):
-            opened = recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
-            facts = await opened.probe()
+            client = recorders(row.kind, {name: str(value) for name, value in row.configuration.items()})
+            facts = await client.probe()
             if not facts.reachable:
-                return ProbeResult(facts, [await _why_down(opened, now)])
-            found += _check_clock(facts)
+                return ProbeResult(facts, [await _why_down(client, now)])
+            findings += _check_clock(facts)
             for camera in cameras:
-                found.append(await _check_camera(opened, facts, camera, now))
+                findings.append(await _check_camera(client, facts, camera, now))
     except TimeoutError:
-        found.append(_down_finding("down"))
+        findings.append(_down_finding("down"))
     except RecorderDown as error:
-        found.append(_down_finding(error.code))
+        findings.append(_down_finding(error.code))
     except OutsideRoots:
-        found.append(
+        findings.append(
             Finding(
                 "outside-roots",
                 Message(
@@ -106,21 +109,21 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
             )
         )
     except (Fatal, Retryable):
-        found.append(
+        findings.append(
             Finding(
                 "configuration",
                 Message("Its configuration cannot be used: correct its kind and fields."),
             )
         )
-    if not cameras and not found:
-        found.append(Finding("no-cameras", Message("No camera of it is entered yet: enter them.")))
-    return ProbeResult(facts, sorted(found, key=lambda one: one.ok))
+    if not cameras and not findings:
+        findings.append(Finding("no-cameras", Message("No camera of it is entered yet: enter them.")))
+    return ProbeResult(facts, sorted(findings, key=lambda finding: finding.ok))
 
 
-async def _why_down(opened: Opened, now: datetime) -> Finding:
-    """Why a recorder cannot be reached, by asking it for something."""
+async def _why_down(client: RecorderClient, now: datetime) -> Finding:
+    """Ask an unreachable recorder for coverage to learn the reason."""
     try:
-        await opened.coverage("-", Span(now - timedelta(seconds=1), now))
+        await client.coverage("-", Span(now - timedelta(seconds=1), now))
     except RecorderDown as error:
         return _down_finding(error.code)
     except Fatal:
@@ -129,8 +132,7 @@ async def _why_down(opened: Opened, now: datetime) -> Finding:
 
 
 def _down_finding(code: str) -> Finding:
-    message = DOWN.get(code, DOWN["down"])
-    return Finding(f"recorder-{code}", message)
+    return Finding(f"recorder-{code}", DOWN_MESSAGES.get(code, DOWN_MESSAGES["down"]))
 
 
 DOWN_FINDING = _down_finding("down")
@@ -156,52 +158,52 @@ def _check_clock(facts: RecorderFacts) -> list[Finding]:
     return []
 
 
-async def _check_camera(opened: Opened, facts: RecorderFacts, camera: Camera, now: datetime) -> Finding:
-    """What is wrong with one camera, or that nothing is."""
-    message = Bilingual(camera.name_zh, camera.name_en)
+async def _check_camera(client: RecorderClient, facts: RecorderFacts, camera: Camera, now: datetime) -> Finding:
+    """Return the first problem of a camera, or a finding that is ok."""
+    name = Bilingual(camera.name_zh, camera.name_en)
     try:
         oldest = facts.oldest_frame.get(camera.channel)
         covered: list[Span] = []
-        for back in SEARCH_BACK:
-            start = max(oldest, now - back) if oldest else now - back
+        for window in SEARCH_WINDOWS:
+            start = max(oldest, now - window) if oldest else now - window
             if not covered and start < now:
-                covered = await opened.coverage(camera.channel, Span(start, now))
+                covered = await client.coverage(camera.channel, Span(start, now))
         if not covered:
             return Finding(
                 "no-recordings",
-                Message("{what}: nothing was recorded in the last 7 days: see that its channel records.", what=message),
+                Message("{what}: nothing was recorded in the last 7 days: see that its channel records.", what=name),
             )
         newest = max(span.end for span in covered)
-        picture: bytes | None = await opened.snapshot(camera.channel, newest - timedelta(seconds=1))
+        picture: bytes | None = await client.snapshot(camera.channel, newest - timedelta(seconds=1))
     except WrongChannel:
         return Finding(
             "no-channel",
-            Message("{what}: the recorder has no channel {channel}: correct it.", channel=camera.channel, what=message),
+            Message("{what}: the recorder has no channel {channel}: correct it.", channel=camera.channel, what=name),
         )
     except ReplayUnsupported:
         return Finding(
             "replay-unsupported",
             Message(
                 "{what}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
-                what=message,
+                what=name,
             ),
         )
     except OutOfReach:
         picture = None
     except NothingRecorded:
         picture = b""
-    if picture is not None and not picture.startswith(JPEG):
+    if picture is not None and not picture.startswith(JPEG_MAGIC):
         return Finding(
             "no-picture",
-            Message("{what}: its newest recording shows no picture: look at its format.", what=message),
+            Message("{what}: its newest recording shows no picture: look at its format.", what=name),
         )
-    if now - newest > RECENT:
+    if now - newest > MAX_RECORDING_AGE:
         return Finding(
             "stale",
-            Message("{what}: its newest recording is more than 2 days old: see that it still records.", what=message),
+            Message("{what}: its newest recording is more than 2 days old: see that it still records.", what=name),
         )
     if picture is None:
         seen = Message("its newest recording is too large to be read for a picture")
     else:
         seen = Message("shows a picture")
-    return Finding("ok", Message("{what}: records, and {seen}.", what=message, seen=seen), ok=True)
+    return Finding("ok", Message("{what}: records, and {seen}.", what=name, seen=seen), ok=True)

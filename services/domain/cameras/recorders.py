@@ -1,4 +1,4 @@
-"""Entering, changing and retiring recorders; what was found wrong with one. Secrets go in and never come out."""
+"""Add, change, retire and list recorders; secrets are written, never read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,12 @@ from sqlalchemy import func, select
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.cameras.measurements import Measured
-from services.domain.cameras.retention import UPLOADED
+from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text, Worded
 
@@ -27,10 +26,10 @@ Sort = Literal["name", "site", "kind", "cameras", "clock", "seen"]
 
 @dataclass(frozen=True)
 class RecorderEntry:
-    """What an administrator enters, its configuration checked by the recorder's kind.
+    """A recorder's fields, its configuration checked by the schema of its kind.
 
-    ``secrets`` are the names of secret fields, ``kept`` those that stay as they are, ``places`` the fields that say
-    where the recorder is.
+    ``secrets`` are the names of secret fields, ``kept_secrets`` those that stay as they are, ``address_fields`` the
+    fields that hold the recorder's address.
     """
 
     name: str
@@ -39,13 +38,13 @@ class RecorderEntry:
     zone: str
     configuration: Mapping[str, str]
     secrets: frozenset[str] = frozenset()
-    kept: frozenset[str] = frozenset()
-    places: frozenset[str] = frozenset()
+    kept_secrets: frozenset[str] = frozenset()
+    address_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class RecorderLine:
-    """A recorder as lists show it; ``cameras`` counts those in use."""
+    """A row of a list; ``cameras`` counts those in use."""
 
     row: Recorder
     cameras: int
@@ -53,7 +52,7 @@ class RecorderLine:
 
 @dataclass(frozen=True)
 class Finding(Worded):
-    """One thing that a test found: a stable code and a sentence that says what to do."""
+    """One result of a test: a stable code and a sentence."""
 
     code: str
     message: Text
@@ -62,7 +61,7 @@ class Finding(Worded):
 
 @dataclass(frozen=True)
 class RecorderHealth:
-    """What is known of a recorder without asking it: clock, oldest frame, when it last answered, what was wrong."""
+    """What is known of a recorder without asking it."""
 
     recorder_id: str
     name: str
@@ -78,9 +77,9 @@ class RecorderHealth:
 
 
 def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: bool = False) -> list[RecorderLine]:
-    """The recorders in use, or those that are not any more, by name; searched in name and site.
+    """List recorders in use, or retired ones, by name.
 
-    Read by those who may read the set-up.
+    The text is searched in name and site. For readers of the set-up.
     """
     administrators.require_reader(uow)
     count = (
@@ -98,31 +97,26 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: b
         **{"name": Recorder.name, "site": Recorder.site, "kind": Recorder.kind, "cameras": count},
         **{"clock": func.abs(Recorder.clock_offset_ms), "seen": Recorder.last_seen_at},
     }
-    part = listing.part(query, columns, Recorder.name, Recorder.id)
-    return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(part)]
+    page = listing.part(query, columns, Recorder.name, Recorder.id)
+    return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(page)]
 
 
 def get_recorder(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
-    """One recorder; NotFound where there is none."""
+    """Return one recorder. Raises NotFound."""
     administrators.require_reader(uow)
     row = _get_for_update(uow, recorder_id)
     query = select(func.count()).where(Camera.recorder_id == recorder_id, Camera.active)
     return RecorderLine(row, uow.session.scalar(query) or 0)
 
 
-def require_administrator(uow: UnitOfWork) -> None:
-    """Refused with 403 for whoever is no administrator: asked before anything typed is looked at."""
-    administrators.require_administrator(uow)
-
-
 def get_for_change(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
-    """A recorder that an administrator changes."""
-    require_administrator(uow)
+    """Return a recorder for an administrator to change."""
+    administrators.require_administrator(uow)
     return get_recorder(uow, recorder_id)
 
 
 def get_for_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Camera]]:
-    """A recorder that an administrator tests, and its cameras in use."""
+    """Return a recorder for an administrator's test, with its active cameras."""
     administrators.require_administrator(uow)
     row = _get_for_update(uow, recorder_id)
     query = select(Camera).where(Camera.recorder_id == recorder_id, Camera.active).order_by(Camera.channel)
@@ -130,7 +124,7 @@ def get_for_test(uow: UnitOfWork, recorder_id: str) -> tuple[Recorder, list[Came
 
 
 def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
-    """A new recorder."""
+    """Add a recorder. Refused for a name in use."""
     administrators.require_administrator(uow)
     _require_free_name(uow, entry.name, None)
     row = Recorder(
@@ -148,7 +142,10 @@ def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
 
 
 def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> Recorder:
-    """Change a recorder from now on; the kind stays, another kind is another recorder."""
+    """Change a recorder from now on; its kind is fixed.
+
+    Refused when the address changes and stored secrets would be sent to the new one.
+    """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, recorder_id)
     if entry.kind != row.kind:
@@ -158,21 +155,23 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
             field="kind",
         )
     _require_free_name(uow, entry.name, recorder_id)
-    old, before = audit_view(row, entry.secrets), row.configuration
-    moved = any(str(before.get(name, "")) != entry.configuration.get(name, "") for name in entry.places)
-    stay = {name: before[name] for name in entry.kept if name in before}
-    if moved and stay:
-        # Otherwise whoever may type an address would have our secret sent there.
+    old, old_configuration = audit_view(row, entry.secrets), row.configuration
+    address_changed = any(
+        str(old_configuration.get(name, "")) != entry.configuration.get(name, "") for name in entry.address_fields
+    )
+    kept = {name: old_configuration[name] for name in entry.kept_secrets if name in old_configuration}
+    if address_changed and kept:
+        # Otherwise an administrator could have the stored secret sent to an address of their choice.
         raise Refused(
             "secret-again",
             "The address has changed: type its secrets again.",
             status=422,
-            field=f"configuration.{min(stay)}",
+            field=f"configuration.{min(kept)}",
         )
     row.name, row.site, row.zone = entry.name, entry.site, entry.zone
-    row.configuration = {**stay, **entry.configuration}
-    if any(before.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
-        # What is entered now is newer than what was read off a picture.
+    row.configuration = {**kept, **entry.configuration}
+    if any(old_configuration.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
+        # The entered clock is newer than the one that was compared on a picture.
         row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
     audit_trail.record(
         uow,
@@ -187,7 +186,10 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
 
 
 def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
-    """Retire a recorder, or take it back: its cameras can be asked for no more, and cases keep what points to it."""
+    """Retire or reactivate a recorder.
+
+    Items of a retired one cannot be applied for; cases keep their references. Refused while open cases wait for it.
+    """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, recorder_id)
     if row.active == active:
@@ -206,24 +208,27 @@ def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
     return row
 
 
-def record_test(uow: UnitOfWork, recorder_id: str, facts: Measured | None, found: list[Finding]) -> None:
-    """Write down what a test measured and what it found wrong."""
+def record_test(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts | None, findings: list[Finding]) -> None:
+    """Record what a test measured and what it found."""
     administrators.require_administrator(uow)
     row = _get_for_update(uow, recorder_id)
     if facts is not None:
         measurements.record_measured(uow, recorder_id, facts)
-    record_error(uow, row, next((one for one in found if not one.ok), None))
-    audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, findings=[finding.code for finding in found])
+    record_error(uow, row, next((finding for finding in findings if not finding.ok), None))
+    audit_trail.record(uow, "recorder-tested", "recorder", recorder_id, findings=[finding.code for finding in findings])
 
 
-def record_error(uow: UnitOfWork, row: Recorder, wrong: Finding | None) -> None:
-    """Keep what was wrong when the recorder was asked last; None: nothing was."""
+def record_error(uow: UnitOfWork, row: Recorder, error: Finding | None) -> None:
+    """Store the last error of a recorder; None clears it."""
     row.polled_at = uow.now
-    row.last_error = None if wrong is None else {"code": wrong.code, "zh": wrong.zh, "en": wrong.en}
+    row.last_error = None if error is None else {"code": error.code, "zh": error.zh, "en": error.en}
 
 
 def list_health(uow: UnitOfWork) -> list[RecorderHealth]:
-    """What is known of every recorder in use, by name. Who may see it is the caller's to check."""
+    """List the health of recorders in use, by name.
+
+    The caller checks who may see it.
+    """
     oldest = dict(
         uow.session.execute(
             select(Camera.recorder_id, func.min(Camera.oldest_frame_at))
@@ -243,7 +248,7 @@ def list_health(uow: UnitOfWork) -> list[RecorderHealth]:
 
 
 def audit_view(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
-    """A recorder for the audit trail, without its secrets."""
+    """Return a recorder for the audit trail, without its secrets."""
     configuration = {name: HIDDEN if name in secrets else value for name, value in sorted(row.configuration.items())}
     return {"name": row.name, "site": row.site, "kind": row.kind, "zone": row.zone, "configuration": configuration}
 
@@ -268,14 +273,17 @@ def _require_free_name(uow: UnitOfWork, name: str, own_id: str | None) -> None:
         )
 
 
-def require_no_open_cases(uow: UnitOfWork, *which: Any) -> None:
-    """Refused while an open case still has to fetch footage of these cameras."""
+def require_no_open_cases(uow: UnitOfWork, *conditions: Any) -> None:
+    """Refuse while open cases still have to retrieve footage.
+
+    ``conditions`` select the cameras.
+    """
     query = (
         select(func.count(Application.id.distinct()))
         .join(Item, Item.application_id == Application.id)
         .join(Camera, Camera.id == Item.camera_id)
         .where(
-            *which,
+            *conditions,
             Application.submitted_at.is_not(None),
             Application.closed_at.is_(None),
             Item.dropped_in_round.is_(None),

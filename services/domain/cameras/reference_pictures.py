@@ -1,24 +1,26 @@
-"""The photograph by which people know a camera's place: brought by an administrator, never taken from a recorder.
+"""Store the photograph that shows a camera's place.
 
-Administrators see no footage (R2), and everybody who applies sees these pictures: so they are made at installation,
-with a camera of one's own.
+Administrators see no footage (R2), and every applicant sees these pictures. So they are photographs made at
+installation, never frames of a recorder.
 """
 
 import base64
 import hashlib
 
-from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import service
-from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
 def require_upload_allowed(uow: UnitOfWork, camera_id: str) -> None:
-    """Asked before a photograph is taken in: Refused or NotFound for whoever may not, or where it would not be seen."""
+    """Refuse an upload before its body is read.
+
+    Raises Refused for other people than administrators and for retired cameras, NotFound for an unknown camera.
+    """
     administrators.require_administrator(uow)
     line = service.get_camera(uow, camera_id)
     if not (line.row.active and line.recorder.active):
@@ -29,13 +31,16 @@ def require_upload_allowed(uow: UnitOfWork, camera_id: str) -> None:
 
 
 def upload(uow: UnitOfWork, camera_id: str, jpeg: bytes) -> None:
-    """Keep this photograph, in the place of the one before; ``jpeg`` is what the portal made of it."""
+    """Store a photograph, replacing the previous one.
+
+    ``jpeg`` is the normalised JPEG of ``photographs``.
+    """
     require_upload_allowed(uow, camera_id)
     store(uow, camera_id, jpeg, uow.actor.id)
 
 
 def store(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
-    """As ``upload``, for whoever may: a demo enters its own."""
+    """Store a photograph without a check of permissions (also for the demo)."""
     row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
     old = row.sha256 if row else None
     if row is None:
@@ -48,7 +53,7 @@ def store(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
 
 
 def remove(uow: UnitOfWork, camera_id: str) -> None:
-    """Delete the photograph; NotFound where there is none. A retired camera's may go as well."""
+    """Delete the photograph. Raises NotFound; retired cameras are allowed."""
     administrators.require_administrator(uow)
     service.get_camera(uow, camera_id)
     row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
@@ -59,7 +64,10 @@ def remove(uow: UnitOfWork, camera_id: str) -> None:
 
 
 def read(uow: UnitOfWork, camera_id: str) -> bytes:
-    """The photograph as JPEG, for everybody signed in; NotFound where there is none, or the camera is retired."""
+    """Return the JPEG, for every logged-in person.
+
+    Raises NotFound where there is none, or the camera is retired.
+    """
     row = uow.session.get(CameraPicture, camera_id)
     if row is None or not shown(uow, camera_id):
         raise _not_found(camera_id)
@@ -67,7 +75,7 @@ def read(uow: UnitOfWork, camera_id: str) -> bytes:
 
 
 def shown(uow: UnitOfWork, camera_id: str) -> bool:
-    """Whether ``read`` finds one."""
+    """Return whether ``read`` finds a photograph."""
     camera = uow.session.get(Camera, camera_id)
     if camera is None or uow.session.get(CameraPicture, camera_id) is None:
         return False
@@ -75,7 +83,7 @@ def shown(uow: UnitOfWork, camera_id: str) -> bool:
 
 
 def is_shown(camera: Camera, recorder: Recorder) -> bool:
-    """Whether the camera's picture may be shown, where it has one."""
+    """Return whether pictures of this camera may be shown."""
     return camera.active and recorder.active and recorder.kind != UPLOADED
 
 

@@ -1,4 +1,4 @@
-"""Entering, changing and retiring cameras. A camera that cases point to is retired, never deleted."""
+"""Add, change, retire and list cameras; one with cases is never deleted."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -7,12 +7,11 @@ from sqlalchemy import Select, func, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
-from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements, recorders
-from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -23,7 +22,10 @@ Sort = Literal["recorder", "name", "place", "class", "channel", "days", "oldest"
 
 @dataclass(frozen=True)
 class CameraEntry:
-    """What an administrator enters of a camera. ``retention_days``: how long the recorder keeps its footage."""
+    """The fields of a camera that an administrator enters.
+
+    ``retention_days``: for how many days the recorder keeps footage.
+    """
 
     recorder_id: str
     channel: str
@@ -45,7 +47,10 @@ class CameraLine:
 def list_cameras(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
 ) -> list[CameraLine]:
-    """Cameras by site and name; searched in names, places, channel and recorder."""
+    """List cameras by site and name.
+
+    The text is searched in names, places, channel and recorder.
+    """
     administrators.require_reader(uow)
     query = _lines().where(
         (Camera.active & Recorder.active) != retired,
@@ -61,21 +66,21 @@ def list_cameras(
         **{"class": Camera.camera_class, "channel": Camera.channel},
         **{"days": Camera.retention_days, "oldest": Camera.oldest_frame_at},
     }
-    part = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
-    return [CameraLine(*row) for row in uow.session.execute(part)]
+    page = listing.part(query, columns, Recorder.site, Recorder.name, name, Camera.id)
+    return [CameraLine(*row) for row in uow.session.execute(page)]
 
 
 def get_camera(uow: UnitOfWork, camera_id: str) -> CameraLine:
-    """One camera; NotFound where there is none."""
+    """Return one camera. Raises NotFound."""
     administrators.require_reader(uow)
-    found = uow.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
-    if found is None:
+    row = uow.session.execute(_lines().where(Camera.id == camera_id)).one_or_none()
+    if row is None:
         raise NotFound(Message("camera"), camera_id)
-    return CameraLine(*found)
+    return CameraLine(*row)
 
 
 def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
-    """A new camera."""
+    """Add a camera. Raises Refused for wrong values or a channel in use."""
     administrators.require_administrator(uow)
     _check(uow, entry)
     if uow.session.scalar(_same_channel(entry)) is not None:
@@ -88,7 +93,10 @@ def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
 
 
 def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera:
-    """Change a camera from now on. Another recorder or channel is other footage: Refused while open cases wait."""
+    """Change a camera from now on.
+
+    Refused when recorder or channel change while open cases still need footage of the old channel.
+    """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
     _check(uow, entry)
@@ -97,7 +105,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
         if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
             raise channel_taken(entry.channel)
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
-        # What was learned of the other footage tells nothing of this one.
+        # Fingerprint and measurements belong to the footage of the old channel.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
         measurements.delete_retention(uow, camera_id)
     for name, value in asdict(entry).items():
@@ -107,7 +115,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
 
 
 def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
-    """Retire a camera, or take it back: it can be asked for no more, and cases keep what points to it."""
+    """Retire or reactivate a camera; cases keep their references to it."""
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
     if row.active == active:

@@ -6,7 +6,7 @@ from sqlalchemy import case, func, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.outbox import OutboxMessage
@@ -15,7 +15,6 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
-from services.domain.cameras.retention import UPLOADED
 from services.domain.cases import queries, states
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics

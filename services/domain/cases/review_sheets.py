@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Select, select
 
 from services.database.tables.applications import Item
-from services.database.tables.cameras import Camera, CameraPicture, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
@@ -23,7 +23,6 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, reference_pictures
-from services.domain.cameras.retention import UPLOADED
 from services.domain.cases import queries
 from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Item
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
@@ -23,8 +23,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.cameras.measurements import CameraChannel, Measured
-from services.domain.cameras.retention import UPLOADED
+from services.domain.cameras.measurements import CameraChannel
 from services.domain.cases.schemas import (
     FootageProgress,
     PreservedItem,
@@ -36,6 +35,7 @@ from services.domain.cases.schemas import (
 )
 from services.domain.retrieval import progress
 from services.domain.retrieval.preservations import overwrite_moment
+from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.errors import Problem
@@ -143,7 +143,7 @@ def source_to_measure(uow: UnitOfWork, recorder_id: str) -> CameraChannel:
     return measurements.source_of_camera(uow, camera)
 
 
-def record_measurement(uow: UnitOfWork, recorder_id: str, facts: Measured) -> WatchedRecorder:
+def record_measurement(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> WatchedRecorder:
     """Store what the recorder answered to an operator."""
     measurements.record_measured(uow, recorder_id, facts)
     recorder = uow.session.get_one(Recorder, recorder_id)

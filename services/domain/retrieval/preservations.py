@@ -166,4 +166,4 @@ def recorders_in_scope(uow: UnitOfWork, application_id: str) -> list[measurement
     """Return one camera of each recorder that the application's items are on."""
     cameras = (item.camera for item in items_in_scope(uow, application_id))
     sources = (measurements.build_source(camera, camera.recorder) for camera in cameras)
-    return list({source.recorder_id: source for source in sources if not source.brought}.values())
+    return list({source.recorder_id: source for source in sources if not source.uploaded}.values())

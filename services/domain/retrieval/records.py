@@ -235,7 +235,7 @@ def _content(
             "origin": origin,
             "upload": None if upload is None else upload_sources.to_json(upload),
         },
-        "recorderClock": {"zone": recorder.zone, **clock.told()},
+        "recorderClock": {"zone": recorder.zone, **clock.as_json()},
         "asked": {**_span_to_json(order.asked), "zone": order.zone},
         "searched": _span_to_json(report.searched or order.asked),
         "reported": {

@@ -16,13 +16,12 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.people import Person
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras.retention import UPLOADED
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
-from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
-from services.domain.cameras.retention import UPLOADED
 from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused

@@ -1,4 +1,4 @@
-"""Cameras as administrators enter, change and retire them, their reference pictures, and a list of them as CSV."""
+"""Serve cameras, their reference pictures and the CSV list as JSON."""
 
 from typing import Annotated, Any
 
@@ -23,14 +23,14 @@ FORM = {"schema": {"type": "object", "properties": {"file": {"type": "string", "
 
 
 class CamerasQuestion(ListParameters):
-    """``text`` is looked for in names, places, channels and recorders."""
+    """``text`` is searched in names, places, channels and recorders."""
 
     sort: service.Sort = "recorder"
     retired: bool = False
 
 
 class CameraBody(Body):
-    """A camera. ``retention_days``: for how long its recorder keeps what it records."""
+    """A camera; ``retention_days``: for how long its recorder keeps recordings."""
 
     recorder_id: Identifier
     channel: Line
@@ -68,7 +68,10 @@ class WrongLineAnswer(Answer):
 
 
 class ImportAnswer(Answer):
-    """What the file does, or would do in a dry run. ``done``: it was entered, whole."""
+    """The result of an import or a dry run.
+
+    ``done``: every camera of the file was stored.
+    """
 
     new: int
     changed: int
@@ -100,14 +103,14 @@ def row_answer(line: service.CameraLine) -> CameraRowAnswer:
 async def list_cameras(
     question: Annotated[CamerasQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[CameraRowAnswer]:
-    """The cameras in use, or those that are not any more."""
+    """List the cameras in use, or the retired ones."""
     lines = await database.run(actor, service.list_cameras, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_cameras(actor: Acting, database: GivenDatabase) -> Response:
-    """All cameras in use, in the columns that can be brought back."""
+    """Export all cameras in use, in the columns of the import."""
     lines = await database.run(actor, service.list_cameras)
     return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
 
@@ -120,7 +123,10 @@ async def export_cameras(actor: Acting, database: GivenDatabase) -> Response:
 async def import_cameras(
     request: Request, actor: Acting, database: GivenDatabase, dry_run: bool = True
 ) -> ImportAnswer:
-    """Bring a list of cameras as a CSV file in the body; a dry run names every wrong line and enters nothing."""
+    """Import cameras from the CSV file in the body.
+
+    A dry run names every wrong line and changes nothing.
+    """
     content = await request.body()
 
     def act(uow: UnitOfWork) -> csv_import.ImportResult:
@@ -131,13 +137,13 @@ async def import_cameras(
 
 @router.get("/{camera_id}", responses=problems(401, 403, 404))
 async def read_camera(camera_id: str, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
-    """One camera."""
+    """Return one camera."""
     return row_answer(await database.run(actor, service.get_camera, camera_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))
 async def add_camera(body: CameraBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
-    """Enter a camera. Administrators only."""
+    """Add a camera. Administrators only."""
     row = await database.run(actor, service.add, body.entry())
     return row_answer(await database.run(actor, service.get_camera, row.id))
 
@@ -151,7 +157,7 @@ async def change_camera(camera_id: str, body: CameraBody, actor: Acting, databas
 
 @router.post("/{camera_id}/active", responses=problems(401, 403, 404, 409))
 async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
-    """Retire a camera, or take it back."""
+    """Retire or reactivate a camera."""
     await database.run(actor, service.set_active, camera_id, body.active)
     return row_answer(await database.run(actor, service.get_camera, camera_id))
 
@@ -169,9 +175,11 @@ async def retire_camera(camera_id: str, body: ActiveBody, actor: Acting, databas
 async def upload_picture(
     camera_id: Identifier, request: Request, actor: Acting, database: GivenDatabase
 ) -> CameraRowAnswer:
-    """Bring the camera's reference picture, a JPEG or PNG as the body or as the file of a form; it replaces the one
-    before. It is a photograph made at installation, shown to everybody who applies: never footage. What is kept is a
-    JPEG of at most 640 by 360, made anew from what it shows."""
+    """Upload the camera's reference picture, which replaces the previous one.
+
+    A JPEG or PNG as the body, or as the file of a form: a photograph made at installation, shown to every applicant,
+    never footage. It is stored as a new JPEG of at most 640 by 360.
+    """
     await database.run(actor, reference_pictures.require_upload_allowed, camera_id)
     await database.run(actor, reference_pictures.upload, camera_id, await photographs.read_photograph(request))
     return row_answer(await database.run(actor, service.get_camera, camera_id))

@@ -1,4 +1,4 @@
-"""Recorders as administrators enter, change, test and retire them. Secrets go in and never come out (F22)."""
+"""Serve recorders as JSON; secrets are written, never read back (F22)."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, Field
 
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import administrators
 from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
@@ -21,7 +22,7 @@ Value = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
 
 
 def places(request: Request) -> Places:
-    """Where the settings let recorders be."""
+    """Return where the settings allow recorders."""
     return places_of(settings(request))
 
 
@@ -29,7 +30,7 @@ GivenPlaces = Annotated[Places, Depends(places)]
 
 
 class RecordersQuestion(ListParameters):
-    """``text`` is looked for in names and sites."""
+    """``text`` is searched in names and sites."""
 
     sort: camera_recorders.Sort = "name"
     retired: bool = False
@@ -71,7 +72,7 @@ class KindAnswer(Answer):
 
 
 class RecorderRowAnswer(Answer):
-    """A recorder without its secrets: ``secrets_set`` tells which are set."""
+    """A recorder; ``secrets_set`` lists the secrets that are set."""
 
     id: str
     name: str
@@ -89,7 +90,7 @@ class RecorderRowAnswer(Answer):
 
 
 class ProbeFindingAnswer(Answer):
-    """One thing that the test found. ``ok``: nothing is wrong there."""
+    """One result of the test."""
 
     code: str
     zh: str
@@ -127,7 +128,7 @@ def row_answer(line: RecorderLine) -> RecorderRowAnswer:
 
 @router.get("/kinds", responses=problems(401))
 async def list_kinds(_actor: Acting) -> list[KindAnswer]:
-    """The kinds of recorder, and what each has to be told."""
+    """List the kinds of recorder and the fields of each."""
     return [KindAnswer.model_validate(kind.schema) for kind in KINDS.values()]
 
 
@@ -135,14 +136,14 @@ async def list_kinds(_actor: Acting) -> list[KindAnswer]:
 async def list_recorders(
     question: Annotated[RecordersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RecorderRowAnswer]:
-    """The recorders in use, or those that are not any more."""
+    """List the recorders in use, or the retired ones."""
     lines = await database.run(actor, camera_recorders.list_recorders, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/{recorder_id}", responses=problems(401, 403, 404))
 async def read_recorder(recorder_id: str, actor: Acting, database: GivenDatabase) -> RecorderRowAnswer:
-    """One recorder, without its secrets."""
+    """Return one recorder, without its secrets."""
     return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
 
 
@@ -150,8 +151,8 @@ async def read_recorder(recorder_id: str, actor: Acting, database: GivenDatabase
 async def add_recorder(
     body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
-    """Enter a recorder. Administrators only."""
-    await database.run(actor, camera_recorders.require_administrator)
+    """Add a recorder. Administrators only."""
+    await database.run(actor, administrators.require_administrator)
     entry = await recorder_forms.build_entry(places, **body.model_dump())
 
     def act(uow: UnitOfWork) -> RecorderLine:
@@ -164,7 +165,10 @@ async def add_recorder(
 async def change_recorder(
     recorder_id: str, body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
-    """Change a recorder from now on. Secrets that are left out stay, unless its address changes."""
+    """Change a recorder from now on.
+
+    Secrets that are left out stay, unless the address changes.
+    """
     line = await database.run(actor, camera_recorders.get_for_change, recorder_id)
     entry = await recorder_forms.build_entry(places, **body.model_dump(), row=line.row)
     await database.run(actor, camera_recorders.change_recorder, recorder_id, entry)
@@ -175,7 +179,7 @@ async def change_recorder(
 async def retire_recorder(
     recorder_id: str, body: ActiveBody, actor: Acting, database: GivenDatabase
 ) -> RecorderRowAnswer:
-    """Retire a recorder, or take it back."""
+    """Retire or reactivate a recorder."""
     await database.run(actor, camera_recorders.set_active, recorder_id, body.active)
     return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
 
@@ -184,14 +188,14 @@ async def retire_recorder(
 async def test_recorder(
     recorder_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
 ) -> TestAnswer:
-    """Open the recorder, ask it, look at a picture of each camera, and say what is wrong. No picture is shown."""
-    tested = await recorder_probe.test_recorder(database, actor, recorders, recorder_id)
-    facts = tested.facts
+    """Test the recorder and its cameras. No picture is shown."""
+    result = await recorder_probe.test_recorder(database, actor, recorders, recorder_id)
+    facts = result.facts
     return TestAnswer(
-        ok=tested.ok,
+        ok=result.ok,
         make=facts.make if facts else None,
         model=facts.model if facts else None,
         clock_offset_ms=facts.clock_offset_ms if facts else None,
         channels=sorted(facts.oldest_frame) if facts else [],
-        findings=[ProbeFindingAnswer.model_validate(finding) for finding in tested.findings],
+        findings=[ProbeFindingAnswer.model_validate(finding) for finding in result.findings],
     )

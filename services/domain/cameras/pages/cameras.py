@@ -1,4 +1,4 @@
-"""Cameras: the list with search and CSV, one with its form and its picture, bringing a list, retiring."""
+"""Serve the pages of cameras: list, CSV import, form, reference picture."""
 
 from typing import Annotated, ClassVar, get_args
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.access import administrators
 from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
@@ -31,25 +32,25 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get("")
-async def list_cameras(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """The cameras, to search and to page through; ``form=csv`` answers with all that match, to be brought back."""
-    part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, service.list_cameras, part, retired=wanted.retired)
-    if wanted.as_csv:
+async def list_cameras(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    """Show the cameras; ``form=csv`` answers with all matches for the import."""
+    listing = query.listing(visitor.language)
+    lines = await database.run(visitor.actor, service.list_cameras, listing, retired=query.retired)
+    if query.as_csv:
         return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
-    return visitor.page("cameras/cameras.html", **wanted.shown(lines))
+    return visitor.page("cameras/cameras.html", **query.shown(lines))
 
 
 @router.get("/new")
 async def new_camera(visitor: Visiting, database: GivenDatabase, recorder: str = "") -> Response:
-    """The form of a new camera."""
-    await database.run(visitor.actor, camera_recorders.require_administrator)
+    """Show the form of a new camera."""
+    await database.run(visitor.actor, administrators.require_administrator)
     return await _form(visitor, database, recorder=recorder)
 
 
 @router.post("/new")
-async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Enter it."""
+async def add_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Add a camera."""
     try:
         row = await database.run(visitor.actor, service.add, typed.body(CameraBody).entry())
     except Refused as refusal:
@@ -60,47 +61,52 @@ async def enter_camera(visitor: Visiting, typed: Typed, database: GivenDatabase)
 
 
 @router.get("/list")
-async def bring_list(visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form to bring a list."""
-    await database.run(visitor.actor, camera_recorders.require_administrator)
+async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the form of the CSV import."""
+    await database.run(visitor.actor, administrators.require_administrator)
     return visitor.page("cameras/camera_list.html", tried=None, columns=csv_import.COLUMNS, refusal=None)
 
 
 @router.post("/list")
-async def take_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Try the list, or enter it; every wrong line is named."""
-    file, tried, refused = typed.file("file"), None, None
+async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Check or import the CSV file; every wrong line is named."""
+    file, result, import_refusal = typed.file("file"), None, None
     content = await file.read(csv_import.MAX_BYTES + 1) if file else b""
 
     def act(uow: UnitOfWork) -> csv_import.ImportResult:
         return csv_import.import_cameras(uow, content, dry_run=typed.text("enter") != "true")
 
     try:
-        tried = await database.run(visitor.actor, act)
+        result = await database.run(visitor.actor, act)
     except Refused as refusal:
         if refusal.status == 403:
             raise
-        refused = refusal
-    if tried is not None and tried.done:
+        import_refusal = refusal
+    if result is not None and result.done:
         return visitor.redirect(
             "/admin/cameras",
-            Message("The list is entered: {new} new, {changed} changed.", new=tried.new, changed=tried.changed),
+            Message("The list is entered: {new} new, {changed} changed.", new=result.new, changed=result.changed),
         )
-    status = refused.status if refused else 422 if tried and tried.wrong else 200
+    status = import_refusal.status if import_refusal else 422 if result and result.wrong else 200
     return visitor.page(
-        "cameras/camera_list.html", status, tried=tried, columns=csv_import.COLUMNS, refusal=refused, typed=typed
+        "cameras/camera_list.html",
+        status,
+        tried=result,
+        columns=csv_import.COLUMNS,
+        refusal=import_refusal,
+        typed=typed,
     )
 
 
 @router.get("/{camera_id}")
-async def one_camera(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """One camera and its form."""
+async def read_camera(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show one camera and its form."""
     return await _form(visitor, database, camera_id)
 
 
 @router.post("/{camera_id}")
 async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Change it from now on."""
+    """Change a camera from now on."""
     try:
         await database.run(visitor.actor, service.change_camera, camera_id, typed.body(CameraBody).entry())
     except Refused as refusal:
@@ -112,7 +118,7 @@ async def change_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
 
 @router.post("/{camera_id}/active")
 async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Retire it, or take it back."""
+    """Retire or reactivate a camera."""
     active = typed.text("active") == "true"
     try:
         await database.run(visitor.actor, service.set_active, camera_id, active)
@@ -120,15 +126,15 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if refusal.status in (403, 404):
             raise
         return await _form(visitor, database, camera_id, refusal=refusal)
-    said = Message("The camera is in use again.") if active else Message("The camera is retired.")
-    return visitor.redirect(f"/admin/cameras/{camera_id}", said)
+    message = Message("The camera is in use again.") if active else Message("The camera is retired.")
+    return visitor.redirect(f"/admin/cameras/{camera_id}", message)
 
 
 @router.post("/{camera_id}/picture")
-async def bring_picture(
+async def upload_picture(
     camera_id: Identifier, request: Request, uploader: Uploading, database: GivenDatabase
 ) -> Response:
-    """Bring its reference picture, in the place of the one before."""
+    """Upload a reference picture, which replaces the previous one."""
     await database.run(uploader.actor, reference_pictures.require_upload_allowed, camera_id)
     answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
     try:
@@ -145,7 +151,7 @@ async def bring_picture(
 
 @router.post("/{camera_id}/picture/remove")
 async def remove_picture(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Remove its reference picture."""
+    """Remove a reference picture."""
     await database.run(visitor.actor, reference_pictures.remove, camera_id)
     return visitor.redirect(f"/admin/cameras/{camera_id}", Message("The reference picture is removed."))
 
@@ -168,7 +174,7 @@ async def _form(
         "cameras/camera.html",
         refusal.status if refusal else 200,
         line=line,
-        recorders=[one.row for one in recorders],
+        recorders=[recorder_line.row for recorder_line in recorders],
         recorder=recorder,
         classes=service.CLASSES,
         refusal=refusal,

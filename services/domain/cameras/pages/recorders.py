@@ -1,4 +1,4 @@
-"""Recorders: the list, one with its form, the test button, retiring."""
+"""Serve the pages of recorders: list, form, test, retiring."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, get_args
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.access import administrators
 from services.domain.cameras import recorder_forms, recorder_probe, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.recorders import GivenPlaces, RecorderBody
@@ -32,26 +33,26 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get("")
-async def list_recorders(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """The recorders in use, or those that are not any more; ``form=csv`` answers with all that match."""
-    part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, camera_recorders.list_recorders, part, retired=wanted.retired)
-    if wanted.as_csv:
+async def list_recorders(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    """Show recorders in use, or retired ones; ``form=csv`` exports all matches."""
+    listing = query.listing(visitor.language)
+    lines = await database.run(visitor.actor, camera_recorders.list_recorders, listing, retired=query.retired)
+    if query.as_csv:
         return _csv(visitor, lines)
-    return visitor.page("cameras/recorders.html", **wanted.shown(lines))
+    return visitor.page("cameras/recorders.html", **query.shown(lines))
 
 
 @router.get("/new")
 async def new_recorder(visitor: Visiting, database: GivenDatabase, kind: str = "folder") -> Response:
-    """The form of a new recorder, made from what its kind declares."""
-    await database.run(visitor.actor, camera_recorders.require_administrator)
+    """Show the form of a new recorder, with its kind's fields."""
+    await database.run(visitor.actor, administrators.require_administrator)
     return _form(visitor, kind)
 
 
 @router.post("/new")
-async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces) -> Response:
-    """Enter it, and go on to its page, where it is tested."""
-    await database.run(visitor.actor, camera_recorders.require_administrator)
+async def add_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces) -> Response:
+    """Add a recorder and show its page, where it can be tested."""
+    await database.run(visitor.actor, administrators.require_administrator)
     try:
         body = typed.body(RecorderBody)
         entry = await recorder_forms.build_entry(places, **body.model_dump())
@@ -62,56 +63,56 @@ async def enter_recorder(visitor: Visiting, typed: Typed, database: GivenDatabas
 
 
 @router.get("/{recorder_id}")
-async def one_recorder(recorder_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """One recorder: what was measured, its cameras, its form, the test button."""
-    return await _one(recorder_id, visitor, database)
+async def read_recorder(recorder_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show a recorder: measurements, cameras, form, test button."""
+    return await _page(recorder_id, visitor, database)
 
 
 @router.post("/{recorder_id}")
 async def change_recorder(
     recorder_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces
 ) -> Response:
-    """Change it from now on."""
+    """Change a recorder from now on."""
     line = await database.run(visitor.actor, camera_recorders.get_for_change, recorder_id)
     try:
         body = typed.body(RecorderBody, kind=line.row.kind)
         entry = await recorder_forms.build_entry(places, **body.model_dump(), row=line.row)
         await database.run(visitor.actor, camera_recorders.change_recorder, recorder_id, entry)
     except Refused as refusal:
-        return await _one(recorder_id, visitor, database, refusal, typed=typed)
+        return await _page(recorder_id, visitor, database, refusal, typed=typed)
     return visitor.redirect(f"/admin/recorders/{recorder_id}", Message("Saved: test it again."))
 
 
 @router.post("/{recorder_id}/active")
 async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Retire it, or take it back."""
+    """Retire or reactivate a recorder."""
     active = typed.text("active") == "true"
     try:
         await database.run(visitor.actor, camera_recorders.set_active, recorder_id, active)
     except Refused as refusal:
         if refusal.status in (403, 404):
             raise
-        return await _one(recorder_id, visitor, database, refusal)
-    said = Message("The recorder is in use again.") if active else Message("The recorder is retired.")
-    return visitor.redirect(f"/admin/recorders/{recorder_id}", said)
+        return await _page(recorder_id, visitor, database, refusal)
+    message = Message("The recorder is in use again.") if active else Message("The recorder is retired.")
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", message)
 
 
 @router.post("/{recorder_id}/test")
 async def test_recorder(
     recorder_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders
 ) -> Response:
-    """Test it; for htmx the findings alone."""
-    tested = await recorder_probe.test_recorder(database, visitor.actor, recorders, recorder_id)
+    """Test a recorder; htmx gets the findings alone."""
+    result = await recorder_probe.test_recorder(database, visitor.actor, recorders, recorder_id)
     if visitor.is_htmx:
-        return visitor.part("cameras/_tested.html", tested=tested)
-    return await _one(recorder_id, visitor, database, tested=tested)
+        return visitor.part("cameras/_tested.html", tested=result)
+    return await _page(recorder_id, visitor, database, tested=result)
 
 
 def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
-    tell = visitor.translated
+    translated = visitor.translated
     header = [
-        tell("Name"), tell("Site"), tell("Kind"), tell("Cameras"), tell("Clock off by seconds"),
-        tell("Answered last"), tell("What was wrong"),
+        translated("Name"), translated("Site"), translated("Kind"), translated("Cameras"),
+        translated("Clock off by seconds"), translated("Answered last"), translated("What was wrong"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [
@@ -125,16 +126,16 @@ def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Recorders"), header, rows)
+    return web_csv.csv_answer(translated("Recorders"), header, rows)
 
 
 def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
-    shape = KINDS.get(kind, KINDS["folder"]).schema
+    schema = KINDS.get(kind, KINDS["folder"]).schema
     return visitor.page(
         "cameras/recorder_new.html",
         refusal.status if refusal else 200,
-        shape=shape,
-        kinds=[one.schema for one in KINDS.values()],
+        shape=schema,
+        kinds=[recorder_kind.schema for recorder_kind in KINDS.values()],
         row=None,
         shown={},
         secrets=[],
@@ -143,7 +144,7 @@ def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed:
     )
 
 
-async def _one(
+async def _page(
     recorder_id: str,
     visitor: Visitor,
     database: Database,

@@ -107,13 +107,13 @@ async def test_other_kinds_of_picture_are_refused(content: bytes) -> None:
 async def test_a_size_that_is_too_much_or_too_little_is_refused_undecoded(
     width: int, height: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photographs, "_decoded", None)
+    monkeypatch.setattr(photographs, "_decode", None)
 
     assert (await refused(told_png(width, height, bytes(1000)))).code == "picture-size"
 
 
 async def test_a_jpeg_that_tells_too_much_is_refused_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photographs, "_decoded", None)
+    monkeypatch.setattr(photographs, "_decode", None)
     content = jpeg()
     place = content.index(b"\xff\xc0") + 5
 
@@ -137,7 +137,7 @@ async def test_what_is_squeezed_in_beside_the_picture_is_never_opened(monkeypatc
         given.append(content)
         return b""
 
-    monkeypatch.setattr(photographs, "_decoded", decoded)
+    monkeypatch.setattr(photographs, "_decode", decoded)
     bombs = [chunk(kind, b"note\0\0" + zlib.compress(bytes(1 << 20))) for kind in (b"zTXt", b"iCCP", b"iTXt", b"fdAT")]
     plain = told_png(200, 200, bytes(201 * 200))
     await photographs.make_thumbnail(told_png(200, 200, bytes(201 * 200), *bombs) + b"behind it")

@@ -17,8 +17,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.protections import Protection
 from services.database.unit_of_work import EVERY_COMMIT, UnitOfWork
 from services.domain.cameras import protections
-from services.domain.cameras import rounds as camera_rounds
-from services.domain.cameras.recorder_monitor import CAPACITY, RecorderMonitor
+from services.domain.cameras.recorder_monitor import CAPACITY, RecorderMonitor, record_silence
 from services.domain.cameras.recorders import Finding
 from services.domain.cases import metrics as case_metrics
 from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChannel
@@ -98,7 +97,7 @@ def said(name: str, recorder: str = "R") -> float | None:
 async def go_round(round_: RecorderMonitor) -> int:
     """Everybody whose turn it is, answers waited for; how many were asked."""
     asked = 0
-    while begun := await round_.ask_due():
+    while begun := await round_.probe_due():
         asked += len(begun)
         await asyncio.gather(*begun)
     return asked
@@ -160,7 +159,7 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
 async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_found_of_cameras_stays(
     desk: ReviewDesk,
 ) -> None:
-    desk.run(camera_rounds.record_silence, "recorder", TESTED)
+    desk.run(record_silence, "recorder", TESTED)
     recorders = Recorders()
     round_ = RecorderMonitor(desk.database, recorders, EVERY)
 
@@ -187,12 +186,12 @@ async def test_one_that_cannot_be_asked_is_silent_and_stops_nobody_elses_turn(
 
 async def test_a_recorder_that_hangs_is_silent_in_time_and_answers_when_it_gives_in(desk: ReviewDesk) -> None:
     recorders = Recorders(hangs={"R": asyncio.Event()})
-    round_ = RecorderMonitor(desk.database, recorders, EVERY, patience=0.01)
+    round_ = RecorderMonitor(desk.database, recorders, EVERY, timeout_seconds=0.01)
 
-    [hanging] = await round_.ask_due()
+    [hanging] = await round_.probe_due()
     await booked(desk, lambda row: row.last_error is not None)
     desk.clock.turn(EVERY)
-    again = await round_.ask_due()
+    again = await round_.probe_due()
     desk.run(case_metrics.update_gauges)
     silent = said("up")
     recorders.hangs["R"].set()
@@ -210,7 +209,7 @@ async def test_no_more_are_asked_at_once_than_there_are_places(desk: ReviewDesk)
     recorders = Recorders(hangs={name: asyncio.Event() for name in names})
     round_ = RecorderMonitor(desk.database, recorders, EVERY)
 
-    begun, no_more = await round_.ask_due(), await round_.ask_due()
+    begun, no_more = await round_.probe_due(), await round_.probe_due()
     for event in recorders.hangs.values():
         event.set()
     await asyncio.gather(*begun)

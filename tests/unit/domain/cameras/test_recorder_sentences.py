@@ -10,7 +10,7 @@ import pytest
 
 from services import recorders
 from services.database.tables.cameras import Recorder
-from services.domain.cameras.recorder_probe import DOWN, probe
+from services.domain.cameras.recorder_probe import DOWN_MESSAGES, probe
 from services.recorders.protocol import RecorderDown
 from services.recorders.registry import KINDS
 from services.rendering import formatting as rendering_formatting
@@ -41,13 +41,17 @@ async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
     tested = await probe(opened, row, (), NOW)
 
     [found] = tested.findings
-    assert (found.code, found.message) == (f"recorder-{code}", DOWN[code])
-    assert found.message != DOWN["down"]
+    assert (found.code, found.message) == (f"recorder-{code}", DOWN_MESSAGES[code])
+    assert found.message != DOWN_MESSAGES["down"]
     assert "secret" not in found.en
 
 
 def test_no_two_ways_to_be_down_are_told_alike() -> None:
-    assert len({down.zh for down in DOWN.values()}) == len({down.en for down in DOWN.values()}) == len(DOWN)
+    assert (
+        len({down.zh for down in DOWN_MESSAGES.values()})
+        == len({down.en for down in DOWN_MESSAGES.values()})
+        == len(DOWN_MESSAGES)
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
