@@ -13,7 +13,7 @@ from services.app.container import check_models
 from services.database import schema as database_schema
 from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import Actor
-from services.domain.accounts.single_sign_on.check import check_provider
+from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database

@@ -1,4 +1,7 @@
-"""Absences: entered for oneself, or by the department's head or an administrator; meanwhile others stand in (R16)."""
+"""Add and end absences; meanwhile others stand in (R16).
+
+The person, the department's head or deputy, and administrators may.
+"""
 
 from datetime import datetime
 
@@ -14,7 +17,10 @@ from services.runtime.translations import Message
 
 
 def list_absences(uow: UnitOfWork, person_id: str) -> list[Absence]:
-    """The person's absences that are not over, the next first; NotFound where the acting person may enter none."""
+    """List a person's current and future absences, by start.
+
+    Raises NotFound for people whose absences the actor may not manage.
+    """
     _check_may_manage(uow, person_id)
     query = select(Absence).where(
         Absence.person_id == person_id, Absence.until > uow.now, Absence.until > Absence.since
@@ -23,7 +29,7 @@ def list_absences(uow: UnitOfWork, person_id: str) -> list[Absence]:
 
 
 def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) -> Absence:
-    """Have the person away from ``since`` up to ``until``."""
+    """Add an absence from ``since`` up to ``until``."""
     _check_may_manage(uow, person_id)
     if until <= since:
         raise Refused(
@@ -49,7 +55,7 @@ def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) ->
 
 
 def end(uow: UnitOfWork, absence_id: str) -> Absence:
-    """The person is back, or stays after all: the absence ends now, or where it would have begun."""
+    """End an absence now, or at its start if it is to come."""
     row = uow.session.get(Absence, absence_id, with_for_update=True)
     if row is None:
         raise NotFound(Message("absence"), absence_id)
@@ -72,11 +78,11 @@ def end(uow: UnitOfWork, absence_id: str) -> Absence:
 
 def _check_may_manage(uow: UnitOfWork, person_id: str) -> None:
     person = uow.session.get(Person, person_id)
-    me = uow.actor.id
+    actor_id = uow.actor.id
     if person is not None and (
-        person_id == me
-        or access_queries.load_directory(uow).holds(me, "administrator")
-        or me in access_queries.load_directory(uow).holders(person.department_id, "head", "deputy")
+        person_id == actor_id
+        or access_queries.load_directory(uow).holds(actor_id, "administrator")
+        or actor_id in access_queries.load_directory(uow).holders(person.department_id, "head", "deputy")
     ):
         return
     raise NotFound(Message("person"), person_id)

@@ -1,4 +1,4 @@
-"""What administrators' acts on people and departments share: who is meant, and the change as old and new."""
+"""Load and change people and departments for administrators."""
 
 from typing import Any
 
@@ -10,23 +10,26 @@ from services.runtime.translations import Message, Text
 
 
 def get_person_for_update(uow: UnitOfWork, person_id: str) -> Person:
-    """The person, locked for a change; NotFound where there is none."""
-    found = uow.session.get(Person, person_id, with_for_update=True, populate_existing=True)
-    if found is None:
+    """Return the person, locked. Raises NotFound."""
+    person = uow.session.get(Person, person_id, with_for_update=True, populate_existing=True)
+    if person is None:
         raise NotFound(Message("person"), person_id)
-    return found
+    return person
 
 
 def get_department(uow: UnitOfWork, department_id: str, field: str = "departmentId") -> Department:
-    """The department; Refused, naming the field, where there is none."""
-    found = uow.session.get(Department, department_id)
-    if found is None:
+    """Return the department. Refused with the field where there is none."""
+    department = uow.session.get(Department, department_id)
+    if department is None:
         raise Refused("no-such-department", "There is no such department.", status=422, field=field)
-    return found
+    return department
 
 
 def apply_changes(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
-    """Set these values on the row and record which changed, from what to what; False where none did."""
+    """Set values on the row and audit the changed ones.
+
+    Returns whether any changed.
+    """
     old = {name: getattr(row, name) for name in values}
     changed = {name: value for name, value in values.items() if old[name] != value}
     if not changed:
@@ -38,6 +41,6 @@ def apply_changes(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) 
 
 
 def refuse_oneself(uow: UnitOfWork, person_id: str, message: Text) -> None:
-    """Refused where the administrator means the own account."""
+    """Refuse an act on the administrator's own account."""
     if person_id == uow.actor.id:
         raise Refused("not-oneself", message, status=403)

@@ -1,7 +1,7 @@
-"""Who a person is at the organisation's OpenID Connect provider: bound at the first sign-in, unbound by hand.
+"""Bind people to their subject at the OpenID Connect provider.
 
-The provider's claim finds the person only until then. From then on its ``sub`` decides, which it never gives to
-anybody else: whoever is given a login that was another's before inherits nothing.
+The provider's claim finds a person at the first login only. Afterwards its ``sub`` decides, which is never given to
+another person: a login that changes hands inherits nothing.
 """
 
 from dataclasses import dataclass
@@ -20,37 +20,44 @@ REFUSALS = ("provider-nobody", "provider-other-identity")
 
 @dataclass(frozen=True)
 class ProviderIdentity:
-    """What a provider says of whoever signed in there. ``login`` is its claim, which may change hands."""
+    """An identity that the provider vouches for.
+
+    ``login`` is its claim, which may change hands.
+    """
 
     issuer: str
     subject: str
     login: str | None
 
 
-def find_person(uow: UnitOfWork, vouched: ProviderIdentity) -> Person:
-    """The active person, locked: the one that the subject is bound to, else the one whom the claim finds in the books.
+def find_person(uow: UnitOfWork, identity: ProviderIdentity) -> Person:
+    """Return the active person of an identity, locked.
 
-    Refused where there is none, and where the claim finds somebody who is bound to another subject.
+    The subject's bound person, else the person with the claimed login. Refused where there is none, and where that
+    person is bound to another subject.
     """
-    bound = _find_by_subject(uow, vouched)
+    bound = _find_by_subject(uow, identity)
     if bound is not None:
         person = uow.session.get_one(Person, bound.person_id, with_for_update=True)
-        # Asked again under the lock: who waited for it while the person was unbound is bound no more.
-        if _find_by_subject(uow, vouched) is not None:
+        # Read again under the lock: the person may have been unbound meanwhile.
+        if _find_by_subject(uow, identity) is not None:
             if not person.active:
                 raise _unknown_person()
             return person
-    found = select(Person).where(Person.login == (vouched.login or ""), Person.active).with_for_update(of=Person)
-    named = uow.session.scalar(found)
-    if named is None:
+    query = select(Person).where(Person.login == (identity.login or ""), Person.active).with_for_update(of=Person)
+    claimed = uow.session.scalar(query)
+    if claimed is None:
         raise _unknown_person()
-    if _find_by_person(uow, vouched.issuer, named.id) is not None:
+    if _find_by_person(uow, identity.issuer, claimed.id) is not None:
         raise _other_identity()
-    return named
+    return claimed
 
 
 def bind(uow: UnitOfWork, person: Person, issuer: str, subject: str) -> None:
-    """Bind the person to the subject, once. Refused where either belongs to another by now."""
+    """Bind the person to the subject, once.
+
+    Refused where either is bound to another one.
+    """
     bound = _find_by_subject(uow, ProviderIdentity(issuer, subject, None))
     if bound is not None and bound.person_id == person.id:
         return
@@ -62,13 +69,16 @@ def bind(uow: UnitOfWork, person: Person, issuer: str, subject: str) -> None:
 
 
 def list_identities(uow: UnitOfWork, person_id: str) -> list[Identity]:
-    """What the person is bound to, the oldest first."""
+    """List a person's bindings, oldest first."""
     rows = select(Identity).where(Identity.person_id == person_id, Identity.ended_at.is_(None))
     return list(uow.session.scalars(rows.order_by(Identity.bound_at, Identity.id)))
 
 
 def unbind(uow: UnitOfWork, person_id: str) -> int:
-    """End every binding of the person; how many there were. The next sign-in binds anew, by the claim."""
+    """End a person's bindings and return how many there were.
+
+    The next login binds again by the claim.
+    """
     rows = list_identities(uow, person_id)
     for row in rows:
         row.ended_at, row.ended_by = uow.real_now, uow.actor.id
@@ -76,8 +86,8 @@ def unbind(uow: UnitOfWork, person_id: str) -> int:
     return len(rows)
 
 
-def _find_by_subject(uow: UnitOfWork, vouched: ProviderIdentity) -> Identity | None:
-    rows = select(Identity).where(Identity.issuer == vouched.issuer, Identity.subject == vouched.subject)
+def _find_by_subject(uow: UnitOfWork, identity: ProviderIdentity) -> Identity | None:
+    rows = select(Identity).where(Identity.issuer == identity.issuer, Identity.subject == identity.subject)
     return uow.session.scalar(rows.where(Identity.ended_at.is_(None)))
 
 

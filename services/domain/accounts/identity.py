@@ -1,4 +1,4 @@
-"""Who is signed in, as the page kit asks for it (``web.identity.Identity``)."""
+"""Implement ``web.identity.Identity`` for the page kit."""
 
 from sqlalchemy import and_, false, select
 
@@ -20,18 +20,18 @@ class AccountIdentity:
         return Actor("person", sessions.get_person(uow, token, browser).id)
 
     def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
-        """Return the person of a session's token, who acts from now on in this unit."""
+        """Return the person of a session's token and make them the actor."""
         row = sessions.get_person(uow, token, browser)
         uow.actor = Actor("person", row.id)
-        place = relying_party_of(settings)
-        # every page asks this first: one statement, with a row for each post
-        signs = passkeys.select_passkeys(row.id, place).exists() if place is not None else false()
-        frame = uow.session.execute(
+        relying_party = relying_party_of(settings)
+        # every page needs this: one statement, with a row for each post
+        has_passkey = passkeys.select_passkeys(row.id, relying_party).exists() if relying_party is not None else false()
+        rows = uow.session.execute(
             select(
                 Department,
                 Post.kind,
                 notification_service.select_unread_count(row.id).scalar_subquery().label("unread"),
-                signs.label("signs"),
+                has_passkey.label("signs"),
             )
             .outerjoin(Post, and_(Post.person_id == row.id, *access_queries.held_now(uow)))
             .where(Department.id == row.department_id)
@@ -41,11 +41,11 @@ class AccountIdentity:
             name=row.name,
             locale=row.locale,
             department_id=row.department_id,
-            department=frame[0].Department,
-            posts=frozenset(one.kind for one in frame if one.kind is not None),
-            unread=frame[0].unread,
+            department=rows[0].Department,
+            posts=frozenset(post_row.kind for post_row in rows if post_row.kind is not None),
+            unread=rows[0].unread,
             now=uow.now,
             zone=uow.rules.zone,
             organisation=uow.rules.organisation,
-            passkey_origin=place.origin if place is not None and frame[0].signs else "",
+            passkey_origin=relying_party.origin if relying_party is not None and rows[0].signs else "",
         )

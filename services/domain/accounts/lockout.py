@@ -1,4 +1,4 @@
-"""Wrong passwords and codes: counted by account and by address, and what is locked when there were too many."""
+"""Count wrong passwords and codes by account and address, and lock both."""
 
 import hashlib
 import hmac
@@ -17,12 +17,12 @@ MAX_FAILURES = 5
 LOCK_DURATION = timedelta(minutes=15)
 MAX_ADDRESS_FAILURES = 30  # an office behind one address shares this
 WINDOW = timedelta(minutes=15)
-# Names that nobody has are counted under a key that ends with the process: what was typed cannot be found from it.
+# Unknown logins are counted under a keyed hash whose key ends with the process: what was typed cannot be recovered.
 _LOGIN_KEY = secrets.token_bytes(32)
 
 
 def check(uow: UnitOfWork, person: Person | None, login: str, address: str) -> None:
-    """Refused with 429 while the address, the account, or the name that nobody has, is locked."""
+    """Refuse with 429 while the address, account or unknown login is locked."""
     check_address(uow, address)
     if person is None and _count_recent(uow, _unknown_login(login)) >= MAX_FAILURES:
         raise account_locked()
@@ -31,7 +31,7 @@ def check(uow: UnitOfWork, person: Person | None, login: str, address: str) -> N
 
 
 def check_address(uow: UnitOfWork, address: str) -> None:
-    """Refused with 429 while the address is locked."""
+    """Refuse with 429 while the address is locked."""
     if _count_recent(uow, address) >= MAX_ADDRESS_FAILURES:
         raise Refused(
             "address-locked",
@@ -41,7 +41,10 @@ def check_address(uow: UnitOfWork, address: str) -> None:
 
 
 def count_failure(uow: UnitOfWork, person: Person, action: str, **detail: str) -> bool:
-    """Count a wrong password or code of this account; True when it is locked with that. The action is audited."""
+    """Count a failure of this account; return whether it locks the account.
+
+    ``action`` is the audit action.
+    """
     person.failed_logins += 1
     audit_trail.record(uow, action, "person", person.id, wrong=person.failed_logins, **detail)
     if person.failed_logins < MAX_FAILURES:
@@ -52,20 +55,23 @@ def count_failure(uow: UnitOfWork, person: Person, action: str, **detail: str) -
 
 
 def count_unknown_login(uow: UnitOfWork, login: str, address: str) -> bool:
-    """Count a name that nobody has; True when it is locked as an account would be: no try tells who exists."""
+    """Count an unknown login; return whether it is locked.
+
+    It is locked like an account, so that attempts do not show which logins exist.
+    """
     audit_trail.record(uow, "login-refused", "address", address)
     uow.session.add(LoginFailure(address=_unknown_login(login), at=uow.real_now))
     return _count_recent(uow, _unknown_login(login)) >= MAX_FAILURES
 
 
 def count_address_failure(uow: UnitOfWork, address: str) -> None:
-    """Count a failure of this address, and forget the old ones of all."""
+    """Count a failure of this address, and delete old failures."""
     uow.session.execute(delete(LoginFailure).where(LoginFailure.at < uow.real_now - WINDOW))
     uow.session.add(LoginFailure(address=address, at=uow.real_now))
 
 
 def reset(uow: UnitOfWork, person: Person) -> None:
-    """Begin the count anew."""
+    """Reset the failures of an account and unlock it."""
     person.failed_logins, person.locked_until = 0, None
 
 

@@ -1,7 +1,6 @@
-"""Signing in, step by step: the password or a provider's word, a one-time code where one is enrolled, and what has to
-be put right first.
+"""Log people in step by step: password or provider, code, required changes.
 
-What is wrong is counted in the transaction that finds it, so that many tries at once are counted too.
+A failure is counted in the transaction that finds it, so that concurrent attempts are all counted.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ ACTOR = Actor("system", "login")
 
 @dataclass(frozen=True)
 class Client:
-    """Where somebody signs in: the browser's name as it tells it, and the address it comes from."""
+    """A browser, by its user agent and address."""
 
     browser: str
     address: str
@@ -32,33 +31,34 @@ class Client:
 
 @dataclass(frozen=True)
 class Enrolled:
-    """The session after an enrolment, and the recovery codes, told this once."""
+    """The session after an enrolment, and the recovery codes to show once."""
 
-    signed_in: IssuedSession
+    session: IssuedSession
     recovery_codes: list[str]
 
 
-async def log_in(database: Database, login: str, password: str, place: Client) -> IssuedSession:
-    """Sign a person in, wholly or up to the next step (``SignedIn.pending_step``).
+async def log_in(database: Database, login: str, password: str, client: Client) -> IssuedSession:
+    """Log a person in, completely or up to the next step.
 
-    Refused alike for a wrong name and a wrong password; 429 when locked. The hash is computed outside the
-    transaction: nobody waits for it.
+    Refused alike for a wrong name and a wrong password; 429 when locked. The hash is computed outside the transaction,
+    which would block others.
     """
-    password_hash = await database.run(ACTOR, _get_password_hash, login, place)
-    right = await run_in_thread(passwords.verify, password_hash, password)
-    return _raise_refusal(await database.run(ACTOR, _finish_password_login, login, place, right))
+    password_hash = await database.run(ACTOR, _get_password_hash, login, client)
+    password_ok = await run_in_thread(passwords.verify, password_hash, password)
+    return _raise_refusal(await database.run(ACTOR, _finish_password_login, login, client, password_ok))
 
 
-async def log_in_by_provider(database: Database, vouched: ProviderIdentity, place: Client) -> IssuedSession:
-    """As ``log_in``, on the word of a provider. Its word is no second factor: whoever has one of ours gives it.
+async def log_in_by_provider(database: Database, identity: ProviderIdentity, client: Client) -> IssuedSession:
+    """Log in a person whom the provider has authenticated.
 
-    Refused for whoever is not in the books, or no longer active, and with 429 when the account is locked.
+    That is no second factor: people with one give a code too. Refused for people without an active account, and with
+    429 when the account is locked.
     """
-    return _raise_refusal(await database.run(ACTOR, _finish_provider_login, vouched, place))
+    return _raise_refusal(await database.run(ACTOR, _finish_provider_login, identity, client))
 
 
 async def submit_code(database: Database, token: str, browser: str, code: str) -> IssuedSession:
-    """The second step: the six digits of the app, or a recovery code. The session goes on under another token.
+    """Check a code of the app, or a recovery code.
 
     Refused with ``code-wrong`` or ``code-used``; the fifth wrong one locks the account.
     """
@@ -66,23 +66,29 @@ async def submit_code(database: Database, token: str, browser: str, code: str) -
 
 
 async def choose_password(database: Database, token: str, browser: str, password: str) -> IssuedSession:
-    """The step that replaces a password which somebody else knows. Refused for one that will not do."""
-    login, before = await database.run(ACTOR, _login_and_hash, token, browser)
-    hashed = await hash_new_password(login, before, password)
+    """Replace a password that an administrator knows.
+
+    Refused for a weak one.
+    """
+    login, old_hash = await database.run(ACTOR, _login_and_hash, token, browser)
+    new_hash = await hash_new_password(login, old_hash, password)
 
     def act(uow: UnitOfWork) -> IssuedSession:
         row = sessions.get_pending(uow, token, browser, "password")
         person = _lock_person(uow, row)
-        set_password(uow, person, hashed)
+        set_password(uow, person, new_hash)
         return _advance(uow, row, person)
 
     return await database.run(ACTOR, act)
 
 
-async def hash_new_password(login: str, before: str, password: str) -> str:
-    """The hash of a new password that is not the one before; Refused for one that will not do."""
+async def hash_new_password(login: str, old_hash: str, password: str) -> str:
+    """Hash a new password.
+
+    Refused for a weak one, and for the old one.
+    """
     passwords.check(password, login)
-    if await run_in_thread(passwords.verify, before, password):
+    if await run_in_thread(passwords.verify, old_hash, password):
         raise Refused(
             "password-same",
             "This is the password you had: choose another.",
@@ -92,75 +98,75 @@ async def hash_new_password(login: str, before: str, password: str) -> str:
     return await run_in_thread(passwords.hash_password, password)
 
 
-def set_password(uow: UnitOfWork, person: Person, hashed: str) -> None:
-    """The person has chosen a password."""
-    person.password_hash, person.password_set_at, person.must_change_password = hashed, uow.real_now, False
+def set_password(uow: UnitOfWork, person: Person, password_hash: str) -> None:
+    """Store the password that the person has chosen."""
+    person.password_hash, person.password_set_at, person.must_change_password = password_hash, uow.real_now, False
     audit_trail.record(uow, "password-changed", "person", person.id)
 
 
 def get_enrolment(uow: UnitOfWork, token: str, browser: str) -> Enrolment:
-    """The step that sets up the second factor: what is to be scanned, begun where it is not yet."""
+    """Return the pending enrolment of the second factor, or begin one."""
     row = sessions.get_pending(uow, token, browser, "enrolment")
     _lock_person(uow, row)
     return second_factors.get_enrolment(uow, row.person_id) or second_factors.begin_enrolment(uow, row.person_id)
 
 
 def confirm_enrolment(uow: UnitOfWork, token: str, browser: str, code: str) -> Enrolled:
-    """The first code of the app ends the step."""
+    """Enrol the second factor by its first code, and advance the login."""
     row = sessions.get_pending(uow, token, browser, "enrolment")
     person = _lock_person(uow, row)
     codes = second_factors.confirm_enrolment(uow, person.id, code)
     return Enrolled(_advance(uow, row, person), codes)
 
 
-def _get_password_hash(uow: UnitOfWork, login: str, place: Client) -> str:
-    """The hash to compare with: a made-up one for an unknown name, which takes as long."""
+def _get_password_hash(uow: UnitOfWork, login: str, client: Client) -> str:
+    """Return the hash to verify; a dummy one for an unknown login."""
     person = _find_person(uow, login)
-    lockout.check(uow, person, login, place.address)
+    lockout.check(uow, person, login, client.address)
     return passwords.unmatchable_hash() if person is None else person.password_hash
 
 
-def _finish_password_login(uow: UnitOfWork, login: str, place: Client, right: bool) -> IssuedSession | Refused:
+def _finish_password_login(uow: UnitOfWork, login: str, client: Client, password_ok: bool) -> IssuedSession | Refused:
     person = _find_person(uow, login)
     if person is not None:
-        lockout.check(uow, person, login, place.address)
-    if person is None or not right:
-        return _record_failure(uow, person, login, place)
+        lockout.check(uow, person, login, client.address)
+    if person is None or not password_ok:
+        return _record_failure(uow, person, login, client)
     step = _pending_step(uow, person, code_given=False)
-    signed_in = sessions.create(uow, person, place.browser, place.address, step)
+    session = sessions.create(uow, person, client.browser, client.address, step)
     if step is None:
-        _complete(uow, person, sessions.get(uow, signed_in.token))
-    return signed_in
+        _complete(uow, person, sessions.get(uow, session.token))
+    return session
 
 
-def record_provider_refusal(uow: UnitOfWork, place: Client, issuer: str, reason: str) -> None:
-    """The provider took back its word, or what it said did not stand the checks: counted by address."""
-    lockout.count_address_failure(uow, place.address)
-    audit_trail.record(uow, "login-refused", "address", place.address, issuer=issuer, reason=reason)
+def record_provider_refusal(uow: UnitOfWork, client: Client, issuer: str, reason: str) -> None:
+    """Count a failed login at the provider by address."""
+    lockout.count_address_failure(uow, client.address)
+    audit_trail.record(uow, "login-refused", "address", client.address, issuer=issuer, reason=reason)
 
 
-def _finish_provider_login(uow: UnitOfWork, vouched: ProviderIdentity, place: Client) -> IssuedSession | Refused:
+def _finish_provider_login(uow: UnitOfWork, identity: ProviderIdentity, client: Client) -> IssuedSession | Refused:
     try:
-        person = identities.find_person(uow, vouched)
+        person = identities.find_person(uow, identity)
     except Refused as refusal:
-        audit_trail.record(uow, "login-refused", "address", place.address, issuer=vouched.issuer, reason=refusal.code)
+        audit_trail.record(uow, "login-refused", "address", client.address, issuer=identity.issuer, reason=refusal.code)
         return refusal
-    lockout.check(uow, person, person.login, place.address)
+    lockout.check(uow, person, person.login, client.address)
     step = _pending_step(uow, person, code_given=False)
-    signed_in = sessions.create(
-        uow, person, place.browser, place.address, step, issuer=vouched.issuer, subject=vouched.subject
+    session = sessions.create(
+        uow, person, client.browser, client.address, step, issuer=identity.issuer, subject=identity.subject
     )
     if step is None:
-        _complete(uow, person, sessions.get(uow, signed_in.token))
-    return signed_in
+        _complete(uow, person, sessions.get(uow, session.token))
+    return session
 
 
-def _record_failure(uow: UnitOfWork, person: Person | None, login: str, place: Client) -> Refused:
-    lockout.count_address_failure(uow, place.address)
+def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: Client) -> Refused:
+    lockout.count_address_failure(uow, client.address)
     if person is not None:
-        is_locked = lockout.count_failure(uow, person, "login-refused", address=place.address)
+        is_locked = lockout.count_failure(uow, person, "login-refused", address=client.address)
     else:
-        is_locked = lockout.count_unknown_login(uow, login, place.address)
+        is_locked = lockout.count_unknown_login(uow, login, client.address)
     if is_locked:
         return lockout.account_locked()
     return Refused(
@@ -191,12 +197,12 @@ def _submit_code(uow: UnitOfWork, token: str, browser: str, code: str) -> Issued
 
 
 def _advance(uow: UnitOfWork, row: LoginSession, person: Person) -> IssuedSession:
-    """The session after a step: whole, or waiting for the next one; under another token in any case."""
+    """Renew the session after a step, with the next step or complete."""
     step = _pending_step(uow, person, code_given=True)
-    signed_in = sessions.renew(uow, row, step)
+    session = sessions.renew(uow, row, step)
     if step is None:
-        _complete(uow, person, sessions.get(uow, signed_in.token))
-    return signed_in
+        _complete(uow, person, sessions.get(uow, session.token))
+    return session
 
 
 def _pending_step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str | None:
@@ -210,23 +216,27 @@ def _pending_step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str |
 
 
 def _complete(uow: UnitOfWork, person: Person, row: LoginSession) -> None:
-    """Only now the count begins anew: a right password alone must not buy further tries at the code.
+    """Reset the failures and bind the provider's subject.
 
-    Only now a provider's subject is bound, too: a name alone must not keep out whom it belongs to.
+    Only a complete login does: a right password must not buy more attempts at the code, and a claimed login alone must
+    not bind an account.
     """
     lockout.reset(uow, person)
-    by = {}
+    detail = {}
     if row.issuer is not None and row.subject is not None:
         identities.bind(uow, person, row.issuer, row.subject)
-        by = {"issuer": row.issuer}
-    audit_trail.record(uow, "logged-in", "person", person.id, address=row.address or "unknown", **by)
+        detail = {"issuer": row.issuer}
+    audit_trail.record(uow, "logged-in", "person", person.id, address=row.address or "unknown", **detail)
 
 
 def _lock_person(uow: UnitOfWork, row: LoginSession) -> Person:
-    """The person of a half session, locked, who acts from here on; Refused where the session has ended meanwhile."""
+    """Lock the person of a pending session and make them the actor.
+
+    Refused where the session has ended meanwhile.
+    """
     uow.actor = Actor("person", row.person_id)
     person = uow.session.get_one(Person, row.person_id, with_for_update=True, populate_existing=True)
-    # Asked again under the lock, which whoever ends all sessions of a person holds: an ended one is not renewed.
+    # Read again under the lock that ending all sessions holds too: an ended session is not renewed.
     uow.session.refresh(row, ["ended_at"])
     if row.ended_at is not None:
         raise sessions.no_session()
@@ -242,7 +252,7 @@ def _find_person(uow: UnitOfWork, login: str) -> Person | None:
     return uow.session.scalar(select(Person).where(Person.login == login, Person.active).with_for_update(of=Person))
 
 
-def _raise_refusal(answer: IssuedSession | Refused) -> IssuedSession:
-    if isinstance(answer, Refused):  # raised only here, because a raise inside would roll the counting back
-        raise answer
-    return answer
+def _raise_refusal(result: IssuedSession | Refused) -> IssuedSession:
+    if isinstance(result, Refused):  # raised after the commit: a raise inside would roll the count back
+        raise result
+    return result

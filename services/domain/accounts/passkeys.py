@@ -1,4 +1,4 @@
-"""Passkeys: keys in a person's phone, computer or token that sign for them (WebAuthn, user verification required)."""
+"""Add, list and remove passkeys (WebAuthn, user verification required)."""
 
 import hashlib
 import secrets
@@ -45,28 +45,34 @@ MAX_PASSKEYS = 20  # of one person
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What the browser needs to make a passkey; ``id`` goes back with it."""
+    """The options for the browser; ``id`` comes back with its answer."""
 
     id: str
     options: dict[str, Any]
 
 
-def list_passkeys(uow: UnitOfWork, person_id: str, place: RelyingParty | None = None) -> list[Passkey]:
-    """The passkeys that the person has, the oldest first; with ``place`` those that answer there."""
-    return list(uow.session.scalars(select_passkeys(person_id, place).order_by(Passkey.added_at)))
+def list_passkeys(uow: UnitOfWork, person_id: str, relying_party: RelyingParty | None = None) -> list[Passkey]:
+    """List a person's passkeys, oldest first.
+
+    With ``relying_party`` those of that host.
+    """
+    return list(uow.session.scalars(select_passkeys(person_id, relying_party).order_by(Passkey.added_at)))
 
 
-def select_passkeys(person_id: str, place: RelyingParty | None = None) -> Select[Passkey]:
-    """The query of those."""
+def select_passkeys(person_id: str, relying_party: RelyingParty | None = None) -> Select[Passkey]:
+    """Select the same passkeys."""
     query = select(Passkey).where(Passkey.person_id == person_id, Passkey.ended_at.is_(None))
-    return query if place is None else query.where(Passkey.rp_id == place.rp_id)
+    return query if relying_party is None else query.where(Passkey.rp_id == relying_party.rp_id)
 
 
-def begin_enrolment(uow: UnitOfWork, person_id: str, place: RelyingParty, proved_by: str) -> Enrolment:
-    """Begin to add a passkey; one that is there already is not made again by the same authenticator."""
+def begin_enrolment(uow: UnitOfWork, person_id: str, relying_party: RelyingParty, proved_by: str) -> Enrolment:
+    """Return the options to create a passkey; known authenticators are excluded.
+
+    Refused for a person with too many passkeys.
+    """
     person = uow.session.get_one(Person, person_id)
-    there = list_passkeys(uow, person_id)
-    if len(there) >= MAX_PASSKEYS:
+    existing = list_passkeys(uow, person_id)
+    if len(existing) >= MAX_PASSKEYS:
         raise Refused(
             "passkeys-enough",
             "There are {most} passkeys already: remove one that you do not use.",
@@ -78,12 +84,12 @@ def begin_enrolment(uow: UnitOfWork, person_id: str, place: RelyingParty, proved
         new_id(),
         "enrolment",
         person_id=person_id,
-        place=place,
+        relying_party=relying_party,
         challenge=bytes_to_base64url(challenge),
         proved_by=proved_by,
     )
     options = generate_registration_options(
-        rp_id=place.rp_id,
+        rp_id=relying_party.rp_id,
         rp_name=uow.rules.organisation,
         user_id=person_id.encode(),
         user_name=person.login,
@@ -94,9 +100,9 @@ def begin_enrolment(uow: UnitOfWork, person_id: str, place: RelyingParty, proved
             resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
         exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.credential_id))
-            for one in there
-            if one.rp_id == place.rp_id
+            PublicKeyCredentialDescriptor(id=base64url_to_bytes(passkey.credential_id))
+            for passkey in existing
+            if passkey.rp_id == relying_party.rp_id
         ],
         supported_pub_key_algs=ALGORITHMS,
     )
@@ -104,20 +110,25 @@ def begin_enrolment(uow: UnitOfWork, person_id: str, place: RelyingParty, proved
     return Enrolment(row.id, options_to_json_dict(options))
 
 
-def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: dict[str, str], name: str) -> Passkey:
-    """The browser's new passkey becomes the person's. Refused where it is not sound.
+def finish_enrolment(
+    uow: UnitOfWork, person_id: str, enrolment_id: str, attestation: dict[str, str], name: str
+) -> Passkey:
+    """Verify the browser's new passkey and add it.
 
-    ``made``: credentialId, clientDataJSON and attestationObject, in base64url.
+    ``attestation``: credentialId, clientDataJSON and attestationObject, in base64url. Refused where verification fails.
     """
     challenge = signature_challenges.consume(uow, enrolment_id, "enrolment")
     credential = {
-        "id": made["credentialId"],
-        "rawId": made["credentialId"],
+        "id": attestation["credentialId"],
+        "rawId": attestation["credentialId"],
         "type": "public-key",
-        "response": {"clientDataJSON": made["clientDataJSON"], "attestationObject": made["attestationObject"]},
+        "response": {
+            "clientDataJSON": attestation["clientDataJSON"],
+            "attestationObject": attestation["attestationObject"],
+        },
     }
     try:
-        sound = verify_registration_response(
+        registration = verify_registration_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(challenge.challenge),
             expected_rp_id=challenge.rp_id,
@@ -125,7 +136,7 @@ def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: d
             require_user_verification=True,
             supported_pub_key_algs=ALGORITHMS,
         )
-        key = decoded_public_key_to_cryptography(decode_credential_public_key(sound.credential_public_key))
+        key = decoded_public_key_to_cryptography(decode_credential_public_key(registration.credential_public_key))
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (WebAuthnException, ValueError) as error:
@@ -136,7 +147,7 @@ def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: d
             status=422,
             field="passkey",
         ) from error
-    credential_id = bytes_to_base64url(sound.credential_id)
+    credential_id = bytes_to_base64url(registration.credential_id)
     if uow.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
         raise Refused("passkey-known", "This passkey was added before.", field="passkey")
     passkey = Passkey(
@@ -148,7 +159,7 @@ def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: d
         name=name,
         proved_by=challenge.proved_by or "password",
         added_at=uow.real_now,
-        sign_count=sound.sign_count,
+        sign_count=registration.sign_count,
     )
     uow.session.add(passkey)
     audit_trail.record(
@@ -165,7 +176,7 @@ def finish_enrolment(uow: UnitOfWork, person_id: str, enrolment_id: str, made: d
 
 
 def rename(uow: UnitOfWork, passkey_id: str, name: str) -> Passkey:
-    """Call one of one's own passkeys something else."""
+    """Rename one of the acting person's passkeys."""
     passkey = _get_own(uow, passkey_id)
     passkey.name = name
     audit_trail.record(uow, "passkey-renamed", "passkey", passkey.id, person=passkey.person_id)
@@ -173,7 +184,7 @@ def rename(uow: UnitOfWork, passkey_id: str, name: str) -> Passkey:
 
 
 def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
-    """One of one's own passkeys signs nothing any more; what it has signed stays signed."""
+    """Remove one of the acting person's passkeys; its signatures stay valid."""
     passkey = _get_own(uow, passkey_id)
     passkey.ended_at = uow.real_now
     audit_trail.record(uow, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
@@ -181,16 +192,19 @@ def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
 
 
 def end_all(uow: UnitOfWork, person_id: str, action: str) -> int:
-    """The person's passkeys sign nothing any more; how many. ``action`` is audited for each."""
-    there = list_passkeys(uow, person_id)
-    for passkey in there:
+    """End a person's passkeys and return how many there were.
+
+    ``action`` is the audit action of each.
+    """
+    ended = list_passkeys(uow, person_id)
+    for passkey in ended:
         passkey.ended_at = uow.real_now
         audit_trail.record(uow, action, "passkey", passkey.id, person=person_id)
-    return len(there)
+    return len(ended)
 
 
 def find_own(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | None:
-    """The acting person's passkey with this id, locked; None where there is none, or none any more."""
+    """Return the acting person's active passkey of this id, locked."""
     return uow.session.scalar(
         select(Passkey)
         .where(
@@ -204,7 +218,10 @@ def find_own(uow: UnitOfWork, credential_id: str, rp_id: str) -> Passkey | None:
 
 
 def record_use(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
-    """Note a use. Refused where the count has not grown: then there are two of what should be one authenticator."""
+    """Store a use of the passkey.
+
+    Refused where the counter has not grown: then the authenticator may have been cloned.
+    """
     if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
         uow.after_refusal.append(
             partial(_record_clone, passkey_id=passkey.id, reported=sign_count, known=passkey.sign_count)

@@ -1,4 +1,4 @@
-"""Passwords: how they are hashed, and which are refused: short, common, or the login itself."""
+"""Hash passwords, and refuse those that are short, common or the login."""
 
 import secrets
 from functools import cache
@@ -11,7 +11,7 @@ from services.runtime.translations import Message, Text
 
 MIN_LENGTH = 12
 MAX_LENGTH = 1000
-# What is long enough and still tried first: runs on the keyboard, digits in order, the words of such systems.
+# Long enough and still guessed first: keyboard runs, digits in order, words of such systems.
 COMMON_PASSWORDS = (
     "123456789012", "1234567890123", "12345678901234", "123123123123", "1234567812345678", "012345678901",
     "0123456789012", "1q2w3e4r5t6y", "1qaz2wsx3edc", "1qaz2wsx3edc4rfv", "qwertyuiop12", "qwertyuiop123",
@@ -26,12 +26,15 @@ COMMON_PASSWORDS = (
 
 
 def hash_password(password: str) -> str:
-    """An argon2id hash for ``Person.password_hash``; takes a tenth of a second, so never inside a transaction."""
+    """Return an argon2id hash for ``Person.password_hash``.
+
+    It takes a tenth of a second: never call it in a transaction.
+    """
     return PasswordHasher().hash(password)
 
 
 def verify(password_hash: str, password: str) -> bool:
-    """Whether the password is the one; as slow as ``hash_password``."""
+    """Return whether the password matches; as slow as ``hash_password``."""
     try:
         return PasswordHasher().verify(password_hash, password)
     except (VerificationError, InvalidHashError):
@@ -40,19 +43,19 @@ def verify(password_hash: str, password: str) -> bool:
 
 @cache
 def unmatchable_hash() -> str:
-    """A hash to compare with where nobody has the name: it takes as long."""
+    """Return a hash to verify against for unknown logins, as slow."""
     return hash_password(secrets.token_urlsafe(32))
 
 
 def generate() -> str:
-    """A password for the first sign-in, told once and changed there: sixteen letters and digits, in fours."""
+    """Return an initial password: sixteen letters and digits in groups of four."""
     letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(16))
-    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 
 
 def check(password: str, login: str) -> None:
-    """Refused with a sentence unless the password will do for this account."""
-    plain = password.lower()
+    """Refuse a password that is too weak for this login."""
+    lowered = password.lower()
     if password != password.strip():
         raise _weak(Message("Leave out the spaces at the password's beginning and end."))
     if len(password) < MIN_LENGTH:
@@ -63,9 +66,9 @@ def check(password: str, login: str) -> None:
         )
     if len(password) > MAX_LENGTH:
         raise _weak(Message("Give the password at most {longest} characters.", longest=MAX_LENGTH))
-    if plain in COMMON_PASSWORDS or len(set(plain)) < 4:
+    if lowered in COMMON_PASSWORDS or len(set(lowered)) < 4:
         raise _weak(Message("This password is among the first that are guessed: choose another."))
-    if login.lower() in plain and len(plain.replace(login.lower(), "")) < MIN_LENGTH // 2:
+    if login.lower() in lowered and len(lowered.replace(login.lower(), "")) < MIN_LENGTH // 2:
         raise _weak(Message("The password is made of the login: choose another."))
 
 

@@ -1,4 +1,7 @@
-"""Posts given and ended by administrators, with who did it; administrators hold none that sees footage (R2, R16)."""
+"""Assign and end posts (R2, R16).
+
+Administrators hold no post that sees footage.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +19,13 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
-# A member of a department drafts and is told; whoever holds one of the others decides, releases, inspects or reads.
+# A member drafts and is notified; holders of all other posts decide, release, inspect or read.
 POSTS_WITHOUT_FOOTAGE = ("member", "administrator")
 
 
 @dataclass(frozen=True)
 class PostRequest:
-    """A post as it is to be given: from ``since`` (now) up to ``until`` (open)."""
+    """A post to assign from ``since`` (now) up to ``until`` (open)."""
 
     kind: str
     department_id: str
@@ -30,15 +33,18 @@ class PostRequest:
     until: datetime | None = None
 
 
-def assign(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
-    """Give a person a post; Refused to oneself, and where the administrator's would meet one that sees footage."""
+def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
+    """Assign a post to a person.
+
+    Refused to oneself, and where an administrator would get a post that sees footage.
+    """
     lock_setup(uow)
     require_administrator(uow)
-    if asked.kind not in STAGES.posts:
+    if request.kind not in STAGES.posts:
         raise Refused("kind", "Choose a post.", status=422, field="kind")
-    get_department(uow, asked.department_id)
+    get_department(uow, request.department_id)
     row = get_person_for_update(uow, person_id)
-    if asked.until is not None and asked.until <= (asked.since or uow.now):
+    if request.until is not None and request.until <= (request.since or uow.now):
         raise Refused(
             "until-before-since",
             "Let the post end after it begins.",
@@ -53,12 +59,12 @@ def assign(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "This person is not active: activate the account first.")
-    _check_compatible(uow, person_id, asked)
-    return add(uow, person_id, asked)
+    _check_compatible(uow, person_id, request)
+    return add(uow, person_id, request)
 
 
 def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
-    """End a post now, or at a later moment. Refused for the last administrator's."""
+    """End a post now or later. Refused for the last administrator's."""
     lock_setup(uow)
     require_administrator(uow)
     post = uow.session.get(Post, post_id, with_for_update=True, populate_existing=True)
@@ -81,21 +87,24 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
-    """All posts of the person, past and coming ones too, with departments and who gave and ended them; latest first."""
+    """List a person's posts of any time, latest first.
+
+    Departments, assigners and enders are loaded.
+    """
     loaded = (joinedload(Post.department), joinedload(Post.assigner), joinedload(Post.ender))
     query = select(Post).where(Post.person_id == person_id).options(*loaded)
     return list(uow.session.scalars(query.order_by(Post.since.desc())))
 
 
-def add(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
-    """Write the post and its event; whether it may be given, ``assign`` has found."""
+def add(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
+    """Add a post without the checks of ``assign``."""
     post = Post(
         id=new_id(),
         person_id=person_id,
-        department_id=asked.department_id,
-        kind=asked.kind,
-        since=asked.since or uow.now,
-        until=asked.until,
+        department_id=request.department_id,
+        kind=request.kind,
+        since=request.since or uow.now,
+        until=request.until,
         assigned_by=uow.actor.id if uow.actor.kind == "person" else None,
     )
     uow.session.add(post)
@@ -110,13 +119,13 @@ def add(uow: UnitOfWork, person_id: str, asked: PostRequest) -> Post:
     return post
 
 
-def _check_compatible(uow: UnitOfWork, person_id: str, asked: PostRequest) -> None:
-    kind, begin = asked.kind, asked.since or uow.now
-    meanwhile = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > begin))
-    if asked.until is not None:
-        meanwhile = meanwhile.where(Post.since < asked.until)
-    for other in uow.session.scalars(meanwhile):
-        if other.kind == kind and other.department_id == asked.department_id:
+def _check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> None:
+    kind, since = request.kind, request.since or uow.now
+    overlapping = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > since))
+    if request.until is not None:
+        overlapping = overlapping.where(Post.since < request.until)
+    for other in uow.session.scalars(overlapping):
+        if other.kind == kind and other.department_id == request.department_id:
             raise Refused("held-already", "This person holds that post already in that time.")
         pair = {other.kind, kind}
         if "administrator" in pair and pair.difference(POSTS_WITHOUT_FOOTAGE):

@@ -1,4 +1,4 @@
-"""Departments as the JSON API gives them."""
+"""Define departments of the JSON API."""
 
 from services.web.schemas import Answer
 

@@ -1,6 +1,6 @@
-"""The second factor: enrolled with one code, asked for at sign-in and at signatures, reset by an administrator.
+"""Enrol, check and reset second factors.
 
-The secret is sealed with the portal's key; recovery codes are kept as hashes, each opens once, and for sign-in only.
+The secret is encrypted with the portal's key. Recovery codes are stored as hashes; each works once, for login only.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What the authenticator app takes: the address as a QR code, or the secret by hand."""
+    """What the authenticator app needs: the QR code's address, or the secret."""
 
     secret: str
     address: str
@@ -36,7 +36,7 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class State:
-    """``is_required``: the posts held now want one; ``recovery_codes``: how many are left."""
+    """``required``: by the posts held now; ``recovery_codes``: how many are left."""
 
     enrolled_at: datetime | None
     required: bool
@@ -44,12 +44,12 @@ class State:
 
 
 def get_factor(uow: UnitOfWork, person_id: str) -> SecondFactor | None:
-    """The second factor that the person has, or None."""
+    """Return a person's second factor."""
     return _get_latest(uow, person_id, confirmed=True)
 
 
 def list_enrolled(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
-    """Those of the people who have a second factor."""
+    """Return which of the people have a second factor."""
     query = select(SecondFactor.person_id).where(
         SecondFactor.person_id.in_(person_ids), SecondFactor.confirmed_at.is_not(None), SecondFactor.ended_at.is_(None)
     )
@@ -57,7 +57,7 @@ def list_enrolled(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
 
 
 def is_required(uow: UnitOfWork, person_id: str) -> bool:
-    """Whether the organisation's rule wants one of this person: of everyone, or of those who sign (``rules``)."""
+    """Return whether the organisation's rule requires one of this person."""
     match uow.rules.second_factor:
         case "everyone":
             return True
@@ -68,18 +68,19 @@ def is_required(uow: UnitOfWork, person_id: str) -> bool:
 
 
 def is_signer(uow: UnitOfWork, person_id: str) -> bool:
-    """Whether the person signs for Security, decides as management, or releases footage (R25, R27, R33).
+    """Return whether the person signs with a code (R25, R27, R33).
 
-    So does whoever holds a post that a stage of the organisation's own asks, where it is signed with a code as well.
+    Those who sign for Security, decide as management or release footage, and holders of posts of the organisation's own
+    stages at that level.
     """
-    staff = access_queries.load_directory(uow)
+    directory = access_queries.load_directory(uow)
     return (
-        staff.holds(person_id, "storage-operator", "manager")
-        or staff.holds_in(person_id, "security", "head", "deputy")
-        or staff.holds_in(person_id, "management", "head")
-        or staff.holds_in(person_id, "storage", "head", "deputy")
+        directory.holds(person_id, "storage-operator", "manager")
+        or directory.holds_in(person_id, "security", "head", "deputy")
+        or directory.holds_in(person_id, "management", "head")
+        or directory.holds_in(person_id, "storage", "head", "deputy")
         or any(
-            _in_group(staff, person_id, group)
+            _in_group(directory, person_id, group)
             for stage in STAGES.values()
             if stage.level == "password+totp" and not stage.retired
             for group in stage.groups
@@ -87,10 +88,10 @@ def is_signer(uow: UnitOfWork, person_id: str) -> bool:
     )
 
 
-def _in_group(staff: Directory, person_id: str, group: Group) -> bool:
+def _in_group(directory: Directory, person_id: str, group: Group) -> bool:
     if group.departments in ("own", "any"):
-        return staff.holds(person_id, *group.posts)
-    return staff.holds_in(person_id, group.departments, *group.posts)
+        return directory.holds(person_id, *group.posts)
+    return directory.holds_in(person_id, group.departments, *group.posts)
 
 
 def get_state(uow: UnitOfWork, person_id: str) -> State:
@@ -103,7 +104,7 @@ def get_state(uow: UnitOfWork, person_id: str) -> State:
 
 
 def begin_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment:
-    """Begin to enrol; an enrolment that was begun and not confirmed is replaced, a confirmed one stays until then."""
+    """Begin an enrolment; a confirmed factor stays until the new one is."""
     person = uow.session.get_one(Person, person_id, with_for_update=True)
     uow.session.execute(
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
@@ -117,7 +118,7 @@ def begin_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment:
 
 
 def get_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment | None:
-    """The enrolment that waits for its first code."""
+    """Return the enrolment that waits for its first code."""
     factor = _get_latest(uow, person_id, confirmed=False)
     if factor is None:
         return None
@@ -126,9 +127,9 @@ def get_enrolment(uow: UnitOfWork, person_id: str) -> Enrolment | None:
 
 
 def confirm_enrolment(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
-    """The first code of the app makes the enrolment the person's second factor; its recovery codes, told once.
+    """Confirm the enrolment by its first code; return the recovery codes.
 
-    Refused where nothing was begun, or with ``code-wrong``.
+    Refused where no enrolment was begun, or with ``code-wrong``.
     """
     uow.session.get_one(Person, person_id, with_for_update=True)
     factor = _get_latest(uow, person_id, confirmed=False)
@@ -138,16 +139,19 @@ def confirm_enrolment(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
             "Begin to set up the second factor first: there is no QR code yet.",
         )
     _verify(uow, factor, code)
-    before = get_factor(uow, person_id)
-    if before is not None:
-        before.ended_at = uow.real_now
+    previous = get_factor(uow, person_id)
+    if previous is not None:
+        previous.ended_at = uow.real_now
     factor.confirmed_at = uow.real_now
     audit_trail.record(uow, "second-factor-enrolled", "person", person_id)
     return _create_codes(uow, factor)
 
 
 def verify_code(uow: UnitOfWork, person_id: str, code: str) -> None:
-    """Take a code of the person's app, which is used up with it; Refused with ``code-wrong`` or ``code-used``."""
+    """Check a code of the app and use it up.
+
+    Refused with ``code-wrong`` or ``code-used``.
+    """
     factor = get_factor(uow, person_id)
     if factor is None:
         raise Refused(
@@ -159,7 +163,7 @@ def verify_code(uow: UnitOfWork, person_id: str, code: str) -> None:
 
 
 def use_recovery_code(uow: UnitOfWork, person_id: str, code: str) -> bool:
-    """Take a recovery code, once; False where it is none."""
+    """Use a recovery code; return whether it was one."""
     factor = get_factor(uow, person_id)
     if factor is None:
         return False
@@ -180,7 +184,7 @@ def use_recovery_code(uow: UnitOfWork, person_id: str, code: str) -> bool:
 
 
 def renew_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
-    """Fresh recovery codes, told once; the old ones open nothing any more."""
+    """Replace the recovery codes and return the new ones."""
     factor = get_factor(uow, person_id)
     if factor is None:
         raise Refused("no-second-factor", "You have no second factor: set one up first.")
@@ -189,7 +193,10 @@ def renew_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
 
 
 def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
-    """The second factor is over, and what was begun is gone; False where there was none. ``action`` is audited."""
+    """End the second factor; return whether there was one.
+
+    A pending enrolment is deleted. ``action`` is the audit action.
+    """
     uow.session.execute(
         delete(SecondFactor).where(SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None))
     )
@@ -227,8 +234,8 @@ def _verify(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
 
 
 def _get_latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFactor | None:
-    there = SecondFactor.confirmed_at.is_not(None) if confirmed else SecondFactor.confirmed_at.is_(None)
-    query = select(SecondFactor).where(SecondFactor.person_id == person_id, there, SecondFactor.ended_at.is_(None))
+    condition = SecondFactor.confirmed_at.is_not(None) if confirmed else SecondFactor.confirmed_at.is_(None)
+    query = select(SecondFactor).where(SecondFactor.person_id == person_id, condition, SecondFactor.ended_at.is_(None))
     return uow.session.scalar(query.order_by(SecondFactor.started_at.desc()).limit(1))
 
 
@@ -241,9 +248,9 @@ def _create_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:
 
 
 def _new_recovery_code() -> str:
-    """Sixteen letters and digits that are not mistaken for each other, in fours."""
+    """Return sixteen unambiguous letters and digits in groups of four."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
-    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 
 
 def _hash(code: str) -> str:

@@ -1,7 +1,7 @@
-"""Sessions of signed-in people, on real time whatever the clock says: short, bound to their browser, ended by hand.
+"""Create, check and end login sessions.
 
-A session is born half signed in where a step is left (``pending_step``): it can take that step and nothing else. Every
-step gives it another token, so a token that somebody else planted or saw before is worth nothing after.
+They run on real time, are short and bound to their browser. A session whose login is unfinished has a ``pending_step``,
+and permits that step alone. Every step replaces the token, so one that was planted or seen before is worthless.
 """
 
 import hashlib
@@ -29,7 +29,10 @@ STEPS = ("code", "password", "enrolment")
 
 @dataclass(frozen=True)
 class IssuedSession:
-    """``token`` goes into the cookie and is kept nowhere; ``pending_step`` is the step that is left, or None."""
+    """A new session; ``token`` goes into the cookie and is not stored.
+
+    ``pending_step`` is the next step of the login, or None.
+    """
 
     token: str
     person_id: str
@@ -46,7 +49,7 @@ def create(
     issuer: str | None = None,
     subject: str | None = None,
 ) -> IssuedSession:
-    """A new session with a fresh token; whole, or half where a step is left."""
+    """Create a session with a fresh token."""
     token, now = secrets.token_urlsafe(32), uow.real_now
     uow.session.add(
         LoginSession(
@@ -67,7 +70,10 @@ def create(
 
 
 def get_person(uow: UnitOfWork, token: str, browser: str) -> Person:
-    """The person of a session in the browser that it was opened in; Refused with 401 when it is over or half."""
+    """Return the person of a complete session in its browser.
+
+    Refused with 401 when it has ended or its login is unfinished.
+    """
     row, person = _get_live(uow, token, browser)
     if row.pending_step is not None:
         raise Refused(
@@ -80,7 +86,10 @@ def get_person(uow: UnitOfWork, token: str, browser: str) -> Person:
 
 
 def get_pending(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
-    """The half session that waits for one of these steps; Refused with 401 otherwise."""
+    """Return the session that waits for one of these steps.
+
+    Refused with 401 otherwise.
+    """
     row, _ = _get_live(uow, token, browser)
     if row.pending_step not in steps:
         raise no_session()
@@ -89,25 +98,25 @@ def get_pending(uow: UnitOfWork, token: str, browser: str, *steps: str) -> Login
 
 
 def get(uow: UnitOfWork, token: str) -> LoginSession:
-    """The row of the session that acts."""
+    """Return the session of this token."""
     return uow.session.get_one(LoginSession, _sha256(token))
 
 
 def renew(uow: UnitOfWork, row: LoginSession, pending_step: str | None) -> IssuedSession:
-    """The same session under another token; the old one is over."""
+    """Replace a session by one with another token."""
     row.ended_at = uow.real_now
     person = uow.session.get_one(Person, row.person_id)
     renewed = create(
         uow, person, row.browser or "", row.address or "", pending_step, issuer=row.issuer, subject=row.subject
     )
     if row.pending_step is None:
-        fresh = get(uow, renewed.token)
-        fresh.created_at, fresh.expires_at = row.created_at, row.expires_at
+        new_row = get(uow, renewed.token)
+        new_row.created_at, new_row.expires_at = row.created_at, row.expires_at
     return renewed
 
 
 def log_out(uow: UnitOfWork, token: str) -> str | None:
-    """End a session, whole or half; the issuer that had vouched for it. Nothing when it is over already."""
+    """End a session and return its provider's issuer, if any."""
     row = uow.session.get(LoginSession, _sha256(token))
     if row is None or row.ended_at is not None:
         return None
@@ -117,23 +126,23 @@ def log_out(uow: UnitOfWork, token: str) -> str | None:
 
 
 def list_own(uow: UnitOfWork) -> list[LoginSession]:
-    """The acting person's open sessions, the one used last first."""
+    """List the acting person's open sessions, last used first."""
     return list(uow.session.scalars(_select_open(uow, uow.actor.id).order_by(LoginSession.last_seen_at.desc())))
 
 
 def get_previous(uow: UnitOfWork, token: str) -> LoginSession | None:
-    """The whole session that the acting person opened before this one: the last sign-in."""
+    """Return the acting person's previous complete session."""
     row = get(uow, token)
-    earlier = select(LoginSession).where(
+    query = select(LoginSession).where(
         LoginSession.person_id == row.person_id,
         LoginSession.pending_step.is_(None),
         LoginSession.created_at < row.created_at,
     )
-    return uow.session.scalar(earlier.order_by(LoginSession.created_at.desc()).limit(1))
+    return uow.session.scalar(query.order_by(LoginSession.created_at.desc()).limit(1))
 
 
 def end(uow: UnitOfWork, session_id: str) -> None:
-    """The acting person ends one of their own sessions; NotFound for those of others."""
+    """End one of the acting person's sessions. Raises NotFound."""
     row = uow.session.scalar(_select_open(uow, uow.actor.id).where(LoginSession.id == session_id))
     if row is None:
         raise NotFound(Message("session"), session_id)
@@ -141,12 +150,15 @@ def end(uow: UnitOfWork, session_id: str) -> None:
     audit_trail.record(uow, "session-ended", "person", row.person_id, session=session_id)
 
 
-def end_all(uow: UnitOfWork, person_id: str, *, but: str | None = None) -> int:
-    """End the person's sessions, but the one of this token; how many there were."""
-    rows = update(LoginSession).where(LoginSession.person_id == person_id, LoginSession.ended_at.is_(None))
-    if but is not None:
-        rows = rows.where(LoginSession.token_sha256 != _sha256(but))
-    return uow.session.execute(rows.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # of an UPDATE
+def end_all(uow: UnitOfWork, person_id: str, *, keep: str | None = None) -> int:
+    """End the person's sessions and return how many there were.
+
+    ``keep`` is the token of a session that stays.
+    """
+    statement = update(LoginSession).where(LoginSession.person_id == person_id, LoginSession.ended_at.is_(None))
+    if keep is not None:
+        statement = statement.where(LoginSession.token_sha256 != _sha256(keep))
+    return uow.session.execute(statement.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has it
 
 
 def no_session() -> Refused:
@@ -155,10 +167,10 @@ def no_session() -> Refused:
 
 def _get_live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:
     query = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id)
-    found = uow.session.execute(query.where(LoginSession.token_sha256 == _sha256(token))).one_or_none()
-    if found is None:
+    result = uow.session.execute(query.where(LoginSession.token_sha256 == _sha256(token))).one_or_none()
+    if result is None:
         raise no_session()
-    row, person = found
+    row, person = result
     now = uow.real_now
     if row.ended_at is not None or now >= row.expires_at or now - row.last_seen_at >= IDLE_TIMEOUT:
         raise no_session()
@@ -185,9 +197,9 @@ def _select_open(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:
 
 
 def _browser_sha256(browser: str) -> str:
-    """A browser by its name without version numbers, so that an update ends no session.
+    """Hash a browser's name without versions, so updates end no session.
 
-    Addresses change on the way between office and phone and say nothing of the browser: they are shown, not compared.
+    Addresses change between office and phone: they are shown, not compared.
     """
     return _sha256(re.sub(r"[0-9.]+", "", browser))
 

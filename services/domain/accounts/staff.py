@@ -1,4 +1,4 @@
-"""People and departments, as administrators keep them: entered, changed, deactivated, unlocked; never deleted."""
+"""Add, change, deactivate and unlock people, and manage departments."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage"
 
 @dataclass(frozen=True)
 class Details:
-    """What is known of a person; ``locale`` is zh or en."""
+    """A person's details; ``locale`` is zh or en."""
 
     name: str
     department_id: str
@@ -34,7 +34,7 @@ class Details:
 
 @dataclass(frozen=True)
 class InitialPassword:
-    """A person with a password for the first sign-in, told this once; it must be changed there."""
+    """A person's initial password, shown once and changed at the first login."""
 
     person_id: str
     login: str
@@ -42,25 +42,25 @@ class InitialPassword:
 
 
 async def add_person(database: Database, actor: Actor, login: str, details: Details) -> InitialPassword:
-    """Enter a new person. Refused for a login that is taken or malformed."""
+    """Add a person. Refused for a login that is taken or malformed."""
     password = passwords.generate()
-    hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = await database.run(actor, _add_checked, login, details, hashed)
+    password_hash = await run_in_thread(passwords.hash_password, password)
+    person_id = await database.run(actor, _add_checked, login, details, password_hash)
     return InitialPassword(person_id, login, password)
 
 
 async def add_first_administrator(database: Database, actor: Actor, login: str, name: str) -> InitialPassword:
-    """Enter the first administrator, into books that have nobody. Refused where somebody is there already."""
+    """Add the first administrator. Refused where the database has people."""
     password = passwords.generate()
-    hashed = await run_in_thread(passwords.hash_password, password)
-    person_id = (await database.run(actor, create_first_administrator, login, name, hashed)).id
+    password_hash = await run_in_thread(passwords.hash_password, password)
+    person_id = (await database.run(actor, create_first_administrator, login, name, password_hash)).id
     return InitialPassword(person_id, login, password)
 
 
 async def reset_password(database: Database, actor: Actor, person_id: str) -> InitialPassword:
-    """A fresh password for a person who has lost theirs; the sessions end, and it must be changed at sign-in."""
+    """Set an initial password for a person; their sessions end."""
     password = passwords.generate()
-    hashed = await run_in_thread(passwords.hash_password, password)
+    password_hash = await run_in_thread(passwords.hash_password, password)
 
     def act(uow: UnitOfWork) -> str:
         require_administrator(uow)
@@ -70,7 +70,7 @@ async def reset_password(database: Database, actor: Actor, person_id: str) -> In
             Message("Change your own password in your account."),
         )
         row = get_person_for_update(uow, person_id)
-        row.password_hash, row.password_set_at, row.must_change_password = hashed, uow.real_now, True
+        row.password_hash, row.password_set_at, row.must_change_password = password_hash, uow.real_now, True
         lockout.reset(uow, row)
         audit_trail.record(uow, "password-reset", "person", person_id, sessions_ended=sessions.end_all(uow, person_id))
         return row.login
@@ -79,7 +79,7 @@ async def reset_password(database: Database, actor: Actor, person_id: str) -> In
 
 
 def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
-    """Change what is known of a person."""
+    """Change a person's details."""
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     apply_changes(uow, row, "person", _checked_values(uow, details))
@@ -87,7 +87,7 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
 
 
 def deactivate(uow: UnitOfWork, person_id: str) -> Person:
-    """The person leaves: no sign-in, no task, and every session ends. What they did stays theirs."""
+    """Deactivate a person and end their sessions; nothing is deleted."""
     lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
@@ -98,7 +98,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def activate(uow: UnitOfWork, person_id: str) -> Person:
-    """The person is back, with the posts that the book has."""
+    """Activate a person again, with the posts they hold."""
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     apply_changes(uow, row, "person", {"active": True})
@@ -106,7 +106,7 @@ def activate(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def unlock(uow: UnitOfWork, person_id: str) -> Person:
-    """Let a person try again whose account was locked."""
+    """Unlock a locked account."""
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     if row.locked_until is not None or row.failed_logins:
@@ -116,7 +116,7 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
-    """End the second factor of a person who has lost it, and the sessions; nobody sees the secret."""
+    """End a lost second factor, and the person's sessions."""
     require_administrator(uow)
     refuse_oneself(
         uow,
@@ -134,7 +134,7 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
-    """End all passkeys of a person who has lost what they lie in, and the sessions."""
+    """End a person's lost passkeys, and their sessions."""
     require_administrator(uow)
     refuse_oneself(
         uow,
@@ -149,7 +149,10 @@ def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
-    """End what binds a person to an account of the provider, and the sessions; the next sign-in there binds anew."""
+    """Unbind a person from the provider's account, and end their sessions.
+
+    The next login at the provider binds again.
+    """
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     if not identities.unbind(uow, person_id):
@@ -161,14 +164,19 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     return row
 
 
-def create_first_administrator(uow: UnitOfWork, login: str, name: str, hashed: str) -> Person:
-    """The person who enters all others, in books that have nobody; Refused where somebody is there already."""
+def create_first_administrator(uow: UnitOfWork, login: str, name: str, password_hash: str) -> Person:
+    """Add the first administrator to an empty database.
+
+    Refused where it has people.
+    """
     if uow.session.scalar(select(Person.id).limit(1)) is not None:
         raise Refused("not-empty", "The books have people: an administrator enters more.")
     office = Department(id=new_id(), name_zh="系统管理", name_en="Administration", kind="administration")
     uow.session.add(office)
     uow.session.flush()
-    row = _add_person(uow, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, hashed)
+    row = _add_person(
+        uow, login, {"name": name, "department_id": office.id, "email": None, "locale": "zh"}, password_hash
+    )
     posts.add(uow, row.id, posts.PostRequest("administrator", office.id))
     return row
 
@@ -179,7 +187,7 @@ def list_departments(uow: UnitOfWork) -> list[Department]:
 
 
 def add_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
-    """Enter a department under the one above it."""
+    """Add a department."""
     require_administrator(uow)
     _check_department(uow, None, kind, superior_id)
     row = Department(id=new_id(), name_zh=name_zh, name_en=name_en, kind=kind, superior_id=superior_id)
@@ -193,7 +201,7 @@ def add_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, su
 def change_department(
     uow: UnitOfWork, department_id: str, *, name_zh: str, name_en: str, kind: str, superior_id: str | None
 ) -> Department:
-    """Change a department. Refused where the departments above would go round in a circle."""
+    """Change a department. Refused where its superiors would form a cycle."""
     require_administrator(uow)
     row = uow.session.get(Department, department_id, with_for_update=True)
     if row is None:
@@ -204,12 +212,12 @@ def change_department(
     return row
 
 
-def _add_checked(uow: UnitOfWork, login: str, details: Details, hashed: str) -> str:
+def _add_checked(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:
     require_administrator(uow)
-    return _add_person(uow, login, _checked_values(uow, details), hashed).id
+    return _add_person(uow, login, _checked_values(uow, details), password_hash).id
 
 
-def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], hashed: str) -> Person:
+def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], password_hash: str) -> Person:
     if not LOGIN_PATTERN.fullmatch(login):
         raise Refused(
             "login-malformed",
@@ -223,7 +231,7 @@ def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], hash
             "This login is taken, perhaps by an account that is no longer active: choose another.",
             field="login",
         )
-    row = partial(Person, id=new_id(), login=login, password_hash=hashed, must_change_password=True)(**values)
+    row = partial(Person, id=new_id(), login=login, password_hash=password_hash, must_change_password=True)(**values)
     uow.session.add(row)
     uow.session.flush()
     audit_trail.record(uow, "person-added", "person", row.id, new={"login": login, **values})
@@ -245,8 +253,8 @@ def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_i
         raise Refused("kind", "Choose what kind of department it is.", status=422, field="kind")
     if superior_id is None:
         return
-    above = get_department(uow, superior_id, "superiorId")
-    if own_id in (above.id, *access_queries.load_directory(uow).superiors(above.id)):
+    superior = get_department(uow, superior_id, "superiorId")
+    if own_id in (superior.id, *access_queries.load_directory(uow).superiors(superior.id)):
         raise Refused(
             "circle",
             "The department above must not be this one or one below it.",

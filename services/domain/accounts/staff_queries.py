@@ -1,4 +1,4 @@
-"""People as administrators find them: a list that searches and pages, and one person with the whole account."""
+"""Read people and departments for administrators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ ABOVE = aliased(Department)
 
 @dataclass(frozen=True)
 class PersonRow:
-    """One person: ``locked`` by wrong passwords now, ``enrolled`` with a second factor, ``agreement`` valid."""
+    """A person of the list.
+
+    ``locked``: now, by wrong passwords; ``enrolled``: has a second factor; ``agreement``: is valid.
+    """
 
     person: Person
     department: Department
@@ -46,7 +49,7 @@ class PeoplePage:
 
 @dataclass(frozen=True)
 class PostRow:
-    """A post with its department, and who gave and ended it, by name."""
+    """A post with its department, and who assigned and ended it."""
 
     post: Post
     department: Department
@@ -68,7 +71,7 @@ class PersonView:
 
 @dataclass(frozen=True)
 class PeopleFilter:
-    """Which people: of a department, with a post, active ones or those who left; None for all."""
+    """A department, a post, active people or those who left; None: all."""
 
     department_id: str | None = None
     post: str | None = None
@@ -77,17 +80,17 @@ class PeopleFilter:
 
 @dataclass(frozen=True)
 class DepartmentRow:
-    """A department, the one above it, and how many active people it has."""
+    """A department, its superior, and how many active people it has."""
 
     row: Department
     above: Department | None
     people: int
 
 
-def list_people(uow: UnitOfWork, wanted: PeopleFilter, listing: Listing = EVERYTHING) -> PeoplePage:
-    """The people wanted, by name, and how many there are in all; searched in name and login."""
+def list_people(uow: UnitOfWork, people_filter: PeopleFilter, listing: Listing = EVERYTHING) -> PeoplePage:
+    """List people by name, with their total; searched in name and login."""
     require_administrator(uow)
-    query = _select_filtered(uow, wanted).where(listing.mentioned(Person.name, Person.login))
+    query = _select_filtered(uow, people_filter).where(listing.mentioned(Person.name, Person.login))
     total = uow.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     columns = {
         **{"name": Person.name, "login": Person.login, "state": Person.active},
@@ -97,7 +100,7 @@ def list_people(uow: UnitOfWork, wanted: PeopleFilter, listing: Listing = EVERYT
 
 
 def list_departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[DepartmentRow]:
-    """The departments by name, with the one above each."""
+    """List departments by name, each with its superior."""
     require_administrator(uow)
     count = (
         select(func.count())
@@ -116,12 +119,12 @@ def list_departments(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Dep
 
 
 def get_person(uow: UnitOfWork, person_id: str) -> PersonView:
-    """One person; NotFound where there is none."""
+    """Return one person. Raises NotFound."""
     require_administrator(uow)
     lines = _load_rows(uow, _select_people().where(Person.id == person_id))
     if not lines:
         raise NotFound(Message("person"), person_id)
-    last = select(func.max(LoginSession.created_at)).where(
+    last_login = select(func.max(LoginSession.created_at)).where(
         LoginSession.person_id == person_id, LoginSession.pending_step.is_(None)
     )
     return PersonView(
@@ -131,7 +134,7 @@ def get_person(uow: UnitOfWork, person_id: str) -> PersonView:
         second_factor=second_factors.get_state(uow, person_id),
         passkeys=len(passkeys.list_passkeys(uow, person_id)),
         identities=identities.list_identities(uow, person_id),
-        last_login_at=uow.session.scalar(last),
+        last_login_at=uow.session.scalar(last_login),
     )
 
 
@@ -139,20 +142,20 @@ def _select_people() -> Select[Person]:
     return select(Person).join(Person.department)
 
 
-def _select_filtered(uow: UnitOfWork, wanted: PeopleFilter) -> Select[Person]:
+def _select_filtered(uow: UnitOfWork, people_filter: PeopleFilter) -> Select[Person]:
     query = _select_people()
-    if wanted.department_id:
-        query = query.where(Person.department_id == wanted.department_id)
-    if wanted.active is not None:
-        query = query.where(Person.active.is_(wanted.active))
-    if wanted.post:
-        holders = select(Post.person_id).where(Post.kind == wanted.post, *access_queries.held_now(uow))
+    if people_filter.department_id:
+        query = query.where(Person.department_id == people_filter.department_id)
+    if people_filter.active is not None:
+        query = query.where(Person.active.is_(people_filter.active))
+    if people_filter.post:
+        holders = select(Post.person_id).where(Post.kind == people_filter.post, *access_queries.held_now(uow))
         query = query.where(Person.active, Person.id.in_(holders))
     return query
 
 
 def _load_rows(uow: UnitOfWork, people: Select[Person]) -> list[PersonRow]:
-    """The people of the query, which joins their departments, in its order; five statements."""
+    """Load the people of a query in its order, in five statements."""
     ids = people.with_only_columns(Person.id)
     posts = access_queries.list_posts_by_person(uow, ids)
     enrolled = second_factors.list_enrolled(uow, ids)
@@ -184,7 +187,7 @@ def _post_row(post: Post, now: datetime) -> PostRow:
 
 @dataclass(frozen=True)
 class DemoAccount:
-    """Somebody whom a visitor of a demo may be, with the kinds of the posts held."""
+    """A demo account, with the kinds of its posts."""
 
     login: str
     name: str
@@ -193,10 +196,10 @@ class DemoAccount:
 
 
 def list_demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
-    """The active people by department; only a demo shows logins to whoever has none."""
-    active = _select_people().where(Person.active)
-    posts = access_queries.list_posts_by_person(uow, active.with_only_columns(Person.id))
-    query = active.options(contains_eager(Person.department)).order_by(
+    """List active people by department, for the demo's login page."""
+    people = _select_people().where(Person.active)
+    posts = access_queries.list_posts_by_person(uow, people.with_only_columns(Person.id))
+    query = people.options(contains_eager(Person.department)).order_by(
         Department.kind != "business", Department.name_en, Person.login
     )
     return [

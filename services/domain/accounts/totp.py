@@ -1,4 +1,4 @@
-"""One-time codes by RFC 6238 (SHA-1, six digits, thirty seconds), as every authenticator app makes them."""
+"""Generate and check one-time codes (RFC 6238: SHA-1, six digits, 30 seconds)."""
 
 from datetime import datetime
 from hmac import compare_digest
@@ -11,19 +11,19 @@ DIGITS = 6
 
 
 def new_secret() -> str:
-    """160 random bits in base 32, the length that RFC 4226 section 4 recommends."""
+    """Return 160 random bits in base 32 (RFC 4226 section 4)."""
     return pyotp.random_base32(32)
 
 
 def enrolment_uri(secret: str, login: str, organisation: str) -> str:
-    """The ``otpauth://`` address that an app reads from the QR code."""
+    """Return the ``otpauth://`` address for the QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=organisation)
 
 
 def matching_step(secret: str, code: str, real_now: datetime, *, after: int) -> tuple[int | None, bool]:
-    """The time step that the code belongs to, later than ``after``; and whether it is one that was used already.
+    """Return the code's time step after ``after``, and whether it was used.
 
-    None for a code that is wrong, or was used.
+    The step is None for a code that is wrong or used.
     """
     digits = "".join(code.split())
     if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):

@@ -1,4 +1,4 @@
-"""The confidentiality agreement: who has signed, its texts, and issuing a new version (R59)."""
+"""Serve the pages of the confidentiality agreement: signers, texts, issuing (R59)."""
 
 from typing import Annotated, ClassVar, get_args
 
@@ -29,35 +29,35 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get("")
-async def list_signers(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """Who has signed which version when, and who has not; ``form=csv`` answers with all that match."""
-    state = wanted.state if wanted.state in STATES else ""
+async def list_signers(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    """Show who has signed which version; ``form=csv`` exports all matches."""
+    state = query.state if query.state in STATES else ""
 
     def read(uow: UnitOfWork) -> tuple[list[Signer], VersionText]:
-        found = queries.list_signers(uow, wanted.listing(visitor.language), state=state)
-        return found, texts.get_current_text(uow)
+        listing = query.listing(visitor.language)
+        return queries.list_signers(uow, listing, state=state), texts.get_current_text(uow)
 
-    signers, present = await database.run(visitor.actor, read)
-    if wanted.as_csv:
+    signers, current_text = await database.run(visitor.actor, read)
+    if query.as_csv:
         return signers_csv(signers)
-    return visitor.page("agreements/agreements.html", present=present, states=STATES, **wanted.shown(signers))
+    return visitor.page("agreements/agreements.html", present=current_text, states=STATES, **query.shown(signers))
 
 
 @router.get("/texts")
 async def list_texts(visitor: Visiting, database: GivenDatabase) -> Response:
-    """All versions of the text, the newest first."""
+    """Show all versions of the text, newest first."""
     return visitor.page("agreements/agreement_texts.html", texts=await database.run(visitor.actor, texts.list_texts))
 
 
 @router.get("/issue")
 async def new_text(visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form of a new version, begun from the present text."""
+    """Show the form of a new version, filled with the current text."""
     return await _form(visitor, database)
 
 
 @router.post("/issue")
 async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Issue it: everybody has to sign it from now on."""
+    """Issue a version, which everybody has to sign from now on."""
     try:
         body = typed.body(IssueBody)
         await database.run(visitor.actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
@@ -74,11 +74,11 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def _form(
     visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
 ) -> Response:
-    present = await database.run(visitor.actor, texts.get_text_to_revise)
+    current_text = await database.run(visitor.actor, texts.get_text_to_revise)
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,
-        present=present,
+        present=current_text,
         refusal=refusal,
         typed=typed,
     )

@@ -1,4 +1,4 @@
-"""Who has signed the confidentiality agreement, and who has not (R59)."""
+"""List who has signed the confidentiality agreement, and who has not (R59)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ STATES = ("valid", "outdated", "expired", "ended", "never")
 
 @dataclass(frozen=True)
 class Signer:
-    """A person and the agreement that counts: the latest. ``state`` is one of ``STATES``."""
+    """A person and their latest agreement. ``state`` is one of ``STATES``."""
 
     person_id: str
     name: str
@@ -31,8 +31,10 @@ class Signer:
 
 
 def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "") -> list[Signer]:
-    """The active people by name, searched in name and department; for administrators, Security's head and
-    supervisors."""
+    """List active people by name, with their agreements.
+
+    The text is searched in name and department. For administrators, Security's head and supervisors.
+    """
     administrators.require_reader(uow)
     latest: dict[str, Agreement] = {}
     for agreement in uow.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
@@ -43,21 +45,21 @@ def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str =
         .where(Person.active)
         .order_by(Person.name, Person.id)
     )
-    found = [
+    signers = [
         _signer(uow, person, department, latest.get(person.id)) for person, department in uow.session.execute(query)
     ]
     columns: dict[str, Callable[[Signer], Any]] = {
-        "name": lambda one: one.name,
-        "department": lambda one: listing.name(one.department),
-        "state": lambda one: STATES.index(one.state),
-        "version": lambda one: one.version,
-        "signed": lambda one: one.signed_at,
-        "expires": lambda one: one.expires_at,
+        "name": lambda signer: signer.name,
+        "department": lambda signer: listing.name(signer.department),
+        "state": lambda signer: STATES.index(signer.state),
+        "version": lambda signer: signer.version,
+        "signed": lambda signer: signer.signed_at,
+        "expires": lambda signer: signer.expires_at,
     }
     return listing.of(
-        (one for one in found if not state or one.state == state),
+        (signer for signer in signers if not state or signer.state == state),
         columns,
-        lambda one: (one.name, one.department.name_zh, one.department.name_en),
+        lambda signer: (signer.name, signer.department.name_zh, signer.department.name_en),
     )
 
 

@@ -1,10 +1,10 @@
-"""What a person sends to sign the confidentiality agreement (R59)."""
+"""Define the body that signs the confidentiality agreement (R59)."""
 
 from services.domain.accounts.signatures.http import Signing
 from services.web.schemas import Line
 
 
 class AgreementBody(Signing):
-    """Signing: the version that was read, and the signature."""
+    """The version that was read, and the signature."""
 
     version: Line

@@ -1,4 +1,4 @@
-"""Confidentiality agreements: no task, key or view without a valid one (R59)."""
+"""Sign confidentiality agreements, which every task, key and view requires (R59)."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -22,19 +22,22 @@ KIND = "confidentiality-agreement"
 
 
 def list_own(uow: UnitOfWork) -> list[Agreement]:
-    """The acting person's agreements, the newest first."""
+    """List the acting person's agreements, newest first."""
     query = select(Agreement).where(Agreement.person_id == uow.actor.id).order_by(Agreement.signed_at.desc())
     return list(uow.session.scalars(query))
 
 
-def get_document_numbers(uow: UnitOfWork, signed: Sequence[Agreement]) -> dict[str, str]:
-    """The number of the document that each of these is on, by the agreement's id; older ones have none."""
-    found = (document_service.of_subject(uow, KIND, one.id) for one in signed)
-    return {str(one.subject_id): one.number for one in found if one is not None}
+def get_document_numbers(uow: UnitOfWork, agreements: Sequence[Agreement]) -> dict[str, str]:
+    """Return document numbers by agreement id; old agreements have none."""
+    documents = (document_service.of_subject(uow, KIND, agreement.id) for agreement in agreements)
+    return {str(document.subject_id): document.number for document in documents if document is not None}
 
 
 def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
-    """The acting person signs the agreement of the present version for a year; Refused for an older version."""
+    """Sign the current agreement for a year.
+
+    Refused for an older version.
+    """
     if version != uow.rules.agreement_version:
         raise Refused(
             "agreement-outdated",
@@ -69,7 +72,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
 
 
 def _content(uow: UnitOfWork, agreement: Agreement) -> dict[str, Any]:
-    """The agreement as a document: the text of its version, and who signed it."""
+    """Return the agreement's document: text, signer and signature."""
     text = texts.get_text(uow, agreement.version)
     person = uow.session.get_one(Person, agreement.person_id)
     department = uow.session.get_one(Department, person.department_id)

@@ -1,4 +1,4 @@
-"""The texts of the confidentiality agreement: numbered, in both languages, and kept for ever (R59)."""
+"""Store the numbered texts of the confidentiality agreement in both languages (R59)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,10 @@ hold and confirm that nothing was kept.
 
 @dataclass(frozen=True)
 class VersionText:
-    """A version and its text; ``issued_at`` and ``issued_by`` are None for the text that this house began with."""
+    """A version and its text.
+
+    ``issued_at`` and ``issued_by`` are None for the standard text of the first version.
+    """
 
     version: str
     text_zh: str
@@ -45,20 +48,23 @@ class VersionText:
 
 
 def get_current_text(uow: UnitOfWork) -> VersionText:
-    """The text that is to be signed now; for everybody signed in."""
+    """Return the text to sign now, for every logged-in person."""
     return _load_text(uow, uow.rules.agreement_version)
 
 
 def get_text(uow: UnitOfWork, version: str) -> VersionText:
-    """A version's text, for whoever wants to read what was signed; NotFound for one that never was."""
-    known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
-    if known is None and version not in (uow.rules.agreement_version, _first_version(uow)):
+    """Return a version's text. Raises NotFound for an unknown one."""
+    number = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if number is None and version not in (uow.rules.agreement_version, _first_version(uow)):
         raise NotFound(Message("version of the agreement"), version)
     return _load_text(uow, version)
 
 
 def list_texts(uow: UnitOfWork) -> list[VersionText]:
-    """All versions, the newest first; for administrators, Security's head and supervisors."""
+    """List all versions, newest first.
+
+    For administrators, Security's head and supervisors.
+    """
     administrators.require_reader(uow)
     versions = list(uow.session.scalars(select(AgreementText.version).order_by(AgreementText.number.desc())))
     first = _first_version(uow)
@@ -66,18 +72,20 @@ def list_texts(uow: UnitOfWork) -> list[VersionText]:
 
 
 def get_text_to_revise(uow: UnitOfWork) -> VersionText:
-    """The present text, for an administrator to begin a new version from."""
+    """Return the current text for an administrator's new version."""
     administrators.require_administrator(uow)
     return get_current_text(uow)
 
 
 def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str) -> VersionText:
-    """Issue a new version: from the next unit of work on everybody has to sign it, and whatever was signed before is
-    due again (R59)."""
+    """Issue a version; every earlier signature is outdated from then on (R59).
+
+    Refused for a version that was issued before.
+    """
     administrators.require_administrator(uow)
     rule = RULES["agreement_version"]
-    known = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
-    if known is not None or version in (uow.rules.agreement_version, _first_version(uow)):
+    number = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
+    if number is not None or version in (uow.rules.agreement_version, _first_version(uow)):
         raise Refused(
             "agreement-version-used",
             "Version {version} has been issued already: give the new text a new number.",
@@ -102,7 +110,7 @@ def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, rea
 
 
 def _first_version(uow: UnitOfWork) -> str:
-    """The version that the environment gave before the book said another."""
+    """Return the version of the settings, before any was issued."""
     changed = rule_service.get_first_value(uow, "agreement_version")
     return changed or uow.rules.agreement_version
 
@@ -110,8 +118,8 @@ def _first_version(uow: UnitOfWork) -> str:
 def _load_text(uow: UnitOfWork, version: str) -> VersionText:
     present = version == uow.rules.agreement_version
     query = select(AgreementText, Person.name).join(Person, Person.id == AgreementText.issued_by)
-    found = uow.session.execute(query.where(AgreementText.version == version)).one_or_none()
-    if found is None:
+    result = uow.session.execute(query.where(AgreementText.version == version)).one_or_none()
+    if result is None:
         return VersionText(version, STANDARD_ZH, STANDARD_EN, present)
-    row, by = found
-    return VersionText(version, row.text_zh, row.text_en, present, row.issued_at, by, row.reason)
+    row, issuer = result
+    return VersionText(version, row.text_zh, row.text_en, present, row.issued_at, issuer, row.reason)

@@ -35,9 +35,8 @@ from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff
-from services.domain.accounts.single_sign_on.check import check_provider
 from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient
-from services.domain.accounts.single_sign_on.provider import Provider
+from services.domain.accounts.single_sign_on.provider import Provider, check_provider
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
 from services.vault.keys.secret_box import KeyFileBox

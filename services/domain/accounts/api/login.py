@@ -1,4 +1,4 @@
-"""Signing in, step by step: the password, a one-time code, and what has to be put right before the first page."""
+"""Serve the steps of a login as JSON."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -27,7 +27,7 @@ class Credentials(Body):
 
 
 class CodeBody(Body):
-    """The six digits of the authenticator, or a recovery code where the step takes one."""
+    """The authenticator's six digits, or a recovery code at login."""
 
     code: Code
 
@@ -37,21 +37,27 @@ class NewPassword(Body):
 
 
 class Step(Answer):
-    """Half signed in: the step that is left, and the CSRF token for it. Nothing else is answered until it is taken."""
+    """The next step of an unfinished login, and its CSRF token.
+
+    Other requests are refused until the login is complete.
+    """
 
     step: Literal["code", "password", "enrolment"]
     csrf_token: str
 
 
 class FactorEnrolmentAnswer(Answer):
-    """What an authenticator app takes: the ``otpauth://`` address as a QR code, or the secret typed by hand."""
+    """What an authenticator app needs.
+
+    The ``otpauth://`` address for a QR code, or the secret to type.
+    """
 
     secret: str
     address: str
 
 
 class EnrolledAnswer(Answer):
-    """The recovery codes are told this once; each opens one sign-in."""
+    """The recovery codes, shown once; each works for one login."""
 
     recovery_codes: list[str]
     me: Me
@@ -59,7 +65,7 @@ class EnrolledAnswer(Answer):
 
 @dataclass(frozen=True)
 class PendingLogin:
-    """A session that waits for a step, and where its next token goes."""
+    """A session that waits for a step, and the response for its next token."""
 
     token: str
     browser: str
@@ -72,51 +78,53 @@ def pending_login(token: Token, request: Request, response: Response) -> Pending
 
 
 GivenPendingLogin = Annotated[PendingLogin, Depends(pending_login)]
-STEPS: dict[int | str, dict[str, Any]] = {202: {"model": Step, "description": "Half signed in: a step is left"}}
+STEPS: dict[int | str, dict[str, Any]] = {
+    202: {"model": Step, "description": "The login is unfinished: a step is left"}
+}
 
 
 @router.post("", responses={**problems(401, 429), **STEPS})
 async def log_in(credentials: Credentials, request: Request, response: Response, database: GivenDatabase) -> Me | Step:
-    """Sign in. Sets the session cookie; 202 where a step is left."""
-    signed_in = await account_login.log_in(database, credentials.login, credentials.password, client_of(request))
-    return await _answer(request, response, database, signed_in)
+    """Log in and set the session cookie; 202 where a step is left."""
+    session = await account_login.log_in(database, credentials.login, credentials.password, client_of(request))
+    return await _answer(request, response, database, session)
 
 
 @router.post("/code", responses={**problems(401, 403, 429), **STEPS})
-async def submit_code(body: CodeBody, waiting: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
-    """The second step. The session goes on under another token."""
-    signed_in = await account_login.submit_code(database, waiting.token, waiting.browser, body.code)
-    return await _answer(waiting.request, waiting.response, database, signed_in)
+async def submit_code(body: CodeBody, pending: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
+    """Check the one-time code. The session gets another token."""
+    session = await account_login.submit_code(database, pending.token, pending.browser, body.code)
+    return await _answer(pending.request, pending.response, database, session)
 
 
 @router.post("/password", responses={**problems(401, 403), **STEPS})
-async def choose_password(body: NewPassword, waiting: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
+async def choose_password(body: NewPassword, pending: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
     """Replace the password that an administrator gave."""
-    signed_in = await account_login.choose_password(database, waiting.token, waiting.browser, body.new_password)
-    return await _answer(waiting.request, waiting.response, database, signed_in)
+    session = await account_login.choose_password(database, pending.token, pending.browser, body.new_password)
+    return await _answer(pending.request, pending.response, database, session)
 
 
 @router.post("/enrolment", responses=problems(401, 403))
-async def begin_enrolment(waiting: GivenPendingLogin, database: GivenDatabase) -> FactorEnrolmentAnswer:
-    """What is to be scanned, where the person's post must have a second factor."""
-    begun = await database.run(account_login.ACTOR, account_login.get_enrolment, waiting.token, waiting.browser)
-    return FactorEnrolmentAnswer.model_validate(begun)
+async def begin_enrolment(pending: GivenPendingLogin, database: GivenDatabase) -> FactorEnrolmentAnswer:
+    """Begin the second factor that the person's post requires."""
+    enrolment = await database.run(account_login.ACTOR, account_login.get_enrolment, pending.token, pending.browser)
+    return FactorEnrolmentAnswer.model_validate(enrolment)
 
 
 @router.post("/enrolment/confirm", responses=problems(401, 403, 409))
-async def confirm_enrolment(body: CodeBody, waiting: GivenPendingLogin, database: GivenDatabase) -> EnrolledAnswer:
-    """The app's first code sets the second factor up and ends the sign-in."""
+async def confirm_enrolment(body: CodeBody, pending: GivenPendingLogin, database: GivenDatabase) -> EnrolledAnswer:
+    """Enrol the second factor by its first code and complete the login."""
     enrolled = await database.run(
-        account_login.ACTOR, account_login.confirm_enrolment, waiting.token, waiting.browser, body.code
+        account_login.ACTOR, account_login.confirm_enrolment, pending.token, pending.browser, body.code
     )
-    told = await _answer(waiting.request, waiting.response, database, enrolled.signed_in)
-    assert isinstance(told, Me)  # noqa: S101  it is the last step
-    return EnrolledAnswer(recovery_codes=enrolled.recovery_codes, me=told)
+    me = await _answer(pending.request, pending.response, database, enrolled.session)
+    assert isinstance(me, Me)  # noqa: S101  it is the last step
+    return EnrolledAnswer(recovery_codes=enrolled.recovery_codes, me=me)
 
 
-async def _answer(request: Request, response: Response, database: Database, signed_in: IssuedSession) -> Me | Step:
-    cookies.write(request, response, cookies.SESSION, signed_in.token)
-    if signed_in.pending_step is None:
-        return await database.run(Actor("person", signed_in.person_id), read_me, signed_in.token)
+async def _answer(request: Request, response: Response, database: Database, session: IssuedSession) -> Me | Step:
+    cookies.write(request, response, cookies.SESSION, session.token)
+    if session.pending_step is None:
+        return await database.run(Actor("person", session.person_id), read_me, session.token)
     response.status_code = 202
-    return Step.model_validate({"step": signed_in.pending_step, "csrf_token": csrf_token(signed_in.token)})
+    return Step.model_validate({"step": session.pending_step, "csrf_token": csrf_token(session.token)})

@@ -1,4 +1,4 @@
-"""My account: password, language, second factor, open sessions."""
+"""Serve the acting person's account as JSON."""
 
 from typing import Annotated
 
@@ -31,14 +31,17 @@ class Language(Body):
 
 
 class Confirmed(Body):
-    """The password again, and the authenticator's code where there is a second factor."""
+    """The password, and the authenticator's code where there is a second factor."""
 
     password: Password
     code: Code | None = None
 
 
 class SessionAnswer(Answer):
-    """An open session; ``browser`` as it names itself, ``current`` the one that asks."""
+    """An open session.
+
+    ``browser``: its user agent; ``current``: the session of this request.
+    """
 
     id: str
     created_at: Moment
@@ -49,7 +52,7 @@ class SessionAnswer(Answer):
 
 
 class SecondFactorAnswer(Answer):
-    """``required``: my posts must have one; ``recovery_codes``: how many are left."""
+    """``required``: by my posts; ``recovery_codes``: how many are left."""
 
     enrolled_at: Moment | None
     required: bool
@@ -63,19 +66,19 @@ class AccountAnswer(Answer):
 
 
 class RecoveryCodes(Answer):
-    """Told this once; each opens one sign-in."""
+    """Recovery codes, shown once; each works for one login."""
 
     recovery_codes: Annotated[list[str], Field(description="ten codes in groups of four characters")]
 
 
 @router.get("", responses=problems(401))
 async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> AccountAnswer:
-    """When I signed in before, my second factor, my open sessions."""
+    """Return my previous login, second factor and open sessions."""
 
     def read(uow: UnitOfWork) -> AccountAnswer:
-        before, current = account_sessions.get_previous(uow, token), account_sessions.get(uow, token)
+        previous, current = account_sessions.get_previous(uow, token), account_sessions.get(uow, token)
         return AccountAnswer(
-            previous_login_at=before.created_at if before else None,
+            previous_login_at=previous.created_at if previous else None,
             second_factor=SecondFactorAnswer.model_validate(second_factors.get_state(uow, uow.actor.id)),
             sessions=[_session(row, current) for row in account_sessions.list_own(uow)],
         )
@@ -87,15 +90,15 @@ async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> 
 async def change_password(
     body: PasswordChange, token: Token, actor: Acting, *, request: Request, response: Response, database: GivenDatabase
 ) -> Me:
-    """Change the password. The other sessions end, and this one goes on under another token."""
-    signed_in = await own_account.change_password(database, actor, token, body.password, body.new_password)
-    cookies.write(request, response, cookies.SESSION, signed_in.token)
-    return await database.run(actor, read_me, signed_in.token)
+    """Change my password; other sessions end, this one gets another token."""
+    session = await own_account.change_password(database, actor, token, body.password, body.new_password)
+    cookies.write(request, response, cookies.SESSION, session.token)
+    return await database.run(actor, read_me, session.token)
 
 
 @router.post("/language", responses=problems(401, 403))
 async def change_language(body: Language, token: Token, actor: Acting, database: GivenDatabase) -> Me:
-    """The language of pages and notices."""
+    """Set the language of pages and notices."""
 
     def act(uow: UnitOfWork) -> Me:
         own_account.change_language(uow, body.language)
@@ -106,21 +109,21 @@ async def change_language(body: Language, token: Token, actor: Acting, database:
 
 @router.post("/second-factor", responses=problems(*USUAL, 429))
 async def begin_second_factor(body: Confirmed, actor: Acting, database: GivenDatabase) -> FactorEnrolmentAnswer:
-    """Begin to set up a second factor, or another one in its place."""
-    begun = await database.run(actor, own_account.begin_second_factor, body.password, body.code)
-    return FactorEnrolmentAnswer.model_validate(begun)
+    """Begin to enrol a second factor, or to replace the present one."""
+    enrolment = await database.run(actor, own_account.begin_second_factor, body.password, body.code)
+    return FactorEnrolmentAnswer.model_validate(enrolment)
 
 
 @router.post("/second-factor/confirm", responses=problems(*USUAL))
 async def confirm_second_factor(body: CodeBody, token: Token, actor: Acting, database: GivenDatabase) -> RecoveryCodes:
-    """The app's first code sets the second factor up; my other sessions end."""
+    """Enrol the second factor by its first code; my other sessions end."""
     codes = await database.run(actor, own_account.confirm_second_factor, token, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
 
 @router.post("/second-factor/remove", responses=problems(*USUAL, 429))
 async def remove_second_factor(body: Confirmed, actor: Acting, database: GivenDatabase) -> SecondFactorAnswer:
-    """Do without a second factor, where my posts allow it."""
+    """Remove my second factor, where my posts allow it."""
 
     def act(uow: UnitOfWork) -> SecondFactorAnswer:
         own_account.end_second_factor(uow, body.password, body.code)
@@ -131,7 +134,7 @@ async def remove_second_factor(body: Confirmed, actor: Acting, database: GivenDa
 
 @router.post("/recovery-codes", responses=problems(*USUAL, 429))
 async def renew_recovery_codes(body: Confirmed, actor: Acting, database: GivenDatabase) -> RecoveryCodes:
-    """Fresh recovery codes in the place of the old ones."""
+    """Replace my recovery codes."""
     codes = await database.run(actor, own_account.renew_recovery_codes, body.password, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
@@ -152,7 +155,7 @@ async def end_session(session_id: str, actor: Acting, database: GivenDatabase) -
     """End one of my sessions."""
 
     def act(uow: UnitOfWork) -> Done:
-        own_account.end_session(uow, session_id)
+        account_sessions.end(uow, session_id)
         return Done(at=uow.now)
 
     return await database.run(actor, act)

@@ -1,4 +1,4 @@
-"""My passkeys: what they are, another one, another name, one less (R25)."""
+"""Serve the acting person's passkeys as JSON (R25)."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,10 @@ router = APIRouter(prefix="/api/account/passkeys", tags=["account"])
 
 
 class PasskeyEnrolmentAnswer(Answer):
-    """``options`` are for ``navigator.credentials.create``; ``id`` goes back with its answer, within five minutes."""
+    """``options`` are for ``navigator.credentials.create``.
+
+    ``id`` comes back with its answer, within five minutes.
+    """
 
     id: str
     options: dict[str, Any]
@@ -30,7 +33,7 @@ class PasskeyName(Body):
 
 
 class NewPasskey(PasskeyName):
-    """The browser's new passkey, and what its person calls it."""
+    """The browser's new passkey, and its name."""
 
     id: Identifier
     credential_id: Base64url
@@ -39,7 +42,10 @@ class NewPasskey(PasskeyName):
 
 
 class PasskeyAnswer(Answer):
-    """A passkey of mine. ``proved_by`` is what was given to add it; ``rp_id`` is the host that it belongs to."""
+    """A passkey.
+
+    ``proved_by``: what was given to add it; ``rp_id``: the host it belongs to.
+    """
 
     id: str
     name: str
@@ -51,7 +57,7 @@ class PasskeyAnswer(Answer):
 
 @router.get("", responses=problems(401))
 async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAnswer]:
-    """The passkeys that sign for me."""
+    """List my passkeys."""
     rows = await database.run(actor, lambda uow: passkeys.list_passkeys(uow, uow.actor.id))
     return [PasskeyAnswer.model_validate(row) for row in rows]
 
@@ -60,19 +66,21 @@ async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAns
 async def begin_passkey(
     body: Confirmed, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> PasskeyEnrolmentAnswer:
-    """Begin to add a passkey; proved with the password again, and a code where there is a second factor."""
-    begun = await database.run(
+    """Begin to add a passkey; needs the password, and a code if enrolled."""
+    enrolment = await database.run(
         actor, own_account.begin_passkey, require_relying_party(settings), body.password, body.code
     )
-    return PasskeyEnrolmentAnswer.model_validate(begun)
+    return PasskeyEnrolmentAnswer.model_validate(enrolment)
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
 async def add_passkey(body: NewPasskey, actor: Acting, database: GivenDatabase) -> PasskeyAnswer:
-    """Add the passkey that the browser has made."""
-    made = body.model_dump(by_alias=True, exclude={"id", "name"})
+    """Add the passkey that the browser has created."""
+    attestation = body.model_dump(by_alias=True, exclude={"id", "name"})
     return PasskeyAnswer.model_validate(
-        await database.run(actor, lambda uow: passkeys.finish_enrolment(uow, uow.actor.id, body.id, made, body.name))
+        await database.run(
+            actor, lambda uow: passkeys.finish_enrolment(uow, uow.actor.id, body.id, attestation, body.name)
+        )
     )
 
 
@@ -80,13 +88,13 @@ async def add_passkey(body: NewPasskey, actor: Acting, database: GivenDatabase) 
 async def rename_passkey(
     passkey_id: Identifier, body: PasskeyName, actor: Acting, database: GivenDatabase
 ) -> PasskeyAnswer:
-    """Call one of my passkeys something else."""
+    """Rename one of my passkeys."""
     return PasskeyAnswer.model_validate(await database.run(actor, passkeys.rename, passkey_id, body.name))
 
 
 @router.post("/{passkey_id}/remove", responses=problems(*USUAL))
 async def remove_passkey(passkey_id: Identifier, actor: Acting, database: GivenDatabase) -> Done:
-    """Have one of my passkeys sign nothing any more."""
+    """Remove one of my passkeys."""
 
     def act(uow: UnitOfWork) -> Done:
         passkeys.remove(uow, passkey_id)

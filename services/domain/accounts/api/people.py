@@ -1,4 +1,4 @@
-"""People, posts and departments, kept by administrators; absences, entered by oneself and the department's head too."""
+"""Serve people, posts, departments and absences as JSON."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -44,7 +44,7 @@ class PostBody(Body):
     since: Moment | None = None
     until: Moment | None = None
 
-    def asked(self) -> PostRequest:
+    def post_request(self) -> PostRequest:
         return PostRequest(self.kind, self.department_id, self.since, self.until)
 
 
@@ -65,7 +65,7 @@ class DepartmentBody(Body):
 
 
 class InitialAnswer(Answer):
-    """A password for the first sign-in, told this once; it must be changed there."""
+    """An initial password, shown once and changed at the first login."""
 
     person_id: str
     login: str
@@ -111,7 +111,7 @@ class AbsenceAnswer(Answer):
 
 
 class IdentityAnswer(Answer):
-    """What a person is at a provider: ``subject`` is its name for them, which never changes."""
+    """A person's identity at a provider; ``subject`` never changes."""
 
     issuer: str
     subject: str
@@ -119,7 +119,7 @@ class IdentityAnswer(Answer):
 
 
 class PeopleQuestion(ListParameters):
-    """``text`` is looked for in names and logins."""
+    """``text`` is searched in names and logins."""
 
     sort: staff_queries.Sort = "name"
     department_id: Identifier | None = None
@@ -128,13 +128,13 @@ class PeopleQuestion(ListParameters):
 
 
 class DepartmentsQuestion(ListParameters):
-    """``text`` is looked for in the names of both languages."""
+    """``text`` is searched in the names of both languages."""
 
     sort: staff_queries.DepartmentSort = "name"
 
 
 class PersonAnswer(Answer):
-    """One person with every post, past and coming ones too; who gave and ended them by name."""
+    """One person, with past and future posts and who assigned and ended them."""
 
     person: PersonLine
     posts: list[PostAnswer]
@@ -145,8 +145,8 @@ class PersonAnswer(Answer):
     last_login_at: Moment | None
 
 
-def person_line(found: staff_queries.PersonRow) -> PersonLine:
-    row = found.person
+def person_line(line: staff_queries.PersonRow) -> PersonLine:
+    row = line.person
     return PersonLine(
         id=row.id,
         login=row.login,
@@ -155,11 +155,11 @@ def person_line(found: staff_queries.PersonRow) -> PersonLine:
         locale=row.locale,
         department_id=row.department_id,
         active=row.active,
-        posts=[post.kind for post, _ in found.posts],
-        locked=found.locked,
-        enrolled=found.enrolled,
-        agreement=found.agreement,
-        absent=found.absent,
+        posts=[post.kind for post, _ in line.posts],
+        locked=line.locked,
+        enrolled=line.enrolled,
+        agreement=line.agreement,
+        absent=line.absent,
     )
 
 
@@ -168,15 +168,15 @@ def person_answer(uow: UnitOfWork, person_id: str) -> PersonAnswer:
     return PersonAnswer(
         person=person_line(view.line),
         posts=[
-            PostAnswer.model_validate(one.post).model_copy(
-                update={"assigned_by": one.assigned_by, "ended_by": one.ended_by}
+            PostAnswer.model_validate(row.post).model_copy(
+                update={"assigned_by": row.assigned_by, "ended_by": row.ended_by}
             )
-            for one in view.posts
+            for row in view.posts
         ],
-        absences=[AbsenceAnswer.model_validate(one) for one in view.absences],
+        absences=[AbsenceAnswer.model_validate(row) for row in view.absences],
         second_factor_required=view.second_factor.required,
         passkeys=view.passkeys,
-        identities=[IdentityAnswer.model_validate(one) for one in view.identities],
+        identities=[IdentityAnswer.model_validate(row) for row in view.identities],
         last_login_at=view.last_login_at,
     )
 
@@ -190,21 +190,21 @@ def _act_and_answer(uow: UnitOfWork, act: Callable[[UnitOfWork, str], object], p
 async def list_people(
     question: Annotated[PeopleQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> PeopleAnswer:
-    """The people, by name."""
-    wanted = staff_queries.PeopleFilter(question.department_id, question.post, question.active)
-    found = await database.run(actor, staff_queries.list_people, wanted, question.listing())
-    return PeopleAnswer(people=[person_line(one) for one in found.lines], total=found.total)
+    """List people by name."""
+    people_filter = staff_queries.PeopleFilter(question.department_id, question.post, question.active)
+    page = await database.run(actor, staff_queries.list_people, people_filter, question.listing())
+    return PeopleAnswer(people=[person_line(row) for row in page.lines], total=page.total)
 
 
 @router.post("/people", status_code=201, responses=problems(*USUAL))
 async def add_person(body: NewPerson, actor: Acting, database: GivenDatabase) -> InitialAnswer:
-    """Enter a person; the answer tells the first password, this once."""
+    """Add a person; the answer has the initial password, once."""
     return InitialAnswer.model_validate(await staff.add_person(database, actor, body.login, body.details()))
 
 
 @router.get("/people/{person_id}", responses=problems(401, 403, 404))
 async def read_person(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """One person with posts, absences and the state of the account."""
+    """Return one person with posts, absences and account state."""
     return await database.run(actor, person_answer, person_id)
 
 
@@ -212,7 +212,7 @@ async def read_person(person_id: Identifier, actor: Acting, database: GivenDatab
 async def change_person(
     person_id: Identifier, body: PersonBody, actor: Acting, database: GivenDatabase
 ) -> PersonAnswer:
-    """Change what is known of a person."""
+    """Change a person's details."""
 
     def act(uow: UnitOfWork) -> PersonAnswer:
         staff.change_person(uow, person_id, body.details())
@@ -223,50 +223,56 @@ async def change_person(
 
 @router.post("/people/{person_id}/deactivate", responses=problems(*USUAL))
 async def deactivate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """The person leaves: no sign-in, no task, every session ends. Nothing is deleted."""
+    """Deactivate a person and end their sessions. Nothing is deleted."""
     return await database.run(actor, _act_and_answer, staff.deactivate, person_id)
 
 
 @router.post("/people/{person_id}/activate", responses=problems(*USUAL))
 async def activate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """The person is back, with the posts that the book has."""
+    """Activate a person again, with the posts they hold."""
     return await database.run(actor, _act_and_answer, staff.activate, person_id)
 
 
 @router.post("/people/{person_id}/unlock", responses=problems(*USUAL))
 async def unlock(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """Let a person try again whose account was locked."""
+    """Unlock a locked account."""
     return await database.run(actor, _act_and_answer, staff.unlock, person_id)
 
 
 @router.post("/people/{person_id}/reset-second-factor", responses=problems(*USUAL))
 async def reset_second_factor(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """End the second factor of a person who has lost it."""
+    """End a person's lost second factor."""
     return await database.run(actor, _act_and_answer, staff.reset_second_factor, person_id)
 
 
 @router.post("/people/{person_id}/end-passkeys", responses=problems(*USUAL))
 async def end_passkeys(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """End all passkeys of a person who has lost what they lie in."""
+    """End a person's lost passkeys."""
     return await database.run(actor, _act_and_answer, staff.end_passkeys, person_id)
 
 
 @router.post("/people/{person_id}/unbind-identity", responses=problems(*USUAL))
 async def unbind_identity(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
-    """Unbind a person from their account of the provider; their sessions end, and the next sign-in binds anew."""
+    """Unbind a person from the provider's account; their sessions end.
+
+    The next login at the provider binds again.
+    """
     return await database.run(actor, _act_and_answer, staff.unbind_identity, person_id)
 
 
 @router.post("/people/{person_id}/initial-password", responses=problems(*USUAL))
 async def new_password(person_id: Identifier, actor: Acting, database: GivenDatabase) -> InitialAnswer:
-    """A fresh first password for somebody who has lost theirs; their sessions end."""
+    """Set an initial password for a person; their sessions end."""
     return InitialAnswer.model_validate(await staff.reset_password(database, actor, person_id))
 
 
 @router.post("/people/{person_id}/posts", status_code=201, responses=problems(*USUAL))
 async def assign_post(person_id: Identifier, body: PostBody, actor: Acting, database: GivenDatabase) -> PostAnswer:
-    """Give a post. Nobody holds the administrator's together with one that sees footage."""
-    return PostAnswer.model_validate(await database.run(actor, posts.assign, person_id, body.asked()))
+    """Assign a post.
+
+    Nobody holds the administrator's together with one that sees footage.
+    """
+    return PostAnswer.model_validate(await database.run(actor, posts.assign, person_id, body.post_request()))
 
 
 @router.post("/posts/{post_id}/end", responses=problems(*USUAL))
@@ -277,7 +283,10 @@ async def end_post(post_id: Identifier, body: PostEnd, actor: Acting, database: 
 
 @router.get("/people/{person_id}/absences", responses=problems(401, 404))
 async def list_absences(person_id: Identifier, actor: Acting, database: GivenDatabase) -> list[AbsenceAnswer]:
-    """The absences that are not over: my own, those of my department as its head, or anybody's as administrator."""
+    """List current and future absences.
+
+    One's own, those of the department for its head, or anybody's for administrators.
+    """
     return [AbsenceAnswer.model_validate(row) for row in await database.run(actor, absences.list_absences, person_id)]
 
 
@@ -285,14 +294,14 @@ async def list_absences(person_id: Identifier, actor: Acting, database: GivenDat
 async def add_absence(
     person_id: Identifier, body: AbsenceBody, actor: Acting, database: GivenDatabase
 ) -> AbsenceAnswer:
-    """Have the person away; others stand in meanwhile."""
+    """Add an absence; others stand in meanwhile."""
     row = await database.run(actor, absences.add, person_id, since=body.since, until=body.until)
     return AbsenceAnswer.model_validate(row)
 
 
 @router.post("/absences/{absence_id}/end", responses=problems(*USUAL))
 async def end_absence(absence_id: Identifier, actor: Acting, database: GivenDatabase) -> AbsenceAnswer:
-    """The person is back."""
+    """End an absence."""
     return AbsenceAnswer.model_validate(await database.run(actor, absences.end, absence_id))
 
 
@@ -300,14 +309,14 @@ async def end_absence(absence_id: Identifier, actor: Acting, database: GivenData
 async def list_departments(
     question: Annotated[DepartmentsQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[DepartmentAnswer]:
-    """The departments, by name."""
-    found = await database.run(actor, staff_queries.list_departments, question.listing())
-    return [DepartmentAnswer.model_validate(one.row) for one in found]
+    """List departments by name."""
+    rows = await database.run(actor, staff_queries.list_departments, question.listing())
+    return [DepartmentAnswer.model_validate(row.row) for row in rows]
 
 
 @router.post("/departments", status_code=201, responses=problems(*USUAL))
 async def add_department(body: DepartmentBody, actor: Acting, database: GivenDatabase) -> DepartmentAnswer:
-    """Enter a department."""
+    """Add a department."""
     row = await database.run(actor, staff.add_department, **body.model_dump())
     return DepartmentAnswer.model_validate(row)
 

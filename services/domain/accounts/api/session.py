@@ -1,4 +1,4 @@
-"""The session: who is signed in, and signing out."""
+"""Serve the session as JSON: who is logged in, and the logout."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -22,7 +22,10 @@ class HeldPost(Answer):
 
 
 class Me(Answer):
-    """Who is signed in. ``csrf_token`` goes into the header X-CSRF-Token of every act."""
+    """The logged-in person.
+
+    ``csrf_token`` goes into the header X-CSRF-Token of every act.
+    """
 
     id: str
     name: str
@@ -47,12 +50,12 @@ async def sign_out(token: Token, actor: Acting, request: Request, response: Resp
 
 @router.get("/me", responses=problems(401))
 async def me(token: Token, actor: Acting, database: GivenDatabase) -> Me:
-    """Who is signed in, the posts held now, and the CSRF token."""
+    """Return the logged-in person, their posts and the CSRF token."""
     return await database.run(actor, read_me, token)
 
 
 def read_me(uow: UnitOfWork, token: str) -> Me:
-    """The acting person, with the CSRF token of the session."""
+    """Return the acting person, with the CSRF token of the session."""
     person = uow.session.get_one(Person, uow.actor.id)
     department = uow.session.get_one(Department, person.department_id)
     return Me(

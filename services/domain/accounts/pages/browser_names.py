@@ -1,11 +1,11 @@
-"""A browser's name as people know it, from what it tells of itself; only shown, nothing rests on it."""
+"""Show a user agent as a browser name people know; nothing depends on it."""
 
 from collections.abc import Iterable
 
 from services.runtime.translations import Message, Text
 from services.web.language import Language
 
-# The order matters: Edge and Chrome name Safari too, and every one names Mozilla.
+# The order matters: Edge and Chrome contain "Safari" too.
 BROWSERS = (
     ("MicroMessenger", Message("WeChat")),
     ("Edg", "Edge"),
@@ -26,9 +26,9 @@ SYSTEMS = (
 )
 
 
-def browser_name(told: str | None, language: Language) -> str:
-    """Such as “Firefox · Windows”."""
+def browser_name(user_agent: str | None, language: Language) -> str:
+    """Return a name such as “Firefox · Windows”."""
     tables: tuple[Iterable[tuple[str, str | Text]], ...] = (BROWSERS, SYSTEMS)
-    names = [next((name for mark, name in table if mark in (told or "")), "") for table in tables]
+    names = [next((name for mark, name in table if mark in (user_agent or "")), "") for table in tables]
     shown = [name.translate(language) if isinstance(name, Text) else name for name in names if name]
     return " · ".join(shown) or Message("an unknown browser").translate(language)

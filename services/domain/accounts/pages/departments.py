@@ -1,4 +1,4 @@
-"""Departments: a list, and a form for each."""
+"""Serve the pages of departments."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, get_args
@@ -31,19 +31,19 @@ class ListQuery(lists.ListQuery):
 
 @router.get("")
 async def list_departments(
-    visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]
+    visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]
 ) -> Response:
-    """The departments, and a form for a new one; ``form=csv`` answers with all that match."""
-    if wanted.as_csv:
+    """Show departments with a form; ``form=csv`` exports all matches."""
+    if query.as_csv:
         return _csv(
-            visitor, await database.run(visitor.actor, staff_queries.list_departments, wanted.whole(visitor.language))
+            visitor, await database.run(visitor.actor, staff_queries.list_departments, query.whole(visitor.language))
         )
-    return await _page(visitor, database, wanted=wanted)
+    return await _page(visitor, database, query=query)
 
 
 @router.post("")
-async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Enter a department."""
+async def add_department(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Add a department."""
     try:
         body = typed.body(DepartmentBody)
         await database.run(visitor.actor, staff.add_department, **body.model_dump())
@@ -54,7 +54,7 @@ async def enter_department(visitor: Visiting, typed: Typed, database: GivenDatab
 
 @router.get("/{department_id}")
 async def read_department(department_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """One department to change."""
+    """Show one department and its form."""
     return await _one(visitor, database, department_id)
 
 
@@ -75,22 +75,22 @@ async def _page(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
     *,
-    wanted: ListQuery | None = None,
+    query: ListQuery | None = None,
 ) -> Response:
-    asked = wanted or ListQuery()
+    list_query = query or ListQuery()
 
     def read(uow: UnitOfWork) -> tuple[list[DepartmentRow], list[Department]]:
-        return staff_queries.list_departments(uow, asked.listing(visitor.language)), staff.list_departments(uow)
+        return staff_queries.list_departments(uow, list_query.listing(visitor.language)), staff.list_departments(uow)
 
-    lines, known = await database.run(visitor.actor, read)
+    lines, departments = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
-    context = {**_context(known), **asked.shown(lines)}
+    context = {**_context(departments), **list_query.shown(lines)}
     return visitor.page("accounts/departments.html", status=status, typed=typed, refusal=refusal, **context)
 
 
 def _csv(visitor: Visitor, lines: Sequence[DepartmentRow]) -> Response:
-    tell = visitor.translated
-    header = [tell("Department"), tell("Kind"), tell("Department above"), tell("People")]
+    translated = visitor.translated
+    header = [translated("Department"), translated("Kind"), translated("Department above"), translated("People")]
     rows: list[list[web_csv.Cell]] = [
         [
             lists.named(visitor, line.row),
@@ -100,7 +100,7 @@ def _csv(visitor: Visitor, lines: Sequence[DepartmentRow]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Departments"), header, rows)
+    return web_csv.csv_answer(translated("Departments"), header, rows)
 
 
 async def _one(

@@ -1,4 +1,4 @@
-"""The sign-in pages: password, one-time code, a password of one's own, setting up the second factor; signing out."""
+"""Serve the login's pages, step by step, and the logout."""
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
@@ -10,7 +10,7 @@ from services.domain.accounts.api.session import client_of
 from services.domain.accounts.pages.login_first_page import first_page
 from services.domain.accounts.pages.login_visitor import GivenGuest, Guest
 from services.domain.accounts.passwords import MIN_LENGTH
-from services.domain.accounts.single_sign_on.dependency import GivenProvider
+from services.domain.accounts.single_sign_on.provider import GivenProvider
 from services.runtime.errors import Refused
 from services.web import cookies, qr
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -21,102 +21,110 @@ router = APIRouter()
 
 
 @router.get("/login")
-async def ask(door: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider) -> Response:
-    """The page that asks who it is; whoever is signed in goes on."""
-    signed_in: bool = await database.run(ANONYMOUS, _is_signed_in, door.session, door.browser)
-    if signed_in:
-        return RedirectResponse(door.back, 303)
-    return await first_page(door, database, settings, provider)
+async def show_login(
+    guest: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+) -> Response:
+    """Show the login page; logged-in people are redirected."""
+    logged_in: bool = await database.run(ANONYMOUS, _is_logged_in, guest.session, guest.browser)
+    if logged_in:
+        return RedirectResponse(guest.next_path, 303)
+    return await first_page(guest, database, settings, provider)
 
 
 @router.post("/login")
-async def sign_in(
-    door: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+async def log_in(
+    guest: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
 ) -> Response:
-    """Sign in, and go on to the next step or to the page that was asked for."""
+    """Log in, and redirect to the next step or the requested page."""
     try:
-        door.require_own_form()
-        login, password = door.typed.text("login"), door.typed.text("password")
-        return door.go_on(await account_login.log_in(database, login, password, client_of(door.request)))
+        guest.require_own_form()
+        login, password = guest.typed.text("login"), guest.typed.text("password")
+        return guest.continue_login(await account_login.log_in(database, login, password, client_of(guest.request)))
     except Refused as refusal:
-        return await first_page(door, database, settings, provider, refusal)
+        return await first_page(guest, database, settings, provider, refusal)
 
 
 @router.get("/login/code")
-async def ask_code(door: GivenGuest, database: GivenDatabase) -> Response:
-    """The page that asks for the one-time code."""
-    return await _step(door, database, "code")
+async def show_code(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Show the page for the one-time code."""
+    return await _step(guest, database, "code")
 
 
 @router.post("/login/code")
-async def give_code(door: GivenGuest, database: GivenDatabase) -> Response:
-    """The one-time code, or a recovery code."""
+async def submit_code(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Check the one-time code or recovery code."""
     try:
-        token = door.require_own_step()
-        return door.go_on(await account_login.submit_code(database, token, door.browser, door.typed.text("code")))
+        token = guest.require_own_step()
+        return guest.continue_login(
+            await account_login.submit_code(database, token, guest.browser, guest.typed.text("code"))
+        )
     except Refused as refusal:
-        return await _step(door, database, "code", refusal)
+        return await _step(guest, database, "code", refusal)
 
 
 @router.get("/login/password")
-async def ask_password(door: GivenGuest, database: GivenDatabase) -> Response:
-    """The page that asks for a password of one's own."""
-    return await _step(door, database, "password")
+async def show_password(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Show the page for a new password."""
+    return await _step(guest, database, "password")
 
 
 @router.post("/login/password")
-async def choose_password(door: GivenGuest, database: GivenDatabase) -> Response:
+async def choose_password(guest: GivenGuest, database: GivenDatabase) -> Response:
     """Replace the password that an administrator gave."""
     try:
-        token, password = door.require_own_step(), door.typed.text("newPassword")
-        require_same(password, door.typed.text("repeat"))
-        return door.go_on(await account_login.choose_password(database, token, door.browser, password))
+        token, password = guest.require_own_step(), guest.typed.text("newPassword")
+        require_same(password, guest.typed.text("repeat"))
+        return guest.continue_login(await account_login.choose_password(database, token, guest.browser, password))
     except Refused as refusal:
-        return await _step(door, database, "password", refusal)
+        return await _step(guest, database, "password", refusal)
 
 
 @router.get("/login/enrolment")
-async def ask_enrolment(door: GivenGuest, database: GivenDatabase) -> Response:
-    """The page that sets up the second factor."""
-    return await _step(door, database, "enrolment")
+async def show_enrolment(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Show the page that enrols the second factor."""
+    return await _step(guest, database, "enrolment")
 
 
 @router.get("/login/enrolment/qr.svg")
-async def qr_code(door: GivenGuest, database: GivenDatabase) -> Response:
-    """What the authenticator app scans."""
-    begun = await database.run(account_login.ACTOR, account_login.get_enrolment, door.session, door.browser)
-    return qr.image(begun.address)
+async def qr_code(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Return the QR code for the authenticator app."""
+    enrolment = await database.run(account_login.ACTOR, account_login.get_enrolment, guest.session, guest.browser)
+    return qr.image(enrolment.address)
 
 
 @router.post("/login/enrolment")
-async def enrol(door: GivenGuest, database: GivenDatabase) -> Response:
-    """The app's first code; shows the recovery codes, once."""
+async def confirm_enrolment(guest: GivenGuest, database: GivenDatabase) -> Response:
+    """Enrol the second factor by its first code; show the recovery codes once."""
     try:
-        token = door.require_own_step()
+        token = guest.require_own_step()
         enrolled = await database.run(
-            account_login.ACTOR, account_login.confirm_enrolment, token, door.browser, door.typed.text("code")
+            account_login.ACTOR, account_login.confirm_enrolment, token, guest.browser, guest.typed.text("code")
         )
     except Refused as refusal:
-        return await _step(door, database, "enrolment", refusal)
-    answer = door.page("recovery_codes.html", codes=enrolled.recovery_codes)
-    cookies.write(door.request, answer, cookies.SESSION, enrolled.signed_in.token)
+        return await _step(guest, database, "enrolment", refusal)
+    answer = guest.page("recovery_codes.html", codes=enrolled.recovery_codes)
+    cookies.write(guest.request, answer, cookies.SESSION, enrolled.session.token)
     return answer
 
 
 @router.post("/logout")
-async def sign_out(door: GivenGuest, visitor: Visiting, database: GivenDatabase, provider: GivenProvider) -> Response:
-    """End the session; whoever came by the provider is led there to end that one too."""
-    issuer = await database.run(visitor.actor, sessions.log_out, door.session)
-    leave = await provider.goodbye() if provider is not None and issuer == provider.issuer else None
-    # A page leads there and no redirect, which browsers hold the form's form-action against.
-    answer = visitor.redirect("/login") if leave is None else door.page("logged_out.html", address=leave, here="/login")
+async def log_out(guest: GivenGuest, visitor: Visiting, database: GivenDatabase, provider: GivenProvider) -> Response:
+    """End the session, and the provider's where it was used to log in."""
+    issuer = await database.run(visitor.actor, sessions.log_out, guest.session)
+    logout_url = await provider.logout_url() if provider is not None and issuer == provider.issuer else None
+    # A page with a link and no redirect: browsers apply the form's form-action to redirects.
+    answer = (
+        visitor.redirect("/login")
+        if logout_url is None
+        else guest.page("logged_out.html", address=logout_url, here="/login")
+    )
     cookies.remove(visitor.request, answer, cookies.SESSION)
     return answer
 
 
-def require_same(password: str, again: str) -> None:
-    """Refused unless the new password was typed the same twice."""
-    if password != again:
+def require_same(password: str, repeated: str) -> None:
+    """Refuse unless both passwords are the same."""
+    if password != repeated:
         raise Refused(
             "not-the-same",
             "The two new passwords are not the same: enter them again.",
@@ -125,33 +133,34 @@ def require_same(password: str, again: str) -> None:
         )
 
 
-async def _step(door: Guest, database: Database, step: str, refusal: Refused | None = None) -> Response:
-    """The page of a step; back to the first one where the half session is over or waits for another step."""
+async def _step(guest: Guest, database: Database, step: str, refusal: Refused | None = None) -> Response:
+    """Show the page of a step, or redirect where the session does not wait for it."""
     try:
-        context = await database.run(ANONYMOUS, _waiting, door.session, door.browser, step)
-    except Refused as over:
-        if over.status != 401:
+        context = await database.run(ANONYMOUS, _step_context, guest.session, guest.browser, step)
+    except Refused as ended:
+        if ended.status != 401:
             raise
         if refusal is not None and refusal.code == "account-locked":
-            return door.page("locked.html", refusal=refusal)
-        if await database.run(ANONYMOUS, _is_signed_in, door.session, door.browser):
-            return RedirectResponse(door.back, 303)  # or a link from elsewhere would sign somebody out
-        return door.start_again()
-    return door.page(f"{step}.html", refusal=refusal, step=step, shortest=MIN_LENGTH, **context)
+            return guest.page("locked.html", refusal=refusal)
+        if await database.run(ANONYMOUS, _is_logged_in, guest.session, guest.browser):
+            return RedirectResponse(guest.next_path, 303)  # otherwise a foreign link could log somebody out
+        return guest.restart()
+    return guest.page(f"{step}.html", refusal=refusal, step=step, shortest=MIN_LENGTH, **context)
 
 
-def _waiting(uow: UnitOfWork, token: str, browser: str, step: str) -> dict[str, object]:
+def _step_context(uow: UnitOfWork, token: str, browser: str, step: str) -> dict[str, object]:
     row = sessions.get_pending(uow, token, browser, step)
-    vouched: dict[str, object] = {"vouched": row.issuer is not None}
+    context: dict[str, object] = {"vouched": row.issuer is not None}
     if step != "enrolment":
-        return vouched
+        return context
     return {
-        **vouched,
-        "begun": second_factors.get_enrolment(uow, row.person_id) or account_login.get_enrolment(uow, token, browser),
+        **context,
+        "enrolment": second_factors.get_enrolment(uow, row.person_id)
+        or account_login.get_enrolment(uow, token, browser),
     }
 
 
-def _is_signed_in(uow: UnitOfWork, token: str, browser: str) -> bool:
+def _is_logged_in(uow: UnitOfWork, token: str, browser: str) -> bool:
     try:
         sessions.get_person(uow, token, browser)
     except Refused:

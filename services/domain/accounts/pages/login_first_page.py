@@ -1,4 +1,4 @@
-"""The page that asks who it is: by password, or at the provider where one is set."""
+"""Show the login page: by password, or at the provider."""
 
 from fastapi.responses import Response
 
@@ -13,24 +13,25 @@ from services.web.identity import ANONYMOUS
 
 
 async def first_page(
-    door: Guest, database: Database, settings: Settings, provider: Provider | None, refusal: Refused | None = None
+    guest: Guest, database: Database, settings: Settings, provider: Provider | None, refusal: Refused | None = None
 ) -> Response:
+    """Show the login page, with demo accounts in a demo."""
     accounts: list[DemoAccount] = []
     if settings.demo:
         accounts = await database.run(ANONYMOUS, staff_queries.list_demo_accounts)
-    chosen = door.request.query_params.get("account", "")
-    picked = next((one for one in accounts if one.login == chosen), None)
-    there = door.to("/login/provider")
+    login = guest.request.query_params.get("account", "")
+    chosen_account = next((account for account in accounts if account.login == login), None)
+    provider_path = guest.with_next("/login/provider")
     if refusal is not None and refusal.code in identities.REFUSALS:
-        # or the provider would give the same word again, unasked
-        there += ("&" if "?" in there else "?") + "prompt=login"
-    return door.page(
+        # otherwise the provider would answer with the same person at once
+        provider_path += ("&" if "?" in provider_path else "?") + "prompt=login"
+    return guest.page(
         "login.html",
         refusal=refusal,
-        here="/login",  # the way back from the provider can be taken once
+        here="/login",  # the provider's callback cannot be repeated
         accounts=accounts,
-        picked=picked,
+        picked=chosen_account,
         provider=provider,
-        provider_path=there,
+        provider_path=provider_path,
         organisation=database.rules.organisation,
     )

@@ -1,4 +1,4 @@
-"""Somebody at the door: not signed in, or half; what the sign-in pages need of the request, and how they answer."""
+"""Give the login pages what they need of the request, and build their responses."""
 
 import secrets
 from dataclasses import dataclass
@@ -23,15 +23,16 @@ PATHS = {"code": "/login/code", "password": "/login/password", "enrolment": "/lo
 
 @dataclass(frozen=True)
 class Guest:
-    """``back`` is the page that was asked for, always one of ours.
+    """A visitor whose login has not begun or is unfinished.
 
-    The first form has no session to take its CSRF token from. It follows from a cookie of the door's own, so that no
-    other site can sign somebody in under an account of its choice; under https no neighbouring host can set it.
+    ``next_path`` is the page that was asked for, always one of ours. The first form has no session for its CSRF token,
+    so the token follows from a cookie of its own: no other site can log somebody in under an account of its choice, and
+    under https no neighbouring host can set the cookie.
     """
 
     request: Request
     typed: TypedForm
-    back: str
+    next_path: str
 
     @property
     def language(self) -> Language:
@@ -43,15 +44,18 @@ class Guest:
 
     @property
     def session(self) -> str:
-        """The half session's token, of which nothing is known yet; empty where there is none."""
+        """Return the token of the unfinished session, unchecked; empty if none."""
         return cookies.read(self.request, cookies.SESSION) or ""
 
     def require_own_form(self) -> None:
-        """Refused with 403 unless the form came from the door's page in this browser."""
+        """Refuse with 403 unless this browser got the form from the login page."""
         self._require(cookies.read(self.request, cookies.DOOR) or "")
 
     def require_own_step(self) -> str:
-        """The half session's token; Refused with 403 unless the form came from its page."""
+        """Return the session's token.
+
+        Refused with 403 unless the form came from its page.
+        """
         self._require(self.session)
         return self.session
 
@@ -64,42 +68,42 @@ class Guest:
             raise form_expired() from refusal
 
     def page(self, template: str, *, refusal: Refused | None = None, **context: Any) -> Response:
-        """A page of the door, never kept by the browser."""
-        door = cookies.read(self.request, cookies.DOOR) or secrets.token_urlsafe(32)
-        told = {
-            "back": self.back,
+        """Render a login page that the browser does not store."""
+        form_token = cookies.read(self.request, cookies.DOOR) or secrets.token_urlsafe(32)
+        values = {
+            "back": self.next_path,
             "here": self.request.url.path,
             "typed": self.typed if refusal else None,
             "refusal": refusal,
-            "csrf_token": csrf_token(self.session if "step" in context else door),
+            "csrf_token": csrf_token(self.session if "step" in context else form_token),
             **context,
         }
-        html = render(f"accounts/login/{template}", self.language, "UTC", told)
+        html = render(f"accounts/login/{template}", self.language, "UTC", values)
         answer = HTMLResponse(html, refusal.status if refusal else 200, headers={"Cache-Control": "no-store"})
-        cookies.write(self.request, answer, cookies.DOOR, door)
+        cookies.write(self.request, answer, cookies.DOOR, form_token)
         return answer
 
-    def go_on(self, signed_in: IssuedSession) -> Response:
-        """To the next step, or to the page that was asked for; under the session's new token."""
-        path = self.back if signed_in.pending_step is None else self.to(PATHS[signed_in.pending_step])
+    def continue_login(self, session: IssuedSession) -> Response:
+        """Redirect to the next step or the requested page, with the new token."""
+        path = self.next_path if session.pending_step is None else self.with_next(PATHS[session.pending_step])
         answer = RedirectResponse(path, 303)
-        cookies.write(self.request, answer, cookies.SESSION, signed_in.token)
+        cookies.write(self.request, answer, cookies.SESSION, session.token)
         return answer
 
-    def to(self, path: str) -> str:
-        """A page of the door that leads to the same page in the end."""
-        return path if self.back == "/" else f"{path}?{urlencode({'next': self.back})}"
+    def with_next(self, path: str) -> str:
+        """Return a login path that keeps the requested page."""
+        return path if self.next_path == "/" else f"{path}?{urlencode({'next': self.next_path})}"
 
-    def start_again(self) -> Response:
-        """To the first page: the half session is over."""
-        answer = RedirectResponse(self.to("/login"), 303)
+    def restart(self) -> Response:
+        """Redirect to the login page and remove the session's cookie."""
+        answer = RedirectResponse(self.with_next("/login"), 303)
         cookies.remove(self.request, answer, cookies.SESSION)
         return answer
 
 
 def guest(request: Request, typed: Typed) -> Guest:
-    wish = typed.text("next") or request.query_params.get("next", "")
-    return Guest(request, typed, own_path(wish))
+    next_path = typed.text("next") or request.query_params.get("next", "")
+    return Guest(request, typed, own_path(next_path))
 
 
 GivenGuest = Annotated[Guest, Depends(guest)]

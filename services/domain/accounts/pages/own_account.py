@@ -1,4 +1,4 @@
-"""The own account on one page, and what needs a page of its own: password, second factor, agreement."""
+"""Serve the account's page, and those of password, second factor and agreement."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,14 +29,14 @@ router = APIRouter(prefix="/account")
 
 
 class SignedAgreement(AgreementBody):
-    """The agreement from the page, which has a box to say that it was read."""
+    """The agreement's form, with a box to confirm that it was read."""
 
     read: str = ""
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open session as its owner recognises it."""
+    """An open session for display."""
 
     row: LoginSession
     browser: str
@@ -45,13 +45,13 @@ class Session:
 
 @router.get("")
 async def read_account(visitor: Visiting, database: GivenDatabase) -> Response:
-    """Everything of the account."""
+    """Show the account."""
     return await _page(visitor, database)
 
 
 @router.post("/language")
 async def change_language(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """The language of pages and notices, kept with the account and for this browser."""
+    """Set the language of pages and notices, for account and browser."""
     language = languages.known_or_default(typed.text("language"))
     await database.run(visitor.actor, own_account.change_language, language)
     answer = visitor.redirect("/account", Message("The language is changed."))
@@ -60,18 +60,18 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
 
 
 @router.get("/password")
-async def ask_password(visitor: Visiting) -> Response:
-    """The page that changes the password."""
+async def show_password(visitor: Visiting) -> Response:
+    """Show the page that changes the password."""
     return visitor.page("accounts/password.html", shortest=MIN_LENGTH)
 
 
 @router.post("/password")
 async def change_password(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Change the password; the other sessions end."""
+    """Change the password; other sessions end."""
     new = typed.text("newPassword")
     try:
         require_same(new, typed.text("repeat"))
-        signed_in = await own_account.change_password(
+        session = await own_account.change_password(
             database, visitor.actor, _token(visitor), typed.text("password"), new
         )
     except Refused as refusal:
@@ -79,19 +79,19 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
             "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=MIN_LENGTH
         )
     answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
-    cookies.write(visitor.request, answer, cookies.SESSION, signed_in.token)
+    cookies.write(visitor.request, answer, cookies.SESSION, session.token)
     return answer
 
 
 @router.get("/second-factor")
 async def read_second_factor(visitor: Visiting, database: GivenDatabase) -> Response:
-    """The page of the second factor: set up, in another's place, recovery codes, without."""
+    """Show the page of the second factor."""
     return await _second_factor(visitor, database)
 
 
 @router.post("/second-factor")
 async def begin_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Begin to set up: the page shows what to scan."""
+    """Begin to enrol the second factor and show the QR code's page."""
     try:
         await database.run(
             visitor.actor, own_account.begin_second_factor, typed.text("password"), typed.text("code") or None
@@ -102,35 +102,35 @@ async def begin_second_factor(visitor: Visiting, typed: Typed, database: GivenDa
 
 
 @router.get("/second-factor/set-up")
-async def set_up(visitor: Visiting, database: GivenDatabase) -> Response:
-    """What is to be scanned."""
-    return await _set_up(visitor, database)
+async def show_enrolment(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the QR code's page."""
+    return await _enrolment_page(visitor, database)
 
 
 @router.get("/second-factor/qr.svg")
 async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
-    """What the authenticator app scans, while it waits for its first code."""
-    begun = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
-    if begun is None:
+    """Return the QR code while the enrolment waits for its first code."""
+    enrolment = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
+    if enrolment is None:
         raise NotFound(Message("QR code"), "")
-    return qr.image(begun.address)
+    return qr.image(enrolment.address)
 
 
 @router.post("/second-factor/set-up")
 async def confirm_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """The app's first code; shows the recovery codes, once."""
+    """Enrol the second factor by its first code; show the recovery codes once."""
     try:
         codes = await database.run(
             visitor.actor, own_account.confirm_second_factor, _token(visitor), typed.text("code")
         )
     except Refused as refusal:
-        return await _set_up(visitor, database, refusal)
+        return await _enrolment_page(visitor, database, refusal)
     return _codes(visitor, codes)
 
 
 @router.post("/second-factor/remove")
 async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Do without a second factor."""
+    """Remove the second factor."""
     try:
         await database.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
     except Refused as refusal:
@@ -140,7 +140,7 @@ async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenD
 
 @router.post("/second-factor/recovery-codes")
 async def renew_recovery_codes(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Fresh recovery codes, shown once."""
+    """Replace the recovery codes and show them once."""
     try:
         codes = await database.run(
             visitor.actor, own_account.renew_recovery_codes, typed.text("password"), typed.text("code")
@@ -160,13 +160,13 @@ async def end_other_sessions(visitor: Visiting, database: GivenDatabase) -> Resp
 @router.post("/sessions/{session_id}/end")
 async def end_session(session_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End one session."""
-    await database.run(visitor.actor, own_account.end_session, session_id)
+    await database.run(visitor.actor, sessions.end, session_id)
     return visitor.redirect("/account", Message("The session is ended."))
 
 
 @router.post("/absences")
-async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Be away for some days; others stand in."""
+async def add_absence(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Add an absence; others stand in meanwhile."""
     try:
         since, until = days.span(typed.text("since"), typed.text("until"), visitor.zone)
         await database.run(visitor.actor, absences.add, visitor.person_id, since=since, until=until)
@@ -177,7 +177,7 @@ async def enter_absence(visitor: Visiting, typed: Typed, database: GivenDatabase
 
 @router.post("/absences/{absence_id}/end")
 async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Be back."""
+    """End an absence."""
     try:
         await database.run(visitor.actor, absences.end, absence_id)
     except NotFound:
@@ -189,7 +189,7 @@ async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabas
 
 @router.get("/agreement")
 async def read_agreement(visitor: Visiting, database: GivenDatabase) -> Response:
-    """The confidentiality agreement, to read and to sign."""
+    """Show the confidentiality agreement, to read and to sign."""
     return await _agreement(visitor, database)
 
 
@@ -228,20 +228,20 @@ async def _page(
 
 
 def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[str, Any]:
-    me = uow.session.get_one(Person, uow.actor.id)
-    before, current = sessions.get_previous(uow, token), sessions.get(uow, token)
-    valid = access_queries.get_valid_agreement(uow, me.id)
+    person = uow.session.get_one(Person, uow.actor.id)
+    previous, current = sessions.get_previous(uow, token), sessions.get(uow, token)
+    valid = access_queries.get_valid_agreement(uow, person.id)
     return {
-        "me": me,
-        "posts": [(post, post.department) for post in access_queries.list_posts(uow, me.id)],
-        "before": before,
-        "before_browser": browser_name(before.browser, language) if before else "",
+        "me": person,
+        "posts": [(post, post.department) for post in access_queries.list_posts(uow, person.id)],
+        "before": previous,
+        "before_browser": browser_name(previous.browser, language) if previous else "",
         "sessions": [
             Session(row, browser_name(row.browser, language), row is current) for row in sessions.list_own(uow)
         ],
-        "second_factor": second_factors.get_state(uow, me.id),
-        "passkeys": passkeys.list_passkeys(uow, me.id),
-        "absences": absences.list_absences(uow, me.id),
+        "second_factor": second_factors.get_state(uow, person.id),
+        "passkeys": passkeys.list_passkeys(uow, person.id),
+        "absences": absences.list_absences(uow, person.id),
         "agreement": valid,
         "agreement_version": uow.rules.agreement_version,
         "real_now": uow.real_now,
@@ -256,12 +256,12 @@ async def _second_factor(
     return visitor.page("accounts/second_factor.html", status=status, state=state, refusal=refusal, typed=typed)
 
 
-async def _set_up(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    begun = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
-    if begun is None:
+async def _enrolment_page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
+    enrolment = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
+    if enrolment is None:
         return visitor.redirect("/account/second-factor")
-    status, kept = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
-    return visitor.page("accounts/set_up.html", status=status, headers=kept, begun=begun, refusal=refusal)
+    status, headers = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
+    return visitor.page("accounts/set_up.html", status=status, headers=headers, enrolment=enrolment, refusal=refusal)
 
 
 def _codes(visitor: Visitor, codes: list[str]) -> Response:
@@ -277,7 +277,7 @@ async def _agreement(
             "text": texts.get_current_text(uow),
             "valid": access_queries.get_valid_agreement(uow, uow.actor.id),
             "signed": signed,
-            "papers": agreement_service.get_document_numbers(uow, signed),
+            "document_numbers": agreement_service.get_document_numbers(uow, signed),
         }
 
     facts = await database.run(visitor.actor, read)

@@ -1,4 +1,4 @@
-"""My passkeys on a page of their own. What the browser makes is sent by its script to the API."""
+"""Serve the passkeys' page; its script sends new passkeys to the API."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/account/passkeys")
 
 @router.get("")
 async def read_passkeys(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
-    """The passkeys that sign for me, and the form to add one."""
+    """Show the passkeys, and the form to add one."""
     return await _page(visitor, database, settings)
 
 
@@ -28,7 +28,7 @@ async def read_passkeys(visitor: Visiting, database: GivenDatabase, settings: Gi
 async def rename(
     passkey_id: str, visitor: Visiting, *, typed: Typed, database: GivenDatabase, settings: GivenSettings
 ) -> Response:
-    """Call one something else."""
+    """Rename a passkey."""
     try:
         await database.run(visitor.actor, passkeys.rename, passkey_id, typed.body(PasskeyName).name)
     except NotFound:
@@ -40,7 +40,7 @@ async def rename(
 
 @router.post("/{passkey_id}/remove")
 async def remove(passkey_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Have one sign nothing any more."""
+    """Remove a passkey."""
     await database.run(visitor.actor, passkeys.remove, passkey_id)
     return visitor.redirect("/account/passkeys", Message("The passkey is removed: it signs no more."))
 

@@ -1,4 +1,4 @@
-"""The administrator's list of people, as page and as CSV, and new people."""
+"""Serve the list of people, its CSV, and the form of a new person."""
 
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -27,7 +27,7 @@ STATES = {"active": True, "left": False, "all": None}
 
 
 class ListQuery(lists.ListQuery):
-    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
+    """The list's parameters; unknown choices count as not chosen."""
 
     SORTS: ClassVar = get_args(staff_queries.Sort)
 
@@ -35,7 +35,7 @@ class ListQuery(lists.ListQuery):
     post: str = Field("", max_length=64)
     state: str = "active"
 
-    def question(self) -> staff_queries.PeopleFilter:
+    def people_filter(self) -> staff_queries.PeopleFilter:
         return staff_queries.PeopleFilter(
             department_id=self.department or None,
             post=self.post if self.post in STAGES.posts else None,
@@ -47,58 +47,60 @@ Asked = Annotated[ListQuery, Query()]
 
 
 @router.get("/people")
-async def list_people(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
-    """The people, to search and to page through."""
+async def list_people(visitor: Visiting, database: GivenDatabase, query: Asked) -> Response:
+    """Show the people."""
 
     def read(uow: UnitOfWork) -> tuple[PeoplePage, dict[str, Any]]:
-        found = staff_queries.list_people(uow, wanted.question(), wanted.listing(visitor.language))
-        return found, {"departments": directory.departments(uow)}
+        page = staff_queries.list_people(uow, query.people_filter(), query.listing(visitor.language))
+        return page, {"departments": directory.departments(uow)}
 
-    found, more = await database.run(visitor.actor, read)
+    page, context = await database.run(visitor.actor, read)
     return visitor.page(
-        "accounts/people.html", total=found.total, kinds=STAGES.posts, **wanted.shown(found.lines), **more
+        "accounts/people.html", total=page.total, kinds=STAGES.posts, **query.shown(page.lines), **context
     )
 
 
 @router.get("/people.csv")
-async def people_as_csv(visitor: Visiting, database: GivenDatabase, wanted: Asked) -> Response:
-    """The same people as a table for a spreadsheet."""
-    found = await database.run(
-        visitor.actor, staff_queries.list_people, wanted.question(), wanted.whole(visitor.language)
+async def people_as_csv(visitor: Visiting, database: GivenDatabase, query: Asked) -> Response:
+    """Export the people as CSV."""
+    page = await database.run(
+        visitor.actor, staff_queries.list_people, query.people_filter(), query.whole(visitor.language)
     )
     header = [visitor.translated(text) for text in HEADER]
-    return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in found.lines])
+    return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in page.lines])
 
 
 @router.get("/people/new")
-async def ask_person(visitor: Visiting, database: GivenDatabase) -> Response:
-    """The form for a new person."""
+async def new_person(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the form of a new person."""
     return await _new(visitor, database)
 
 
 @router.post("/people/new")
-async def enter_person(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Enter a person; shows the first password, once."""
+async def add_person(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Add a person; show the initial password once."""
     try:
         body = typed.body(NewPerson)
-        entered = await staff.add_person(database, visitor.actor, body.login, body.details())
+        initial = await staff.add_person(database, visitor.actor, body.login, body.details())
     except Refused as refusal:
         if refusal.code == "administrators-only":
             raise
         return await _new(visitor, database, typed, refusal)
-    return page_person.first_password(visitor, entered, new=True)
+    return page_person.first_password(visitor, initial, new=True)
 
 
 async def _new(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    known = await database.run(visitor.actor, staff.list_departments)
+    departments = await database.run(visitor.actor, staff.list_departments)
     status = refusal.status if refusal else 200
-    return visitor.page("accounts/person_new.html", status=status, departments=known, typed=typed, refusal=refusal)
+    return visitor.page(
+        "accounts/person_new.html", status=status, departments=departments, typed=typed, refusal=refusal
+    )
 
 
 def _(message: str) -> str:
-    """Marks a heading for translation."""
+    """Mark a heading for translation."""
     return message
 
 

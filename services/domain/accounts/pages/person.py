@@ -1,4 +1,4 @@
-"""One person: details, posts, absences, and what becomes of the account."""
+"""Serve the page of one person: details, posts, absences, account."""
 
 from typing import Any
 
@@ -44,23 +44,23 @@ ACTS = {
 
 @router.get("")
 async def read_person(person_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Everything of one person's account."""
+    """Show one person's account."""
     return await _page(visitor, database, person_id)
 
 
 @router.post("")
 async def change_person(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Change what is known of a person."""
+    """Change a person's details."""
     try:
         await database.run(visitor.actor, staff.change_person, person_id, typed.body(PersonBody).details())
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, Message("Saved."))
+    return _redirect(visitor, person_id, Message("Saved."))
 
 
 @router.post("/initial-password")
 async def new_password(person_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """A fresh first password, shown once."""
+    """Set an initial password and show it once."""
     try:
         initial = await staff.reset_password(database, visitor.actor, person_id)
     except Refused as refusal:
@@ -69,19 +69,19 @@ async def new_password(person_id: str, visitor: Visiting, database: GivenDatabas
 
 
 @router.post("/posts")
-async def give_post(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Give a post, from the first day to the last."""
+async def assign_post(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Assign a post, from the first day to the last."""
     try:
-        asked = PostRequest(
+        request = PostRequest(
             typed.text("kind"),
             typed.text("postDepartment"),
             days.optional(typed.text("since"), visitor.zone, "since"),
             days.optional(typed.text("until"), visitor.zone, "until", last=True),
         )
-        await database.run(visitor.actor, posts.assign, person_id, asked)
+        await database.run(visitor.actor, posts.assign, person_id, request)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, Message("The post is given."))
+    return _redirect(visitor, person_id, Message("The post is given."))
 
 
 @router.post("/posts/{post_id}/end")
@@ -91,50 +91,50 @@ async def end_post(person_id: str, post_id: str, visitor: Visiting, database: Gi
         await database.run(visitor.actor, posts.end, post_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, Message("The post is ended."))
+    return _redirect(visitor, person_id, Message("The post is ended."))
 
 
 @router.post("/absences")
-async def enter_absence(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Have the person away for some days."""
+async def add_absence(person_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Add an absence of some days."""
     try:
         since, until = days.span(typed.text("absence-since"), typed.text("absence-until"), visitor.zone)
         await database.run(visitor.actor, absences.add, person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _back(visitor, person_id, Message("The absence is entered."))
+    return _redirect(visitor, person_id, Message("The absence is entered."))
 
 
 @router.post("/absences/{absence_id}/end")
 async def end_absence(person_id: str, absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """The person is back."""
+    """End an absence."""
     try:
         await database.run(visitor.actor, absences.end, absence_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, Message("The absence is ended."))
+    return _redirect(visitor, person_id, Message("The absence is ended."))
 
 
 @router.post("/{act}")
 async def act_on_account(person_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
-    """Deactivate, activate, unlock, reset the second factor, end the passkeys, or unbind the provider's account."""
+    """Carry out one of ``ACTS`` on the account."""
     if act not in ACTS:
         raise NotFound(Message("act"), act)
-    do, message = ACTS[act]
+    change, message = ACTS[act]
     try:
-        await database.run(visitor.actor, do, person_id)
+        await database.run(visitor.actor, change, person_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _back(visitor, person_id, message)
+    return _redirect(visitor, person_id, message)
 
 
 def first_password(visitor: Visitor, initial: InitialPassword, *, new: bool) -> Response:
-    """The page that tells a first password, once."""
-    kept = {"Cache-Control": "no-store"}
-    return visitor.page("accounts/first_password.html", headers=kept, initial=initial, new=new)
+    """Show an initial password once."""
+    headers = {"Cache-Control": "no-store"}
+    return visitor.page("accounts/first_password.html", headers=headers, initial=initial, new=new)
 
 
-def _back(visitor: Visitor, person_id: str, message: Text) -> Response:
+def _redirect(visitor: Visitor, person_id: str, message: Text) -> Response:
     return visitor.redirect(f"/admin/people/{person_id}", message)
 
 
@@ -145,7 +145,10 @@ async def _page(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    """The person's page. Whoever may not read it is refused here, whatever was refused before."""
+    """Show the person's page.
+
+    People who may not read it are refused here, even after another refusal.
+    """
 
     def read(uow: UnitOfWork) -> dict[str, Any]:
         return {"view": staff_queries.get_person(uow, person_id), "departments": staff.list_departments(uow)}

@@ -1,7 +1,7 @@
-"""Signing in at the organisation's provider: there, and back with its word.
+"""Serve the login at the organisation's provider: redirect and callback.
 
-The way there begins with a plain link, because browsers hold a form's ``form-action`` against every redirect that
-follows it. Nothing is changed by it but this browser's own cookie.
+It starts with a plain link, because browsers apply a form's ``form-action`` to every redirect that follows. A GET
+changes nothing but this browser's cookie.
 """
 
 from dataclasses import replace
@@ -18,11 +18,10 @@ from services.domain.accounts.identities import ProviderIdentity
 from services.domain.accounts.login import Client
 from services.domain.accounts.pages.login_first_page import first_page
 from services.domain.accounts.pages.login_visitor import GivenGuest
-from services.domain.accounts.single_sign_on import round_trip
-from services.domain.accounts.single_sign_on.dependency import GivenProvider
+from services.domain.accounts.single_sign_on import authorization_request
+from services.domain.accounts.single_sign_on.authorization_request import AuthorizationRequest
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
-from services.domain.accounts.single_sign_on.provider import Callback, Provider
-from services.domain.accounts.single_sign_on.round_trip import AuthorizationRequest
+from services.domain.accounts.single_sign_on.provider import Callback, GivenProvider, Provider
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
@@ -35,79 +34,86 @@ log = get_logger(__name__)
 router = APIRouter(prefix="/login/provider")
 
 COUNTED = ("provider-code-refused", "provider-token")
-Text = Annotated[str, Field(max_length=8192)]  # what is longer is no code of any provider's
+Text = Annotated[str, Field(max_length=8192)]  # no provider's code is longer
 
 
 class Answer(BaseModel):
-    """What the provider has the browser bring; it may have more, which is not read."""
+    """The provider's callback parameters; others are ignored."""
 
     state: Text = ""
     code: Text = ""
     iss: Text = ""
     error: Text = ""
 
-    def came_back(self) -> Callback:
+    def callback(self) -> Callback:
         return Callback(self.state, self.code, self.iss, self.error)
 
 
 @router.get("")
-async def lead_there(
-    door: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
+async def begin_login(
+    guest: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
 ) -> Response:
-    """To the provider, which leads the browser back to ``come_back``."""
+    """Redirect to the provider, which redirects to ``finish_login``."""
     try:
-        address, trip = await _set(provider).begin(door.back, anew="prompt" in door.request.query_params)
-        sealed = await run_in_thread(trip.sealed, database.secrets)
+        address, request = await _require_provider(provider).begin(
+            guest.next_path, reauthenticate="prompt" in guest.request.query_params
+        )
+        cookie = await run_in_thread(request.encrypt, database.secrets)
     except Refused as refusal:
-        _tell(refusal)
-        return await first_page(door, database, settings, provider, refusal)
+        _log_refusal(refusal)
+        return await first_page(guest, database, settings, provider, refusal)
     answer = RedirectResponse(address, 303)
-    cookies.write(door.request, answer, cookies.ROUND_TRIP, sealed, seconds=int(round_trip.LIFETIME.total_seconds()))
+    cookies.write(
+        guest.request, answer, cookies.ROUND_TRIP, cookie, seconds=int(authorization_request.LIFETIME.total_seconds())
+    )
     return answer
 
 
 @router.get("/callback")
-async def come_back(
-    door: GivenGuest,
+async def finish_login(
+    guest: GivenGuest,
     database: GivenDatabase,
     settings: GivenSettings,
     provider: GivenProvider,
-    told: Annotated[Answer, Query()],
+    answer: Annotated[Answer, Query()],
 ) -> Response:
-    """Back from the provider: to the next step, or to the page that was asked for. The way can be taken once."""
+    """Check the callback, once; redirect to the next step or requested page."""
     try:
-        sealed = cookies.read(door.request, cookies.ROUND_TRIP)
-        trip = await run_in_thread(round_trip.decrypt, database.secrets, sealed, database.real.now())
-        door = replace(door, back=own_path(trip.back))
-        place = client_of(door.request)
-        vouched = await _finish(database, _set(provider), trip, told.came_back(), place)
-        answer = door.go_on(await login.log_in_by_provider(database, vouched, place))
+        cookie = cookies.read(guest.request, cookies.ROUND_TRIP)
+        request = await run_in_thread(authorization_request.decrypt, database.secrets, cookie, database.real.now())
+        guest = replace(guest, next_path=own_path(request.next_path))
+        client = client_of(guest.request)
+        identity = await _finish(database, _require_provider(provider), request, answer.callback(), client)
+        response = guest.continue_login(await login.log_in_by_provider(database, identity, client))
     except Refused as refusal:
-        _tell(refusal)
-        answer = await first_page(door, database, settings, provider, refusal)
-    cookies.remove(door.request, answer, cookies.ROUND_TRIP)
-    return answer
+        _log_refusal(refusal)
+        response = await first_page(guest, database, settings, provider, refusal)
+    cookies.remove(guest.request, response, cookies.ROUND_TRIP)
+    return response
 
 
 async def _finish(
-    database: Database, provider: Provider, trip: AuthorizationRequest, came: Callback, place: Client
+    database: Database, provider: Provider, request: AuthorizationRequest, callback: Callback, client: Client
 ) -> ProviderIdentity:
-    """As ``Provider.finish``; whoever tries codes is counted, and stopped before the provider is asked again."""
-    await database.run(ANONYMOUS, lockout.check_address, place.address)
+    """Finish the login at the provider.
+
+    Failures are counted by address, and a locked address is refused before the provider is asked.
+    """
+    await database.run(ANONYMOUS, lockout.check_address, client.address)
     try:
-        return await provider.finish(trip, came)
+        return await provider.finish(request, callback)
     except ProviderRefused as refusal:
         if refusal.code in COUNTED:
-            await database.run(login.ACTOR, login.record_provider_refusal, place, provider.issuer, refusal.code)
+            await database.run(login.ACTOR, login.record_provider_refusal, client, provider.issuer, refusal.code)
         raise
 
 
-def _set(provider: Provider | None) -> Provider:
+def _require_provider(provider: Provider | None) -> Provider:
     if provider is None:
         raise ProviderRefused("not-set")
     return provider
 
 
-def _tell(refusal: Refused) -> None:
+def _log_refusal(refusal: Refused) -> None:
     if isinstance(refusal, ProviderRefused):
-        log.warning("nobody came in by the provider", code=refusal.code, cause=refusal.detail)
+        log.warning("a login at the provider failed", code=refusal.code, cause=refusal.detail)

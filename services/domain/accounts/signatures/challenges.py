@@ -1,7 +1,7 @@
-"""What passkeys are asked: challenges of enrolments, and statements that wait for their signature. Short-lived, once.
+"""Store challenges for passkeys: enrolments, and statements to sign.
 
-A statement is built by the act itself, which then ends in ``Prepared`` and leaves nothing behind. When the act comes
-again with the passkey's answer it builds the statement anew, and what comes out has to be what was shown.
+They are short-lived and used once. An act builds its statement and ends in ``Prepared`` without writing anything. When
+the act is repeated with the passkey's answer, the statement is built again and has to equal the one that was shown.
 """
 
 import hashlib
@@ -30,14 +30,14 @@ Kind = Literal["enrolment", "signature"]
 
 @dataclass(frozen=True)
 class RelyingParty:
-    """Where people open the portal: passkeys belong to the host and answer at this origin alone."""
+    """The host that passkeys belong to, and the origin they answer at."""
 
     rp_id: str
     origin: str
 
 
 class Prepared(Exception):
-    """Ends an act that was to be prepared, before it has written anything; carries what is to be signed."""
+    """Ends an act before it writes; carries the statement to sign."""
 
     def __init__(self, pending: str, person_id: str, statement: dict[str, Any], stated_at: datetime) -> None:
         super().__init__("prepared to be signed, and not done")
@@ -49,7 +49,10 @@ class Prepared(Exception):
 
 @dataclass(frozen=True)
 class SigningRequest:
-    """What the browser needs: the statement as it is hashed, its hash, and the options of ``credentials.get``."""
+    """What the browser needs to sign.
+
+    The statement as it is hashed, its hash, and the options of ``credentials.get``.
+    """
 
     pending: str
     statement: str
@@ -57,8 +60,10 @@ class SigningRequest:
     options: dict[str, Any]
 
 
-def store(uow: UnitOfWork, prepared: Prepared, place: RelyingParty, credential_ids: Sequence[str]) -> SigningRequest:
-    """Keep the prepared statement until it is signed with one of the passkeys, or its time is over."""
+def store(
+    uow: UnitOfWork, prepared: Prepared, relying_party: RelyingParty, credential_ids: Sequence[str]
+) -> SigningRequest:
+    """Store a prepared statement and return the browser's options."""
     statement = rfc8785.dumps(prepared.statement)
     digest = hashlib.sha256(statement).digest()
     challenge = add(
@@ -66,25 +71,34 @@ def store(uow: UnitOfWork, prepared: Prepared, place: RelyingParty, credential_i
         prepared.pending,
         "signature",
         person_id=prepared.person_id,
-        place=place,
+        relying_party=relying_party,
         challenge=bytes_to_base64url(digest),
         statement=statement.decode(),
         stated_at=prepared.stated_at,
     )
     options = generate_authentication_options(
-        rp_id=place.rp_id,
+        rp_id=relying_party.rp_id,
         challenge=digest,
         timeout=LIFETIME // timedelta(milliseconds=1),
-        allow_credentials=[PublicKeyCredentialDescriptor(id=base64url_to_bytes(one)) for one in credential_ids],
+        allow_credentials=[
+            PublicKeyCredentialDescriptor(id=base64url_to_bytes(credential_id)) for credential_id in credential_ids
+        ],
         user_verification=UserVerificationRequirement.REQUIRED,
     )
     return SigningRequest(challenge.id, statement.decode(), digest.hex(), options_to_json_dict(options))
 
 
 def add(
-    uow: UnitOfWork, challenge_id: str, kind: Kind, *, person_id: str, place: RelyingParty, challenge: str, **more: Any
+    uow: UnitOfWork,
+    challenge_id: str,
+    kind: Kind,
+    *,
+    person_id: str,
+    relying_party: RelyingParty,
+    challenge: str,
+    **more: Any,
 ) -> PasskeyChallenge:
-    """Write a challenge; what the person was asked before and did not answer in time is forgotten."""
+    """Add a challenge, and delete the person's expired ones."""
     uow.session.execute(
         delete(PasskeyChallenge).where(
             PasskeyChallenge.person_id == person_id, PasskeyChallenge.made_at <= uow.real_now - LIFETIME
@@ -95,8 +109,8 @@ def add(
         person_id=person_id,
         kind=kind,
         challenge=challenge,
-        rp_id=place.rp_id,
-        origin=place.origin,
+        rp_id=relying_party.rp_id,
+        origin=relying_party.origin,
         made_at=uow.real_now,
         **more,
     )
@@ -106,7 +120,7 @@ def add(
 
 
 def find(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge | None:
-    """The acting person's challenge, locked, while it can still be answered."""
+    """Return the acting person's challenge, locked, while it is valid."""
     row = uow.session.get(PasskeyChallenge, challenge_id, with_for_update=True)
     if row is None or row.kind != kind or row.person_id != uow.actor.id or row.used_at is not None:
         return None
@@ -114,7 +128,7 @@ def find(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge | N
 
 
 def consume(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
-    """As ``find``, and used up with it when the unit commits. Refused where there is none to be answered."""
+    """Return a valid challenge and mark it used. Refused where there is none."""
     row = find(uow, challenge_id, kind)
     if row is None:
         raise Refused(
@@ -127,9 +141,9 @@ def consume(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
 
 
 def relying_party_of(settings: Settings) -> RelyingParty | None:
-    """Where passkeys answer: at the address that people type, by default this machine's name for itself.
+    """Return host and origin of the portal's public address.
 
-    None where that address is a bare IP: browsers give no passkeys there.
+    By default this machine's ``localhost``. None for a bare IP address, where browsers offer no passkeys.
     """
     origin = (settings.portal.public_url or f"http://localhost:{settings.portal.port}").rstrip("/")
     address = urlsplit(origin)
@@ -137,18 +151,22 @@ def relying_party_of(settings: Settings) -> RelyingParty | None:
     try:
         ip_address(host)
     except ValueError:
-        usual = f":{DEFAULT_PORTS.get(address.scheme)}"  # browsers leave it out
-        return RelyingParty(host, f"{address.scheme}://{address.netloc.lower().removesuffix(usual)}") if host else None
+        default_port = f":{DEFAULT_PORTS.get(address.scheme)}"  # browsers omit it
+        return (
+            RelyingParty(host, f"{address.scheme}://{address.netloc.lower().removesuffix(default_port)}")
+            if host
+            else None
+        )
     return None
 
 
 def require_relying_party(settings: Settings) -> RelyingParty:
-    """As ``relying_party_of``; Refused where there is none."""
-    place = relying_party_of(settings)
-    if place is None:
+    """Return the relying party. Refused where there is none."""
+    relying_party = relying_party_of(settings)
+    if relying_party is None:
         raise Refused(
             "passkeys-nowhere",
             "This portal is opened by a bare IP address, where browsers give no passkeys: have "
             "the administrator give it a name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
         )
-    return place
+    return relying_party

@@ -1,4 +1,4 @@
-"""What a person gives to sign: a passkey, or password and one-time code; and the form that was read (R25)."""
+"""Define what a person gives to sign: passkey, or password and code (R25)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Assertion:
-    """A passkey's answer to the statement that is kept under ``pending`` (``signing_challenges``).
+    """A passkey's answer to the statement stored under ``pending``.
 
     ``answer``: credentialId, authenticatorData, clientDataJSON and signature, in base64url.
     """
@@ -17,10 +17,11 @@ class Assertion:
 
 @dataclass(frozen=True)
 class Proof:
-    """``form_sha256`` is ``Revision.sha256`` of the form as the person saw it; another one is refused.
+    """What proves the signature.
 
-    ``code`` is the six digits of the person's authenticator, where the signature needs it. With ``preparing``, an id,
-    nothing is signed: the act ends in ``Prepared`` with the statement that a passkey is to sign.
+    ``form_sha256`` is ``Revision.sha256`` of the form that was read; another one is refused. ``code`` is the
+    authenticator's, where the signature needs one. With ``preparing``, an id, nothing is signed: the act ends in
+    ``Prepared`` with the statement that a passkey is to sign.
     """
 
     form_sha256: str = ""
@@ -31,5 +32,5 @@ class Proof:
 
     @property
     def pending(self) -> str:
-        """The id of the statement that was prepared, or is being; empty where the password signs."""
+        """Return the id of the prepared statement; empty for a password."""
         return self.preparing or (self.passkey.pending if self.passkey else "")

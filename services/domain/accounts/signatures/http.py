@@ -1,7 +1,7 @@
-"""How the API takes a signature: the password again and a code, or a passkey, which is first shown what it signs (R25).
+"""Accept signatures in API bodies: password and code, or a passkey (R25).
 
-Every act that is signed is prepared by the same call with ``prepare``: it answers 202 with the statement, its words and
-the options for ``navigator.credentials.get``, and does nothing. The call with the passkey's answer does it.
+A call with ``prepare`` does nothing and answers 202 with the statement, its words and the options of
+``navigator.credentials.get``. The same call with the passkey's answer acts.
 """
 
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ Base64url = Annotated[str, Field(min_length=1, max_length=8192, pattern="^[A-Za-
 
 
 class PasskeySignature(Body):
-    """The browser's answer to the options that ``prepare`` gave; ``pending`` came with them."""
+    """The browser's answer to the prepared options, with their ``pending``."""
 
     pending: Identifier
     credential_id: Base64url
@@ -38,7 +38,7 @@ class PasskeySignature(Body):
 
 
 class Signing(Body):
-    """The signature: a passkey's, or the password again with the authenticator's code where it is wanted.
+    """A passkey's signature, or the password with a code where required.
 
     With ``prepare`` nothing is signed: the answer is what a passkey is to sign.
     """
@@ -49,15 +49,15 @@ class Signing(Body):
     prepare: bool = False
 
     def proof(self) -> Proof:
-        """What the register takes. Refused where nothing was given to sign with."""
+        """Return the proof. Refused where nothing was given."""
         return self._proof("")
 
     def _proof(self, form_sha256: str) -> Proof:
         if self.prepare:
             return Proof(form_sha256, preparing=new_id())
         if self.passkey is not None:
-            told = self.passkey.model_dump(by_alias=True)
-            return Proof(form_sha256, passkey=Assertion(told.pop("pending"), told))
+            fields = self.passkey.model_dump(by_alias=True)
+            return Proof(form_sha256, passkey=Assertion(fields.pop("pending"), fields))
         if self.password is None:
             raise Refused(
                 "missing",
@@ -74,12 +74,12 @@ class FormSigning(Signing):
     form_sha256: Sha256
 
     def proof(self) -> Proof:
-        """As of every signature, with the form's hash."""
+        """Return the proof with the form's hash."""
         return self._proof(self.form_sha256)
 
 
 class WordsAnswer(Answer):
-    """One line of what is signed: what it is, and what is said of it."""
+    """One line of the statement: name and value."""
 
     name_zh: str
     name_en: str
@@ -88,9 +88,10 @@ class WordsAnswer(Answer):
 
 
 class PreparedAnswer(Answer):
-    """What is to be signed. ``statement`` is canonical JSON and ``sha256`` its hash, which is the passkey's challenge.
+    """The statement to sign.
 
-    ``options`` are for ``navigator.credentials.get``; ``pending`` goes back with its answer, within five minutes.
+    ``statement`` is canonical JSON and ``sha256`` its hash, which is the passkey's challenge. ``options`` are for
+    ``navigator.credentials.get``; ``pending`` comes back with its answer, within five minutes.
     """
 
     pending: str
@@ -101,13 +102,13 @@ class PreparedAnswer(Answer):
 
 
 def signed(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route whose act is signed."""
+    """Return the ``responses`` of a route whose act is signed."""
     prepared = {"model": PreparedAnswer, "description": "Nothing was done: this is what a passkey is to sign"}
     return {202: prepared, **problems(*statuses)}
 
 
 def install(app: FastAPI) -> None:
-    """Answer acts that were to be prepared, of the API and of the pages alike."""
+    """Answer prepared acts of API and pages with their statements."""
     app.add_exception_handler(Prepared, _prepared)
 
 
@@ -115,28 +116,28 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Prepared)  # noqa: S101  registered for this class alone
     database: Database = given(request, "database")
     try:
-        place = require_relying_party(given(request, "settings"))
-        told = await database.run(Actor("person", error.person_id), _keep, error, place)
+        relying_party = require_relying_party(given(request, "settings"))
+        prepared = await database.run(Actor("person", error.person_id), _store, error, relying_party)
     except Refused as refusal:
         return answer(refusal.code, refusal.message, refusal.status, refusal.field)
     except Retryable:
         return answer("try-again", Message("A part of the system is away: try again in a while."), 503)
-    return JSONResponse(told.model_dump(by_alias=True), 202)
+    return JSONResponse(prepared.model_dump(by_alias=True), 202)
 
 
-def _keep(uow: UnitOfWork, prepared: Prepared, place: RelyingParty) -> PreparedAnswer:
-    own = passkeys.list_passkeys(uow, prepared.person_id, place)
-    if not own:
+def _store(uow: UnitOfWork, prepared: Prepared, relying_party: RelyingParty) -> PreparedAnswer:
+    person_passkeys = passkeys.list_passkeys(uow, prepared.person_id, relying_party)
+    if not person_passkeys:
         raise Refused(
             "no-passkey",
             "You have no passkey here: add one in your account, or sign with your password.",
             field="passkey",
         )
-    asked = challenges.store(uow, prepared, place, [one.credential_id for one in own])
+    request = challenges.store(uow, prepared, relying_party, [passkey.credential_id for passkey in person_passkeys])
     return PreparedAnswer(
-        pending=asked.pending,
+        pending=request.pending,
         words=[WordsAnswer.model_validate(line) for line in statements.of(uow, prepared.statement)],
-        statement=asked.statement,
-        sha256=asked.sha256,
-        options=asked.options,
+        statement=request.statement,
+        sha256=request.sha256,
+        options=request.options,
     )

@@ -1,4 +1,4 @@
-"""Everything that people have signed in one case, whole: for the evidence package (R25, R52)."""
+"""Collect everything signed in one case, for the evidence package (R25, R52)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from services.database.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True)
 class SignedAct:
-    """``signature`` is as it was given, without the statement; its ``sha256`` is of the canonical ``statement``.
+    """One signed act.
 
-    ``kind``: decision, proposal, confirmation, consent, confidentiality-agreement, return; ``stage`` of the first
-    three. A proposal is a release whose second person disagreed: one that was confirmed is a decision.
+    ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
+    proposal, confirmation, consent, confidentiality-agreement, return; ``stage`` of the first three. A proposal is a
+    release whose second person disagreed: one that was confirmed is a decision.
     """
 
     kind: str
@@ -33,59 +34,59 @@ class SignedAct:
 
 
 def of_application(uow: UnitOfWork, application_id: str) -> list[SignedAct]:
-    """The signed acts of the case in the order in which they were done.
+    """List the signed acts of a case in their order.
 
-    What was signed before statements were kept whole is left out: consents, returns and agreements of older books.
+    Consents, returns and agreements that were signed before statements were stored are left out.
     """
     acts = (*_reviews(uow, application_id), *_others(uow, application_id))
     return sorted(acts, key=lambda act: act.at)
 
 
 def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
-    names = Names(uow)
-    for one in uow.session.scalars(select(Decision).where(Decision.application_id == application_id)):
-        yield from names.act("decision", one.signature, one.decided_at, one.decided_by, stage=one.stage)
+    for decision in uow.session.scalars(select(Decision).where(Decision.application_id == application_id)):
+        yield from _act(
+            uow, "decision", decision.signature, decision.decided_at, decision.decided_by, stage=decision.stage
+        )
     confirmations = select(Confirmation, Review.stage).join(Review, Review.id == Confirmation.review_id)
-    for two, stage in uow.session.execute(confirmations.where(Review.application_id == application_id)):
-        yield from names.act("confirmation", two.signature, two.confirmed_at, two.person_id, stage=stage)
+    for confirmation, stage in uow.session.execute(confirmations.where(Review.application_id == application_id)):
+        yield from _act(
+            uow, "confirmation", confirmation.signature, confirmation.confirmed_at, confirmation.person_id, stage=stage
+        )
     refused = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
     refused = refused.where(Review.application_id == application_id, Proposal.refused_by.is_not(None))
-    for row, stage in uow.session.execute(refused):
-        yield from names.act("proposal", row.signature, row.proposed_at, row.person_id, stage=stage)
-        yield from names.act("confirmation", row.refusal_signature, row.refused_at, row.refused_by, stage=stage)
+    for proposal, stage in uow.session.execute(refused):
+        yield from _act(uow, "proposal", proposal.signature, proposal.proposed_at, proposal.person_id, stage=stage)
+        yield from _act(
+            uow, "confirmation", proposal.refusal_signature, proposal.refused_at, proposal.refused_by, stage=stage
+        )
 
 
 def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
-    names = Names(uow)
     for consent in uow.session.scalars(select(Consent).where(Consent.application_id == application_id)):
-        yield from names.act("consent", consent.signature, consent.answered_at, consent.person_id)
+        yield from _act(uow, "consent", consent.signature, consent.answered_at, consent.person_id)
     hand_overs = select(HandOver).where(HandOver.application_id == application_id)
     for hand_over in uow.session.scalars(hand_overs).all():
-        signed = uow.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
-        if signed is not None:
-            yield from names.act("confidentiality-agreement", signed.signature, signed.signed_at, signed.person_id)
-        for back in uow.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
-            yield from names.act("return", back.signature, back.returned_at, back.returned_by)
+        agreement = uow.session.get(Agreement, hand_over.agreement_id) if hand_over.agreement_id else None
+        if agreement is not None:
+            yield from _act(
+                uow, "confidentiality-agreement", agreement.signature, agreement.signed_at, agreement.person_id
+            )
+        for return_ in uow.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
+            yield from _act(uow, "return", return_.signature, return_.returned_at, return_.returned_by)
 
 
-@dataclass(frozen=True)
-class Names:
-    """Makes acts with the names of those who signed."""
-
-    uow: UnitOfWork
-
-    def act(
-        self,
-        kind: str,
-        kept: dict[str, Any] | None,
-        at: datetime | None,
-        person_id: str | None,
-        *,
-        stage: str | None = None,
-    ) -> Iterator[SignedAct]:
-        """One act, or none where no statement was kept."""
-        if not kept or "statement" not in kept or at is None or person_id is None:
-            return
-        signature = {name: value for name, value in kept.items() if name != "statement"}
-        person = self.uow.session.get_one(Person, person_id).name
-        yield SignedAct(kind, stage, kept["statement"], signature, at, person)
+def _act(
+    uow: UnitOfWork,
+    kind: str,
+    stored: dict[str, Any] | None,
+    at: datetime | None,
+    person_id: str | None,
+    *,
+    stage: str | None = None,
+) -> Iterator[SignedAct]:
+    """Yield the act, unless its statement was not stored."""
+    if not stored or "statement" not in stored or at is None or person_id is None:
+        return
+    signature = {name: value for name, value in stored.items() if name != "statement"}
+    person = uow.session.get_one(Person, person_id).name
+    yield SignedAct(kind, stage, stored["statement"], signature, at, person)

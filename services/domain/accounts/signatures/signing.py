@@ -1,4 +1,4 @@
-"""A person's signature over the hash of what is signed: by passkey, or by password and a one-time code (R25)."""
+"""Sign statements by passkey, or by password and one-time code (R25)."""
 
 import hashlib
 import json
@@ -23,12 +23,15 @@ from services.verifier.assertions import check_assertion
 from services.verifier.invalid import Invalid
 
 METHODS = {"password": ("password",), "password+totp": ("password", "totp")}
-ADDED_FIELDS = ("auditCheckpoint", "nonce")  # what a statement has besides what the act says
+ADDED_FIELDS = ("auditCheckpoint", "nonce")  # of a statement, beside those of the act
 
 
 @dataclass(frozen=True)
 class Signed:
-    """``sha256`` is of the canonical ``statement``; ``signature`` says who signed it, when and how, and holds it."""
+    """A signature.
+
+    ``sha256`` is of the canonical ``statement``; ``signature`` has signer, time, method and the statement.
+    """
 
     sha256: str
     statement: dict[str, Any]
@@ -36,9 +39,9 @@ class Signed:
 
 
 def methods(uow: UnitOfWork, level: Level) -> tuple[str, ...]:
-    """What the acting person gives to sign at this level: ``("password",)`` or ``("password", "totp")``.
+    """Return what the acting person gives to sign at this level.
 
-    A code is wanted of those who have a second factor, or must have one.
+    ``("password",)`` or ``("password", "totp")``: people who have a second factor or must have one give a code.
     """
     if level == "password+totp" and (
         second_factors.get_factor(uow, uow.actor.id) or second_factors.is_required(uow, uow.actor.id)
@@ -48,36 +51,39 @@ def methods(uow: UnitOfWork, level: Level) -> tuple[str, ...]:
 
 
 def signing_moment(uow: UnitOfWork, proof: Proof) -> datetime:
-    """The moment that a statement names: now, or with a passkey when it was shown, so that it can be built anew."""
+    """Return the time of the statement.
+
+    Now, or with a passkey when it was prepared, so that it can be built again.
+    """
     if proof.passkey is not None:
-        shown = challenges.find(uow, proof.passkey.pending, "signature")
-        if shown is not None and shown.stated_at is not None:
-            return shown.stated_at
+        challenge = challenges.find(uow, proof.passkey.pending, "signature")
+        if challenge is not None and challenge.stated_at is not None:
+            return challenge.stated_at
     return uow.now
 
 
 def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
-    """The acting person signs the statement, with the latest checkpoint of the audit trail in it.
+    """Sign a statement with the audit trail's latest checkpoint in it.
 
     Refused when the passkey's answer, the password or the code is wrong, or the code is missing. Raises Prepared where
-    the statement is to be shown only. The signature's ``method`` names what was given.
+    the statement is only to be shown. The signature's ``method`` names what was given.
     """
-    whole = {**statement, "auditCheckpoint": checkpoints.newest_as_json(uow)}
+    full_statement = {**statement, "auditCheckpoint": checkpoints.newest_as_json(uow)}
     if proof.preparing:
         nonce = secrets.token_hex(16)
-        raise Prepared(proof.preparing, uow.actor.id, {**whole, "nonce": nonce}, uow.now)
+        raise Prepared(proof.preparing, uow.actor.id, {**full_statement, "nonce": nonce}, uow.now)
     if proof.passkey is not None:
         return _sign_by_passkey(uow, statement, proof.passkey, level)
-    given = authenticate(uow, proof.password, proof.code, level=level)
-    return _signed(uow, whole, "+".join(given))
+    used_methods = authenticate(uow, proof.password, proof.code, level=level)
+    return _signed(uow, full_statement, "+".join(used_methods))
 
 
 def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Assertion, level: Level) -> Signed:
-    """The statement, built anew, has to be the one that was shown; the passkey the acting person's own."""
-    shown = challenges.consume(uow, assertion.pending, "signature")
-    text = shown.statement or "{}"
-    whole: dict[str, Any] = json.loads(text)
-    if rfc8785.dumps({**statement, **{name: whole.get(name) for name in ADDED_FIELDS}}).decode() != text:
+    """Check that the rebuilt statement equals the prepared one, and sign it."""
+    challenge = challenges.consume(uow, assertion.pending, "signature")
+    text = challenge.statement or "{}"
+    full_statement: dict[str, Any] = json.loads(text)
+    if rfc8785.dumps({**statement, **{name: full_statement.get(name) for name in ADDED_FIELDS}}).decode() != text:
         raise Refused(
             "statement-changed",
             "What you sign is not what you were shown, because something has changed meanwhile: "
@@ -85,12 +91,12 @@ def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Asse
             field="passkey",
         )
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    passkey = passkeys.find_own(uow, str(assertion.answer.get("credentialId")), shown.rp_id)
+    passkey = passkeys.find_own(uow, str(assertion.answer.get("credentialId")), challenge.rp_id)
     if passkey is None:
         raise _wrong_passkey(uow)
-    kept = {**assertion.answer, "publicKey": passkey.public_key, "rpId": shown.rp_id, "origin": shown.origin}
+    answer = {**assertion.answer, "publicKey": passkey.public_key, "rpId": challenge.rp_id, "origin": challenge.origin}
     try:
-        sound = check_assertion(kept, sha256)
+        verified = check_assertion(answer, sha256)
     except Invalid as error:
         raise _wrong_passkey(uow) from error
     if "totp" in methods(uow, level) and passkey.proved_by == "password":
@@ -101,14 +107,14 @@ def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Asse
             status=403,
             field="passkey",
         )
-    passkeys.record_use(uow, passkey, sound.sign_count)
-    return _signed(uow, whole, "passkey", passkey=kept)
+    passkeys.record_use(uow, passkey, verified.sign_count)
+    return _signed(uow, full_statement, "passkey", passkey=answer)
 
 
 def _signed(uow: UnitOfWork, statement: dict[str, Any], method: str, **more: Any) -> Signed:
     sha256 = hashlib.sha256(rfc8785.dumps(statement)).hexdigest()
-    how = {"method": method, "person": uow.actor.id, "sha256": sha256, "signedAt": uow.now.isoformat(), **more}
-    return Signed(sha256, statement, {**how, "statement": statement})
+    signature = {"method": method, "person": uow.actor.id, "sha256": sha256, "signedAt": uow.now.isoformat(), **more}
+    return Signed(sha256, statement, {**signature, "statement": statement})
 
 
 def _wrong_passkey(uow: UnitOfWork) -> Refused:
@@ -124,13 +130,13 @@ def _wrong_passkey(uow: UnitOfWork) -> Refused:
 def authenticate(
     uow: UnitOfWork, password: str, code: str | None = None, *, level: Level = "password"
 ) -> tuple[str, ...]:
-    """The acting person proves to be the one; what was given for it, as ``methods``. Refused as in ``sign``.
+    """Check password and code of the acting person; return the methods used.
 
-    Whatever is wrong is counted like a wrong sign-in, in a transaction of its own: whoever took over a session must
-    not find password or code by trying.
+    Refused as in ``sign``. Failures count like failed logins, in a transaction of their own: the thief of a session
+    must not find password or code by trying.
     """
     person = uow.session.get_one(Person, uow.actor.id)
-    wanted = methods(uow, level)
+    required = methods(uow, level)
     if not passwords.verify(person.password_hash, password):
         uow.after_refusal.append(partial(_count_failure, person_id=person.id))
         raise Refused(
@@ -140,7 +146,7 @@ def authenticate(
             field="password",
         )
     if not code:
-        if "totp" in wanted:
+        if "totp" in required:
             raise _code_missing(uow)
         return METHODS["password"]
     try:

@@ -1,4 +1,4 @@
-"""A statement in words: what a person is about to sign, item by item, in both languages (R25)."""
+"""Describe a statement to sign, line by line, in both languages (R25)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ IN_CAMEL_CASE = {
 
 @dataclass(frozen=True)
 class Line(Worded):
-    """What it is, and what is said of it."""
+    """One line: name and value."""
 
     name: Text
     message: Text
@@ -46,7 +46,7 @@ class Line(Worded):
 
 
 def of(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
-    """The lines of a statement of any kind; hashes at the end."""
+    """Return the lines of a statement of any kind, hashes last."""
     kinds = {
         "decision": _decision,
         "confirmation": _confirmation,
@@ -57,34 +57,34 @@ def of(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
     return list(kinds[str(statement["kind"])](uow, statement))
 
 
-def _decision(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    stage = STAGES[told["stage"]]
-    yield _coded(Message("Stage"), told["stage"])
-    yield _plain(Message("Application"), told["number"] or told["application"])
-    yield _coded(in_context("statements", "Outcome"), told["outcome"])
+def _decision(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    stage = STAGES[statement["stage"]]
+    yield _coded(Message("Stage"), statement["stage"])
+    yield _plain(Message("Application"), statement["number"] or statement["application"])
+    yield _coded(in_context("statements", "Outcome"), statement["outcome"])
     for question in stage.questions:
-        if question.code in told["answers"]:
-            yield Line(Bilingual(question.zh, question.en), Label(told["answers"][question.code]))
+        if question.code in statement["answers"]:
+            yield Line(Bilingual(question.zh, question.en), Label(statement["answers"][question.code]))
     if stage.code == "receipt":
-        yield from _receipt(uow, told["answers"])
+        yield from _receipt(uow, statement["answers"])
     for name, label in (("opinion", Message("Opinion")), ("reason", Message("Reason"))):
-        if told[name]:
-            yield _plain(label, told[name])
-    for mark in told["lowered"]:
+        if statement[name]:
+            yield _plain(label, statement[name])
+    for mark in statement["lowered"]:
         yield Line(Message("Class lowered"), MARKS[mark])
     for name, mark in IN_CAMEL_CASE.items():
-        if name in told["variables"]:
-            yield Line(MARKS[mark], Label(told["variables"][name]))
-    for line in told["granted"]:
+        if name in statement["variables"]:
+            yield Line(MARKS[mark], Label(statement["variables"][name]))
+    for line in statement["granted"]:
         yield _item(uow, line)
-    if "usePeriodDays" in told["variables"]:
-        days = told["variables"]["usePeriodDays"]
+    if "usePeriodDays" in statement["variables"]:
+        days = statement["variables"]["usePeriodDays"]
         yield Line(Message("Use period"), Message("{days} days", days=days))
-        yield _coded(Message("Way of use"), told["variables"]["wayOfUse"])
-    if told["standsInFor"]:
-        yield _plain(Message("In the place of"), uow.session.get_one(Person, told["standsInFor"]).name)
-    yield from _end(uow, told)
-    yield _plain(Message("SHA-256 of the form"), told["form"])
+        yield _coded(Message("Way of use"), statement["variables"]["wayOfUse"])
+    if statement["standsInFor"]:
+        yield _plain(Message("In the place of"), uow.session.get_one(Person, statement["standsInFor"]).name)
+    yield from _signer_lines(uow, statement)
+    yield _plain(Message("SHA-256 of the form"), statement["form"])
 
 
 def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:
@@ -96,54 +96,54 @@ def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:
         yield _plain(Message("Version of the agreement"), answers["agreementVersion"])
 
 
-def _confirmation(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    review = uow.session.get_one(Review, told["review"])
+def _confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    review = uow.session.get_one(Review, statement["review"])
     application = uow.session.get_one(Application, review.application_id)
     yield _coded(Message("Confirmation of"), review.stage)
     yield _plain(Message("Application"), application.number or application.id)
-    word_of_it = Message("agrees") if told["agrees"] else Message("disagrees")
-    yield Line(Message("Word of the second person"), word_of_it)
-    if told["reason"]:
-        yield _plain(Message("Reason"), told["reason"])
-    yield from _end(uow, told)
-    yield _plain(Message("SHA-256 of what is confirmed"), told["confirms"])
-    yield _plain(Message("SHA-256 of the form"), told["form"])
+    answer = Message("agrees") if statement["agrees"] else Message("disagrees")
+    yield Line(Message("Word of the second person"), answer)
+    if statement["reason"]:
+        yield _plain(Message("Reason"), statement["reason"])
+    yield from _signer_lines(uow, statement)
+    yield _plain(Message("SHA-256 of what is confirmed"), statement["confirms"])
+    yield _plain(Message("SHA-256 of the form"), statement["form"])
 
 
-def _consent(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
+def _consent(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(Message("Act"), Message("Answer of a joint department"))
     for label, name in ((in_context("statements", "Department"), "department"), (Message("Applicant"), "applicant")):
-        department = uow.session.get_one(Department, told[name])
+        department = uow.session.get_one(Department, statement[name])
         yield Line(label, Bilingual(department.name_zh, department.name_en))
-    answer = Message("consents") if told["answer"] == "consented" else Message("refuses")
+    answer = Message("consents") if statement["answer"] == "consented" else Message("refuses")
     yield Line(Message("Answer"), answer)
-    if told["reason"]:
-        yield _plain(Message("Reason"), told["reason"])
-    yield from _end(uow, told)
-    yield _plain(Message("SHA-256 of the form"), told["form"])
+    if statement["reason"]:
+        yield _plain(Message("Reason"), statement["reason"])
+    yield from _signer_lines(uow, statement)
+    yield _plain(Message("SHA-256 of the form"), statement["form"])
 
 
-def _agreement(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
+def _agreement(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(Message("Act"), Message("Signing the confidentiality agreement"))
-    yield _plain(Message("Version"), told["version"])
-    yield _moment(uow, Message("Signed at"), told["signedAt"])
-    yield _moment(uow, Message("Holds until"), told["expiresAt"])
+    yield _plain(Message("Version"), statement["version"])
+    yield _moment(uow, Message("Signed at"), statement["signedAt"])
+    yield _moment(uow, Message("Holds until"), statement["expiresAt"])
 
 
-def _return(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    hand_over = uow.session.get_one(HandOver, told["handOver"])
+def _return(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    hand_over = uow.session.get_one(HandOver, statement["handOver"])
     application = uow.session.get_one(Application, hand_over.application_id)
     yield Line(Message("Act"), Message("Returning the copies"))
     yield _plain(Message("Application"), application.number or application.id)
-    yield _coded(Message("Returned to"), f"office-{told['returnTo']}")
-    for copy_id, sha256 in told["copies"].items():
+    yield _coded(Message("Returned to"), f"office-{statement['returnTo']}")
+    for copy_id, sha256 in statement["copies"].items():
         yield _copy(uow, copy_id, sha256)
-    for number, fate in enumerate(told["attestation"]["downloads"].values(), 1):
+    for number, fate in enumerate(statement["attestation"]["downloads"].values(), 1):
         note = f" · {fate['note']}" if fate["note"] else ""
-        what = Message("{fate}{note}", fate=Label(fate["fate"]), note=note)
-        yield Line(Message("Download {number}", number=number), what)
+        value = Message("{fate}{note}", fate=Label(fate["fate"]), note=note)
+        yield Line(Message("Download {number}", number=number), value)
     yield Line(Message("Other copies"), Message("none was kept"))
-    yield _moment(uow, Message("Returned at"), told["returnedAt"])
+    yield _moment(uow, Message("Returned at"), statement["returnedAt"])
 
 
 def _item(uow: UnitOfWork, line: Mapping[str, Any]) -> Line:
@@ -158,9 +158,9 @@ def _copy(uow: UnitOfWork, copy_id: str, sha256: str) -> Line:
     return Line(Message("SHA-256 of the copy of item {position}", position=item.position), Bilingual(sha256, sha256))
 
 
-def _end(uow: UnitOfWork, told: Mapping[str, Any]) -> Iterator[Line]:
-    yield _plain(Message("Who signs"), uow.session.get_one(Person, told["person"]).name)
-    yield _moment(uow, Message("At"), told["decidedAt"])
+def _signer_lines(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield _plain(Message("Who signs"), uow.session.get_one(Person, statement["person"]).name)
+    yield _moment(uow, Message("At"), statement["decidedAt"])
 
 
 def _plain(message: Text, text: Any) -> Line:

@@ -1,1 +1,1 @@
-"""Sign people in at an OpenID Connect provider."""
+"""Log people in at an OpenID Connect provider."""

@@ -1,4 +1,4 @@
-"""Answers that are kept for a while: asked for by one at a time, and after a failure not at once again."""
+"""Cache answers of the provider; one caller fetches, failures are not retried at once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -14,38 +14,38 @@ RETRY_SECONDS = 5.0
 
 
 class Cached(Generic[T]):
-    """What ``fetch`` last answered; its ProviderRefused is remembered too, for ``RETRY_SECONDS``.
+    """The last answer of ``fetch``, or its ProviderRefused for ``RETRY_SECONDS``.
 
-    Whoever is not signed in can make the portal ask: a provider that is down must not be asked by each of them.
+    Anonymous visitors trigger requests: a provider that is down must not be asked by each of them.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[T]], monotonic: Callable[[], float]) -> None:
         self._fetch = fetch
         self._monotonic = monotonic
         self._lock = anyio.Lock()
-        self._kept: T | None = None
+        self._value: T | None = None
         self._failure: ProviderRefused | None = None
-        self._asked_at = float("-inf")
+        self._fetched_at = float("-inf")
 
     async def get(self) -> T:
-        """Raises ProviderRefused."""
+        """Return the answer. Raises ProviderRefused."""
         return await self._get(CACHE_SECONDS)
 
-    async def anew(self) -> T:
-        """As ``get``, asked for again unless that was a moment ago."""
+    async def refresh(self) -> T:
+        """Return an answer that is at most ``RETRY_SECONDS`` old."""
         return await self._get(RETRY_SECONDS)
 
-    async def _get(self, longest: float) -> T:
+    async def _get(self, max_age: float) -> T:
         async with self._lock:
-            age = self._monotonic() - self._asked_at
-            if self._kept is not None and age < longest:
-                return self._kept
+            age = self._monotonic() - self._fetched_at
+            if self._value is not None and age < max_age:
+                return self._value
             if self._failure is not None and age < RETRY_SECONDS:
                 raise ProviderRefused(self._failure.code.removeprefix("provider-"), self._failure.detail)
             try:
-                kept = await self._fetch()
+                value = await self._fetch()
             except ProviderRefused as refusal:
-                self._kept, self._failure, self._asked_at = None, refusal, self._monotonic()
+                self._value, self._failure, self._fetched_at = None, refusal, self._monotonic()
                 raise
-            self._kept, self._failure, self._asked_at = kept, None, self._monotonic()
-            return kept
+            self._value, self._failure, self._fetched_at = value, None, self._monotonic()
+            return value

@@ -1,4 +1,4 @@
-"""What the provider says of itself (OpenID Connect Discovery 1.0), and what of it is believed."""
+"""Read the provider's metadata (OpenID Connect Discovery 1.0)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.accounts.single_sign_on.http_client import ProviderHttpClient, ProviderResponse
 
-# Signatures that only the provider can make. A secret that both sides know (HS256) proves nothing, nor does "none".
+# Signatures that only the provider can make: HS256 has a shared secret, and "none" has none.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 CLIENT_AUTH = ("client_secret_basic", "client_secret_post")
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -16,7 +16,10 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True)
 class Metadata:
-    """The addresses of one issuer. ``tells_issuer``: its answers name it (RFC 9207)."""
+    """The endpoints of one issuer.
+
+    ``issuer_in_response``: its responses name it (RFC 9207).
+    """
 
     issuer: str
     authorization: str
@@ -26,19 +29,21 @@ class Metadata:
     end_session: str | None
     algorithms: tuple[str, ...]
     client_auth: str
-    tells_issuer: bool
+    issuer_in_response: bool
 
 
-async def discover(wire: ProviderHttpClient, issuer: str) -> Metadata:
-    """Raises ProviderRefused, its detail saying what does not fit."""
-    told = await wire.get(issuer.rstrip("/") + WELL_KNOWN)
-    return parse(issuer, told)
+async def discover(http: ProviderHttpClient, issuer: str) -> Metadata:
+    """Fetch and check the metadata.
+
+    Raises ProviderRefused, whose detail names what is wrong.
+    """
+    return parse(issuer, await http.get(issuer.rstrip("/") + WELL_KNOWN))
 
 
-def parse(issuer: str, told: ProviderResponse) -> Metadata:
-    if told.status != 200:
-        raise ProviderRefused("invalid-answer", f"discovery answered HTTP {told.status}: check the issuer")
-    body = told.body
+def parse(issuer: str, response: ProviderResponse) -> Metadata:
+    if response.status != 200:
+        raise ProviderRefused("invalid-answer", f"discovery answered HTTP {response.status}: check the issuer")
+    body = response.body
     if body.get("issuer") != issuer:
         raise ProviderRefused(
             "invalid-answer", f"discovery names another issuer than {issuer}: write it as the provider does"
@@ -53,8 +58,8 @@ def parse(issuer: str, told: ProviderResponse) -> Metadata:
         raise ProviderRefused(
             "invalid-answer", "the provider signs ID tokens by no public key: have it use RS256 or ES256"
         )
-    known = _string_list(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
-    client_auth = next((name for name in CLIENT_AUTH if name in known), None)
+    auth_methods = _string_list(body, "token_endpoint_auth_methods_supported", CLIENT_AUTH[:1])
+    client_auth = next((name for name in CLIENT_AUTH if name in auth_methods), None)
     if client_auth is None:
         raise ProviderRefused(
             "invalid-answer", "the provider takes no client's secret: have it use client_secret_basic"
@@ -68,7 +73,7 @@ def parse(issuer: str, told: ProviderResponse) -> Metadata:
         end_session=_address(issuer, body, "end_session_endpoint"),
         algorithms=algorithms,
         client_auth=client_auth,
-        tells_issuer=body.get("authorization_response_iss_parameter_supported") is True,
+        issuer_in_response=body.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
@@ -80,7 +85,7 @@ def _required_address(issuer: str, body: Mapping[str, Any], name: str) -> str:
 
 
 def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
-    """An address as secured as the issuer's own, which people and secrets may be sent to."""
+    """Return an endpoint, which has to be as secure as the issuer."""
     text = body.get(name)
     if text is None:
         return None
@@ -96,8 +101,8 @@ def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
 
 
 def _string_list(body: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    """A list of the document; what the specification, or good sense, takes where it is left out."""
-    told = body.get(name)
-    if told is None:
+    """Return a list of the document, or the default where it is missing."""
+    value = body.get(name)
+    if value is None:
         return default
-    return tuple(text for text in told if isinstance(text, str)) if isinstance(told, list) else ()
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()

@@ -1,9 +1,9 @@
-"""Why nobody came in by the provider: a code, and a sentence in each language that says what to do."""
+"""Refuse logins at the provider, by code, with sentences for people."""
 
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 
-# By code: the HTTP status, and the sentence in Chinese and in English.
+# By code: HTTP status and sentence.
 ERRORS = {
     "not-set": (
         404,
@@ -59,7 +59,10 @@ ERRORS = {
 
 
 class ProviderRefused(Refused):
-    """``detail`` is for the log and the doctor; it names what was wrong, and never a token or a person."""
+    """A refused login.
+
+    ``detail`` is for the log and the doctor: what was wrong, never a token or a person.
+    """
 
     def __init__(self, code: str, detail: str = "") -> None:
         status, message = ERRORS[code]

@@ -1,4 +1,4 @@
-"""Calls to the provider: within a time, up to a size, to the address itself and to no other."""
+"""Call the provider within limits of time and size, without redirects."""
 
 import json
 import ssl
@@ -16,25 +16,28 @@ from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, 
 from services.runtime.settings import Settings, variable
 
 TIMEOUT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 256 << 10  # of an answer: a document of discovery has some kilobytes, a key set too
+MAX_ANSWER_BYTES = 256 << 10  # metadata and key sets have a few KiB
 
 
 @dataclass(frozen=True)
 class ProviderResponse:
-    """An answer: its status, and the JSON object that it holds; empty where it holds none."""
+    """Status and JSON object of an answer; an empty object where it has none."""
 
     status: int
     body: Mapping[str, Any]
 
 
 class ProviderHttpClient:
-    """``seconds`` is for a whole call; ``monotonic`` counts them for whoever remembers answers."""
+    """An HTTP client.
+
+    ``seconds`` limits a whole call; ``monotonic`` is the clock of cached answers.
+    """
 
     def __init__(
         self, settings: Settings, *, seconds: float = TIMEOUT_SECONDS, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._ca_file = settings.oidc.ca_file
-        # The issuer is the operator's word, and its document leads on from there: never into this machine unasked.
+        # The issuer's metadata names more addresses: the guard keeps them off internal networks.
         self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"))
         self._seconds = seconds
         self.monotonic = monotonic
@@ -47,8 +50,11 @@ class ProviderHttpClient:
         return await self._call("POST", url, headers, form.encode())
 
     async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> ProviderResponse:
-        """Raises ProviderRefused, with what was wrong as its detail; the answer's text is in none."""
-        # Nothing compressed is taken, because a small answer could unfold into a large one.
+        """Call the provider.
+
+        Raises ProviderRefused; its detail holds nothing of the answer's text.
+        """
+        # No compression: a small answer could expand to a large one.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         try:
             with anyio.fail_after(self._seconds):
@@ -59,9 +65,9 @@ class ProviderHttpClient:
                         follow_redirects=False,
                         trust_env=False,
                     ) as client,
-                    client.stream(method, url, headers=headers, content=content) as answer,
+                    client.stream(method, url, headers=headers, content=content) as response,
                 ):
-                    return await _read(answer)
+                    return await _read(response)
         except AddressRefused as error:
             raise ProviderRefused("unreachable", f"{url}: {error.en}") from error
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -74,26 +80,26 @@ class ProviderHttpClient:
         return httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
 
 
-async def _read(answer: httpx.Response) -> ProviderResponse:
-    where = f"{answer.url.copy_with(query=None)} answered HTTP {answer.status_code}"
-    if 300 <= answer.status_code < 400:
-        raise ProviderRefused("invalid-answer", f"{where} and points elsewhere: set the issuer that answers itself")
-    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+async def _read(response: httpx.Response) -> ProviderResponse:
+    prefix = f"{response.url.copy_with(query=None)} answered HTTP {response.status_code}"
+    if 300 <= response.status_code < 400:
+        raise ProviderRefused("invalid-answer", f"{prefix} and points elsewhere: set the issuer that answers itself")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProviderRefused(
-            "invalid-answer", f"{where}, compressed although nothing else was asked for than plain JSON"
+            "invalid-answer", f"{prefix}, compressed although nothing else was asked for than plain JSON"
         )
     content = bytearray()
-    async for chunk in answer.aiter_raw():
+    async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
-            raise ProviderRefused("invalid-answer", f"{where} with more than {MAX_ANSWER_BYTES >> 10} KiB")
+            raise ProviderRefused("invalid-answer", f"{prefix} with more than {MAX_ANSWER_BYTES >> 10} KiB")
     try:
-        told = json.loads(content)
+        body = json.loads(content)
     except (ValueError, RecursionError):
-        told = None
-    if answer.is_success and not isinstance(told, dict):
-        raise ProviderRefused("invalid-answer", f"{where} and no JSON object")
-    return ProviderResponse(answer.status_code, told if isinstance(told, dict) else {})
+        body = None
+    if response.is_success and not isinstance(body, dict):
+        raise ProviderRefused("invalid-answer", f"{prefix} and no JSON object")
+    return ProviderResponse(response.status_code, body if isinstance(body, dict) else {})
 
 
 def _unreachable(url: str, error: Exception) -> str:

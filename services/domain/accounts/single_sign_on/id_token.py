@@ -1,4 +1,4 @@
-"""The ID token (OpenID Connect Core 1.0, 3.1.3.7): whose it is, for whom, how old, and who signed it."""
+"""Verify ID tokens (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,33 +13,35 @@ from services.domain.accounts.single_sign_on.errors import ProviderRefused
 from services.domain.accounts.single_sign_on.http_client import ProviderResponse
 
 LEEWAY_SECONDS = 60  # between the clocks of two servers
-MAX_AGE_SECONDS = 600  # a token is made when the code is handed in: an old one was kept by somebody
+MAX_AGE_SECONDS = 600  # a token is issued when the code is exchanged: an old one is replayed
 MAX_SUBJECT_LENGTH = 255
 MIN_RSA_BITS = 2048
 
 
 class UnknownKey(Exception):
-    """No key of this id: the provider may have changed its keys."""
+    """The token's key id is unknown: the provider may have rotated its keys."""
 
 
-def read_keys(told: ProviderResponse) -> KeySet:
-    """The public keys that may have signed; others in the set, such as those for encryption, are left out."""
-    rows = told.body.get("keys")
-    if told.status != 200 or not isinstance(rows, list):
-        raise ProviderRefused("invalid-answer", f"the address of the keys answered HTTP {told.status} and no key set")
-    keys = [key for row in rows if isinstance(row, dict) and (key := _signing_key(row)) is not None]
+def read_keys(response: ProviderResponse) -> KeySet:
+    """Return the public signing keys of the set."""
+    jwks = response.body.get("keys")
+    if response.status != 200 or not isinstance(jwks, list):
+        raise ProviderRefused(
+            "invalid-answer", f"the address of the keys answered HTTP {response.status} and no key set"
+        )
+    keys = [key for jwk in jwks if isinstance(jwk, dict) and (key := _signing_key(jwk)) is not None]
     if not keys:
         raise ProviderRefused("invalid-answer", "the provider's key set has no public key that signs")
     return KeySet(keys)
 
 
-def _signing_key(row: dict[str, Any]) -> Key | None:
-    if row.get("kty") not in ("RSA", "EC") or row.get("use", "sig") != "sig":
+def _signing_key(jwk: dict[str, Any]) -> Key | None:
+    if jwk.get("kty") not in ("RSA", "EC") or jwk.get("use", "sig") != "sig":
         return None
     try:
-        key = import_key(row)
+        key = import_key(jwk)
     except (JoseError, ValueError, TypeError, KeyError):
-        return None  # such as a curve that this library does not know; whatever it signs is refused
+        return None  # such as an unknown curve; tokens of this key are refused
     if isinstance(key, RSAKey):
         return key if key.public_key.key_size >= MIN_RSA_BITS else None
     return key
@@ -56,7 +58,10 @@ def check(
     access_token: str,
     now: datetime,
 ) -> Mapping[str, Any]:
-    """The claims. Raises UnknownKey, or ProviderRefused whose detail names what does not fit."""
+    """Verify the token and return its claims.
+
+    Raises UnknownKey, or ProviderRefused whose detail names the wrong claim.
+    """
     try:
         token = jwt.decode(text, keys, algorithms=algorithms)
         claims = CodeIDToken(

@@ -1,4 +1,4 @@
-"""The agreement's texts, issuing a new one, and who has signed (R59)."""
+"""Serve the texts of the agreement, their versions and signers as JSON (R59)."""
 
 from typing import Annotated, Any
 
@@ -23,14 +23,14 @@ COLUMNS = ("name", "department_zh", "department_en", "state", "version", "signed
 
 
 class SignersQuestion(ListParameters):
-    """``text`` is looked for in names and departments."""
+    """``text`` is searched in names and departments."""
 
     sort: queries.Sort = "name"
     state: Annotated[str, Field(max_length=20)] = ""
 
 
 class IssueBody(Body):
-    """A new version. Everybody has to sign it before the next task, key or view."""
+    """A new version, which everybody has to sign."""
 
     version: Version
     text_zh: Wording
@@ -39,7 +39,7 @@ class IssueBody(Body):
 
 
 class TextAnswer(Answer):
-    """``present``: the one that is to be signed now."""
+    """``present``: the version to sign now."""
 
     version: str
     text_zh: str
@@ -63,55 +63,55 @@ class SignerAnswer(Answer):
     expires_at: Moment | None
 
 
-def signer_answer(one: Signer) -> SignerAnswer:
+def signer_answer(signer: Signer) -> SignerAnswer:
     return SignerAnswer(
-        person_id=one.person_id,
-        name=one.name,
-        department_zh=one.department.name_zh,
-        department_en=one.department.name_en,
-        state=one.state,
-        version=one.version,
-        signed_at=one.signed_at,
-        expires_at=one.expires_at,
+        person_id=signer.person_id,
+        name=signer.name,
+        department_zh=signer.department.name_zh,
+        department_en=signer.department.name_en,
+        state=signer.state,
+        version=signer.version,
+        signed_at=signer.signed_at,
+        expires_at=signer.expires_at,
     )
 
 
 def signers_csv(signers: list[Signer]) -> Response:
-    """The list as CSV; moments in UTC."""
+    """Return the signers as CSV, with times in UTC."""
     rows = [
         (
-            *(one.name, one.department.name_zh, one.department.name_en, one.state, one.version),
+            *(signer.name, signer.department.name_zh, signer.department.name_en, signer.state, signer.version),
             *(
-                one.signed_at.isoformat() if one.signed_at else None,
-                one.expires_at.isoformat() if one.expires_at else None,
+                signer.signed_at.isoformat() if signer.signed_at else None,
+                signer.expires_at.isoformat() if signer.expires_at else None,
             ),
         )
-        for one in signers
+        for signer in signers
     ]
     return web_csv.csv_answer("agreements", COLUMNS, rows)
 
 
 @router.get("/agreements/text", responses=problems(401))
 async def read_text(actor: Acting, database: GivenDatabase) -> TextAnswer:
-    """The text that is to be signed now."""
+    """Return the text to sign now."""
     return TextAnswer.model_validate(await database.run(actor, texts.get_current_text))
 
 
 @router.get("/agreements/texts/{version}", responses=problems(401, 404))
 async def read_old_text(version: str, actor: Acting, database: GivenDatabase) -> TextAnswer:
-    """The text of a version, such as the one that was signed."""
+    """Return the text of a version."""
     return TextAnswer.model_validate(await database.run(actor, texts.get_text, version))
 
 
 @router.get("/admin/agreements/texts", responses=problems(401, 403))
 async def list_texts(actor: Acting, database: GivenDatabase) -> list[TextAnswer]:
-    """All versions, the newest first."""
+    """List all versions, newest first."""
     return [TextAnswer.model_validate(text) for text in await database.run(actor, texts.list_texts)]
 
 
 @router.post("/admin/agreements/texts", status_code=201, responses=problems(401, 403, 409))
 async def issue_text(body: IssueBody, actor: Acting, database: GivenDatabase) -> TextAnswer:
-    """Issue a new version: from now on everybody has to sign it. Administrators only."""
+    """Issue a version, which everybody has to sign. Administrators only."""
     text = await database.run(actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
     return TextAnswer.model_validate(text)
 
@@ -120,15 +120,15 @@ async def issue_text(body: IssueBody, actor: Acting, database: GivenDatabase) ->
 async def list_signers(
     question: Annotated[SignersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[SignerAnswer]:
-    """Who has signed which version when, and who has not."""
+    """List who has signed which version, and who has not."""
 
     def read(uow: UnitOfWork) -> list[SignerAnswer]:
-        return [signer_answer(one) for one in queries.list_signers(uow, question.listing(), state=question.state)]
+        return [signer_answer(signer) for signer in queries.list_signers(uow, question.listing(), state=question.state)]
 
     return await database.run(actor, read)
 
 
 @router.get("/admin/agreements/signers.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_signers(actor: Acting, database: GivenDatabase) -> Response:
-    """The same as CSV."""
+    """Export the signers as CSV."""
     return signers_csv(await database.run(actor, queries.list_signers))

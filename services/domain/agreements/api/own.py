@@ -1,4 +1,4 @@
-"""My confidentiality agreements: without a valid one there is no task, no key and no view (R59)."""
+"""Serve the acting person's confidentiality agreements as JSON (R59)."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/agreements", tags=["agreements"])
 
 
 class AgreementAnswer(Answer):
-    """``document`` is the number that it is printed under; older ones have none."""
+    """``document`` is the number of its document; old agreements have none."""
 
     id: str
     version: str
@@ -30,7 +30,7 @@ class AgreementAnswer(Answer):
 
 
 class AgreementsAnswer(Answer):
-    """``version`` is the one that holds now; ``valid`` says whether a signature of it does."""
+    """``version`` is the current one; ``valid``: it is signed and not expired."""
 
     version: str
     valid: bool
@@ -39,7 +39,7 @@ class AgreementsAnswer(Answer):
 
 @router.get("", responses=problems(401))
 async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAnswer:
-    """What I have signed, and what is to be signed."""
+    """Return my agreements, and the version to sign."""
 
     def read(uow: UnitOfWork) -> AgreementsAnswer:
         return AgreementsAnswer(
@@ -53,7 +53,7 @@ async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAns
 
 @router.post("", status_code=201, responses=signed(401, 403, 409))
 async def sign_agreement(agreement: AgreementBody, actor: Acting, database: GivenDatabase) -> AgreementAnswer:
-    """Sign the present agreement for a year."""
+    """Sign the current agreement for a year."""
 
     def act(uow: UnitOfWork) -> AgreementAnswer:
         [answer] = _answers(uow, [service.sign(uow, agreement.version, agreement.proof())])
@@ -62,6 +62,9 @@ async def sign_agreement(agreement: AgreementBody, actor: Acting, database: Give
     return await database.run(actor, act)
 
 
-def _answers(uow: UnitOfWork, signed: Sequence[Agreement]) -> list[AgreementAnswer]:
-    papers = service.get_document_numbers(uow, signed)
-    return [AgreementAnswer.model_validate(one).model_copy(update={"document": papers.get(one.id)}) for one in signed]
+def _answers(uow: UnitOfWork, agreements: Sequence[Agreement]) -> list[AgreementAnswer]:
+    numbers = service.get_document_numbers(uow, agreements)
+    return [
+        AgreementAnswer.model_validate(agreement).model_copy(update={"document": numbers.get(agreement.id)})
+        for agreement in agreements
+    ]

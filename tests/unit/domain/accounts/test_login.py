@@ -202,7 +202,7 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     code = pyotp.TOTP(begun.secret).at(desk.real.now())
     enrolled = desk.run(account_login.confirm_enrolment, half.token, FIREFOX, code)
 
-    assert person_of(desk, enrolled.signed_in) == "head"
+    assert person_of(desk, enrolled.session) == "head"
     assert len(enrolled.recovery_codes) == second_factors.RECOVERY_CODES
 
 
@@ -259,8 +259,8 @@ async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:
     rows = {row.address: row for row in desk.run(sessions.list_own, by="head")}
     assert set(rows) == {"192.0.2.1", "198.51.100.7"}
 
-    stranger = await refused(lambda: desk.run(own_account.end_session, rows["198.51.100.7"].id, by="reviewer"))
-    desk.run(own_account.end_session, rows["198.51.100.7"].id, by="head")
+    stranger = await refused(lambda: desk.run(sessions.end, rows["198.51.100.7"].id, by="reviewer"))
+    desk.run(sessions.end, rows["198.51.100.7"].id, by="head")
 
     assert stranger.status == 404
     with pytest.raises(Refused):
