@@ -1,1 +1,1 @@
-"""Keep people, posts, absences, sessions and passkeys, and take signatures (R2, R16, R25, R33, R52)."""
+"""Manage people, posts, absences, logins and signatures (R2, R16, R25, R33, R52)."""

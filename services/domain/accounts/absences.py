@@ -55,7 +55,7 @@ def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) ->
 
 
 def end(uow: UnitOfWork, absence_id: str) -> Absence:
-    """End an absence now, or at its start if it is to come."""
+    """End an absence now; a future one at its start."""
     row = uow.session.get(Absence, absence_id, with_for_update=True)
     if row is None:
         raise NotFound(Message("absence"), absence_id)

@@ -1,4 +1,4 @@
-"""Lay out the signed 《保密协议》: the text of its version, and the signature (R59)."""
+"""Lay out the signed 《保密协议》 as a document (R59)."""
 
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell

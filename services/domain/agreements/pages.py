@@ -40,7 +40,7 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, query: Annota
     signers, current_text = await database.run(visitor.actor, read)
     if query.as_csv:
         return signers_csv(signers)
-    return visitor.page("agreements/agreements.html", present=current_text, states=STATES, **query.shown(signers))
+    return visitor.page("agreements/agreements.html", current_text=current_text, states=STATES, **query.shown(signers))
 
 
 @router.get("/texts")
@@ -78,7 +78,7 @@ async def _form(
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,
-        present=current_text,
+        current_text=current_text,
         refusal=refusal,
         typed=typed,
     )

@@ -1,1 +1,1 @@
-"""Keep cameras, recorders, their clocks, retention and reference pictures (R7 to R10, R31, R34)."""
+"""Manage cameras, recorders, clocks and reference pictures (R7 to R10, R31, R34)."""

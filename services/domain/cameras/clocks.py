@@ -118,8 +118,8 @@ def get_for_comparison(uow: UnitOfWork, recorder_id: str) -> Recorder:
 def parse_shown_time(text: str, zone: str, near: datetime) -> datetime:
     """Return the moment a clock in ``zone`` shows as local ``text``.
 
-    Of two possible moments the one nearest to ``near``. In an hour that the zone skips the clock was not put forward.
-    Refused where the text is no time.
+    Of two possible moments the one nearest to ``near``. In an hour that the zone skips, the clock is taken to have
+    missed the change. Refused where the text is no time.
     """
     try:
         local = datetime.fromisoformat(text)

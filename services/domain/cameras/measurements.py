@@ -1,4 +1,4 @@
-"""Store what probes measure of recorders, and locate an item's footage (R31, R34, F3, F33)."""
+"""Store what probes measure, and locate an item's footage (R31, R34, F3, F33)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,13 +118,13 @@ def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
     if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
         return None
     first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
-    before = uow.session.scalar(
+    earlier = uow.session.scalar(
         select(RetentionMeasurement)
         .where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day.between(first, last))
         .order_by(RetentionMeasurement.day.desc())
         .limit(1)
     )
-    return None if before is None else (camera.oldest_measured_at - camera.oldest_frame_at) - before.length
+    return None if earlier is None else (camera.oldest_measured_at - camera.oldest_frame_at) - earlier.length
 
 
 def is_silent(recorder: Recorder) -> bool:

@@ -1,4 +1,4 @@
-"""Scale an uploaded picture to a small JPEG (``python -m``: codec, max pixels).
+"""Scale a picture to a small JPEG (``python -m``: codec, max pixels).
 
 Its input comes from anybody, so the process may only read and write its pipes (``services.runtime.confine``). Only
 decoded pixels are written: no metadata and no trailing data.

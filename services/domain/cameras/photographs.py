@@ -107,7 +107,7 @@ def _without_metadata(content: bytes) -> bytes:
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:
-    """Return width and height of the header, the first chunk of every PNG."""
+    """Return width and height of the header chunk."""
     if len(content) < 24 or content[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", content, 16)

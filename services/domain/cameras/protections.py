@@ -1,4 +1,4 @@
-"""Protect spans on a recorder against overwriting, and release them (T4, F1, F14).
+"""Protect spans on a recorder, and release them (T4, F1, F14).
 
 The row is committed before the recorder is asked, so that a protection whose answer was lost is released too. A
 protection ends in the database with its case; the recorder monitor sends the release and retries until it succeeds.

@@ -24,7 +24,7 @@ def get_kind(code: str) -> Kind:
 
 
 def get_schema(row: Recorder) -> ConfigurationSchema | None:
-    """Return the schema of a recorder's kind; None if this version lacks it."""
+    """Return the schema of a recorder's kind; None if unknown."""
     kind = KINDS.get(row.kind)
     return None if kind is None else kind.schema
 

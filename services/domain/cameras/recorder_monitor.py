@@ -1,6 +1,6 @@
-"""Probe each recorder regularly, so that a silent one is known early (F3, F33).
+"""Probe each recorder regularly to find silent ones early (F3, F33).
 
-Portals share the work by leases in the database. Cameras are not checked: nobody sees footage (R2). A recorder that
+Portals share the work by leases in the database. Cameras are not checked, so no footage is seen (R2). A recorder that
 answers is sent its due releases as well, because portals reach the recorders and workers need not.
 """
 
@@ -137,7 +137,7 @@ class RecorderMonitor:
 
 
 def claim_next(uow: UnitOfWork, interval: timedelta) -> Recorder | None:
-    """Lease the recorder that was probed longest ago; None when none is due.
+    """Lease the recorder that was probed longest ago, if due.
 
     ``polled_at`` is the lease: other portals skip the recorder until ``interval`` has passed. A retired recorder is
     probed as long as it locks footage for a closed case.

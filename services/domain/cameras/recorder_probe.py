@@ -1,4 +1,4 @@
-"""Test a recorder and report each problem with the step that solves it.
+"""Test a recorder and report each problem with its remedy.
 
 Administrators see no footage: the picture is checked here, and neither stored nor shown.
 """
@@ -60,7 +60,10 @@ DOWN_MESSAGES = {
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """``facts`` is None where the recorder could not be asked; failed findings come first."""
+    """The findings, failed ones first.
+
+    ``facts`` is None where the recorder could not be asked.
+    """
 
     facts: RecorderFacts | None
     findings: list[Finding]
@@ -159,7 +162,7 @@ def _check_clock(facts: RecorderFacts) -> list[Finding]:
 
 
 async def _check_camera(client: RecorderClient, facts: RecorderFacts, camera: Camera, now: datetime) -> Finding:
-    """Return the first problem of a camera, or a finding that is ok."""
+    """Return a camera's first problem, or an ok finding."""
     name = Bilingual(camera.name_zh, camera.name_en)
     try:
         oldest = facts.oldest_frame.get(camera.channel)

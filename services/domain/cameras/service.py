@@ -80,7 +80,7 @@ def get_camera(uow: UnitOfWork, camera_id: str) -> CameraLine:
 
 
 def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
-    """Add a camera. Raises Refused for wrong values or a channel in use."""
+    """Add a camera. Refused for wrong values or a used channel."""
     administrators.require_administrator(uow)
     _check(uow, entry)
     if uow.session.scalar(_same_channel(entry)) is not None:

@@ -65,7 +65,10 @@ class EnrolledAnswer(Answer):
 
 @dataclass(frozen=True)
 class PendingLogin:
-    """A session that waits for a step, and the response for its next token."""
+    """A session that waits for a step.
+
+    ``response`` gets the cookie of its next token.
+    """
 
     token: str
     browser: str
@@ -85,7 +88,7 @@ STEPS: dict[int | str, dict[str, Any]] = {
 
 @router.post("", responses={**problems(401, 429), **STEPS})
 async def log_in(credentials: Credentials, request: Request, response: Response, database: GivenDatabase) -> Me | Step:
-    """Log in and set the session cookie; 202 where a step is left."""
+    """Log in and set the cookie; 202 where a step is left."""
     session = await account_login.log_in(database, credentials.login, credentials.password, client_of(request))
     return await _answer(request, response, database, session)
 

@@ -66,7 +66,10 @@ async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAns
 async def begin_passkey(
     body: Confirmed, actor: Acting, database: GivenDatabase, settings: GivenSettings
 ) -> PasskeyEnrolmentAnswer:
-    """Begin to add a passkey; needs the password, and a code if enrolled."""
+    """Begin to add a passkey.
+
+    Needs the password, and a code where a second factor is enrolled.
+    """
     enrolment = await database.run(
         actor, own_account.begin_passkey, require_relying_party(settings), body.password, body.code
     )

@@ -134,7 +134,10 @@ class DepartmentsQuestion(ListParameters):
 
 
 class PersonAnswer(Answer):
-    """One person, with past and future posts and who assigned and ended them."""
+    """One person, with past and future posts.
+
+    ``assigned_by`` and ``ended_by`` of a post are names.
+    """
 
     person: PersonLine
     posts: list[PostAnswer]

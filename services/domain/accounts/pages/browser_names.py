@@ -1,4 +1,7 @@
-"""Show a user agent as a browser name people know; nothing depends on it."""
+"""Show a user agent as a browser name that people know.
+
+Nothing depends on it.
+"""
 
 from collections.abc import Iterable
 
@@ -30,5 +33,5 @@ def browser_name(user_agent: str | None, language: Language) -> str:
     """Return a name such as “Firefox · Windows”."""
     tables: tuple[Iterable[tuple[str, str | Text]], ...] = (BROWSERS, SYSTEMS)
     names = [next((name for mark, name in table if mark in (user_agent or "")), "") for table in tables]
-    shown = [name.translate(language) if isinstance(name, Text) else name for name in names if name]
-    return " · ".join(shown) or Message("an unknown browser").translate(language)
+    translated = [name.translate(language) if isinstance(name, Text) else name for name in names if name]
+    return " · ".join(translated) or Message("an unknown browser").translate(language)

@@ -94,7 +94,7 @@ async def qr_code(guest: GivenGuest, database: GivenDatabase) -> Response:
 
 @router.post("/login/enrolment")
 async def confirm_enrolment(guest: GivenGuest, database: GivenDatabase) -> Response:
-    """Enrol the second factor by its first code; show the recovery codes once."""
+    """Enrol the second factor and show the recovery codes once."""
     try:
         token = guest.require_own_step()
         enrolled = await database.run(
@@ -109,7 +109,7 @@ async def confirm_enrolment(guest: GivenGuest, database: GivenDatabase) -> Respo
 
 @router.post("/logout")
 async def log_out(guest: GivenGuest, visitor: Visiting, database: GivenDatabase, provider: GivenProvider) -> Response:
-    """End the session, and the provider's where it was used to log in."""
+    """End the session, and at the provider where it was used."""
     issuer = await database.run(visitor.actor, sessions.log_out, guest.session)
     logout_url = await provider.logout_url() if provider is not None and issuer == provider.issuer else None
     # A page with a link and no redirect: browsers apply the form's form-action to redirects.
@@ -134,7 +134,10 @@ def require_same(password: str, repeated: str) -> None:
 
 
 async def _step(guest: Guest, database: Database, step: str, refusal: Refused | None = None) -> Response:
-    """Show the page of a step, or redirect where the session does not wait for it."""
+    """Show the page of a step.
+
+    Redirects where the session does not wait for that step.
+    """
     try:
         context = await database.run(ANONYMOUS, _step_context, guest.session, guest.browser, step)
     except Refused as ended:
@@ -143,7 +146,7 @@ async def _step(guest: Guest, database: Database, step: str, refusal: Refused | 
         if refusal is not None and refusal.code == "account-locked":
             return guest.page("locked.html", refusal=refusal)
         if await database.run(ANONYMOUS, _is_logged_in, guest.session, guest.browser):
-            return RedirectResponse(guest.next_path, 303)  # otherwise a foreign link could log somebody out
+            return RedirectResponse(guest.next_path, 303)  # otherwise a link from another site could log people out
         return guest.restart()
     return guest.page(f"{step}.html", refusal=refusal, step=step, shortest=MIN_LENGTH, **context)
 

@@ -30,7 +30,7 @@ async def first_page(
         refusal=refusal,
         here="/login",  # the provider's callback cannot be repeated
         accounts=accounts,
-        picked=chosen_account,
+        chosen_account=chosen_account,
         provider=provider,
         provider_path=provider_path,
         organisation=database.rules.organisation,

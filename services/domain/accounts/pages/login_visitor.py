@@ -1,4 +1,4 @@
-"""Give the login pages what they need of the request, and build their responses."""
+"""Read the request for the login pages, and build their responses."""
 
 import secrets
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Guest:
         return cookies.read(self.request, cookies.SESSION) or ""
 
     def require_own_form(self) -> None:
-        """Refuse with 403 unless this browser got the form from the login page."""
+        """Refuse with 403 unless the form is of this browser's login page."""
         self._require(cookies.read(self.request, cookies.DOOR) or "")
 
     def require_own_step(self) -> str:
@@ -84,7 +84,7 @@ class Guest:
         return answer
 
     def continue_login(self, session: IssuedSession) -> Response:
-        """Redirect to the next step or the requested page, with the new token."""
+        """Set the new token; redirect to the next step or requested page."""
         path = self.next_path if session.pending_step is None else self.with_next(PATHS[session.pending_step])
         answer = RedirectResponse(path, 303)
         cookies.write(self.request, answer, cookies.SESSION, session.token)

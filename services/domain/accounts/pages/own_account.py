@@ -118,7 +118,7 @@ async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
 
 @router.post("/second-factor/set-up")
 async def confirm_second_factor(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Enrol the second factor by its first code; show the recovery codes once."""
+    """Enrol the second factor and show the recovery codes once."""
     try:
         codes = await database.run(
             visitor.actor, own_account.confirm_second_factor, _token(visitor), typed.text("code")
@@ -232,10 +232,10 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
     previous, current = sessions.get_previous(uow, token), sessions.get(uow, token)
     valid = access_queries.get_valid_agreement(uow, person.id)
     return {
-        "me": person,
+        "person": person,
         "posts": [(post, post.department) for post in access_queries.list_posts(uow, person.id)],
-        "before": previous,
-        "before_browser": browser_name(previous.browser, language) if previous else "",
+        "previous_session": previous,
+        "previous_browser": browser_name(previous.browser, language) if previous else "",
         "sessions": [
             Session(row, browser_name(row.browser, language), row is current) for row in sessions.list_own(uow)
         ],

@@ -62,7 +62,7 @@ async def _page(
         refusal.status if refusal else 200,
         passkeys=own,
         state=state,
-        place=relying_party_of(settings),
+        relying_party=relying_party_of(settings),
         port=settings.portal.port,
         typed=typed,
         refusal=refusal,

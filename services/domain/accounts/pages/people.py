@@ -1,4 +1,4 @@
-"""Serve the list of people, its CSV, and the form of a new person."""
+"""Serve the list of people, its CSV, and the form to add one."""
 
 from typing import Annotated, Any, ClassVar, get_args
 

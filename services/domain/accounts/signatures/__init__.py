@@ -1,1 +1,1 @@
-"""Take a person's signature over a statement, by password or by passkey (R25, R27)."""
+"""Sign statements by password or by passkey (R25, R27)."""

@@ -128,7 +128,7 @@ def find(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge | N
 
 
 def consume(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
-    """Return a valid challenge and mark it used. Refused where there is none."""
+    """Return a valid challenge and mark it used, or refuse."""
     row = find(uow, challenge_id, kind)
     if row is None:
         raise Refused(

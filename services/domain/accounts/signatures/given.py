@@ -1,4 +1,4 @@
-"""Define what a person gives to sign: passkey, or password and code (R25)."""
+"""Define the proof of a signature: passkey, or password and code (R25)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

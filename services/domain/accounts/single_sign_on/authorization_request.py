@@ -45,11 +45,11 @@ def decrypt(box: SecretBox, cookie: str | None, now: datetime) -> AuthorizationR
     ProviderRefused where there is none, it is expired or not ours.
     """
     if not cookie:
-        raise ProviderRefused("out-of-date", "no way was begun in this browser")
+        raise ProviderRefused("out-of-date", "no login was begun in this browser")
     try:
         request = AuthorizationRequest(**json.loads(box.decrypt(cookie, PURPOSE)))
     except (Fatal, ValueError, TypeError) as error:
-        raise ProviderRefused("out-of-date", "the browser's cookie was not sealed here") from error
+        raise ProviderRefused("out-of-date", "the browser's cookie was not encrypted here") from error
     if now.timestamp() >= request.until:
-        raise ProviderRefused("out-of-date", "the way took too long")
+        raise ProviderRefused("out-of-date", "the login took too long")
     return request

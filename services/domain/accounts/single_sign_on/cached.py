@@ -1,4 +1,7 @@
-"""Cache answers of the provider; one caller fetches, failures are not retried at once."""
+"""Cache the provider's answers.
+
+One caller fetches at a time, and a failure is not retried at once.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar

@@ -101,7 +101,7 @@ def _address(issuer: str, body: Mapping[str, Any], name: str) -> str | None:
 
 
 def _string_list(body: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a list of the document, or the default where it is missing."""
+    """Return a list of the document, or the default without one."""
     value = body.get(name)
     if value is None:
         return default

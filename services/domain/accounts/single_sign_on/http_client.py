@@ -21,7 +21,7 @@ MAX_ANSWER_BYTES = 256 << 10  # metadata and key sets have a few KiB
 
 @dataclass(frozen=True)
 class ProviderResponse:
-    """Status and JSON object of an answer; an empty object where it has none."""
+    """A response: its status and JSON object, empty where it has none."""
 
     status: int
     body: Mapping[str, Any]

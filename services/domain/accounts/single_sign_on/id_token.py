@@ -19,7 +19,7 @@ MIN_RSA_BITS = 2048
 
 
 class UnknownKey(Exception):
-    """The token's key id is unknown: the provider may have rotated its keys."""
+    """The token's key is unknown; the provider may have rotated its keys."""
 
 
 def read_keys(response: ProviderResponse) -> KeySet:

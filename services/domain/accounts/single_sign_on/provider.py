@@ -1,4 +1,7 @@
-"""Log in by authorization code with PKCE (OpenID Connect Core 1.0, RFC 7636, RFC 9207)."""
+"""Log in by authorization code with PKCE.
+
+OpenID Connect Core 1.0, RFC 7636, RFC 9207.
+"""
 
 import hmac
 import re
@@ -92,7 +95,7 @@ class Provider:
         Raises ProviderRefused. No token is stored.
         """
         if not callback.state or not hmac.compare_digest(callback.state.encode(), request.state.encode()):
-            raise ProviderRefused("out-of-date", "the answer belongs to another way")
+            raise ProviderRefused("out-of-date", "the answer belongs to another login")
         metadata = await self._metadata.get()
         if callback.issuer != self.issuer and (callback.issuer or metadata.issuer_in_response):
             raise ProviderRefused("token", "the answer comes from another issuer")

@@ -1,4 +1,4 @@
-"""Serve the texts of the agreement, their versions and signers as JSON (R59)."""
+"""Serve the agreement's texts, versions and signers as JSON (R59)."""
 
 from typing import Annotated, Any
 

@@ -37,7 +37,10 @@ class RecordersQuestion(ListParameters):
 
 
 class RecorderBody(Body):
-    """A recorder. ``configuration`` has the fields that its kind declares; a secret left out stays as it is."""
+    """A recorder.
+
+    ``configuration`` has the fields of its kind; a secret that is left out stays.
+    """
 
     name: Line
     site: Line

@@ -64,7 +64,7 @@ async def add_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the form of the CSV import."""
     await database.run(visitor.actor, administrators.require_administrator)
-    return visitor.page("cameras/camera_list.html", tried=None, columns=csv_import.COLUMNS, refusal=None)
+    return visitor.page("cameras/camera_list.html", result=None, columns=csv_import.COLUMNS, refusal=None)
 
 
 @router.post("/list")
@@ -91,7 +91,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
     return visitor.page(
         "cameras/camera_list.html",
         status,
-        tried=result,
+        result=result,
         columns=csv_import.COLUMNS,
         refusal=import_refusal,
         typed=typed,

@@ -104,8 +104,8 @@ async def test_recorder(
     """Test a recorder; htmx gets the findings alone."""
     result = await recorder_probe.test_recorder(database, visitor.actor, recorders, recorder_id)
     if visitor.is_htmx:
-        return visitor.part("cameras/_tested.html", tested=result)
-    return await _page(recorder_id, visitor, database, tested=result)
+        return visitor.part("cameras/_findings.html", result=result)
+    return await _page(recorder_id, visitor, database, result=result)
 
 
 def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
@@ -134,10 +134,10 @@ def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed:
     return visitor.page(
         "cameras/recorder_new.html",
         refusal.status if refusal else 200,
-        shape=schema,
+        schema=schema,
         kinds=[recorder_kind.schema for recorder_kind in KINDS.values()],
         row=None,
-        shown={},
+        configuration={},
         secrets=[],
         refusal=refusal,
         typed=typed,
@@ -151,7 +151,7 @@ async def _page(
     refusal: Refused | None = None,
     *,
     typed: TypedForm | None = None,
-    tested: Any = None,
+    result: Any = None,
 ) -> Response:
     def read(uow: UnitOfWork) -> tuple[RecorderLine, list[service.CameraLine]]:
         line = camera_recorders.get_recorder(uow, recorder_id)
@@ -163,10 +163,10 @@ async def _page(
         refusal.status if refusal else 200,
         row=line.row,
         cameras=cameras,
-        shape=recorder_forms.get_schema(line.row),
-        shown=recorder_forms.shown_configuration(line.row),
+        schema=recorder_forms.get_schema(line.row),
+        configuration=recorder_forms.shown_configuration(line.row),
         secrets=recorder_forms.list_secrets_set(line.row),
-        tested=tested,
+        result=result,
         refusal=refusal,
         typed=typed,
     )
