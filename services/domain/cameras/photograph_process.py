@@ -22,7 +22,7 @@ QUALITY = 3  # the quantizer of JPEG: 2 is the finest, 31 the coarsest
 TURNS = {-90: 1, 90: 3, 180: 2, -180: 2}
 
 
-def decoded(content: bytes, codec: str, pixels: int) -> VideoFrame:
+def decode(content: bytes, codec: str, pixels: int) -> VideoFrame:
     """Decode the picture.
 
     Raises av.FFmpegError where there is none, it is damaged, or it has more than ``pixels``.
@@ -39,17 +39,17 @@ def decoded(content: bytes, codec: str, pixels: int) -> VideoFrame:
     return frames[0]
 
 
-def small(frame: VideoFrame) -> VideoFrame:
+def scale_down(frame: VideoFrame) -> VideoFrame:
     """Return the whole picture upright, within ``WIDTH`` by ``HEIGHT``, never enlarged."""
     turns = TURNS.get(frame.rotation, 0)
     max_width, max_height = (HEIGHT, WIDTH) if turns % 2 else (WIDTH, HEIGHT)
     scale = min(max_width / frame.width, max_height / frame.height, 1)
     width, height = (max(2, round(side * scale) // 2 * 2) for side in (frame.width, frame.height))
     scaled = frame.reformat(width, height, "yuvj420p", interpolation="AREA")
-    return _turned(scaled, turns) if turns else scaled
+    return _rotate(scaled, turns) if turns else scaled
 
 
-def _turned(frame: VideoFrame, turns: int) -> VideoFrame:
+def _rotate(frame: VideoFrame, turns: int) -> VideoFrame:
     graph = Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
     chain = [source, *(graph.add("transpose", "clock") for _ in range(turns)), graph.add("buffersink")]
@@ -70,7 +70,7 @@ def main() -> int:
     av.logging.set_level(None)
     codec, pixels = sys.argv[1], int(sys.argv[2])
     try:
-        picture = jpeg(small(decoded(sys.stdin.buffer.read(), codec, pixels)), QUALITY)
+        picture = jpeg(scale_down(decode(sys.stdin.buffer.read(), codec, pixels)), QUALITY)
     except av.FFmpegError:
         return 1
     sys.stdout.buffer.write(picture)

@@ -68,18 +68,10 @@ def read(uow: UnitOfWork, camera_id: str) -> bytes:
 
     Raises NotFound where there is none, or the camera is retired.
     """
-    row = uow.session.get(CameraPicture, camera_id)
-    if row is None or not shown(uow, camera_id):
+    row, camera = uow.session.get(CameraPicture, camera_id), uow.session.get(Camera, camera_id)
+    if row is None or camera is None or not is_shown(camera, uow.session.get_one(Recorder, camera.recorder_id)):
         raise _not_found(camera_id)
     return base64.b64decode(uow.secrets.decrypt(row.encrypted, _purpose(camera_id)))
-
-
-def shown(uow: UnitOfWork, camera_id: str) -> bool:
-    """Return whether ``read`` finds a photograph."""
-    camera = uow.session.get(Camera, camera_id)
-    if camera is None or uow.session.get(CameraPicture, camera_id) is None:
-        return False
-    return is_shown(camera, uow.session.get_one(Recorder, camera.recorder_id))
 
 
 def is_shown(camera: Camera, recorder: Recorder) -> bool:

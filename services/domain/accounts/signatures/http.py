@@ -136,7 +136,7 @@ def _store(uow: UnitOfWork, prepared: Prepared, relying_party: RelyingParty) -> 
     request = challenges.store(uow, prepared, relying_party, [passkey.credential_id for passkey in person_passkeys])
     return PreparedAnswer(
         pending=request.pending,
-        words=[WordsAnswer.model_validate(line) for line in statements.of(uow, prepared.statement)],
+        words=[WordsAnswer.model_validate(line) for line in statements.describe(uow, prepared.statement)],
         statement=request.statement,
         sha256=request.sha256,
         options=request.options,

@@ -45,7 +45,7 @@ class Line(Worded):
         return self.name.en
 
 
-def of(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
+def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
     """Return the lines of a statement of any kind, hashes last."""
     kinds = {
         "decision": _decision,

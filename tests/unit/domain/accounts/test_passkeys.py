@@ -116,7 +116,7 @@ def test_it_is_told_in_words_item_by_item_in_both_languages(
     desk: ReviewDesk, review_id: str, passkey: SoftPasskey
 ) -> None:
     told = asked(desk, review_id, "head", reason="查明经过")
-    lines = desk.run(signature_statements.of, json.loads(told.statement))
+    lines = desk.run(signature_statements.describe, json.loads(told.statement))
     assert all(line.name_zh and line.name_en and line.zh and line.en for line in lines)
     in_words = {line.name_en: line.en for line in lines}
     assert in_words["Reason"] == "查明经过"

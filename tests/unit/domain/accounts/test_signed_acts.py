@@ -62,7 +62,7 @@ class Signers:
         with pytest.raises(Prepared) as caught:
             self._desk.run(act, *args, by=by, proof=preparing(form), **named)
         told = shown(self._desk, caught.value)
-        lines = self._desk.run(signature_statements.of, json.loads(told.statement))
+        lines = self._desk.run(signature_statements.describe, json.loads(told.statement))
         assert len(lines) > 2
         assert all(line.name_zh and line.name_en and line.zh and line.en for line in lines)
         self._desk.clock.turn(timedelta(seconds=30))

@@ -178,11 +178,11 @@ async def test_what_is_damaged_is_refused(content: bytes) -> None:
 
 def test_the_decoder_itself_is_bounded() -> None:
     with pytest.raises(ValueError, match="avcodec_send_packet"):
-        photograph_process.decoded(png(400, 400), "png", 100_000)
+        photograph_process.decode(png(400, 400), "png", 100_000)
 
 
 def test_the_process_makes_what_the_portal_promises() -> None:
     assert (
-        photograph_process.small(halves(4000, 3000)).width,
-        photograph_process.small(halves(4000, 3000)).height,
+        photograph_process.scale_down(halves(4000, 3000)).width,
+        photograph_process.scale_down(halves(4000, 3000)).height,
     ) == (480, 360)
