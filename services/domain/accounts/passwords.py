@@ -48,7 +48,10 @@ def unmatchable_hash() -> str:
 
 
 def generate() -> str:
-    """Return an initial password: sixteen letters and digits in groups of four."""
+    """Return sixteen unambiguous letters and digits in groups of four.
+
+    Used for initial passwords and recovery codes: 79 random bits.
+    """
     letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(16))
     return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 

@@ -4,7 +4,6 @@ The secret is encrypted with the portal's key. Recovery codes are stored as hash
 """
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,14 +15,13 @@ from services.database.tables.second_factors import RecoveryCode, SecondFactor
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.policy import Directory
-from services.domain.accounts import totp
+from services.domain.accounts import passwords, totp
 from services.domain.audit import trail as audit_trail
 from services.domain.stages.catalogue import STAGES
 from services.domain.stages.schema import Group
 from services.runtime.errors import Refused
 
 RECOVERY_CODES = 10  # each of 79 random bits: a plain hash of them cannot be searched
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True)
@@ -242,15 +240,9 @@ def _get_latest(uow: UnitOfWork, person_id: str, *, confirmed: bool) -> SecondFa
 def _create_codes(uow: UnitOfWork, factor: SecondFactor) -> list[str]:
     uow.session.flush()
     uow.session.execute(delete(RecoveryCode).where(RecoveryCode.factor_id == factor.id))
-    codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
+    codes = [passwords.generate() for _ in range(RECOVERY_CODES)]
     uow.session.add_all(RecoveryCode(factor_id=factor.id, code_sha256=_hash(code)) for code in codes)
     return codes
-
-
-def _new_recovery_code() -> str:
-    """Return sixteen unambiguous letters and digits in groups of four."""
-    letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
-    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 
 
 def _hash(code: str) -> str:
