@@ -23,7 +23,7 @@ ENTRY = camera_recorders.RecorderEntry(
     "Asia/Shanghai",
     {"address": "https://a", "password": "hunter2"},
     secrets=frozenset({"password"}),
-    places=frozenset({"address"}),
+    address_fields=frozenset({"address"}),
 )
 CAMERA = camera_service.CameraEntry("recorder", "yard", "院子", "Yard", "北区", "North", "ordinary", 30)
 HEADER = "recorder,channel,name_zh,name_en,place_zh,place_en,class,retention_days\n"
@@ -54,7 +54,7 @@ def camera(**changes: object) -> camera_service.CameraEntry:
 @pytest.mark.requirement("R2")
 def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewDesk) -> None:
     row = desk.run(camera_recorders.add, ENTRY, by="admin")
-    kept = entry(name="改名", configuration={"address": "https://a"}, kept=frozenset({"password"}))
+    kept = entry(name="改名", configuration={"address": "https://a"}, kept_secrets=frozenset({"password"}))
     desk.run(camera_recorders.change_recorder, row.id, kept, by="admin")
     desk.run(
         camera_recorders.change_recorder,
@@ -73,7 +73,7 @@ def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewD
 
 def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: ReviewDesk) -> None:
     row = desk.run(camera_recorders.add, ENTRY, by="admin")
-    moved = entry(configuration={"address": "https://elsewhere"}, kept=frozenset({"password"}))
+    moved = entry(configuration={"address": "https://elsewhere"}, kept_secrets=frozenset({"password"}))
 
     assert refused(lambda: desk.run(camera_recorders.change_recorder, row.id, moved, by="admin")) == "secret-again"
     assert desk.the(Recorder, id=row.id).configuration["address"] == "https://a"
