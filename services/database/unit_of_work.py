@@ -42,7 +42,7 @@ class AppendEvents(Protocol):
 
 
 class ReadRules(Protocol):
-    """Return ``base`` with the changes that the database has over it (``domain.rules.overrides.RuleBook.rules``)."""
+    """Return ``base`` with the changes in the database (``domain.rules.overrides.RuleOverrides``)."""
 
     def __call__(self, session: Session, /, base: Rules) -> Rules: ...
 

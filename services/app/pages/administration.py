@@ -48,7 +48,7 @@ def _overview(uow: UnitOfWork) -> Overview:
         recorders=len(known),
         wrong=sum(line.row.last_error is not None for line in known),
         cameras=len(camera_service.list_cameras(uow)),
-        changed=sum(standing.change is not None for standing in rule_service.list_rules(uow)),
+        changed=sum(rule.change is not None for rule in rule_service.list_rules(uow)),
         unsigned=sum(signer.state != "valid" for signer in agreement_queries.list_signers(uow)),
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,

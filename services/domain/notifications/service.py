@@ -55,11 +55,11 @@ def notify(
 
 def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
     """Who is notified in somebody's place: the head of the department, else the deputy."""
-    passed_over = {person_id}
+    excluded = {person_id}
     if application_id is not None:
-        passed_over |= set(uow.session.get_one(Application, application_id).subject_ids)
+        excluded |= set(uow.session.get_one(Application, application_id).subject_ids)
     own = uow.session.get_one(Person, person_id).department_id
-    return access_policy.substitutes(access_queries.load_directory(uow), own, passed_over)
+    return access_policy.substitutes(access_queries.load_directory(uow), own, excluded)
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:

@@ -13,7 +13,7 @@ Chinese = Annotated[str, Field(pattern="[\u4e00-\u9fff]", max_length=400)]
 English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
 Level = Literal["password", "password+totp"]  # how strong a signature has to be
 Phase = Literal["approval", "retrieval", "custody", "return"]
-# Who decides where a list of posts cannot say it (T1, T8, T12): duties.py has these rules.
+# Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules.
 Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]
 # The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
 Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
@@ -106,13 +106,13 @@ class Stage(BilingualLabel):
         return self.phase in ("custody", "return")
 
     def limit(self, rules: Rules) -> timedelta:
-        """The time for a decision: one of the organisation's limits, or a duration of the stage's own."""
+        """Return the time for a decision: a limit of the organisation or the stage's own duration."""
         known = LIMITS.get(self.limit_of)
         return known(rules) if known else duration(self.limit_of)
 
 
 class StageFile(Shape):
-    """The whole file. ``posts`` are those that the organisation has besides the register's own."""
+    """The whole file. ``posts`` are the organisation's, besides the built-in ones."""
 
     posts: dict[Code, BilingualLabel]
     duties: dict[Code, BilingualLabel]
@@ -121,10 +121,10 @@ class StageFile(Shape):
 
 
 def duration(text: str) -> timedelta:
-    """An ISO 8601 duration; ValueError for any other text, and for one that is not positive."""
+    """Parse a positive ISO 8601 duration; ValueError for any other text."""
     if not text.startswith("P"):
         raise ValueError(text)
-    found = _durations.validate_python(text)
-    if found <= timedelta():
+    value = _durations.validate_python(text)
+    if value <= timedelta():
         raise ValueError(text)
-    return found
+    return value
