@@ -1,4 +1,4 @@
-"""What is written in a notice that leaves the portal: a fixed sentence, the application's number, a link (F25)."""
+"""Build what is sent of a notice: a fixed sentence, the application's number, a link (F25)."""
 
 import json
 from email.message import EmailMessage
@@ -14,24 +14,24 @@ PRODUCT = Message("Footage Desk")
 CLOSING = Message("This mail was sent by a machine: do not answer it.")
 
 
-def build_mail(parcel: OutgoingNotice, *, sender: str, portal_url: str) -> EmailMessage:
-    """The mail to one person, in their language. Raises Undelivered for an address that no header may hold."""
-    if parcel.address is None or not MAIL_ADDRESS.fullmatch(parcel.address):
+def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> EmailMessage:
+    """Build the mail to one person, in their language. Raises Undelivered for a bad address."""
+    if notice.address is None or not MAIL_ADDRESS.fullmatch(notice.address):
         raise Undelivered("bad-address", for_good=True)
-    language = parcel.language if parcel.language in languages() else "zh"
-    title, product = get_text(parcel.code).message.translate(language), PRODUCT.translate(language)
+    language = notice.language if notice.language in languages() else "zh"
+    title, product = get_text(notice.code).message.translate(language), PRODUCT.translate(language)
     text = [title, ""]
-    if parcel.number is not None:
-        text.append(Message("Number: {number}", number=parcel.number).translate(language))
-    text.append(Message("Open: {link}", link=_link(parcel, portal_url)).translate(language))
+    if notice.number is not None:
+        text.append(Message("Number: {number}", number=notice.number).translate(language))
+    text.append(Message("Open: {link}", link=_link(notice, portal_url)).translate(language))
     text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
-    message["To"] = parcel.address
-    message["Subject"] = f"{product} {parcel.number or ''} {title}".replace("  ", " ")
-    message["Date"] = parcel.at
-    # the row's id, so that a mail that is sent again is known to be the same
-    message["Message-ID"] = f"<{parcel.delivery_id}@{sender.partition('@')[2]}>"
+    message["To"] = notice.address
+    message["Subject"] = f"{product} {notice.number or ''} {title}".replace("  ", " ")
+    message["Date"] = notice.at
+    # the row's id, so that a mail that is sent twice is known to be the same
+    message["Message-ID"] = f"<{notice.delivery_id}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     # encoded, because not every mail server takes eight bits
     message.set_content("\n".join(text) + "\n", cte="7bit" if language == "en" else "base64")
@@ -39,22 +39,22 @@ def build_mail(parcel: OutgoingNotice, *, sender: str, portal_url: str) -> Email
     return message
 
 
-def build_event(parcel: OutgoingNotice, *, portal_url: str) -> bytes:
-    """What the webhook is told, as JSON; ``id`` stays the same however often it is sent."""
-    words = get_text(parcel.code)
+def build_event(notice: OutgoingNotice, *, portal_url: str) -> bytes:
+    """Build the webhook's payload as JSON; ``id`` is the same in each retry."""
+    text = get_text(notice.code)
     return json.dumps(
         {
-            "id": parcel.delivery_id,
-            "code": parcel.code,
-            "number": parcel.number,
-            "link": _link(parcel, portal_url),
-            "title_zh": words.zh,
-            "title_en": words.en,
-            "at": parcel.at.isoformat(),
+            "id": notice.delivery_id,
+            "code": notice.code,
+            "number": notice.number,
+            "link": _link(notice, portal_url),
+            "title_zh": text.zh,
+            "title_en": text.en,
+            "at": notice.at.isoformat(),
         },
         ensure_ascii=False,
     ).encode()
 
 
-def _link(parcel: OutgoingNotice, portal_url: str) -> str:
-    return portal_url + link_path(parcel.code, parcel.application_id, parcel.subject_id)
+def _link(notice: OutgoingNotice, portal_url: str) -> str:
+    return portal_url + link_path(notice.code, notice.application_id, notice.subject_id)
