@@ -1,6 +1,6 @@
 """Applications and their items: who asks for which footage, why, and what was granted (R16 to R21, R49).
 
-There is no status column: where a case stands follows from its reviews, items and hand-over, and the process engine
+There is no status column: the state of a case follows from its reviews, items and hand-over, and the process engine
 keeps the history (docs/failures.md F24).
 """
 

@@ -51,7 +51,7 @@ class Outcome(BilingualLabel):
 
 
 class Group(Shape):
-    """Whoever holds one of these posts in departments of a kind, in the applicant's own, or in any."""
+    """The holders of these posts in departments of a kind, in the applicant's own, or in any."""
 
     posts: Annotated[tuple[str, ...], Field(min_length=1)]
     departments: Literal["own", "any", "business", "administration", "legal", "security", "storage", "management"]
@@ -70,7 +70,7 @@ Candidates = Annotated[
 class Stage(BilingualLabel):
     """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
 
-    With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
+    With the level ``password+totp`` a person who has a second factor, or must have one, gives a one-time code as well.
     ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
     by no model any more; cases that had it keep its words.
     """
