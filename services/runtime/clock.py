@@ -1,4 +1,4 @@
-"""One clock for engine, database and workers; the demo and the tests turn it (docs/architecture.md, "How it runs")."""
+"""One clock for engine, database and workers, which demo and tests turn (docs/architecture.md)."""
 
 import json
 from datetime import UTC, datetime, timedelta

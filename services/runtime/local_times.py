@@ -7,7 +7,7 @@ from services.runtime.errors import Refused
 
 
 def candidates(local: datetime, zone: str) -> list[datetime]:
-    """Return the moments (UTC, in order) at which a clock in ``zone`` showed this naive time: none, one, or two.
+    """Return the moments (UTC) at which a clock in ``zone`` showed this time: none to two.
 
     None where the clock was put forward over it, two where it was put back.
     """

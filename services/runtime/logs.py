@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, or readable lines on a terminal; ids only, no personal data, no secrets.
+"""Logs as JSON lines, or readable on a terminal; ids only, no personal data, no secrets.
 
 What a job binds (``application_id``, ``job_key``, ``job_type``, ``process_instance_key``, ``element_id``) is on every
 line that is written while it runs, also from libraries.

@@ -1,4 +1,4 @@
-"""Tokens for the engine by OAuth client credentials (RFC 6749, 4.4): cached until they expire, requested one at a time.
+"""Get and cache tokens for the engine by OAuth client credentials (RFC 6749, 4.4).
 
 pyzeebe's own plug-in has no time-out, requests a token for each waiting call, and trusts only the system's authorities.
 """

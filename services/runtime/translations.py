@@ -134,7 +134,7 @@ def in_context(context: str | None, msgid: str, /, **values: Value) -> Message:
 
 
 class Bilingual(Text):
-    """Data that the organisation keeps in Chinese and English, such as a camera's name; others read the English."""
+    """Data in Chinese and English, such as a camera's name; other languages show the English."""
 
     def __init__(self, zh: str, en: str) -> None:
         self._zh, self._en = zh, en

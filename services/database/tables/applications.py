@@ -134,7 +134,7 @@ class Item(Base):
 
 
 class Revision(Base):
-    """The form as it was submitted or corrected, one row for each round; decisions are bound to ``sha256``."""
+    """The submitted or corrected form of one round; decisions are bound to ``sha256``."""
 
     __tablename__ = "revisions"
     __table_args__ = (UniqueConstraint("application_id", "round"),)

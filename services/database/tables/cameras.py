@@ -1,4 +1,4 @@
-"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10).
+"""The catalogue of recorders and cameras, with their retention (R7, R10).
 
 Neither is ever deleted, because cases refer to them. One that is not ``active`` cannot be requested.
 """

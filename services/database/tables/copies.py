@@ -35,7 +35,7 @@ class Copy(Base):
 
 
 class Grant(Base):
-    """A person's right to one action on one copy, from ``since`` up to ``until``; it always ends (F17)."""
+    """A person's right to one action on one copy; it always ends (F17)."""
 
     __tablename__ = "grants"
 
@@ -69,7 +69,7 @@ class Viewing(Base):
 
 
 class Download(Base):
-    """A file that left for use outside, encrypted to the custodian's own key; named in the attestation (T2)."""
+    """A downloaded file, encrypted to the custodian's own key; named in the attestation (T2)."""
 
     __tablename__ = "downloads"
 

@@ -75,7 +75,7 @@ class Confirmation(Base):
 
 
 class Proposal(Base):
-    """A signed decision that waits for its second person; it becomes the decision when that person confirms it."""
+    """A signed decision that waits for the confirmation of its second person."""
 
     __tablename__ = "proposals"
 

@@ -361,7 +361,7 @@ def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:
 
 
 def _department_pools(directory: Directory, department_id: str) -> Pools:
-    """T1: the head; where the head drafted it the deputy; else the head of the nearest department above."""
+    """T1: the head, else the deputy, else the head of the nearest department above."""
     return [
         directory.holders(department_id, "head"),
         directory.holders(department_id, "deputy"),
@@ -370,17 +370,17 @@ def _department_pools(directory: Directory, department_id: str) -> Pools:
 
 
 def _sign_off_pools(directory: Directory, facts: CaseFacts) -> Pools:
-    of = directory.holders_in
+    holders = directory.holders_in
     if people_concerned(directory, facts, "security"):
         # T8: not their own head; administration is the policy's other pillar of the supervision (R61), then legal
-        return [of("administration", "head"), of("administration", "deputy"), of("legal", "head")]
+        return [holders("administration", "head"), holders("administration", "deputy"), holders("legal", "head")]
     above = [
         directory.holders(superior, "head")
         for department_id in sorted(directory.departments)
         if directory.departments[department_id].kind == "security"
         for superior in directory.superiors(department_id)
     ]
-    return [of("security", "head"), of("security", "deputy"), *above]
+    return [holders("security", "head"), holders("security", "deputy"), *above]
 
 
 def _management_pools(directory: Directory, facts: CaseFacts) -> Pools:

@@ -1,4 +1,4 @@
-"""Load the organisation and the facts of cases once in a unit of work, to decide who may act.
+"""Load, once in a unit of work, the organisation and the facts of cases.
 
 Both are cached in the unit, and dropped as soon as it writes something that they are made of, so that an act sees its
 own changes. They never outlive the unit.
@@ -153,44 +153,47 @@ def _load_directory(uow: UnitOfWork) -> Directory:
 
 
 def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
-    ids = [one.id for one in applications]
-    done = {one: {duty: set[str]() for duty in all_duties()} for one in ids}
+    ids = [application.id for application in applications]
+    done = {case_id: {duty: set[str]() for duty in all_duties()} for case_id in ids}
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
-    for case, what, detail, person_id in uow.session.execute(_select_acts(ids)):
-        if what == "decided":
-            done[case].get(STAGES[str(detail)].duty, set()).add(person_id)
-        elif what == "consented":
-            consented[case].add(person_id)
-        elif what == "handed":
-            custodians[case].add(person_id)
+    for case_id, act, detail, person_id in uow.session.execute(_select_acts(ids)):
+        if act == "decided":
+            done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
+        elif act == "consented":
+            consented[case_id].add(person_id)
+        elif act == "handed":
+            custodians[case_id].add(person_id)
             if detail is not None:
-                returned[case] = detail
+                returned[case_id] = detail
         else:
-            done[case][what].add(person_id)
+            done[case_id][act].add(person_id)
     near = {
-        one.id: dict.fromkeys([one.drafter_id, *one.subject_ids, *sorted(consented[one.id])]) for one in applications
+        application.id: dict.fromkeys(
+            [application.drafter_id, *application.subject_ids, *sorted(consented[application.id])]
+        )
+        for application in applications
     }
     departments = _departments_of(uow, {person_id for people in near.values() for person_id in people})
-    for one in applications:
+    for application in applications:
         # a head who consented to a joint application is an applicant too (R17)
-        done[one.id]["applicant"].update((one.drafter_id, *consented[one.id]))
-        custodians[one.id].update(filter(None, [one.custodian_id]))
+        done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
+        custodians[application.id].update(filter(None, [application.custodian_id]))
     return {
-        one.id: CaseFacts(
-            application_id=one.id,
-            department_id=one.department_id,
-            subjects=frozenset(one.subject_ids),
-            custodian_id=one.custodian_id,
-            decided_by=one.decided_by,
-            second_person=bool(one.second_person),
-            done=done[one.id],
-            near={person_id: departments[person_id] for person_id in near[one.id]},
-            custodians=custodians[one.id],
-            return_to=returned.get(one.id),
+        application.id: CaseFacts(
+            application_id=application.id,
+            department_id=application.department_id,
+            subjects=frozenset(application.subject_ids),
+            custodian_id=application.custodian_id,
+            decided_by=application.decided_by,
+            second_person=bool(application.second_person),
+            done=done[application.id],
+            near={person_id: departments[person_id] for person_id in near[application.id]},
+            custodians=custodians[application.id],
+            return_to=returned.get(application.id),
         )
-        for one in applications
+        for application in applications
     }
 
 
@@ -199,8 +202,8 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
     nothing = null().cast(String)
     cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
 
-    def rows(case: Any, what: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
-        return select(case, literal(what, String), detail, person).where(
+    def rows(case: Any, act: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
+        return select(case, literal(act, String), detail, person).where(
             case.in_(select(cases.c.id)), person.is_not(None)
         )
 

@@ -1,4 +1,4 @@
-"""The audit trail: one event in the same transaction as each act, readings and viewings too (F29, R47, R52)."""
+"""The audit trail: one event in the transaction of each act or reading (F29, R47, R52)."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ INSERT_NODE = "INSERT INTO audit_nodes (level, position, sha256) VALUES (?, ?, ?
 
 
 def append(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Number the events, and write them and their nodes. The caller commits next and does nothing else before."""
+    """Number the events, and write them and their nodes; the caller commits at once."""
     if not events:
         return
     session.flush()  # statements that wait for another unit of work do so before the trail is locked

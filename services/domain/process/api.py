@@ -104,7 +104,7 @@ async def list_processes(engine: GivenEngine) -> list[ProcessAnswer]:
 
 @router.get("/processes/{definition_key}/elements", responses=problems(401, 403, 404))
 async def list_elements(definition_key: Identifier, engine: GivenEngine) -> list[ElementAnswer]:
-    """Where instances of one version stand now."""
+    """The elements of one version at which instances are now."""
     key = engine_view.parse_key(definition_key, Message("process"))
     return [ElementAnswer.model_validate(element) for element in await engine.elements(key)]
 
@@ -126,7 +126,7 @@ async def list_instances(
 
 @router.get("/instances/{instance_key}", responses=problems(401, 403, 404))
 async def read_instance(instance_key: Identifier, engine: GivenEngine) -> InstanceAnswer:
-    """One process instance: where it stands and waits for what, its incidents and jobs, the way it came."""
+    """One process instance: what it waits for, its incidents and jobs, its history."""
     return await engine_view.get_instance(engine, engine_view.parse_key(instance_key, Message("process instance")))
 
 
@@ -134,7 +134,7 @@ async def read_instance(instance_key: Identifier, engine: GivenEngine) -> Instan
 async def read_variables(
     instance_key: Identifier, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> list[VariableAnswer]:
-    """The variables of one process instance: ids and classes. The audit trail tells who read them."""
+    """The variables of one process instance: ids and classes. The audit trail records who read them."""
     key = engine_view.parse_key(instance_key, Message("process instance"))
     return await engine_view.read_variables(database, actor, engine, key)
 
@@ -149,7 +149,7 @@ async def list_incidents(question: Annotated[IncidentsQuestion, Query()], engine
 async def retry_incident(
     incident_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> IncidentAnswer:
-    """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
+    """Resolve an incident once its cause is removed, with new retries of its job; answer with it as it was."""
     key = engine_view.parse_key(incident_key, Message("incident"))
     return await engine_view.retry_incident(database, actor, engine, key, body.retries)
 
@@ -164,6 +164,6 @@ async def list_jobs(question: Annotated[JobsQuestion, Query()], engine: GivenEng
 async def set_job_retries(
     job_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> JobAnswer:
-    """Let a job be tried so many times. Answers with it as it was."""
+    """Set the retries of a job; answer with it as it was."""
     key = engine_view.parse_key(job_key, Message("job"))
     return await engine_view.set_job_retries(database, actor, engine, key, body.retries)

@@ -1,4 +1,4 @@
-"""The process steps of a case: each job once, with its start and end, on any engine (R2, F24).
+"""The process steps of a case: each job once, on any engine (R2, F24).
 
 Waits for people have no row here: their start and end are in the rows of reviews, corrections and hand-overs.
 """

@@ -95,7 +95,7 @@ def rule_answer(state: RuleState, settings: Settings) -> RuleAnswer:
 
 @router.get("", responses=problems(401, 403))
 async def list_rules(actor: Acting, database: GivenDatabase, settings: GivenSettings) -> list[RuleAnswer]:
-    """Every rule as it stands. For administrators, Security's head and the supervision group."""
+    """Every rule with its current value. For administrators, Security's head and the supervision group."""
     states = await database.run(actor, service.list_rules)
     return [rule_answer(state, settings) for state in states]
 

@@ -47,16 +47,16 @@ async def list_rules(visitor: Visiting, database: GivenDatabase, settings: Given
 
 
 @router.get("/history")
-async def list_history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
+async def list_history(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await database.run(visitor.actor, service.list_changes, None, wanted.listing(visitor.language))
-    if wanted.as_csv:
+    changes = await database.run(visitor.actor, service.list_changes, None, query.listing(visitor.language))
+    if query.as_csv:
         rows = [
             (change.row.at.isoformat(), change.row.rule, change.row.old, change.row.new, change.by, change.row.reason)
             for change in changes
         ]
         return web_csv.csv_answer("rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
-    return visitor.page("rules/rule_history.html", **wanted.shown(changes))
+    return visitor.page("rules/rule_history.html", **query.shown(changes))
 
 
 @router.get("/{name}")

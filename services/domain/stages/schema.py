@@ -44,7 +44,7 @@ class Question(BilingualLabel):
 
 
 class Outcome(BilingualLabel):
-    """How a stage may end: in words, and as the button that does it. ``grave`` shows the button in red."""
+    """An outcome of a stage, and its button; ``grave`` shows the button in red."""
 
     act: BilingualLabel
     grave: bool = False

@@ -61,11 +61,11 @@ class S3Store:
 StorePlace = FolderStore | S3Store
 
 
-def same_place(one: StorePlace, other: StorePlace) -> bool:
-    """Whether two stores share their objects: the same buckets of one server, or nested folders."""
-    if isinstance(one, FolderStore) and isinstance(other, FolderStore):
-        first, second = one.path.resolve(), other.path.resolve()
+def same_place(left: StorePlace, right: StorePlace) -> bool:
+    """Return whether two stores share their objects: the same buckets of one server, or nested folders."""
+    if isinstance(left, FolderStore) and isinstance(right, FolderStore):
+        first, second = left.path.resolve(), right.path.resolve()
         return first.is_relative_to(second) or second.is_relative_to(first)
-    if isinstance(one, S3Store) and isinstance(other, S3Store):
-        return (one.endpoint.lower(), one.prefix) == (other.endpoint.lower(), other.prefix)
+    if isinstance(left, S3Store) and isinstance(right, S3Store):
+        return (left.endpoint.lower(), left.prefix) == (right.endpoint.lower(), right.prefix)
     return False

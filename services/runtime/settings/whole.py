@@ -45,7 +45,7 @@ DELIMITER = "__"
 
 
 class SettingsError(ValueError):
-    """The set-up is wrong; the text has one sentence for each variable, saying what to set. Never shows a value."""
+    """The settings are invalid; the text has a sentence for each variable, and never a value."""
 
 
 def _camunda(*names: str, **arguments: Any) -> Any:

@@ -40,7 +40,7 @@ _ESCROW_NOTE = (
 
 
 class KeyGone(Fatal):
-    """The loan key was destroyed, or never was: the copy cannot be opened by anyone. The master can."""
+    """The loan key does not exist (any more): nobody can open the copy."""
 
     runbook = "incidents-pending#keys"
 
@@ -97,7 +97,7 @@ class FileIdentities:
 
 
 class LoanKeys:
-    """One key for each issued copy, in a folder outside the database's backups: ending a loan destroys its key.
+    """One key for each issued copy, in a folder outside backups, destroyed when the loan ends.
 
     Overwriting does not reach the copies of a journal or a flash controller, so the folder belongs on an encrypted
     disk.

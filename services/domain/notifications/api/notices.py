@@ -22,7 +22,7 @@ class NoticesQuestion(ListParameters):
 
 
 class NoticeAnswer(Answer):
-    """``zh`` and ``en`` are the notice's sentence; ``link`` is the path of the page where something can be done."""
+    """``zh`` and ``en`` are the notice's sentence; ``link`` the path of its page."""
 
     id: str
     code: str

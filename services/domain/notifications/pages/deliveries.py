@@ -34,10 +34,8 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get(PATH)
-async def list_deliveries(
-    visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]
-) -> Response:
-    return await _page(visitor, database, wanted)
+async def list_deliveries(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    return await _page(visitor, database, query)
 
 
 @router.post(f"{PATH}/retry")
@@ -75,7 +73,7 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, databa
 async def _page(
     visitor: Visitor,
     database: Database,
-    wanted: ListQuery,
+    query: ListQuery,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
@@ -84,11 +82,11 @@ async def _page(
         raise refusal
 
     def read(uow: UnitOfWork) -> tuple[list[DeliveryRow], dict[str, int], tuple[str, ...]]:
-        lines = delivery_queries.list_deliveries(uow, wanted.state, wanted.listing(visitor.language))
+        lines = delivery_queries.list_deliveries(uow, query.state, query.listing(visitor.language))
         return lines, delivery_queries.count_by_state(uow), uow.rules.notice_channels
 
     lines, totals, channels = await database.run(visitor.actor, read)
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines)
     return visitor.page(
         "notifications/deliveries.html",
@@ -98,7 +96,7 @@ async def _page(
         errors=ERRORS,
         refusal=refusal,
         typed=typed,
-        **wanted.shown(lines),
+        **query.shown(lines),
     )
 
 

@@ -28,13 +28,13 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get("/notices")
-async def list_notices(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
+async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """List my notices, newest first."""
-    part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=wanted.unread)
-    if wanted.as_csv:
+    part = query.listing(visitor.language)
+    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=query.unread)
+    if query.as_csv:
         return _csv(visitor, lines)
-    return visitor.page("notifications/list.html", **wanted.shown(lines))
+    return visitor.page("notifications/list.html", **query.shown(lines))
 
 
 @router.post("/notices/read")

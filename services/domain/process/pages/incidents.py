@@ -26,17 +26,15 @@ RETRIES = 3
 
 @router.get("")
 async def list_incidents(
-    visitor: Visiting, engine: GivenEngine, wanted: Annotated[EngineListQuery, Query()]
+    visitor: Visiting, engine: GivenEngine, query: Annotated[EngineListQuery, Query()]
 ) -> Response:
     """List what failed, where and why; ``form=csv`` answers with all that match."""
-    lines = [IncidentAnswer.model_validate(incident) for incident in await engine.incidents(**wanted.as_query())]
+    lines = [IncidentAnswer.model_validate(incident) for incident in await engine.incidents(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page(
-        "process/incidents.html", names=names, processes=choices, retries=RETRIES, **wanted.shown(lines)
-    )
+    return visitor.page("process/incidents.html", names=names, processes=choices, retries=RETRIES, **query.shown(lines))
 
 
 @router.post("/{incident_key}/retry")

@@ -51,14 +51,14 @@ class ListQuery(EngineListQuery):
 
 
 @router.get("")
-async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotated[ListQuery, Query()]) -> Response:
+async def list_instances(visitor: Visiting, engine: GivenEngine, query: Annotated[ListQuery, Query()]) -> Response:
     """List running or ended instances; ``form=csv`` answers with all that match."""
-    lines = [InstanceLineAnswer.model_validate(instance) for instance in await engine.instances(**wanted.as_query())]
+    lines = [InstanceLineAnswer.model_validate(instance) for instance in await engine.instances(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page("process/instances.html", names=names, processes=choices, **wanted.shown(lines))
+    return visitor.page("process/instances.html", names=names, processes=choices, **query.shown(lines))
 
 
 async def process_choices(engine: EngineInspection, visitor: Visitor) -> list[tuple[str, str]]:

@@ -31,14 +31,14 @@ class ListQuery(EngineListQuery):
 
 
 @router.get("")
-async def list_jobs(visitor: Visiting, engine: GivenEngine, wanted: Annotated[ListQuery, Query()]) -> Response:
+async def list_jobs(visitor: Visiting, engine: GivenEngine, query: Annotated[ListQuery, Query()]) -> Response:
     """List open jobs with worker and retries; ``form=csv`` answers with all that match."""
-    lines = [JobAnswer.model_validate(job) for job in await engine.jobs(**wanted.as_query())]
+    lines = [JobAnswer.model_validate(job) for job in await engine.jobs(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page("process/jobs.html", names=names, processes=choices, **wanted.shown(lines))
+    return visitor.page("process/jobs.html", names=names, processes=choices, **query.shown(lines))
 
 
 @router.post("/{job_key}/retries")
