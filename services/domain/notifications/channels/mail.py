@@ -10,7 +10,7 @@ from functools import partial
 import anyio
 import anyio.to_thread
 
-from services.domain.notifications.channels import letters
+from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.settings import Settings
@@ -28,7 +28,7 @@ class Mailer:
     async def send(self, notice: OutgoingNotice) -> None:
         """Send a notice by mail; raises Undelivered."""
         sender = str(self._settings.needed("notices.mail.sender"))
-        message = letters.build_mail(notice, sender=sender, portal_url=self._settings.portal.url)
+        message = payloads.build_mail(notice, sender=sender, portal_url=self._settings.portal.url)
         await self._in_thread(partial(_send, self._settings, message))
 
     async def check(self) -> None:

@@ -13,7 +13,7 @@ import time
 import anyio
 import httpx
 
-from services.domain.notifications.channels import letters
+from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
@@ -30,7 +30,7 @@ class Webhook:
 
     async def send(self, notice: OutgoingNotice) -> None:
         """Post a notice; raises Undelivered."""
-        body = letters.build_event(notice, portal_url=self._settings.portal.url)
+        body = payloads.build_event(notice, portal_url=self._settings.portal.url)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "footage-desk",
