@@ -95,25 +95,25 @@ class Container:
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
-        wanted = {name for worker in workers for name in worker.wants}
+        needed = {name for worker in workers for name in worker.needs}
         opened: dict[str, object] = {
-            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "signer") if name in wanted
+            name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "signer") if name in needed
         }
         return {**self._for_all, **opened}
 
     @property
     def for_portal(self) -> dict[str, object]:
         """Return the objects for routes: loan keys, and never the vault key (docs/sealing.md)."""
-        given = {**self._for_all, "store": self.store}
+        objects = {**self._for_all, "store": self.store}
         if self.settings.oidc.issuer is not None:
-            given["provider"] = Provider(self.settings, self.database.real)
+            objects["provider"] = Provider(self.settings, self.database.real)
         if self.engine is not None:
-            given["engine"] = self.engine
-        return given
+            objects["engine"] = self.engine
+        return objects
 
     @property
     def _for_all(self) -> dict[str, object]:
-        given: dict[str, object] = {
+        objects: dict[str, object] = {
             "settings": self.settings,
             "database": self.database,
             "loan_keys": self.loan_keys,
@@ -123,10 +123,10 @@ class Container:
             "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
         }
         if isinstance(self.clock, TurnedClock):
-            given["turn_clock"] = self.turn_clock
+            objects["turn_clock"] = self.turn_clock
         if self.doctor is not None:
-            given["doctor"] = self.doctor
-        return given
+            objects["doctor"] = self.doctor
+        return objects
 
     def turn_clock(self, by: timedelta) -> datetime:
         """Turn the demo's clock and notify all that depend on it."""
@@ -205,20 +205,20 @@ def use_models(folder: Path | None = None) -> None:
 
 def check_models(folder: Path | None = None) -> None:
     """Raise Fatal if review stages or models of the folder are unusable or inconsistent."""
-    place = folder or MODELS
-    stages = stage_file.read(place / stage_file.NAME).stages
-    found = read_models(path for path in models(place) if path.suffix == ".bpmn")
+    models_folder = folder or MODELS
+    stages = stage_file.read(models_folder / stage_file.NAME).stages
+    processes = read_models(path for path in models(models_folder) if path.suffix == ".bpmn")
     for name in NEEDED:
-        if name not in found:
+        if name not in processes:
             raise Fatal(
-                f"could not read the models | {place} | it has no {name}.bpmn | "
+                f"could not read the models | {models_folder} | it has no {name}.bpmn | "
                 f"put it there, or let {variable('models_dir')} name the folder that has it"
             )
-    for model in found.values():
+    for model in processes.values():
         for element in model.elements.values():
             if element.called == REVIEW and (element.stage not in stages or stages[element.stage].retired):
                 raise Fatal(
-                    f"could not use the models | {place / model.process_id}.bpmn, {element.id} | it asks the stage "
-                    f"{element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage there, "
-                    "or correct the input stage; footage-desk bpmn lint names all that does not fit"
+                    f"could not use the models | {models_folder / model.process_id}.bpmn, {element.id} | it asks the "
+                    f"stage {element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage "
+                    "there, or correct the input stage; footage-desk bpmn lint names all that does not fit"
                 )

@@ -136,7 +136,7 @@ def roles_for(job_types: Sequence[str]) -> Roles:
     The one that issues copies sweeps for all: only it has the loan keys, which an interrupted issue leaves too.
     """
     workers = choose(discover(), list(job_types))
-    return Roles(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.wants for worker in workers))
+    return Roles(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.needs for worker in workers))
 
 
 async def run(
@@ -156,10 +156,10 @@ async def run(
             health.checks["engine"] = lambda: _check_engine(client)
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if roles.portal else None
-        given = container.for_workers(roles.workers)
+        dependencies = container.for_workers(roles.workers)
         log_head = _log_head(container) if roles.portal else None
         runner = JobRunner(
-            settings, roles.workers, given, channel, health=health, journal=StepJournal(container.database)
+            settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)
         )
         try:
             if roles.deploy:
@@ -189,7 +189,7 @@ async def run(
 
 
 async def run_until_signalled(container: Container, roles: Roles, ready: Ready | None = None) -> None:
-    """As ``run``, until SIGINT or SIGTERM."""
+    """Run the roles until SIGINT or SIGTERM."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -266,13 +266,13 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
 
 
 async def _check_database(database: Database) -> str | None:
-    def ask() -> None:
+    def query() -> None:
         with database.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
     try:
-        await run_in_thread(ask)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the database does not answer
+        await run_in_thread(query)
+    except Exception as error:  # noqa: BLE001  # the cause does not matter: the database does not answer
         return f"the database does not answer ({type(error).__name__})"
     return None
 
@@ -282,8 +282,8 @@ async def _check_engine(client: PyzeebeEngineClient) -> str | None:
 
 
 def _listen(settings: Settings, part: Literal["health", "portal"]) -> socket.socket:
-    given = settings.health if part == "health" else settings.portal
-    host, port = given.host, given.port
+    address = settings.health if part == "health" else settings.portal
+    host, port = address.host, address.port
     try:
         return listen(host, port)
     except Fatal as error:

@@ -20,9 +20,12 @@ from services.web.middleware import RequestLimits, SecurityHeaders
 
 
 def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] = ()) -> FastAPI:
-    """The application over these objects (``api.dependencies`` names them), with all pages, the API and ``routers``."""
+    """Build the application with all pages, the API and ``routers``.
+
+    ``dependencies``: the objects that ``web.dependencies`` gives to routes, by name.
+    """
     # The interactive pages of FastAPI load scripts from other hosts, so only the description itself is served.
-    # An address has one spelling: a redirect to another one would be written from the Host header that a caller sends.
+    # No redirect to another spelling of a path: it would be built from the Host header that a caller sends.
     app = FastAPI(
         title="Footage Desk",
         docs_url=None,
@@ -39,7 +42,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     app.add_middleware(SecurityHeaders)
     settings = dependencies.get("settings")
     if isinstance(settings, Settings) and settings.portal.trusted_proxies:
-        # Sign-ins are counted by address: without a proxy that we know, nobody else says where a call comes from.
+        # Failed logins are counted by address: only a known proxy may say where a call comes from.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.portal.trusted_proxies)
     for router in (*routers_of("api"), *routers):
         app.include_router(router)
@@ -52,9 +55,11 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
 def routers_of(kind: str) -> list[APIRouter]:
     """Return the routers of ``api`` or ``pages``, a module or a package, of each capability and of this package.
 
-    Every module with a ``router`` is found here and nowhere else: one that another included would be registered twice.
+    No module includes the router of another, which would register it twice.
     """
-    packages = [f"{domain.__name__}.{found.name}" for found in pkgutil.iter_modules(domain.__path__) if found.ispkg]
+    packages = [
+        f"{domain.__name__}.{package.name}" for package in pkgutil.iter_modules(domain.__path__) if package.ispkg
+    ]
     modules = [module for package in (*packages, __package__ or "") for module in _modules(package, kind)]
     return [module.router for module in modules if isinstance(getattr(module, "router", None), APIRouter)]
 
@@ -62,6 +67,6 @@ def routers_of(kind: str) -> list[APIRouter]:
 def _modules(package: str, kind: str) -> list[ModuleType]:
     if importlib.util.find_spec(f"{package}.{kind}") is None:
         return []
-    found = importlib.import_module(f"{package}.{kind}")
-    inner = [one.name for one in pkgutil.iter_modules(getattr(found, "__path__", []))]
-    return [found, *(importlib.import_module(f"{found.__name__}.{name}") for name in inner)]
+    root = importlib.import_module(f"{package}.{kind}")
+    inner = [module.name for module in pkgutil.iter_modules(getattr(root, "__path__", []))]
+    return [root, *(importlib.import_module(f"{root.__name__}.{name}") for name in inner)]

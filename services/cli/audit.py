@@ -71,7 +71,7 @@ def add_to(app: typer.Typer) -> None:
             heads = _signed_heads(connection, settings, known or [], key or [], without_store=without_store)
             trail = verify_trail(connection, heads.heads)
             if not accept_restores:
-                heads.doubt_restores()
+                heads.reject_restores()
             faultless = _report(trail, heads)
         raise typer.Exit(0 if faultless else 1)
 

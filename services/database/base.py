@@ -21,7 +21,7 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("the register takes aware datetimes only")
+            raise ValueError("the database stores aware datetimes only")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -30,13 +30,13 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# keys of the process engine need 64 bits; SQLite counts rows in INTEGER only
+# keys of the process engine need 64 bits; SQLite numbers rows in INTEGER only
 Whole = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):
-    """The base of every table of the register."""
+    """The base of every table."""
 
     metadata = MetaData(
         naming_convention={
@@ -56,11 +56,11 @@ class Base(DeclarativeBase):
     }
 
 
-# Another row, or rows, that a query loads on purpose (``selectinload``, ``joinedload``): what was not loaded raises
-# instead of asking the database row by row. Nothing is written through it: the column of the key is.
+# A relationship that a query loads explicitly (``selectinload``, ``joinedload``): access to one that was not loaded
+# raises, instead of a query for each row. It is read-only: write the foreign key's column.
 reference = partial(relationship, lazy="raise", viewonly=True)
 
 
 def new_id() -> str:
-    """A fresh identifier, 36 characters: short enough for every correlation key (docs/zeebe.md)."""
+    """Create an identifier of 36 characters, short enough for a correlation key (docs/zeebe.md)."""
     return str(uuid.uuid4())

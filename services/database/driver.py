@@ -1,7 +1,7 @@
 """The database driver's own cursor, for the statements of the audit trail.
 
-Each act waits for them: the four of an append take 9 microseconds so, and 68 through SQLAlchemy's Connection, where an
-append takes 180 in all.
+Each act waits for them: the four of an append take 9 microseconds this way, and 68 through SQLAlchemy's Connection, of
+180 for the whole append.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 
 class Driver:
-    """Statements with ``?`` for each value, whichever database it is."""
+    """Execute statements with ``?`` for each value, on either database."""
 
     def __init__(self, cursor: Any, postgres: bool) -> None:
         self._cursor = cursor
@@ -21,25 +21,25 @@ class Driver:
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         self._execute(statement, values)
-        found: list[tuple[Any, ...]] = self._cursor.fetchall()
-        return found
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
 
     def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if len(rows) == 1:
             self._execute(statement, rows[0])
         else:
-            self._cursor.executemany(self._own(statement), rows)
+            self._cursor.executemany(self._translated(statement), rows)
 
     def _execute(self, statement: str, values: Sequence[Any]) -> None:
-        self._cursor.execute(self._own(statement), values)
+        self._cursor.execute(self._translated(statement), values)
 
-    def _own(self, statement: str) -> str:
+    def _translated(self, statement: str) -> str:
         return statement.replace("?", "%s") if self.postgres else statement
 
 
 @contextmanager
 def open_driver(connection: Connection, what: str) -> Iterator[Driver]:
-    """For work in the connection's transaction; an error is SQLAlchemy's, and ``what`` says at which work it was."""
+    """Open a cursor in the connection's transaction; raises SQLAlchemy's errors, with ``what``."""
     dialect, raw = connection.dialect, connection.connection
     cursor, base = raw.cursor(), dialect.loaded_dbapi.Error
     try:

@@ -1,4 +1,4 @@
-"""A list as somebody wants it: what is looked for, in which order, which part; in SQL, or of rows that are read."""
+"""Search, sort and page a list, in SQL or in memory."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Listing:
-    """``sort`` names a column that the list knows, anything else its usual order; without ``limit`` there is no end.
+    """The parameters of a list. An unknown ``sort`` is the default order; no ``limit`` is no end.
 
     ``language`` is the reader's: names are sorted as they are shown.
     """
@@ -28,23 +28,23 @@ class Listing:
     language: str = "zh"
 
     def name(self, of: Any, field: str = "name") -> Any:
-        """The column, or the value, that holds a name in the reader's language."""
+        """Return the column or value with a name in the reader's language."""
         return getattr(of, f"{field}_{self.language}")
 
     def mentioned(self, *columns: Column, also: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
-        """That one of the columns has the text, or ``also`` holds; true where nothing is looked for."""
+        """Build the condition that a column contains the text, or ``also``; true without a text."""
         text = self.text.strip()[:LONGEST_TEXT]
         if not text:
             return true()
-        found = [column.icontains(text, autoescape=True) for column in columns]
-        return or_(*found) if also is None else or_(*found, also)
+        matches = [column.icontains(text, autoescape=True) for column in columns]
+        return or_(*matches) if also is None else or_(*matches, also)
 
-    def part(self, query: Query, columns: Mapping[str, Column], *usual: Column) -> Query:
-        """The wanted part in the wanted order; what has nothing in its column comes last. ``usual`` decides a tie."""
+    def part(self, query: Query, columns: Mapping[str, Column], *default: Column) -> Query:
+        """Sort and page a query, NULL last; ``default`` is the order among equals."""
         column = columns.get(self.sort)
         if column is not None:
             query = query.order_by((column.desc() if self.descending else column.asc()).nulls_last())
-        return query.order_by(*usual).limit(self.limit).offset(self.offset)
+        return query.order_by(*default).limit(self.limit).offset(self.offset)
 
     def of(
         self,
@@ -52,16 +52,16 @@ class Listing:
         columns: Mapping[str, Callable[[Row], Any]],
         words: Callable[[Row], Iterable[str | None]],
     ) -> list[Row]:
-        """The same for rows that are read already and stand in their usual order; ``words`` are searched."""
+        """Search, sort and page rows in memory, which are in default order; ``words`` are searched."""
         text = self.text.strip()[:LONGEST_TEXT].casefold()
-        found = [row for row in rows if not text or any(text in (word or "").casefold() for word in words(row))]
+        matches = [row for row in rows if not text or any(text in (word or "").casefold() for word in words(row))]
         column = columns.get(self.sort)
         if column is not None:
-            known = [row for row in found if column(row) is not None]
-            known.sort(key=column, reverse=self.descending)
-            found = known + [row for row in found if column(row) is None]
+            with_value = [row for row in matches if column(row) is not None]
+            with_value.sort(key=column, reverse=self.descending)
+            matches = with_value + [row for row in matches if column(row) is None]
         end = None if self.limit is None else self.offset + self.limit
-        return found[self.offset : end]
+        return matches[self.offset : end]
 
 
-EVERYTHING = Listing()  # all of it, in the usual order
+EVERYTHING = Listing()  # all rows, in default order

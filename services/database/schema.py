@@ -1,4 +1,4 @@
-"""The schema: all tables in one metadata, and the migrations that bring a database to it.
+"""The schema: all tables in one metadata, and the migrations of a database to it.
 
 From the first release (1000) on, each release migrates what the one before it wrote.
 """
@@ -31,9 +31,9 @@ def migrations() -> Path:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database up to ``revision``, the newest unless one is named.
+    """Migrate the database to ``revision``, by default the newest.
 
-    Running it again changes nothing. Raises Fatal for a database from before the first release.
+    A second run changes nothing. Raises Fatal for a database from before the first release.
     """
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations()))
@@ -45,12 +45,12 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 
 def check(uow: UnitOfWork) -> str:
-    """Return which schema the database has; raises Fatal when it is not the newest."""
+    """Return the database's schema; raises Fatal unless it is the newest."""
     return check_in(uow.session.connection())
 
 
 def check_in(connection: Connection) -> str:
-    """As ``check``."""
+    """Return the schema of a connection's database; raises Fatal unless it is the newest."""
     newest = ScriptDirectory(str(migrations())).get_current_head()
     present = _present(connection)
     if present == newest:

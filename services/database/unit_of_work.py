@@ -31,8 +31,8 @@ R = TypeVar("R")
 RUNBOOK_DB_DOWN = "database-unavailable"
 BEGIN = "BEGIN IMMEDIATE"
 LOCK_TIMEOUT_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
-BUSY_TIMEOUT_MS = 10  # milliseconds, in which SQLite itself looks five times
-EVERY_COMMIT = "commit"  # the topic of whoever wants to hear of all
+BUSY_TIMEOUT_MS = 10  # milliseconds, in which SQLite itself polls five times
+EVERY_COMMIT = "commit"  # the topic of listeners to all commits
 
 
 class AppendEvents(Protocol):
@@ -42,7 +42,7 @@ class AppendEvents(Protocol):
 
 
 class ReadRules(Protocol):
-    """Return ``base`` with the changes that the database has over it (``domain.rules.overrides.RuleBook.rules``)."""
+    """Return ``base`` with the changes in the database (``domain.rules.overrides.RuleOverrides``)."""
 
     def __call__(self, session: Session, /, base: Rules) -> Rules: ...
 
@@ -57,10 +57,10 @@ class Actor:
 
 @dataclass
 class UnitOfWork:
-    """What every book function is given first. ``now`` stands still for the whole unit, and so does ``real_now``.
+    """The first argument of every act and query. ``now`` and ``real_now`` are fixed for the whole unit.
 
-    ``real_now`` is for sessions and one-time codes, which no turned clock moves. ``after_refusal`` is done in a
-    transaction of its own when the act is refused and rolled back: a wrong password is counted so.
+    ``real_now`` is for sessions and one-time codes, which ignore a turned clock. ``after_refusal`` runs in a
+    transaction of its own when the act is refused and rolled back: this counts a wrong password.
     """
 
     session: Session
@@ -76,25 +76,25 @@ class UnitOfWork:
 
     @cached_property
     def rules(self) -> Rules:
-        """The rules that hold when the unit first looks: the environment's with the book's changes over them."""
+        """The rules at first access: the environment's with the database's changes."""
         return self.read_rules(self.session)
 
     @contextmanager
     def savepoint(self) -> Iterator[SessionTransaction]:
-        """A part that an error, or its ``rollback``, undoes alone; the audit trail has no event of it then."""
-        before, kept = len(self.events), False
+        """Open a part that rolls back alone, with its events of the audit trail."""
+        before, committed = len(self.events), False
         try:
             with self.session.begin_nested() as nested:
                 yield nested
-                stands = nested.is_active
-            kept = stands
+                active = nested.is_active
+            committed = active
         finally:
-            if not kept:
+            if not committed:
                 del self.events[before:]
 
 
 class Database:
-    """Opens units on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
+    """Opens units of work on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Database:
         self.engine = connect(url)
         self.clock = clock
         self.real = real or SystemClock()
-        self.rules = rules  # the environment's; a unit's own are with the book's changes
+        self.rules = rules  # the environment's; those of a unit include the changes in the database
         self._append_events = append_events
         self._read_rules = read_rules
         self.secrets = secrets or NoSecretBox()
@@ -119,28 +119,28 @@ class Database:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
-        """Call ``listener`` (from a worker thread) after each commit that touched ``topic``, such as ``outbox``.
+        """Call ``listener`` (in a worker thread) after each commit that touched ``topic``.
 
-        ``EVERY_COMMIT`` is touched by each.
+        Every commit touches ``EVERY_COMMIT``.
         """
         self._listeners.setdefault(topic, []).append(listener)
 
     async def run(
         self, actor: Actor, act: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """``act(unit, …)`` in a thread, in one transaction that commits when it returns.
+        """Run ``act(uow, …)`` in a thread, in one transaction that commits when it returns.
 
-        Raises what ``act`` raises, after rolling back; Retryable when the database is busy or away.
+        Rolls back and raises what ``act`` raises; Retryable if the database is busy or down.
         """
         return await anyio.to_thread.run_sync(partial(self.run_now, actor, act, *args, **kwargs))
 
     def run_now(
         self, actor: Actor, act: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """As ``run``, in this thread."""
+        """Run ``act`` as ``run`` does, in this thread."""
         after_refusal: list[Callable[[UnitOfWork], None]] = []
         try:
-            answer, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
+            result, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
         except Refused:
             for count in after_refusal:
                 self._once(actor, count, [])
@@ -148,12 +148,12 @@ class Database:
         for topic in (*touched, EVERY_COMMIT):
             for listener in self._listeners.get(topic, ()):
                 listener()
-        return answer
+        return result
 
     def _once(
         self, actor: Actor, act: Callable[[UnitOfWork], R], after_refusal: list[Callable[[UnitOfWork], None]]
     ) -> tuple[R, set[str]]:
-        """What the act answers, and the topics that it has touched."""
+        """Run the act in one transaction; return its result and the topics that it touched."""
         touched: set[str] = set()
         with metrics.TRANSACTION_DURATION.time(), self._one_writer:
             try:
@@ -170,7 +170,7 @@ class Database:
                         touched,
                         after_refusal,
                     )
-                    answer = act(uow)
+                    result = act(uow)
                     self._append_events(session, uow.events)
                     session.commit()
             except OperationalError as error:
@@ -182,7 +182,7 @@ class Database:
                 ) from error
             except IntegrityError as error:
                 metrics.TRANSACTION_FAILURES.labels("conflict").inc()
-                raise Retryable("another act came first | its row is in the book already | try again") from error
+                raise Retryable("another act came first | its row is in the database already | try again") from error
             except DBAPIError as error:
                 if error.connection_invalidated:
                     metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
@@ -190,15 +190,15 @@ class Database:
                         f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
                     ) from error
                 raise
-        return answer, touched
+        return result, touched
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 def connect(url: str) -> Engine:
-    """An engine with SQLite's traps closed: WAL, full sync, foreign keys, and transactions that begin as writers."""
-    # An error's text goes into the log; what people wrote, and their passwords' hashes, do not.
+    """Create the engine; for SQLite with WAL, full sync, foreign keys and immediate transactions."""
+    # The text of an error is logged, so it must not have people's texts and the hashes of their passwords.
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
@@ -208,19 +208,19 @@ def connect(url: str) -> Engine:
 
 
 def one_writer(engine: Engine) -> AbstractContextManager[object]:
-    """The lock under which one thread of this process writes at a time; none where the database has no need of it.
+    """Return a lock that lets one thread of this process write at a time; none for PostgreSQL.
 
-    SQLite has one writer, and a thread that waits for it asks again and again, in no order. Measured with 32 threads
-    that write without a break: the longest wait was at most 1 s with the lock, and 3 of 3 s without it.
+    SQLite has one writer, and the threads that wait for it poll, in no order. Measured with 32 threads that write
+    without a break: the longest wait was at most 1 s with the lock, and 3 of 3 s without it.
     """
     return threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
 
 def _begin_as_writer(connection: Connection) -> None:
-    """Begin a transaction that may write, as soon as that of another process has ended.
+    """Begin a writing transaction as soon as that of another process has ended.
 
-    Asks often: a process that writes without a break leaves the lock for a fraction of a millisecond between two
-    commits, and SQLite by itself soon looks ten times a second only.
+    Polls often: a process that writes without a break frees the lock for a fraction of a millisecond between two
+    commits, and SQLite by itself soon polls ten times a second only.
     """
     until = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
@@ -234,14 +234,14 @@ def _begin_as_writer(connection: Connection) -> None:
 
 
 def _is_locked(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # whatever the closer reason
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # in all its extended codes
 
 
 def _invalidate_lost_transaction(context: ExceptionContext) -> None:
-    """Let no statement through a connection whose transaction SQLite has ended by itself.
+    """Invalidate a connection whose transaction SQLite has ended by itself.
 
-    It does so when the disk is full or fails, and would keep each statement that comes after at once. The same holds
-    where a savepoint could not be rolled back.
+    SQLite does so when the disk is full or fails, and would commit each later statement at once. The same holds if a
+    savepoint could not be rolled back.
     """
     connection = context.connection
     if connection is None or connection.invalidated or not connection.in_transaction():

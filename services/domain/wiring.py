@@ -2,7 +2,7 @@
 
 from services.database.unit_of_work import Database
 from services.domain.audit import tree
-from services.domain.rules.overrides import RuleBook
+from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules
 from services.runtime.secret_box import SecretBox
@@ -13,5 +13,5 @@ def open_database(
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     return Database(
-        url, clock, rules, append_events=tree.append, read_rules=RuleBook().rules, secrets=secrets, real=real
+        url, clock, rules, append_events=tree.append, read_rules=RuleOverrides().rules, secrets=secrets, real=real
     )

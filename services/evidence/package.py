@@ -19,7 +19,6 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
-from services.domain.documents import filed
 from services.domain.documents import service as document_service
 from services.evidence import case_file, document_members, pyz, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
@@ -100,7 +99,7 @@ def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile
         rows = sources.database.run_now(actor, document_service.of_application, application_id)
         files = document_members.read(sources.store, rows)
         hashes = {number: file.sha256 for number, file in files.items()}
-        sources.database.run_now(actor, filed.record_pdfs, hashes)
+        sources.database.run_now(actor, document_service.record_pdfs, hashes)
         try:
             note = sources.database.run_now(actor, _signed_head, sources.log_key)
         except Retryable:  # the portal has signed the same head at the same moment

@@ -1,8 +1,8 @@
-"""Addresses that people type and this server then calls: none may lead to an internal one (request forgery).
+"""Check addresses that people type and this server calls, against request forgery (SSRF).
 
-Recorders lie in private networks, so those are allowed. What is refused is this machine itself, the link it hangs on,
-and the metadata services of clouds, unless a setting lists the network. A name is resolved once for each connection,
-and the connection goes to the very address that was checked.
+Recorders are in private networks, so those are allowed. Refused are this machine, its link-local network, and the
+metadata services of clouds, unless a setting lists the network. A name is resolved once for each connection, which goes
+to the checked address.
 """
 
 import ipaddress
@@ -28,8 +28,8 @@ Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
-FREE_PORTS = range(1024, 65536)  # below are mail, shells, directories: nothing that is called by a web address
-LONGEST = 2000
+FREE_PORTS = range(1024, 65536)  # below are mail, shells, directories: no web servers
+MAX_LENGTH = 2000
 
 REFUSED = tuple(
     ipaddress.ip_network(text)
@@ -52,7 +52,7 @@ class AddressRefused(Refused):
 
 @dataclass(frozen=True)
 class Target:
-    """An address taken apart; ``url`` is put together from the parts again, so that everybody reads it alike."""
+    """A parsed address; ``url`` is rebuilt from the parts, so that every parser agrees."""
 
     scheme: str
     host: str
@@ -61,13 +61,13 @@ class Target:
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
-    """The addresses that the system knows for a name; raises OSError."""
-    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """Resolve a name by the system; raises OSError."""
+    answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
 class Guard:
-    """Reads and checks addresses. ``networks`` are allowed whatever lies in them; ``field`` is named in refusals."""
+    """Parse and check addresses. ``networks`` are always allowed; refusals name ``field``."""
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Guard:
         self._resolver = resolver
 
     def read(self, text: str) -> Target:
-        """The parts of an address, checked as far as it can be without asking for its name; AddressRefused."""
-        if len(text) > LONGEST or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
+        """Parse and check an address, without resolving its name; AddressRefused."""
+        if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
             self._refuse("malformed", Message("The address has characters that none may have."))
         try:
             parts = urlsplit(text)
@@ -116,31 +116,31 @@ class Guard:
         return Target(parts.scheme, host, port, url)
 
     async def resolve(self, target: Target) -> list[str]:
-        """The addresses to connect to, every one of them checked; AddressRefused, also where the name is unknown."""
+        """Return the addresses to connect to, all checked; AddressRefused, also for unknown names."""
         literal = self._literal(target.host)
         if literal is not None:
             return [str(self._permit(literal))]
         try:
-            found = await self._resolver(target.host, target.port)
+            addresses = await self._resolver(target.host, target.port)
         except (OSError, UnicodeError):
-            found = []
-        if not found:
+            addresses = []
+        if not addresses:
             self._refuse(
                 "unknown",
                 Message("There is no host {host}: check the address, and the name service.", host=target.host),
             )
-        for address in found:
+        for address in addresses:
             self._permit(ipaddress.ip_address(address.partition("%")[0]))
-        return found
+        return addresses
 
     async def check(self, text: str) -> Target:
-        """``read`` and ``resolve``: what a form is to do before it keeps an address."""
+        """Parse and resolve an address, before a form stores it; AddressRefused."""
         target = self.read(text)
         await self.resolve(target)
         return target
 
     def _literal(self, host: str) -> Address | None:
-        """The address that the host is written as, or None for a name."""
+        """Return a host that is an IP address, or None for a name."""
         try:
             return ipaddress.ip_address(host)
         except ValueError:
@@ -154,10 +154,10 @@ class Guard:
         return None
 
     def _permit(self, address: Address) -> Address:
-        meant = _unwrapped(address)
-        if any(meant in network or address in network for network in self.networks):
+        inner = _unwrapped(address)
+        if any(inner in network or address in network for network in self.networks):
             return address
-        if any(meant in network for network in REFUSED) or meant.is_loopback or meant.is_link_local:
+        if any(inner in network for network in REFUSED) or inner.is_loopback or inner.is_link_local:
             self._refuse(
                 "inside",
                 Message(
@@ -173,7 +173,7 @@ class Guard:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one: mapped, compatible, 6to4, Teredo or NAT64."""
+    """Return the IPv4 address inside an IPv6 one: mapped, compatible, 6to4, Teredo or NAT64."""
     if isinstance(address, IPv4Address):
         return address
     teredo = address.teredo
@@ -187,15 +187,15 @@ def _unwrapped(address: Address) -> Address:
 
 
 def parse_networks(text: str | None) -> tuple[Network, ...]:
-    """The networks of a setting, with commas between; raises ValueError."""
+    """Parse the networks of a setting, separated by commas; raises ValueError."""
     return tuple(ipaddress.ip_network(part.strip()) for part in (text or "").split(",") if part.strip())
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Connects to the addresses that the guard has checked, at every request and every redirect."""
+    """Connect to addresses that the guard has checked, at every request and every redirect."""
 
     def __init__(self, guard: Guard, inner: httpx.AsyncBaseTransport | None = None) -> None:
-        # No connection is kept: one made to an address would serve whatever other name resolves to it.
+        # No keep-alive: a connection to an address would serve any other name that resolves to it.
         # A GiB of footage takes httpx 1.4 s of a processor, over TLS 4 s, which is 250 MB/s; recorders give 5 to 50.
         self._inner = inner or httpx.AsyncHTTPTransport(
             verify=_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
@@ -221,12 +221,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 @cache
 def _trust(*_: str | None) -> ssl.SSLContext:
     # Reading the system's authorities takes 30 ms of the processor, and footage has hundreds of segments. The
-    # arguments are the variables by which they are found, so that none is used after it was set anew.
+    # arguments are the variables with their paths, so that a changed one is read again.
     return httpx.create_ssl_context()
 
 
 def _pinned(request: httpx.Request, target: Target, address: str) -> httpx.Request:
-    # The header Host is in the request already, and the certificate is checked against the name.
+    # The request has the header Host already, and the certificate is checked against the name.
     return httpx.Request(
         request.method,
         request.url.copy_with(host=address),
@@ -238,7 +238,7 @@ def _pinned(request: httpx.Request, target: Target, address: str) -> httpx.Reque
 
 @asynccontextmanager
 async def guarded_client(guard: Guard, *, timeout: float = 10) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ASYNC109 - httpx's own time-out
-    """An HTTP client that calls nothing the guard refuses, follows no redirect and takes no proxy from outside."""
+    """Open an HTTP client that obeys the guard, follows no redirect and ignores proxy variables."""
     async with httpx.AsyncClient(
         transport=GuardedTransport(guard), timeout=timeout, follow_redirects=False, trust_env=False
     ) as client:

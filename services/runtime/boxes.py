@@ -1,7 +1,7 @@
-"""ISO base media boxes (ISO/IEC 14496-12): just enough to measure MP4 and fragmented MP4 without a decoder.
+"""Parse ISO base media boxes (ISO/IEC 14496-12) to measure MP4 without a decoder.
 
-Footage from a recorder is not to be trusted: sizes are checked against what is there, and whatever does not fit is a
-``BoxError`` and never an index error.
+Footage from a recorder is not trusted: sizes are checked against the data, and what does not fit is a ``BoxError``,
+never an index error.
 """
 
 import struct
@@ -16,7 +16,7 @@ _EARLIEST, _LATEST = (
     (datetime(year, 1, 1, tzinfo=UTC) - _COUNTED_FROM) // timedelta(seconds=1) for year in (1990, 2200)
 )
 _LETTERS = frozenset((*range(0x20, 0x7F), 0xA9))  # of a box's name
-LARGEST_INDEX = 16 * 1024 * 1024  # bytes of one moov or moof that are kept in memory
+MAX_INDEX_BYTES = 16 * 1024 * 1024  # of one moov or moof in memory
 
 
 class BoxError(ValueError):
@@ -54,12 +54,12 @@ class StreamMark:
 
 @dataclass(frozen=True)
 class Movie:
-    """What ``moov`` says."""
+    """The content of ``moov``."""
 
     tracks: dict[int, Track]
     fragmented: bool
     mark: StreamMark | None
-    created: datetime | None = None  # as ``mvhd`` says; None where it says nothing, or what cannot be
+    created: datetime | None = None  # of ``mvhd``; None if it is unset or impossible
 
     def first(self, kind: str) -> Track | None:
         """The first track of that kind, or None."""
@@ -77,9 +77,9 @@ class Run:
 
 
 def header(data: bytes | memoryview, offset: int) -> tuple[str, int, int]:
-    """Kind, header length and whole size of the box at ``offset``; size 0 means "up to the end of the file".
+    """Read kind, header length and size of the box at ``offset``; size 0: up to the end.
 
-    Raises BoxError where the bytes cannot be a box header.
+    Raises BoxError if the bytes are no box header.
     """
     if len(data) - offset < 8:
         raise BoxError(f"{len(data) - offset} bytes are too few for a box header")
@@ -102,7 +102,7 @@ def _kind(name: bytes) -> str | None:
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes between two offsets, in order; raises BoxError where one does not fit."""
+    """Yield the boxes between two offsets, in order; raises BoxError if one does not fit."""
     stop = len(data) if end is None else end
     while start < stop:
         kind, length, size = header(data, start)
@@ -114,7 +114,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
 
 
 def descend(data: bytes, parent: Box, *path: str) -> Iterator[Box]:
-    """All boxes that are reached from ``parent`` along the path of kinds."""
+    """Yield all boxes below ``parent`` along the path of kinds."""
     for box in boxes(data, parent.body, parent.end):
         if box.kind == path[0]:
             if len(path) == 1:
@@ -141,10 +141,10 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _only(data: bytes, parent: Box, *path: str) -> Box:
-    found = next(descend(data, parent, *path), None)
-    if found is None:
+    box = next(descend(data, parent, *path), None)
+    if box is None:
         raise BoxError(f"{parent.kind} has no {'/'.join(path)}")
-    return found
+    return box
 
 
 def _mark(data: bytes, moov: Box) -> StreamMark | None:
@@ -161,12 +161,12 @@ def _created(data: bytes, moov: Box) -> datetime | None:
         return None
     version = _unpack(">B", data, box.body, box.end)[0]
     seconds = _unpack(">Q" if version else ">I", data, box.body + 4, box.end)[0]
-    # A clock that was never set writes 0, or counts from 1970; neither says when anything was.
+    # A clock that was never set writes 0, or counts from 1970; neither is a time.
     return _COUNTED_FROM + timedelta(seconds=seconds) if _EARLIEST <= seconds < _LATEST else None
 
 
 def read_movie(moov: bytes) -> Movie:
-    """What a whole ``moov`` box (header included) declares; raises BoxError."""
+    """Parse a whole ``moov`` box (header included); raises BoxError."""
     root = next(boxes(moov))
     defaults = {}
     for trex in descend(moov, root, "mvex", "trex"):
@@ -216,16 +216,16 @@ def _run(data: bytes, traf: Box, movie: Movie) -> Run:
 
 
 def read_fragment(moof: bytes, movie: Movie) -> list[Run]:
-    """The runs of a whole ``moof`` box (header included); raises BoxError."""
+    """Parse the runs of a whole ``moof`` box (header included); raises BoxError."""
     return [_run(moof, traf, movie) for traf in descend(moof, next(boxes(moof)), "traf")]
 
 
 @dataclass
 class BoxWalk:
-    """Follows a stream of bytes from top-level box to top-level box; keeps ``moov`` and ``moof`` only.
+    """Walk the top-level boxes of a byte stream; the contents of ``moov`` and ``moof`` only.
 
-    ``found`` lists (kind, offset, size, contents or None) of the boxes that are whole. After ``finish`` the
-    field ``problem`` says in words what is wrong, or is None.
+    ``found`` lists (kind, offset, size, contents or None) of the complete boxes. After ``finish`` the field
+    ``problem`` is a sentence, or None.
     """
 
     found: list[tuple[str, int, int, bytes | None]] = field(default_factory=list)
@@ -237,7 +237,7 @@ class BoxWalk:
     _start: int = 0
     _size: int = 0  # 0 while between boxes
     _left: int = 0
-    _kept: bytearray | None = None
+    _contents: bytearray | None = None
     _open_end: bool = False
 
     @property
@@ -247,19 +247,19 @@ class BoxWalk:
 
     @property
     def inside(self) -> str | None:
-        """The kind of the box that is being passed through, or None between boxes."""
+        """The kind of the current box, or None between boxes."""
         return self._kind if self._size or self._open_end else None
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Take the next bytes; never raises, a stream that is no box stream sets ``problem``."""
+        """Process the next bytes; never raises, a stream that is no box stream sets ``problem``."""
         view = memoryview(data)
         while view and self.problem is None:
             if not self._size and not self._open_end:
                 view = self._begin(view)
                 continue
             taken = len(view) if self._open_end else min(len(view), self._left)
-            if self._kept is not None:
-                self._kept += view[:taken]
+            if self._contents is not None:
+                self._contents += view[:taken]
             self._position += taken
             view = view[taken:]
             if not self._open_end:
@@ -269,8 +269,8 @@ class BoxWalk:
         self._position += len(view)
 
     def _begin(self, view: memoryview) -> memoryview:
-        wanted = 16 if len(self._head) >= 4 and self._head[:4] == b"\0\0\0\1" else 8
-        taken = min(len(view), wanted - len(self._head))
+        length_needed = 16 if len(self._head) >= 4 and self._head[:4] == b"\0\0\0\1" else 8
+        taken = min(len(view), length_needed - len(self._head))
         self._head += view[:taken]
         self._position += taken
         if len(self._head) < 8 or (self._head[:4] == b"\0\0\0\1" and len(self._head) < 16):
@@ -284,22 +284,22 @@ class BoxWalk:
         self._open_end = size == 0
         self._size, self._left = size, size - length
         keep = self._kind in ("moov", "moof")
-        if keep and (self._open_end or size > LARGEST_INDEX):
-            self.problem = f"box {self._kind} of {size} bytes is larger than the {LARGEST_INDEX} that are read"
+        if keep and (self._open_end or size > MAX_INDEX_BYTES):
+            self.problem = f"box {self._kind} of {size} bytes is larger than the {MAX_INDEX_BYTES} that are read"
             return view[taken:]
-        self._kept = bytearray(self._head) if keep else None
+        self._contents = bytearray(self._head) if keep else None
         self._head.clear()
         if not self._open_end and not self._left:
             self._close()
         return view[taken:]
 
     def _close(self) -> None:
-        contents = bytes(self._kept) if self._kept is not None else None
+        contents = bytes(self._contents) if self._contents is not None else None
         self.found.append((self._kind, self._start, self._size, contents))
-        self._size, self._kept = 0, None
+        self._size, self._contents = 0, None
 
     def finish(self) -> None:
-        """Say that no more bytes come: an unfinished box becomes the ``problem``."""
+        """End the stream: an incomplete box becomes the ``problem``."""
         if self.problem is not None:
             return
         if self._head:

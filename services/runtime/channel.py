@@ -28,7 +28,7 @@ _METHODS = (
 
 # Zeebe's own gateway-service-config.json: five attempts, 0.1 s to 5 s. CreateProcessInstance is left out, because an
 # instance started twice is two cases; messages carry an id of ours, so a repeat is harmless.
-# Calls go round all gateways that the address leads to: gRPC's default stays with one, whatever becomes of the others.
+# Calls go to all gateways of the address in turn: gRPC's default stays with one.
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -57,7 +57,7 @@ OPTIONS = (
 
 
 def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Channel:
-    """A channel to the engine of ``settings``; ``address`` names the embedded engine's when its port was free to take.
+    """Open a channel to the engine of ``settings``, or to ``address``, the embedded engine's.
 
     TLS is used where OAuth, an authority or a certificate of ours is set, or the address says ``https://`` or
     ``grpcs://``; ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for what cannot be used.
@@ -74,14 +74,19 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
 
 def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
     given = address or settings.gateway_address
-    scheme, found, rest = given.partition("://")
-    named_secure = bool(found) and scheme in ("https", "grpcs")
-    target = rest.rstrip("/") if found and scheme in ("http", "https", "grpc", "grpcs") else given
+    scheme, separator, rest = given.partition("://")
+    named_secure = bool(separator) and scheme in ("https", "grpcs")
+    target = rest.rstrip("/") if separator and scheme in ("http", "https", "grpc", "grpcs") else given
     if settings.zeebe_insecure is not None:
         secure = not settings.zeebe_insecure
     else:
-        asks_for_it = (settings.camunda_client_id, settings.zeebe_ca_file, settings.mtls_certificate, settings.mtls_key)
-        secure = named_secure or any(one is not None for one in asks_for_it)
+        tls_settings = (
+            settings.camunda_client_id,
+            settings.zeebe_ca_file,
+            settings.mtls_certificate,
+            settings.mtls_key,
+        )
+        secure = named_secure or any(value is not None for value in tls_settings)
     if settings.camunda_client_id is not None and not secure:
         raise SettingsError(
             "OAuth needs TLS, or the token would travel in the open: unset ZEEBE_INSECURE_CONNECTION, "

@@ -1,4 +1,4 @@
-"""One clock for engine, database and workers; the demo and the tests turn it (docs/architecture.md, "How it runs")."""
+"""One clock for engine, database and workers, which demo and tests turn (docs/architecture.md)."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ class TurnedClock:
         return datetime.now(UTC) + self._offset
 
     def turn(self, by: timedelta) -> datetime:
-        """Move the clock forward by ``by`` and keep it; raises ValueError on a step back."""
+        """Move the clock forward by ``by`` and save it; raises ValueError on a step back."""
         if by < timedelta():
             raise ValueError("the clock turns forward only")
         self._offset += by
@@ -61,7 +61,7 @@ class TurnedClock:
 
 
 class FixedClock:
-    """A clock that stands still until it is turned; for tests."""
+    """A clock that is fixed until it is turned; for tests."""
 
     turned = True
 

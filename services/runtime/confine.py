@@ -52,8 +52,8 @@ def _leave_the_network() -> None:
 
 def clean_environment() -> dict[str, str]:
     """Return the environment for such a process: no setting and no credential."""
-    kept = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TZDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
+    allowed = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TZDIR")
+    return {name: os.environ[name] for name in allowed if name in os.environ} | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "1",
     }

@@ -53,7 +53,7 @@ def exclusive(settings: Settings) -> AbstractContextManager[None]:
 
 
 def clock_of(folder: Path, *, demo: bool) -> Clock:
-    """Return a demo's clock, which can be turned, or the machine's; Fatal if a demo has turned the clock before."""
+    """Return a demo's clock or the machine's; Fatal if a demo has turned the clock before."""
     turned = TurnedClock(folder / "clock.json")
     if demo:
         return turned

@@ -33,7 +33,7 @@ CALL_SECONDS = 20.0
 
 DEFAULT_TTL = timedelta(hours=1)
 
-# With these a call is turned away before what it carries is read; words with any other may quote its variables.
+# With these a call is turned away before what it carries is read; the text of any other may quote its variables.
 UNREAD = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -145,7 +145,7 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
 
     ``values``: the call carries variables, which may be personal data, so no answer that may quote them is repeated.
     """
-    said = _without_values if values else cause_of
+    describe = _without_values if values else cause_of
     try:
         # Not anyio's: a cancelled grpc.aio call raises a CancelledError of its own, which anyio does not know again.
         async with asyncio.timeout(seconds):
@@ -157,9 +157,9 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded, ZeebeInternalError) as error:
         if REFUSED in cause_of(error):
             raise _unauthorized(doing, error) from error
-        raise Retryable(f"could not {doing}: the engine cannot be reached ({said(error)}){_hint(error)}") from error
+        raise Retryable(f"could not {doing}: the engine cannot be reached ({describe(error)}){_hint(error)}") from error
     except ZeebeBackPressureError as error:
-        raise Retryable(f"could not {doing}: the engine is busy ({said(error)})") from error
+        raise Retryable(f"could not {doing}: the engine is busy ({describe(error)})") from error
     except ProcessInvalidError as error:
         cause = cause_of(error.__cause__ or error)
         raise Fatal(
@@ -169,11 +169,11 @@ async def transport(doing: str, seconds: float = CALL_SECONDS, *, values: bool =
         if error.grpc_error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise _unauthorized(doing, error) from error
         raise Fatal(
-            f"could not {doing} | the engine refused the call | {said(error)} | "
+            f"could not {doing} | the engine refused the call | {describe(error)} | "
             "check ZEEBE_ADDRESS, CAMUNDA_CLIENT_ID and what the client may do"
         ) from error
     except PyZeebeError as error:
-        raise Fatal(f"could not {doing} | {said(error)} | check the call") from error
+        raise Fatal(f"could not {doing} | {describe(error)} | check the call") from error
 
 
 def _hint(error: BaseException) -> str:
@@ -181,7 +181,7 @@ def _hint(error: BaseException) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in cause or "Hostname Verification" in cause:
         return ": its certificate is not trusted, see ZEEBE_CA_CERTIFICATE_PATH and the name in ZEEBE_ADDRESS"
     if "Socket closed" in cause:
-        # In TLS 1.3 a client hears no more of it when its certificate is missed or not trusted.
+        # In TLS 1.3 this is all that a client sees if its certificate is missing or not trusted.
         return ": if it stays so, see whether the gateway asks for TLS, or for our certificate (CAMUNDA_MTLS_CERT_PATH)"
     return ""
 

@@ -45,7 +45,7 @@ class Fatal(Exception):
 
 
 class Refused(Exception):
-    """A person asked for something that the rules do not allow; answered as it is, in the reader's language.
+    """A person's request is against the rules; the sentence is shown in their language.
 
     ``code`` is stable and machine-readable, ``status`` the HTTP status. The message is one sentence that says what to
     do: English with ``{names}`` for the ``values``, or a text. ``field`` names the field at fault where there is one.

@@ -73,18 +73,18 @@ class Health:
     def faults(self) -> list[str]:
         """Return why this process should be restarted; empty if it is alive."""
         now = self.monotonic()
-        found = []
+        faults = []
         if now - self.loop_stamp > LOOP_LIMIT:
-            found.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
+            faults.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
         if not self.connected():
-            found.append("the channel to the engine is closed for good")
+            faults.append("the channel to the engine is closed for good")
         if not self.draining:
-            found += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
-        return found
+            faults += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
+        return faults
 
     async def unready(self) -> dict[str, str]:
         """Return what is not ready, by check; a check that hangs or raises is not ready either."""
-        found: dict[str, str] = {}
+        unready: dict[str, str] = {}
         for name, check in self.checks.items():
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
@@ -94,8 +94,8 @@ class Health:
             except Exception as error:  # noqa: BLE001  # whatever a check raises, the answer is "not ready"
                 answer = f"the check failed: {type(error).__name__}"
             if answer is not None:
-                found[name] = answer
-        return found
+                unready[name] = answer
+        return unready
 
 
 def health_app(health: Health) -> Starlette:

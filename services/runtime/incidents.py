@@ -11,7 +11,7 @@ RUNBOOK = "incidents-pending"
 
 
 async def resolve(channel: grpc.aio.Channel, incident_key: int, job_key: int | None, retries: int) -> None:
-    """Reset the retries of the incident's job, if it has one, and resolve it, so that the step is retried.
+    """Reset the retries of the incident's job, if any, and resolve it.
 
     Raises Fatal if there is no such incident or job, Retryable if the engine does not answer.
     """

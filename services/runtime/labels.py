@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from services.runtime.translations import Message, Text, translate
 
-Lookup = Callable[[str], Mapping[str, str] | None]  # a code to its words by language
+Lookup = Callable[[str], Mapping[str, str] | None]  # a code to its label by language
 _lookups: list[Lookup] = []
 
 WORDS: dict[str | bool | None, str] = {
@@ -76,7 +76,7 @@ WORDS: dict[str | bool | None, str] = {
     "unit lengths of every picture": "unit lengths of every picture",
     "decoding of each segment's first key frame": "decoding of each segment's first key frame",
     "the file's own creation time": "the file's own creation time",
-    # what a retrieval record says about how the footage was got
+    # the notes of a retrieval record
     "the recorder was down; the quarantine holds the whole span": (
         "the recorder was down; what was preserved beforehand holds the whole span"
     ),
@@ -104,7 +104,7 @@ WORDS: dict[str | bool | None, str] = {
     True: "yes",
     False: "no",
     None: "—",
-    # where a case stands
+    # states of a case
     "draft": "draft",
     "approval": "in approval",
     "correction": "to be corrected",
@@ -130,7 +130,7 @@ WORDS: dict[str | bool | None, str] = {
     "supervisor": "supervisor",
     "administrator": "administrator",
     "sensitive": "sensitive area",
-    # footage on its way
+    # footage in progress
     "master": "master",
     "replica": "replica",
     "copy": "copy",
@@ -161,7 +161,7 @@ WORDS: dict[str | bool | None, str] = {
     "informs": "for information",
     "preliminary-review": "completeness check",
     "security-review": "security check",
-    # where a loan stands, what became of its downloads, and the lines of its custody log
+    # states of a loan and of its downloads, and the lines of its custody log
     "take-up-over": "take-up time over",
     "suspended": "access suspended",
     "copy-lost": "reported lost, damaged or leaked",
@@ -242,7 +242,7 @@ WORDS: dict[str | bool | None, str] = {
 }
 
 
-# Lines of a record that hold values: the pattern, and how it reads.
+# Lines of a record with values: the pattern, and its message.
 LINES = tuple(
     (re.compile(pattern), message)
     for pattern, message in (
@@ -271,42 +271,42 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\S+")
 
 def _line(language: str, text: str, printed: Callable[[str], str]) -> str | None:
     for pattern, message in LINES:
-        if found := pattern.fullmatch(text):
-            values = (printed(value) if MOMENT.fullmatch(value) else value for value in found.groups())
+        if match := pattern.fullmatch(text):
+            values = (printed(value) if MOMENT.fullmatch(value) else value for value in match.groups())
             return message.translate(language).format(*values)
     return None
 
 
 def add_lookup(lookup: Lookup) -> None:
-    """Ask ``lookup`` for codes that have no word here, such as the review stages of the organisation's own file."""
+    """Use ``lookup`` for codes without a label here, such as the organisation's review stages."""
     _lookups.append(lookup)
 
 
 def _looked_up(code: str) -> Mapping[str, str] | None:
-    return next((found for lookup in _lookups if (found := lookup(code)) is not None), None)
+    return next((label for lookup in _lookups if (label := lookup(code)) is not None), None)
 
 
 def has_word(code: str) -> bool:
-    """Whether pages show a word for the code; stages, outcomes and posts of review-stages.json bring their own."""
+    """Return whether the code has a label, here or in review-stages.json."""
     return code in WORDS or _looked_up(code) is not None
 
 
 def word(language: str, code: str | bool | None, printed: Callable[[str], str] = str) -> str:
-    """The word for a code in this language; a code without one is shown as it is.
+    """Return the label of a code in this language; a code without one is returned unchanged.
 
-    ``printed`` writes the moments (ISO 8601) that a line of a record holds.
+    ``printed`` formats the moments (ISO 8601) in a line of a record.
     """
-    found = WORDS.get(code)
-    if found is not None:
-        return translate(language, found, f"label {code}")
+    english = WORDS.get(code)
+    if english is not None:
+        return translate(language, english, f"label {code}")
     if isinstance(code, str) and (line := _line(language, code, printed)) is not None:
         return line
-    found_elsewhere = _looked_up(code) if isinstance(code, str) else None
-    return str(code) if found_elsewhere is None else found_elsewhere.get(language, found_elsewhere["en"])
+    label = _looked_up(code) if isinstance(code, str) else None
+    return str(code) if label is None else label.get(language, label["en"])
 
 
 class Label(Text):
-    """The word for a code, as a value of a message."""
+    """The label of a code, as a value of a message."""
 
     def __init__(self, code: str | bool | None) -> None:
         self._code = code
@@ -316,5 +316,5 @@ class Label(Text):
 
 
 def words(code: str | bool | None) -> str:
-    """The Chinese word for a code, for documents."""
+    """Return the Chinese label of a code, for documents."""
     return word("zh", code)

@@ -1,4 +1,4 @@
-"""Times as people type them, in a zone; one that the clock showed twice or never is ambiguous (R20)."""
+"""Parse local times in a zone; those that the clock showed twice or never are ambiguous (R20)."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -7,19 +7,19 @@ from services.runtime.errors import Refused
 
 
 def candidates(local: datetime, zone: str) -> list[datetime]:
-    """Return the moments (UTC, in order) at which a clock in ``zone`` showed this naive time: none, one, or two.
+    """Return the moments (UTC) at which a clock in ``zone`` showed this time: none to two.
 
     None where the clock was put forward over it, two where it was put back.
     """
     if local.tzinfo is not None or not 1970 <= local.year < 2200:  # beyond them a zone may leave the calendar
         return []
-    place = ZoneInfo(zone)
-    found = {local.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    return sorted(moment for moment in found if moment.astimezone(place).replace(tzinfo=None, fold=0) == local)
+    zone_info = ZoneInfo(zone)
+    moments = {local.replace(tzinfo=zone_info, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(moment for moment in moments if moment.astimezone(zone_info).replace(tzinfo=None, fold=0) == local)
 
 
 def moment(text: str, zone: str, *, which: str = "") -> datetime:
-    """The moment that a local ``text`` (ISO 8601, without offset) means in ``zone``.
+    """Parse a local ``text`` (ISO 8601, without offset) in ``zone`` into a moment.
 
     ``which`` is ``first`` or ``second`` where the clock showed the time twice. Refused, each with a code of its own:
     ``time-unreadable``, ``time-skipped``, ``time-twice``.
@@ -30,9 +30,9 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
         raise _unreadable() from error
     if local.tzinfo is not None or not 1970 <= local.year < 2200:
         raise _unreadable()
-    found = candidates(local, zone)
+    matches = candidates(local, zone)
     shown = local.isoformat(sep=" ")
-    if not found:
+    if not matches:
         raise Refused(
             "time-skipped",
             "In {zone} there was no {shown}: the clock was put forward over it. Choose another time.",
@@ -40,7 +40,7 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
             zone=zone,
             shown=shown,
         )
-    if len(found) > 1 and which not in ("first", "second"):
+    if len(matches) > 1 and which not in ("first", "second"):
         raise Refused(
             "time-twice",
             "In {zone} the clock showed {shown} twice, because it was put back: say which of the two.",
@@ -48,11 +48,11 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
             zone=zone,
             shown=shown,
         )
-    return found[-1] if which == "second" else found[0]
+    return matches[-1] if which == "second" else matches[0]
 
 
 def twice(text: str, zone: str) -> bool:
-    """Whether a clock in ``zone`` showed this local time twice; a text that is no time is shown never."""
+    """Return whether a clock in ``zone`` showed this time twice; False for a text that is no time."""
     try:
         return len(candidates(datetime.fromisoformat(text), zone)) > 1
     except ValueError:
@@ -60,7 +60,7 @@ def twice(text: str, zone: str) -> bool:
 
 
 def local_text(when: datetime, zone: str) -> tuple[str, str]:
-    """The local time of a moment as it is typed, and which of two it is (empty where there is but one)."""
+    """Format a moment as local time; also return which of two it is, or an empty text."""
     local = when.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
     both = candidates(local, zone)
     which = "" if len(both) < 2 else "first" if both[0] == when else "second"

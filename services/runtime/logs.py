@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, or readable lines on a terminal; ids only, no personal data, no secrets.
+"""Logs as JSON lines, or readable on a terminal; ids only, no personal data, no secrets.
 
 What a job binds (``application_id``, ``job_key``, ``job_type``, ``process_instance_key``, ``element_id``) is on every
 line that is written while it runs, also from libraries.
@@ -19,10 +19,10 @@ BOUND = ("application_id", "job_key", "job_type", "process_instance_key", "eleme
 # These print whole jobs with their variables, request headers or statements with their values at debug level.
 _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "asyncio", "multipart")
 
-# These tell at info level what is our own to tell: each migration, each start of a server.
+# These log at info level what we log ourselves: each migration, each start of a server.
 _CHATTY = ("alembic", "uvicorn")
 
-# Said better, and with its back-off, by services.runtime.jobs.adapter.
+# services.runtime.jobs.adapter logs the same, with its back-off.
 _REPEATED = ("pyzeebe.worker.job_poller",)
 
 _SECRET_WORDS = {"password", "passphrase", "secret", "token", "authorization", "cookie", "totp"}
@@ -31,7 +31,7 @@ HIDDEN = "(hidden)"
 
 
 def _hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last guard: fields that are named as secrets, and texts that look like one. Nobody should log them at all."""
+    """Hide fields named as secrets and texts that look like one, which should not be logged at all."""
     for key, value in event.items():
         if isinstance(value, SecretStr) or _SECRET_WORDS & set(key.lower().split("_")):
             event[key] = HIDDEN
@@ -91,7 +91,7 @@ def configure_logs(
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger for a module: ``log = get_logger(__name__)``; ``log.info("what happened", fact=value)``."""
+    """Return the logger for a module: ``log = get_logger(__name__)``; ``log.info("what happened", fact=value)``."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 

@@ -1,6 +1,6 @@
 """Read a BPMN model for display: its elements, their names in both languages, their order.
 
-The engine is not asked: it may be anybody's. The files are ours (docs/bpmn.md), so they are read as they are.
+The files are read, not the engine, which may be another product. They are ours and valid (docs/bpmn.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -57,11 +57,11 @@ class Model:
 
     def of_stage(self, stage: str) -> Element | None:
         """Return the call activity of this review stage."""
-        return next((one for one in self.elements.values() if one.stage == stage), None)
+        return next((element for element in self.elements.values() if element.stage == stage), None)
 
     def of_outcome(self, outcome: str) -> Element | None:
         """Return the end event of this business result."""
-        return next((one for one in self.elements.values() if one.outcome == outcome), None)
+        return next((element for element in self.elements.values() if element.outcome == outcome), None)
 
     def scopes(self, element_id: str) -> Iterator[str]:
         """Return the subprocesses around an element, the nearest first."""
@@ -78,11 +78,11 @@ class Model:
         """
         known = {element_id for element_id in passed if element_id in self.elements}
         before = {
-            one.id
-            for one in self.elements.values()
-            if one.timeless and any(reached in self._only_through[one.id] for reached in known)
+            element.id
+            for element in self.elements.values()
+            if element.timeless and any(reached in self._only_through[element.id] for reached in known)
         }
-        return before | {after for one in completed for after in self._led_to(one)}
+        return before | {after for element in completed for after in self._led_to(element)}
 
     def _led_to(self, element_id: str) -> Iterator[str]:
         while len(self.follows.get(element_id, ())) == 1:
@@ -96,25 +96,27 @@ class Model:
     @cached_property
     def _only_through(self) -> Mapping[str, frozenset[str]]:
         """Map each timeless element to the elements of its scope that are reachable only through it."""
-        everything = {scope: self._reached(scope) for scope in {one.scope for one in self.elements.values()}}
+        reached = {scope: self._reached(scope) for scope in {element.scope for element in self.elements.values()}}
         return {
-            one.id: frozenset(everything[one.scope] - self._reached(one.scope, without=one.id) - {one.id})
-            for one in self.elements.values()
-            if one.timeless
+            element.id: frozenset(
+                reached[element.scope] - self._reached(element.scope, without=element.id) - {element.id}
+            )
+            for element in self.elements.values()
+            if element.timeless
         }
 
     def _reached(self, scope: str, without: str | None = None) -> set[str]:
-        inside = [one for one in self.elements.values() if one.scope == scope]
-        found: set[str] = set()
-        ahead = [one.id for one in inside if one.kind == "startEvent"]
+        inside = [element for element in self.elements.values() if element.scope == scope]
+        reached: set[str] = set()
+        ahead = [element.id for element in inside if element.kind == "startEvent"]
         while ahead:
-            here = ahead.pop()
-            if here in found or here == without:
+            current = ahead.pop()
+            if current in reached or current == without:
                 continue
-            found.add(here)
-            ahead += self.follows.get(here, ())
-            ahead += [one.id for one in inside if one.host == here]
-        return found
+            reached.add(current)
+            ahead += self.follows.get(current, ())
+            ahead += [element.id for element in inside if element.host == current]
+        return reached
 
     def xml(self, language: str) -> bytes:
         """Return the model to be drawn, its names in Chinese or, for every other language, in English."""
@@ -133,23 +135,23 @@ class Model:
 
 def read(paths: Iterable[Path]) -> dict[str, Model]:
     """Read the processes of these BPMN files, by process id; Fatal for a file that is no XML."""
-    found: dict[str, Model] = {}
+    models: dict[str, Model] = {}
     for path in paths:
         content = path.read_bytes()
         try:
-            found |= parse(content)
+            models |= parse(content)
         except etree.XMLSyntaxError as error:
             raise Fatal(
                 f"could not read the model | {path} | it is no XML: {error.msg} | "
                 "correct that line, or save the model anew in Camunda Modeler"
             ) from error
-    return found
+    return models
 
 
 def parse(content: bytes) -> dict[str, Model]:
     """Read the processes of one BPMN file, by process id; raises etree.XMLSyntaxError."""
-    found = (_model(process, content) for process in _parsed(content).iter(BPMN + "process"))
-    return {model.process_id: model for model in found}
+    models = (_model(process, content) for process in _parsed(content).iter(BPMN + "process"))
+    return {model.process_id: model for model in models}
 
 
 def _model(process: etree._Element, content: bytes) -> Model:
@@ -172,10 +174,10 @@ def _element(node: etree._Element) -> Element:
     extensions = node.find(BPMN + "extensionElements")
     inputs, outputs, called, job_type = {}, {}, None, None
     if extensions is not None:
-        inputs = {one.get("target"): _text(one.get("source")) for one in extensions.iter(ZEEBE + "input")}
-        outputs = {one.get("target"): _text(one.get("source")) for one in extensions.iter(ZEEBE + "output")}
-        called = next((one.get("processId") for one in extensions.iter(ZEEBE + "calledElement")), None)
-        job_type = next((one.get("type") for one in extensions.iter(ZEEBE + "taskDefinition")), None)
+        inputs = {entry.get("target"): _text(entry.get("source")) for entry in extensions.iter(ZEEBE + "input")}
+        outputs = {entry.get("target"): _text(entry.get("source")) for entry in extensions.iter(ZEEBE + "output")}
+        called = next((entry.get("processId") for entry in extensions.iter(ZEEBE + "calledElement")), None)
+        job_type = next((entry.get("type") for entry in extensions.iter(ZEEBE + "taskDefinition")), None)
     kind, parent = _kind(node), node.getparent()
     scope = parent.get("id", "") if parent is not None else ""
     return Element(

@@ -1,4 +1,4 @@
-"""Tokens for the engine by OAuth client credentials (RFC 6749, 4.4): cached until they expire, requested one at a time.
+"""Get and cache tokens for the engine by OAuth client credentials (RFC 6749, 4.4).
 
 pyzeebe's own plug-in has no time-out, requests a token for each waiting call, and trusts only the system's authorities.
 """
@@ -22,7 +22,7 @@ ASK_SECONDS = 10.0
 PAUSE_SECONDS = 5.0
 LEEWAY_SECONDS = 60.0
 LEEWAY_SHARE = 0.1
-UNTOLD_SECONDS = 60.0
+DEFAULT_SECONDS = 60.0
 # gRPC carries the text of an error alone, so this phrase identifies a refusal (engine_client.transport).
 REFUSED = "the token address refuses this client"
 CHECK_CLIENT = "check CAMUNDA_CLIENT_ID, CAMUNDA_CLIENT_SECRET, CAMUNDA_TOKEN_AUDIENCE and CAMUNDA_TOKEN_SCOPE"
@@ -34,7 +34,7 @@ class NoToken(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """What the token address is answered; ``trust`` is by whom its certificate may be signed."""
+    """The client's credentials; ``trust`` has the authorities of the token address."""
 
     url: str
     client_id: str
@@ -111,12 +111,12 @@ def _ask(client: Client) -> tuple[str, float]:
         raise NoToken(f"{client.url} did not answer within {ASK_SECONDS:g} s: see that it runs") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoToken(_unreachable(client.url, error)) from error
-    answered = _parsed(answer)
-    token, seconds = answered.get("access_token"), answered.get("expires_in", UNTOLD_SECONDS)
+    body = _parsed(answer)
+    token, seconds = body.get("access_token"), body.get("expires_in", DEFAULT_SECONDS)
     if answer.is_success and isinstance(token, str) and token:
         return token, _lasting(client, seconds)
-    if answer.status_code in (400, 401, 403) and "error" in answered:
-        why = " ".join(f"{answered['error']} {answered.get('error_description', '')}".split())[:200]
+    if answer.status_code in (400, 401, 403) and "error" in body:
+        why = " ".join(f"{body['error']} {body.get('error_description', '')}".split())[:200]
         raise NoToken(f"{REFUSED} ({client.url}: {why}): {CHECK_CLIENT}")
     raise NoToken(f"{client.url} answered {answer.status_code} and no token: check CAMUNDA_OAUTH_URL")
 

@@ -1,4 +1,4 @@
-"""Where the files beside the code lie: one place that a moved module does not change."""
+"""The folders beside the code; in one module, so that moving others changes nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The numbers that the organisation sets (T3, T4, T11): from the settings, overridden by the rules in the database."""
+"""The organisation's rules: from the settings, overridden in the database (T3, T4, T11)."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

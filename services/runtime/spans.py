@@ -1,4 +1,4 @@
-"""Spans of time, half-open and in UTC, and the little arithmetic that coverage needs."""
+"""Half-open spans of time in UTC, and their arithmetic for coverage."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """From ``start`` up to, not including, ``end``; both aware and kept in UTC."""
+    """From ``start`` up to, not including, ``end``; both aware, in UTC."""
 
     start: datetime
     end: datetime
@@ -33,7 +33,7 @@ class Span:
 
 
 def merge(spans: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
-    """Sorted, non-overlapping spans; neighbours no more than ``tolerance`` apart become one."""
+    """Sort and merge spans; neighbours no more than ``tolerance`` apart become one."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.start - merged[-1].end <= tolerance:
@@ -44,7 +44,7 @@ def merge(spans: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[
 
 
 def gaps(asked: Span, covered: Iterable[Span], *, tolerance: timedelta = timedelta()) -> list[Span]:
-    """What of ``asked`` is not covered, leaving out holes of ``tolerance`` or less."""
+    """Return the gaps in ``asked``, without those of ``tolerance`` or less."""
     missing: list[Span] = []
     cursor = asked.start
     for span in merge(covered):
@@ -60,7 +60,7 @@ def gaps(asked: Span, covered: Iterable[Span], *, tolerance: timedelta = timedel
 
 
 def covered_share(asked: Span, covered: Iterable[Span]) -> float:
-    """Covered time over asked time, 0 to 1; an empty asked span counts as covered."""
+    """Return covered over asked time, 0 to 1; 1 for an empty span."""
     if not asked.duration:
         return 1.0
     inside = (span.intersect(asked) for span in merge(covered))

@@ -1,4 +1,4 @@
-"""Blocking work in threads of our own, never in the event loop's default pool (docs/zeebe.md, trap 7).
+"""Run blocking work in our own threads, not the loop's default pool (docs/zeebe.md, trap 7).
 
 Every event loop has one limiter, so a burst of jobs queues here instead of starting a thread each.
 """
@@ -19,7 +19,7 @@ _limiter: RunVar[anyio.CapacityLimiter] = RunVar("footage_desk_threads")
 
 
 def thread_limiter() -> anyio.CapacityLimiter:
-    """This event loop's limiter; set ``total_tokens`` on it to change how many threads may run."""
+    """Return this event loop's limiter; set ``total_tokens`` on it to change how many threads may run."""
     try:
         return _limiter.get()
     except LookupError:
@@ -31,7 +31,7 @@ def thread_limiter() -> anyio.CapacityLimiter:
 async def run_in_thread(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
     """Call ``function`` in a thread and wait for it.
 
-    A cancelled caller waits until the thread has ended: what it holds (files, sessions) is never left in use.
+    A cancelled caller waits until the thread has ended, so that its files and sessions are free again.
     """
 
     def call() -> R:

@@ -75,7 +75,7 @@ def plural_form(language: str) -> Callable[[int], int]:
 
 
 class Text(ABC):
-    """What can be shown in every language."""
+    """A text in every language."""
 
     @abstractmethod
     def translate(self, language: str) -> str:
@@ -134,7 +134,7 @@ def in_context(context: str | None, msgid: str, /, **values: Value) -> Message:
 
 
 class Bilingual(Text):
-    """Data that the organisation keeps in Chinese and English, such as a camera's name; others read the English."""
+    """Data in Chinese and English, such as a camera's name; other languages show the English."""
 
     def __init__(self, zh: str, en: str) -> None:
         self._zh, self._en = zh, en
@@ -164,7 +164,7 @@ class Counted(Text):
 
 
 class Capitalised(Text):
-    """A text that begins a sentence, whatever value stands at its beginning."""
+    """A text that begins a sentence, also if it begins with a value."""
 
     def __init__(self, text: Text) -> None:
         self._text = text
@@ -179,7 +179,7 @@ def _shown(value: Value, language: str) -> str | int | float | None:
 
 
 class Worded:
-    """What has one message, with its Chinese and English as the API and the tables hold them."""
+    """An object with one message, and its Chinese and English for API and tables."""
 
     message: Text
 

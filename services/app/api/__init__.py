@@ -1,1 +1,1 @@
-"""Serve the API of the set-up itself: the demo's clock, and what ``doctor`` finds."""
+"""Serve the API of the set-up: the demo's clock, and the results of ``doctor``."""

@@ -1,4 +1,4 @@
-"""Turning the clock of a demonstration."""
+"""Turn the clock of a demonstration."""
 
 from datetime import timedelta
 from typing import Annotated

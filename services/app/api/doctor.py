@@ -1,4 +1,4 @@
-"""What is wrong with the set-up, part by part, and what to do about it: the command ``doctor`` for administrators."""
+"""Serve the results of the command ``doctor`` to administrators."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/admin/doctor", tags=["administration"])
 
 
 class Line(Protocol):
-    """One part: whether it is well, and a sentence that says what it is or what to do."""
+    """One part: whether it is well, and a sentence on its state or on what to do."""
 
     @property
     def part(self) -> str: ...
@@ -36,7 +36,7 @@ class LineAnswer(Answer):
 
 
 def doctor(request: Request) -> Examine:
-    """The examination that the process was given; answered with 404 where it was given none."""
+    """Return the process's examination; Refused (404) if it has none."""
     examine = request.app.state.dependencies.get("doctor")
     if examine is None:
         raise Refused(

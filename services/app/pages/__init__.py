@@ -1,1 +1,1 @@
-"""Serve the pages of the set-up itself: administration, and what ``doctor`` finds."""
+"""Serve the pages of the set-up: administration, and the results of ``doctor``."""

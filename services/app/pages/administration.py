@@ -1,4 +1,4 @@
-"""The entrance of the administrator's desk, and its pages."""
+"""Show the overview of the administration."""
 
 from dataclasses import dataclass
 
@@ -20,13 +20,13 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Overview:
-    """What the entrance counts. ``wrong``: recorders that had something wrong when they were tested last.
+    """The counts of the overview. ``failing``: recorders whose last probe failed.
 
-    ``undelivered``: notices that did not leave the portal; for administrators alone.
+    ``undelivered``: notices that could not be sent; counted for administrators only.
     """
 
     recorders: int
-    wrong: int
+    failing: int
     cameras: int
     changed: int
     unsigned: int
@@ -35,20 +35,20 @@ class Overview:
 
 
 @router.get("/admin")
-async def entrance(visitor: Visiting, database: GivenDatabase) -> Response:
-    """What there is to administer, and where something is to be done. Security's head and supervisors may read."""
-    told = await database.run(visitor.actor, _overview)
-    return visitor.page("app/administration.html", told=told)
+async def show_overview(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show what to administer and what needs action. Security's head and supervisors may read."""
+    overview = await database.run(visitor.actor, _overview)
+    return visitor.page("app/administration.html", overview=overview)
 
 
 def _overview(uow: UnitOfWork) -> Overview:
     administrators.require_reader(uow)
-    known = camera_recorders.list_recorders(uow)
+    recorders = camera_recorders.list_recorders(uow)
     return Overview(
-        recorders=len(known),
-        wrong=sum(line.row.last_error is not None for line in known),
+        recorders=len(recorders),
+        failing=sum(line.row.last_error is not None for line in recorders),
         cameras=len(camera_service.list_cameras(uow)),
-        changed=sum(standing.change is not None for standing in rule_service.list_rules(uow)),
+        changed=sum(rule.change is not None for rule in rule_service.list_rules(uow)),
         unsigned=sum(signer.state != "valid" for signer in agreement_queries.list_signers(uow)),
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,

@@ -1,4 +1,4 @@
-"""The examination of the set-up as a page; the command ``doctor`` says the same."""
+"""Show the results of the command ``doctor`` as a page."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,9 +13,9 @@ router = APIRouter(prefix="/admin/doctor")
 
 @router.get("")
 async def examine(visitor: Visiting, database: GivenDatabase, request: Request) -> Response:
-    """Every part of the set-up, looked at now; for administrators."""
+    """Examine every part of the set-up; for administrators."""
     await database.run(visitor.actor, administrators.require_administrator)
     lines = await doctor(request)()
-    template = "app/_doctor.html" if visitor.is_htmx else "app/doctor.html"
-    make = visitor.part if visitor.is_htmx else visitor.page
-    return make(template, lines=lines)
+    if visitor.is_htmx:
+        return visitor.part("app/_doctor.html", lines=lines)
+    return visitor.page("app/doctor.html", lines=lines)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that ``schema.migrate`` hands over."""
+"""Alembic's entry point: runs on the connection of ``schema.migrate``."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ OURS = {repr(Json): "Json", repr(Whole): "Whole"}
 
 
 def render(kind: str, thing: Any, _: object) -> str | Literal[False]:
-    """Our own column types by their names, defaults of yes and no for every database; the rest as Alembic writes it."""
+    """Render our column types by name and portable boolean defaults; leave the rest to Alembic."""
     if kind == "server_default" and isinstance(thing, DefaultClause) and isinstance(thing.arg, True_ | False_):
         return "sa.true()" if isinstance(thing.arg, True_) else "sa.false()"
     if kind != "type":

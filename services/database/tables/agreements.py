@@ -35,7 +35,7 @@ class Agreement(Base):
     signed_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    statement_sha256: Mapped[str | None]  # of those signed before this was kept, the audit trail has it
+    statement_sha256: Mapped[str | None]  # of those signed before this was stored, the audit trail has it
     signature: Mapped[dict[str, Any] | None]
 
     person: Mapped[Person] = reference()

@@ -1,6 +1,6 @@
 """Applications and their items: who asks for which footage, why, and what was granted (R16 to R21, R49).
 
-There is no status column: where a case stands follows from its reviews, items and hand-over, and the process engine
+There is no status column: the state of a case follows from its reviews, items and hand-over, and the process engine
 keeps the history (docs/failures.md F24).
 """
 
@@ -59,7 +59,7 @@ class Application(Base):
     purpose_category: Mapped[str]
     legal_basis: Mapped[str]
     incident_reference: Mapped[str | None]
-    way_of_use: Mapped[str]  # asked for
+    way_of_use: Mapped[str]  # as requested
     place_of_use: Mapped[str]
     subject_ids: Mapped[list[str]] = mapped_column(default=list)  # people of the organisation whom the case concerns
     recipient_ids: Mapped[list[str] | None]  # people to whom the custodian may show the footage (R57)
@@ -101,12 +101,12 @@ class Application(Base):
 
     @property
     def recipients(self) -> list[str]:
-        """The people named beside the custodian; empty where the custodian alone sees the footage."""
-        return [one for one in self.recipient_ids or () if one != self.custodian_id]
+        """The people besides the custodian who may see the footage, by id."""
+        return [person_id for person_id in self.recipient_ids or () if person_id != self.custodian_id]
 
 
 class Item(Base):
-    """One camera and one span; kept when a correction drops it, so that nothing asked for is forgotten."""
+    """One camera and one span; a correction that drops it leaves the row."""
 
     __tablename__ = "items"
 
@@ -134,7 +134,7 @@ class Item(Base):
 
 
 class Revision(Base):
-    """The form as it was submitted or corrected, one row for each round; ``sha256`` is what decisions are bound to."""
+    """The submitted or corrected form of one round; decisions are bound to ``sha256``."""
 
     __tablename__ = "revisions"
     __table_args__ = (UniqueConstraint("application_id", "round"),)

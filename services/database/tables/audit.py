@@ -32,7 +32,7 @@ class AuditEvent(Base):
 
 
 class AuditNode(Base):
-    """The root of the complete subtree over the events ``position << level`` and on; leaves are in the events."""
+    """The root of the complete subtree from the event ``position << level`` on, above the leaves."""
 
     __tablename__ = "audit_nodes"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -55,7 +55,7 @@ class AuditCheckpoint(Base):
 
 
 class AuditAnchor(Base):
-    """Where the note of a checkpoint lies under a lock; ``sha256`` is the note's, ``token`` its RFC 3161 time stamp."""
+    """A checkpoint's note under object lock, its ``sha256`` and RFC 3161 time stamp (``token``)."""
 
     __tablename__ = "audit_anchors"
 

@@ -1,6 +1,6 @@
-"""Recorders and cameras: the catalogue of what can be retrieved, and for how long it exists (R7, R10).
+"""The catalogue of recorders and cameras, with their retention (R7, R10).
 
-Neither is ever deleted, because cases refer to them. One that is not ``active`` can be asked for no more.
+Neither is ever deleted, because cases refer to them. One that is not ``active`` cannot be requested.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ UPLOADED = "upload"  # the kind of recorder that stands for files people upload
 
 
 class Recorder(Base):
-    """A recorder and what was last measured of it; ``configuration`` goes to ``recorders.open_recorder``."""
+    """A recorder and its last measurements; ``configuration`` is for ``recorders.open_recorder``."""
 
     __tablename__ = "recorders"
 
@@ -33,14 +33,14 @@ class Recorder(Base):
     clock_uncertainty_ms: Mapped[int | None]
     clock_measured_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
-    # asked last, and what was wrong then: code, zh and en, or None
+    # the last poll, and its error: code, zh and en, or None
     polled_at: Mapped[datetime | None]
     last_error: Mapped[dict[str, Any] | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
     @property
     def tells_its_time(self) -> bool:
-        """Whether it told its time when it was asked last: what a person compares would not stand."""
+        """Whether its last answer had its time, which overrides what a person compares."""
         return self.clock_method in {"api-time", "http-date"}
 
 
@@ -62,7 +62,7 @@ class Camera(Base):
     oldest_measured_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
-    # a file that a person brought is not: nothing records over it
+    # False for an uploaded file
     overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
     recorder: Mapped[Recorder] = reference()

@@ -15,7 +15,7 @@ from services.database.tables.people import Department, Person
 
 
 class Consultation(Base):
-    """One asking of all departments on one form; open while ``ended_at`` is empty.
+    """One question to all departments about one form; open while ``ended_at`` is empty.
 
     ``form`` is what is consented to and ``sha256`` its hash (canonical JSON).
     """

@@ -1,4 +1,4 @@
-"""Issued copies, each under its own loan key, the grants to open them, and what was done with them (R36, R41, R55)."""
+"""Issued copies under their own loan keys, grants, viewings and downloads (R36, R41, R55)."""
 
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ class Copy(Base):
 
 
 class Grant(Base):
-    """One person may do one thing with one copy, from ``since`` up to ``until``; never without an end (F17)."""
+    """A person's right to one action on one copy; it always ends (F17)."""
 
     __tablename__ = "grants"
 
@@ -53,7 +53,7 @@ class Grant(Base):
 
 
 class Viewing(Base):
-    """One sitting before one copy, for a purpose that was confirmed (R41). Every read is counted here (F20)."""
+    """One viewing of one copy, for a confirmed purpose (R41); counts every read (F20)."""
 
     __tablename__ = "viewings"
 
@@ -69,7 +69,7 @@ class Viewing(Base):
 
 
 class Download(Base):
-    """A file that left for use outside, encrypted to the custodian's own key; named in the attestation (T2)."""
+    """A downloaded file, encrypted to the custodian's own key; named in the attestation (T2)."""
 
     __tablename__ = "downloads"
 

@@ -1,4 +1,4 @@
-"""Deliveries: which notice goes out by which channel, and what came of it (R30, F25)."""
+"""Deliveries of notices by channel, with their results (R30, F25)."""
 
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from services.database.tables.notices import Notice
 class Delivery(Base):
     """One notice on one channel; waiting while ``delivered_at`` and ``given_up_at`` are empty.
 
-    ``next_at`` is the lease as well: a sender moves it on, so that no other sends the same meanwhile. ``last_error``
-    is a code, ``last_detail`` says it in the words of the server that refused.
+    ``next_at`` is the lease as well: a sender advances it, so that no other sends the same meanwhile. ``last_error``
+    is a code, ``last_detail`` the answer of the server.
     """
 
     __tablename__ = "deliveries"

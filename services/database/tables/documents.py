@@ -10,7 +10,7 @@ from services.database.tables.applications import Application, Item
 
 
 class NumberSeries(Base):
-    """The last number given, for each prefix and year; counted inside the transaction, so none is lost or doubled."""
+    """The last number of a prefix and year; a rollback restores it."""
 
     __tablename__ = "number_series"
 

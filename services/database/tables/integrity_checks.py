@@ -1,4 +1,4 @@
-"""Integrity checks of what the vault holds of a case (R6, R53)."""
+"""Integrity checks of a case's objects in the vault (R6, R53)."""
 
 from datetime import datetime
 from typing import Any

@@ -10,7 +10,7 @@ from services.database.base import Base, new_id
 class LoginFailure(Base):
     """A failed login, by address, and by login where nobody has it; forgotten after ``lockout.WINDOW``.
 
-    What was typed is not kept.
+    It does not hold what was typed.
     """
 
     __tablename__ = "login_failures"

@@ -1,4 +1,4 @@
-"""Masters: what the vault holds of an item, and its replica elsewhere (R6, R14, R15)."""
+"""Masters: an item's footage in the vault, and its replica elsewhere (R6, R14, R15)."""
 
 from datetime import datetime
 from typing import Any

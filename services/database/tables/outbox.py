@@ -1,4 +1,4 @@
-"""The outbox: messages to the process, written with the act and published until the process takes them."""
+"""The outbox: messages to the process, written with the act and published until the process has them."""
 
 from datetime import datetime
 from typing import Any

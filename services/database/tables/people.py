@@ -23,7 +23,7 @@ class Department(Base):
 
 
 class Person(Base):
-    """A person with an account; one who left stays, not ``active``."""
+    """A person with an account; one who left is kept, not ``active``."""
 
     __tablename__ = "people"
 
@@ -78,7 +78,7 @@ class Post(Base):
 
 
 class Absence(Base):
-    """A time in which others stand in; one that is called off ends where it begins."""
+    """A time of substitution; a cancelled one ends where it begins."""
 
     __tablename__ = "absences"
 

@@ -1,4 +1,4 @@
-"""Process steps: the jobs of a case, whatever engine runs them (R2, F24)."""
+"""Process steps: the jobs of a case, on any engine (R2, F24)."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from services.database.base import Base
 class ProcessStep(Base):
     """One job of the process; under way while ``ended_at`` is empty.
 
-    The key is the engine's, so that a second run of a job finds its first. What waits for people has no row here:
+    The key is the engine's, so that a second run of a job finds its first. Waits for people have no row here:
     reviews, corrections and hand-overs have theirs.
     """
 

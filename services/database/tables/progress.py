@@ -9,7 +9,7 @@ from services.database.base import Base
 
 
 class Progress(Base):
-    """The work on one item for one purpose, from the first try until it is done; nothing is decided by it.
+    """The progress of one item's work for one purpose; only for display.
 
     ``phase``: probing, fetching, retrying-fetch, sealing, adopting, storing, replicating, verifying, issuing. ``share``
     is 0 to 1.

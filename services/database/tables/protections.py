@@ -12,7 +12,7 @@ class Protection(Base):
     """A span on a recorder's channel; committed before the recorder is asked.
 
     ``outcome`` is None while the recorder has not answered; only what it cannot do needs no release. Recorder and
-    channel are those that were asked, wherever the camera is moved later.
+    channel are those that were asked, also if the camera is moved later.
     """
 
     __tablename__ = "protections"
@@ -26,5 +26,5 @@ class Protection(Base):
     span_end: Mapped[datetime]
     requested_at: Mapped[datetime]
     outcome: Mapped[str | None]  # protected, unsupported, failed
-    ended_at: Mapped[datetime | None]  # its case needs it no more
-    released_at: Mapped[datetime | None]  # the recorder has heard
+    ended_at: Mapped[datetime | None]  # its case no longer needs it
+    released_at: Mapped[datetime | None]  # on the recorder

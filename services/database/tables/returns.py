@@ -1,4 +1,4 @@
-"""Returns, their inspections, and what is archived again (R38 to R40)."""
+"""Returns, their inspections, and the re-archiving (R38 to R40)."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ class Return(Base):
 
 
 class Inspection(Base):
-    """What the automatic inspection of a return found; the inspector's answer is a decision."""
+    """The findings of a return's automatic inspection; the inspector's answer is a decision."""
 
     __tablename__ = "inspections"
 
@@ -37,7 +37,7 @@ class Inspection(Base):
 
 
 class ArchiveEntry(Base):
-    """The end of a case: when its masters were archived again, and when they may be disposed of."""
+    """The end of a case: when its masters were re-archived, and when they may be disposed of."""
 
     __tablename__ = "archive_entries"
 

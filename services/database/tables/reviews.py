@@ -28,7 +28,7 @@ class Review(Base):
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     claimed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    closed_because: Mapped[str | None]  # decided, or why nobody needs to answer any more
+    closed_because: Mapped[str | None]  # decided, or why no answer is needed
 
     application: Mapped[Application] = reference()
     decision: Mapped["Decision | None"] = reference()
@@ -61,7 +61,7 @@ class Decision(Base):
 
 
 class Confirmation(Base):
-    """A second person's signature on the same review, where the class asks for two."""
+    """A second person's signature on the same review, if the class requires two."""
 
     __tablename__ = "confirmations"
     __table_args__ = (UniqueConstraint("review_id", "person_id"),)
@@ -75,7 +75,7 @@ class Confirmation(Base):
 
 
 class Proposal(Base):
-    """A signed decision that waits for its second person; it becomes the decision when that person confirms it."""
+    """A signed decision that waits for the confirmation of its second person."""
 
     __tablename__ = "proposals"
 
@@ -94,7 +94,7 @@ class Proposal(Base):
 
 
 class Reminder(Base):
-    """A reminder that was sent, keyed by its job so that a second run sends nothing."""
+    """A reminder that was sent, keyed by its job, so that a second run sends nothing."""
 
     __tablename__ = "reminders"
 
@@ -105,7 +105,7 @@ class Reminder(Base):
 
 
 class Finding(Base):
-    """What an automatic check found, in both languages, for the reviewer and the drafter (R22, R24)."""
+    """A finding of an automatic check, for the reviewer and the drafter (R22, R24)."""
 
     __tablename__ = "findings"
 

@@ -11,7 +11,7 @@ from services.database.base import Base
 class RuleChange(Base):
     """Who set a rule to what, when and why; rows are only added.
 
-    Values are written as in the environment; ``new`` is None where the environment's holds again.
+    Values are written as in the environment; ``new`` is None to return to the environment's.
     """
 
     __tablename__ = "rule_changes"

@@ -9,7 +9,7 @@ from services.database.base import Base, new_id
 
 
 class SecondFactor(Base):
-    """One enrolment; to be confirmed while ``confirmed_at`` is empty, over with ``ended_at``, on real time.
+    """One enrolment; to be confirmed while ``confirmed_at`` is empty, ended with ``ended_at``, on real time.
 
     ``encrypted_secret`` is encrypted with the portal's key. ``last_step`` is the time step of the last code that was
     accepted: none up to it is accepted again.
@@ -27,7 +27,7 @@ class SecondFactor(Base):
 
 
 class RecoveryCode(Base):
-    """A code in place of the second factor, kept as its hash; opens once, for login only."""
+    """A code in place of the second factor, stored as its hash; valid once, for login only."""
 
     __tablename__ = "recovery_codes"
 

@@ -1,4 +1,4 @@
-"""Login sessions of people, on real time whatever the clock says."""
+"""Login sessions of people, on real time, not the turned clock."""
 
 from datetime import datetime
 

@@ -12,7 +12,7 @@ from services.database.base import Base, new_id
 
 
 class UploadAttempt(Base):
-    """One try to store one object; open until finished, or abandoned and then swept by its exact key."""
+    """One attempt to store one object; open until finished or abandoned."""
 
     __tablename__ = "upload_attempts"
 

@@ -1,4 +1,4 @@
-"""Uploads: recordings that are not from cameras, brought by a person as a file (R8, R9)."""
+"""Uploads: recordings that are not from cameras, uploaded as files (R8, R9)."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from services.database.base import Base, new_id
 class Upload(Base):
     """One file: announced, then received or abandoned, and in the end removed.
 
-    What was received lies sealed in the quarantine and is a camera of a recorder of its own, kind ``upload``.
+    The received file is sealed in the quarantine, and is a camera of its own recorder of the kind ``upload``.
     ``sha256`` and ``size`` (bytes) are of the file.
     """
 
@@ -40,8 +40,8 @@ class Upload(Base):
     size: Mapped[int | None]
     duration_ms: Mapped[int | None]
     codecs: Mapped[list[str] | None]
-    file_start: Mapped[datetime | None]  # what the file says of itself
-    sealed: Mapped[dict[str, Any] | None]  # vault.sealing.Sealed as JSON, at its start where that is known
+    file_start: Mapped[datetime | None]  # from the file itself
+    sealed: Mapped[dict[str, Any] | None]  # vault.sealing.Sealed as JSON, at its start if that is known
     abandoned_at: Mapped[datetime | None]
     abandoned_because: Mapped[str | None]
     swept_at: Mapped[datetime | None]
@@ -50,12 +50,12 @@ class Upload(Base):
 
     @property
     def start(self) -> datetime | None:
-        """When its first picture was taken: as stated, else as the file says. Neither is ever corrected."""
+        """The time of the first picture: as stated, else as in the file. Neither is ever corrected."""
         return self.stated_start or self.file_start
 
     @property
     def known_by(self) -> str:
-        """How the start is known: in the applicant's words, or from the file itself."""
+        """The source of the start: in the applicant's words, or the file itself."""
         return self.start_known_by if self.stated_start and self.start_known_by else "the file's own creation time"
 
     @property

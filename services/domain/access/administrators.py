@@ -1,4 +1,4 @@
-"""Who administers, and who may read how the installation is set up. Administrators see no footage (R2)."""
+"""Who may administer, and who may read the set-up. Administrators see no footage (R2)."""
 
 from sqlalchemy import text
 
@@ -26,8 +26,8 @@ def require_administrator(uow: UnitOfWork) -> None:
 
 def require_reader(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    me, staff = uow.actor.id, queries.load_directory(uow)
-    if not (staff.holds(me, "administrator", "supervisor") or staff.holds_in(me, "security", "head", "deputy")):
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    if not (directory.holds(me, "administrator", "supervisor") or directory.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
             "This is for administrators, the head of Security and the supervision group.",
@@ -36,6 +36,6 @@ def require_reader(uow: UnitOfWork) -> None:
 
 
 def lock_setup(uow: UnitOfWork) -> None:
-    """Hold off others who change the set-up until this unit ends; SQLite has one writer anyway."""
+    """Lock the set-up until this transaction ends; SQLite has one writer anyway."""
     if uow.session.get_bind().dialect.name == "postgresql":
         uow.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})

@@ -1,7 +1,7 @@
 """Consultations: the departments of a joint application say by their heads who the applicant is (R17).
 
-A consultation is one asking of all departments on one form; a consent is one department's part in it. Both stay when a
-consultation has ended, whatever came of it.
+A consultation asks all departments about one form; a consent is the answer of one department. Both stay after the
+consultation has ended, whatever its result.
 """
 
 import hashlib
@@ -15,30 +15,30 @@ from sqlalchemy.orm import joinedload
 from services.database.tables.consents import Consent, Consultation
 from services.database.unit_of_work import UnitOfWork
 
-# What of a form is known only when it counts; departments consent to the rest.
+# The fields that a form gets on submission; departments consent to the rest.
 UNCONSENTED_FIELDS = ("number", "round", "submittedAt", "consents")
 ENDINGS = ("consented", "refused", "changed", "lapsed", "withdrawn", "closed")
 
 
 def consented_part(form: dict[str, Any]) -> dict[str, Any]:
-    """What the departments consent to: the form without what is known only when it counts."""
+    """Return the part that departments consent to, without ``UNCONSENTED_FIELDS``."""
     return {name: value for name, value in form.items() if name not in UNCONSENTED_FIELDS}
 
 
 def hash_form(form: dict[str, Any]) -> str:
-    """SHA-256 of the canonical form (RFC 8785), of what of it is consented to."""
+    """Hash (SHA-256) the canonical JSON (RFC 8785) of the consented part."""
     return hashlib.sha256(rfc8785.dumps(consented_part(form))).hexdigest()
 
 
 def get_open(uow: UnitOfWork, application_id: str) -> Consultation | None:
-    """The consultation that is under way, or None."""
+    """Return the open consultation, or None."""
     return uow.session.scalar(
         select(Consultation).where(Consultation.application_id == application_id, Consultation.ended_at.is_(None))
     )
 
 
 def find_consented(uow: UnitOfWork, application_id: str, sha256: str) -> Consultation | None:
-    """The consultation in which every department consented to exactly this form."""
+    """Find the consultation in which every department consented to exactly this form."""
     return uow.session.scalar(
         select(Consultation)
         .where(
@@ -52,13 +52,13 @@ def find_consented(uow: UnitOfWork, application_id: str, sha256: str) -> Consult
 
 
 def list_answers(uow: UnitOfWork, consultation: Consultation) -> Sequence[Consent]:
-    """The departments' answers, those still open among them, by department, with their departments."""
+    """List the departments' answers, open ones too, with their departments, by department."""
     query = select(Consent).where(Consent.consultation_id == consultation.id).options(joinedload(Consent.department))
     return uow.session.scalars(query.order_by(Consent.department_id)).all()
 
 
 def end_open(uow: UnitOfWork, application_id: str, because: str) -> Consultation | None:
-    """End the consultation that is under way, if there is one; what was answered in it counts no more."""
+    """End the open consultation, if any; its answers no longer count."""
     consultation = get_open(uow, application_id)
     if consultation is not None:
         consultation.ended_at, consultation.ended_because = uow.now, because

@@ -1,9 +1,9 @@
-"""Who may decide, as values: what the organisation and its cases are, and what follows (T1, T8, F26).
+"""Who may decide, computed from values of the organisation and its cases (T1, T8, F26).
 
-Pure: no session, no clock; ``access`` loads the values. Whoever has done one of ``all_duties`` for an application does
-none of the others for it, in any round. The people a case concerns decide nothing in it, administrators decide nothing
-at all, and nobody decides without a valid confidentiality agreement (R59). The receipt is the custodian's own and no
-decision on the case: accepting needs only what ``hand_overs.accept`` asks for.
+Pure: no session, no clock; ``access.queries`` loads the values. A person who has done one of ``all_duties`` for an
+application does none of the others for it, in any round. The subjects of a case decide nothing in it, administrators
+decide nothing at all, and nobody decides without a valid confidentiality agreement (R59). The receipt is the
+custodian's own and no decision on the case: to accept needs only what ``hand_overs.accept`` checks.
 """
 
 from collections import defaultdict
@@ -17,12 +17,12 @@ from services.domain.stages.schema import Group, Rule, Stage
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Message, Text
 
-# The duties besides those that the review stages bring.
+# The duties besides those of the review stages.
 APPLICANT = Message("the applicant")
 SECOND_PERSON = Message("the second person")
 SUPERVISION = Message("the supervisor")
 
-# The posts that may bring a review to somebody where a rule finds them; who exactly it is, ``pools`` says.
+# The posts that may lead to a review by a rule; ``pools`` finds the people.
 POSTS: dict[Rule, set[str]] = {
     "department": {"head", "deputy"},
     "sign-off": {"head", "deputy"},
@@ -44,7 +44,7 @@ class DepartmentInfo:
 
 @dataclass(frozen=True)
 class PersonInfo:
-    """A person with the department that is the person's own."""
+    """A person with their own department."""
 
     name: str
     department_id: str
@@ -63,8 +63,8 @@ class HeldPost:
 class Directory:
     """The organisation at one moment: its departments, and the people with a post other than membership.
 
-    ``absent`` and ``agreed`` (with a valid confidentiality agreement) tell of those ``people`` alone: they are some
-    hundred, where plain members may be 20,000.
+    ``absent`` and ``agreed`` (with a valid confidentiality agreement) are about those ``people`` alone: they are some
+    hundred, while plain members may be 20,000.
     """
 
     departments: Mapping[str, DepartmentInfo]
@@ -75,42 +75,44 @@ class Directory:
 
     @cached_property
     def _by_post(self) -> Mapping[tuple[str, str], set[str]]:
-        """People by department and kind of post."""
-        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        """The ids of people by department and kind of post."""
+        by_post: dict[tuple[str, str], set[str]] = defaultdict(set)
         for post in self.held:
-            found[post.department_id, post.kind].add(post.person_id)
-        return dict(found)
+            by_post[post.department_id, post.kind].add(post.person_id)
+        return dict(by_post)
 
     @cached_property
     def _by_person(self) -> Mapping[str, list[HeldPost]]:
-        found: dict[str, list[HeldPost]] = defaultdict(list)
+        by_person: dict[str, list[HeldPost]] = defaultdict(list)
         for post in self.held:
-            found[post.person_id].append(post)
-        return dict(found)
+            by_person[post.person_id].append(post)
+        return dict(by_person)
 
     @cached_property
     def administrators(self) -> frozenset[str]:
         return frozenset(self.holders(None, "administrator"))
 
     def posts_of(self, person_id: str) -> list[HeldPost]:
-        """The posts of one of these people; empty for a plain member."""
+        """Return the posts of one of these people; empty for a plain member."""
         return self._by_person.get(person_id, [])
 
     def holders(self, department_id: str | None, *kinds: str) -> list[str]:
-        """Who holds one of these posts in the department, or in any, by id; the absent too."""
+        """List, by id, who holds one of these posts in the department (None: any); the absent too."""
         departments = self.departments if department_id is None else (department_id,)
         return self._holders(departments, kinds)
 
     def holders_in(self, department_kind: str, *kinds: str) -> list[str]:
-        """As ``holders``, in all departments of one kind, such as the heads of Security."""
-        return self._holders((i for i, place in self.departments.items() if place.kind == department_kind), kinds)
+        """List holders in all departments of one kind, such as the heads of Security."""
+        return self._holders(
+            (i for i, department in self.departments.items() if department.kind == department_kind), kinds
+        )
 
     def _holders(self, departments: Iterable[str], kinds: tuple[str, ...]) -> list[str]:
-        found: set[str] = set()
+        holders: set[str] = set()
         for department_id in departments:
             for kind in kinds:
-                found |= self._by_post.get((department_id, kind), set())
-        return sorted(found)
+                holders |= self._by_post.get((department_id, kind), set())
+        return sorted(holders)
 
     def holds(self, person_id: str, *kinds: str) -> bool:
         """Whether the person holds one of these posts anywhere."""
@@ -124,20 +126,20 @@ class Directory:
         )
 
     def superiors(self, department_id: str) -> list[str]:
-        """The departments above, the nearest first; a circle ends where it closes."""
-        found: list[str] = []
+        """List the departments above, the nearest first; a cycle ends where it closes."""
+        superiors: list[str] = []
         above = self.departments[department_id].superior_id
-        while above is not None and above not in (department_id, *found):
-            found.append(above)
+        while above is not None and above not in (department_id, *superiors):
+            superiors.append(above)
             above = self.departments[above].superior_id
-        return found
+        return superiors
 
     def departments_of(self, person_id: str) -> set[str]:
-        """The departments that one of these people belongs to: the own one, and those of the posts."""
+        """Return the departments of one of these people: their own, and those of their posts."""
         return {self.people[person_id].department_id, *(post.department_id for post in self.posts_of(person_id))}
 
     def present(self, people: Iterable[str]) -> list[str]:
-        """Those who are not absent, in the given order."""
+        """Leave out the absent; keeps the order."""
         return [person for person in people if person not in self.absent]
 
 
@@ -146,7 +148,7 @@ class CaseFacts:
     """One case, and who did what in it, in all rounds.
 
     ``near`` are the drafter, the subjects and those who consented for a department (R17), in this order, each with the
-    departments that the person belongs to. ``custodians`` are the named one and whoever was handed a copy.
+    departments that the person belongs to. ``custodians`` are the named one and all who were handed a copy.
     """
 
     application_id: str
@@ -162,7 +164,7 @@ class CaseFacts:
 
 
 def all_duties() -> dict[str, Text]:
-    """Every duty of a case, with who does it."""
+    """Map every duty of a case to the label of who does it."""
     return {
         "applicant": APPLICANT,
         **{duty: Bilingual(who.zh, who.en) for duty, who in STAGES.duties.items()},
@@ -172,7 +174,7 @@ def all_duties() -> dict[str, Text]:
 
 
 def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: str) -> Refused | None:
-    """Why the person must not do this duty in the case, whatever the posts; None where nothing forbids it."""
+    """Return why the person must not do this duty, whatever their posts; None if allowed."""
     if person_id in directory.administrators:
         return _refused(
             "administrator",
@@ -203,20 +205,20 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
 
 
 def pools(directory: Directory, facts: CaseFacts, stage: Stage) -> Pools:
-    """Who has the post for this stage: those whose task it is first, then their substitutes, group by group."""
+    """List who has the post for this stage: those in charge first, then their substitutes."""
     return [list(dict.fromkeys(pool)) for pool in _pools(directory, facts, stage) if pool]
 
 
 def stages_of(directory: Directory, person_id: str) -> list[str]:
-    """The stages that the person's posts may have to do with; the receipt is not among them, it needs no post."""
+    """List the stages that the person's posts may lead to; not the receipt, which needs no post."""
     held = {post.kind for post in directory.posts_of(person_id)}
     return [code for code, stage in STAGES.items() if held & _posts_for(stage)]
 
 
 def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
-    """The people who may decide the review now: the first group with somebody fit and present.
+    """List who may decide the review now: the first group with somebody eligible and present.
 
-    After the escalation all fit and present people of all groups. Empty when there is nobody.
+    After the escalation all eligible and present people of all groups. May be empty.
     """
     return _candidates(directory, facts, review, pools(directory, facts, STAGES[review.stage]))
 
@@ -224,7 +226,7 @@ def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[s
 def refusal_for(
     directory: Directory, facts: CaseFacts, review: Review, person_id: str, *, second: bool = False
 ) -> Refused | None:
-    """Why the person may not decide the review (or be the ``second`` person of it), or None."""
+    """Return why the person may not decide the review (or be its ``second`` person), or None."""
     stage = STAGES[review.stage]
     groups = pools(directory, facts, stage)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
@@ -235,7 +237,7 @@ def refusal_for(
     if index is None:
         return _refused("not-yours", Message("This review is not among your duties."))
     chosen = _candidates(directory, facts, review, groups)
-    # whoever stands before those whose turn it is may decide as well, even where the register has them absent
+    # earlier groups than the chosen ones may decide as well, even people recorded as absent
     turn = max((number for number, group in enumerate(groups) if set(group) & set(chosen)), default=len(groups))
     if index > turn:
         return _refused(
@@ -246,20 +248,20 @@ def refusal_for(
 
 
 def second_people(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
-    """The people who may confirm the review as its second person; the absent too."""
+    """List who may confirm the review as its second person; the absent too."""
     groups = pools(directory, facts, STAGES[review.stage])
     pool = dict.fromkeys(person for group in groups for person in group)
     return [person for person in pool if refusal_for(directory, facts, review, person, second=True) is None]
 
 
 def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> str | None:
-    """The person whose task the review is first, where another one decides it."""
+    """Return the person in charge, if ``person_id`` is a substitute."""
     groups = pools(directory, facts, STAGES[review.stage])
     return groups[0][0] if groups and person_id not in groups[0] else None
 
 
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
-    """Why a supervisor must not inspect this case, or None (R61: nobody inspects their own cases)."""
+    """Return why the person must not inspect this case, or None (R61: no own cases)."""
     if not directory.holds(person_id, "supervisor"):
         return _refused("not-yours", Message("You are no member of the supervision group."))
     if person_id in facts.custodians:
@@ -271,7 +273,7 @@ def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) 
 
 
 def people_concerned(directory: Directory, facts: CaseFacts, *department_kinds: str) -> list[str]:
-    """The people near the case who belong to a department of these kinds (T8)."""
+    """List the people near the case who belong to a department of these kinds (T8)."""
     return [
         person_id
         for person_id, own in facts.near.items()
@@ -279,29 +281,31 @@ def people_concerned(directory: Directory, facts: CaseFacts, *department_kinds: 
     ]
 
 
-def consent_givers(directory: Directory, department_id: str, outside: Collection[str]) -> list[str]:
-    """Who may consent for the department (R17): the heads; where none can, the deputies; else the heads above.
+def consent_givers(directory: Directory, department_id: str, excluded: Collection[str]) -> list[str]:
+    """List who may consent for the department (R17): heads, else deputies, else heads above.
 
-    None of ``outside``, who are the drafter and the subjects, and no administrator.
+    Excluded are ``excluded``, the drafter and the subjects, and administrators.
     """
-    may: list[str] = []
+    givers: list[str] = []
     for pool in _department_pools(directory, department_id):
-        fit = [one for one in pool if one not in outside and one not in directory.administrators]
-        may += fit
-        if directory.present(fit):
+        eligible = [person for person in pool if person not in excluded and person not in directory.administrators]
+        givers += eligible
+        if directory.present(eligible):
             break
-    return list(dict.fromkeys(may))
+    return list(dict.fromkeys(givers))
 
 
-def substitutes(directory: Directory, department_id: str, passed_over: Collection[str]) -> list[str]:
-    """Who is notified in the place of somebody of this department: present heads, else present deputies.
+def substitutes(directory: Directory, department_id: str, excluded: Collection[str]) -> list[str]:
+    """List who is notified for an absent person of this department: heads, else deputies; only present ones.
 
-    Passed over are that person, and whom the case concerns: that there is one is not theirs to learn (T8).
+    ``excluded`` are that person, and the subjects of the case, who must not learn that it exists (T8).
     """
     for post in ("head", "deputy"):
-        fit = [one for one in directory.present(directory.holders(department_id, post)) if one not in passed_over]
-        if fit:
-            return fit
+        eligible = [
+            person for person in directory.present(directory.holders(department_id, post)) if person not in excluded
+        ]
+        if eligible:
+            return eligible
     return []
 
 
@@ -309,14 +313,15 @@ def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: 
     if review.stage == "receipt":
         return [person_id for group in groups for person_id in group]
     duty = STAGES[review.stage].duty
-    fit = [
-        directory.present(one for one in group if duty_refusal(directory, facts, duty, one) is None) for group in groups
+    eligible = [
+        directory.present(person for person in group if duty_refusal(directory, facts, duty, person) is None)
+        for group in groups
     ]
     if review.escalated_at is not None:
-        return list(dict.fromkeys(person for group in fit for person in group))
+        return list(dict.fromkeys(person for group in eligible for person in group))
     needed = 2 if review.stage == "storage-release" and facts.second_person else 1
     chosen: list[str] = []
-    for group in fit:
+    for group in eligible:
         chosen += [person for person in group if person not in chosen]
         if len(chosen) >= needed:
             break
@@ -356,7 +361,7 @@ def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:
 
 
 def _department_pools(directory: Directory, department_id: str) -> Pools:
-    """T1: the head; where the head drafted it the deputy; else the head of the nearest department above."""
+    """T1: the head, else the deputy, else the head of the nearest department above."""
     return [
         directory.holders(department_id, "head"),
         directory.holders(department_id, "deputy"),
@@ -365,17 +370,17 @@ def _department_pools(directory: Directory, department_id: str) -> Pools:
 
 
 def _sign_off_pools(directory: Directory, facts: CaseFacts) -> Pools:
-    of = directory.holders_in
+    holders = directory.holders_in
     if people_concerned(directory, facts, "security"):
-        # T8: not the own head; administration is the policy's other pillar of the supervision (R61), then legal
-        return [of("administration", "head"), of("administration", "deputy"), of("legal", "head")]
+        # T8: not their own head; administration is the policy's other pillar of the supervision (R61), then legal
+        return [holders("administration", "head"), holders("administration", "deputy"), holders("legal", "head")]
     above = [
         directory.holders(superior, "head")
         for department_id in sorted(directory.departments)
         if directory.departments[department_id].kind == "security"
         for superior in directory.superiors(department_id)
     ]
-    return [of("security", "head"), of("security", "deputy"), *above]
+    return [holders("security", "head"), holders("security", "deputy"), *above]
 
 
 def _management_pools(directory: Directory, facts: CaseFacts) -> Pools:

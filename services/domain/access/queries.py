@@ -1,7 +1,7 @@
-"""Load what decides who may act: the organisation once in a unit of work, and the facts of its cases.
+"""Load, once in a unit of work, the organisation and the facts of cases.
 
-Both are kept for the unit, and dropped as soon as the unit writes something that they are made of, so that an act sees
-its own changes. They are never kept beyond it.
+Both are cached in the unit, and dropped as soon as it writes something that they are made of, so that an act sees its
+own changes. They never outlive the unit.
 """
 
 from collections import defaultdict
@@ -31,75 +31,75 @@ OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Co
 
 
 def load_directory(uow: UnitOfWork) -> Directory:
-    """The organisation now: two statements at first, then none until a part of it is written in this unit."""
-    kept = _cache(uow)
-    if DIRECTORY not in kept:
-        kept[DIRECTORY] = _load_directory(uow)
-    found: Directory = kept[DIRECTORY]
-    return found
+    """Load the organisation: two statements once, then none until the unit writes a part of it."""
+    cache = _cache(uow)
+    if DIRECTORY not in cache:
+        cache[DIRECTORY] = _load_directory(uow)
+    directory: Directory = cache[DIRECTORY]
+    return directory
 
 
 def load_facts(uow: UnitOfWork, application_id: str) -> CaseFacts:
-    """Who did what in one case."""
-    kept: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
-    if application_id not in kept:
-        kept.update(_load_facts(uow, [uow.session.get_one(Application, application_id)]))
-    return kept[application_id]
+    """Load who did what in one case."""
+    cache: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
+    if application_id not in cache:
+        cache.update(_load_facts(uow, [uow.session.get_one(Application, application_id)]))
+    return cache[application_id]
 
 
 def load_all_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
-    """Who did what in each of these cases, by id: two statements, however many there are; none for what is known."""
-    kept: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
-    missing = [one for one in applications if one.id not in kept]
+    """Load who did what in each case, by id: two statements for all that are not cached."""
+    cache: dict[str, CaseFacts] = _cache(uow).setdefault(FACTS, {})
+    missing = [application for application in applications if application.id not in cache]
     if missing:
-        kept.update(_load_facts(uow, missing))
-    return {one.id: kept[one.id] for one in applications}
+        cache.update(_load_facts(uow, missing))
+    return {application.id: cache[application.id] for application in applications}
 
 
 def discard_loaded(uow: UnitOfWork) -> None:
-    """Drop what was loaded: after waiting for a lock, others may have written in the meantime."""
+    """Drop the cache: after a wait for a lock, others may have written meanwhile."""
     _drop(uow.session, DIRECTORY, FACTS)
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
-    """The posts that the person holds now, plain membership among them, with their departments."""
+    """List the posts that the person holds now, membership too, with their departments."""
     return list_posts_by_person(uow, [person_id])[person_id]
 
 
 def list_posts_by_person(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> dict[str, list[Post]]:
-    """As ``list_posts``, of each of the people by id, in one statement."""
-    found: dict[str, list[Post]] = defaultdict(list)
+    """List the posts of each person, by id, in one statement."""
+    posts: dict[str, list[Post]] = defaultdict(list)
     query = select(Post).where(Post.person_id.in_(person_ids), *held_now(uow)).options(joinedload(Post.department))
     for post in uow.session.scalars(query.order_by(Post.id)):
-        found[post.person_id].append(post)
-    return found
+        posts[post.person_id].append(post)
+    return posts
 
 
 def is_absent(uow: UnitOfWork, person_id: str) -> bool:
-    """Whether the person, who may be a plain member, is entered as absent now."""
+    """Return whether the person, who may be a plain member, is absent now."""
     return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
 
 
 def list_absent(uow: UnitOfWork, person_ids: Select[str]) -> set[str]:
-    """Those of the people, plain members among them, who are entered as absent now."""
+    """Return those of the people, plain members too, who are absent now."""
     return set(uow.session.scalars(_absent(uow).where(Absence.person_id.in_(person_ids))))
 
 
 def list_agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> set[str]:
-    """Those of the people, plain members among them, who have a valid confidentiality agreement (R59)."""
+    """Return those of the people, plain members too, with a valid confidentiality agreement (R59)."""
     if not isinstance(person_ids, Select) and not person_ids:
         return set()
     return set(uow.session.scalars(_agreed(uow).where(Agreement.person_id.in_(person_ids))))
 
 
 def get_valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
-    """The person's agreement of the present version that has begun and has neither expired nor been ended."""
+    """Return the person's agreement of the current version that is neither expired nor ended."""
     query = select(Agreement).where(Agreement.person_id == person_id, *_valid(uow))
     return uow.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
 
 
 def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
-    """As ``get_valid_agreement``; Refused when there is none: no key, view or hand-over without one (R46, R59)."""
+    """Return the valid agreement; Refused without one: no key, view or hand-over (R46, R59)."""
     agreement = get_valid_agreement(uow, person_id)
     if agreement is None:
         raise Refused(
@@ -111,16 +111,16 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
 
 
 def get_names(uow: UnitOfWork, person_ids: Iterable[str | None]) -> dict[str, str]:
-    """The names of these people by id, in one statement; whoever is unknown is left out."""
-    wanted = {one for one in person_ids if one is not None}
-    if not wanted:
+    """Map these people's ids to their names, in one statement; unknown ids are left out."""
+    ids = {person_id for person_id in person_ids if person_id is not None}
+    if not ids:
         return {}
-    rows = uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
+    rows = uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(ids)))
     return {row.id: row.name for row in rows}
 
 
 def held_now(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
-    """The conditions for a post that is held now."""
+    """Return the conditions for a post that is held now."""
     return Post.since <= uow.now, Post.until.is_(None) | (Post.until > uow.now)
 
 
@@ -153,54 +153,57 @@ def _load_directory(uow: UnitOfWork) -> Directory:
 
 
 def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, CaseFacts]:
-    ids = [one.id for one in applications]
-    done = {one: {duty: set[str]() for duty in all_duties()} for one in ids}
+    ids = [application.id for application in applications]
+    done = {case_id: {duty: set[str]() for duty in all_duties()} for case_id in ids}
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
-    for case, what, detail, person_id in uow.session.execute(_select_acts(ids)):
-        if what == "decided":
-            done[case].get(STAGES[str(detail)].duty, set()).add(person_id)
-        elif what == "consented":
-            consented[case].add(person_id)
-        elif what == "handed":
-            custodians[case].add(person_id)
+    for case_id, act, detail, person_id in uow.session.execute(_select_acts(ids)):
+        if act == "decided":
+            done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
+        elif act == "consented":
+            consented[case_id].add(person_id)
+        elif act == "handed":
+            custodians[case_id].add(person_id)
             if detail is not None:
-                returned[case] = detail
+                returned[case_id] = detail
         else:
-            done[case][what].add(person_id)
+            done[case_id][act].add(person_id)
     near = {
-        one.id: dict.fromkeys([one.drafter_id, *one.subject_ids, *sorted(consented[one.id])]) for one in applications
+        application.id: dict.fromkeys(
+            [application.drafter_id, *application.subject_ids, *sorted(consented[application.id])]
+        )
+        for application in applications
     }
     departments = _departments_of(uow, {person_id for people in near.values() for person_id in people})
-    for one in applications:
-        # a head who consented that another department applies stands on the applicant's side too (R17)
-        done[one.id]["applicant"].update((one.drafter_id, *consented[one.id]))
-        custodians[one.id].update(filter(None, [one.custodian_id]))
+    for application in applications:
+        # a head who consented to a joint application is an applicant too (R17)
+        done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
+        custodians[application.id].update(filter(None, [application.custodian_id]))
     return {
-        one.id: CaseFacts(
-            application_id=one.id,
-            department_id=one.department_id,
-            subjects=frozenset(one.subject_ids),
-            custodian_id=one.custodian_id,
-            decided_by=one.decided_by,
-            second_person=bool(one.second_person),
-            done=done[one.id],
-            near={person_id: departments[person_id] for person_id in near[one.id]},
-            custodians=custodians[one.id],
-            return_to=returned.get(one.id),
+        application.id: CaseFacts(
+            application_id=application.id,
+            department_id=application.department_id,
+            subjects=frozenset(application.subject_ids),
+            custodian_id=application.custodian_id,
+            decided_by=application.decided_by,
+            second_person=bool(application.second_person),
+            done=done[application.id],
+            near={person_id: departments[person_id] for person_id in near[application.id]},
+            custodians=custodians[application.id],
+            return_to=returned.get(application.id),
         )
-        for one in applications
+        for application in applications
     }
 
 
 def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
-    """Case, what was done (a duty, or decided, consented, handed), a detail of it, and by whom."""
+    """Build the query of all acts: case, act (a duty, or decided, consented, handed), detail, person."""
     nothing = null().cast(String)
     cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
 
-    def rows(case: Any, what: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
-        return select(case, literal(what, String), detail, person).where(
+    def rows(case: Any, act: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
+        return select(case, literal(act, String), detail, person).where(
             case.in_(select(cases.c.id)), person.is_not(None)
         )
 
@@ -220,16 +223,16 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
 
 
 def _departments_of(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, set[str]]:
-    """The departments that each belongs to now: the own one, and those of the posts, plain membership among them."""
-    found: dict[str, set[str]] = defaultdict(set)
+    """Load each person's departments: their own, and those of their posts, membership too."""
+    departments: dict[str, set[str]] = defaultdict(set)
     query = (
         select(Person.id, Person.department_id, Post.department_id)
         .outerjoin(Post, (Post.person_id == Person.id) & held_now(uow)[0] & held_now(uow)[1])
         .where(Person.id.in_(person_ids))
     )
     for i, own, other in uow.session.execute(query):
-        found[i].update({own, other} - {None})
-    return found
+        departments[i].update({own, other} - {None})
+    return departments
 
 
 def _absent(uow: UnitOfWork) -> Select[str]:
@@ -250,7 +253,7 @@ def _valid(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
 
 
 def _cache(uow: UnitOfWork) -> dict[Any, Any]:
-    """Where the unit keeps them; what it has not flushed yet is flushed first, so that nothing kept is out of date."""
+    """Return the unit's cache; flushes first, so that nothing in it is out of date."""
     session = uow.session
     if WATCHED not in session.info:
         session.info[WATCHED] = True

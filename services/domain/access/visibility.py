@@ -1,7 +1,7 @@
-"""Who may see a case: those who have a part in it, Security and the supervisors (R2, R62).
+"""Who may see a case: its participants, Security and the supervisors (R2, R62).
 
-Administrators see none but what they draft themselves. Nor does anybody whom the case concerns: what reviewers say of
-them, and that they are looked for at all, is not theirs to read beforehand (T8).
+Administrators see only what they draft themselves. The subjects of a case see nothing of it: they must not learn
+beforehand that it exists, or what reviewers say of them (T8).
 """
 
 from sqlalchemy import ColumnElement, Select, String, cast, or_, select
@@ -21,7 +21,7 @@ UNRESTRICTED_POSTS = ("security-reviewer", "supervisor")
 
 
 def get_visible(uow: UnitOfWork, application_id: str) -> Application:
-    """The application, if the acting person may see it; NotFound, as for one that does not exist, otherwise."""
+    """Return the application if the acting person may see it; NotFound otherwise."""
     application = uow.session.scalar(select_visible(uow).where(Application.id == application_id))
     if application is None and _is_asked(uow, application_id):
         application = uow.session.get(Application, application_id)
@@ -31,7 +31,7 @@ def get_visible(uow: UnitOfWork, application_id: str) -> Application:
 
 
 def list_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
-    """The applications that the acting person may see, newest first; with ``mine`` only those the person drafted."""
+    """List the applications that the acting person may see, newest first; ``mine``: own drafts."""
     query = select_visible(uow).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
     if mine:
         query = query.where(Application.drafter_id == uow.actor.id)
@@ -39,7 +39,7 @@ def list_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False
 
 
 def select_visible(uow: UnitOfWork) -> Select[Application]:
-    """The query of all applications that the acting person may see, to be narrowed further."""
+    """Build the query of all applications that the acting person may see."""
     return select(Application).where(is_visible(uow))
 
 
@@ -47,11 +47,11 @@ def require_readable(uow: UnitOfWork, review: Review) -> None:
     """NotFound unless the acting person holds a post for the review or may see its case."""
     application = uow.session.get_one(Application, review.application_id)
     me = uow.actor.id
-    staff = queries.load_directory(uow)
-    administrator = staff.holds(me, "administrator")
-    outside = administrator or me in application.subject_ids
-    if not outside:
-        groups = policy.pools(staff, queries.load_facts(uow, application.id), STAGES[review.stage])
+    directory = queries.load_directory(uow)
+    administrator = directory.holds(me, "administrator")
+    excluded = administrator or me in application.subject_ids
+    if not excluded:
+        groups = policy.pools(directory, queries.load_facts(uow, application.id), STAGES[review.stage])
         if any(me in group for group in groups):
             return
     if administrator or not _may_see(uow, application):
@@ -67,28 +67,28 @@ def _may_see(uow: UnitOfWork, application: Application) -> bool:
 
 
 def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
-    """Whether an open review asks the acting person, who may stand in from another department (T1, T8)."""
+    """Return whether an open review asks the acting person, maybe as a substitute (T1, T8)."""
     query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
     reviews = uow.session.scalars(query).all()
     if not reviews:
         return False
-    staff, facts = queries.load_directory(uow), queries.load_facts(uow, application_id)
-    return any(policy.refusal_for(staff, facts, review, uow.actor.id) is None for review in reviews)
+    directory, facts = queries.load_directory(uow), queries.load_facts(uow, application_id)
+    return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
 
 
 def is_visible(uow: UnitOfWork) -> ColumnElement[bool]:
-    """Whether the acting person may see an application, as a condition of a query on ``Application``."""
+    """Build the condition on ``Application`` that the acting person may see it."""
     me = uow.actor.id
-    staff = queries.load_directory(uow)
-    posts = staff.posts_of(me)
+    directory = queries.load_directory(uow)
+    posts = directory.posts_of(me)
     drafted = Application.drafter_id == me
-    if staff.holds(me, "administrator"):
+    if directory.holds(me, "administrator"):
         return drafted
     parts: list[ColumnElement[bool]] = []
     submitted = Application.submitted_at.is_not(None)
     heads = {post.department_id for post in posts if post.kind in ("head", "deputy")}
     kinds = {post.kind for post in posts}
-    if staff.holds_in(me, "security", "head", "deputy") or kinds & set(UNRESTRICTED_POSTS):
+    if directory.holds_in(me, "security", "head", "deputy") or kinds & set(UNRESTRICTED_POSTS):
         parts.append(submitted)
     if heads:
         parts.append(submitted & Application.department_id.in_(heads))

@@ -1,1 +1,1 @@
-"""Append every act to a tree of hashes, sign its head, and prove and recompute it (R47, R52, R62)."""
+"""Append acts to a hash tree; sign, prove and verify it (R47, R52, R62)."""

@@ -1,6 +1,6 @@
-"""The head of the audit trail: signed every minute, and now and then put under a lock (docs/sealing.md).
+"""Sign the head of the audit trail, and anchor it under object lock (docs/sealing.md).
 
-Only the portal does so, for it alone holds the log key. No act waits for it: it reads what is committed.
+Only the portal does so, because it alone holds the log key. No act waits for it: it reads what is committed.
 """
 
 import io
@@ -27,7 +27,7 @@ FOLDER = "checkpoints/"
 
 
 class CheckpointPublisher:
-    """One for each process; several portals share the log, and what one has signed or put away no other does again."""
+    """One for each process. Portals share the log: no checkpoint is signed or anchored twice."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class CheckpointPublisher:
         anchor_every: timedelta,
         time_stamper: TimeStamper | None = None,
     ) -> None:
-        self._register = database
+        self._database = database
         self._key = key
         self._store = store
         self._periodic = Periodic("checkpoints", every, self._sign_and_anchor)
@@ -52,7 +52,7 @@ class CheckpointPublisher:
         await self._periodic.run()
 
     def wake(self) -> None:
-        """Look now: the clock was turned."""
+        """Run now, because the clock was turned."""
         self._periodic.wake()
 
     async def _sign_and_anchor(self) -> None:
@@ -60,9 +60,9 @@ class CheckpointPublisher:
         await self.anchor()
 
     async def sign(self) -> AuditCheckpoint | None:
-        """Sign what has come since; None where nothing has, or where it failed: that is logged, and shows as lag."""
+        """Sign the events since the last checkpoint; None without any, or after a logged failure."""
         try:
-            return await self._register.run(ACTOR, checkpoints.sign, self._key.known, self._key.sign)
+            return await self._database.run(ACTOR, checkpoints.sign, self._key.known, self._key.sign)
         except Retryable as error:
             log.warning("no checkpoint was signed", cause=str(error))
         except Fatal as error:
@@ -70,42 +70,42 @@ class CheckpointPublisher:
         return None
 
     async def anchor(self) -> None:
-        """Put the newest checkpoint under a lock when it is time; a store that is away is tried again next time."""
+        """Anchor the newest checkpoint when due; the next run retries a store that is down."""
         try:
             if not self._swept:
-                await run_in_thread(self._sweep, await self._register.run(ACTOR, checkpoints.list_unanchored))
+                await run_in_thread(self._sweep, await self._database.run(ACTOR, checkpoints.list_unanchored))
                 self._swept = True
-            due = await self._register.run(ACTOR, checkpoints.get_due_anchor, self._anchor_every)
+            due = await self._database.run(ACTOR, checkpoints.get_due_anchor, self._anchor_every)
             if due is not None:
                 key, version, token = await run_in_thread(self._put, due)
-                await self._register.run(ACTOR, checkpoints.record_anchor, due, BUCKET, key, version, token=token)
+                await self._database.run(ACTOR, checkpoints.record_anchor, due, BUCKET, key, version, token=token)
         except Retryable as error:
             log.warning("no checkpoint was put under a lock", cause=str(error))
         except (Fatal, StoreConflict) as error:
             log.error("no checkpoint was put under a lock", cause=str(error))  # noqa: TRY400  # as above
 
     def _sweep(self, sizes: Sequence[int]) -> None:
-        """Clear what a process that died while it wrote has left."""
+        """Remove the partial objects of a process that died while it wrote."""
         for size in sizes:
             self._store.sweep(BUCKET, f"{FOLDER}{size}")
 
     def _put(self, due: AnchorRequest) -> tuple[str, str, bytes | None]:
-        """Key, version and time stamp of the note's object, which may be there from a run that died."""
+        """Store the note unless an earlier run did; return key, version and time stamp."""
         data = due.note.encode()
         key = f"{FOLDER}{due.size}"
-        there = self._store.stat(BUCKET, key)
-        if there is not None and b"".join(self._store.get(BUCKET, key, version_id=there.version_id)) != data:
-            # Books that were restored have grown to the same size in another way.
+        stored = self._store.stat(BUCKET, key)
+        if stored is not None and b"".join(self._store.get(BUCKET, key, version_id=stored.version_id)) != data:
+            # A restored database has grown to the same size with other events.
             key = f"{FOLDER}{due.size}-{due.sha256[:16]}"
-            there = self._store.stat(BUCKET, key)
-        if there is None:
+            stored = self._store.stat(BUCKET, key)
+        if stored is None:
             self._store.sweep(BUCKET, key)
             metadata = {"kind": "checkpoint", "sha256": due.sha256}
             version = self._store.put(
                 BUCKET, key, io.BytesIO(data), metadata=metadata, content_type="text/plain; charset=utf-8"
             ).version_id
         else:
-            version = there.version_id
-        with suppress(StoreLocked):  # another portal has put it away for longer
+            version = stored.version_id
+        with suppress(StoreLocked):  # another portal retains it for longer
             self._store.retain(BUCKET, key, version, due.retain_until)
         return key, version, self._time_stamper.stamp(data) if self._time_stamper is not None else None

@@ -30,13 +30,13 @@ def get_by_size(uow: UnitOfWork, size: int) -> AuditCheckpoint | None:
 
 
 def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:
-    """The newest as labels, documents and decisions name it; None where none was signed yet."""
+    """Describe the newest for labels, documents and decisions; None before the first."""
     row = get_newest(uow)
     return None if row is None else {"origin": row.origin, "size": row.size, "root": row.root}
 
 
 def signing_lag(uow: UnitOfWork) -> timedelta:
-    """For how long the oldest event that no checkpoint covers has waited for one; nothing where all are covered."""
+    """Return the wait of the oldest event that no checkpoint covers; zero if all are covered."""
     row = get_newest(uow)
     # By its moment, not its number: where the clock was set back, the first event is of later than now.
     first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
@@ -45,11 +45,11 @@ def signing_lag(uow: UnitOfWork) -> timedelta:
 
 
 def sign(uow: UnitOfWork, known: Sequence[VerifierKey], by: Sign) -> AuditCheckpoint | None:
-    """Sign the tree as it stands; None when it is signed already or has nothing in it.
+    """Sign the current tree; None if it is empty or signed already.
 
     ``known``: the keys that have signed for this log, first the one that ``by`` signs with, whose name is the origin.
-    Raises Fatal for a tree that does not go on from the one signed last, the log signs no second history, and where
-    none of the keys has signed that one: the keys' folder was lost, and nobody could check across the gap.
+    Raises Fatal for a tree that does not extend the one signed last, because the log signs no second history, and if
+    none of the keys has signed that one: the folder of the keys was lost, and nobody could check across the gap.
     """
     origin = known[0].name
     size = tree.size(uow)
@@ -67,7 +67,7 @@ def sign(uow: UnitOfWork, known: Sequence[VerifierKey], by: Sign) -> AuditCheckp
 
 @dataclass(frozen=True)
 class AnchorRequest:
-    """A note to be put under a lock until ``retain_until``."""
+    """A note to anchor under object lock until ``retain_until``."""
 
     size: int
     note: str
@@ -79,7 +79,7 @@ class AnchorRequest:
 
 
 def get_due_anchor(uow: UnitOfWork, every: timedelta) -> AnchorRequest | None:
-    """The newest checkpoint, when it lies nowhere yet and none was put under a lock for ``every``."""
+    """Return the newest checkpoint if it is not anchored and none was for ``every``."""
     row = get_newest(uow)
     if row is None or uow.session.get(AuditAnchor, row.size) is not None:
         return None
@@ -90,7 +90,7 @@ def get_due_anchor(uow: UnitOfWork, every: timedelta) -> AnchorRequest | None:
 
 
 def list_unanchored(uow: UnitOfWork) -> list[int]:
-    """The sizes of the checkpoints since the last that was put under a lock; one may have been half put."""
+    """List the sizes of the checkpoints since the last anchor; one may be half stored."""
     last = uow.session.scalar(select(func.max(AuditAnchor.size))) or 0
     return list(uow.session.scalars(select(AuditCheckpoint.size).where(AuditCheckpoint.size > last)))
 
@@ -98,7 +98,7 @@ def list_unanchored(uow: UnitOfWork) -> list[int]:
 def record_anchor(
     uow: UnitOfWork, due: AnchorRequest, bucket: str, key: str, version_id: str, *, token: bytes | None
 ) -> None:
-    """Enter where a checkpoint lies; another portal may have been first."""
+    """Record where a checkpoint is anchored, unless another portal has."""
     if uow.session.get(AuditAnchor, due.size) is None:
         uow.session.add(
             AuditAnchor(
@@ -115,7 +115,7 @@ def record_anchor(
 
 
 def list_anchors(uow: UnitOfWork) -> list[AuditAnchor]:
-    """All of them, the smallest first."""
+    """List all anchors, the smallest first."""
     return list(uow.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
 
 

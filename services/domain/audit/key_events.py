@@ -1,4 +1,4 @@
-"""What the audit trail knows of keys: made, replaced, tried."""
+"""Events of keys in the audit trail: rotations and escrow drills."""
 
 import json
 from collections.abc import Mapping
@@ -21,33 +21,33 @@ def record_rotation(uow: UnitOfWork, which: str, before: str, after: str) -> Non
 
 
 def record_drill(uow: UnitOfWork, recipient: str, results: Mapping[str, str]) -> None:
-    """The escrow key behind ``recipient`` was tried on these masters: what held, by the master's id."""
+    """Record a drill of the escrow key; ``results`` are by the master's id, "held" or a fault."""
     failed = sorted(name for name, result in results.items() if result != "held")
     trail.record(uow, DRILLED, "key", "escrow", recipient=recipient, masters=dict(results), failed=failed)
 
 
 def get_last_drill(uow: UnitOfWork) -> datetime | None:
-    """When the escrow key last opened all that it was tried on."""
+    """Return when the escrow key last opened all masters of a drill."""
     drills = uow.session.scalars(
         select(AuditEvent).where(AuditEvent.action == DRILLED).order_by(AuditEvent.seq.desc()).limit(100)
     )
-    return next((one.at for one in drills if not json.loads(one.entry)["detail"]["failed"]), None)
+    return next((drill.at for drill in drills if not json.loads(drill.entry)["detail"]["failed"]), None)
 
 
 def list_drill_masters(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Id and sealed facts of those named, or of the oldest and the newest; those that were discarded are none."""
+    """List id and sealed facts of these masters, without ids of the oldest and the newest; none discarded."""
     query = select(Master).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at, Master.id)
     if ids:
         rows = list(uow.session.scalars(query.where(Master.id.in_(ids))))
     else:
         oldest = uow.session.scalar(query.limit(1))
         newest = uow.session.scalar(query.order_by(None).order_by(Master.retrieved_at.desc(), Master.id).limit(1))
-        rows = [one for one in (oldest, newest) if one is not None]
+        rows = [row for row in (oldest, newest) if row is not None]
     return [(id_, sealed) for id_, sealed in {row.id: dict(row.sealed) for row in rows}.items()]
 
 
 def get_first_retrieval(uow: UnitOfWork) -> datetime | None:
-    """When the oldest master that is kept was retrieved."""
+    """Return when the oldest stored master was retrieved."""
     return uow.session.scalar(
         select(Master.retrieved_at).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at).limit(1)
     )

@@ -1,4 +1,4 @@
-"""The audit trail: one event in the same transaction as each act, readings and viewings too (F29, R47, R52)."""
+"""The audit trail: one event in the transaction of each act or reading (F29, R47, R52)."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def record(
     application_id: str | None = None,
     **detail: Any,
 ) -> AuditEvent:
-    """Append an event to the trail in the unit's transaction. ``detail`` is JSON: ids, numbers, hashes, outcomes.
+    """Append an event to the trail. ``detail`` is JSON: ids, numbers, hashes, outcomes.
 
-    It gets its number, and its row, when the unit commits; the unit itself does not find it yet.
+    It gets its number and its row when the unit of work commits; until then no query finds it.
     """
     entry = rfc8785.dumps(
         {

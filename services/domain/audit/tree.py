@@ -1,7 +1,7 @@
-"""The Merkle tree over the audit trail (RFC 6962), kept in SQL: one row for each complete subtree.
+"""The Merkle tree over the audit trail (RFC 6962), in SQL: one row for each complete subtree.
 
-Events are numbered and put into the tree just before their unit commits, under a lock that ends with the commit: the
-numbers have no holes, a unit that fails leaves none, and no unit waits for the lock while another waits for its rows.
+Events are numbered and added to the tree just before their unit of work commits, under a lock that ends with the
+commit: the numbers have no holes, and no unit waits for the lock while another waits for its rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,15 +31,15 @@ INSERT_NODE = "INSERT INTO audit_nodes (level, position, sha256) VALUES (?, ?, ?
 
 
 def append(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Number the events, and write them and their nodes. The caller commits next and does nothing else before."""
+    """Number the events, and write them and their nodes; the caller commits at once."""
     if not events:
         return
-    session.flush()  # whatever may have to wait for another unit does so before the trail is locked
+    session.flush()  # statements that wait for another unit of work do so before the trail is locked
     append_in(session.connection(), events)
 
 
 def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
-    """As ``append``, where nothing is left to flush."""
+    """Append as ``append``, with nothing left to flush."""
     with open_driver(connection, "append to the audit trail") as driver:
         if driver.postgres:
             driver.rows("SELECT pg_advisory_xact_lock(?)", (LOCK,))
@@ -53,7 +53,10 @@ def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
 
 
 def completed_nodes(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes]) -> list[tuple[int, int, bytes]]:
-    """The nodes (level, position, hash) that new leaves complete; ``edge`` has the old subtrees that they need."""
+    """Compute the nodes (level, position, hash) that new leaves complete.
+
+    ``edge`` has, by level, the old subtrees that they need.
+    """
     waiting = dict(edge)
     nodes = []
     for index, leaf in enumerate(leaves, size):
@@ -67,25 +70,25 @@ def completed_nodes(size: int, leaves: Iterable[bytes], edge: Mapping[int, bytes
 
 
 def size(uow: UnitOfWork) -> int:
-    """How many events the trail has."""
+    """Count the events of the trail."""
     return size_in(uow.session.connection())
 
 
 def root(uow: UnitOfWork, of: int) -> bytes:
-    """The root over the first ``of`` events."""
+    """Compute the root over the first ``of`` events."""
     return root_in(uow.session.connection(), of)
 
 
 def inclusion(uow: UnitOfWork, index: int, of: int) -> dict[str, Any]:
-    """The proof that the event ``index`` (its ``seq`` less one) is among the first ``of``; hashes in hex."""
+    """Prove that the event ``index`` (``seq`` - 1) is among the first ``of``; hashes in hex."""
     hashes = inclusion_in(uow.session.connection(), index, of)
-    return {"index": index, "size": of, "hashes": [one.hex() for one in hashes]}
+    return {"index": index, "size": of, "hashes": [node.hex() for node in hashes]}
 
 
 def consistency(uow: UnitOfWork, old: int, new: int) -> dict[str, Any]:
-    """The proof that the first ``new`` events begin with the first ``old``; hashes in hex."""
+    """Prove that the first ``new`` events begin with the first ``old``; hashes in hex."""
     hashes = consistency_in(uow.session.connection(), old, new)
-    return {"old": old, "new": new, "hashes": [one.hex() for one in hashes]}
+    return {"old": old, "new": new, "hashes": [node.hex() for node in hashes]}
 
 
 def size_in(connection: Connection) -> int:
@@ -98,7 +101,7 @@ def root_in(connection: Connection, of: int) -> bytes:
 
 
 def inclusion_in(connection: Connection, index: int, of: int) -> list[bytes]:
-    """RFC 6962, 2.1.1. Raises ValueError for an event that is not among them."""
+    """Compute the path of RFC 6962, 2.1.1. Raises ValueError for an event that is not among them."""
     if not 0 <= index < of:
         raise ValueError(f"no tree of {of} events has an event {index}")
     start, end, beside = 0, of, list[tuple[int, int]]()
@@ -114,7 +117,7 @@ def inclusion_in(connection: Connection, index: int, of: int) -> list[bytes]:
 
 
 def consistency_in(connection: Connection, old: int, new: int) -> list[bytes]:
-    """RFC 6962, 2.1.2. Raises ValueError where ``new`` does not go on from ``old``."""
+    """Compute the proof of RFC 6962, 2.1.2. Raises ValueError unless ``new`` is at least ``old``."""
     if not 0 <= old <= new:
         raise ValueError(f"a tree of {new} events does not go on from one of {old}")
     if old in (0, new):
@@ -128,26 +131,26 @@ def consistency_in(connection: Connection, old: int, new: int) -> list[bytes]:
         else:
             beside.append((start, split))
             start = split
-    if start:  # otherwise the old tree is a complete one, and whoever checks knows its root
+    if start:  # otherwise the old tree is complete, and the verifier has its root
         beside.append((start, end))
     return _hashes(connection, beside[::-1])
 
 
 def _split(width: int) -> int:
-    """The largest power of two below ``width``."""
+    """Return the largest power of two below ``width``."""
     return 1 << (width - 1).bit_length() - 1
 
 
 def _hashes(connection: Connection, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    """The root over each span of events, from the complete subtrees that it is made of, read at once."""
-    made_of = [_complete(start, end) for start, end in spans]
+    """Compute the root over each span of events from its complete subtrees, read at once."""
+    subtrees = [_complete(start, end) for start, end in spans]
     with open_driver(connection, PURPOSE) as driver:
-        found = _read(driver, [one for parts in made_of for one in parts])
-    return [root_of_edge([found[one] for one in parts]) for parts in made_of]
+        hashes = _read(driver, [node for parts in subtrees for node in parts])
+    return [root_of_edge([hashes[node] for node in parts]) for parts in subtrees]
 
 
 def _complete(start: int, end: int) -> list[tuple[int, int]]:
-    """The complete subtrees (level, position) of a span, the largest first; it begins where a larger one could."""
+    """List the complete subtrees (level, position) of a span that starts at such a boundary, largest first."""
     parts = []
     while start < end:
         level = (end - start).bit_length() - 1
@@ -156,46 +159,46 @@ def _complete(start: int, end: int) -> list[tuple[int, int]]:
     return parts
 
 
-def _read(driver: Driver, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-    """The hashes of these nodes and leaves (level 0). Raises Fatal where the books lack one."""
-    found: dict[tuple[int, int], bytes] = {}
-    nodes = [one for one in wanted if one[0]]
-    leaves = [position for level, position in wanted if not level]
+def _read(driver: Driver, nodes_and_leaves: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """Read the hashes of these nodes and leaves (level 0). Raises Fatal if one is missing."""
+    hashes: dict[tuple[int, int], bytes] = {}
+    nodes = [node for node in nodes_and_leaves if node[0]]
+    leaves = [position for level, position in nodes_and_leaves if not level]
     if nodes:
-        values = tuple(number for one in nodes for number in one)
+        values = tuple(number for node in nodes for number in node)
         for level, position, node in driver.rows(" UNION ALL ".join([NODE] * len(nodes)), values):
-            found[level, position] = bytes(node)
+            hashes[level, position] = bytes(node)
     if leaves:
         values = tuple(position + 1 for position in leaves)
         for seq, leaf in driver.rows(" UNION ALL ".join([LEAF] * len(leaves)), values):
-            found[0, seq - 1] = bytes.fromhex(leaf)
-    for level, position in wanted:
-        if (level, position) not in found:
+            hashes[0, seq - 1] = bytes.fromhex(leaf)
+    for level, position in nodes_and_leaves:
+        if (level, position) not in hashes:
             what = f"node {position} of level {level}" if level else f"event {position + 1}"
             raise Fatal(
-                f"the audit trail is broken | {what} | the books do not have it | run footage-desk audit verify",
+                f"the audit trail is broken | {what} | the database does not have it | run footage-desk audit verify",
                 runbook=RUNBOOK,
             )
-    return found
+    return hashes
 
 
 def _last(driver: Driver) -> tuple[int, bytes]:
-    """How many events there are, and the leaf of the last; nothing where there is none."""
+    """Return the number of events and the last leaf; 0 and empty without events."""
     for size, leaf in driver.rows(LAST):
         return size, bytes.fromhex(leaf)
     return 0, b""
 
 
 def _edge(driver: Driver, size: int, last: bytes, more: int) -> dict[int, bytes]:
-    """By level, the complete subtrees at the right edge that ``more`` events will join with their own."""
+    """Read, by level, the complete subtrees at the right edge that ``more`` events will extend."""
     edge = {0: last} if size & 1 else {}
-    wanted, level = [], 1
+    needed, level = [], 1
     while size >> level and size % (1 << level) + more >= 1 << level:  # else nothing is completed that joins there
         if size >> level & 1 and size % (2 << level) + more >= 2 << level:
-            wanted.append((level, (size >> level) - 1))
+            needed.append((level, (size >> level) - 1))
         level += 1
-    if wanted:
-        edge |= {level: node for (level, _), node in _read(driver, wanted).items()}
+    if needed:
+        edge |= {level: node for (level, _), node in _read(driver, needed).items()}
     return edge
 
 

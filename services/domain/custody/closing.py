@@ -27,7 +27,7 @@ from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import protections
 from services.domain.custody import copies, grants, loan_documents, log, violations
-from services.domain.documents import filed
+from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.retrieval import attempts, masters, preservations, progress, upload_sources
@@ -222,7 +222,7 @@ def confirm_loan_end(
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in actions.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
-    filed.record_pdfs(uow, pdfs)
+    document_service.record_pdfs(uow, pdfs)
     upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
     _close(uow, application, closed_as)

@@ -1,18 +1,25 @@
-"""Numbered documents: the filed form, records, labels, receipts, agreements (R28, R29, R35, R37, R47, R59)."""
+"""Write, read and file numbered documents (R28, R29, R35, R37, R47, R59, F20)."""
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import rfc8785
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import administrators, visibility
 from services.domain.audit import trail as audit_trail
+from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
+
+DOCUMENT_FILED = "document-filed"
 
 # An application's form has the application's number; each of the others is numbered in a series of its kind.
 SERIES = {
@@ -27,12 +34,12 @@ SERIES = {
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
-    """The next number of a series, such as ``SQ-2026-000123``; a unit that fails gives it back."""
+    """Return the next number of a series, such as ``SQ-2026-000123``; a rollback frees it."""
     prefix = SERIES[kind]
     year = uow.now.astimezone(ZoneInfo(uow.rules.zone)).year
     series = uow.session.get(NumberSeries, (prefix, year), with_for_update=True)
     if series is None:
-        # two units that open a year at the same moment: one inserts, the other waits for it and counts on
+        # two units that start a year at the same moment: one inserts, the other waits and increments
         with suppress(IntegrityError), uow.savepoint():
             uow.session.add(NumberSeries(prefix=prefix, year=year, last=0))
         series = uow.session.get_one(NumberSeries, (prefix, year), with_for_update=True, populate_existing=True)
@@ -81,19 +88,19 @@ def write_once(
     application_id: str | None,
     item_id: str | None = None,
 ) -> Document:
-    """The document of this kind about the subject: the one that is there, or a new one with the next number."""
-    known = of_subject(uow, kind, subject_id)
-    if known is not None:
-        return known
+    """Return the document of this kind about the subject; write it first if missing."""
+    existing = of_subject(uow, kind, subject_id)
+    if existing is not None:
+        return existing
     number = next_number(uow, kind)
-    told = {
+    complete = {
         "number": number,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,
         "zone": uow.rules.zone,
         **content(),
     }
-    return write(uow, kind, number, told, application_id=application_id, item_id=item_id, subject_id=subject_id)
+    return write(uow, kind, number, complete, application_id=application_id, item_id=item_id, subject_id=subject_id)
 
 
 def of_subject(uow: UnitOfWork, kind: str, subject_id: str) -> Document | None:
@@ -101,7 +108,7 @@ def of_subject(uow: UnitOfWork, kind: str, subject_id: str) -> Document | None:
 
 
 def of_application(uow: UnitOfWork, application_id: str) -> list[Document]:
-    """A case's documents, oldest first."""
+    """List a case's documents, oldest first."""
     query = (
         select(Document).where(Document.application_id == application_id).order_by(Document.made_at, Document.number)
     )
@@ -110,3 +117,53 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[Document]:
 
 def by_number(uow: UnitOfWork, number: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.number == number))
+
+
+def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "pdf"]) -> Document:
+    """Return a document of a visible case, or an own agreement; record that it was read (F20).
+
+    Others' agreements are for administrators, Security's head and supervisors. NotFound for everybody else.
+    """
+    document = by_number(uow, number)
+    if document is None:
+        raise _not_found(number)
+    if document.application_id is not None:
+        visibility.get_visible(uow, document.application_id)
+    elif json.loads(document.content).get("by", {}).get("id") != uow.actor.id:
+        try:
+            administrators.require_reader(uow)
+        except Refused as refused:
+            raise _not_found(number) from refused
+    audit_trail.record(uow, "document-read", "document", number, application_id=document.application_id, form=form)
+    return document
+
+
+def record_pdfs(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
+    """Record each document's PDF (SHA-256 by the document's number) in the audit trail, once.
+
+    The evidence package holds what people read to these hashes (R28, R47).
+    """
+    for number, pdf_sha256 in pdfs.items():
+        if pdf_sha256 in _recorded_pdfs(uow, number):
+            continue
+        document = by_number(uow, number)
+        if document is None:
+            raise LookupError(f"no document has the number {number}")
+        audit_trail.record(
+            uow,
+            DOCUMENT_FILED,
+            "document",
+            number,
+            application_id=document.application_id,
+            sha256=document.sha256,
+            pdf_sha256=pdf_sha256,
+        )
+
+
+def _recorded_pdfs(uow: UnitOfWork, number: str) -> set[str]:
+    rows = select(AuditEvent.entry).where(AuditEvent.action == DOCUMENT_FILED, AuditEvent.subject_id == number)
+    return {json.loads(entry)["detail"]["pdf_sha256"] for entry in uow.session.scalars(rows)}
+
+
+def _not_found(number: str) -> NotFound:
+    return NotFound(Message("document"), number)

@@ -1,7 +1,8 @@
-"""The book of deliveries: which notice goes out by which channel, and what came of it (R30, F25).
+"""Deliveries: one row for each notice and channel, with its result (R30, F25).
 
-A row is written with its notice. ``next_at`` is the lease as well: whoever takes a row moves it on, so that nobody
-else sends the same meanwhile. A portal that dies after sending sends again; the receiver knows it by the row's id.
+A row is written with its notice. ``next_at`` is the lease as well: a sender that claims a row advances it, so that no
+other sends the same meanwhile. A process that dies after sending sends twice; the receiver deduplicates by the row's
+id.
 """
 
 from collections.abc import Iterable
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from services.database.tables.notices import Notice
 
 MAIL, WEBHOOK = "mail", "webhook"
-TOPIC = "deliveries"  # touched by every commit that leaves something to send
+TOPIC = "deliveries"  # notified by every commit that adds a delivery
 
 
 def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
-    """Leave the notice for the sender, once for each channel; the webhook hears once of what several people are told.
+    """Add a delivery for each channel; by webhook, only one for the notice's recipients.
 
     The notice is in the unit's session already.
     """
@@ -34,16 +35,16 @@ def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
 
 
 def _is_announced(uow: UnitOfWork, notice: "Notice") -> bool:
-    of = type(notice)
+    table = type(notice)
     query = (
         select(Delivery.id)
-        .join(of, of.id == Delivery.notice_id)
+        .join(table, table.id == Delivery.notice_id)
         .where(
             Delivery.channel == WEBHOOK,
             Delivery.created_at == notice.created_at,
-            of.code == notice.code,
-            of.application_id == notice.application_id,
-            of.subject_id == notice.subject_id,
+            table.code == notice.code,
+            table.application_id == notice.application_id,
+            table.subject_id == notice.subject_id,
         )
     )
     return uow.session.scalar(query.limit(1)) is not None

@@ -1,4 +1,4 @@
-"""The book of deliveries before administrators: what waits, what failed and why; trying again; trying it out."""
+"""Deliveries for administrators: list, count, retry, send a test."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from services.runtime.translations import Message, Text, Worded
 
 _OPEN = Delivery.delivered_at.is_(None) & Delivery.given_up_at.is_(None)
 _FAILED = Delivery.given_up_at.is_not(None) & (Delivery.last_error != "read")
-# What each state means in the book; ``Delivery.state`` says the same of one row.
+# The condition of each state; ``Delivery.state`` computes the same for one row.
 STATES: Mapping[str, ColumnElement[bool]] = {
     "waiting": _OPEN,
     "failed": _FAILED,
@@ -35,7 +35,7 @@ Sort = Literal["created", "person", "attempts"]
 
 @dataclass(frozen=True)
 class DeliveryRow(Worded):
-    """One delivery: to whom, by what, how far it has come. No number and no case: administrators see none (R2)."""
+    """One delivery, without number and case, which administrators do not see (R2)."""
 
     id: str
     channel: str
@@ -55,9 +55,9 @@ class DeliveryRow(Worded):
 
 
 def list_deliveries(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listing = EVERYTHING) -> list[DeliveryRow]:
-    """The deliveries in this state, the newest first; by default all that have not arrived. Administrators only.
+    """List the deliveries in a state, newest first; by default all that have not arrived.
 
-    Searched in the notices' words, the recipients, and what the other side said.
+    Administrators only. Searches the notices' words, the recipients, and the server's answers.
     """
     require_administrator(uow)
     query = (
@@ -73,11 +73,11 @@ def list_deliveries(uow: UnitOfWork, state: str = OPEN_OR_FAILED, listing: Listi
     )
     columns = {"created": Delivery.created_at, "person": Person.name, "attempts": Delivery.attempts}
     part = listing.part(query, columns, Delivery.created_at.desc(), Delivery.id)
-    return [_line(row, notice, person) for row, notice, person in uow.session.execute(part)]
+    return [_delivery_row(row, notice, person) for row, notice, person in uow.session.execute(part)]
 
 
 def count_by_state(uow: UnitOfWork) -> dict[str, int]:
-    """How many deliveries are in each state. Administrators only."""
+    """Count the deliveries in each state. Administrators only."""
     require_administrator(uow)
     return {
         state: uow.session.scalar(select(func.count()).select_from(Delivery).where(where)) or 0
@@ -86,7 +86,7 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
 
 
 def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
-    """Send it anew, now, with all its tries. Refused where it has arrived; administrators only."""
+    """Resend a delivery now, with all retries. Refused if it has arrived; administrators only."""
     require_administrator(uow)
     row = uow.session.get(Delivery, delivery_id, with_for_update=True)
     if row is None:
@@ -100,11 +100,11 @@ def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
     audit_trail.record(uow, "delivery-retried", "delivery", delivery_id)
     uow.session.refresh(row)
     notice = uow.session.get_one(Notice, row.notice_id)
-    return _line(row, notice, uow.session.get_one(Person, notice.person_id))
+    return _delivery_row(row, notice, uow.session.get_one(Person, notice.person_id))
 
 
 def retry_failed(uow: UnitOfWork) -> int:
-    """Send all anew that were given up; how many. Administrators only."""
+    """Resend all failed deliveries; return how many. Administrators only."""
     require_administrator(uow)
     count = count_by_state(uow)["failed"]
     if count:
@@ -114,7 +114,7 @@ def retry_failed(uow: UnitOfWork) -> int:
 
 
 def send_test(uow: UnitOfWork, channel: str) -> Notice:
-    """Leave a notice to oneself that goes out by this channel, as every other would. Administrators only."""
+    """Send a notice to oneself by this channel. Administrators only."""
     require_administrator(uow)
     if channel not in uow.rules.notice_channels:
         raise Refused(
@@ -141,14 +141,13 @@ def _reset(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
     uow.after_commit.add(deliveries.TOPIC)
 
 
-def _line(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
-    words = get_text(notice.code)
+def _delivery_row(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
     return DeliveryRow(
         id=row.id,
         channel=row.channel,
         state=row.state,
         code=notice.code,
-        message=words.message,
+        message=get_text(notice.code).message,
         person_id=person.id,
         person=person.name,
         email=person.email if row.channel == MAIL else None,

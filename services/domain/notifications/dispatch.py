@@ -1,7 +1,7 @@
-"""What the sender does with the book of deliveries: take what is due, book what came of it, escalate what fails (F25).
+"""Claim due deliveries, record their results, escalate failures (F25).
 
-A failed try is made again after growing pauses for about a day. Once the time within which people are to be told is
-over (R30), or nothing more can be tried, the person's head or deputy is told, and the administrators are.
+A failed attempt is retried with growing delays for about a day. Once the time to notify people is over (R30), or no
+retry is left, the person's head or deputy is notified, and the administrators are.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service
 from services.domain.notifications.deliveries import MAIL
 
-LEASE = timedelta(minutes=5)  # longer than any try may last
+LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
-# Notices about notices: what becomes of their delivery escalates no further.
+# Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 
 
 @dataclass(frozen=True)
 class OutgoingNotice:
-    """One notice on its way, free of the session. ``address`` is the recipient's where the channel needs one."""
+    """One notice to send, detached from its session; ``address`` if the channel needs one."""
 
     delivery_id: str
     attempt: int
@@ -43,7 +43,7 @@ class OutgoingNotice:
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
-    """The delivery that has been due longest, leased to the caller; None when nothing is due."""
+    """Lease the longest due delivery to the caller; None if nothing is due."""
     while True:
         query = (
             select(Delivery)
@@ -62,17 +62,17 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
             return None
         notice = uow.session.get_one(Notice, row.notice_id)
         person = uow.session.get_one(Person, notice.person_id)
-        pointless = _undeliverable_because(channel, notice, person)
-        if pointless is None:
+        reason = _undeliverable_because(channel, notice, person)
+        if reason is None:
             row.attempts += 1
             row.next_at = uow.now + LEASE
             return _outgoing(uow, row, notice, person)
-        _give_up(uow, row, notice, pointless)
+        _give_up(uow, row, notice, reason)
         uow.session.flush()
 
 
 def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:
-    """The channel has taken the notice, in whichever of the tries."""
+    """Record that the channel accepted the notice, in any attempt."""
     uow.session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.delivered_at.is_(None))
@@ -81,12 +81,12 @@ def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:
 
 
 def record_failure(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, detail: str, *, for_good: bool) -> bool:
-    """Book a failed try; whether it was the last. A try that somebody else has taken over changes nothing."""
+    """Record a failed attempt; return whether it was the last. Ignores an outdated attempt."""
     row = uow.session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if row.state != "waiting" or row.attempts != attempt:
         return False
     notice = uow.session.get_one(Notice, row.notice_id)
-    row.last_detail = "".join(sign if sign.isprintable() else " " for sign in detail)[:MAX_DETAIL_LENGTH] or None
+    row.last_detail = "".join(char if char.isprintable() else " " for char in detail)[:MAX_DETAIL_LENGTH] or None
     if for_good or attempt > len(RETRY_DELAYS):
         _give_up(uow, row, notice, error)
         return True
@@ -115,7 +115,7 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
 
 
 def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str | None:
-    """Why nothing is sent to this person, or None."""
+    """Return why nothing is sent to this person, or None."""
     if channel != MAIL:
         return None
     if notice.read_at is not None:
@@ -143,14 +143,14 @@ def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None
 
 
 def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
-    """Once for each delivery; the department only hears of a mail whose notice nobody has read in the portal."""
+    """Escalate a delivery once; the department is notified only of a mail not read in the portal."""
     if row.escalated_at is not None or notice.code in (UNDELIVERED, FAILING, TEST):
         return
     row.escalated_at = uow.now
-    in_place: list[str] = []
+    substitutes: list[str] = []
     if row.channel == MAIL and notice.read_at is None:
-        in_place = service.list_substitutes(uow, notice.person_id, notice.application_id)
-        for person_id in in_place:
+        substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id)
+        for person_id in substitutes:
             _notify_once(uow, person_id, UNDELIVERED, notice.application_id)
     administrators = access_queries.load_directory(uow).holders(None, "administrator")
     for person_id in administrators:
@@ -162,12 +162,12 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
         row.id,
         application_id=notice.application_id,
         channel=row.channel,
-        notified=[*in_place, *administrators],
+        notified=[*substitutes, *administrators],
     )
 
 
 def _notify_once(uow: UnitOfWork, person_id: str, code: str, application_id: str | None) -> None:
-    """Not again while the same is unread: a mail server that is down for a day says so once."""
+    """Notify unless the same notice is unread: a server that is down causes one notice."""
     unread = select(Notice.id).where(
         Notice.person_id == person_id,
         Notice.code == code,

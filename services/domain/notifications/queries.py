@@ -1,4 +1,4 @@
-"""What pages and API show of a person's notices: the words, the application's number, the link."""
+"""Read a person's notices for pages and API: text, application's number, link."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ class NoticeLine(Worded):
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
-    """The acting person's notices, the newest first."""
+    """List the acting person's notices, newest first."""
     return _lines(uow, service.list_own(uow, listing, unread_only=unread_only))
 
 

@@ -26,16 +26,16 @@ def notify(
     subject_id: str | None = None,
     channels: Iterable[str] | None = None,
 ) -> Notice:
-    """Leave a notice in a person's portal and in the book of deliveries, in the unit's transaction.
+    """Notify a person in the portal and by the channels, in the unit's transaction.
 
-    Where the person has left or is absent, the head of the department or the deputy is told as well. ``channels`` are
-    those of the settings unless given. Raises Fatal for a code without words.
+    If the person is inactive or absent, the head of the department or the deputy is notified as well. ``channels`` are
+    those of the settings unless given. Raises Fatal for a code without a text.
     """
     texts.get_text(code)
     recipients = [person_id]
     if not uow.session.get_one(Person, person_id).active or access_queries.is_absent(uow, person_id):
         recipients += list_substitutes(uow, person_id, application_id)
-    told = [
+    notices = [
         Notice(
             id=new_id(),
             person_id=recipient,
@@ -46,24 +46,24 @@ def notify(
         )
         for recipient in recipients
     ]
-    uow.session.add_all(told)
-    uow.session.flush()  # the deliveries' keys point at them
-    for notice in told:
+    uow.session.add_all(notices)
+    uow.session.flush()  # the deliveries refer to them
+    for notice in notices:
         deliveries.add(uow, notice, uow.rules.notice_channels if channels is None else channels)
-    return told[0]
+    return notices[0]
 
 
 def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
-    """Who is notified in somebody's place: the head of the department, else the deputy."""
-    passed_over = {person_id}
+    """List who is notified for a person: the head of the department, else the deputy."""
+    excluded = {person_id}
     if application_id is not None:
-        passed_over |= set(uow.session.get_one(Application, application_id).subject_ids)
+        excluded |= set(uow.session.get_one(Application, application_id).subject_ids)
     own = uow.session.get_one(Person, person_id).department_id
-    return access_policy.substitutes(access_queries.load_directory(uow), own, passed_over)
+    return access_policy.substitutes(access_queries.load_directory(uow), own, excluded)
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:
-    """The acting person's notices, the newest first; searched in their words and the applications' numbers."""
+    """List the acting person's notices, newest first; searches texts and numbers."""
     query = (
         select(Notice)
         .outerjoin(Application, Application.id == Notice.application_id)
@@ -79,17 +79,17 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
 
 
 def count_unread(uow: UnitOfWork) -> int:
-    """How many notices the acting person has not read."""
+    """Count the acting person's unread notices."""
     return uow.session.scalar(select_unread_count(uow.actor.id)) or 0
 
 
 def select_unread_count(person_id: str) -> Select[int]:
-    """The query of that number, to ask it with others."""
+    """Build the query of that number, to combine it with others."""
     return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
 
 
 def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
-    """The numbers of these applications, by id; those that have none yet are left out."""
+    """Map these applications to their numbers, by id; drafts have none."""
     rows = uow.session.execute(
         select(Application.id, Application.number).where(
             Application.id.in_(list(application_ids)), Application.number.is_not(None)
@@ -99,7 +99,7 @@ def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, st
 
 
 def mark_all_read(uow: UnitOfWork) -> int:
-    """Mark all of the acting person's notices as read; how many were not."""
+    """Mark all of the acting person's notices as read; return how many were unread."""
     unread = Notice.person_id == uow.actor.id, Notice.read_at.is_(None)
     count = count_unread(uow)
     uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))

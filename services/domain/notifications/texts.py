@@ -1,6 +1,6 @@
-"""What each notice says, in both languages, and the page that it leads to.
+"""The text of each notice, and the page that it links to.
 
-The words are fixed: no name, no reason, no place and no camera of a case is in any of them (F25).
+The texts are fixed: none has a name, a reason, a place or a camera of a case (F25).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"
 
 @dataclass(frozen=True)
 class NoticeText(Worded):
-    """One sentence in each language, and what the notice's link opens."""
+    """A notice's sentence, and the page that its link opens."""
 
     message: Text
     page: Page = "case"
@@ -80,7 +80,7 @@ TEXTS = {
 
 
 def all_texts() -> dict[str, NoticeText]:
-    """The words of every notice; those of decisions are made from the stages'."""
+    """Collect the texts of all notices; those of decisions are built from the stages."""
     decided = {
         f"decided:{code}:{name}": _decided(stage, STAGES.outcomes[name])
         for code, stage in STAGES.items()
@@ -98,21 +98,21 @@ def _decided(stage: BilingualLabel, outcome: BilingualLabel) -> NoticeText:
 
 
 def get_text(code: str) -> NoticeText:
-    """The words of a notice; raises Fatal where a code has none."""
+    """Return the text of a notice; raises Fatal for a code without one."""
     try:
         return TEXTS[code] if code in TEXTS else all_texts()[code]
     except KeyError:
-        raise Fatal(f"could not leave a notice | {code} | it has no words | write them in {__name__}") from None
+        raise Fatal(f"could not write a notice | {code} | it has no text | add it in {__name__}") from None
 
 
 def find_codes(text: str) -> list[str]:
-    """The codes of the notices whose words, in either language, have the text."""
-    wanted = text.strip().casefold()
-    return [code for code, words in all_texts().items() if wanted in words.zh or wanted in words.en.casefold()]
+    """List the codes of the notices that contain ``text``, in either language."""
+    searched = text.strip().casefold()
+    return [code for code, notice in all_texts().items() if searched in notice.zh or searched in notice.en.casefold()]
 
 
 def link_path(code: str, application_id: str | None, subject_id: str | None) -> str:
-    """The path of the page that a notice leads to."""
+    """Return the path of the page that a notice links to."""
     page = get_text(code).page
     if page == "deliveries":
         return "/admin/notices"

@@ -1,4 +1,4 @@
-"""What runs in the embedded engine, for administrators: what Operate shows where Camunda runs the processes."""
+"""Serve the embedded engine's processes to administrators; with Camunda, Operate shows them."""
 
 from typing import Annotated, Literal, cast
 
@@ -34,20 +34,20 @@ Language = Annotated[KnownLanguage, Query()]
 
 
 def get_engine(request: Request) -> EngineInspection:
-    """The engine of this process; answered with 404 where another one runs the processes."""
-    found = request.app.state.dependencies.get("engine")
-    if found is None:
+    """Return the engine of this process; Refused (404) if another one runs the processes."""
+    engine = request.app.state.dependencies.get("engine")
+    if engine is None:
         raise Refused(
             "no-engine",
             "The engine is not in this process: of Camunda see Operate; of a footage-desk engine "
             "by itself run footage-desk engine instances on its machine.",
             status=404,
         )
-    return cast("EngineInspection", found)
+    return cast("EngineInspection", engine)
 
 
 async def administrators_engine(request: Request, actor: Acting, database: GivenDatabase) -> EngineInspection:
-    """The engine, for an administrator; Refused for everybody else, whether there is one or not."""
+    """Return the engine to an administrator; Refused for all others, also without an engine."""
     await require_administrator(database, actor)
     return get_engine(request)
 
@@ -68,10 +68,9 @@ class EngineQuestion(ListParameters):
     element: Code = ""
     order: Literal["asc", "desc"] = "desc"
 
-    def wanted(self) -> dict[str, object]:
-        """As the engine takes it."""
-        told = self.model_dump(exclude={"order"})
-        return {**told, "descending": self.order == "desc"}
+    def as_query(self) -> dict[str, object]:
+        """Return the engine's query arguments."""
+        return {**self.model_dump(exclude={"order"}), "descending": self.order == "desc"}
 
 
 class InstancesQuestion(EngineQuestion):
@@ -79,8 +78,8 @@ class InstancesQuestion(EngineQuestion):
 
     state: Literal["running", "active", "incident", "ended"] = "running"
 
-    def wanted(self) -> dict[str, object]:
-        return {**super().wanted(), "state": "" if self.state == "running" else self.state}
+    def as_query(self) -> dict[str, object]:
+        return {**super().as_query(), "state": "" if self.state == "running" else self.state}
 
 
 class IncidentsQuestion(EngineQuestion):
@@ -100,14 +99,14 @@ class RetriesBody(Body):
 @router.get("/processes", responses=problems(401, 403, 404))
 async def list_processes(engine: GivenEngine) -> list[ProcessAnswer]:
     """The versions of processes that are deployed or run, with how many instances of each do."""
-    return [ProcessAnswer.model_validate(one) for one in await engine.processes()]
+    return [ProcessAnswer.model_validate(process) for process in await engine.processes()]
 
 
 @router.get("/processes/{definition_key}/elements", responses=problems(401, 403, 404))
 async def list_elements(definition_key: Identifier, engine: GivenEngine) -> list[ElementAnswer]:
-    """Where instances of one version stand now."""
+    """The elements of one version at which instances are now."""
     key = engine_view.parse_key(definition_key, Message("process"))
-    return [ElementAnswer.model_validate(one) for one in await engine.elements(key)]
+    return [ElementAnswer.model_validate(element) for element in await engine.elements(key)]
 
 
 @router.get("/processes/{definition_key}/model", responses=problems_beside(401, 403, 404), response_class=Response)
@@ -122,12 +121,12 @@ async def list_instances(
     question: Annotated[InstancesQuestion, Query()], engine: GivenEngine
 ) -> list[InstanceLineAnswer]:
     """Process instances, the newest first; of those that have ended the newest 5000."""
-    return [InstanceLineAnswer.model_validate(one) for one in await engine.instances(**question.wanted())]
+    return [InstanceLineAnswer.model_validate(instance) for instance in await engine.instances(**question.as_query())]
 
 
 @router.get("/instances/{instance_key}", responses=problems(401, 403, 404))
 async def read_instance(instance_key: Identifier, engine: GivenEngine) -> InstanceAnswer:
-    """One process instance: where it stands and waits for what, its incidents and jobs, the way it came."""
+    """One process instance: what it waits for, its incidents and jobs, its history."""
     return await engine_view.get_instance(engine, engine_view.parse_key(instance_key, Message("process instance")))
 
 
@@ -135,7 +134,7 @@ async def read_instance(instance_key: Identifier, engine: GivenEngine) -> Instan
 async def read_variables(
     instance_key: Identifier, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> list[VariableAnswer]:
-    """The variables of one process instance: ids and classes. The audit trail tells who read them."""
+    """The variables of one process instance: ids and classes. The audit trail records who read them."""
     key = engine_view.parse_key(instance_key, Message("process instance"))
     return await engine_view.read_variables(database, actor, engine, key)
 
@@ -143,14 +142,14 @@ async def read_variables(
 @router.get("/incidents", responses=problems(401, 403, 404))
 async def list_incidents(question: Annotated[IncidentsQuestion, Query()], engine: GivenEngine) -> list[IncidentAnswer]:
     """Open incidents: what failed, where, and why."""
-    return [IncidentAnswer.model_validate(one) for one in await engine.incidents(**question.wanted())]
+    return [IncidentAnswer.model_validate(incident) for incident in await engine.incidents(**question.as_query())]
 
 
 @router.post("/incidents/{incident_key}/retry", responses=problems(*USUAL))
 async def retry_incident(
     incident_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> IncidentAnswer:
-    """Resolve an incident once its cause is removed; its job gets its tries back. Answers with it as it was."""
+    """Resolve an incident once its cause is removed, with new retries of its job; answer with it as it was."""
     key = engine_view.parse_key(incident_key, Message("incident"))
     return await engine_view.retry_incident(database, actor, engine, key, body.retries)
 
@@ -158,13 +157,13 @@ async def retry_incident(
 @router.get("/jobs", responses=problems(401, 403, 404))
 async def list_jobs(question: Annotated[JobsQuestion, Query()], engine: GivenEngine) -> list[JobAnswer]:
     """Jobs that are not done yet."""
-    return [JobAnswer.model_validate(one) for one in await engine.jobs(**question.wanted())]
+    return [JobAnswer.model_validate(job) for job in await engine.jobs(**question.as_query())]
 
 
 @router.post("/jobs/{job_key}/retries", responses=problems(*USUAL))
 async def set_job_retries(
     job_key: Identifier, body: RetriesBody, actor: Acting, database: GivenDatabase, engine: GivenEngine
 ) -> JobAnswer:
-    """Let a job be tried so many times. Answers with it as it was."""
+    """Set the retries of a job; answer with it as it was."""
     key = engine_view.parse_key(job_key, Message("job"))
     return await engine_view.set_job_retries(database, actor, engine, key, body.retries)

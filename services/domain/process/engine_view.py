@@ -1,4 +1,4 @@
-"""The embedded engine as the portal sees it: what it is asked, how its answers look, and what leaves a trace."""
+"""Read and administer the embedded engine; every act and every reading of variables is audited (F29)."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from services.database.unit_of_work import Actor, Database
-from services.domain.process import engine_actions
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.access import administrators
+from services.domain.audit import trail as audit_trail
 from services.runtime import models
 from services.runtime.errors import NotFound, Refused
 from services.runtime.models import Model
@@ -19,16 +23,19 @@ _DEEPEST_CALL = 20
 
 
 class EngineInspection(Protocol):
-    """The engine in this process. Its answers have the fields of the shapes below; acts tell why they were refused."""
+    """The engine in this process. Its answers have the fields of the models below.
+
+    ``retry`` and ``update_job_retries`` return why they were refused, or None.
+    """
 
     async def processes(self) -> Sequence[object]: ...
     async def elements(self, process_definition_key: int) -> Sequence[object]: ...
     async def model(self, process_definition_key: int) -> tuple[str, bytes] | None: ...
-    async def instances(self, **wanted: Any) -> Sequence[object]: ...
+    async def instances(self, **query: Any) -> Sequence[object]: ...
     async def instance(self, key: int) -> object | None: ...
     async def variables(self, process_instance_key: int) -> Sequence[object]: ...
-    async def incidents(self, **wanted: Any) -> Sequence[object]: ...
-    async def jobs(self, **wanted: Any) -> Sequence[object]: ...
+    async def incidents(self, **query: Any) -> Sequence[object]: ...
+    async def jobs(self, **query: Any) -> Sequence[object]: ...
     async def retry(self, incident_key: int, retries: int) -> str | None: ...
     async def update_job_retries(self, job_key: int, retries: int) -> str | None: ...
 
@@ -45,7 +52,7 @@ class ProcessAnswer(Answer):
 
 
 class ElementAnswer(Answer):
-    """How many stand at an element now, without an incident and with one."""
+    """How many instances are at an element now, without and with an incident."""
 
     element_id: str
     active: int
@@ -53,7 +60,7 @@ class ElementAnswer(Answer):
 
 
 class InstanceLineAnswer(Answer):
-    """A process instance; ``parentProcessInstanceKey`` is 0 where no other called it."""
+    """A process instance; ``parentProcessInstanceKey`` is 0 if no other called it."""
 
     key: int
     process_definition_key: int
@@ -67,7 +74,7 @@ class InstanceLineAnswer(Answer):
 
 
 class IncidentAnswer(Answer):
-    """An open incident; ``jobKey`` is 0 where the element itself could not go on."""
+    """An open incident; ``jobKey`` is 0 if the element itself failed."""
 
     key: int
     process_instance_key: int
@@ -84,7 +91,7 @@ class IncidentAnswer(Answer):
 
 
 class JobAnswer(Answer):
-    """A job that is not done; ``deadline``: when it times out, or may be fetched again."""
+    """A job that is not done; ``deadline``: when it times out, or may be activated again."""
 
     key: int
     type: str
@@ -121,7 +128,7 @@ class PlaceAnswer(Answer):
 
 
 class PassageAnswer(Answer):
-    """One time that an element was entered."""
+    """One visit of an element."""
 
     element_id: str
     element_type: str
@@ -131,7 +138,7 @@ class PassageAnswer(Answer):
 
 
 class InstanceAnswer(Answer):
-    """One process instance; ``historyComplete`` tells whether ``elementInstances`` are all there ever were."""
+    """One process instance; ``historyComplete``: ``elementInstances`` has every visit."""
 
     process_instance: InstanceLineAnswer
     active_elements: list[PlaceAnswer]
@@ -151,81 +158,124 @@ class VariableAnswer(Answer):
 
 
 def parse_key(text: str, message: Text) -> int:
-    """A key as an address has it; NotFound for what can be none."""
+    """Parse a key of a URL; NotFound if it cannot be one."""
     if not _KEY.fullmatch(text):
         raise NotFound(message, text)
     return int(text)
 
 
-async def get_model(desk: EngineInspection, definition_key: int) -> Model:
-    """The model of one version; NotFound where there is none."""
-    found = await desk.model(definition_key)
-    if found is None:
+async def get_model(engine: EngineInspection, definition_key: int) -> Model:
+    """Return the model of one version; NotFound."""
+    model = await engine.model(definition_key)
+    if model is None:
         raise NotFound(Message("process"), str(definition_key))
-    process_id, content = found
+    process_id, content = model
     return _parsed(content)[process_id]
 
 
-async def get_instance(desk: EngineInspection, instance_key: int) -> InstanceAnswer:
-    """One instance; NotFound where it never was, or its records are gone."""
-    found = await desk.instance(instance_key)
-    if found is None:
+async def get_instance(engine: EngineInspection, instance_key: int) -> InstanceAnswer:
+    """Return one instance; NotFound, also once its records are deleted."""
+    instance = await engine.instance(instance_key)
+    if instance is None:
         raise NotFound(Message("process instance"), str(instance_key))
-    return InstanceAnswer.model_validate(found)
+    return InstanceAnswer.model_validate(instance)
 
 
 async def read_variables(
-    database: Database, actor: Actor, desk: EngineInspection, instance_key: int
+    database: Database, actor: Actor, engine: EngineInspection, instance_key: int
 ) -> list[VariableAnswer]:
-    """The variables of one instance; whoever reads them is in the trail first."""
-    line = (await get_instance(desk, instance_key)).process_instance
-    await database.run(actor, engine_actions.record_variables_read, instance_key, await _root_key_of(desk, line))
-    return [VariableAnswer.model_validate(one) for one in await desk.variables(instance_key)]
+    """Return the variables of one instance; first records who reads them."""
+    line = (await get_instance(engine, instance_key)).process_instance
+    await database.run(actor, _record_variables_read, instance_key, await _root_key_of(engine, line))
+    return [VariableAnswer.model_validate(variable) for variable in await engine.variables(instance_key)]
 
 
 async def retry_incident(
-    database: Database, actor: Actor, desk: EngineInspection, incident_key: int, retries: int
+    database: Database, actor: Actor, engine: EngineInspection, incident_key: int, retries: int
 ) -> IncidentAnswer:
-    """Resolve an incident, its job with so many tries; returns it as it was."""
-    known = [IncidentAnswer.model_validate(one) for one in await desk.incidents(text=str(incident_key))]
-    incident = next((one for one in known if one.key == incident_key), None)
+    """Resolve an incident, its job with so many retries; return the incident before that."""
+    matches = [IncidentAnswer.model_validate(match) for match in await engine.incidents(text=str(incident_key))]
+    incident = next((match for match in matches if match.key == incident_key), None)
     if incident is None:
         raise NotFound(Message("incident"), str(incident_key))
-    root_key = await _root_key_of(desk, (await get_instance(desk, incident.process_instance_key)).process_instance)
+    root_key = await _root_key_of(engine, (await get_instance(engine, incident.process_instance_key)).process_instance)
     await database.run(
         actor,
-        engine_actions.record_incident_retry,
+        _record_incident_retry,
         incident_key,
         root_key,
         element=incident.element_id,
         retries=retries,
     )
-    _raise_refusal(await desk.retry(incident_key, retries))
+    _raise_refusal(await engine.retry(incident_key, retries))
     return incident
 
 
 async def set_job_retries(
-    database: Database, actor: Actor, desk: EngineInspection, job_key: int, retries: int
+    database: Database, actor: Actor, engine: EngineInspection, job_key: int, retries: int
 ) -> JobAnswer:
-    """Let a job be tried so many times; returns it as it was."""
-    known = [JobAnswer.model_validate(one) for one in await desk.jobs(text=str(job_key))]
-    job = next((one for one in known if one.key == job_key), None)
+    """Set a job's retries; return the job before that."""
+    matches = [JobAnswer.model_validate(match) for match in await engine.jobs(text=str(job_key))]
+    job = next((match for match in matches if match.key == job_key), None)
     if job is None:
         raise NotFound(Message("job"), str(job_key))
-    root_key = await _root_key_of(desk, (await get_instance(desk, job.process_instance_key)).process_instance)
-    await database.run(
-        actor, engine_actions.record_job_retries, job_key, root_key, element=job.element_id, retries=retries
-    )
-    _raise_refusal(await desk.update_job_retries(job_key, retries))
+    root_key = await _root_key_of(engine, (await get_instance(engine, job.process_instance_key)).process_instance)
+    await database.run(actor, _record_job_retries, job_key, root_key, element=job.element_id, retries=retries)
+    _raise_refusal(await engine.update_job_retries(job_key, retries))
     return job
 
 
-async def _root_key_of(desk: EngineInspection, line: InstanceLineAnswer) -> int:
-    """The instance that nobody called, which is the case's own."""
+def _record_variables_read(uow: UnitOfWork, instance_key: int, root_key: int) -> None:
+    """Record that variables are about to be shown. ``root_key``: the outermost instance."""
+    administrators.require_administrator(uow)
+    audit_trail.record(
+        uow,
+        "process-variables-read",
+        "process-instance",
+        str(instance_key),
+        application_id=_case_of(uow, root_key),
+    )
+
+
+def _record_incident_retry(uow: UnitOfWork, incident_key: int, root_key: int, *, element: str, retries: int) -> None:
+    """Record that an incident is about to be resolved."""
+    administrators.require_administrator(uow)
+    audit_trail.record(
+        uow,
+        "incident-retry-ordered",
+        "incident",
+        str(incident_key),
+        application_id=_case_of(uow, root_key),
+        element=element,
+        retries=retries,
+    )
+
+
+def _record_job_retries(uow: UnitOfWork, job_key: int, root_key: int, *, element: str, retries: int) -> None:
+    """Record that a job's retries are about to be set."""
+    administrators.require_administrator(uow)
+    audit_trail.record(
+        uow,
+        "job-retries-set",
+        "job",
+        str(job_key),
+        application_id=_case_of(uow, root_key),
+        element=element,
+        retries=retries,
+    )
+
+
+def _case_of(uow: UnitOfWork, root_key: int) -> str | None:
+    """Return the application of a process; None if it belongs to no case."""
+    return uow.session.scalar(select(Application.id).where(Application.process_instance_key == root_key))
+
+
+async def _root_key_of(engine: EngineInspection, line: InstanceLineAnswer) -> int:
+    """Return the key of the outermost caller, the case's own instance."""
     for _ in range(_DEEPEST_CALL):
         if not line.parent_process_instance_key:
             break
-        line = (await get_instance(desk, line.parent_process_instance_key)).process_instance
+        line = (await get_instance(engine, line.parent_process_instance_key)).process_instance
     return line.key
 
 

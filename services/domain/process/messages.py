@@ -1,4 +1,4 @@
-"""The messages that the register publishes to the process, by name; the BPMN waits for exactly these."""
+"""The names of the messages to the process; the BPMN waits for exactly these."""
 
 APPLICATION_SUBMITTED = "application-submitted"
 APPLICATION_CORRECTED = "application-corrected"

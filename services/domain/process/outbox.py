@@ -1,7 +1,7 @@
-"""The outbox: messages to the process, written with the act and published by the relay until they are taken.
+"""The outbox: messages to the process, written with the act, published until correlated.
 
-The relay publishes a row again (the message id is the row's, so a buffered message is not doubled) until the book
-shows that the process has taken it: a later job of the same application settles what was published before it.
+The relay republishes a row (the message id is the row's, so a buffered message is not doubled) until the database
+shows that the process has received it: a later job of the same application settles what was published before it.
 """
 
 from datetime import timedelta
@@ -24,7 +24,7 @@ def publish(
     message_id: str,
     variables: dict[str, Any],
 ) -> OutboxMessage:
-    """Leave a message for the relay in the unit's transaction."""
+    """Write a message for the relay in the unit's transaction."""
     message = OutboxMessage(
         application_id=application_id,
         name=name,
@@ -40,7 +40,7 @@ def publish(
 
 
 def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
-    """Open messages whose turn has come, oldest first."""
+    """List open messages that are due, oldest first."""
     query = (
         select(OutboxMessage)
         .where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= uow.now)
@@ -50,26 +50,26 @@ def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     return list(uow.session.scalars(query))
 
 
-def mark_published(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
-    """The engine has the message; look again after ``again_after`` whether the process has taken it."""
+def mark_published(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:
+    """Record that the engine has the message; republish after ``retry_after`` unless settled."""
     uow.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.message_id == message_id)
-        .values(published_at=uow.now, attempts=OutboxMessage.attempts + 1, next_at=uow.now + again_after)
+        .values(published_at=uow.now, attempts=OutboxMessage.attempts + 1, next_at=uow.now + retry_after)
     )
 
 
-def mark_refused(uow: UnitOfWork, message_id: str, *, again_after: timedelta) -> None:
-    """The engine would not have the message: it is not published, and tried again after ``again_after``."""
+def mark_refused(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:
+    """Record that the engine refused the message; retry after ``retry_after``."""
     uow.session.execute(
-        update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=uow.now + again_after)
+        update(OutboxMessage).where(OutboxMessage.message_id == message_id).values(next_at=uow.now + retry_after)
     )
 
 
 def settle(uow: UnitOfWork, application_id: str, because: str, *names: str) -> None:
-    """The process needs this application's messages of these names no more; without names, none of its messages.
+    """Settle this application's messages of these names, or all of them without names.
 
-    One that the relay has in hand at this moment is settled too: that it went out is booked, and changes nothing.
+    A message that the relay is publishing is settled too; that it is then marked as published changes nothing.
     """
     statement = update(OutboxMessage).where(
         OutboxMessage.application_id == application_id,

@@ -1,7 +1,6 @@
-"""The relay: publishes what the outbox holds, and again until a book shows that the process has taken it.
+"""The relay: publishes the outbox, until the database shows that the process has a message.
 
-A message carries its row's id, so the engine keeps one of it while it is buffered; one that nobody waits for any more
-expires there within the hour.
+A message has its row's id, so the engine buffers it once; one that nothing waits for expires there within the hour.
 """
 
 from dataclasses import dataclass, field
@@ -22,82 +21,82 @@ from services.runtime.periodic import Periodic
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
-MAX_DECISION_ATTEMPTS = 3  # nothing in the books follows an accepted receipt: by then its wait has long been entered
+MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt: by then the process waits for it
 POLL_INTERVAL = timedelta(seconds=5)
 PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """One message on its way, free of the session it was read in."""
+    """One message, detached from its session."""
 
     application_id: str
     name: str
     correlation_key: str
     message_id: str
-    variables: dict[str, Any] = field(repr=False)  # nothing that prints a letter shows them
+    variables: dict[str, Any] = field(repr=False)  # never printed
     attempts: int
 
 
 class Relay:
-    """One for each process; several relays publish the same message, which the engine keeps once."""
+    """One for each process; the engine deduplicates what several relays publish."""
 
     def __init__(self, database: Database, client: EngineClient) -> None:
-        self._register = database
+        self._database = database
         self._client = client
         self._periodic = Periodic("relay", POLL_INTERVAL, self._publish, pause=PAUSE)
 
     async def run(self) -> None:
-        """Publish until cancelled: at once after each commit that leaves a message, else every few seconds."""
-        self._register.on("outbox", self.wake)
+        """Publish until cancelled: after each commit that writes a message, and every few seconds."""
+        self._database.on("outbox", self.wake)
         await self._periodic.run()
 
     def wake(self) -> None:
-        """Look now: there is a message, or the clock was turned."""
+        """Run now: there is a message, or the clock was turned."""
         self._periodic.wake()
 
     async def _publish(self) -> bool:
         return await self.publish_due() > 0
 
     async def publish_due(self) -> int:
-        """Publish what is due now; how many were taken up. Raises Retryable when the engine is away or knows us not."""
-        letters = await self._register.run(ACTOR, claim_due)
-        for letter in letters:
-            with log_context(application_id=letter.application_id):
+        """Publish what is due; return how many. Raises Retryable if the engine is down or rejects us."""
+        messages = await self._database.run(ACTOR, claim_due)
+        for message in messages:
+            with log_context(application_id=message.application_id):
                 try:
                     await self._client.publish_message(
-                        letter.name,
-                        letter.correlation_key,
-                        letter.variables,
-                        letter.message_id,
+                        message.name,
+                        message.correlation_key,
+                        message.variables,
+                        message.message_id,
                         outbox.TIME_TO_LIVE,
                     )
                 except Unauthorized as error:
-                    # It says nothing about this message, and the others would fare alike.
+                    # The error is not about this message: all others would fail too.
                     raise Retryable(str(error)) from error
                 except Fatal as error:
                     log.error(  # noqa: TRY400  # the texts of a traceback may quote the message's variables
-                        "the engine refuses a message", message=letter.name, cause=str(error), stack=stack(error)
+                        "the engine refuses a message", message=message.name, cause=str(error), stack=stack(error)
                     )
-                    await self._register.run(
-                        ACTOR, outbox.mark_refused, letter.message_id, again_after=RETRY_DELAYS[-1]
+                    await self._database.run(
+                        ACTOR, outbox.mark_refused, message.message_id, retry_after=RETRY_DELAYS[-1]
                     )
                     continue
-                after = RETRY_DELAYS[min(letter.attempts, len(RETRY_DELAYS) - 1)]
-                await self._register.run(ACTOR, outbox.mark_published, letter.message_id, again_after=after)
-                log.info("message published", message=letter.name, attempt=letter.attempts + 1)
-        return len(letters)
+                after = RETRY_DELAYS[min(message.attempts, len(RETRY_DELAYS) - 1)]
+                await self._database.run(ACTOR, outbox.mark_published, message.message_id, retry_after=after)
+                log.info("message published", message=message.name, attempt=message.attempts + 1)
+        return len(messages)
 
 
 def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
-    """What is to be published now; what nobody waits for any more is settled on the way."""
-    letters = []
+    """Return what is to be published now; settle what nothing waits for any more."""
+    outgoing = []
     for message in outbox.list_due(uow):
         reason = _obsolete_because(uow, message)
         if reason is not None:
             message.settled_at, message.settled_because = uow.now, reason
             continue
-        letters.append(
+        outgoing.append(
             OutgoingMessage(
                 message.application_id,
                 message.name,
@@ -107,7 +106,7 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
                 message.attempts,
             )
         )
-    return letters
+    return outgoing
 
 
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:

@@ -1,6 +1,6 @@
-"""The steps of a case: each job of its process once, with when it began and ended, whatever engine runs it (R2, F24).
+"""The process steps of a case: each job once, on any engine (R2, F24).
 
-Waits for people have no row here: their beginning and end are in the books of reviews, corrections and hand-overs.
+Waits for people have no row here: their start and end are in the rows of reviews, corrections and hand-overs.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ACTOR = Actor("system", "journal")
 
 @dataclass(frozen=True)
 class JobReference:
-    """What the engine says of a job: where it stands in which model, and for which case or review."""
+    """A job's element in its model, and the case or review that it is for."""
 
     element_instance_key: int
     process_id: str
@@ -28,57 +28,57 @@ class JobReference:
     item_id: str | None = None
 
 
-def start(uow: UnitOfWork, work: JobReference) -> None:
-    """A job's handler is about to run: its first beginning stays. A job of no case of ours is left out."""
-    step = _locked(uow, work)
+def start(uow: UnitOfWork, job: JobReference) -> None:
+    """Record that a job's handler starts; keep its first start. Jobs of no case are ignored."""
+    step = _locked(uow, job)
     if step is not None:
         step.attempts += 1
         step.ended_at = step.outcome = step.stuck_since = None
         return
-    application_id = _case_of(uow, work)
+    application_id = _case_of(uow, job)
     if application_id is not None:
         uow.session.add(
             ProcessStep(
-                element_instance_key=work.element_instance_key,
+                element_instance_key=job.element_instance_key,
                 application_id=application_id,
-                process_id=work.process_id,
-                process_instance_key=work.process_instance_key,
-                element_id=work.element_id,
-                item_id=work.item_id,
+                process_id=job.process_id,
+                process_instance_key=job.process_instance_key,
+                element_id=job.element_id,
+                item_id=job.item_id,
                 began_at=uow.now,
                 attempts=1,
             )
         )
 
 
-def end(uow: UnitOfWork, work: JobReference, outcome: str) -> None:
-    """A job is done; the first ending of a run stays."""
-    step = _locked(uow, work)
+def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
+    """Record that a job has ended; keep the first end of a run."""
+    step = _locked(uow, job)
     if step is not None and step.ended_at is None:
         step.ended_at, step.outcome, step.stuck_since = uow.now, outcome, None
 
 
-def mark_stuck(uow: UnitOfWork, work: JobReference) -> None:
-    """A job has become an incident."""
-    step = _locked(uow, work)
+def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
+    """Record that a job has become an incident."""
+    step = _locked(uow, job)
     if step is not None and step.ended_at is None and step.stuck_since is None:
         step.stuck_since = uow.now
 
 
 class StepJournal:
-    """The runner's journal (``runtime.journal.Journal``), kept in the register."""
+    """The runner's journal (``runtime.jobs.journal.Journal``), in the database."""
 
     def __init__(self, database: Database) -> None:
-        self._register = database
+        self._database = database
 
     async def began(self, job: JournalledJob, /) -> None:
-        await self._register.run(ACTOR, start, _job_reference(job))
+        await self._database.run(ACTOR, start, _job_reference(job))
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
-        await self._register.run(ACTOR, end, _job_reference(job), outcome)
+        await self._database.run(ACTOR, end, _job_reference(job), outcome)
 
     async def stuck(self, job: JournalledJob, /) -> None:
-        await self._register.run(ACTOR, mark_stuck, _job_reference(job))
+        await self._database.run(ACTOR, mark_stuck, _job_reference(job))
 
 
 def _job_reference(job: JournalledJob) -> JobReference:
@@ -98,13 +98,13 @@ def _text(job: JournalledJob, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _locked(uow: UnitOfWork, work: JobReference) -> ProcessStep | None:
-    return uow.session.get(ProcessStep, work.element_instance_key, with_for_update=True)
+def _locked(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
+    return uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
 
 
-def _case_of(uow: UnitOfWork, work: JobReference) -> str | None:
-    if work.application_id is not None:
-        application = uow.session.get(Application, work.application_id)
+def _case_of(uow: UnitOfWork, job: JobReference) -> str | None:
+    if job.application_id is not None:
+        application = uow.session.get(Application, job.application_id)
         return application.id if application is not None else None
-    review = uow.session.get(Review, work.review_id) if work.review_id is not None else None
+    review = uow.session.get(Review, job.review_id) if job.review_id is not None else None
     return review.application_id if review is not None else None

@@ -1,4 +1,4 @@
-"""What a case has been promised: a rule that changes later does not reach it."""
+"""The limits that a case was promised; later changes of a rule do not affect it."""
 
 from datetime import timedelta
 
@@ -8,12 +8,12 @@ from services.database.unit_of_work import UnitOfWork
 
 
 def get_correction_period(uow: UnitOfWork, application: Application) -> timedelta:
-    """How long the case has for a correction: as its process was told when it began."""
+    """Return the time to correct, as the case's process received it at its start."""
     promised = application.correction_seconds
     return uow.rules.correction_period if promised is None else timedelta(seconds=promised)
 
 
 def get_grace_period(uow: UnitOfWork, hand_over: HandOver) -> timedelta:
-    """How long after the due date a copy is overdue: as it was when the copies were offered."""
+    """Return the time from due date to overdue, as it was when the copies were offered."""
     promised = hand_over.grace_seconds
     return uow.rules.grace_period if promised is None else timedelta(seconds=promised)

@@ -1,4 +1,4 @@
-"""The organisation's rules: how they stand, where each value comes from, and changing them with a reason."""
+"""Serve the organisation's rules as JSON: values, their sources, changes with a reason."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ class RuleBody(Body):
 
 
 class HistoryQuestion(ListParameters):
-    """``text`` is looked for in the rules' names, the reasons and the people."""
+    """``text`` is searched in the rules' names, the reasons and the people."""
 
     sort: service.Sort = "at"
     order: Literal["asc", "desc"] = "desc"
@@ -71,9 +71,9 @@ def change_answer(change: RecordedChange) -> ChangeAnswer:
     return ChangeAnswer(rule=row.rule, at=row.at, by=change.by, old=row.old, new=row.new, reason=row.reason)
 
 
-def rule_answer(standing: RuleState, settings: Settings) -> RuleAnswer:
-    rule, change = standing.rule, standing.change
-    said = rule.said(standing.value)
+def rule_answer(state: RuleState, settings: Settings) -> RuleAnswer:
+    rule, change = state.rule, state.change
+    text = rule.describe(state.value)
     source = "environment" if settings.is_given(rule.setting) else "default"
     return RuleAnswer(
         name=rule.name,
@@ -82,22 +82,22 @@ def rule_answer(standing: RuleState, settings: Settings) -> RuleAnswer:
         en=rule.en,
         meaning_zh=rule.meaning.zh,
         meaning_en=rule.meaning.en,
-        value=standing.value,
-        value_zh=said.zh,
-        value_en=said.en,
+        value=state.value,
+        value_zh=text.zh,
+        value_en=text.en,
         source=source if change is None else "changed",
         variable=variable(rule.setting),
         editable=rule.editable,
-        changes=standing.changes,
+        changes=state.changes,
         last_change=None if change is None else change_answer(change),
     )
 
 
 @router.get("", responses=problems(401, 403))
 async def list_rules(actor: Acting, database: GivenDatabase, settings: GivenSettings) -> list[RuleAnswer]:
-    """Every rule as it stands. For administrators, Security's head and the supervision group."""
-    standings = await database.run(actor, service.list_rules)
-    return [rule_answer(standing, settings) for standing in standings]
+    """Every rule with its current value. For administrators, Security's head and the supervision group."""
+    states = await database.run(actor, service.list_rules)
+    return [rule_answer(state, settings) for state in states]
 
 
 @router.get("/history", responses=problems(401, 403, 404))

@@ -1,4 +1,4 @@
-"""The rules that administrators change: what each means in words, and how its value is written, checked and applied.
+"""The rules that administrators change: meaning, spelling, checks and effect of each value.
 
 A rule has the name of its setting among ``rules``, and its constraints are the setting's own.
 """
@@ -40,11 +40,11 @@ class Rule(Worded):
 
     @property
     def setting(self) -> str:
-        """The path of its setting: the organisation's name is one of the whole house."""
+        """The path of its setting; the organisation's name is not among ``rules``."""
         return self.name if self.name == "organisation" else f"rules.{self.name}"
 
     def parse(self, text: str) -> Any:
-        """The value in the setting's type; Refused with what to give."""
+        """Parse the value into the setting's type; Refused with what to give."""
         info = all_settings()[self.setting]
         model: type[BaseModel] = create_model("Value", value=(info.annotation, info))  # type: ignore[arg-type]  # as pydantic holds them
         try:
@@ -63,20 +63,20 @@ class Rule(Worded):
             )
         return value
 
-    def normal(self, text: str) -> str:
-        """The one way in which this value is written."""
+    def normalise(self, text: str) -> str:
+        """Write the value in its canonical form."""
         value = self.parse(text)
         return format_duration(value) if isinstance(value, timedelta) else str(value)
 
     def apply(self, rules: Rules, text: str) -> Rules:
-        """The rules with this one at the value."""
+        """Return ``rules`` with this one set to the value."""
         value = self.parse(text)
         if isinstance(getattr(rules, self.field or self.name), timedelta) and isinstance(value, int):
             value *= HOUR if self.kind == "hours" else DAY
         return replace(rules, **{self.field or self.name: value})
 
     def text(self, rules: Rules) -> str | None:
-        """The value as ``normal`` writes it; None where it is not set."""
+        """Return the value in ``rules``, as ``normalise`` writes it; None if not set."""
         value = getattr(rules, self.field or self.name)
         if not isinstance(value, timedelta):
             return None if value is None else str(value)
@@ -84,8 +84,8 @@ class Rule(Worded):
             return format_duration(value)
         return str(value // (HOUR if self.kind == "hours" else DAY))
 
-    def said(self, text: str | None) -> Text:
-        """The value in words."""
+    def describe(self, text: str | None) -> Text:
+        """Describe the value in words."""
         if text is None:
             return Message("not set")
         if self.kind == "duration":
@@ -100,14 +100,14 @@ class Rule(Worded):
 
 
 def format_duration(value: timedelta) -> str:
-    """A duration of whole minutes as people would write it in ISO 8601."""
+    """Write a duration of whole minutes as short ISO 8601."""
     if value % DAY == timedelta():
         return f"P{value // DAY}D"
     return f"PT{value // HOUR}H" if value % HOUR == timedelta() else f"PT{value // MINUTE}M"
 
 
 def duration_text(value: timedelta) -> Text:
-    """A duration in its largest whole unit."""
+    """Describe a duration in its largest whole unit."""
     if value >= DAY and value % DAY == timedelta():
         return Counted("{count} day", "{count} days", value // DAY)
     if value >= HOUR and value % HOUR == timedelta():

@@ -1,4 +1,4 @@
-"""The book of rule changes: append-only; the latest change of a rule overrides the environment in every process."""
+"""Rule changes: append-only; the latest of a rule overrides the environment in every process."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,37 +22,39 @@ def _append_only(_mapper: object, _connection: object, change: RuleChange) -> No
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Cached:
     version: tuple[int, int, datetime | None]
     base: Rules
     rules: Rules
 
 
-class RuleBook:
-    """Reads the rules that hold now. One for each register; its threads share what was read last."""
+class RuleOverrides:
+    """The current rules; one for each database, whose threads share what was read last."""
 
     def __init__(self) -> None:
-        self._kept: _Kept | None = None
+        self._cached: _Cached | None = None
 
     def rules(self, session: Session, base: Rules) -> Rules:
-        """``base`` with the book's changes over it, as this transaction sees them. Costs one small query while
-        nothing has changed."""
-        # Past the session, which would flush what is half written in it. The count is part of the version: on
+        """Return ``base`` with the changes that this transaction sees.
+
+        Takes one small query while nothing has changed.
+        """
+        # Not by the session, which would flush what is half written in it. The count is part of the version: on
         # PostgreSQL a change with a lower number may be committed later. So is the moment: one that was read and then
         # undone may be followed by another with its number.
         connection = session.connection()
         newest = select(func.max(RuleChange.seq), func.count(), func.max(RuleChange.at))
         last, count, at = connection.execute(newest).one()
         version = (last or 0, count, at)
-        kept = self._kept
-        if kept is None or kept.version != version or kept.base != base:
+        cached = self._cached
+        if cached is None or cached.version != version or cached.base != base:
             changes = connection.execute(select(RuleChange.rule, RuleChange.new).order_by(RuleChange.seq))
             latest: dict[str, str | None] = {row.rule: row.new for row in changes}
-            kept = self._kept = _Kept(version, base, _over(base, latest))
-        return kept.rules
+            cached = self._cached = _Cached(version, base, _override(base, latest))
+        return cached.rules
 
 
-def _over(base: Rules, latest: dict[str, str | None]) -> Rules:
+def _override(base: Rules, latest: dict[str, str | None]) -> Rules:
     rules = base
     for name, value in latest.items():
         if name not in RULES:

@@ -1,5 +1,6 @@
-"""The organisation's rules: a table in words, a form to change one with a reason, and the history."""
+"""Serve the pages of the organisation's rules: table, form with a reason, history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -41,24 +42,25 @@ class ListQuery(lists.ListQuery):
 @router.get("")
 async def list_rules(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """Every rule with its meaning, its value, and where that comes from."""
-    standings = await database.run(visitor.actor, service.list_rules)
-    return visitor.page("rules/rules.html", standings=standings, source=_source(settings), variable=variable)
+    states = await database.run(visitor.actor, service.list_rules)
+    return visitor.page("rules/rules.html", states=states, source=_source(settings), variable=variable)
 
 
 @router.get("/history")
-async def history(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
+async def list_history(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await database.run(visitor.actor, service.list_changes, None, wanted.listing(visitor.language))
-    if wanted.as_csv:
+    changes = await database.run(visitor.actor, service.list_changes, None, query.listing(visitor.language))
+    if query.as_csv:
         rows = [
-            (one.row.at.isoformat(), one.row.rule, one.row.old, one.row.new, one.by, one.row.reason) for one in changes
+            (change.row.at.isoformat(), change.row.rule, change.row.old, change.row.new, change.by, change.row.reason)
+            for change in changes
         ]
         return web_csv.csv_answer("rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
-    return visitor.page("rules/rule_history.html", **wanted.shown(changes))
+    return visitor.page("rules/rule_history.html", **query.shown(changes))
 
 
 @router.get("/{name}")
-async def one_rule(name: str, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
+async def show_rule(name: str, visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """One rule, the form to change it, and its history."""
     return await _page(name, visitor, database, settings)
 
@@ -88,7 +90,7 @@ class _Form(RuleBody):
 
 
 def _value(typed: TypedForm, name: str) -> dict[str, Any]:
-    """The value from the form's fields; none where the environment's is to hold again."""
+    """Read the value from the form's fields; None to go back to the environment's."""
     if typed.text("back"):
         return {"value": None}
     rule = RULES.get(name)
@@ -112,13 +114,13 @@ async def _page(
     def read(uow: Any) -> tuple[RuleState, list[RecordedChange]]:
         return service.get_rule(uow, name), service.list_changes(uow, name)
 
-    standing, changes = await database.run(visitor.actor, read)
+    state, changes = await database.run(visitor.actor, read)
     return visitor.page(
         "rules/rule.html",
         refusal.status if refusal else 200,
-        standing=standing,
+        state=state,
         changes=changes,
-        amount=_amount(standing),
+        amount=_amount(state),
         source=_source(settings),
         variable=variable,
         refusal=refusal,
@@ -126,20 +128,20 @@ async def _page(
     )
 
 
-def _amount(standing: RuleState) -> Amount:
-    """``PT24H`` as 24 and H."""
-    value = standing.value
-    if standing.rule.kind != "duration" or value is None:
+def _amount(state: RuleState) -> Amount:
+    """Split ``PT24H`` into 24 and H."""
+    value = state.value
+    if state.rule.kind != "duration" or value is None:
         return Amount("", "D")
     return Amount(value[:-1].removeprefix("PT").removeprefix("P"), value[-1])
 
 
-def _source(settings: Settings) -> Any:
-    """Says for a standing whether its value is the default, the environment's or a change's."""
+def _source(settings: Settings) -> Callable[[RuleState], str]:
+    """Return a function that names the source of a rule's value: default, environment or changed."""
 
-    def tell(standing: RuleState) -> str:
-        if standing.change is not None:
+    def source_of(state: RuleState) -> str:
+        if state.change is not None:
             return "changed"
-        return "environment" if settings.is_given(standing.rule.setting) else "default"
+        return "environment" if settings.is_given(state.rule.setting) else "default"
 
-    return tell
+    return source_of

@@ -1,4 +1,4 @@
-"""Changing the organisation's rules, with reason and history. A case that runs keeps what it has been promised."""
+"""Change the organisation's rules, with reason and history; running cases keep their limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class RecordedChange:
 
 @dataclass(frozen=True)
 class RuleState:
-    """How a rule stands now; ``change_rule`` is the one that holds, or None where the environment's value does."""
+    """A rule's current value; ``change`` is the one in force, None if the environment's value is."""
 
     rule: Rule
     value: str | None
@@ -40,21 +40,23 @@ class RuleState:
 
 
 def list_rules(uow: UnitOfWork) -> list[RuleState]:
-    """Every rule with its value and where it comes from; for administrators, Security's head and supervisors."""
+    """List every rule with its value and source; for administrators, Security's head and supervisors."""
     administrators.require_reader(uow)
-    told = list_changes(uow)
-    return [_rule_state(uow.rules, rule, [one for one in told if one.rule is rule]) for rule in RULES.values()]
+    changes = list_changes(uow)
+    return [
+        _rule_state(uow.rules, rule, [change for change in changes if change.rule is rule]) for rule in RULES.values()
+    ]
 
 
 def get_rule(uow: UnitOfWork, name: str) -> RuleState:
-    """One rule; NotFound where there is no such rule."""
+    """Return one rule with its value and source; NotFound."""
     administrators.require_reader(uow)
     rule = _find_rule(name)
     return _rule_state(uow.rules, rule, list_changes(uow, name))
 
 
 def list_changes(uow: UnitOfWork, name: str | None = None, listing: Listing = EVERYTHING) -> list[RecordedChange]:
-    """The changes of all rules or of one, the newest first; searched in the rule's name, reason and people."""
+    """List the changes of all rules or of one, newest first; searches rule, reason, people."""
     administrators.require_reader(uow)
     text = listing.text.strip().casefold()
     named = [rule.name for rule in RULES.values() if text in f"{rule.name}\n{rule.zh}\n{rule.en}".casefold()]
@@ -74,9 +76,9 @@ def list_changes(uow: UnitOfWork, name: str | None = None, listing: Listing = EV
 
 
 def change_rule(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
-    """Set a rule from the next unit of work on; ``value`` None takes it back to the environment's.
+    """Set a rule from the next unit of work on; ``value`` None restores the environment's.
 
-    ``was`` is the value that the administrator saw: Refused when somebody else has changed it since.
+    ``was`` is the value that the administrator saw: Refused if somebody else has changed it since.
     """
     administrators.require_administrator(uow)
     rule = _find_rule(name)
@@ -90,18 +92,18 @@ def change_rule(uow: UnitOfWork, name: str, value: str | None, reason: str, *, w
 
 
 def record_change(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *, was: str | None) -> RuleChange:
-    """As ``change_rule``, for whoever has checked that it may be done."""
+    """Change a rule; the caller has checked that it may be done."""
     administrators.lock_setup(uow)  # before the rules are read, so that they are the latest
     old = rule.text(uow.rules)
-    if (None if was is None else rule.normal(was)) != old:
+    if (None if was is None else rule.normalise(was)) != old:
         raise Refused(
             "rule-changed",
             "Somebody has just changed the {rule} to {said}: look at it, then change it.",
             field="value",
             rule=rule.message,
-            said=rule.said(old),
+            said=rule.describe(old),
         )
-    new = None if value is None else rule.normal(value)
+    new = None if value is None else rule.normalise(value)
     if new == old or (new is None and not list_changes(uow, rule.name)):
         raise Refused("rule-same", "This is the value already: nothing to change.", field="value")
     if new is not None:
@@ -113,9 +115,9 @@ def record_change(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *
     return row
 
 
-def _rule_state(rules: Rules, rule: Rule, told: Sequence[RecordedChange]) -> RuleState:
-    held = told[0] if told and told[0].row.new is not None else None
-    return RuleState(rule, rule.text(rules), held, len(told))
+def _rule_state(rules: Rules, rule: Rule, changes: Sequence[RecordedChange]) -> RuleState:
+    current = changes[0] if changes and changes[0].row.new is not None else None
+    return RuleState(rule, rule.text(rules), current, len(changes))
 
 
 def _find_rule(name: str) -> Rule:
@@ -135,6 +137,6 @@ def _check_retention_order(rules: Rules) -> None:
 
 
 def get_first_value(uow: UnitOfWork, name: str) -> str | None:
-    """What the rule was before its first change; None where it was never changed."""
+    """Return the rule's value before its first change; None if it was never changed."""
     query = select(RuleChange.old).where(RuleChange.rule == name).order_by(RuleChange.seq)
     return uow.session.scalar(query.limit(1))

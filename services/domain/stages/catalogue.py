@@ -1,4 +1,4 @@
-"""The review stages: what is asked, how it may be answered, what an answer must bring (R22 to R27, R33, R34, R39).
+"""The catalogue of review stages: their questions and outcomes (R22 to R27, R33, R34, R39).
 
 They are data, ``review-stages.json`` beside the models, so that designers add a human step without code.
 """
@@ -20,9 +20,9 @@ DEFAULT_FOLDER = BPMN
 
 
 class StageCatalogue(Mapping[str, Stage]):
-    """The stages by code, in the order of the file; read when first asked for, so that a bad one is told in a sentence.
+    """The stages by code, in the order of the file; read on first use, to report a bad file.
 
-    One process works by one file: ``use`` names the folder before anything else is done.
+    A process uses one file: ``use`` names its folder at the start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class StageCatalogue(Mapping[str, Stage]):
         self._file: StageFile | None = None
 
     def use(self, folder: Path) -> None:
-        """Read the file of this folder from now on; Fatal where it cannot be used."""
+        """Use the file of this folder from now on; Fatal if it is invalid."""
         self._folder, self._file = folder, stage_file.read(folder / stage_file.NAME)
 
     @property
@@ -45,20 +45,20 @@ class StageCatalogue(Mapping[str, Stage]):
 
     @property
     def duties(self) -> Mapping[str, BilingualLabel]:
-        """The duties that stages bring besides those of the policy, with who does them."""
+        """The duties of stages besides those of the policy, with the label of who does them."""
         return self.file.duties
 
     @property
     def posts(self) -> tuple[str, ...]:
-        """Every kind of post: the register's own, then the file's."""
+        """Every kind of post: the built-in ones, then the file's."""
         return (*POSTS, *self.file.posts)
 
     def of_phase(self, *phases: Phase) -> tuple[str, ...]:
-        """The codes of the stages of these phases."""
+        """List the codes of the stages of these phases."""
         return tuple(code for code, stage in self.items() if stage.phase in phases)
 
-    def words(self, code: str) -> BilingualLabel | None:
-        """The words of a stage, an outcome or a post of the file."""
+    def label(self, code: str) -> BilingualLabel | None:
+        """Return the label of a stage, an outcome or a post of the file."""
         file = self.file
         return file.stages.get(code) or file.outcomes.get(code) or file.posts.get(code)
 
@@ -76,15 +76,15 @@ STAGES = StageCatalogue(DEFAULT_FOLDER)
 
 
 def _labels(code: str) -> Mapping[str, str] | None:
-    words = STAGES.words(code)
-    return None if words is None else {"zh": words.zh, "en": words.en}
+    label = STAGES.label(code)
+    return None if label is None else {"zh": label.zh, "en": label.en}
 
 
 labels.add_lookup(_labels)
 
 
 def approval_limit(rules: Rules) -> timedelta:
-    """The longest that the approvals and the release may take together; decides what is at risk (T4)."""
+    """Add up the limits of the approvals and the release; decides what is at risk (T4)."""
     approvals = [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]
-    waits = (stage.limit(rules) for stage in (*approvals, STAGES["storage-release"]))
-    return sum(waits, rules.notify_limit)
+    limits = (stage.limit(rules) for stage in (*approvals, STAGES["storage-release"]))
+    return sum(limits, rules.notify_limit)

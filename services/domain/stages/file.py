@@ -1,4 +1,4 @@
-"""Reading ``review-stages.json``: whatever is wrong is told with its line and key, in a sentence."""
+"""Read ``review-stages.json``; report each problem with its line and key."""
 
 import json
 import re
@@ -16,8 +16,8 @@ from services.domain.stages.schema import LIMITS, Stage, StageFile, duration
 from services.runtime.errors import Fatal
 
 NAME = "review-stages.json"
-CUSTODIAN = "custodian"  # the duty of the receipt, which is no duty towards the case
-# The stages that rules of the policy are written about: who decides them, in which phase, with which outcomes.
+CUSTODIAN = "custodian"  # the duty of the receipt, which is not a duty in the case
+# The stages that the policy has rules for: their phase, their rule of who decides, their outcomes.
 POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "preliminary": ("approval", "department", ("approved", "returned", "rejected")),
     "security": ("approval", None, ("approved", "returned", "rejected")),
@@ -47,7 +47,7 @@ _parts = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, on which line (from 1), at which key."""
+    """One problem, with its line (from 1) and its key."""
 
     line: int
     key: str
@@ -58,20 +58,20 @@ class Problem:
 
 
 def read(path: Path) -> StageFile:
-    """The file's content; Fatal with every line that has to be corrected."""
-    found, problems = check(path)
-    if found is None or problems:
+    """Read the file; Fatal with every line to correct."""
+    content, problems = check(path)
+    if content is None or problems:
         raise Fatal(
             f"could not read the review stages | {path} | {'; '.join(map(str, problems))} | "
             "correct the file; docs/designers.md describes each key"
         )
-    return found
+    return content
 
 
-def check(path: Path) -> tuple[StageFile | None, list[Problem]]:
-    """The content where it has the right shape, and what is wrong with it."""
+def check(file_path: Path) -> tuple[StageFile | None, list[Problem]]:
+    """Parse the file; return its content, None if malformed, and its problems."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = file_path.read_text(encoding="utf-8")
         content = json.loads(text, object_pairs_hook=_reject_duplicates)
     except OSError as error:
         return None, [Problem(1, "", f"the file cannot be read: {error.strerror}")]
@@ -83,12 +83,12 @@ def check(path: Path) -> tuple[StageFile | None, list[Problem]]:
     try:
         file = StageFile.model_validate_json(json.dumps(_with_codes(content)), strict=True)
     except ValidationError as error:
-        return None, [_problem(lines, tuple(one["loc"]), _message(one)) for one in error.errors()]
-    return file, [_problem(lines, place, sentence) for place, sentence in _contradictions(file)]
+        return None, [_problem(lines, tuple(fault["loc"]), _message(fault)) for fault in error.errors()]
+    return file, [_problem(lines, path, sentence) for path, sentence in _contradictions(file)]
 
 
 def line_positions(text: str) -> dict[KeyPath, int]:
-    """The line on which each key or list entry of a JSON text begins; the text is known to be JSON."""
+    """Map each key and list entry of a valid JSON text to its first line."""
     lines: dict[KeyPath, int] = {(): 1}
     at: list[str | int | None] = []
     expects_key = False
@@ -122,7 +122,7 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise _DuplicateKey(f"the key {twice[0]} stands twice in one object: keep one of them")
+        raise _DuplicateKey(f"the key {twice[0]} is twice in one object: keep one of them")
     return dict(pairs)
 
 
@@ -131,7 +131,7 @@ def _current_path(at: list[str | int | None]) -> KeyPath:
 
 
 def _with_codes(content: Any) -> Any:
-    """A stage's key is its code."""
+    """Add each stage's key to its body as its code."""
     stages = content.get("stages") if isinstance(content, dict) else None
     if not isinstance(stages, dict):
         return content
@@ -145,11 +145,14 @@ def _message(error: ErrorDetails) -> str:
     return PYDANTIC_MESSAGES.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
 
 
-def _problem(lines: dict[KeyPath, int], place: KeyPath, sentence: str) -> Problem:
-    """What is missing has no line: its object's is told. Names that only the check knows are left out of the key."""
+def _problem(lines: dict[KeyPath, int], path: KeyPath, sentence: str) -> Problem:
+    """Locate a problem; a missing key has the line of its object.
+
+    The key leaves out names that only pydantic knows.
+    """
     known: KeyPath = ()
     key: list[str] = []
-    for part in place:
+    for part in path:
         if (*known, part) in lines:
             known = (*known, part)
             key.append(str(part))
@@ -159,10 +162,10 @@ def _problem(lines: dict[KeyPath, int], place: KeyPath, sentence: str) -> Proble
 
 
 def _contradictions(file: StageFile) -> Iterator[tuple[KeyPath, str]]:
-    """What has the right shape and cannot be."""
+    """Yield the problems that the types do not show."""
     for code in file.posts:
         if code in POSTS:
-            yield ("posts", code), "the register has this post already: leave it out here"
+            yield ("posts", code), "this post is built in already: leave it out here"
     for code, (phase, rule, outcomes) in POLICY.items():
         stage = file.stages.get(code)
         if stage is None or stage.retired:
@@ -173,10 +176,10 @@ def _contradictions(file: StageFile) -> Iterator[tuple[KeyPath, str]]:
         if rule is not None and stage.candidates != rule:
             yield ("stages", code, "candidates"), f"the policy says who decides it: {rule}"
         if stage.outcomes != outcomes:
-            yield ("stages", code, "outcomes"), f"the register acts on these, in this order: {', '.join(outcomes)}"
+            yield ("stages", code, "outcomes"), f"the product acts on these, in this order: {', '.join(outcomes)}"
     for code, stage in file.stages.items():
-        for place, sentence in _check_stage(file, stage):
-            yield ("stages", code, *place), sentence
+        for path, sentence in _check_stage(file, stage):
+            yield ("stages", code, *path), sentence
 
 
 def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]:

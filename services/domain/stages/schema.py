@@ -13,7 +13,7 @@ Chinese = Annotated[str, Field(pattern="[\u4e00-\u9fff]", max_length=400)]
 English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
 Level = Literal["password", "password+totp"]  # how strong a signature has to be
 Phase = Literal["approval", "retrieval", "custody", "return"]
-# Who decides where a list of posts cannot say it (T1, T8, T12): duties.py has these rules.
+# Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules.
 Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]
 # The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
 Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
@@ -44,14 +44,14 @@ class Question(BilingualLabel):
 
 
 class Outcome(BilingualLabel):
-    """How a stage may end: in words, and as the button that does it. ``grave`` shows the button in red."""
+    """An outcome of a stage, and its button; ``grave`` shows the button in red."""
 
     act: BilingualLabel
     grave: bool = False
 
 
 class Group(Shape):
-    """Whoever holds one of these posts in departments of a kind, in the applicant's own, or in any."""
+    """The holders of these posts in departments of a kind, in the applicant's own, or in any."""
 
     posts: Annotated[tuple[str, ...], Field(min_length=1)]
     departments: Literal["own", "any", "business", "administration", "legal", "security", "storage", "management"]
@@ -70,7 +70,7 @@ Candidates = Annotated[
 class Stage(BilingualLabel):
     """One stage. ``outcomes`` begins with the favourable one; every outcome is signed with the password again.
 
-    With the level ``password+totp`` whoever has a second factor, or must have one, gives a one-time code as well.
+    With the level ``password+totp`` a person who has a second factor, or must have one, gives a one-time code as well.
     ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
     by no model any more; cases that had it keep its words.
     """
@@ -106,13 +106,13 @@ class Stage(BilingualLabel):
         return self.phase in ("custody", "return")
 
     def limit(self, rules: Rules) -> timedelta:
-        """The time for a decision: one of the organisation's limits, or a duration of the stage's own."""
+        """Return the time for a decision: a limit of the organisation or the stage's own duration."""
         known = LIMITS.get(self.limit_of)
         return known(rules) if known else duration(self.limit_of)
 
 
 class StageFile(Shape):
-    """The whole file. ``posts`` are those that the organisation has besides the register's own."""
+    """The whole file. ``posts`` are the organisation's, besides the built-in ones."""
 
     posts: dict[Code, BilingualLabel]
     duties: dict[Code, BilingualLabel]
@@ -121,10 +121,10 @@ class StageFile(Shape):
 
 
 def duration(text: str) -> timedelta:
-    """An ISO 8601 duration; ValueError for any other text, and for one that is not positive."""
+    """Parse a positive ISO 8601 duration; ValueError for any other text."""
     if not text.startswith("P"):
         raise ValueError(text)
-    found = _durations.validate_python(text)
-    if found <= timedelta():
+    value = _durations.validate_python(text)
+    if value <= timedelta():
         raise ValueError(text)
-    return found
+    return value

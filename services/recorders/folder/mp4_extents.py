@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from services.runtime.boxes import LARGEST_INDEX, BoxError, Movie, Track, header, read_fragment, read_movie
+from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, Movie, Track, header, read_fragment, read_movie
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class _Walk:
             self._pieces.append((0.0, track.duration / track.timescale))
 
     def _index(self, kind: str, offset: int, length: int) -> None:
-        if length > LARGEST_INDEX:
-            raise BoxError(f"box {kind} of {length} bytes is larger than the {LARGEST_INDEX} that are read")
+        if length > MAX_INDEX_BYTES:
+            raise BoxError(f"box {kind} of {length} bytes is larger than the {MAX_INDEX_BYTES} that are read")
         self._file.seek(offset)
         contents = self._file.read(length)
         if kind == "moov":

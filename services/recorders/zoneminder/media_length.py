@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.runtime.boxes import LARGEST_INDEX, BoxError, Movie, boxes, header, read_fragment, read_movie
+from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, Movie, boxes, header, read_fragment, read_movie
 
 SAMPLE = 64 << 10  # bytes of the file's beginning and end
 BOX = 4 << 10  # bytes of a box that are read
@@ -61,7 +61,7 @@ async def _movie(read: Read, size: int) -> Movie:
 async def _box(read: Read, position: int, wanted: str) -> bytes:
     content = await read(position, BOX)
     kind, _, length = header(content, 0)
-    if kind != wanted or not length or length > LARGEST_INDEX:
+    if kind != wanted or not length or length > MAX_INDEX_BYTES:
         raise BoxError(f"a {wanted} was expected, and {kind} of {length} bytes is there")
     if length > len(content):
         content += await read(position + len(content), length - len(content))
@@ -73,7 +73,7 @@ async def _index(read: Read, size: int) -> bytes:
     tail = await read(max(0, size - SAMPLE), min(size, SAMPLE))
     kind, _, _ = header(tail[-16:], 0)
     (length,) = struct.unpack(">I", tail[-4:])
-    if kind != "mfro" or not 16 < length <= min(size, LARGEST_INDEX):
+    if kind != "mfro" or not 16 < length <= min(size, MAX_INDEX_BYTES):
         raise BoxError("there is no list of fragments (mfra box) at the end")
     return tail[-length:] if length <= len(tail) else await read(size - length, length)
 

@@ -1,4 +1,4 @@
-"""From a job's variables to a worker's command, and from its result back to variables.
+"""Build a worker's command from a job's variables, and variables from its result.
 
 A command is a frozen dataclass; its fields are the variables to fetch, ``application_id`` for ``applicationId``, save
 the fields in ``RESERVED``, which come from the job itself. A field with a default is optional.
@@ -22,7 +22,7 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class JobFacts(Protocol):
-    """What a command may know of its job; pyzeebe's ``Job`` is one."""
+    """The parts of a job that a command may have; pyzeebe's ``Job`` is one."""
 
     @property
     def key(self) -> int: ...
@@ -39,17 +39,17 @@ class JobFacts(Protocol):
 
 
 def camel(name: str) -> str:
-    """``application_id`` to ``applicationId``."""
+    """Turn ``application_id`` into ``applicationId``."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def variables_to_fetch(command: type) -> tuple[str, ...]:
-    """The names of the variables that a command is made of, in the order of its fields."""
+    """Return the names of a command's variables, in the order of its fields."""
     return tuple(camel(field.name) for field in dataclasses.fields(command) if field.name not in RESERVED)
 
 
 def build_command(command: type[C], job: JobFacts) -> C:
-    """The command of a job; raises Fatal, naming the variable but never its value, where one is missing or wrong."""
+    """Build a job's command; raises Fatal if a variable is missing or wrong, without its value."""
     values: dict[str, Any] = {}
     readers = _readers(command)
     for field in dataclasses.fields(command):  # type: ignore[arg-type]  # describe() has checked that it is a dataclass
@@ -57,15 +57,15 @@ def build_command(command: type[C], job: JobFacts) -> C:
             values[field.name] = job.key if field.name == "job_key" else getattr(job, field.name)
             continue
         name = camel(field.name)
-        given = job.variables.get(name)
+        value = job.variables.get(name)
         optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        if given is None and optional:
+        if value is None and optional:
             continue
         try:
             # JSON, because that is what the variable was: a date is text there, and true is no number.
-            values[field.name] = readers[field.name].validate_json(json.dumps(_whole(given)), strict=True)
+            values[field.name] = readers[field.name].validate_json(json.dumps(_whole(value)), strict=True)
         except ValidationError as error:
-            cause = "is not given" if given is None else f"is not what {job.type} expects: {error.errors()[0]['msg']}"
+            cause = "is not given" if value is None else f"is not what {job.type} expects: {error.errors()[0]['msg']}"
             raise Fatal(
                 f"could not read the variables of {job.type} | variable {name} of job {job.key} at {job.element_id} | "
                 f"{name} {cause} | set the variable, then resolve the incident",
@@ -75,7 +75,7 @@ def build_command(command: type[C], job: JobFacts) -> C:
 
 
 def result_variables(result: object) -> dict[str, Any]:
-    """A result's fields as JSON-ready variables: moments as ISO text in UTC, durations as ISO text; None gives none."""
+    """Turn a result into JSON variables: moments as ISO text in UTC, durations as ISO text."""
     if result is None:
         return {}
     if not dataclasses.is_dataclass(result) or isinstance(result, type):
@@ -89,16 +89,16 @@ def result_variables(result: object) -> dict[str, Any]:
     }
 
 
-_made_readers: dict[type, Mapping[str, TypeAdapter[Any]]] = {}
+_readers_by_command: dict[type, Mapping[str, TypeAdapter[Any]]] = {}
 
 
 def _readers(command: type) -> Mapping[str, TypeAdapter[Any]]:
-    if command not in _made_readers:
+    if command not in _readers_by_command:
         hints = get_type_hints(command)
-        _made_readers[command] = {name: TypeAdapter(hint) for name, hint in hints.items()}
-    return _made_readers[command]
+        _readers_by_command[command] = {name: TypeAdapter(hint) for name, hint in hints.items()}
+    return _readers_by_command[command]
 
 
 def _whole(value: object) -> object:
-    """FEEL has one kind of number: 30.0 is 30."""
+    """Turn 30.0 into 30: FEEL has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -16,7 +16,7 @@ APPLICATION_ID, APPLICATION_NUMBER = "applicationId", "applicationNumber"
 
 @dataclass(frozen=True)
 class Backoff:
-    """Waits that grow by ``factor`` from ``first`` to at most ``longest``, each moved by up to ``jitter`` of itself."""
+    """Delays that grow by ``factor`` from ``first`` to ``longest``, each varied by ``jitter``."""
 
     first: timedelta = timedelta(seconds=1)
     factor: float = 4
@@ -32,7 +32,7 @@ class Backoff:
 
 
 class Attempts:
-    """Count the failures of a job here: the engine sends the retries left, not how many there were."""
+    """Count the failures of a job: the engine sends only the retries that are left."""
 
     def __init__(self, keep: int = 4096) -> None:
         self._first_seen: OrderedDict[int, int] = OrderedDict()
@@ -58,11 +58,11 @@ def runbook_of(error: BaseException) -> str:
 
 
 def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | None = None) -> str:
-    """``<what failed> | <object> | <cause> | <next step>``, at most 500 characters, for the reader of the incident.
+    """Write ``<what failed> | <object> | <cause> | <next step>`` for the reader of an incident.
 
-    A cause that already has this form is unchanged; a missing part is added. A text that is too long loses the ends of
-    its longest parts, and never the name of the ``runbook``, which ends it. The case is named, by its number if the
-    process knows it.
+    At most 500 characters: a text that is too long loses the ends of its longest parts, and never the name of the
+    ``runbook``, which ends it. A cause of this form is unchanged; a missing part is added. The case is named, by its
+    number if the process knows it.
     """
     case = _case(job)
     thing = f"application {case}, job {job.key}" if case else f"job {job.key}"
@@ -90,21 +90,21 @@ def _four(parts: list[str], what: str, thing: str, next_step: str) -> list[str]:
     match parts:
         case [cause]:
             return [what, thing, cause, next_step]
-        case [said, cause]:
-            return [said, thing, cause, next_step]
-        case [said, cause, step]:
-            return [said, thing, cause, step]
-        case [said, named, *causes, step]:
-            return [said, named, " / ".join(causes), step]
+        case [failed, cause]:
+            return [failed, thing, cause, next_step]
+        case [failed, cause, step]:
+            return [failed, thing, cause, step]
+        case [failed, named, *causes, step]:
+            return [failed, named, " / ".join(causes), step]
     return [what, thing, " / ".join(parts), next_step]
 
 
 def stack(error: BaseException) -> str:
     """Return the stack of an error and its causes, with types and without texts, which may contain values."""
     lines: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
-        lines.extend(entry.rstrip() for entry in traceback.format_tb(seen.__traceback__))
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    cause: BaseException | None = error
+    while cause is not None:
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__}")
+        lines.extend(entry.rstrip() for entry in traceback.format_tb(cause.__traceback__))
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\n".join(lines)

@@ -13,7 +13,7 @@ class JournalledJob(JobFacts, Protocol):
 
 
 class Journal(Protocol):
-    """Receives every job, perhaps more than once. May raise Retryable: then the job is retried."""
+    """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
     async def began(self, job: JournalledJob, /) -> None:
         """A handler is about to run for the job."""

@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 
 class LeaseLost(Exception):
-    """The job is gone (completed by another, cancelled, or left by its process): nobody needs the answer."""
+    """The job is gone (completed by another, cancelled, or left by its process): its result is not needed."""
 
 
 class Interrupted(Exception):
@@ -73,7 +73,7 @@ class Lease:
                 self.end(LeaseLost())
                 return
             except JobAlreadyDeactivatedError:
-                # It timed out and waits to be reassigned; if it comes back here, it still runs.
+                # It timed out and waits to be reassigned; if it is assigned to us, it still runs.
                 log.warning("the job timed out while its handler runs", job_key=self._job_key)
             except (Retryable, Fatal) as error:
                 pause = self._timeout / 12
@@ -81,7 +81,7 @@ class Lease:
 
 
 def _ours(error: BaseException | None) -> bool:
-    """Whether a cancellation was asked for by ``Lease.end`` alone.
+    """Return whether only ``Lease.end`` requested a cancellation.
 
     grpc.aio raises a CancelledError of its own when it is cancelled, so the scope does not swallow it.
     """

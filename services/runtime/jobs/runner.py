@@ -47,7 +47,7 @@ class AlreadyRunning(Exception):
 
 
 class JobRunner:
-    """Runs ``workers`` against the engine behind ``channel`` until ``stop``.
+    """Run ``workers`` against the engine behind ``channel`` until ``stop``.
 
     Raises WorkerError when a handler needs something that ``dependencies`` does not have. One runner runs once.
     """
@@ -85,7 +85,7 @@ class JobRunner:
         self._pyzeebe.zeebe_adapter = self._adapter
         self.health.connected = lambda: self._adapter.connected
         for worker in workers:
-            self._register(worker, worker.bind(dependencies))
+            self._add_worker(worker, worker.bind(dependencies))
 
     @property
     def running(self) -> int:
@@ -123,14 +123,14 @@ class JobRunner:
         with anyio.move_on_after(INTERRUPT_SECONDS):
             for lease in leases:
                 await lease.ended.wait()
-            # What was interrupted is being handed back, and what came meanwhile.
+            # Interrupted jobs are being returned, and those that arrived meanwhile.
             await self._pyzeebe.stop()
             await self._adapter.wait_for_returned()
         if self._running:
             log.warning("handlers did not end and are abandoned", job_keys=list(self._running))
         self._scope.cancel()
 
-    def _register(self, worker: Worker, bound: Mapping[str, object]) -> None:
+    def _add_worker(self, worker: Worker, bound: Mapping[str, object]) -> None:
         default = self._settings.workers.heavy_concurrency if worker.heavy else self._settings.workers.concurrency
         capacity = worker.concurrency or default
         self.health.watch(worker.job_type, capacity, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
@@ -198,7 +198,7 @@ class JobRunner:
             case Outcome():
                 log.info("outcome", error_code=error.code, message=str(error))
                 await self._record(self._journal.ended(job, error.code))
-                # Where no diagram draws it, the engine makes an incident with this text.
+                # If no boundary event catches it, the engine raises an incident with this text.
                 message = failure_message(
                     job, str(error), "the process continues on the path of this outcome", Fatal.runbook
                 )
@@ -219,7 +219,7 @@ class JobRunner:
         retries = max(job.retries - 1, 0)
         delay = self._backoff.delay(self._attempts.made(job.key, job.retries))
         known = isinstance(error, Retryable)
-        # The text of an error that is not ours may hold values, even personal data: its type has to do.
+        # The text of an error that is not ours may hold values, even personal data: only its type is used.
         cause = str(error) if known else f"{type(error).__name__}, see the log of job {job.key}"
         next_step = "nothing: it is retried automatically" if retries else NEXT_AFTER_INCIDENT
         message = failure_message(job, cause, next_step, None if retries else runbook_of(error))

@@ -1,4 +1,4 @@
-"""What a worker is: one job type, one handler, its command and result; and how the workers are found."""
+"""A worker: one job type, one handler, its command and result; and how workers are found."""
 
 import dataclasses
 import importlib
@@ -15,12 +15,12 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 class WorkerError(Exception):
-    """A worker is not built as the runner needs it; the text says what to change."""
+    """A worker's module is invalid; the text says what to change."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One job type and who does it. ``heavy`` jobs move footage: fewer of them run at once."""
+    """One job type and its handler. ``heavy`` jobs move footage: fewer of them run at once."""
 
     job_type: str
     handle: Handler
@@ -34,12 +34,12 @@ class Worker:
         return variables_to_fetch(self.command)
 
     @property
-    def wants(self) -> tuple[str, ...]:
-        """What ``handle`` takes besides its command, by parameter name."""
+    def needs(self) -> tuple[str, ...]:
+        """The names of the parameters of ``handle`` besides its command."""
         return tuple(inspect.signature(self.handle).parameters)[1:]
 
     def bind(self, dependencies: Mapping[str, object]) -> dict[str, object]:
-        """What ``handle`` takes besides its command, by parameter name; raises WorkerError for what is not there."""
+        """Return the other arguments of ``handle`` by name; raises WorkerError if one is missing."""
         parameters = list(inspect.signature(self.handle).parameters.values())[1:]
         missing = [p.name for p in parameters if p.name not in dependencies and p.default is inspect.Parameter.empty]
         if missing:
@@ -50,7 +50,7 @@ class Worker:
 
 
 def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency: int | None = None) -> Worker:
-    """Read command and result from the handler's annotations; raises WorkerError when they are not as they must be.
+    """Read command and result from the handler's annotations; raises WorkerError if invalid.
 
     The annotations are resolved, so they may be strings (docs/zeebe.md, trap 5).
     """
@@ -71,7 +71,7 @@ def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency
 
 
 def describe_module(module: ModuleType) -> Worker | None:
-    """The worker of a module, or None for a module without one.
+    """Return the worker of a module, or None for a module without one.
 
     A worker's module has ``JOB_TYPE`` and ``handle``, and may have ``HEAVY`` and ``CONCURRENCY``.
     """
@@ -89,18 +89,18 @@ def describe_module(module: ModuleType) -> Worker | None:
 
 
 def discover(package: ModuleType | str = "services.workers") -> list[Worker]:
-    """Every worker of a package, sorted by job type; raises WorkerError for a module that is not built as it must."""
+    """List all workers of a package, by job type; raises WorkerError for an invalid module."""
     root = importlib.import_module(package) if isinstance(package, str) else package
-    found = []
+    workers = []
     for module in pkgutil.iter_modules(root.__path__, root.__name__ + "."):
         worker = describe_module(importlib.import_module(module.name))
         if worker is not None:
-            found.append(worker)
-    return sorted(found, key=lambda worker: worker.job_type)
+            workers.append(worker)
+    return sorted(workers, key=lambda worker: worker.job_type)
 
 
 def choose(workers: list[Worker], job_types: list[str]) -> list[Worker]:
-    """The workers of these job types; raises WorkerError that lists what there is for a type nobody does."""
+    """Return the workers of these job types; raises WorkerError, with the known types."""
     known = {worker.job_type: worker for worker in workers}
     unknown = [job_type for job_type in job_types if job_type not in known]
     if unknown:

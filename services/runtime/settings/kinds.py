@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-LONGEST = timedelta(days=36_500)  # what is reckoned with it stays inside the calendar
+LONGEST = timedelta(days=36_500)  # sums with it stay inside the calendar
 Duration = Annotated[timedelta, Field(gt=timedelta(), le=LONGEST)]
 Lead = Annotated[timedelta, Field(ge=timedelta(), le=LONGEST)]
 Days = Annotated[int, Field(ge=1, le=LONGEST.days)]

@@ -1,4 +1,4 @@
-"""The names that settings had before they were nested; each is refused with the one that it has now."""
+"""The former names of settings; each is refused with its current name."""
 
 RENAMED = {
     **{

@@ -1,4 +1,4 @@
-"""The portal, and the OpenID Connect provider at which people may sign in to it; none by default."""
+"""The portal, and the OpenID Connect provider for login to it; none by default."""
 
 import ipaddress
 from typing import Literal
@@ -11,7 +11,7 @@ from services.runtime.settings.kinds import Part, Port
 
 
 class PortalSettings(Part):
-    """The portal's address, and who signs in how."""
+    """The portal's address, and its logins."""
 
     host: str = Field(default="127.0.0.1", description="the address on which the portal listens")
     port: Port = Field(default=8080, description="a port from 0 to 65535 (0 takes a free one)")

@@ -1,4 +1,4 @@
-"""Where footage and its backups are kept: a folder, or an S3 server with object lock."""
+"""The stores of footage and backups: a folder, or an S3 server with object lock."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from services.runtime.settings.kinds import Part
 
 
 class StoreSettings(Part):
-    """Where masters, copies and quarantine are kept."""
+    """The store of masters, copies and quarantine."""
 
     folder: Path | None = Field(default=None, description="a folder for footage")
     endpoint: str | None = Field(default=None, description="host and port of an S3 server, without https://")
@@ -30,7 +30,7 @@ class StoreSettings(Part):
 
 
 class ReplicaSettings(StoreSettings):
-    """Where backups are kept."""
+    """The store of backups."""
 
     folder: Path | None = Field(default=None, description="a folder for backups, on another disk than the store")
     endpoint: str | None = Field(default=None, description="host and port of another S3 server, without https://")
@@ -39,7 +39,7 @@ class ReplicaSettings(StoreSettings):
 
 @dataclass(frozen=True)
 class FolderStore:
-    """A folder that keeps the same rules as an S3 store with object lock."""
+    """A folder with the rules of an S3 store with object lock."""
 
     path: Path
     prefix: str
@@ -61,11 +61,11 @@ class S3Store:
 StorePlace = FolderStore | S3Store
 
 
-def same_place(one: StorePlace, other: StorePlace) -> bool:
-    """Whether two stores share their objects: the same buckets of one server, or folders that lie in each other."""
-    if isinstance(one, FolderStore) and isinstance(other, FolderStore):
-        first, second = one.path.resolve(), other.path.resolve()
+def same_place(left: StorePlace, right: StorePlace) -> bool:
+    """Return whether two stores share their objects: the same buckets of one server, or nested folders."""
+    if isinstance(left, FolderStore) and isinstance(right, FolderStore):
+        first, second = left.path.resolve(), right.path.resolve()
         return first.is_relative_to(second) or second.is_relative_to(first)
-    if isinstance(one, S3Store) and isinstance(other, S3Store):
-        return (one.endpoint.lower(), one.prefix) == (other.endpoint.lower(), other.prefix)
+    if isinstance(left, S3Store) and isinstance(right, S3Store):
+        return (left.endpoint.lower(), left.prefix) == (right.endpoint.lower(), right.prefix)
     return False

@@ -45,7 +45,7 @@ DELIMITER = "__"
 
 
 class SettingsError(ValueError):
-    """The set-up is wrong; the text has one sentence for each variable, saying what to set. Never shows a value."""
+    """The settings are invalid; the text has a sentence for each variable, and never a value."""
 
 
 def _camunda(*names: str, **arguments: Any) -> Any:
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
 
     @property
     def gateway_address(self) -> str:
-        """Where the engine's gateway listens, as ``host:port``."""
+        """The address of the engine's gateway, as ``host:port``."""
         return self.zeebe_address or f"{self.engine.host}:{self.engine.port}"
 
     @property
@@ -219,12 +219,12 @@ class Settings(BaseSettings):
 
     @property
     def store_place(self) -> StorePlace:
-        """Where masters, copies and quarantine are kept; raises SettingsError when S3 lacks its keys."""
+        """Return the store of masters, copies and quarantine; raises SettingsError if S3 lacks its keys."""
         return self._place("store", self.store, self.data_dir / "store")
 
     @property
     def replica_place(self) -> StorePlace:
-        """Where backups are kept, never the primary; raises SettingsError when it is not known."""
+        """Return the store of backups, never the primary; raises SettingsError if it is not set."""
         if not self._replica_is_known():
             raise SettingsError(
                 f"{variable('replica.endpoint')} is not set: set it, or {variable('replica.folder')}, "
@@ -246,7 +246,7 @@ class Settings(BaseSettings):
         )
 
     def needed(self, path: str) -> Any:
-        """The setting at ``path``; raises SettingsError, naming its variable and what to set, when it is not set."""
+        """Return the setting at ``path``; raises SettingsError, with its variable, if not set."""
         value = self._value(path)
         if value is None:
             raise SettingsError(f"{variable(path)} is not set: set it to {all_settings()[path].description}.")
@@ -283,7 +283,7 @@ def _leaves(model: type[BaseModel], path: str) -> Iterator[tuple[str, FieldInfo]
 
 
 def variable(path: str) -> str:
-    """The environment variable of the setting at ``path``; KeyError where there is none."""
+    """Return the environment variable of the setting at ``path``; KeyError."""
     alias = all_settings()[path].validation_alias
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else _prefixed(path)
 
@@ -293,7 +293,7 @@ def _prefixed(path: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each ``FOOTAGE_DESK_`` variable that is no setting, with the name that was perhaps meant."""
+    """Return a sentence for each unknown ``FOOTAGE_DESK_`` variable, with a similar name."""
     known = {variable(path) for path in all_settings()}
     names = sorted(os.environ if environment is None else environment)
     sentences = []
@@ -306,7 +306,7 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 
 
 def _refused_variables(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that has a former name, or the name of a whole part."""
+    """Return a sentence for each variable with a former name, or the name of a part."""
     former = {_prefixed(old): variable(new) for old, new in RENAMED.items()}
     parts = {_prefixed(path): path for path in _parts()}
     sentences = []
@@ -320,7 +320,7 @@ def _refused_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides with dots as nested ones; TypeError for a setting that there is not."""
+    """Nest overrides with dots; TypeError for an unknown setting."""
     nested: dict[str, Any] = {}
     for path, value in overrides.items():
         *parts, name = path.split(".")
@@ -346,7 +346,7 @@ def _paths(nested: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
-    """One problem of pydantic's as a sentence; the value stays out, it may be a secret."""
+    """Turn a problem of pydantic's into a sentence, without the value, which may be a secret."""
     cause = str(problem["msg"]).removeprefix("Value error, ")
     place = ".".join(str(name) for name in problem["loc"])
     if not place or place in _parts():

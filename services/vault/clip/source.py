@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import av
 from av.container import InputContainer
 
-from services.runtime.boxes import LARGEST_INDEX, BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, BoxWalk, Movie, read_fragment, read_movie
 from services.vault.clip.container_walks import DamageTracker, MatroskaWalk, PsWalk, TsWalk, Walk, begins
 from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
@@ -115,7 +115,7 @@ class Source:
 
     def _wait_for_index(self, walk: BoxWalk) -> None:
         while self.movie is None and not self._ended and walk.problem is None and walk.inside != "mdat":
-            if len(self._head) >= 8 and (self._head[4:8] not in FIRST_BOXES or self._held > LARGEST_INDEX):
+            if len(self._head) >= 8 and (self._head[4:8] not in FIRST_BOXES or self._held > MAX_INDEX_BYTES):
                 return
             self._receive()
         if self.movie is None and walk.inside == "mdat":

@@ -1,1 +1,1 @@
-"""Keep the keys: vault, loan, seal and log key, each in a file of its own."""
+"""Store the vault, loan, seal and log keys, each in its own file."""

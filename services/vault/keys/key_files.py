@@ -21,7 +21,7 @@ class KeyUnusable(Fatal):
 
 
 def make_key_folder(folder: Path) -> None:
-    """A folder with mode 0700; raises Fatal when one is there that others may enter."""
+    """Create a folder with mode 0700; raises Fatal if an existing one is open to others."""
     folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o077:
@@ -31,7 +31,7 @@ def make_key_folder(folder: Path) -> None:
 
 
 def read_key_file(path: Path) -> str:
-    """The file's text; raises Fatal when it is missing or when anyone but its owner may touch it."""
+    """Read the file's text; raises Fatal if it is missing or open to others."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
@@ -39,7 +39,7 @@ def read_key_file(path: Path) -> str:
             f"the key file {path} cannot be read ({error.strerror}): restore it or name another."
         ) from error
     with os.fdopen(descriptor) as file:
-        # Of the opened file, so that it cannot be exchanged between the check and the read.
+        # The mode of the open file, so that it cannot be replaced between the check and the read.
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if mode & ~_MODE:
             raise KeyUnusable(
@@ -49,7 +49,7 @@ def read_key_file(path: Path) -> str:
 
 
 def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
-    """Write the file, on the disk before its name is; False, and nothing changed, when it was there already."""
+    """Write a new file, synced before it gets its name; return False if it exists already."""
     try:
         with _on_disk(path, text, mode) as temporary:
             path.hardlink_to(temporary)
@@ -60,7 +60,7 @@ def write_key_file(path: Path, text: str, *, mode: int = _MODE) -> bool:
 
 
 def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
-    """Put the text in the place of what is there; at any moment the file is whole, the old one or the new one."""
+    """Replace the file atomically."""
     with _on_disk(path, text, mode) as temporary:
         temporary.replace(path)
     sync_folder(path.parent)
@@ -68,7 +68,7 @@ def replace_key_file(path: Path, text: str, *, mode: int = _MODE) -> None:
 
 @contextmanager
 def _on_disk(path: Path, text: str, mode: int) -> Iterator[Path]:
-    """Write the text to a temporary file beside ``path``; remove it afterwards."""
+    """Write the text to a temporary file beside ``path``, synced; remove it afterwards."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -82,7 +82,7 @@ def _on_disk(path: Path, text: str, mode: int) -> Iterator[Path]:
 
 
 def shred(path: Path) -> bool:
-    """Overwrite and remove the file, each step on the disk before the next; False when there was none."""
+    """Overwrite and remove the file, syncing each step; return False if there was none."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -98,13 +98,13 @@ def shred(path: Path) -> bool:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """What writers that died while they wrote this file have left beside it."""
+    """List the temporary files that interrupted writers of this file have left."""
     return sorted(path.parent.glob(f".{path.name}.*"))
 
 
 def remove_second_names(path: Path) -> None:
-    """Remove names of the same file that a writer which died has left; what another one writes now is no such name."""
-    for left in leftovers(path):
+    """Remove other hard links to this file, which an interrupted writer has left."""
+    for leftover in leftovers(path):
         with suppress(FileNotFoundError):
-            if left.samefile(path):
-                left.unlink()
+            if leftover.samefile(path):
+                leftover.unlink()

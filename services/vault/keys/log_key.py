@@ -1,4 +1,4 @@
-"""The log key: signs the heads of the audit trail (Ed25519), and is held by the portal alone (docs/sealing.md)."""
+"""The log key (Ed25519): signs the heads of the audit trail; only the portal has it (docs/sealing.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ PUBLIC_FILE = "log-vkeys.txt"
 
 
 class LogKey:
-    """The key and the name that checkpoints bear."""
+    """The key, and the name of the log in its checkpoints."""
 
     def __init__(
         self, private: Ed25519PrivateKey, origin: str | None = None, before: Sequence[VerifierKey] = ()
@@ -35,31 +35,31 @@ class LogKey:
         public = private.public_key().public_bytes_raw()
         fingerprint = VerifierKey("", public).fingerprint.removeprefix("sha256:")
         self.public = VerifierKey(origin or f"footage-desk.local/{fingerprint[:16]}", public)
-        self.known = (self.public, *(one for one in before if one != self.public))
+        self.known = (self.public, *(key for key in before if key != self.public))
 
     @property
     def origin(self) -> str:
         return self.public.name
 
     def sign(self, checkpoint: Checkpoint) -> str:
-        """The signed note of a checkpoint of this log."""
+        """Sign a checkpoint of this log; return the note."""
         return signed(checkpoint.body, self.public, self._private.sign(checkpoint.body.encode()))
 
 
 def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
-    """Read the key in ``folder``, or make one; its public half is listed beside it.
+    """Read or create the key in ``folder``; list its public half beside it.
 
     Without an ``origin`` the log has the name of its first key.
-    Raises Fatal for a key that others may read or that is broken: a log that continues under another key says so.
+    Raises Fatal for a key that others may read or that is broken: a log never continues silently under another key.
     """
     make_key_folder(folder)
     path = folder / KEY_FILE
     remove_second_names(path)
     if not path.exists():
-        made = Ed25519PrivateKey.generate().private_bytes(
+        pem = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        write_key_file(path, made.decode())
+        write_key_file(path, pem.decode())
     known = public_keys(folder)
     key = LogKey(_read(path), origin or (known[-1].name if known else None), known)
     _list(folder / PUBLIC_FILE, key.public)
@@ -67,14 +67,14 @@ def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
 
 
 def rotate_log(folder: Path, origin: str | None = None) -> tuple[VerifierKey, VerifierKey]:
-    """Replace the key and destroy the old one; both are listed. Return the old and the new one."""
+    """Replace the key, destroy the old one; return both public keys, which are listed."""
     before = ensure_log_key(folder, origin).public
     shred(folder / KEY_FILE)
     return before, ensure_log_key(folder, origin).public
 
 
 def public_keys(folder: Path) -> list[VerifierKey]:
-    """Every key that has signed for this log, the newest first; none where there was no key yet. Raises Fatal."""
+    """List all keys that have signed for this log, newest first; may be empty. Raises Fatal."""
     path = folder / PUBLIC_FILE
     try:
         return keys_of(path.read_text())
@@ -95,9 +95,9 @@ def _read(path: Path) -> Ed25519PrivateKey:
 
 
 def _list(path: Path, key: VerifierKey) -> None:
-    """Make the key the first of the list, atomically."""
-    known = [one.vkey for one in public_keys(path.parent)]
+    """Add the key at the top of the list, atomically."""
+    known = [listed.vkey for listed in public_keys(path.parent)]
     if known[:1] == [key.vkey]:
         return
-    lines = [key.vkey, *(one for one in known if one != key.vkey)]
+    lines = [key.vkey, *(vkey for vkey in known if vkey != key.vkey)]
     replace_key_file(path, "".join(f"{line}\n" for line in lines), mode=0o644)

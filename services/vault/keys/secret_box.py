@@ -1,4 +1,4 @@
-"""The portal's own key, made when first needed: it encrypts the database's secrets (second factors)."""
+"""The portal's own key, created on first use: it encrypts secrets in the database."""
 
 import base64
 import binascii
@@ -42,7 +42,7 @@ class KeyFileBox:
     def _cipher(self) -> ChaCha20Poly1305:
         make_key_folder(self._path.parent)
         if not self._path.exists():
-            write_key_file(self._path, secrets.token_bytes(KEY_BYTES).hex() + "\n")  # another portal may come first
+            write_key_file(self._path, secrets.token_bytes(KEY_BYTES).hex() + "\n")  # another portal may be first
         try:
             key = bytes.fromhex(read_key_file(self._path).strip())
             return ChaCha20Poly1305(key)

@@ -16,11 +16,11 @@ from services.verifier.chains import Chain, seal_chain
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs statements with the seal key, and a time stamp where an authority is set."""
+    """Sign statements with the seal key, and a time stamp if an authority is set."""
 
     key: SigningKey
     time_stamper: TimeStamper | None = None
-    real: Clock = field(default_factory=SystemClock)  # certificates expire by real time, whatever a demo's clock shows
+    real: Clock = field(default_factory=SystemClock)  # certificates expire by real time, also in a demo
 
     def sign(self, statement: Mapping[str, Any]) -> bytes:
         """Return the statement in its envelope. Blocks: call it in a thread. Raises as `sign_statement` does.
@@ -28,7 +28,7 @@ class Signer:
         Raises KeyUnusable once a certificate has expired: a package that is signed later would not verify.
         """
         chain = seal_chain(self.key.certificate_chain)
-        ends = min(one.not_valid_after_utc for one in chain.certificates)
+        ends = min(certificate.not_valid_after_utc for certificate in chain.certificates)
         if self.real.now() > ends:
             raise KeyUnusable(
                 f"nothing was signed | the seal key's certificate | it held until {ends:%Y-%m-%d} | make a new seal "
@@ -51,7 +51,7 @@ class TrustedSigners:
 def trusted_signers(folder: Path) -> TrustedSigners:
     """Read the certificates in ``folder``, replaced ones included; needs no key.
 
-    Raises Retryable where there are none yet.
+    Raises Retryable before they are created.
     """
     newest = folder / CHAIN_FILE
     if not newest.exists():

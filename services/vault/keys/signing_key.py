@@ -1,7 +1,7 @@
-"""The seal key (ES256): it signs labels, documents and packages; a root that belongs offline certifies it.
+"""The seal key (ES256): signs labels, documents and packages; an offline root certifies it.
 
-The root is made at the first start beside the key. Whoever is given the root's fingerprint once can check everything
-that any seal key under it has ever signed (docs/sealing.md, "Who signs").
+The root is created beside the key at the first start. Its fingerprint is enough to verify everything that any seal key
+under it has ever signed (docs/sealing.md, "Who signs").
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class SigningKey(Protocol):
         ...
 
     def sign(self, digest: bytes) -> bytes:
-        """The ES256 signature (r and s, 64 bytes) over a SHA-256 digest of 32 bytes."""
+        """Sign a SHA-256 digest of 32 bytes with ES256; return r and s, 64 bytes."""
         ...
 
 
@@ -74,26 +74,26 @@ class FileSigningKey:
 
     @property
     def chain(self) -> Chain:
-        """The certificates, as they lie there now; raises KeyUnusable where they do not hold together."""
+        """Read the current certificates; raises KeyUnusable unless they form a chain."""
         return read_chain(self.folder / CHAIN_FILE)
 
     @property
     def certificate_chain(self) -> Sequence[bytes]:
-        return tuple(one.public_bytes(serialization.Encoding.DER) for one in self.chain.certificates)
+        return tuple(certificate.public_bytes(serialization.Encoding.DER) for certificate in self.chain.certificates)
 
     def sign(self, digest: bytes) -> bytes:
-        """Raises KeyUnusable where the key is not here, open to others, or not the certificate's."""
+        """Sign; raises KeyUnusable if the key is missing, open to others, or not the certificate's."""
         if len(digest) != hashlib.sha256().digest_size:
             raise ValueError("what is signed is a SHA-256 digest of 32 bytes")
         r, s = decode_dss_signature(self._key().sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
         return r.to_bytes(32) + s.to_bytes(32)
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        wanted = self.chain.key_id
+        certified = self.chain.key_id
         # A rotation replaces the chain first and the key second: in between the key has another name.
         next_key = self.folder / NEXT_FILE
         for path in (self.folder / KEY_FILE, *([next_key] if next_key.exists() else [])):
-            if key_id_of(key := read_key(path)) == wanted:
+            if key_id_of(key := read_key(path)) == certified:
                 return key
         raise KeyUnusable(
             f"{self.folder / CHAIN_FILE} does not belong to {KEY_FILE}: restore both files from the same backup, "
@@ -102,9 +102,9 @@ class FileSigningKey:
 
 
 def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSigningKey:
-    """The seal key in ``folder``, made on the first start with a root that vouches for it; the folder gets mode 0700.
+    """Read or create the seal key in ``folder`` (mode 0700), with a root that certifies it.
 
-    Only the chain has to be there later: who only checks is given a folder without keys. Raises KeyUnusable.
+    Later only the chain has to be there: a process that only verifies gets a folder without keys. Raises KeyUnusable.
     """
     make_key_folder(folder)
     if not (folder / CHAIN_FILE).exists():
@@ -113,11 +113,11 @@ def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSi
                 f"{folder / CHAIN_FILE} is missing beside {KEY_FILE}: restore it from its backup; without it nobody "
                 "could check what is signed."
             )
-        # The keys are on the disk before the chain is: nothing is signed by a key that a crash has lost.
+        # The keys are synced before the chain: nothing is signed by a key that a crash has lost.
         root = _key_in(folder / ROOT_FILE)
         write_chain(folder / CHAIN_FILE, issue_chain(root, _key_in(folder / KEY_FILE), organisation, now))
     for name in (KEY_FILE, ROOT_FILE):
-        # The root is moved offline under this name, and no second name may be left.
+        # The root is moved offline by this name, so no other hard link may be left.
         remove_second_names(folder / name)
     _end_rotation(folder)
     key = FileSigningKey(folder)
@@ -127,9 +127,9 @@ def ensure_signing_key(folder: Path, organisation: str, now: datetime) -> FileSi
 
 
 def rotate_signing_key(folder: Path, root_file: Path, now: datetime) -> tuple[Chain, Chain]:
-    """A new seal key under the same root; what was sealed before is checked as before, and the old key is destroyed.
+    """Create a new seal key under the same root, destroy the old; return both chains.
 
-    The chains before and after. ``root_file``: the root's key, from wherever it lies. Raises KeyUnusable.
+    What was sealed before still verifies. ``root_file``: the root's key. Raises KeyUnusable.
     """
     _end_rotation(folder)
     before = FileSigningKey(folder).chain
@@ -146,7 +146,7 @@ def rotate_signing_key(folder: Path, root_file: Path, now: datetime) -> tuple[Ch
 
 
 def _end_rotation(folder: Path) -> None:
-    """Rename the new key once its chain is there; without it, the next rotation uses it."""
+    """Rename the new key if its chain is written; else the next rotation uses it."""
     next_key = folder / NEXT_FILE
     if next_key.exists() and key_id_of(read_key(next_key)) == read_chain(folder / CHAIN_FILE).key_id:
         remove_second_names(next_key)
@@ -155,10 +155,10 @@ def _end_rotation(folder: Path) -> None:
 
 
 def read_chain(path: Path) -> Chain:
-    """The certificates of a PEM file, the leaf first; raises KeyUnusable."""
+    """Read the certificates of a PEM file, the leaf first; raises KeyUnusable."""
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-        return seal_chain([one.public_bytes(serialization.Encoding.DER) for one in found])
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        return seal_chain([certificate.public_bytes(serialization.Encoding.DER) for certificate in certificates])
     except OSError as error:
         raise KeyUnusable(
             f"the seal key's certificates {path} cannot be read ({error.strerror}): restore them from their backup."
@@ -174,11 +174,11 @@ def write_chain(path: Path, certificates: Sequence[x509.Certificate]) -> None:
 
 
 def _pem(certificates: Sequence[x509.Certificate]) -> str:
-    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
+    return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in certificates)
 
 
 def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The private key of a PEM file of mode 0600; raises KeyUnusable."""
+    """Read the private key of a PEM file of mode 0600; raises KeyUnusable."""
     try:
         key = serialization.load_pem_private_key(read_key_file(path).encode(), password=None)
     except (ValueError, TypeError) as error:
@@ -199,26 +199,29 @@ def issue_chain(
     organisation: str,
     now: datetime,
 ) -> list[x509.Certificate]:
-    """New certificates of a root and of the leaf that it vouches for."""
+    """Issue the certificates of a root and of the leaf that it certifies."""
     name = _name(organisation, "Footage Desk root")
-    above = (
-        _begun(name, root, name, now, ROOT_LASTS)
+    root_certificate = (
+        _builder(name, root, name, now, ROOT_LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         .sign(root, hashes.SHA256())
     )
-    return [issue_leaf(root, above, leaf, now), above]
+    return [issue_leaf(root, root_certificate, leaf, now), root_certificate]
 
 
 def issue_leaf(
-    root: ec.EllipticCurvePrivateKey, above: x509.Certificate, leaf: ec.EllipticCurvePrivateKey, now: datetime
+    root: ec.EllipticCurvePrivateKey,
+    root_certificate: x509.Certificate,
+    leaf: ec.EllipticCurvePrivateKey,
+    now: datetime,
 ) -> x509.Certificate:
-    """A certificate of the leaf's key by the root that is there already; it ends no later than the root's."""
-    organisation = str(above.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
-    lasts = min(LEAF_LASTS, above.not_valid_after_utc - now)
-    authority = above.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    """Issue a certificate of the leaf's key by an existing root; it ends no later than the root's."""
+    organisation = str(root_certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    lasts = min(LEAF_LASTS, root_certificate.not_valid_after_utc - now)
+    authority = root_certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
-        _begun(_name(organisation, "Footage Desk seal"), leaf, above.subject, now, lasts)
+        _builder(_name(organisation, "Footage Desk seal"), leaf, root_certificate.subject, now, lasts)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature"), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority), critical=False)
@@ -226,7 +229,7 @@ def issue_leaf(
     )
 
 
-def _begun(
+def _builder(
     subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, now: datetime, lasts: timedelta
 ) -> x509.CertificateBuilder:
     return (
@@ -250,14 +253,13 @@ def _name(organisation: str, common: str) -> x509.Name:
     )
 
 
-def _usage(*wanted: str) -> x509.KeyUsage:
-    return x509.KeyUsage(**{name: name in wanted for name in _USES})
+def _usage(*uses: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{name: name in uses for name in _USES})
 
 
 def _key_in(path: Path) -> ec.EllipticCurvePrivateKey:
     if not path.exists():
-        fresh = ec.generate_private_key(ec.SECP256R1())
-        pem = fresh.private_bytes(
+        pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         write_key_file(path, pem.decode())

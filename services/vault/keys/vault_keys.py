@@ -1,6 +1,6 @@
-"""The vault's keys: where they are, who may read them, and how a loan key is destroyed (docs/sealing.md, "Encryption").
+"""The vault's keys and the loan keys (docs/sealing.md, "Encryption").
 
-Labels and documents are signed by a `SigningKey` (`signing_key.py`), the audit trail by its own (`log_key.py`).
+Labels and documents are signed by a `SigningKey` (`signing_key.py`), the audit trail by the log key (`log_key.py`).
 """
 
 import re
@@ -40,7 +40,7 @@ _ESCROW_NOTE = (
 
 
 class KeyGone(Fatal):
-    """The loan key was destroyed, or never was: the copy cannot be opened by anyone. The master can."""
+    """The loan key does not exist (any more): nobody can open the copy."""
 
     runbook = "incidents-pending#keys"
 
@@ -49,7 +49,7 @@ class FileIdentity:
     """An age identity in a file of mode 0600, read when it is used; an `Unwrapper`."""
 
     def __init__(self, path: Path) -> None:
-        """Raises Fatal when others may read the file, when it is missing, or when it holds no identity."""
+        """Raises Fatal if the file is missing, open to others, or without an identity."""
         self._path = path
         self._load()
 
@@ -70,19 +70,19 @@ class FileIdentity:
 
 
 class FileIdentities:
-    """The identities in a file of mode 0600, the newest first, read when they are used; an `Unwrapper`.
+    """The identities in a file of mode 0600, the newest first, read on each use; an `Unwrapper`.
 
-    What was sealed to one that was replaced opens as well.
+    Objects that were sealed to a replaced identity open as well.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises Fatal when others may read the file, when it is missing, or when it holds no identity."""
+        """Raises Fatal if the file is missing, open to others, or without an identity."""
         self._path = path
         self._load()
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        return tuple(one.recipient for one in self._load())
+        return tuple(identity.recipient for identity in self._load())
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes:
         for identity in self._load():
@@ -97,45 +97,45 @@ class FileIdentities:
 
 
 class LoanKeys:
-    """One key for each issued copy, in a folder outside the database's backups: ending a loan destroys its key.
+    """One key for each issued copy, in a folder outside backups, destroyed when the loan ends.
 
-    Overwriting reaches the disk that is there; what a journal or a flash controller has copied aside, nobody
-    reaches, so the folder belongs on an encrypted disk.
+    Overwriting does not reach the copies of a journal or a flash controller, so the folder belongs on an encrypted
+    disk.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def create(self, copy_id: str) -> str:
-        """The recipient of a new key for the copy, or of the one it has already. Raises KeyGone once destroyed."""
+        """Create the copy's key unless it has one; return its recipient. Raises KeyGone once destroyed."""
         path = self._path(copy_id)
         make_key_folder(self._directory)
         if self._tombstone(copy_id).exists():
             raise KeyGone(f"the loan key of copy {copy_id} was destroyed and is not made again: issue another copy.")
         identity, _ = generate_identity()
-        # A second caller gets the first one's key, so that a job may run twice.
+        # A second call returns the first one's key, so that a job may run twice.
         write_key_file(path, f"{identity}\n")
         return FileIdentity(path).recipient
 
     def unwrapper(self, copy_id: str) -> Unwrapper:
-        """The key that opens the copy; raises KeyGone when it was destroyed."""
+        """Return the key that opens the copy; raises KeyGone once destroyed."""
         path = self._path(copy_id)
         if self._tombstone(copy_id).exists() or not path.exists():
             raise KeyGone(f"the loan key of copy {copy_id} is destroyed or never was: issue another copy.")
         return FileIdentity(path)
 
     def destroy(self, copy_id: str) -> bool:
-        """Overwrite the key, remove it and see it removed on the disk; False when there was none any more.
+        """Overwrite and remove the key, synced; return False if there was none.
 
-        A mark stays, so that a job that runs late makes no new key for a loan that has ended.
+        A tombstone stays, so that a late job creates no new key for a loan that has ended.
         """
         path = self._path(copy_id)
         make_key_folder(self._directory)
         tombstone = self._tombstone(copy_id)
         write_key_file(tombstone, "destroyed\n")
         destroyed = shred(path)
-        for left in (*leftovers(path), *leftovers(tombstone)):
-            shred(left)
+        for leftover in (*leftovers(path), *leftovers(tombstone)):
+            shred(leftover)
         return destroyed
 
     def _path(self, copy_id: str) -> Path:
@@ -149,7 +149,7 @@ class LoanKeys:
 
 @dataclass(frozen=True)
 class VaultKeys:
-    """To whom masters are encrypted, and where the vault's own key is."""
+    """The recipients of masters, and the file of the vault's own key."""
 
     vault_recipient: str
     escrow_recipient: str
@@ -157,19 +157,19 @@ class VaultKeys:
 
     @property
     def recipients(self) -> tuple[str, str]:
-        """For `Encryptor`: the vault and the escrow."""
+        """The vault and the escrow, for `Encryptor`."""
         return self.vault_recipient, self.escrow_recipient
 
     def unwrapper(self) -> Unwrapper:
-        """The vault's key, which opens masters; raises Fatal where it is not on this machine."""
+        """Return the vault's key, which opens masters; raises Fatal if it is not on this machine."""
         return FileIdentities(self.identity_file)
 
 
 def ensure_keys(directory: Path) -> VaultKeys:
-    """The keys in ``directory``, made on the first start; the folder gets mode 0700, identities 0600.
+    """Read or create the keys in ``directory`` (mode 0700, identities 0600).
 
-    Only the recipients have to be there later: a service that only encrypts is given a folder without identities.
-    Raises Fatal when a recipient is missing beside its identity, or does not belong to it.
+    Later only the recipients have to be there: a process that only encrypts gets a folder without identities. Raises
+    Fatal if a recipient is missing beside its identity, or does not belong to it.
     """
     make_key_folder(directory)
     if not (directory / VAULT_RECIPIENT_FILE).exists():
@@ -177,14 +177,14 @@ def ensure_keys(directory: Path) -> VaultKeys:
     if not (directory / ESCROW_RECIPIENT_FILE).exists():
         _make_pair(directory / ESCROW_FILE, directory / ESCROW_RECIPIENT_FILE, _ESCROW_NOTE)
     for name in (VAULT_FILE, ESCROW_FILE):
-        # The escrow key is moved offline under this name, and no second name may be left.
+        # The escrow key is moved offline by this name, so no other hard link may be left.
         remove_second_names(directory / name)
     keys = VaultKeys(
         (directory / VAULT_RECIPIENT_FILE).read_text().strip(),
         (directory / ESCROW_RECIPIENT_FILE).read_text().strip(),
         directory / VAULT_FILE,
     )
-    # A rotation that died has entered the new identity and not yet its recipient: what is sealed then opens as well.
+    # An interrupted rotation has added the new identity and not its recipient: what is sealed then opens as well.
     if keys.identity_file.exists() and keys.vault_recipient not in FileIdentities(keys.identity_file).recipients:
         raise KeyUnusable(
             f"{directory / VAULT_RECIPIENT_FILE} does not belong to {keys.identity_file}: restore both files from the "
@@ -194,9 +194,9 @@ def ensure_keys(directory: Path) -> VaultKeys:
 
 
 def rotate_vault(directory: Path) -> tuple[str, str]:
-    """A new vault key: masters are sealed to it from now on, and those sealed before open as before.
+    """Add a new vault key for new masters; return the recipients before and after.
 
-    The recipients before and after. Raises KeyUnusable where the vault's key is not here.
+    Older masters open as before. Raises KeyUnusable if the vault's key is missing.
     """
     path = directory / VAULT_FILE
     before = FileIdentities(path).recipients[0]
@@ -208,7 +208,7 @@ def rotate_vault(directory: Path) -> tuple[str, str]:
 
 
 def key_lines(path: Path) -> list[str]:
-    """The lines of an identity file that are keys; raises KeyUnusable where it has none."""
+    """Return the key lines of an identity file; raises KeyUnusable if it has none."""
     lines = [line.strip() for line in read_key_file(path).splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys:
@@ -219,7 +219,7 @@ def key_lines(path: Path) -> list[str]:
 def recipients_in(directory: Path) -> tuple[str, str]:
     """Read the recipients of masters, the vault and the escrow, without making keys.
 
-    Raises Retryable where they are not there yet.
+    Raises Retryable before they are created.
     """
     try:
         vault, escrow = (
@@ -243,6 +243,6 @@ def _identity(line: str, path: Path) -> X25519Identity:
 
 def _make_pair(identity_file: Path, recipient_file: Path, note: str) -> None:
     identity, _ = generate_identity()
-    # The identity is on the disk before its recipient is: nothing is encrypted to a key that a crash has lost.
+    # The identity is synced before its recipient: nothing is encrypted to a key that a crash has lost.
     write_key_file(identity_file, f"{note}{identity}\n")
     write_key_file(recipient_file, f"{FileIdentity(identity_file).recipient}\n", mode=0o644)

@@ -97,7 +97,7 @@ def test_what_a_restore_is_said_to_have_lost_is_no_fault_for_whoever_knows_of_it
     desk.trail.grow(1, action="database-restored", checkpoints_lost=["checkpoints/9"])
     told = desk.audit("verify")
     assert told.exit_code == 1
-    assert "✗ the checkpoint in the store at documents/checkpoints/9: the books say that a restore" in told.output
+    assert "✗ the checkpoint in the store at documents/checkpoints/9: the database says that a restore" in told.output
     told = desk.audit("verify", "--accept-restores")
     assert told.exit_code == 0
     assert "1 more in the store" in told.output
@@ -125,7 +125,7 @@ def test_a_checkpoint_in_the_store_is_as_it_was_put_there_and_stays_under_its_lo
     )
     assert "documents/checkpoints/2: it is missing" in desk.audit("verify").output
     desk.put("checkpoints/2", note)
-    assert "it is not the version that the books name" in desk.audit("verify").output
+    assert "it is not the version that the database names" in desk.audit("verify").output
     facts = desk.store.stat("documents", "checkpoints/2")
     assert facts is not None
     desk.trail.tamper(

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from services.domain.cases import document_layouts, queries
 from services.domain.cases.schemas import CaseView
-from services.domain.documents import reading
+from services.domain.documents import service as document_service
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
@@ -42,7 +42,7 @@ async def read_case(application_id: str, actor: Acting, database: GivenDatabase)
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
 async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """Return the document as a page to print."""
-    document = await database.run(actor, reading.read_document, number, "page")
+    document = await database.run(actor, document_service.read_document, number, "page")
     return HTMLResponse(
         document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
     )
@@ -51,7 +51,7 @@ async def print_document(number: str, actor: Acting, database: GivenDatabase) ->
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
 async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
     """Return the document as PDF/A-3, its data attached as data.json."""
-    read = await database.run(actor, reading.read_document, number, "pdf")
+    read = await database.run(actor, document_service.read_document, number, "pdf")
     pdf = await run_in_thread(
         document_layouts.render_pdf, read.kind, read.number, read.content, read.sha256, read.made_at
     )
@@ -62,7 +62,7 @@ async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -
 @router.get("/documents/{number:path}", responses=problems(401, 404))
 async def read_document(number: str, actor: Acting, database: GivenDatabase) -> DocumentAnswer:
     """Return the document's data."""
-    document = await database.run(actor, reading.read_document, number, "data")
+    document = await database.run(actor, document_service.read_document, number, "data")
     return DocumentAnswer(
         number=document.number,
         kind=document.kind,

@@ -1,4 +1,4 @@
-"""How notices leave the portal, for administrators: what waits, what failed and why; trying again and trying it out."""
+"""Serve deliveries of notices to administrators: list, retry, send a test."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ State = Literal["open", "waiting", "failed", "delivered"]
 
 
 class DeliveriesQuestion(ListParameters):
-    """``text`` is looked for in the notices' words, the recipients, and what the other side said."""
+    """``text`` is searched in notices, recipients, and the server's answers."""
 
     sort: delivery_queries.Sort = "created"
     order: Literal["asc", "desc"] = "desc"
@@ -27,7 +27,7 @@ class DeliveriesQuestion(ListParameters):
 
 
 class DeliveryAnswer(Answer):
-    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is what the other side said."""
+    """``errorZh`` and ``errorEn`` say what to do; ``lastDetail`` is the server's answer."""
 
     id: str
     channel: str
@@ -50,7 +50,7 @@ class DeliveryAnswer(Answer):
 
 
 class DeliveriesAnswer(Answer):
-    """``channels`` are those that are set; the totals are of all deliveries, whatever is listed."""
+    """``channels`` are those that are set; the totals count all deliveries, not only the list."""
 
     channels: list[str]
     waiting: int

@@ -1,4 +1,4 @@
-"""Notices of the signed-in person: a sentence, a number and a link, never footage or names."""
+"""Serve a person's own notices: a sentence, a number and a link, never footage or names."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api/notices", tags=["notices"])
 
 
 class NoticesQuestion(ListParameters):
-    """``text`` is looked for in the notices' words and the applications' numbers."""
+    """``text`` is searched in the notices' words and the applications' numbers."""
 
     sort: queries.Sort = "created"
     order: Literal["asc", "desc"] = "desc"
@@ -22,7 +22,7 @@ class NoticesQuestion(ListParameters):
 
 
 class NoticeAnswer(Answer):
-    """``zh`` and ``en`` are the notice's sentence; ``link`` is the path of the page where something can be done."""
+    """``zh`` and ``en`` are the notice's sentence; ``link`` the path of its page."""
 
     id: str
     code: str

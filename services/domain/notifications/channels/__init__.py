@@ -1,1 +1,1 @@
-"""One module for each way by which a notice leaves the portal."""
+"""Send notices by mail and webhook; one module for each channel."""

@@ -1,4 +1,4 @@
-"""What the doctor says of the ways by which notices leave the portal."""
+"""Check the notification channels for the doctor."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,7 @@ from services.runtime.settings import Settings, variable
 
 
 async def check_mail(settings: Settings) -> str:
-    """One sentence; raises Fatal with what to do. No mail is sent."""
+    """Connect to the mail server without sending; return one sentence. Raises Fatal."""
     mail = settings.notices.mail
     if mail.host is None:
         return f"not set; notices stay in the portal. {variable('notices.mail.host')} makes it mail them"
@@ -21,7 +21,7 @@ async def check_mail(settings: Settings) -> str:
 
 
 async def check_webhook(settings: Settings) -> str:
-    """As ``check_mail``: the address is reached, and told nothing."""
+    """Reach the webhook's address without sending; return one sentence. Raises Fatal."""
     if settings.notices.webhook.url is None:
         return f"not set; {variable('notices.webhook.url')} makes every notice go to an address of yours"
     await _check(Webhook(settings).check)

@@ -1,4 +1,4 @@
-"""Why a notice did not arrive: a code for the book, and a sentence in each language that says what to do."""
+"""Errors of deliveries: a code for the database, and a sentence that says what to do."""
 
 from services.runtime.translations import Message
 
@@ -27,8 +27,10 @@ ERRORS = {
 
 
 class Undelivered(Exception):
-    """A try that failed. ``code`` is one of ``ERRORS``; ``detail`` says it in the other side's words; ``for_good``
-    when trying again would change nothing."""
+    """A failed attempt. ``code`` is one of ``ERRORS``, ``detail`` the server's answer.
+
+    ``for_good``: a retry would fail too.
+    """
 
     def __init__(self, code: str, detail: str = "", *, for_good: bool = False) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -38,7 +40,7 @@ class Undelivered(Exception):
 
 
 def caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is at the bottom of it: libraries wrap those of the connection in their own."""
+    """Return whether an error of this kind is among the causes; libraries wrap connection errors."""
     while error is not None:
         if isinstance(error, kind):
             return True

@@ -1,4 +1,4 @@
-"""The mail channel: one connection for each mail, in a thread of its own, so that a mail server can hold up nothing."""
+"""The mail channel: a connection and a thread for each mail, so that no server blocks others."""
 
 import smtplib
 import ssl
@@ -10,35 +10,35 @@ from functools import partial
 import anyio
 import anyio.to_thread
 
-from services.domain.notifications.channels import letters
+from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.settings import Settings
 
-MAX_WAITS = 6  # as many waits of ``notice_seconds`` may a whole mail take: less than the lease
+MAX_WAITS = 6  # a mail may take so many times ``timeout_seconds``: less than the lease
 
 
 class Mailer:
-    """Sends by the mail server of the settings; ``smtp_host`` is set."""
+    """Send by the mail server of the settings; its host is set."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._limiter = anyio.CapacityLimiter(1)
 
-    async def send(self, parcel: OutgoingNotice) -> None:
-        """Raises Undelivered."""
+    async def send(self, notice: OutgoingNotice) -> None:
+        """Send a notice by mail; raises Undelivered."""
         sender = str(self._settings.needed("notices.mail.sender"))
-        message = letters.build_mail(parcel, sender=sender, portal_url=self._settings.portal.url)
+        message = payloads.build_mail(notice, sender=sender, portal_url=self._settings.portal.url)
         await self._in_thread(partial(_send, self._settings, message))
 
     async def check(self) -> None:
-        """Connect, encrypt and sign in as for a mail, and send none; raises Undelivered."""
+        """Connect, encrypt and log in as for a mail, and send none; raises Undelivered."""
         await self._in_thread(partial(_check_login, self._settings))
 
     async def _in_thread(self, act: Callable[[], None]) -> None:
         try:
             with anyio.fail_after(self._settings.notices.timeout_seconds * MAX_WAITS):
-                await anyio.to_thread.run_sync(act, limiter=self._one_at_a_time, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(act, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
             raise Undelivered("timeout") from None
 
@@ -58,15 +58,15 @@ def _check_login(settings: Settings) -> None:
 
 
 def _connect(settings: Settings) -> smtplib.SMTP:
-    mail, wait = settings.notices.mail, settings.notices.timeout_seconds
+    mail, timeout = settings.notices.mail, settings.notices.timeout_seconds
     context, host = ssl.create_default_context(cafile=mail.ca_file), str(mail.host)
     # our name is the sender's domain: asking the network for it could take longer than the mail
     name = str(mail.sender).partition("@")[2]
     session: smtplib.SMTP
     if mail.security == "tls":
-        session = smtplib.SMTP_SSL(host, mail.port, local_hostname=name, timeout=wait, context=context)
+        session = smtplib.SMTP_SSL(host, mail.port, local_hostname=name, timeout=timeout, context=context)
     else:
-        session = smtplib.SMTP(host, mail.port, local_hostname=name, timeout=wait)
+        session = smtplib.SMTP(host, mail.port, local_hostname=name, timeout=timeout)
     try:
         if mail.security == "starttls":
             session.starttls(context=context)
@@ -79,7 +79,7 @@ def _connect(settings: Settings) -> smtplib.SMTP:
 
 
 def _quit(session: smtplib.SMTP) -> None:
-    """Say goodbye. A server that fails at this has taken the mail already, which must not count as failed."""
+    """Quit; a server that fails at this has accepted the mail, which is delivered."""
     with suppress(OSError):
         session.quit()
     session.close()
@@ -87,7 +87,7 @@ def _quit(session: smtplib.SMTP) -> None:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """smtplib's errors in our words. A refusal with 5xx of this mail is for good, one of our set-up is not."""
+    """Turn smtplib's errors into Undelivered; a 5xx refusal of the mail itself is for good."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:

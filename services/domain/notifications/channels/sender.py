@@ -1,4 +1,4 @@
-"""The sender: takes what the book of deliveries holds to its channels, beside everything else and in nobody's way."""
+"""The sender: sends due deliveries by their channels, in the background."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -28,10 +28,10 @@ Send = Callable[[OutgoingNotice], Awaitable[None]]
 
 
 class Sender:
-    """One for each process; each channel has a task of its own, so that none waits for another."""
+    """One for each process; each channel has its own task, so that none waits for another."""
 
     def __init__(self, database: Database, channels: Mapping[str, Send]) -> None:
-        self._register = database
+        self._database = database
         self._channels = channels
         for channel in channels:
             metrics.expect_notices(channel)
@@ -41,53 +41,56 @@ class Sender:
         ]
 
     async def run(self) -> None:
-        """Send until cancelled: at once after each commit that leaves something, else every few seconds."""
-        self._register.on(deliveries.TOPIC, self.wake)
+        """Send until cancelled: after each commit with a delivery, and every few seconds."""
+        self._database.on(deliveries.TOPIC, self.wake)
         async with anyio.create_task_group() as group:
             for task in self._tasks:
                 group.start_soon(task.run)
 
     def wake(self) -> None:
-        """Look now: there is a notice, or the clock was turned."""
+        """Run now: there is a notice, or the clock was turned."""
         for task in self._tasks:
             task.wake()
 
     async def send_next(self, channel: str) -> bool:
-        """Send one notice that is due; whether there was one. Raises Retryable when the register is away."""
-        parcel = await self._register.run(ACTOR, notification_dispatch.claim_next, channel)
-        if parcel is None:
+        """Send one due notice; return whether there was one. Raises Retryable without a database."""
+        notice = await self._database.run(ACTOR, notification_dispatch.claim_next, channel)
+        if notice is None:
             return False
         try:
-            await self._channels[channel](parcel)
+            await self._channels[channel](notice)
         except Undelivered as error:
-            await self._book(channel, parcel, error)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the notices behind it must not wait for it
+            await self._record_failure(channel, notice, error)
+        except Exception as error:  # noqa: BLE001  # the notices behind it must not wait
             log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
-                "a notice could not be sent", channel=channel, delivery=parcel.delivery_id, stack=stack(error)
+                "a notice could not be sent", channel=channel, delivery=notice.delivery_id, stack=stack(error)
             )
-            await self._book(channel, parcel, Undelivered("sender-failed", type(error).__name__))
+            await self._record_failure(channel, notice, Undelivered("sender-failed", type(error).__name__))
         else:
-            await self._register.run(ACTOR, notification_dispatch.mark_delivered, parcel.delivery_id)
+            await self._database.run(ACTOR, notification_dispatch.mark_delivered, notice.delivery_id)
             metrics.NOTICES.labels(channel, "delivered").inc()
         return True
 
-    async def _book(self, channel: str, parcel: OutgoingNotice, error: Undelivered) -> None:
-        last = await self._register.run(
+    async def _record_failure(self, channel: str, notice: OutgoingNotice, error: Undelivered) -> None:
+        last = await self._database.run(
             ACTOR,
             notification_dispatch.record_failure,
-            parcel.delivery_id,
-            parcel.attempt,
+            notice.delivery_id,
+            notice.attempt,
             error.code,
             error.detail,
             for_good=error.for_good,
         )
         metrics.NOTICES.labels(channel, "failed" if last else "deferred").inc()
         log.warning(
-            "a notice did not arrive", channel=channel, delivery=parcel.delivery_id, cause=error.code, last=last
+            "a notice did not arrive", channel=channel, delivery=notice.delivery_id, cause=error.code, last=last
         )
 
 
 def channels_of(settings: Settings) -> dict[str, Send]:
-    """How each channel of the settings sends."""
-    known: dict[str, Callable[[Settings], Mailer | Webhook]] = {deliveries.MAIL: Mailer, deliveries.WEBHOOK: Webhook}
-    return {channel: known[channel](settings).send for channel in settings.notices.channels}
+    """Build the send function of each channel of the settings."""
+    factories: dict[str, Callable[[Settings], Mailer | Webhook]] = {
+        deliveries.MAIL: Mailer,
+        deliveries.WEBHOOK: Webhook,
+    }
+    return {channel: factories[channel](settings).send for channel in settings.notices.channels}

@@ -1,7 +1,7 @@
-"""The webhook: every notice as signed JSON to one address, as Standard Webhooks has it (standardwebhooks.com).
+"""The webhook: post every notice as signed JSON, by Standard Webhooks (standardwebhooks.com).
 
-The receiver takes ``webhook-id``, ``webhook-timestamp`` and the body, joined by full stops, and compares their
-HMAC-SHA256 with ``webhook-signature``. Any status of 2xx is taken for "received"; what else it answers is not read.
+The receiver joins ``webhook-id``, ``webhook-timestamp`` and the body by full stops, and compares their HMAC-SHA256 with
+``webhook-signature``. Any status of 2xx means "received"; the body of the answer is not read.
 """
 
 import base64
@@ -13,7 +13,7 @@ import time
 import anyio
 import httpx
 
-from services.domain.notifications.channels import letters
+from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
@@ -21,22 +21,22 @@ from services.runtime.settings import Settings
 
 
 class Webhook:
-    """Tells the address of the settings; ``webhook_url`` is set."""
+    """Post to the address of the settings, which is set."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._url = str(settings.notices.webhook.url)
         self._guard = Guard(parse_networks(settings.allowed_networks), ("https", "http"), field="webhook_url")
 
-    async def send(self, parcel: OutgoingNotice) -> None:
-        """Raises Undelivered."""
-        body = letters.build_event(parcel, portal_url=self._settings.portal.url)
+    async def send(self, notice: OutgoingNotice) -> None:
+        """Post a notice; raises Undelivered."""
+        body = payloads.build_event(notice, portal_url=self._settings.portal.url)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "footage-desk",
-            "Idempotency-Key": parcel.delivery_id,
-            # the receiver compares it with its own clock, so it is the true one, whatever a demo has turned
-            **signature(self._settings.notices.webhook.key, parcel.delivery_id, int(time.time()), body),
+            "Idempotency-Key": notice.delivery_id,
+            # the receiver compares it with its own clock, so it is the real time, also in a demo
+            **signature(self._settings.notices.webhook.key, notice.delivery_id, int(time.time()), body),
         }
         status = await self._call("POST", headers, body)
         if 300 <= status < 400:
@@ -45,19 +45,19 @@ class Webhook:
             raise Undelivered("http-error", f"HTTP {status}")
 
     async def check(self) -> None:
-        """Reach the address, with its certificate, and tell nothing; raises Undelivered."""
+        """Reach the address and check its certificate, without a payload; raises Undelivered."""
         await self._call("OPTIONS", {}, b"")
 
     async def _call(self, method: str, headers: dict[str, str], body: bytes) -> int:
-        """The answer's status; its body stays on the line, however long it is."""
+        """Call the address; return the status, without reading the body."""
         context = ssl.create_default_context(cafile=self._settings.notices.webhook.ca_file)
-        wire = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
+        transport = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
         seconds = self._settings.notices.timeout_seconds
         try:
             with anyio.fail_after(seconds):
                 async with (
                     httpx.AsyncClient(
-                        transport=GuardedTransport(self._guard, wire),
+                        transport=GuardedTransport(self._guard, transport),
                         timeout=seconds,
                         follow_redirects=False,
                         trust_env=False,
@@ -74,7 +74,7 @@ class Webhook:
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers by which a receiver knows who sent the body, and when."""
+    """Sign the body; return the three headers of Standard Webhooks."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{digest}"}

@@ -1,4 +1,4 @@
-"""For administrators: which notices have not left the portal, why, and what to do (F25)."""
+"""Show administrators which notices were not delivered, why, and what to do (F25)."""
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, get_args
@@ -22,7 +22,7 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
 
-HERE = "/admin/notices"
+PATH = "/admin/notices"
 
 
 class ListQuery(lists.ListQuery):
@@ -33,33 +33,33 @@ class ListQuery(lists.ListQuery):
     state: State = "open"
 
 
-@router.get(HERE)
-async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    return await _page(visitor, database, wanted)
+@router.get(PATH)
+async def list_deliveries(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    return await _page(visitor, database, query)
 
 
-@router.post(f"{HERE}/retry")
+@router.post(f"{PATH}/retry")
 async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     count = await database.run(visitor.actor, delivery_queries.retry_failed)
-    return visitor.redirect(HERE, Message("{count} wait again and are sent in a moment.", count=count))
+    return visitor.redirect(PATH, Message("{count} wait again and are sent in a moment.", count=count))
 
 
-@router.post(f"{HERE}/test")
-async def try_out(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+@router.post(f"{PATH}/test")
+async def send_test(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Send a test notice to oneself."""
     try:
         await database.run(visitor.actor, delivery_queries.send_test, typed.body(ChannelBody).channel)
     except Refused as refusal:
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
     return visitor.redirect(
-        f"{HERE}?state=delivered",
+        f"{PATH}?state=delivered",
         Message(
             "The test notice is on its way: once it has arrived it is listed here, else among those that have not."
         ),
     )
 
 
-@router.post(f"{HERE}/{{delivery_id}}/retry")
+@router.post(f"{PATH}/{{delivery_id}}/retry")
 async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     try:
         await database.run(visitor.actor, delivery_queries.retry_delivery, delivery_id)
@@ -67,13 +67,13 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, databa
         if refusal.status in (403, 404):
             raise
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
-    return visitor.redirect(HERE, Message("It waits again and is sent in a moment."))
+    return visitor.redirect(PATH, Message("It waits again and is sent in a moment."))
 
 
 async def _page(
     visitor: Visitor,
     database: Database,
-    wanted: ListQuery,
+    query: ListQuery,
     *,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
@@ -82,11 +82,11 @@ async def _page(
         raise refusal
 
     def read(uow: UnitOfWork) -> tuple[list[DeliveryRow], dict[str, int], tuple[str, ...]]:
-        lines = delivery_queries.list_deliveries(uow, wanted.state, wanted.listing(visitor.language))
+        lines = delivery_queries.list_deliveries(uow, query.state, query.listing(visitor.language))
         return lines, delivery_queries.count_by_state(uow), uow.rules.notice_channels
 
     lines, totals, channels = await database.run(visitor.actor, read)
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines)
     return visitor.page(
         "notifications/deliveries.html",
@@ -96,19 +96,19 @@ async def _page(
         errors=ERRORS,
         refusal=refusal,
         typed=typed,
-        **wanted.shown(lines),
+        **query.shown(lines),
     )
 
 
 def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
-    tell = visitor.translated
+    _ = visitor.translated
     states = {
-        "waiting": tell("waiting"),
-        "failed": tell("not delivered"),
-        "delivered": tell("delivered"),
+        "waiting": _("waiting"),
+        "failed": _("not delivered"),
+        "delivered": _("delivered"),
     }
     header = [
-        tell("Notice"), tell("When"), tell("Recipient"), tell("State"), tell("Times"), tell("Why, and what to do"),
+        _("Notice"), _("When"), _("Recipient"), _("State"), _("Times"), _("Why, and what to do"),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for line in lines:
@@ -119,10 +119,10 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
             [
                 line.message.translate(visitor.language),
                 lists.written(visitor, line.created_at),
-                line.email or line.person if line.channel == "mail" else tell("Webhook"),
-                states.get(line.state, tell("read already")),
+                line.email or line.person if line.channel == "mail" else _("Webhook"),
+                states.get(line.state, _("read already")),
                 line.attempts,
                 why,
             ]
         )
-    return csv_answer(tell("Delivery of notices"), header, rows)
+    return csv_answer(_("Delivery of notices"), header, rows)

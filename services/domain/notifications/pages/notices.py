@@ -1,4 +1,4 @@
-"""My notices: read one by following its link, read all, filter the unread (R30)."""
+"""Show my notices: open one by its link, mark all as read, filter the unread (R30)."""
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, get_args
@@ -28,24 +28,24 @@ class ListQuery(lists.ListQuery):
 
 
 @router.get("/notices")
-async def listed(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """The newest first."""
-    part = wanted.listing(visitor.language)
-    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=wanted.unread)
-    if wanted.as_csv:
+async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
+    """List my notices, newest first."""
+    part = query.listing(visitor.language)
+    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=query.unread)
+    if query.as_csv:
         return _csv(visitor, lines)
-    return visitor.page("notifications/list.html", **wanted.shown(lines))
+    return visitor.page("notifications/list.html", **query.shown(lines))
 
 
 @router.post("/notices/read")
-async def read_all(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+async def mark_all_read(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     await database.run(visitor.actor, service.mark_all_read)
     return visitor.redirect("/notices", Message("All are marked as read."))
 
 
 @router.post("/notices/{notice_id}/read")
-async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Mark one as read; with ``open`` go on to the page that it leads to."""
+async def mark_read(notice_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Mark one as read; with ``open`` redirect to its page."""
     line = await database.run(visitor.actor, queries.mark_read, notice_id)
     if typed.text("open"):
         return visitor.redirect(line.link)
@@ -53,8 +53,8 @@ async def read(notice_id: Identifier, visitor: Visiting, typed: Typed, database:
 
 
 def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
-    tell = visitor.translated
-    header = [tell("Notice"), tell("Application"), tell("When"), tell("Read")]
+    _ = visitor.translated
+    header = [_("Notice"), _("Application"), _("When"), _("Read")]
     rows = [
         [
             line.message.translate(visitor.language),
@@ -64,4 +64,4 @@ def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
         ]
         for line in lines
     ]
-    return csv_answer(tell("Notices"), header, rows)
+    return csv_answer(_("Notices"), header, rows)

@@ -1,4 +1,4 @@
-"""What elements are called: the engine knows ids, the models that it was given have names in both languages."""
+"""Look up the names of elements in the deployed models; the engine knows ids only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from services.web.language import Language
 
 @dataclass(frozen=True)
 class Names:
-    """The names in one version of a process; an id stands for itself where the model has no name for it."""
+    """The names in one version of a process; what has no name is shown by its id."""
 
     model: Model | None
 
     def of(self, element_id: str, language: Language) -> str:
-        """What an element is called, or the process itself."""
+        """Return the name of an element, or of the process itself."""
         if self.model is None:
             return element_id
         named = self.model if element_id == self.model.process_id else self.model.elements.get(element_id)
@@ -26,11 +26,11 @@ class Names:
 
 
 async def names_of(engine: EngineInspection, definition_keys: Iterable[int]) -> dict[int, Names]:
-    """By definition key."""
-    found: dict[int, Names] = {}
+    """Load the names of these versions, by definition key."""
+    names: dict[int, Names] = {}
     for key in dict.fromkeys(definition_keys):
         try:
-            found[key] = Names(await engine_view.get_model(engine, key))
+            names[key] = Names(await engine_view.get_model(engine, key))
         except NotFound:
-            found[key] = Names(None)
-    return found
+            names[key] = Names(None)
+    return names

@@ -1,4 +1,4 @@
-"""The engine as a page is given it: for administrators, by the token that the form itself carries."""
+"""Give pages the engine, for administrators only."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from services.web.visitor import Visiting
 
 
 async def administrators_engine(request: Request, visitor: Visiting, database: GivenDatabase) -> EngineInspection:
-    """Refused for everybody else, whether there is an engine or not."""
+    """Return the engine; Refused for everybody else, also without an engine."""
     await require_administrator(database, visitor.actor)
     return get_engine(request)
 

@@ -11,7 +11,7 @@ from services.domain.process.api import RetriesBody
 from services.domain.process.engine_view import IncidentAnswer
 from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
-from services.domain.process.pages.instances import Listed, process_choices
+from services.domain.process.pages.instances import EngineListQuery, process_choices
 from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
@@ -25,23 +25,23 @@ RETRIES = 3
 
 
 @router.get("")
-async def list_incidents(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Listed, Query()]) -> Response:
-    """What failed, where and why; ``form=csv`` answers with all that match."""
-    lines = [IncidentAnswer.model_validate(one) for one in await engine.incidents(**wanted.wanted())]
+async def list_incidents(
+    visitor: Visiting, engine: GivenEngine, query: Annotated[EngineListQuery, Query()]
+) -> Response:
+    """List what failed, where and why; ``form=csv`` answers with all that match."""
+    lines = [IncidentAnswer.model_validate(incident) for incident in await engine.incidents(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page(
-        "process/incidents.html", names=names, processes=choices, retries=RETRIES, **wanted.shown(lines)
-    )
+    return visitor.page("process/incidents.html", names=names, processes=choices, retries=RETRIES, **query.shown(lines))
 
 
 @router.post("/{incident_key}/retry")
 async def retry(
     incident_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
-    """Resolve it; what failed is tried again. Leads to its instance."""
+    """Resolve the incident and retry its element; redirect to its instance."""
     key = engine_view.parse_key(incident_key, Message("incident"))
     retries = typed.body(RetriesBody).retries
     incident = await engine_view.retry_incident(database, visitor.actor, engine, key, retries)
@@ -52,10 +52,10 @@ async def retry(
 
 
 def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, Names]) -> Response:
-    tell = visitor.translated
+    _ = visitor.translated
     header = [
-        tell("Incident key"), tell("Instance"), tell("Process"), tell("Element"), tell("Kind"), tell("Stopped since"),
-        tell("What failed"), tell("Job"),
+        _("Incident key"), _("Instance"), _("Process"), _("Element"), _("Kind"), _("Stopped since"),
+        _("What failed"), _("Job"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [
@@ -70,4 +70,4 @@ def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, 
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Incidents"), header, rows)
+    return web_csv.csv_answer(_("Incidents"), header, rows)

@@ -19,8 +19,8 @@ router = APIRouter(prefix="/admin/engine/instances")
 STATES = ("running", "active", "incident", "ended")
 
 
-class Listed(lists.ListQuery):
-    """What all lists of the engine narrow by. ``process`` and ``element`` are ids of the model."""
+class EngineListQuery(lists.ListQuery):
+    """The filters of all lists of the engine. ``process`` and ``element`` are ids of the model."""
 
     SORTS: ClassVar = ("key",)
     FALLING: ClassVar = frozenset({"key"})
@@ -29,8 +29,8 @@ class Listed(lists.ListQuery):
     element: SearchText = ""
     definition: str = Field("", pattern="^[0-9]{0,18}$")
 
-    def wanted(self) -> dict[str, object]:
-        """As the engine takes it: the page with one line more; for CSV all."""
+    def as_query(self) -> dict[str, object]:
+        """Return the engine's query arguments: one line more than the page; for CSV all."""
         part = self.listing("zh")
         return {
             "process": self.process,
@@ -43,45 +43,45 @@ class Listed(lists.ListQuery):
         }
 
 
-class ListQuery(Listed):
+class ListQuery(EngineListQuery):
     state: str = "running"
 
-    def wanted(self) -> dict[str, object]:
-        return {**super().wanted(), "state": self.state if self.state in STATES[1:] else ""}
+    def as_query(self) -> dict[str, object]:
+        return {**super().as_query(), "state": self.state if self.state in STATES[1:] else ""}
 
 
 @router.get("")
-async def list_instances(visitor: Visiting, engine: GivenEngine, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """Those that run, or have ended; ``form=csv`` answers with all that match."""
-    lines = [InstanceLineAnswer.model_validate(one) for one in await engine.instances(**wanted.wanted())]
+async def list_instances(visitor: Visiting, engine: GivenEngine, query: Annotated[ListQuery, Query()]) -> Response:
+    """List running or ended instances; ``form=csv`` answers with all that match."""
+    lines = [InstanceLineAnswer.model_validate(instance) for instance in await engine.instances(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page("process/instances.html", names=names, processes=choices, **wanted.shown(lines))
+    return visitor.page("process/instances.html", names=names, processes=choices, **query.shown(lines))
 
 
 async def process_choices(engine: EngineInspection, visitor: Visitor) -> list[tuple[str, str]]:
-    """The processes by id, with what they are called."""
-    known = [ProcessAnswer.model_validate(one) for one in await engine.processes()]
-    newest = [one for one in known if one.latest]
-    names = await names_of(engine, (one.process_definition_key for one in newest))
+    """List the ids and names of the processes."""
+    processes = [ProcessAnswer.model_validate(process) for process in await engine.processes()]
+    newest = [process for process in processes if process.latest]
+    names = await names_of(engine, (process.process_definition_key for process in newest))
     return [
-        (one.bpmn_process_id, names[one.process_definition_key].of(one.bpmn_process_id, visitor.language))
-        for one in newest
+        (process.bpmn_process_id, names[process.process_definition_key].of(process.bpmn_process_id, visitor.language))
+        for process in newest
     ]
 
 
 def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[int, Names]) -> Response:
-    tell = visitor.translated
+    _ = visitor.translated
     states = {
-        "active": tell("runs"),
-        "incident": tell("stopped by an incident"),
-        "completed": tell("completed"),
-        "terminated": tell("ended early"),
+        "active": _("runs"),
+        "incident": _("stopped by an incident"),
+        "completed": _("completed"),
+        "terminated": _("ended early"),
     }
     header = [
-        tell("Instance"), tell("Process"), tell("Version"), tell("State"), tell("Began"), tell("Ended at"),
+        _("Instance"), _("Process"), _("Version"), _("State"), _("Began"), _("Ended at"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [
@@ -94,4 +94,4 @@ def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[i
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Process instances"), header, rows)
+    return web_csv.csv_answer(_("Process instances"), header, rows)

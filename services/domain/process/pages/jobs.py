@@ -1,4 +1,4 @@
-"""The list of jobs that are not done, and how often each may be tried again."""
+"""The list of open jobs, and how often each is retried."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -11,7 +11,7 @@ from services.domain.process.api import RetriesBody
 from services.domain.process.engine_view import JobAnswer
 from services.domain.process.pages.element_names import Names, names_of
 from services.domain.process.pages.engine import GivenEngine
-from services.domain.process.pages.instances import Listed, process_choices
+from services.domain.process.pages.instances import EngineListQuery, process_choices
 from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web.dependencies import GivenDatabase
@@ -23,29 +23,29 @@ router = APIRouter(prefix="/admin/engine/jobs")
 STATES = ("ACTIVATABLE", "ACTIVATED", "BACKING_OFF", "FAILED", "ERROR_THROWN")
 
 
-class Wanted(Listed):
+class ListQuery(EngineListQuery):
     state: str = ""
 
-    def wanted(self) -> dict[str, object]:
-        return {**super().wanted(), "state": self.state if self.state in STATES else ""}
+    def as_query(self) -> dict[str, object]:
+        return {**super().as_query(), "state": self.state if self.state in STATES else ""}
 
 
 @router.get("")
-async def list_jobs(visitor: Visiting, engine: GivenEngine, wanted: Annotated[Wanted, Query()]) -> Response:
-    """Who works on what, and how many tries are left; ``form=csv`` answers with all that match."""
-    lines = [JobAnswer.model_validate(one) for one in await engine.jobs(**wanted.wanted())]
+async def list_jobs(visitor: Visiting, engine: GivenEngine, query: Annotated[ListQuery, Query()]) -> Response:
+    """List open jobs with worker and retries; ``form=csv`` answers with all that match."""
+    lines = [JobAnswer.model_validate(job) for job in await engine.jobs(**query.as_query())]
     names = await names_of(engine, (line.process_definition_key for line in lines))
-    if wanted.as_csv:
+    if query.as_csv:
         return _csv(visitor, lines, names)
     choices = await process_choices(engine, visitor)
-    return visitor.page("process/jobs.html", names=names, processes=choices, **wanted.shown(lines))
+    return visitor.page("process/jobs.html", names=names, processes=choices, **query.shown(lines))
 
 
 @router.post("/{job_key}/retries")
 async def set_retries(
     job_key: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
-    """Let it be tried so often. Leads to its instance."""
+    """Set the job's retries; redirect to its instance."""
     key = engine_view.parse_key(job_key, Message("job"))
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_job_retries(database, visitor.actor, engine, key, retries)
@@ -55,17 +55,17 @@ async def set_retries(
 
 
 def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names]) -> Response:
-    tell = visitor.translated
+    _ = visitor.translated
     states = {
-        "ACTIVATABLE": tell("waits for a worker"),
-        "ACTIVATED": tell("a worker has it"),
-        "BACKING_OFF": tell("waits to be tried again"),
-        "FAILED": tell("failed"),
-        "ERROR_THROWN": tell("error nobody catches"),
+        "ACTIVATABLE": _("waits for a worker"),
+        "ACTIVATED": _("a worker has it"),
+        "BACKING_OFF": _("waits to be tried again"),
+        "FAILED": _("failed"),
+        "ERROR_THROWN": _("error nobody catches"),
     }
     header = [
-        tell("Job"), tell("Type"), tell("State"), tell("Tries left"), tell("Worker"), tell("Element"), tell("Instance"),
-        tell("What failed"),
+        _("Job"), _("Type"), _("State"), _("Tries left"), _("Worker"), _("Element"), _("Instance"),
+        _("What failed"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [
@@ -80,4 +80,4 @@ def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(tell("Jobs"), header, rows)
+    return web_csv.csv_answer(_("Jobs"), header, rows)

@@ -1,4 +1,4 @@
-"""What runs in the engine: the diagram with counts, one instance, and its variables."""
+"""Show what runs in the engine: diagram with counts, one instance, its variables."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -38,61 +38,63 @@ async def overview(
     *,
     definition: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """The processes, one of them on its diagram, and what has stopped; or where to see it when Camunda runs them."""
+    """Show the processes, one on its diagram, and incidents; with Camunda, a link to Operate."""
     await require_administrator(database, visitor.actor)
-    found: EngineInspection | None = request.app.state.dependencies.get("engine")
-    if found is None:
+    engine: EngineInspection | None = request.app.state.dependencies.get("engine")
+    if engine is None:
         return _elsewhere(visitor, settings)
-    processes = [ProcessAnswer.model_validate(one) for one in await found.processes()]
+    processes = [ProcessAnswer.model_validate(process) for process in await engine.processes()]
     shown = _chosen(processes, definition)
-    elements = await found.elements(shown.process_definition_key) if shown else ()
-    newest = await found.incidents(limit=NEWEST)
-    told = [IncidentAnswer.model_validate(one) for one in newest]
-    keys = [*(one.process_definition_key for one in processes), *(one.process_definition_key for one in told)]
+    elements = await engine.elements(shown.process_definition_key) if shown else ()
+    newest = [IncidentAnswer.model_validate(incident) for incident in await engine.incidents(limit=NEWEST)]
+    keys = [process.process_definition_key for process in processes]
+    keys += [incident.process_definition_key for incident in newest]
     return visitor.page(
         "process/engine.html",
         processes=processes,
         shown=shown,
-        elements=[ElementAnswer.model_validate(one) for one in elements],
-        incidents=told,
-        names=await names_of(found, keys),
-        running=sum(one.active for one in processes),
-        stuck=sum(one.incidents for one in processes),
+        elements=[ElementAnswer.model_validate(element) for element in elements],
+        incidents=newest,
+        names=await names_of(engine, keys),
+        running=sum(process.active for process in processes),
+        stuck=sum(process.incidents for process in processes),
     )
 
 
 @router.get("/instances/{instance_key}")
-async def one_instance(instance_key: Identifier, visitor: Visiting, engine: GivenEngine) -> Response:
-    """One instance: where it stands and waits for what, its incidents and jobs, the way it came."""
-    found = await engine_view.get_instance(engine, engine_view.parse_key(instance_key, Message("process instance")))
-    return await _instance(visitor, engine, found)
+async def show_instance(instance_key: Identifier, visitor: Visiting, engine: GivenEngine) -> Response:
+    """Show one instance: what it waits for, its incidents and jobs, its history."""
+    key = engine_view.parse_key(instance_key, Message("process instance"))
+    return await _instance(visitor, engine, await engine_view.get_instance(engine, key))
 
 
 @router.get("/instances/{instance_key}/variables")
-async def its_variables(
+async def show_variables(
     instance_key: Identifier, visitor: Visiting, database: GivenDatabase, engine: GivenEngine
 ) -> Response:
-    """The variables of one instance; the audit trail tells who read them. For htmx the table alone."""
+    """Show the variables of one instance, which is audited. For htmx the table alone."""
     key = engine_view.parse_key(instance_key, Message("process instance"))
-    found = await engine_view.read_variables(database, visitor.actor, engine, key)
+    variables = await engine_view.read_variables(database, visitor.actor, engine, key)
     view = await engine_view.get_instance(engine, key)
     if visitor.is_htmx:
         definition_key = view.process_instance.process_definition_key
         names = (await names_of(engine, [definition_key]))[definition_key]
-        return visitor.part("process/_variables.html", variables=found, names=names)
-    return await _instance(visitor, engine, view, found)
+        return visitor.part("process/_variables.html", variables=variables, names=names)
+    return await _instance(visitor, engine, view, variables)
 
 
 async def _instance(
-    visitor: Visitor, engine: EngineInspection, found: InstanceAnswer, variables: list[VariableAnswer] | None = None
+    visitor: Visitor, engine: EngineInspection, instance: InstanceAnswer, variables: list[VariableAnswer] | None = None
 ) -> Response:
-    names = await names_of(engine, [found.process_instance.process_definition_key])
-    called = [awaited.key for place in found.active_elements for awaited in place.wait_states if awaited.kind == "call"]
+    names = await names_of(engine, [instance.process_instance.process_definition_key])
+    called = [
+        awaited.key for element in instance.active_elements for awaited in element.wait_states if awaited.kind == "call"
+    ]
     return visitor.page(
         "process/instance.html",
-        found=found,
-        line=found.process_instance,
-        names=names[found.process_instance.process_definition_key],
+        instance=instance,
+        line=instance.process_instance,
+        names=names[instance.process_instance.process_definition_key],
         called=called,
         variables=variables,
         retries=incidents.RETRIES,
@@ -100,10 +102,10 @@ async def _instance(
 
 
 def _chosen(processes: Iterable[ProcessAnswer], definition: str) -> ProcessAnswer | None:
-    """The version that was asked for, else the one with the most incidents, else the most instances."""
-    found = list(processes)
-    asked = [one for one in found if str(one.process_definition_key) == definition]
-    return asked[0] if asked else max(found, key=lambda one: (one.incidents, one.active), default=None)
+    """Choose the given version, else the one with most incidents, else with most instances."""
+    versions = list(processes)
+    chosen = next((version for version in versions if str(version.process_definition_key) == definition), None)
+    return chosen or max(versions, key=lambda version: (version.incidents, version.active), default=None)
 
 
 def _elsewhere(visitor: Visitor, settings: Settings) -> Response:

@@ -221,7 +221,7 @@ def test_a_department_consents_by_its_head_or_substitutes(
 
 
 @pytest.mark.parametrize(
-    ("directory", "passed_over", "people"),
+    ("directory", "excluded", "people"),
     [
         (DIRECTORY, {"keeper"}, ["head"]),
         (DIRECTORY, {"head"}, ["deputy"]),
@@ -230,9 +230,9 @@ def test_a_department_consents_by_its_head_or_substitutes(
     ],
 )
 def test_the_head_else_the_deputy_hears_what_an_absent_person_would(
-    directory: Directory, passed_over: set[str], people: list[str]
+    directory: Directory, excluded: set[str], people: list[str]
 ) -> None:
-    assert access_policy.substitutes(directory, "works", passed_over) == people
+    assert access_policy.substitutes(directory, "works", excluded) == people
 
 
 def test_a_circle_of_departments_ends_where_it_closes() -> None:

@@ -195,7 +195,7 @@ def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(database: 
 
     def published(uow: UnitOfWork) -> None:
         for message in uow.session.scalars(select(OutboxMessage)):
-            outbox.mark_published(uow, message.message_id, again_after=timedelta(minutes=1))
+            outbox.mark_published(uow, message.message_id, retry_after=timedelta(minutes=1))
 
     database.run_now(CLERK, published)
     database.run_now(CLERK, security_check.review, application_id)

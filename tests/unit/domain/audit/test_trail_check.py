@@ -65,7 +65,7 @@ def checked(trail: Trail, *known: str) -> list[str]:
     with snapshot(trail.url) as connection:
         signed_heads.read_database(connection, [KEY.public], found)
         for note in known:
-            found.take("the checkpoint that somebody has kept", note, [KEY.public])
+            found.add("the checkpoint that somebody has kept", note, [KEY.public])
         done = verification.verify_trail(connection, found.heads)
     return [*done.faults, *found.faults]
 
@@ -123,7 +123,7 @@ def test_columns_that_say_something_else_than_their_entry_are_named(any_trail: T
 def test_an_entry_that_was_changed_is_named(trail: Trail) -> None:
     trail.tamper("UPDATE audit_events SET entry = replace(entry, 'count', 'mount') WHERE seq = 1")
     hash_is_another, *heads = checked(trail)
-    assert hash_is_another == "event 1: its entry does not have the hash that stands beside it"
+    assert hash_is_another == "event 1: its entry does not have the hash beside it"
     assert heads == [
         "the checkpoint 4 of 4 events has another root: events 1 to 4 have been changed since, or some of them",
         "the checkpoint 10 of 10 events has another root",

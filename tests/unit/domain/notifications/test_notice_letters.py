@@ -14,7 +14,7 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import service as notification_service
-from services.domain.notifications.channels import letters
+from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.webhook import signature
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
@@ -82,10 +82,10 @@ def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, l
         while (parcel := desk.run(notification_dispatch.claim_next, channel)) is not None:
             desk.run(notification_dispatch.mark_delivered, parcel.delivery_id)
             if channel == MAIL:
-                message = letters.build_mail(parcel, sender="desk@footage.example", portal_url=URL)
+                message = payloads.build_mail(parcel, sender="desk@footage.example", portal_url=URL)
                 text = "\n".join([*map(str, message.values()), message.get_content()])
             else:
-                text = letters.build_event(parcel, portal_url=URL).decode()
+                text = payloads.build_event(parcel, portal_url=URL).decode()
             seen.add((channel, parcel.code))
             assert not any(word in text for word in (*SECRET, FORM.reason, FORM.purpose)), text
             assert number in text
@@ -99,11 +99,11 @@ def test_no_line_break_gets_into_a_header(field: str) -> None:
     spoilt = replace(PARCEL, **{field: "x\r\nBcc: thief@elsewhere.example"})
 
     with pytest.raises((ValueError, Undelivered)):
-        letters.build_mail(spoilt, sender="desk@footage.example", portal_url=URL)
+        payloads.build_mail(spoilt, sender="desk@footage.example", portal_url=URL)
 
 
 def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_program() -> None:
-    raw = letters.build_mail(PARCEL, sender="desk@footage.example", portal_url=URL).as_bytes()
+    raw = payloads.build_mail(PARCEL, sender="desk@footage.example", portal_url=URL).as_bytes()
 
     assert raw.isascii()
     assert b"Subject: =?utf-8?" in raw
@@ -111,7 +111,7 @@ def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_prog
 
 
 def test_a_language_that_nobody_translated_is_answered_in_chinese() -> None:
-    message = letters.build_mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
+    message = payloads.build_mail(replace(PARCEL, language="fr"), sender="desk@footage.example", portal_url=URL)
 
     assert message["Content-Language"] == "zh-CN"
     assert "有一项审核待您办理" in message.get_content()

@@ -44,7 +44,7 @@ def test_words_are_one_sentence_in_each_language(code: str) -> None:
 
 
 def test_a_code_without_words_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Fatal, match=r"nonsense \| it has no words \| write them in"):
+    with pytest.raises(Fatal, match=r"nonsense \| it has no text \| add it in"):
         get_text("nonsense")
 
 

@@ -223,7 +223,7 @@ def test_a_closed_case_needs_no_message_not_even_one_that_is_on_its_way(desk: Re
     (letter,) = desk.run(claim_due)
 
     desk.run(closing.release_case, application_id, "withdrawn")  # the process was faster than the relay's own book
-    desk.run(outbox.mark_published, letter.message_id, again_after=timedelta())
+    desk.run(outbox.mark_published, letter.message_id, retry_after=timedelta())
 
     assert desk.the(OutboxMessage, application_id=application_id).settled_at is not None
     assert desk.run(claim_due) == []

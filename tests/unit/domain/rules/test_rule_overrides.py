@@ -167,7 +167,7 @@ def test_a_rule_is_applied_to_what_the_books_read(
     change(desk, name, value, was=RULES[name].text(desk.rules))
 
     assert getattr(rules(desk.database), field) == expected
-    assert RULES[name].said(value).zh
+    assert RULES[name].describe(value).zh
 
 
 def test_every_rule_can_be_set_in_the_environment_and_written_as_it_is_there() -> None:
@@ -176,7 +176,7 @@ def test_every_rule_can_be_set_in_the_environment_and_written_as_it_is_there() -
     for rule in RULES.values():
         text = rule.text(given)
         assert text is not None
-        assert rule.normal(text) == text
+        assert rule.normalise(text) == text
         assert rule.apply(given, text) == given
 
 

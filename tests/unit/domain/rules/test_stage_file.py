@@ -150,7 +150,7 @@ def test_the_line_is_that_of_the_key_or_of_the_object_that_lacks_it(tmp_path: Pa
     ("text", "sentence"),
     [
         ('{"posts": {},\n "duties": }', "line 2: no JSON: Expecting value"),
-        ('{"posts": {}, "posts": {}}', "line 1: the key posts stands twice in one object: keep one of them"),
+        ('{"posts": {}, "posts": {}}', "line 1: the key posts is twice in one object: keep one of them"),
         ("[]", "line 1: is an object in braces"),
         ('{"stages": 3}', "line 1, stages: is an object in braces"),
     ],
@@ -183,7 +183,7 @@ def test_a_new_approval_lengthens_the_time_that_counts_for_what_is_at_risk(tmp_p
 
 
 def test_the_words_of_stages_and_outcomes_come_from_the_file() -> None:
-    assert (STAGES.words("security"), STAGES.words("nothing")) == (STAGES["security"], None)
-    words = STAGES.words("returned")
+    assert (STAGES.label("security"), STAGES.label("nothing")) == (STAGES["security"], None)
+    words = STAGES.label("returned")
     assert words is not None
     assert (words.zh, words.en) == ("退回", "sent back")

@@ -1,0 +1,60 @@
+"""Build what is sent of a notice: a fixed sentence, the application's number, a link (F25)."""
+
+import json
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.texts import get_text, link_path
+from services.runtime.settings.notices import MAIL_ADDRESS
+from services.runtime.translations import Message, languages
+
+PRODUCT = Message("Footage Desk")
+CLOSING = Message("This mail was sent by a machine: do not answer it.")
+
+
+def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> EmailMessage:
+    """Build the mail to one person, in their language. Raises Undelivered for a bad address."""
+    if notice.address is None or not MAIL_ADDRESS.fullmatch(notice.address):
+        raise Undelivered("bad-address", for_good=True)
+    language = notice.language if notice.language in languages() else "zh"
+    title, product = get_text(notice.code).message.translate(language), PRODUCT.translate(language)
+    text = [title, ""]
+    if notice.number is not None:
+        text.append(Message("Number: {number}", number=notice.number).translate(language))
+    text.append(Message("Open: {link}", link=_link(notice, portal_url)).translate(language))
+    text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = notice.address
+    message["Subject"] = f"{product} {notice.number or ''} {title}".replace("  ", " ")
+    message["Date"] = notice.at
+    # the row's id, so that a mail that is sent twice is known to be the same
+    message["Message-ID"] = f"<{notice.delivery_id}@{sender.partition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    # encoded, because not every mail server takes eight bits
+    message.set_content("\n".join(text) + "\n", cte="7bit" if language == "en" else "base64")
+    message["Content-Language"] = "zh-CN" if language == "zh" else language
+    return message
+
+
+def build_event(notice: OutgoingNotice, *, portal_url: str) -> bytes:
+    """Build the webhook's payload as JSON; ``id`` is the same in each retry."""
+    text = get_text(notice.code)
+    return json.dumps(
+        {
+            "id": notice.delivery_id,
+            "code": notice.code,
+            "number": notice.number,
+            "link": _link(notice, portal_url),
+            "title_zh": text.zh,
+            "title_en": text.en,
+            "at": notice.at.isoformat(),
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+def _link(notice: OutgoingNotice, portal_url: str) -> str:
+    return portal_url + link_path(notice.code, notice.application_id, notice.subject_id)
