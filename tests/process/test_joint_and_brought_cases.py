@@ -2,73 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from case_people import DRAFTER, OpenDesk, People
+from joint_and_uploaded import apply_for, asked_of, consent, heads, upload_meeting
 from sqlalchemy import select
-from uploaded_files import fragmented
 from vault_bench import packet_hashes, part_of
 
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.database.tables.people import Department, Person, Post
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Actor
-from services.demo.organisation import demo_id
-from services.domain.accounts.signatures.given import Proof
-from services.domain.applications import joint
-from services.domain.applications import service as application_service
-from services.domain.applications.forms import ItemAsked
-from services.domain.cases import consent_queries
-from services.domain.retrieval import uploads
-from services.domain.retrieval.upload_receiver import Receiver
-from services.domain.retrieval.uploads import Facts
-from services.vault.keys.vault_keys import recipients_in
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed
 
 
-async def brought(desk: People, folder: Path) -> tuple[Upload, Any]:
-    """A meeting of eight seconds, two hours ago, brought by the drafter; with the truth about its pictures."""
-    written = fragmented(folder, 8)
-    data = written.path.read_bytes()
-    start = desk.footage.start + timedelta(hours=1)
-    facts = Facts("meeting", "三月安全例会", "例会", "三楼会议室", "王芳", "", "Asia/Shanghai", start, "会议纪要")
-    actor = Actor("person", demo_id(DRAFTER))
-    upload = await desk.as_person(DRAFTER, uploads.announce, facts, len(data))
-
-    async def sent() -> AsyncIterator[bytes]:
-        yield data
-
-    receiver = Receiver(desk.database, desk.container.store, lambda: recipients_in(desk.settings.keys / "vault"))
-    return await receiver.receive(actor, upload.id, lambda _: sent()), written
-
-
-def asked_of(upload: Upload, begin: float, end: float) -> ItemAsked:
-    start = upload.start
-    assert start is not None
-    return ItemAsked(upload.id, start + timedelta(seconds=begin), start + timedelta(seconds=end), "Asia/Shanghai")
-
-
-async def apply_for(desk: People, *items: ItemAsked, **changes: Any) -> str:
-
-    application = await desk.as_person(
-        DRAFTER, application_service.create_draft, replace(desk.form(**changes), items=items)
-    )
-    await desk.as_person(DRAFTER, application_service.submit, application.id)
-    return str(application.id)
-
-
 @pytest.mark.requirement("R8", "R9", "R35", "R37")
 async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: People, tmp_path: Path) -> None:
-    upload, written = await brought(desk, tmp_path / "film")
+    upload, written = await upload_meeting(desk, tmp_path / "film")
     case = await apply_for(desk, asked_of(upload, 2, 6))
 
     await desk.accept(case)
@@ -99,7 +54,7 @@ async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: Peop
 
 @pytest.mark.requirement("R8", "R9")
 async def test_two_spans_of_one_file_and_a_camera_beside_it(desk: People, tmp_path: Path) -> None:
-    upload, _ = await brought(desk, tmp_path / "film")
+    upload, _ = await upload_meeting(desk, tmp_path / "film")
     camera = desk.form("cam1").items[0]
     case = await apply_for(desk, asked_of(upload, 0, 2), camera, asked_of(upload, 4, 6))
 
@@ -113,7 +68,7 @@ async def test_two_spans_of_one_file_and_a_camera_beside_it(desk: People, tmp_pa
 @pytest.mark.requirement("R8", "R9")
 async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_desk: OpenDesk, tmp_path: Path) -> None:
     async with a_desk(rules={"preservation": "always"}) as desk:
-        upload, _ = await brought(desk, tmp_path / "film")
+        upload, _ = await upload_meeting(desk, tmp_path / "film")
         case = await apply_for(desk, asked_of(upload, 0, 4))
         await desk.decide(case, "preliminary", "rejected")
 
@@ -122,29 +77,6 @@ async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_des
         [row] = desk.rows(Upload)
         assert row.removed_because == "rejected"
         assert desk.events("footage-preserved") == desk.events("preservation-failed") == []
-
-
-JOINT = ("storage", "administration")  # kinds of department
-
-
-def heads(desk: People) -> dict[str, str]:
-    """The departments that are named, with the login of each one's head."""
-
-    def read(uow: Any) -> dict[str, str]:
-        found = {}
-        for department in uow.session.scalars(select(Department).where(Department.kind.in_(JOINT))):
-            post = uow.session.scalar(select(Post).where(Post.department_id == department.id, Post.kind == "head"))
-            if post is not None:
-                found[department.id] = uow.session.get_one(Person, post.person_id).login
-        return found
-
-    return desk.look(read)
-
-
-async def consent(desk: People, login: str) -> None:
-    [line] = await desk.as_person(login, consent_queries.list_waiting)
-    proof = Proof((await desk.as_person(login, consent_queries.get_consent, line.id)).form_sha256, f"demo-{login}")
-    await desk.as_person(login, joint.consent, line.id, proof)
 
 
 @pytest.mark.requirement("R17")

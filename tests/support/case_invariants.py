@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
-from services.database.tables.audit import AuditEvent
+from services.database.tables.audit import AuditAnchor, AuditEvent
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
@@ -130,6 +130,8 @@ def orphans(uow: UnitOfWork, store: Store, replica: Store) -> Iterator[str]:
     )
     forms = ("json", "pdf", "label.json")
     known["documents"] = {f"{number}.{form}" for number in uow.session.scalars(filed) for form in forms}
+    for anchor in uow.session.scalars(select(AuditAnchor)):
+        known[anchor.bucket].add(anchor.key)
     later = _given_after_the_backup(uow, store) if _restored(uow) else set()
     for bucket in BUCKETS:
         there = {*store.list_keys(bucket), *replica.list_keys(bucket)}

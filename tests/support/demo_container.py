@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whole_footage import CHANNELS, Footage
 
-from services.app.container import Container
+from services.app.container import PORTAL_KEY, Container
 from services.database import schema as database_schema
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -18,6 +18,7 @@ from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.settings import Settings
 from services.runtime.settings.stores import FolderStore
+from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
@@ -55,7 +56,8 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
     replica = places.replica or open_store(FolderStore(places.root / "replica", "replica"), clock)
     store.ensure()
     replica.ensure()
-    database = open_database(settings.database, clock, rules_of(settings))
+    box = KeyFileBox(settings.keys / PORTAL_KEY)
+    database = open_database(settings.database, clock, rules_of(settings), secrets=box)
     if places.database_url is not None:
         database_schema.migrate(database.engine)
     return Container(

@@ -1,0 +1,165 @@
+"""An installation of the first release is opened by this one: nothing is lost, and every case is carried to its end."""
+
+import gzip
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import amount
+import pyotp
+import pytest
+from case_people import DRAFTER, People
+from demo_container import Places
+from installation_fixture import (
+    BACKUP,
+    DUMP,
+    FOLDERS,
+    IDENTITY,
+    KEPT,
+    KEYS,
+    LOAN_KEYS,
+    PACKAGE,
+    SECOND_FACTOR,
+    Facts,
+    installation,
+    postgresql_programs,
+)
+from joint_and_uploaded import consent, heads
+from sqlalchemy import make_url
+from vault_bench import packet_hashes, part_of
+from whole_desk import open_desk
+from whole_footage import AGO, MADE_FOR, Footage
+
+from services.backup.restore import RestoreRequest, restore
+from services.domain.accounts import login
+from services.domain.applications import service as application_service
+from services.domain.audit.verification import verify_trail
+from services.domain.custody import copies
+from services.runtime.settings import Settings
+from services.vault.sealing import Sealed, open_sealed
+from services.verifier.main import main as verify
+
+pytestmark = [pytest.mark.requirement("R14", "R36", "R40")]
+FACTS = Facts.read()
+ARCHIVED = "footage-re-archived"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folders of the kept installation, unpacked."""
+    folder = tmp_path / "root"
+    with tarfile.open(KEPT / FOLDERS) as archive:
+        archive.extractall(folder, filter="tar")
+    return folder
+
+
+def opened(root: Path, data: str = "var", **changes: Any) -> AbstractAsyncContextManager[People]:
+    """The installation at its work, with its recorder where it is now."""
+    footage = Footage(root / "recorder", MADE_FOR - AGO, {})
+    places = Places(root, footage, engine=root / data / "engine", **changes)
+    return open_desk(People, places, moment=FACTS.moment, data_dir=root / data)
+
+
+ENDS = {
+    **dict.fromkeys(FACTS.cases, ARCHIVED),
+    "management": "rejected",
+    "rejected": "rejected",
+    "withdrawn": "withdrawn",
+    "lost": "copy-lost",
+}
+
+
+async def carry_on(desk: People) -> None:
+    """Carry every case to its end."""
+    cases = FACTS.cases
+    assert desk.engine is not None
+    [incident] = await desk.engine.writer.read(lambda store: store.incidents.all_open())
+    await desk.resolve(incident)
+    await desk.as_person(DRAFTER, application_service.submit, cases["draft"])
+    for head in heads(desk).values():
+        await consent(desk, head)
+    await desk.correct(cases["correction"], "gate")
+    await desk.confirm(cases["confirmation"])
+    await desk.decide(cases["inspection"], "return-inspection")
+    for name in ("suspended", "loan", "download"):
+        await desk.returned(cases[name])
+    await desk.decide(cases["management"], "management", "rejected")
+    for name, case in cases.items():
+        if desk.application(case).closed_at is None and name not in ("management", "inspection"):
+            await desk.accept(case)
+            await desk.returned(case)
+    await desk.quiet()
+    assert {name: desk.application(case).closed_as for name, case in cases.items()} == ENDS
+    with desk.database.engine.connect() as connection:
+        assert verify_trail(connection).faults == []
+
+
+async def check_copies(desk: People) -> None:
+    """Each copy that is on loan opens with its key and is whole."""
+    for name in ("loan", "download", "receipt"):
+        for copy in desk.look(copies.list_of_application, FACTS.cases[name]):
+            sealed = Sealed.from_json(copy.sealed)
+            reader = open_sealed(desk.container.store, sealed.location, desk.container.loan_keys.unwrapper(copy.id))
+            assert [part for part in sealed.coverage.parts if packet_hashes(part_of(reader, part), "video")]
+
+
+async def check(desk: People) -> None:
+    """Read what the installation holds."""
+    assert desk.loan_keys() == set(FACTS.loan_keys)
+    await check_copies(desk)
+    place = login.Client("a browser", "127.0.0.1")
+    session = await login.log_in(desk.database, SECOND_FACTOR, f"demo-{SECOND_FACTOR}", place)
+    assert session.pending_step == "code"
+    await login.submit_code(desk.database, session.token, place.browser, pyotp.TOTP(FACTS.second_factor).now())
+
+
+async def test_its_cases_are_carried_to_their_ends(root: Path) -> None:
+    async with opened(root) as desk:
+        await check(desk)
+        await carry_on(desk)
+
+
+def load_dump(url: str) -> None:
+    """Load the dump as an operator does."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    command = [postgresql_programs() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", address]
+    dump = gzip.decompress((KEPT / DUMP).read_bytes())
+    subprocess.run(command, input=dump, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.postgres
+async def test_its_dump_is_loaded_into_postgresql(root: Path, postgres_database: Callable[[], str]) -> None:
+    url = postgres_database()
+    load_dump(url)
+
+    async with opened(root, database_url=url) as desk:
+        await check(desk)
+        if amount.all_of_it():
+            await carry_on(desk)
+
+
+async def test_its_backup_is_restored(root: Path, tmp_path: Path) -> None:
+    identity = tmp_path / IDENTITY
+    identity.touch(0o600)
+    identity.write_bytes((KEPT / IDENTITY).read_bytes())
+    shutil.rmtree(root / "var")
+    settings = Settings.load(data_dir=root / "new", rules={"max_use_days": 30}, zone="UTC")
+
+    request = RestoreRequest(KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity)
+    restored = restore(installation(settings, root, FACTS.moment), request, lambda _: None)
+
+    assert restored.complete
+    async with opened(root, "new") as desk:
+        await check(desk)
+        if amount.all_of_it():
+            await carry_on(desk)
+
+
+def test_its_package_is_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify([str(KEPT / PACKAGE), "--trust", FACTS.fingerprints["root"]]) == 0
+    assert verify([str(KEPT / PACKAGE)]) == 2
+    capsys.readouterr()
