@@ -25,8 +25,8 @@ PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients
 
 def needs(worker: Worker) -> list[str]:
     """What one job type needs beside database and engine."""
-    found = {NAMES[name] for name in worker.wants if name in NAMES}
-    if "vault_keys" in worker.wants:
+    found = {NAMES[name] for name in worker.needs if name in NAMES}
+    if "vault_keys" in worker.needs:
         found.add("recipients")
         module = inspect.getmodule(worker.handle)
         if module is not None and "vault_keys.unwrapper" in inspect.getsource(module):
@@ -38,8 +38,8 @@ def needs(worker: Worker) -> list[str]:
 
 def table() -> str:
     """The table as the chart reads it."""
-    told = {"portal": list(PORTAL), "jobTypes": {worker.job_type: needs(worker) for worker in discover()}}
-    return json.dumps(told, indent=2) + "\n"
+    table = {"portal": list(PORTAL), "jobTypes": {worker.job_type: needs(worker) for worker in discover()}}
+    return json.dumps(table, indent=2) + "\n"
 
 
 if __name__ == "__main__":

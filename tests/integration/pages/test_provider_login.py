@@ -28,6 +28,7 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from starlette.requests import Request
 from starlette.responses import Response
+from written_logs import written_logs
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.identities import Identity
@@ -164,7 +165,7 @@ async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Port
 
 
 async def test_the_session_is_a_new_one_and_no_token_is_kept(
-    desk: ReviewDesk, portal: Portal, crooked: CrookedProvider, capsys: pytest.CaptureFixture[str]
+    desk: ReviewDesk, portal: Portal, crooked: CrookedProvider
 ) -> None:
     browser = portal.anonymous()
     browser.cookies.set("__Host-footage_desk_session", "planted", domain="footage.example", path="/")
@@ -174,8 +175,9 @@ async def test_the_session_is_a_new_one_and_no_token_is_kept(
     assert "planted" not in str(answer.headers)
     kept = str([vars(row) for row in desk.all(LoginSession)]) + "".join(event.entry for event in desk.all(AuditEvent))
     crooked.claims = {"nonce": "another"}
-    await signed_in(portal.anonymous(), crooked)
-    logged = "".join(capsys.readouterr())
+    with written_logs() as log:
+        await signed_in(portal.anonymous(), crooked)
+    logged = log.getvalue()
     assert "the ID token's nonce does not fit" in logged
     for secret in (TOKEN, SECRET, "eyJ", "code-1", "code-2"):
         assert secret not in kept + logged
