@@ -15,6 +15,7 @@ import amount
 import hypothesis
 import pytest
 import run_variables
+import structlog
 import tools
 
 CI = "FOOTAGE_DESK_CI"
@@ -96,7 +97,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol() -> Generator[None, Any, Any]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
     try:
         return (yield)
     finally:
@@ -104,6 +105,7 @@ def pytest_runtest_protocol() -> Generator[None, Any, Any]:
         # A command that ran inside the test has sent the log to the test's output, which is closed now.
         root.handlers[:] = handlers
         root.setLevel(level)
+        structlog.configure(**configuration)
 
 
 def pytest_enter_pdb() -> None:
