@@ -116,6 +116,9 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         await run_in_thread(make_key_folder, settings.keys / "loans")
         return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
 
+    async def proxy() -> str:
+        return _proxy(settings)
+
     async def models() -> str:
         await run_in_thread(check_models, settings.models_dir)
         whose = f"those of {settings.models_dir}" if settings.models_dir else "those shipped"
@@ -132,6 +135,7 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
         ("login", lambda: check_provider(settings)),
+        ("proxy", proxy),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
 
@@ -164,6 +168,22 @@ async def _time_stamps(settings: Settings) -> str:
         name = variable("time_stamp.url")
         raise Fatal(f"no time stamp from {settings.time_stamp.url}: {error}; correct {name}, or reach it") from error
     return f"{settings.time_stamp.url} stamps what is sealed"
+
+
+def _proxy(settings: Settings) -> str:
+    """Say whose word on a caller's address is taken; Fatal where there is a proxy and nobody's is."""
+    trusted, name = settings.portal.trusted_proxies, variable("portal.trusted_proxies")
+    if trusted == "*":
+        raise Fatal(f"{name} trusts everybody, so that callers choose their own address: name the proxy's")
+    if trusted:
+        return f"callers' addresses are taken from {trusted}"
+    if settings.portal.url.startswith("https://"):
+        # The portal itself speaks http, so that a proxy stands before it.
+        raise Fatal(
+            f"{settings.portal.url} is served by a proxy, and {name} names none: everybody has its address, so that "
+            f"wrong passwords of one delay all; set {name} to the proxy's address"
+        )
+    return "none; the address of a connection is the caller's"
 
 
 def _use_period(days: int | None) -> Line:

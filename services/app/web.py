@@ -39,9 +39,10 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     refusal_pages.install(app)
     signature_http.install(app)
     app.add_middleware(RequestLimits)
-    app.add_middleware(SecurityHeaders)
-    settings = dependencies.get("settings")
-    if isinstance(settings, Settings) and settings.portal.trusted_proxies:
+    given = dependencies.get("settings")
+    settings = given if isinstance(given, Settings) else None
+    app.add_middleware(SecurityHeaders, https=settings is not None and settings.portal.url.startswith("https://"))
+    if settings is not None and settings.portal.trusted_proxies:
         # Failed logins are counted by address: only a known proxy may say where a call comes from.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.portal.trusted_proxies)
     for router in (*routers_of("api"), *routers):

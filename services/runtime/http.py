@@ -2,14 +2,19 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Iterator
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.runtime.errors import Fatal
+
+HEADER_SECONDS = 15.0  # from the first byte of a request, or from the connection, to the end of its header
+MOST_CONNECTIONS = 1000
 
 
 class _Server(uvicorn.Server):
@@ -18,6 +23,47 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Connection(H11Protocol):
+    """One connection, closed where a header does not come in time, or where there are too many.
+
+    uvicorn waits for a header without end, and its ``limit_concurrency`` refuses requests, not connections.
+    """
+
+    header_seconds = HEADER_SECONDS
+    most_connections = MOST_CONNECTIONS
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.abort()
+            return
+        self._deadline = self.loop.call_later(self.header_seconds, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._end_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _most_connections() -> int:
+    """Return how many connections leave half of the process's descriptors to everything else."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if descriptors == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, descriptors // 2)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,10 +77,25 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool = False, grace: float = 5.0) -> None:
-    """Serve ``app`` on ``listener`` until cancelled; open requests get ``grace`` seconds then."""
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    lifespan: bool = False,
+    grace: float = 5.0,
+    header_seconds: float = HEADER_SECONDS,
+    most_connections: int | None = None,
+) -> None:
+    """Serve ``app`` on ``listener`` until cancelled; open requests get ``grace`` seconds then.
+
+    A connection is closed where a request's header takes longer than ``header_seconds``, and at once where there are
+    more than ``most_connections``.
+    """
+    most = _most_connections() if most_connections is None else most_connections
+    connection = type("_Connection", (_Connection,), {"header_seconds": header_seconds, "most_connections": most})
     config = uvicorn.Config(
         app,
+        http=connection,
         log_config=None,
         access_log=False,
         proxy_headers=False,  # the portal's setting says whose X-Forwarded-For is trusted

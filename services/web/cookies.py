@@ -12,6 +12,7 @@ from services.web.dependencies import is_https
 
 SESSION = "footage_desk_session"
 ROUND_TRIP = "footage_desk_oidc"  # on the way to the provider and back
+KNOWN = "footage_desk_known"  # who has logged in with this browser before
 DOOR = "footage_desk_login"  # before there is a session: the sign-in form's CSRF token is derived from it
 
 

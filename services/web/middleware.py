@@ -10,6 +10,7 @@ from services.runtime import translations
 from services.web.errors import SECURITY_HEADERS, answer, too_large
 
 CACHEABLE = (200, 206, 304)  # not 404: the file may exist after the next release
+HSTS = "max-age=31536000"  # this host alone: what else lies below its domain is not ours to say
 # The largest legitimate body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
 # File uploads, which are counted while they stream in.
@@ -19,8 +20,10 @@ FILES = re.compile(r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64
 class SecurityHeaders:
     """Set the headers of every answer. Plain ASGI, so that footage streams through unbuffered."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
+        """``https``: people reach the portal by https, and browsers are to stay with it."""
         self.app = app
+        self._headers = {**SECURITY_HEADERS, "Strict-Transport-Security": HSTS} if https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,7 +33,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/static/") and message["status"] in CACHEABLE:
                     headers.setdefault("Cache-Control", "public, max-age=31536000, immutable")  # named by hash

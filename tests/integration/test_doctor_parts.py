@@ -65,6 +65,21 @@ async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate
     assert "footage-desk keys rotate seal --root FILE" in said
 
 
+@pytest.mark.requirement("R52")
+async def test_a_proxy_whose_word_is_not_taken_is_named_and_one_that_everybody_may_be_too(tmp_path: Path) -> None:
+    behind = {"portal.public_url": "https://footage.example"}
+
+    said = await sentence("proxy", settings(tmp_path, **behind))
+    everybody = await sentence("proxy", settings(tmp_path, **behind, **{"portal.trusted_proxies": "*"}))
+    trusted = settings(tmp_path, **behind, **{"portal.trusted_proxies": "10.0.0.1"})
+
+    assert "set FOOTAGE_DESK_PORTAL__TRUSTED_PROXIES to the proxy's address" in said
+    assert "callers choose their own address" in everybody
+    assert [line.sentence for line in await app_doctor.examine(trusted, []) if line.part == "proxy"] == [
+        "callers' addresses are taken from 10.0.0.1"
+    ]
+
+
 async def test_the_use_period_has_no_default(tmp_path: Path) -> None:
     said = await sentence("use period", settings(tmp_path, **{"rules.max_use_days": None}))
     assert "FOOTAGE_DESK_RULES__MAX_USE_DAYS is not set" in said

@@ -36,6 +36,7 @@ from whole_footage import AGO, MADE_FOR, Footage
 
 from services.backup.restore import RestoreRequest, restore
 from services.domain.accounts import login
+from services.domain.accounts.client import Client
 from services.domain.applications import service as application_service
 from services.domain.audit.verification import verify_trail
 from services.domain.custody import copies
@@ -111,10 +112,10 @@ async def check(desk: People) -> None:
     """Read what the installation holds."""
     assert desk.loan_keys() == set(FACTS.loan_keys)
     await check_copies(desk)
-    place = login.Client("a browser", "127.0.0.1")
+    place = Client("a browser", "127.0.0.1")
     session = await login.log_in(desk.database, SECOND_FACTOR, f"demo-{SECOND_FACTOR}", place)
     assert session.pending_step == "code"
-    await login.submit_code(desk.database, session.token, place.browser, pyotp.TOTP(FACTS.second_factor).now())
+    await login.submit_code(desk.database, session.token, place, pyotp.TOTP(FACTS.second_factor).now())
 
 
 async def test_its_cases_are_carried_to_their_ends(root: Path) -> None:

@@ -30,6 +30,7 @@ from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
+from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
 
 T = TypeVar("T")
@@ -86,7 +87,8 @@ class Box:
         return f"{purpose}:{text[::-1]}"
 
     def decrypt(self, sealed: str, purpose: str) -> str:
-        assert sealed.startswith(f"{purpose}:")
+        if not sealed.startswith(f"{purpose}:"):
+            raise Fatal("it was encrypted for another purpose")
         return sealed.removeprefix(f"{purpose}:")[::-1]
 
 

@@ -3,14 +3,15 @@
 A failure is counted in the transaction that finds it, so that concurrent attempts are all counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.accounts import identities, lockout, passwords, second_factors, sessions
+from services.domain.accounts import identities, known_browsers, lockout, passwords, second_factors, sessions
+from services.domain.accounts.client import Client
 from services.domain.accounts.identities import ProviderIdentity
 from services.domain.accounts.second_factors import Enrolment
 from services.domain.accounts.sessions import IssuedSession
@@ -19,14 +20,6 @@ from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
 
 ACTOR = Actor("system", "login")
-
-
-@dataclass(frozen=True)
-class Client:
-    """A browser, by its user agent and address."""
-
-    browser: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -57,27 +50,27 @@ async def log_in_by_provider(database: Database, identity: ProviderIdentity, cli
     return _raise_refusal(await database.run(ACTOR, _finish_provider_login, identity, client))
 
 
-async def submit_code(database: Database, token: str, browser: str, code: str) -> IssuedSession:
+async def submit_code(database: Database, token: str, client: Client, code: str) -> IssuedSession:
     """Check a code of the app, or a recovery code.
 
     Refused with ``code-wrong`` or ``code-used``; the fifth wrong one locks the account.
     """
-    return _raise_refusal(await database.run(ACTOR, _submit_code, token, browser, code))
+    return _raise_refusal(await database.run(ACTOR, _submit_code, token, client, code))
 
 
-async def choose_password(database: Database, token: str, browser: str, password: str) -> IssuedSession:
+async def choose_password(database: Database, token: str, client: Client, password: str) -> IssuedSession:
     """Replace a password that an administrator knows.
 
     Refused for a weak one.
     """
-    login, old_hash = await database.run(ACTOR, _login_and_hash, token, browser)
+    login, old_hash = await database.run(ACTOR, _login_and_hash, token, client.browser)
     new_hash = await hash_new_password(login, old_hash, password)
 
     def act(uow: UnitOfWork) -> IssuedSession:
-        row = sessions.get_pending(uow, token, browser, "password")
+        row = sessions.get_pending(uow, token, client.browser, "password")
         person = _lock_person(uow, row)
         set_password(uow, person, new_hash)
-        return _advance(uow, row, person)
+        return _advance(uow, row, person, client)
 
     return await database.run(ACTOR, act)
 
@@ -111,32 +104,30 @@ def get_enrolment(uow: UnitOfWork, token: str, browser: str) -> Enrolment:
     return second_factors.get_enrolment(uow, row.person_id) or second_factors.begin_enrolment(uow, row.person_id)
 
 
-def confirm_enrolment(uow: UnitOfWork, token: str, browser: str, code: str) -> Enrolled:
+def confirm_enrolment(uow: UnitOfWork, token: str, client: Client, code: str) -> Enrolled:
     """Enrol the second factor by its first code, and advance the login."""
-    row = sessions.get_pending(uow, token, browser, "enrolment")
+    row = sessions.get_pending(uow, token, client.browser, "enrolment")
     person = _lock_person(uow, row)
     codes = second_factors.confirm_enrolment(uow, person.id, code)
-    return Enrolled(_advance(uow, row, person), codes)
+    return Enrolled(_advance(uow, row, person, client), codes)
 
 
 def _get_password_hash(uow: UnitOfWork, login: str, client: Client) -> str:
     """Return the hash to verify; a dummy one for an unknown login."""
     person = _find_person(uow, login)
-    lockout.check(uow, person, login, client.address)
+    lockout.check(uow, person, login, client)
     return passwords.unmatchable_hash() if person is None else person.password_hash
 
 
 def _finish_password_login(uow: UnitOfWork, login: str, client: Client, password_ok: bool) -> IssuedSession | Refused:
     person = _find_person(uow, login)
     if person is not None:
-        lockout.check(uow, person, login, client.address)
+        lockout.check(uow, person, login, client)
     if person is None or not password_ok:
         return _record_failure(uow, person, login, client)
     step = _pending_step(uow, person, code_given=False)
     session = sessions.create(uow, person, client.browser, client.address, step)
-    if step is None:
-        _complete(uow, person, sessions.get(uow, session.token))
-    return session
+    return session if step is not None else _complete(uow, person, session, client)
 
 
 def record_provider_refusal(uow: UnitOfWork, client: Client, issuer: str, reason: str) -> None:
@@ -151,24 +142,17 @@ def _finish_provider_login(uow: UnitOfWork, identity: ProviderIdentity, client: 
     except Refused as refusal:
         audit_trail.record(uow, "login-refused", "address", client.address, issuer=identity.issuer, reason=refusal.code)
         return refusal
-    lockout.check(uow, person, person.login, client.address)
+    lockout.check(uow, person, person.login, client)
     step = _pending_step(uow, person, code_given=False)
     session = sessions.create(
         uow, person, client.browser, client.address, step, issuer=identity.issuer, subject=identity.subject
     )
-    if step is None:
-        _complete(uow, person, sessions.get(uow, session.token))
-    return session
+    return session if step is not None else _complete(uow, person, session, client)
 
 
 def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: Client) -> Refused:
-    lockout.count_address_failure(uow, client.address)
-    if person is not None:
-        is_locked = lockout.count_failure(uow, person, "login-refused", address=client.address)
-    else:
-        is_locked = lockout.count_unknown_login(uow, login, client.address)
-    if is_locked:
-        return lockout.account_locked()
+    if lockout.count_wrong_password(uow, person, login, client):
+        return lockout.login_delayed()
     return Refused(
         "login-failed",
         "The name or the password is wrong: enter them again.",
@@ -177,11 +161,11 @@ def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: 
     )
 
 
-def _submit_code(uow: UnitOfWork, token: str, browser: str, code: str) -> IssuedSession | Refused:
-    row = sessions.get_pending(uow, token, browser, "code")
+def _submit_code(uow: UnitOfWork, token: str, client: Client, code: str) -> IssuedSession | Refused:
+    row = sessions.get_pending(uow, token, client.browser, "code")
     person = _lock_person(uow, row)
     address = row.address or "unknown"
-    lockout.check(uow, person, person.login, address)
+    lockout.check(uow, person, person.login, replace(client, address=address))
     try:
         if not second_factors.use_recovery_code(uow, person.id, code):
             second_factors.verify_code(uow, person.id, code)
@@ -193,16 +177,14 @@ def _submit_code(uow: UnitOfWork, token: str, browser: str, code: str) -> Issued
             sessions.end_all(uow, person.id)
             return lockout.account_locked()
         return refusal
-    return _advance(uow, row, person)
+    return _advance(uow, row, person, client)
 
 
-def _advance(uow: UnitOfWork, row: LoginSession, person: Person) -> IssuedSession:
+def _advance(uow: UnitOfWork, row: LoginSession, person: Person, client: Client) -> IssuedSession:
     """Renew the session after a step, with the next step or complete."""
     step = _pending_step(uow, person, code_given=True)
     session = sessions.renew(uow, row, step)
-    if step is None:
-        _complete(uow, person, sessions.get(uow, session.token))
-    return session
+    return session if step is not None else _complete(uow, person, session, client)
 
 
 def _pending_step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str | None:
@@ -215,18 +197,20 @@ def _pending_step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str |
     return None
 
 
-def _complete(uow: UnitOfWork, person: Person, row: LoginSession) -> None:
-    """Reset the failures and bind the provider's subject.
+def _complete(uow: UnitOfWork, person: Person, session: IssuedSession, client: Client) -> IssuedSession:
+    """Reset the failures, bind the provider's subject and make the browser a known one.
 
     Only a complete login does: a right password must not buy more attempts at the code, and a claimed login alone must
     not bind an account.
     """
-    lockout.reset(uow, person)
+    row = sessions.get(uow, session.token)
+    lockout.end_delay(uow, person, replace(client, address=row.address or "unknown"))
     detail = {}
     if row.issuer is not None and row.subject is not None:
         identities.bind(uow, person, row.issuer, row.subject)
         detail = {"issuer": row.issuer}
     audit_trail.record(uow, "logged-in", "person", person.id, address=row.address or "unknown", **detail)
+    return replace(session, known_browser=known_browsers.issue(uow, person))
 
 
 def _lock_person(uow: UnitOfWork, row: LoginSession) -> Person:

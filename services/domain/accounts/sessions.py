@@ -31,12 +31,14 @@ STEPS = ("code", "password", "enrolment")
 class IssuedSession:
     """A new session; ``token`` goes into the cookie and is not stored.
 
-    ``pending_step`` is the next step of the login, or None.
+    ``pending_step`` is the next step of the login, or None. ``known_browser`` is a token that the browser stores from a
+    complete login on (`known_browsers`).
     """
 
     token: str
     person_id: str
     pending_step: str | None = None
+    known_browser: str | None = None
 
 
 def create(

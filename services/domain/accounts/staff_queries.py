@@ -15,7 +15,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
-from services.domain.accounts import absences, identities, passkeys, posts, second_factors
+from services.domain.accounts import absences, identities, lockout, passkeys, posts, second_factors
 from services.domain.accounts.second_factors import State
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
@@ -67,6 +67,7 @@ class PersonView:
     passkeys: int
     identities: list[Identity]
     last_login_at: datetime | None
+    login_delayed: bool  # after wrong passwords, somewhere
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def get_person(uow: UnitOfWork, person_id: str) -> PersonView:
         passkeys=len(passkeys.list_passkeys(uow, person_id)),
         identities=identities.list_identities(uow, person_id),
         last_login_at=uow.session.scalar(last_login),
+        login_delayed=lockout.is_delayed(uow, lines[0].person),
     )
 
 

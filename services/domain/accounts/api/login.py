@@ -8,12 +8,12 @@ from pydantic import Field
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.accounts import login as account_login
-from services.domain.accounts.api.session import Me, client_of, read_me
+from services.domain.accounts.api.session import Me, client_of, read_me, write_session
+from services.domain.accounts.client import Client
 from services.domain.accounts.sessions import IssuedSession
-from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
-from services.web.identity import Token, browser_of, csrf_token
+from services.web.identity import Token, csrf_token
 from services.web.schemas import Answer, Body, Code, Line
 
 router = APIRouter(prefix="/api/login", tags=["session"])
@@ -71,13 +71,13 @@ class PendingLogin:
     """
 
     token: str
-    browser: str
+    client: Client
     request: Request
     response: Response
 
 
 def pending_login(token: Token, request: Request, response: Response) -> PendingLogin:
-    return PendingLogin(token, browser_of(request), request, response)
+    return PendingLogin(token, client_of(request), request, response)
 
 
 GivenPendingLogin = Annotated[PendingLogin, Depends(pending_login)]
@@ -96,21 +96,23 @@ async def log_in(credentials: Credentials, request: Request, response: Response,
 @router.post("/code", responses={**problems(401, 403, 429), **STEPS})
 async def submit_code(body: CodeBody, pending: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
     """Check the one-time code. The session gets another token."""
-    session = await account_login.submit_code(database, pending.token, pending.browser, body.code)
+    session = await account_login.submit_code(database, pending.token, pending.client, body.code)
     return await _answer(pending.request, pending.response, database, session)
 
 
 @router.post("/password", responses={**problems(401, 403), **STEPS})
 async def choose_password(body: NewPassword, pending: GivenPendingLogin, database: GivenDatabase) -> Me | Step:
     """Replace the password that an administrator gave."""
-    session = await account_login.choose_password(database, pending.token, pending.browser, body.new_password)
+    session = await account_login.choose_password(database, pending.token, pending.client, body.new_password)
     return await _answer(pending.request, pending.response, database, session)
 
 
 @router.post("/enrolment", responses=problems(401, 403))
 async def begin_enrolment(pending: GivenPendingLogin, database: GivenDatabase) -> FactorEnrolmentAnswer:
     """Begin the second factor that the person's post requires."""
-    enrolment = await database.run(account_login.ACTOR, account_login.get_enrolment, pending.token, pending.browser)
+    enrolment = await database.run(
+        account_login.ACTOR, account_login.get_enrolment, pending.token, pending.client.browser
+    )
     return FactorEnrolmentAnswer.model_validate(enrolment)
 
 
@@ -118,7 +120,7 @@ async def begin_enrolment(pending: GivenPendingLogin, database: GivenDatabase) -
 async def confirm_enrolment(body: CodeBody, pending: GivenPendingLogin, database: GivenDatabase) -> EnrolledAnswer:
     """Enrol the second factor by its first code and complete the login."""
     enrolled = await database.run(
-        account_login.ACTOR, account_login.confirm_enrolment, pending.token, pending.browser, body.code
+        account_login.ACTOR, account_login.confirm_enrolment, pending.token, pending.client, body.code
     )
     me = await _answer(pending.request, pending.response, database, enrolled.session)
     assert isinstance(me, Me)  # noqa: S101  it is the last step
@@ -126,7 +128,7 @@ async def confirm_enrolment(body: CodeBody, pending: GivenPendingLogin, database
 
 
 async def _answer(request: Request, response: Response, database: Database, session: IssuedSession) -> Me | Step:
-    cookies.write(request, response, cookies.SESSION, session.token)
+    write_session(request, response, session)
     if session.pending_step is None:
         return await database.run(Actor("person", session.person_id), read_me, session.token)
     response.status_code = 202

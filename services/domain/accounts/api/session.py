@@ -5,8 +5,9 @@ from fastapi import APIRouter, Request, Response
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.accounts import sessions
-from services.domain.accounts.login import Client
+from services.domain.accounts import known_browsers, sessions
+from services.domain.accounts.client import Client
+from services.domain.accounts.sessions import IssuedSession
 from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
@@ -14,6 +15,7 @@ from services.web.identity import Acting, Token, browser_of, csrf_token
 from services.web.schemas import Answer
 
 router = APIRouter(prefix="/api", tags=["session"])
+_SEPARATOR = "."  # in no base64
 
 
 class HeldPost(Answer):
@@ -38,7 +40,21 @@ class Me(Answer):
 
 
 def client_of(request: Request) -> Client:
-    return Client(browser_of(request), request.client.host if request.client else "unknown")
+    return Client(browser_of(request), request.client.host if request.client else "unknown", _known_browsers(request))
+
+
+def write_session(request: Request, response: Response, session: IssuedSession) -> None:
+    """Set the session's cookie, and after a complete login the one of a known browser."""
+    cookies.write(request, response, cookies.SESSION, session.token)
+    if session.known_browser is not None:
+        known = (session.known_browser, *_known_browsers(request))[: known_browsers.MAX_PEOPLE]
+        seconds = int(known_browsers.LIFETIME.total_seconds())
+        cookies.write(request, response, cookies.KNOWN, _SEPARATOR.join(known), seconds=seconds)
+
+
+def _known_browsers(request: Request) -> tuple[str, ...]:
+    value = cookies.read(request, cookies.KNOWN) or ""
+    return tuple(value.split(_SEPARATOR)[: known_browsers.MAX_PEOPLE]) if value else ()
 
 
 @router.post("/logout", status_code=204, responses=problems(401, 403))

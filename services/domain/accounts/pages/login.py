@@ -6,7 +6,7 @@ from fastapi.responses import RedirectResponse, Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import second_factors, sessions
-from services.domain.accounts.api.session import client_of
+from services.domain.accounts.api.session import client_of, write_session
 from services.domain.accounts.pages.login_first_page import first_page
 from services.domain.accounts.pages.login_visitor import GivenGuest, Guest
 from services.domain.accounts.passwords import MIN_LENGTH
@@ -56,7 +56,7 @@ async def submit_code(guest: GivenGuest, database: GivenDatabase) -> Response:
     try:
         token = guest.require_own_step()
         return guest.continue_login(
-            await account_login.submit_code(database, token, guest.browser, guest.typed.text("code"))
+            await account_login.submit_code(database, token, client_of(guest.request), guest.typed.text("code"))
         )
     except Refused as refusal:
         return await _step(guest, database, "code", refusal)
@@ -74,7 +74,8 @@ async def choose_password(guest: GivenGuest, database: GivenDatabase) -> Respons
     try:
         token, password = guest.require_own_step(), guest.typed.text("newPassword")
         require_same(password, guest.typed.text("repeat"))
-        return guest.continue_login(await account_login.choose_password(database, token, guest.browser, password))
+        session = await account_login.choose_password(database, token, client_of(guest.request), password)
+        return guest.continue_login(session)
     except Refused as refusal:
         return await _step(guest, database, "password", refusal)
 
@@ -98,12 +99,16 @@ async def confirm_enrolment(guest: GivenGuest, database: GivenDatabase) -> Respo
     try:
         token = guest.require_own_step()
         enrolled = await database.run(
-            account_login.ACTOR, account_login.confirm_enrolment, token, guest.browser, guest.typed.text("code")
+            account_login.ACTOR,
+            account_login.confirm_enrolment,
+            token,
+            client_of(guest.request),
+            guest.typed.text("code"),
         )
     except Refused as refusal:
         return await _step(guest, database, "enrolment", refusal)
     answer = guest.page("recovery_codes.html", codes=enrolled.recovery_codes)
-    cookies.write(guest.request, answer, cookies.SESSION, enrolled.session.token)
+    write_session(guest.request, answer, enrolled.session)
     return answer
 
 

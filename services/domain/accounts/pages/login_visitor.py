@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from services.domain.accounts.api.session import write_session
 from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import Refused
 from services.web import cookies
@@ -87,7 +88,7 @@ class Guest:
         """Set the new token; redirect to the next step or requested page."""
         path = self.next_path if session.pending_step is None else self.with_next(PATHS[session.pending_step])
         answer = RedirectResponse(path, 303)
-        cookies.write(self.request, answer, cookies.SESSION, session.token)
+        write_session(self.request, answer, session)
         return answer
 
     def with_next(self, path: str) -> str:

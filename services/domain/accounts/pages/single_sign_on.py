@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 from services.database.unit_of_work import Database
 from services.domain.accounts import lockout, login
 from services.domain.accounts.api.session import client_of
+from services.domain.accounts.client import Client
 from services.domain.accounts.identities import ProviderIdentity
-from services.domain.accounts.login import Client
 from services.domain.accounts.pages.login_first_page import first_page
 from services.domain.accounts.pages.login_visitor import GivenGuest
 from services.domain.accounts.single_sign_on import authorization_request

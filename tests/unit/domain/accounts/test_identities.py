@@ -18,8 +18,8 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import identities, sessions, staff
 from services.domain.accounts import login as account_login
+from services.domain.accounts.client import Client
 from services.domain.accounts.identities import ProviderIdentity
-from services.domain.accounts.login import Client
 from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import NotFound, Refused, Retryable
 
@@ -81,12 +81,12 @@ async def test_a_way_that_ends_at_the_second_factor_binds_nobody(desk: ReviewDes
     assert (thief.pending_step, bound(desk)) == ("code", [])
 
     owner = await come_in(desk, "owner", "head")
-    whole = await account_login.submit_code(desk.database, owner.token, HERE.browser, authenticator.next_code())
+    whole = await account_login.submit_code(desk.database, owner.token, HERE, authenticator.next_code())
 
     assert whole.pending_step is None
     assert bound(desk) == [(ISSUER, "owner", "head")]
     with pytest.raises(Refused) as refused:
-        await account_login.submit_code(desk.database, thief.token, HERE.browser, authenticator.next_code())
+        await account_login.submit_code(desk.database, thief.token, HERE, authenticator.next_code())
     assert refused.value.code == "provider-other-identity"
     row = desk.the(LoginSession, token_sha256=sessions._sha256(whole.token))
     assert (row.issuer, row.subject) == (ISSUER, "owner")
@@ -100,7 +100,7 @@ async def test_a_password_that_others_know_is_replaced_on_this_way_too(desk: Rev
 
     half = await come_in(desk, "one", "head")
     assert half.pending_step == "password"
-    whole = await account_login.choose_password(desk.database, half.token, HERE.browser, "nine calm cameras")
+    whole = await account_login.choose_password(desk.database, half.token, HERE, "nine calm cameras")
 
     assert whole.pending_step is None
     assert bound(desk) == [(ISSUER, "one", "head")]
@@ -166,7 +166,7 @@ async def test_a_half_session_that_is_ended_meanwhile_is_not_renewed(
     before_the_lock(monkeypatch, update(LoginSession).values(ended_at=desk.real.now()))
 
     with pytest.raises(Refused) as refused:
-        await account_login.submit_code(desk.database, half.token, HERE.browser, authenticator.next_code())
+        await account_login.submit_code(desk.database, half.token, HERE, authenticator.next_code())
     assert (refused.value.code, bound(desk)) == ("logged-out", [])
 
 

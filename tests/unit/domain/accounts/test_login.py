@@ -17,7 +17,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts import login as account_login
 from services.domain.accounts import own_account, second_factors, sessions
-from services.domain.accounts.login import Client
+from services.domain.accounts.client import Client
 from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import Refused
 
@@ -44,7 +44,7 @@ def person_of(desk: ReviewDesk, signed_in: IssuedSession, browser: str = FIREFOX
 
 
 async def give_code(desk: ReviewDesk, half: IssuedSession, code: str) -> IssuedSession:
-    return await account_login.submit_code(desk.database, half.token, FIREFOX, code)
+    return await account_login.submit_code(desk.database, half.token, HERE, code)
 
 
 def must_change(desk: ReviewDesk, person_id: str) -> None:
@@ -137,7 +137,7 @@ async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk)
     def guess() -> None:
         start.wait()
         try:
-            anyio.run(account_login.submit_code, desk.database, half.token, FIREFOX, wrong)
+            anyio.run(account_login.submit_code, desk.database, half.token, HERE, wrong)
         except Refused as refusal:
             outcomes.append(refusal.code)
 
@@ -176,7 +176,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
     async def choose(password: str) -> IssuedSession:
-        return await account_login.choose_password(desk.database, half.token, FIREFOX, password)
+        return await account_login.choose_password(desk.database, half.token, HERE, password)
 
     assert (await refused(lambda: choose(PASSWORD))).code == "password-same"
     assert (await refused(lambda: choose("too short"))).code == "password-weak"
@@ -193,14 +193,14 @@ async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: Rev
     must_enrol(desk)
     must_change(desk, "head")
     half = await sign_in(desk)
-    half = await account_login.choose_password(desk.database, half.token, FIREFOX, NEW)
+    half = await account_login.choose_password(desk.database, half.token, HERE, NEW)
     assert half.pending_step == "enrolment"
     assert (await refused(lambda: person_of(desk, half))).code == "login-unfinished"
 
     begun = desk.run(account_login.get_enrolment, half.token, FIREFOX)
     assert desk.run(account_login.get_enrolment, half.token, FIREFOX) == begun
     code = pyotp.TOTP(begun.secret).at(desk.real.now())
-    enrolled = desk.run(account_login.confirm_enrolment, half.token, FIREFOX, code)
+    enrolled = desk.run(account_login.confirm_enrolment, half.token, HERE, code)
 
     assert person_of(desk, enrolled.session) == "head"
     assert len(enrolled.recovery_codes) == second_factors.RECOVERY_CODES
@@ -212,8 +212,8 @@ async def test_a_step_is_not_taken_in_the_place_of_another(desk: ReviewDesk) -> 
 
     for act in (
         lambda: desk.run(account_login.get_enrolment, half.token, FIREFOX),
-        lambda: desk.run(account_login.confirm_enrolment, half.token, FIREFOX, "123456"),
-        lambda: account_login.choose_password(desk.database, half.token, FIREFOX, NEW),
+        lambda: desk.run(account_login.confirm_enrolment, half.token, HERE, "123456"),
+        lambda: account_login.choose_password(desk.database, half.token, HERE, NEW),
     ):
         assert (await refused(act)).status == 401
 

@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from review_desk import PASSWORD, ReviewDesk
+from review_desk import HASH, PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.login_failures import LoginFailure
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import lockout, sessions
+from services.domain.accounts import known_browsers, lockout, sessions
 from services.domain.accounts import login as account_login
-from services.domain.accounts.login import Client
+from services.domain.accounts.client import Client
 from services.domain.accounts.sessions import IssuedSession
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
@@ -78,16 +78,80 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: ReviewD
 
 
 @pytest.mark.requirement("R52")
-async def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(
+async def test_five_wrong_passwords_delay_the_address_they_come_from_and_nobody_else(
     desk: ReviewDesk, real: FixedClock
 ) -> None:
     codes = [(await _refused(desk, real, password="guess")).code for _ in range(5)]
-    while_locked = await _refused(desk, real)
+    while_delayed = await _refused(desk, real)
+    elsewhere = await _sign_in(desk, real, address="192.0.2.2")
+    still_delayed = await _refused(desk, real)
     real.turn(timedelta(minutes=15))
 
     assert codes == ["login-failed"] * 4 + ["account-locked"]
-    assert (while_locked.code, while_locked.status) == ("account-locked", 429)
+    assert (while_delayed.code, while_delayed.status) == ("account-locked", 429)
+    assert elsewhere.person_id == "head"
+    assert still_delayed.code == "account-locked"
     assert (await _sign_in(desk, real)).person_id == "head"
+    assert desk.the(AuditEvent, action="login-delayed").subject_id == "head"
+
+
+@pytest.mark.requirement("R52")
+async def test_who_has_signed_in_with_a_browser_is_not_kept_out_there_by_strangers(
+    desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lockout, "MAX_ACCOUNT_FAILURES", 6)
+    office = "192.0.2.1"  # of the whole organisation, behind one proxy
+    known = (await _sign_in(desk, real, address=office)).known_browser
+    assert known is not None
+    for number in range(6):
+        await _refused(desk, real, password="guess", address=f"198.51.100.{number}")
+    for number in range(30):
+        await _refused(desk, real, login=f"nobody-{number}", address=office)
+
+    unknown = await _refused(desk, real, address="203.0.113.9")
+    other = await account_login.log_in(desk.database, "head", PASSWORD, Client(BROWSER, office, ("rubbish", known)))
+
+    assert (unknown.code, unknown.status) == ("account-locked", 429)
+    assert other.person_id == "head"
+
+
+@pytest.mark.requirement("R52")
+async def test_a_known_browser_is_one_persons_and_guesses_no_more_than_others(
+    desk: ReviewDesk, real: FixedClock
+) -> None:
+    known = (await _sign_in(desk, real, "keeper")).known_browser
+    assert known is not None
+    thief = Client(BROWSER, "192.0.2.1", (known,))
+
+    async def guess(login: str) -> str:
+        with pytest.raises(Refused) as refused:
+            await account_login.log_in(desk.database, login, "guess", thief)
+        return refused.value.code
+
+    assert [await guess("keeper") for _ in range(6)] == ["login-failed"] * 4 + ["account-locked"] * 2
+    for number in range(30):
+        await _refused(desk, real, login=f"nobody-{number}")
+    assert await guess("head") == "address-locked"
+
+
+@pytest.mark.requirement("R52")
+async def test_a_browser_is_known_no_more_after_half_a_year_or_a_new_password(
+    desk: ReviewDesk, real: FixedClock
+) -> None:
+    def is_known(token: str) -> bool:
+        return desk.run(lambda uow: known_browsers.find(uow, uow.session.get_one(Person, "head"), [token])) == token
+
+    first = (await _sign_in(desk, real)).known_browser
+    assert first is not None
+    assert is_known(first)
+    real.turn(known_browsers.LIFETIME)
+    assert not is_known(first)
+
+    second = (await _sign_in(desk, real)).known_browser
+    assert second is not None
+    assert is_known(second)
+    desk.run(lambda uow: account_login.set_password(uow, uow.session.get_one(Person, "head"), HASH))
+    assert not is_known(second)
 
 
 async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: FixedClock) -> None:
@@ -121,7 +185,7 @@ async def test_old_wrong_sign_ins_are_forgotten(desk: ReviewDesk, real: FixedClo
     real.turn(timedelta(minutes=16))
     await _refused(desk, real, login="b")
 
-    # one by its address, one by its name, which nobody has
+    # by its address, by its name, which nobody has, and by both
     assert {row.at for row in desk.all(LoginFailure)} == {real.now()}
 
 

@@ -15,7 +15,7 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, posts, second_factors, sessions, staff, staff_queries
 from services.domain.accounts import login as account_login
-from services.domain.accounts.login import Client
+from services.domain.accounts.client import Client
 from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.staff import Details
 from services.domain.accounts.staff_queries import PeopleFilter
@@ -106,7 +106,7 @@ async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
     for _ in range(5):
         with pytest.raises(Refused):
             await account_login.log_in(desk.database, "head", "guess", HERE)
-    assert desk.run(staff_queries.get_person, "head", by="admin").line.locked
+    assert desk.run(staff_queries.get_person, "head", by="admin").login_delayed
 
     desk.run(staff.unlock, "head", by="admin")
 
@@ -118,7 +118,7 @@ async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
 async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
-    session = await account_login.submit_code(desk.database, half.token, HERE.browser, app.next_code())
+    session = await account_login.submit_code(desk.database, half.token, HERE, app.next_code())
 
     desk.run(staff.reset_second_factor, "head", by="admin")
 

@@ -1,0 +1,79 @@
+"""Connections that ask nothing, or never end their question, are closed; too many are not opened."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.responses import PlainTextResponse
+
+from services.runtime.http import listen, serve
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+REQUEST = b"GET / HTTP/1.1\r\nHost: desk\r\n"
+
+
+@asynccontextmanager
+async def served(*, header_seconds: float = 60, most_connections: int = 10) -> AsyncIterator[int]:
+    listener = listen("127.0.0.1", 0)
+    server = asyncio.create_task(
+        serve(
+            PlainTextResponse("well"),
+            listener,
+            grace=1,
+            header_seconds=header_seconds,
+            most_connections=most_connections,
+        )
+    )
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+
+
+async def connect(port: int, sent: bytes = b"") -> Connection:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    return reader, writer
+
+
+async def is_closed(connection: Connection) -> bool:
+    """Wait until the server closes; what it said before does not count."""
+    with suppress(ConnectionResetError):
+        await connection[0].read()
+    return True
+
+
+async def test_who_asks_nothing_or_never_ends_the_header_is_hung_up_on() -> None:
+    async with served(header_seconds=0.05) as port:
+        silent, slow = await connect(port), await connect(port, REQUEST)
+
+        assert await is_closed(silent)
+        assert await is_closed(slow)
+
+
+async def test_a_second_request_on_a_connection_has_the_limit_too() -> None:
+    async with served(header_seconds=0.05) as port:
+        reader, writer = await connect(port, REQUEST + b"\r\n")
+        assert (await reader.readuntil(b"well")).startswith(b"HTTP/1.1 200")
+
+        writer.write(REQUEST)
+
+        assert await is_closed((reader, writer))
+
+
+async def test_who_ends_the_header_in_time_is_answered() -> None:
+    async with served() as port:
+        reader, writer = await connect(port, REQUEST)
+        writer.write(b"Connection: close\r\n\r\n")
+
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+
+
+async def test_one_connection_too_many_is_closed_at_once_and_the_others_go_on() -> None:
+    async with served(most_connections=3) as port:
+        first, *_ = [await connect(port) for _ in range(3)]
+        assert await is_closed(await connect(port))
+
+        first[1].write(REQUEST + b"Connection: close\r\n\r\n")
+        assert (await first[0].read()).startswith(b"HTTP/1.1 200")
