@@ -25,6 +25,7 @@ from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.server import EngineServer
 from services.runtime.channel import open_channel
+from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health, serve_health
@@ -152,6 +153,8 @@ async def run(
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health.checks["database"] = lambda: _check_database(container.database)
+        if settings.embedded or settings.database.startswith("sqlite"):
+            health.checks["disk"] = DiskSpace(settings.data_dir).check
         if roles.workers:
             health.checks["engine"] = lambda: _check_engine(client)
         health_listener = _listen(settings, "health")

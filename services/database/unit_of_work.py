@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.errors import Refused, Retryable
+from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.rules import Rules
 from services.runtime.secret_box import NoSecretBox, SecretBox
 
@@ -175,6 +175,12 @@ class Database:
                     session.commit()
             except OperationalError as error:
                 metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+                if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
+                    raise Retryable(
+                        f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
+                        "it; what failed is retried",
+                        runbook=RUNBOOK_DB_DOWN,
+                    ) from error
                 raise Retryable(
                     f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
                     "check that the database runs and is reachable",
@@ -201,9 +207,10 @@ def connect(url: str) -> Engine:
     # The text of an error is logged, so it must not have people's texts and the hashes of their passwords.
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, path=engine.url.database or ""))
         event.listen(engine, "begin", _begin_as_writer)
         event.listen(engine, "handle_error", _invalidate_lost_transaction)
+        event.listen(engine, "handle_error", _refuse_damaged)
     return engine
 
 
@@ -234,7 +241,31 @@ def _begin_as_writer(connection: Connection) -> None:
 
 
 def _is_locked(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # in all its extended codes
+    return _sqlite_code(error.orig) == sqlite3.SQLITE_BUSY
+
+
+def _sqlite_code(error: BaseException | None) -> int:
+    """Return SQLite's primary code of an error, whatever its extended one; 0 for another database's."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _refuse_damaged(context: ExceptionContext) -> None:
+    """Raise Fatal where the file is damaged or no database."""
+    engine = context.engine
+    if engine is not None and _is_damaged(context.original_exception):
+        raise _damaged(engine.url.database or "", context.original_exception) from context.original_exception
+
+
+def _is_damaged(error: BaseException) -> bool:
+    return _sqlite_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _damaged(path: str, error: BaseException) -> Fatal:
+    return Fatal(
+        f"could not read the database | {path} | the file is damaged, or no database ({error}) | stop the product, "
+        "move the file and its -wal and -shm away, and restore the newest backup with footage-desk restore",
+        runbook=RUNBOOK_DB_DOWN,
+    )
 
 
 def _invalidate_lost_transaction(context: ExceptionContext) -> None:
@@ -252,9 +283,14 @@ def _invalidate_lost_transaction(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, _record: object, *, path: str) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+            cursor.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        if _is_damaged(error):
+            raise _damaged(path, error) from error
+        raise
     cursor.close()
