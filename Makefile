@@ -9,6 +9,8 @@ WORKERS ?= 3
 LOCKED := PATH="$(CURDIR)/$(BIN):$$PATH"
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/check-log
+# Each process of the tests would compile the product anew, for a second, where the environment says to write no bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint chart-test chart-docs chart-golden \
 	recorder-docs chaos test-zeebe clean

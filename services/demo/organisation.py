@@ -16,7 +16,7 @@ from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.accounts.passwords import hash_password
+from services.domain.accounts.passwords import hash_published_password
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reference_pictures
 from services.recorders.folder.mediamtx_layout import redate
@@ -193,7 +193,7 @@ def _member(uow: UnitOfWork, member: _Member) -> None:
                 login=member.login,
                 name=member.name,
                 department_id=department_id,
-                password_hash=hash_password(f"demo-{member.login}"),
+                password_hash=hash_published_password(f"demo-{member.login}"),
             )
         )
         uow.session.flush()

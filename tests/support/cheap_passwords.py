@@ -9,4 +9,4 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 def use_cheap_passwords() -> None:
     """Hash every password of this process at the least cost; a verifier reads the cost from the hash."""
-    passwords.PasswordHasher = lambda: CHEAP  # type: ignore[assignment, misc]
+    passwords.PasswordHasher = lambda **_: CHEAP  # type: ignore[assignment, misc]
