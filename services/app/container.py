@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
-from services.app.web import create_app
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
-from services.domain.accounts.single_sign_on.provider import Provider
 from services.domain.process.engine_view import EngineInspection
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
@@ -36,7 +33,11 @@ from services.vault.keys.vault_keys import LoanKeys, VaultKeys, ensure_keys, rec
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
-from services.web.dependencies import OpenRecorder
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from services.web.dependencies import OpenRecorder
 
 MODELS = BPMN
 START = Actor("system", "start")
@@ -89,7 +90,7 @@ class Container:
         return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
-    def recorders(self) -> OpenRecorder:
+    def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
         return partial(open_recorder, places=places_of(self.settings))
 
@@ -106,6 +107,8 @@ class Container:
         """Return the objects for routes: loan keys, and never the vault key (docs/sealing.md)."""
         objects = {**self._for_all, "store": self.store}
         if self.settings.oidc.issuer is not None:
+            from services.domain.accounts.single_sign_on.provider import Provider  # noqa: PLC0415 - as in portal
+
             objects["provider"] = Provider(self.settings, self.database.real)
         if self.engine is not None:
             objects["engine"] = self.engine
@@ -137,7 +140,9 @@ class Container:
             notify()
         return now
 
-    def portal(self) -> FastAPI:
+    def portal(self) -> "FastAPI":
+        from services.app.web import create_app  # noqa: PLC0415 - a worker starts in two thirds of the time without it
+
         return create_app(self.for_portal)
 
 

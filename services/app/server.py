@@ -9,21 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import anyio
 
 from services.app.container import Container, models
-from services.database.unit_of_work import Actor, Database
-from services.domain.applications.joint import consent_deadlines
-from services.domain.audit.checkpoint_publisher import CheckpointPublisher
-from services.domain.cameras.recorder_monitor import RecorderMonitor
-from services.domain.cases import metrics as case_metrics
-from services.domain.notifications.channels.sender import Sender, channels_of
-from services.domain.process.relay import Relay
+from services.database.unit_of_work import Database
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
-from services.engine.server import EngineServer
 from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -36,14 +29,14 @@ from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
-from services.vault.keys.log_key import FOLDER as LOG_FOLDER
-from services.vault.keys.log_key import ensure_log_key
-from services.workers.vault_actions import sweep_abandoned
+
+if TYPE_CHECKING:
+    from services.domain.audit.checkpoint_publisher import CheckpointPublisher
+    from services.engine.server import EngineServer
 
 log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
-COUNT_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
@@ -60,7 +53,7 @@ class Addresses:
 
 @asynccontextmanager
 async def engine_of(
-    container: Container, given: EngineServer | None = None, health: Health | None = None
+    container: Container, given: "EngineServer | None" = None, health: Health | None = None
 ) -> AsyncIterator[str]:
     """Yield the engine's address; start ``given`` or the embedded engine unless it is a cluster.
 
@@ -71,6 +64,8 @@ async def engine_of(
         yield settings.gateway_address
         return
     retention = timedelta(days=settings.engine.records_days)
+    from services.engine.server import EngineServer  # noqa: PLC0415 - a process apart starts no engine
+
     server = given or EngineServer(
         settings.data_dir / "engine", container.clock, settings.gateway_address, retention=retention
     )
@@ -141,7 +136,7 @@ def roles_for(job_types: Sequence[str]) -> Roles:
 
 
 async def run(
-    container: Container, roles: Roles, ready: Ready | None = None, *, engine: EngineServer | None = None
+    container: Container, roles: Roles, ready: Ready | None = None, *, engine: "EngineServer | None" = None
 ) -> None:
     """Run the roles until cancelled, then let running jobs finish within the drain time.
 
@@ -160,7 +155,7 @@ async def run(
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if roles.portal else None
         dependencies = container.for_workers(roles.workers)
-        log_head = _log_head(container) if roles.portal else None
+        log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
             settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)
         )
@@ -215,6 +210,8 @@ async def sweep(container: Container, *, all_open: bool) -> None:
 
 
 async def _sweep(container: Container, *, all_open: bool) -> None:
+    from services.workers.vault_actions import sweep_abandoned  # noqa: PLC0415 - a portal sweeps nothing
+
     swept = await sweep_abandoned(
         container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
     )
@@ -222,35 +219,23 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
         log.info("removed what interrupted uploads had left", keys=swept)
 
 
-def _log_head(container: Container) -> CheckpointPublisher:
-    settings = container.settings
-    key = ensure_log_key(settings.keys / LOG_FOLDER, settings.audit.origin)
-    return CheckpointPublisher(
-        container.database,
-        key,
-        container.store,
-        every=settings.audit.checkpoint_interval,
-        anchor_every=settings.audit.anchor_interval,
-        time_stamper=container.time_stamper,
-    )
+def _open_log_head(container: Container) -> "CheckpointPublisher":
+    from services.app import portal_tasks  # noqa: PLC0415 - a worker starts faster without pages and lists
+
+    return portal_tasks.open_log_head(container)
 
 
 def _periodic_tasks(
-    container: Container, roles: Roles, client: PyzeebeEngineClient, log_head: CheckpointPublisher | None
+    container: Container, roles: Roles, client: PyzeebeEngineClient, log_head: "CheckpointPublisher | None"
 ) -> list[PeriodicTask]:
     """List the periodic tasks of these roles; those that depend on the clock are woken when it is turned."""
-    database = container.database
     by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
     others: list[PeriodicTask] = []
     if roles.relay:
-        by_clock += [
-            Relay(database, client),
-            Sender(database, channels_of(container.settings)),
-            consent_deadlines(database),
-            RecorderMonitor(database, container.recorders, container.settings.recorders.probe_interval),
-        ]
-        count = partial(database.run, Actor("system", "metrics"), case_metrics.update_gauges)
-        others.append(Periodic("metrics", COUNT_EVERY, count))
+        from services.app import portal_tasks  # noqa: PLC0415 - as above
+
+        by_clock += portal_tasks.follow_clock(container, client)
+        others.append(portal_tasks.count(container.database))
     if roles.sweeper:
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))

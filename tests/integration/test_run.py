@@ -54,7 +54,7 @@ def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_a
         assert f"{account.login} " in desk.text
         assert account.password in desk.text
     assert max(_width(line) for line in desk.text.splitlines() if not line.startswith("Opening")) <= 80
-    assert httpx.get(f"{address}/api/openapi.json").status_code == 200
+    assert httpx.get(f"{address}/api/openapi.json", timeout=30).status_code == 200
 
     second = once("run", "--demo", env=env, cwd=folder)
     assert second.returncode == 1

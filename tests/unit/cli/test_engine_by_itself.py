@@ -1,8 +1,9 @@
-"""``footage-desk engine`` starts the engine and loads nothing beside it; whatever else is said goes the usual way."""
+"""What a command loads: the engine nothing beside it, each other command its own module."""
 
 import socket
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import typer
@@ -35,8 +36,33 @@ def test_the_engine_by_itself_loads_nothing_of_the_rest() -> None:
     assert ended.stdout.strip() == "['cli', 'engine']"
 
 
+def test_a_worker_loads_neither_pages_nor_engine() -> None:
+    loads = "import sys, services.cli.processes; print({'fastapi', 'services.engine.server', 'av'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == "set()"
+
+
+def test_each_command_is_found_in_its_module() -> None:
+    found = {}
+    for module in set(cli_entry.MODULES.values()):
+        alone = cli_entry.make_app()
+        import_module(f"services.cli.{module}").add_to(alone)
+        found |= dict.fromkeys(typer.main.get_command(alone).commands, module)  # type: ignore[attr-defined]  # a group
+
+    assert found == cli_entry.MODULES
+    assert set(found) == set(typer.main.get_command(cli_main.app).commands)  # type: ignore[attr-defined]  # it is a group
+
+
 @pytest.mark.parametrize(
-    ("arguments", "told"), [("engine --help", "incidents"), ("engine jobs --help", "--type"), ("--help", "portal")]
+    ("arguments", "told"),
+    [
+        ("engine --help", "incidents"),
+        ("engine jobs --help", "--type"),
+        ("worker --help", "retrieve-footage"),
+        ("--help", "portal"),
+        ("--help", "bench"),
+    ],
 )
 def test_help_tells_of_every_command(
     arguments: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -39,7 +39,7 @@ CHINESE_IN_CODE = {
     "domain/stages/schema.py": "the pattern of what is Chinese",
     "runtime/settings/whole.py": "the organisation's name, which settings begin with",
     "runtime/settings/portal.py": "an example of a provider's name",
-    "cli/main.py": "the product's name",
+    "cli/processes.py": "the product's name",
 }
 
 # Values that have no translation, such as pydantic's own messages; left out where the language is not English.

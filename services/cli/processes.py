@@ -1,0 +1,175 @@
+"""``footage-desk run``, ``portal``, ``worker``, and what comes before them: ``migrate``, ``deploy``."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from services.app import server
+from services.app.container import START, Container, check_models, locked_container, open_migrated_database
+from services.app.server import Addresses, Ready, Roles
+from services.cli.context import console, fail, load_settings, reported_errors
+from services.database import schema as database_schema
+from services.runtime import data_folder
+from services.runtime.channel import open_channel
+from services.runtime.clock import SystemClock
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.jobs.worker import WorkerError
+from services.runtime.settings import Settings, unknown_variables, variable
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    _add_processes(app)
+    _add_preparations(app)
+
+
+def _add_processes(app: typer.Typer) -> None:
+    @app.command()
+    def run(
+        demo: Annotated[
+            bool,
+            typer.Option("--demo", help="With the demo organisation, its recordings, and a clock that can be turned."),
+        ] = False,
+        cases: Annotated[
+            bool,
+            typer.Option(
+                "--cases", help="Have the demo's people lead a dozen cases to every stage, unless there are cases."
+            ),
+        ] = False,
+    ) -> None:
+        """Run everything in this process: engine, workers, portal. Ctrl-C or SIGTERM stops it, and nothing is lost.
+
+        It writes below FOOTAGE_DESK_DATA_DIR (var) and listens on FOOTAGE_DESK_PORTAL__PORT (8080).
+        """
+        from services.app import doctor  # noqa: PLC0415 - other processes start without these, a second earlier
+        from services.cli import demonstration  # noqa: PLC0415 - as above
+        from services.demo import organisation  # noqa: PLC0415 - as above
+
+        settings = load_settings(quiet=True, **(organisation.settings() if demo else {}))
+        console.print(
+            f"Opening database, keys and footage store in {settings.data_dir}/ …", style="dim", soft_wrap=True
+        )
+        with _opened(settings) as container:
+            container.doctor = partial(doctor.examine, settings, unknown_variables())
+            accounts = demonstration.prepare(container, cases=cases) if settings.demo else []
+            console.print("Starting engine, workers and portal …", style="dim", soft_wrap=True)
+
+            async def ready(addresses: Addresses) -> None:
+                if accounts:
+                    demonstration.print_accounts(accounts)
+                console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/]", soft_wrap=True)
+                console.print(f"The API is described at {addresses.portal}/api/openapi.json", soft_wrap=True)
+                console.print(f"Health and metrics are at {addresses.health}", soft_wrap=True)
+                console.print("Ctrl-C stops it; the next start continues where this one stopped.\n")
+                if accounts and cases:
+                    await demonstration.lay_out_cases(container, addresses, accounts)
+
+            _finish(server.run_until_signalled(container, server.all_roles(), ready))
+
+    @app.command()
+    def portal() -> None:
+        """Run the portal, and the relay that hands its messages to the engine. Engine and workers run elsewhere.
+
+        Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
+        """
+        from services.app import doctor  # noqa: PLC0415 - a worker does not need it
+
+        with _opened(_settings_of_one_process("portal"), apart=True) as container:
+            container.doctor = partial(doctor.examine, container.settings, unknown_variables(), portal=True)
+            _finish(server.run_until_signalled(container, Roles(portal=True, relay=True), _report_ready("The portal")))
+
+    @app.command()
+    def worker(
+        job_types: Annotated[
+            list[str],
+            typer.Argument(help="The job types, such as retrieve-footage. An unknown one prints all of them."),
+        ],
+    ) -> None:
+        """Run the workers of these job types only; any number of processes may run the same types.
+
+        Needs ZEEBE_ADDRESS, a database that footage-desk migrate has brought up to date, and the stores and keys that
+        these job types use. A worker of encrypt-copy also removes abandoned parts of uploads.
+        """
+        try:
+            roles = server.roles_for(job_types)
+        except WorkerError as error:
+            fail(str(error), 2)
+        with _opened(_settings_of_one_process("worker"), apart=True) as container:
+            _finish(server.run_until_signalled(container, roles, _report_ready("The worker")))
+
+
+def _add_preparations(app: typer.Typer) -> None:
+    @app.command()
+    def deploy() -> None:
+        """Deploy the models to the engine at ZEEBE_ADDRESS; unchanged content makes no new version."""
+        settings = load_settings()
+        with reported_errors():
+            check_models(settings.models_dir)
+
+        async def work() -> None:
+            channel = open_channel(settings)
+            try:
+                versions = await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)
+                for name, version in sorted(versions.items()):
+                    console.print(f"{name} version {version}")
+            finally:
+                await channel.close()
+
+        _finish(work())
+
+    @app.command()
+    def migrate() -> None:
+        """Migrate the database to the newest schema. Running it again changes nothing."""
+        settings = load_settings()
+        with reported_errors(), data_folder.exclusive(settings):
+            database = open_migrated_database(settings, SystemClock())
+            try:
+                database.run_now(START, lambda uow: uow.session.connection())
+                database_schema.migrate(database.engine)
+            finally:
+                database.close()
+        console.print("The database is at the newest schema.")
+
+
+def _settings_of_one_process(command: str) -> Settings:
+    """Load the settings of a process that is one of several."""
+    settings = load_settings()
+    if settings.embedded:
+        fail(
+            f"{variable('zeebe_address')} is not set, and footage-desk {command} starts no engine of its own: set it "
+            "to the gateway's address, such as zeebe:26500, or run everything in one process with footage-desk run.",
+            2,
+        )
+    if settings.demo:
+        fail(
+            f"{variable('demo')} is set, and a clock that can be turned belongs to one process: unset it for "
+            f"footage-desk {command}, or run everything in one process with footage-desk run --demo.",
+            2,
+        )
+    return settings
+
+
+@contextmanager
+def _opened(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
+    with reported_errors(), locked_container(settings, apart=apart) as container:
+        yield container
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    with reported_errors():
+        asyncio.run(work)
+
+
+def _report_ready(process: str) -> Ready:
+    async def ready(addresses: Addresses) -> None:
+        at = f" answers at {addresses.portal};" if addresses.portal else " works;"
+        console.print(
+            f"{process}{at} health and metrics are at {addresses.health}; its engine is {addresses.engine}.",
+            soft_wrap=True,
+        )
+
+    return ready
