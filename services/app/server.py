@@ -131,7 +131,7 @@ def roles_for(job_types: Sequence[str]) -> Roles:
 
     The one that issues copies sweeps for all: only it has the loan keys, which an interrupted issue leaves too.
     """
-    workers = choose(discover(), list(job_types))
+    workers = choose(job_types)
     return Roles(workers=workers, sweeper=any(worker.heavy and "loan_keys" in worker.needs for worker in workers))
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -99,13 +99,24 @@ def discover(package: ModuleType | str = "services.workers") -> list[Worker]:
     return sorted(workers, key=lambda worker: worker.job_type)
 
 
-def choose(workers: list[Worker], job_types: list[str]) -> list[Worker]:
-    """Return the workers of these job types; raises WorkerError, with the known types."""
-    known = {worker.job_type: worker for worker in workers}
-    unknown = [job_type for job_type in job_types if job_type not in known]
-    if unknown:
-        raise WorkerError(f"no worker does {', '.join(unknown)}; there are: {', '.join(sorted(known))}.")
-    return [known[job_type] for job_type in job_types]
+def choose(job_types: Sequence[str], package: ModuleType | str = "services.workers") -> list[Worker]:
+    """Return the workers of these job types, and load no other module of the package.
+
+    Raises WorkerError for an unknown type, with the known ones.
+    """
+    root = importlib.import_module(package) if isinstance(package, str) else package
+    modules = {module.name.replace("_", "-"): module.name for module in pkgutil.iter_modules(root.__path__)}
+    chosen = {
+        job_type: describe_module(importlib.import_module(f"{root.__name__}.{modules[job_type]}"))
+        for job_type in job_types
+        if job_type in modules
+    }
+    workers = [worker for job_type in job_types if (worker := chosen.get(job_type)) is not None]
+    if len(workers) < len(job_types):
+        unknown = [job_type for job_type in job_types if chosen.get(job_type) is None]
+        known = [worker.job_type for worker in discover(root)]
+        raise WorkerError(f"no worker does {', '.join(unknown)}; there are: {', '.join(known)}.")
+    return workers
 
 
 def _frozen(command: type) -> bool:

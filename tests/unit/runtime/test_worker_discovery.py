@@ -129,5 +129,11 @@ def test_a_dependency_that_bootstrap_lacks_is_named() -> None:
 
 
 def test_an_unknown_job_type_is_answered_with_those_there_are() -> None:
-    with pytest.raises(WorkerError, match="no worker does open-cas; there are: open-case"):
-        choose([_needing_clock()], ["open-cas"])
+    with pytest.raises(WorkerError, match=r"no worker does open-cas; there are: .*open-case"):
+        choose(["open-review", "open-cas"])
+    with pytest.raises(WorkerError, match="no worker does vault-actions; there are"):
+        choose(["vault-actions"])  # a module that the workers share
+
+
+def test_the_job_types_that_are_named_are_chosen_in_their_order() -> None:
+    assert [worker.job_type for worker in choose(["open-review", "open-case"])] == ["open-review", "open-case"]
