@@ -9,6 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner, Result
+
+from services.cli import main as cli_main
+
 PROGRAM = Path(sys.executable).with_name("footage-desk")
 READY_SECONDS = 90.0
 END_SECONDS = 40.0
@@ -32,6 +37,16 @@ def once(*arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> su
     return subprocess.run(
         [PROGRAM, *arguments], env=env, cwd=cwd, capture_output=True, text=True, timeout=READY_SECONDS, check=False
     )
+
+
+def refused(*arguments: str, env: Mapping[str, str]) -> Result:
+    """Run a command in this process: one that ends before it serves anything needs no start of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in os.environ.keys() - env.keys():
+            patched.delenv(name)
+        ended = CliRunner().invoke(cli_main.app, arguments, env=dict(env))
+    assert isinstance(ended.exception, SystemExit), ended.exception
+    return ended
 
 
 class Running:
