@@ -34,8 +34,6 @@ OF_LISTS = {
     ("zhaoqiang", "/register/stages"): "stages",
 }
 
-devices = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
-
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
@@ -46,25 +44,31 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield process
 
 
-@pytest.fixture
-def people(device: Device, container: Running, browser: Browser) -> Iterator[People]:
-    """At the end no browser may have complained, nor asked another host for anything."""
-    people = People(browser, container.printed(r"ready at (http://\S+)\n"), device)
+@pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
+def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
+    """Who has signed in stays so for the next test before the same device."""
+    people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
     yield people
-    assert people.close() == []
+    people.close()
 
 
-@devices
+@pytest.fixture
+def people(everybody: People) -> Iterator[People]:
+    """At the end no browser may have complained, nor asked another host for anything."""
+    yield everybody
+    assert everybody.complaints() == []
+
+
 @pytest.mark.requirement("R16", "R20", "R21", "R22", "R25", "R32", "R37", "R41", "R42", "R46", "R47")
-def test_the_main_job_is_done_on_the_pages(device: Device, people: People, tmp_path: Path) -> None:
+def test_the_main_job_is_done_on_the_pages(people: People, tmp_path: Path) -> None:
     identity, sealed = tmp_path / "identity", tmp_path / "footage.mp4.age"
     recipient = _made_by("age-keygen", "-o", identity).stderr.removeprefix("Public key: ").strip()
-    wanted = ON_A_PHONE if device.phone else AT_A_DESK
+    wanted = ON_A_PHONE if people.device.phone else AT_A_DESK
 
     def look(name: str, somebody: PortalUser) -> None:
         somebody.well_made()
         if name in wanted:
-            _picture(device, name, somebody)
+            _picture(people.device, name, somebody)
 
     job = MainJob(people, (datetime.now(UTC) - timedelta(days=1)).date(), look)
     job.apply()
@@ -88,8 +92,7 @@ def test_the_main_job_is_done_on_the_pages(device: Device, people: People, tmp_p
     assert (tmp_path / "footage.mp4").read_bytes()[4:8] == b"ftyp"
 
 
-@devices
-def test_every_list_is_well_made(device: Device, people: People) -> None:
+def test_every_list_is_well_made(people: People) -> None:
     for login, paths in LISTS.items():
         somebody = people(login)
         for path in paths:
@@ -97,15 +100,12 @@ def test_every_list_is_well_made(device: Device, people: People) -> None:
             assert answer is not None
             assert answer.status == 200, path
             somebody.well_made()
-            if not device.phone and (name := OF_LISTS.get((login, path))):
-                _picture(device, name, somebody)
+            if not people.device.phone and (name := OF_LISTS.get((login, path))):
+                _picture(people.device, name, somebody)
 
 
-@pytest.mark.parametrize("device", [DESKTOP_ZH], ids=["Chinese at a desk"])
-def test_the_keyboard_alone_signs_in_and_comes_to_the_content(
-    device: Device, container: Running, browser: Browser
-) -> None:
-    page = browser.new_page(base_url=container.printed(r"ready at (http://\S+)\n"), viewport=device.viewport)
+def test_the_keyboard_alone_signs_in_and_comes_to_the_content(container: Running, browser: Browser) -> None:
+    page = browser.new_page(base_url=container.printed(r"ready at (http://\S+)\n"), viewport=DESKTOP_ZH.viewport)
     page.goto("/login?next=/inbox")
     page.locator("[name=login]").focus()
     for keys in ("zhaoqiang", "demo-zhaoqiang"):
