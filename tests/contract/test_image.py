@@ -97,7 +97,7 @@ def test_what_the_image_holds_migrates_and_examines_itself_without_writing_to_it
     image: Path, tmp_path: Path
 ) -> None:
     before = written(image)
-    run = "from services.cli.main import app; app()"
+    run = "from services.cli.entry import main; main()"
     migrated, examined = (ask(image, tmp_path, run, command) for command in ("migrate", "doctor"))
     found = ask(image, tmp_path, "from services.app.container import models; print(*models())")
 
@@ -136,7 +136,7 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
 
 @pytest.mark.parametrize("command", ["migrate", "run"])
 def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: str) -> None:
-    refused = ask(image, image / "bpmn", "from services.cli.main import app; app()", command)
+    refused = ask(image, image / "bpmn", "from services.cli.entry import main; main()", command)
 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"could not write | {image / 'bpmn'} | this account may not write there | give")
