@@ -1,13 +1,11 @@
 """Watching a sealed copy in Chromium: it plays, seeks, keeps its watermark, and stops when the grant ends."""
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from custody_desk import PASSWORD, Desk, film
+from custody_desk import PASSWORD, Desk
 from playwright.sync_api import Browser, Page, expect
 from portal_client import portal_over
 from served import served
@@ -40,11 +38,9 @@ class Watching:
 
 
 @pytest.fixture
-def watching(tmp_path: Path, browser: Browser) -> Iterator[Watching]:
+def watching(tmp_path: Path, filmed: Path, browser: Browser) -> Iterator[Watching]:
     """The camera ``yard`` has nothing from second 8 to 16; the copy begins at second 2."""
-    desk = Desk(tmp_path / "desk", film(tmp_path / "filmed"))
-    with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
-        aside.submit(asyncio.run, desk.case("yard").lend()).result()
+    desk = Desk.at_stage("lend", tmp_path / "desk", filmed, "yard").desk
     [copy] = desk.rows(Copy)
     with served(portal_over({**desk.worker, "settings": Settings(data_dir=desk.root)})) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
