@@ -7,12 +7,14 @@ import pytest
 from cheap_passwords import use_cheap_passwords
 from custody_desk import film
 from portal_client import Portal
+from quick_storage import use_quick_storage
 from review_desk import ReviewDesk
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> None:
+def _cheap() -> None:
     use_cheap_passwords()
+    use_quick_storage()
 
 
 @pytest.fixture

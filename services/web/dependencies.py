@@ -2,6 +2,8 @@
 
 ``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, recorders;
 turn_clock in a demo, provider with single sign-on, doctor and engine where this process has them.
+
+What only reads the request is ``async``: FastAPI would run it in a thread, which takes longer than all of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,31 +41,31 @@ def given(request: Request, name: str) -> Any:
     return request.app.state.dependencies[name]
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     return cast("Database", given(request, "database"))
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     return cast("Settings", given(request, "settings"))
 
 
-def store(request: Request) -> Store:
+async def store(request: Request) -> Store:
     return cast("Store", given(request, "store"))
 
 
-def loan_keys(request: Request) -> LoanKeys:
+async def loan_keys(request: Request) -> LoanKeys:
     return cast("LoanKeys", given(request, "loan_keys"))
 
 
-def vault_recipients(request: Request) -> VaultRecipients:
+async def vault_recipients(request: Request) -> VaultRecipients:
     return cast("VaultRecipients", given(request, "vault_recipients"))
 
 
-def recorders(request: Request) -> OpenRecorder:
+async def recorders(request: Request) -> OpenRecorder:
     return cast("OpenRecorder", given(request, "recorders"))
 
 
-def turn_clock(request: Request) -> TurnClock:
+async def turn_clock(request: Request) -> TurnClock:
     """Return the function that turns the clock; 404 outside a demo."""
     turn = request.app.state.dependencies.get("turn_clock")
     if turn is None:

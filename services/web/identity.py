@@ -50,7 +50,7 @@ class Identity(Protocol):
         ...
 
 
-def identity(request: Request) -> Identity:
+async def identity(request: Request) -> Identity:
     """Return what ``app.web.create_app`` has given to the application."""
     return cast("Identity", request.app.state.identity)
 
@@ -75,7 +75,7 @@ def browser_of(request: Request) -> str:
     return request.headers.get("user-agent", "")
 
 
-def session_token(request: Request) -> str:
+async def session_token(request: Request) -> str:
     """Return the session's token; Refused with 401 without one, with 403 where an act comes without its CSRF token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
@@ -86,13 +86,12 @@ def session_token(request: Request) -> str:
 
 
 Token = Annotated[str, Depends(session_token)]
-Browser = Annotated[str, Depends(browser_of)]
 GivenIdentity = Annotated[Identity, Depends(identity)]
 
 
-async def acting(token: Token, browser: Browser, database: GivenDatabase, accounts: GivenIdentity) -> Actor:
+async def acting(request: Request, token: Token, database: GivenDatabase, accounts: GivenIdentity) -> Actor:
     """Return the signed-in person as actor for ``run``; Refused with 401 when the session is over, or half."""
-    return await database.run(ANONYMOUS, accounts.actor, token, browser)
+    return await database.run(ANONYMOUS, accounts.actor, token, browser_of(request))
 
 
 Acting = Annotated[Actor, Depends(acting)]

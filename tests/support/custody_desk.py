@@ -89,7 +89,7 @@ class Desk:
         self.database = open_database(
             self.database_url or f"sqlite:///{self.root / 'books.db'}", self.clock, self.rules
         )
-        lay_out(self.database)
+        lay_out(self.database, None if copied else _organisation)
         self.store = open_store(FolderStore(self.root / "store", "t"), self.clock)
         self.replica_store = open_store(FolderStore(self.root / "replica", "r"), self.clock)
         self.store.ensure()
@@ -98,11 +98,7 @@ class Desk:
         self.loan_keys = LoanKeys(self.root / "loans")
         self.signer = Signer(ensure_signing_key(self.root / "seal", "本单位", datetime.now(UTC)))
         self.recorders = open_recorder
-        if copied:
-            self.change(Recorder, "recorder", configuration={"root": str(self.recordings)})
-        else:
-            self.do(_people)
-            self.do(_cameras, self.recordings)
+        self.change(Recorder, "recorder", configuration={"root": str(self.recordings)})
 
     @classmethod
     def at_stage(
@@ -309,7 +305,7 @@ class Case:
         return [item.id for item in self.desk.do(preservations.items_in_scope, self.id)]
 
 
-def _people(uow: UnitOfWork) -> None:
+def _organisation(uow: UnitOfWork) -> None:
     uow.session.add(Department(id="works", name_zh="生产部", name_en="Works", kind="business"))
     uow.session.flush()
     posts = {
@@ -334,19 +330,7 @@ def _people(uow: UnitOfWork) -> None:
                 expires_at=NOON + timedelta(days=300),
             )
         )
-
-
-def _cameras(uow: UnitOfWork, recordings: Path) -> None:
-    uow.session.add(
-        Recorder(
-            id="recorder",
-            name="NVR 1",
-            site="Plant",
-            kind="folder",
-            configuration={"root": str(recordings)},
-            zone="UTC",
-        )
-    )
+    uow.session.add(Recorder(id="recorder", name="NVR 1", site="Plant", kind="folder", configuration={}, zone="UTC"))
     uow.session.flush()
     for channel in ("gate", "yard", "hall", "dark"):
         uow.session.add(

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from fastapi import FastAPI
 
@@ -30,7 +31,7 @@ class Route:
     def for_programs(self) -> bool:
         return self.path.startswith("/api/")
 
-    @property
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What its addresses match."""
         return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(self.path)))
@@ -44,7 +45,8 @@ class Route:
             yield self.path.format(**dict(zip(self.parameters, chosen, strict=True)))
 
 
-def every_route() -> list[Route]:
+@cache
+def every_route() -> tuple[Route, ...]:
     """All of them, by path."""
     app = FastAPI()
     for router in (*routers_of("api"), *routers_of("pages")):
@@ -52,14 +54,12 @@ def every_route() -> list[Route]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pages share the names of their functions, which only a description minds
         paths = app.openapi()["paths"]
-    return sorted(
-        (
-            Route(method.upper(), path, _named(operation, "path"), _named(operation, "query"))
-            for path, operations in paths.items()
-            for method, operation in operations.items()
-        ),
-        key=lambda route: (route.path, route.method),
-    )
+    routes = [
+        Route(method.upper(), path, _named(operation, "path"), _named(operation, "query"))
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    ]
+    return tuple(sorted(routes, key=lambda route: (route.path, route.method)))
 
 
 def _named(operation: Mapping[str, list[dict[str, str]]], place: str) -> tuple[str, ...]:

@@ -1,5 +1,10 @@
-"""Empty databases. SQLite files are copied from one that is migrated once, because migrating takes 0.25 s."""
+"""New databases. SQLite files are copied from ones that are migrated and filled once in a process.
 
+To migrate takes 0.25 s of the processor, to fill one with an organisation's people 0.02 s.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,16 +12,29 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import inspect
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Database, connect
+from services.database.unit_of_work import Actor, Database, UnitOfWork, connect
+from services.domain.wiring import open_database
+from services.runtime.clock import FixedClock
+from services.runtime.rules import Rules
+
+CLERK = Actor("system", "test")
+Fill = Callable[[UnitOfWork], None]
 
 
-def lay_out(database: Database) -> None:
-    """Bring a new database to the newest schema; it may be a copy that has it already."""
+def lay_out(database: Database, fill: Fill | None = None) -> None:
+    """Bring a new database to the newest schema, with the rows that ``fill`` writes.
+
+    The database may be a copy that has the schema already. ``fill`` sees rules and clock, and no secrets.
+    """
     engine = database.engine
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
-        Path(engine.url.database).write_bytes(_migrated())
-    elif not inspect(engine).has_table("alembic_version"):
+        content = _migrated() if fill is None else _filled(fill, database.rules, database.clock.now())
+        Path(engine.url.database).write_bytes(content)
+        return
+    if not inspect(engine).has_table("alembic_version"):
         database_schema.migrate(engine)
+    if fill is not None:
+        database.run_now(CLERK, fill)
 
 
 @cache
@@ -26,4 +44,15 @@ def _migrated() -> bytes:
         engine = connect(f"sqlite:///{file}")
         database_schema.migrate(engine)
         engine.dispose()
+        return file.read_bytes()
+
+
+@cache
+def _filled(fill: Fill, rules: Rules, moment: datetime) -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "database.sqlite3"
+        file.write_bytes(_migrated())
+        database = open_database(f"sqlite:///{file}", FixedClock(moment), rules)
+        database.run_now(CLERK, fill)
+        database.close()
         return file.read_bytes()

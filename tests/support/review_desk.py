@@ -105,8 +105,7 @@ class ReviewDesk:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
         self.database = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
-        lay_out(self.database)
-        self.run(_seed)
+        lay_out(self.database, _seed)
 
     def run(self, act: Callable[..., T], *args: Any, by: str | None = None, **named: Any) -> T:
         """``act(unit, …)`` by a person, or by the clerk."""

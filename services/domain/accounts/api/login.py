@@ -76,7 +76,7 @@ class PendingLogin:
     response: Response
 
 
-def pending_login(token: Token, request: Request, response: Response) -> PendingLogin:
+async def pending_login(token: Token, request: Request, response: Response) -> PendingLogin:
     return PendingLogin(token, client_of(request), request, response)
 
 

@@ -102,7 +102,7 @@ class Guest:
         return answer
 
 
-def guest(request: Request, typed: Typed) -> Guest:
+async def guest(request: Request, typed: Typed) -> Guest:
     next_path = typed.text("next") or request.query_params.get("next", "")
     return Guest(request, typed, own_path(next_path))
 

@@ -192,7 +192,7 @@ class Provider:
         return id_token.read_keys(await self._http.get(metadata.keys))
 
 
-def provider(request: Request) -> Provider | None:
+async def provider(request: Request) -> Provider | None:
     """Return the provider; None where people log in by passwords alone."""
     return cast("Provider | None", request.app.state.dependencies.get("provider"))
 

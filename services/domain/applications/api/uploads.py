@@ -82,7 +82,7 @@ class UploadAnswer(Answer):
     content: str
 
 
-def receiver(database: GivenDatabase, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
+async def receiver(database: GivenDatabase, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
     return Receiver(database, store, recipients)
 
 

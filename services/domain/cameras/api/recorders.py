@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 
 from services.database.unit_of_work import UnitOfWork
@@ -11,7 +11,7 @@ from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
 from services.recorders.registry import KINDS, Places, places_of
-from services.web.dependencies import GivenDatabase, GivenRecorders, settings
+from services.web.dependencies import GivenDatabase, GivenRecorders, GivenSettings
 from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Line, ListParameters, Moment, no_control
@@ -21,9 +21,9 @@ router = APIRouter(prefix="/api/admin/recorders", tags=["administration"])
 Value = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
 
 
-def places(request: Request) -> Places:
+async def places(settings: GivenSettings) -> Places:
     """Return where the settings allow recorders."""
-    return places_of(settings(request))
+    return places_of(settings)
 
 
 GivenPlaces = Annotated[Places, Depends(places)]

@@ -20,11 +20,11 @@ from services.web.schemas import Identifier
 router = APIRouter(prefix="/api", tags=["cases"])
 
 
-def models(request: Request) -> dict[str, Model]:
+async def models(request: Request) -> dict[str, Model]:
     return cast("dict[str, Model]", given(request, "models"))
 
 
-def verifier(request: Request) -> Verifier:
+async def verifier(request: Request) -> Verifier:
     """Return the application's verifier, which bounds how many checks run at once."""
     state = request.app.state
     if not hasattr(state, "verifier"):

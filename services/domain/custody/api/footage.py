@@ -66,7 +66,7 @@ class ListedDownloadAnswer(Answer):
     content: str
 
 
-def _open_copies(request: Request) -> footage_reader.OpenCopies:
+async def _open_copies(request: Request) -> footage_reader.OpenCopies:
     """Return the opened copies of this application."""
     opened: footage_reader.OpenCopies = request.app.state.dependencies.setdefault(
         "open_copies", footage_reader.OpenCopies()

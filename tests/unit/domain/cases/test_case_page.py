@@ -72,7 +72,8 @@ async def verified(browser: Browser, case: Case) -> dict[str, Any]:
 async def idle(browser: Browser) -> None:
     transport = browser.client._transport
     assert isinstance(transport, httpx.ASGITransport)
-    await verifier(_Asking(transport.app)).idle()
+    checks = await verifier(_Asking(transport.app))
+    await checks.idle()
 
 
 class _Asking:  # stands for a request of which only its application is asked
