@@ -11,7 +11,7 @@ import anyio
 import chaos_truth
 import pytest
 from chaos_driver import Run
-from chaos_plan import Share, labels_of, shares
+from chaos_plan import Share, is_whole, shares, unstruck
 from chaos_server import settings
 
 from services.app.container import open_container
@@ -37,14 +37,22 @@ async def test_a_case_ends_in_the_archive_however_often_the_server_is_killed(sha
 
 
 @pytest.mark.long
-async def test_some_seed_kills_at_every_point_of_a_case_that_nobody_disturbs(tmp_path: Path) -> None:
-    if STRUCK.keys() != set(SHARES):
+async def test_some_seed_kills_around_every_act_of_a_case_that_nobody_disturbs(tmp_path: Path) -> None:
+    if not is_whole(STRUCK):
         pytest.skip("not all seeds ran before this")
     run = Run(tmp_path)
     await run.to_the_end(None)
     assert chaos_truth.archived(open_container(settings(tmp_path)), run.application_id, run.answered) == []
-    struck = labels_of(point for points in STRUCK.values() for point in points)
-    assert labels_of(run.visits) - struck == set()
+    assert unstruck(run.visits, STRUCK.values()) == set()
+
+
+def test_each_of_200_seeds_chooses_other_points_and_a_division_each_point_once() -> None:
+    points = [f"{when} act {number}#1" for number in range(300) for when in ("before", "after")]
+    chosen = [frozenset(point for point in points if point in Share(seed, 16)) for seed in range(1, 201)]
+
+    assert len(set(chosen)) == 200
+    for first in (0, 16, 32):
+        assert sorted(point for share in chosen[first : first + 16] for point in share) == sorted(points)
 
 
 def copies_are_the_recorders(folder: Path) -> Callable[[str], Awaitable[None]]:

@@ -58,6 +58,21 @@ def shares(*, sample: int, full: int) -> list[Share]:
     return [Share(seed, sample if sampled else full) for seed in amount.seeds(sample=[1], full=range(1, full + 1))]
 
 
-def labels_of(points: Iterable[str]) -> set[str]:
-    """Return the labels of the points that belong to any share."""
+def is_whole(ran: Iterable[Share]) -> bool:
+    """Return whether these are all shares of the first division."""
+    ran = set(ran)
+    return bool(ran) and {Share(seed, one.shares) for one in ran for seed in range(1, one.shares + 1)} <= ran
+
+
+def unstruck(visits: Iterable[str], struck: Iterable[Iterable[str]]) -> set[str]:
+    """Return the labels that a run has passed and that no other run of ``struck`` was killed at.
+
+    Empty where there are two in a hundred or fewer: a report of progress comes only where sealing takes its time.
+    """
+    passed = _labels(visits)
+    missed = passed - _labels(point for points in struck for point in points)
+    return missed if len(missed) > len(passed) // 50 else set()
+
+
+def _labels(points: Iterable[str]) -> set[str]:
     return {point.rpartition("#")[0] for point in points if counts(point)}
