@@ -96,7 +96,7 @@ rules-test: setup-test ## show that each alert fires when it should, and only th
 	$(BIN)/pytest tests/contract/test_alerts.py
 
 chaos: setup-test ## kill the process, then each of several processes, at the points of SEED=n (or 1,2,3)
-	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points.py tests/process/test_kill_points_apart.py
+	FOOTAGE_DESK_CHAOS_SEEDS=$(SEED) $(BIN)/pytest tests/process/test_kill_points*.py
 
 test-zeebe: setup-test ## whole cases on the broker at ZEEBE_ADDRESS (clock at ZEEBE_CLOCK), and every golden scenario there and here
 	$(BIN)/pytest -m zeebe tests/process

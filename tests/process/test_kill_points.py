@@ -6,15 +6,12 @@ The points of a seed are the same in every run; ``make chaos SEED=7`` takes othe
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import amount
 import anyio
 import chaos_truth
 import pytest
-import pytest_asyncio
 from chaos_driver import Run
-from chaos_plan import choose, points_of
+from chaos_plan import Share, is_whole, shares, unstruck
 from chaos_server import settings
 
 from services.app.container import open_container
@@ -22,61 +19,40 @@ from services.demo import proof
 
 pytestmark = pytest.mark.timeout(900)
 
-# Some seven points for each seed; so many seeds go once around all of them.
-SHARES, WITHDRAWN_SHARES = 64, 32
-SEEDS = amount.seeds(sample=[1], full=range(1, SHARES + 1))
-WITHDRAWN_SEEDS = amount.seeds(sample=[1], full=range(1, WITHDRAWN_SHARES + 1))
-
-
-def withdraw_when(seed: int) -> Callable[[dict[str, Any]], bool]:
-    """Before anything is retrieved, or when masters are there and a reviewer looks at what is missing."""
-    wanted = (None, "partial-footage") if seed % 2 else ("partial-footage",)
-    return lambda stands: stands["stateDetail"] in wanted
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The points of a case that nobody disturbs, which has to end well too."""
-    run = Run(tmp_path_factory.mktemp("undisturbed"))
-    await run.to_the_end([])
-    assert chaos_truth.archived(open_container(settings(run.folder)), run.application_id, run.answered) == []
-    return points_of(run.folder / "visits.txt")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def undisturbed_withdrawal(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    run = Run(tmp_path_factory.mktemp("withdrawal"), withdraw_at=withdraw_when(0))
-    await run.to_the_end([])
-    assert chaos_truth.withdrawn(open_container(settings(run.folder)), run.application_id) == []
-    return points_of(run.folder / "visits.txt")
+SHARES = shares(sample=96, full=16)
+FEWEST = 3
+STRUCK: dict[Share, list[str]] = {}
 
 
 @pytest.mark.requirement("R35", "R36", "R40")
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_a_case_ends_in_the_archive_however_often_the_server_is_killed(
-    seed: int, undisturbed: list[str], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("share", SHARES, ids=str)
+async def test_a_case_ends_in_the_archive_however_often_the_server_is_killed(share: Share, tmp_path: Path) -> None:
     run = Run(tmp_path, before_return=copies_are_the_recorders(tmp_path))
-    plan = choose(undisturbed, seed, SHARES)
-    await run.to_the_end(plan)
-    assert len(run.struck) >= len(plan) // 2, f"seed {seed} killed at {run.struck} only, of {plan}"
+    await run.to_the_end(share)
+    assert len(run.struck) >= FEWEST, f"{share} killed at {run.struck} only"
     wrong = chaos_truth.archived(open_container(settings(tmp_path)), run.application_id, run.answered)
-    assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
+    assert not wrong, f"{share}\n" + "\n".join(wrong) + f"\n{run.report()}"
+    STRUCK[share] = run.struck
     shutil.rmtree(tmp_path / "data")
 
 
-@pytest.mark.requirement("R36")
-@pytest.mark.parametrize("seed", WITHDRAWN_SEEDS)
-async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_however_often_the_server_is_killed(
-    seed: int, undisturbed_withdrawal: list[str], tmp_path: Path
-) -> None:
-    run = Run(tmp_path, withdraw_at=withdraw_when(seed))
-    plan = choose(undisturbed_withdrawal, seed, WITHDRAWN_SHARES)
-    await run.to_the_end(plan)
-    assert run.struck, f"seed {seed} killed at none of {plan}"
-    wrong = chaos_truth.withdrawn(open_container(settings(tmp_path)), run.application_id)
-    assert not wrong, f"seed {seed}\n" + "\n".join(wrong) + f"\n{run.report()}"
-    shutil.rmtree(tmp_path / "data")
+@pytest.mark.long
+async def test_some_seed_kills_around_every_act_of_a_case_that_nobody_disturbs(tmp_path: Path) -> None:
+    if not is_whole(STRUCK):
+        pytest.skip("not all seeds ran before this")
+    run = Run(tmp_path)
+    await run.to_the_end(None)
+    assert chaos_truth.archived(open_container(settings(tmp_path)), run.application_id, run.answered) == []
+    assert unstruck(run.visits, STRUCK.values()) == set()
+
+
+def test_each_of_200_seeds_chooses_other_points_and_a_division_each_point_once() -> None:
+    points = [f"{when} act {number}#1" for number in range(300) for when in ("before", "after")]
+    chosen = [frozenset(point for point in points if point in Share(seed, 16)) for seed in range(1, 201)]
+
+    assert len(set(chosen)) == 200
+    for first in (0, 16, 32):
+        assert sorted(point for share in chosen[first : first + 16] for point in share) == sorted(points)
 
 
 def copies_are_the_recorders(folder: Path) -> Callable[[str], Awaitable[None]]:

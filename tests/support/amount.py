@@ -29,6 +29,9 @@ def examples(*, sample: int, full: int) -> int:
 
 def seeds(*, sample: Sequence[int], full: Sequence[int]) -> list[int]:
     """Return the seeds of a test that is random."""
-    if given := VALUES.get(SEEDS):
-        return [int(seed) for seed in given.split(",")]
-    return list(full if all_of_it() else sample)
+    return named_seeds() or list(full if all_of_it() else sample)
+
+
+def named_seeds() -> list[int]:
+    """Return the seeds that the run's environment names; none where it names none."""
+    return [int(seed) for seed in VALUES.get(SEEDS, "").split(",") if seed]

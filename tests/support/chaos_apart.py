@@ -16,9 +16,10 @@ import httpx
 from broken_gateways import free_port
 from chaos_driver import Run, ServerDied, nothing_outlives
 from prefork import ForkedProcess
-from service_process import environment, once
+from service_process import environment
 from sqlalchemy import select
 
+from services.app import server
 from services.app.container import Container, open_container
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -27,7 +28,9 @@ from services.demo.people import People, PortalUser, StepFailed
 from services.domain.process.relay import claim_due
 from services.domain.wiring import open_database
 from services.recorders.folder.mediamtx_layout import redate
+from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
+from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
 
@@ -60,6 +63,7 @@ class ApartRun(Run):
 
     given: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=lambda: {name: Part(name) for name in PARTS})
+    _deployed: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         data = self.folder / "data"
@@ -87,11 +91,8 @@ class ApartRun(Run):
         """The books and stores of the parts, for a look into them when they have ended."""
         return open_container(Settings.load(**self.given))
 
-    def prepare(self, seed: int, shares: int) -> None:
-        """Migrate, lay out the demo organisation with its recordings of yesterday, arm the seed's points."""
-        (self.folder / "seed.txt").write_text(f"{seed} {shares}\n", encoding="utf-8")
-        migrated = once("migrate", env=self.env)
-        assert migrated.returncode == 0, migrated.stderr
+    def prepare(self) -> None:
+        """Lay out the demo organisation in a migrated database, with its recordings of yesterday."""
         recordings = self.folder / "data" / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
@@ -108,6 +109,10 @@ class ApartRun(Run):
         """One look of everybody at both portals; whether all is over."""
         for part in self.parts.values():
             await self._revive(part)
+        assert self._deployed is not None
+        if not self._deployed.done():
+            return False
+        await self._deployed
         if not self.application_id:
             return await self._at(PORTALS[self.lives % 2])
         over = await asyncio.gather(*(self._at(name) for name in PORTALS))
@@ -134,8 +139,6 @@ class ApartRun(Run):
             if part.process.returncode != -signal.SIGKILL:
                 raise StepFailed(f"{part.name} left with {part.process.returncode} and nobody had killed it")
             await nothing_outlives(part.process.pid)
-        elif part.name == "engine":
-            (self.folder / "data").mkdir(exist_ok=True)
         part.lives += 1
         self.lives += 1
         log = self.folder / "server.log"
@@ -144,10 +147,16 @@ class ApartRun(Run):
         kind = part.name.partition("-")[0]
         part.process = ForkedProcess(chaos_part.serve, self.folder, kind, log=log, environment=self.env)
         part.address = asyncio.create_task(part.process.announced())
-        if part.name == "engine" and part.lives == 1:
-            await part.address
-            deployed = await asyncio.to_thread(once, "deploy", env=self.env)
-            assert deployed.returncode == 0, deployed.stderr
+        if self._deployed is None:
+            self._deployed = asyncio.create_task(self._deploy())
+
+    async def _deploy(self) -> None:
+        """Deploy the models, though the engine be killed meanwhile."""
+        channel = open_channel(Settings.load(**self.given), self.given["zeebe_address"])
+        try:
+            await server.deploy(PyzeebeEngineClient(channel))
+        finally:
+            await channel.close()
 
     async def _who(self, login: str) -> PortalUser:
         part = self.parts[at.get()]

@@ -17,13 +17,16 @@ from zoneinfo import ZoneInfo
 
 import chaos_server
 import httpx
+from chaos_plan import Share
 from prefork import ForkedProcess
 
 from services.demo import organisation
 from services.demo.people import People, PortalUser, StepFailed
 from services.runtime.clock import TurnedClock
 
-LOOK_AGAIN = 0.15
+LOOK_AGAIN = 0.1
+LOOK_ANYWAY = 1.0
+PERSON = " register person "
 PATIENCE = 600.0
 ENOUGH = 15.0
 ENDED = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED video-retrieval#"
@@ -64,22 +67,34 @@ class Run:
     _viewed: set[str] = field(default_factory=set)
     _looked_at_copies: bool = False
     _closed_since: float | None = None
+    _read_to: int = 0  # of visits.txt
 
-    async def to_the_end(self, plan: list[str]) -> None:
+    async def to_the_end(self, share: Share | None) -> None:
         """Play until the case is closed and its process has ended; raises StepFailed with what repeats it."""
-        (self.folder / "plan.txt").write_text("".join(f"{point}\n" for point in plan), encoding="utf-8")
+        if share is not None:
+            share.write(self.folder)
         (self.folder / "struck.txt").touch()
+        (self.folder / "visits.txt").touch()
         try:
             async with asyncio.timeout(PATIENCE):
-                over = False
-                while not over:
-                    over = await self._round()
-                    await asyncio.sleep(LOOK_AGAIN)
+                while not await self._round():
+                    await self._news()
                 await self._end_in_order()
         except Exception as error:
             raise StepFailed(f"{type(error).__name__}: {error}\n{self.report()}") from error
         finally:
             await self.stop()
+
+    async def _news(self) -> None:
+        """Wait until a server has passed a point that is no person's own act, or for a while."""
+        end = time.monotonic() + LOOK_ANYWAY
+        news = False
+        while not news and time.monotonic() < end:
+            await asyncio.sleep(LOOK_AGAIN)
+            with (self.folder / "visits.txt").open(encoding="utf-8") as visits:
+                visits.seek(self._read_to)
+                news = any(PERSON not in line for line in visits.readlines())
+                self._read_to = visits.tell()
 
     async def _round(self) -> bool:
         """One look of everybody; whether all is over."""
@@ -259,8 +274,7 @@ class Run:
         own file, when the server has stopped, has to do.
         """
         self._closed_since = self._closed_since or time.monotonic()
-        visits = (self.folder / "visits.txt").read_text(encoding="utf-8")
-        return ENDED in visits or time.monotonic() > self._closed_since + ENOUGH
+        return any(point.startswith(ENDED) for point in self.visits) or time.monotonic() > self._closed_since + ENOUGH
 
     async def _end_in_order(self) -> None:
         """A server that a point kills at the very end begins once more: what it had in hand lies there until then."""
@@ -296,6 +310,11 @@ class Run:
         """The points at which the server was killed, in the order in which it was."""
         return (self.folder / "struck.txt").read_text(encoding="utf-8").splitlines()
 
+    @property
+    def visits(self) -> list[str]:
+        """The points that were passed."""
+        return (self.folder / "visits.txt").read_text(encoding="utf-8").splitlines()
+
     def report(self) -> str:
         """Where everything stands, for the failure of a test."""
 
@@ -306,7 +325,6 @@ class Run:
         return "\n".join(
             (
                 f"the case: {self.stands or 'not there'} after {self.lives} lives",
-                f"planned:\n{tail('plan.txt', 50)}",
                 f"struck:\n{tail('struck.txt', 50)}",
                 f"answered: {self.answered}",
                 f"last points passed:\n{tail('visits.txt', 12)}",

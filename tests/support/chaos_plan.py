@@ -1,9 +1,15 @@
-"""Which points a seed chooses: each seed another handful, together all of them."""
+"""Which points a seed chooses, as they are passed: all shares of a division together choose each point once.
+
+Seeds 1 to ``shares`` are one division, the next as many another one, with the same points in other company.
+"""
 
 import hashlib
 import re
-from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+import amount
 
 # Of what happens often, the first visits stand for the rest.
 VISITS = 8
@@ -14,31 +20,59 @@ SELDOM = re.compile(r"login\.|sessions|viewings|outbox|migration|key-file synced
 CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 
 
-def points_of(visits: Path) -> list[str]:
-    """Every point of a run that nobody has disturbed."""
-    counts = Counter(line.rpartition("#")[0] for line in visits.read_text(encoding="utf-8").splitlines())
-    return sorted(
-        f"{label}#{visit}"
-        for label, count in counts.items()
-        if not CHANCE.search(label)
-        for visit in range(1, min(count, _visits(label)) + 1)
-    )
+@dataclass(frozen=True)
+class Share:
+    """The points of one seed, whatever other points there are: one of so many shares."""
+
+    seed: int
+    shares: int
+
+    def __contains__(self, point: str) -> bool:
+        if not counts(point):
+            return False
+        division, share = divmod(self.seed - 1, self.shares)
+        return int.from_bytes(hashlib.sha256(f"{division} {point}".encode()).digest()) % self.shares == share
+
+    def __str__(self) -> str:
+        return f"seed-{self.seed}-of-{self.shares}"
+
+    def write(self, folder: Path) -> None:
+        (folder / "seed.txt").write_text(f"{self.seed} {self.shares}\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Share | None":
+        """Return the share that was written there, if any."""
+        path = folder / "seed.txt"
+        return cls(*map(int, path.read_text(encoding="utf-8").split())) if path.exists() else None
 
 
-def _visits(label: str) -> int:
-    return FEW if SELDOM.search(label) else VISITS
-
-
-def choose(points: list[str], seed: int, shares: int) -> list[str]:
-    """The seed's share of the points, whatever other points there are; seeds 0 to ``shares - 1`` take all of them."""
-    return [point for point in points if _share(point, shares) == seed % shares]
-
-
-def chosen(point: str, seed: int, shares: int) -> bool:
-    """Whether a point is the seed's, where nobody knows beforehand which points there will be."""
+def counts(point: str) -> bool:
+    """Return whether a point belongs to any share."""
     label, _, visit = point.rpartition("#")
-    return not CHANCE.search(label) and int(visit) <= _visits(label) and _share(point, shares) == seed % shares
+    return not CHANCE.search(label) and int(visit) <= (FEW if SELDOM.search(label) else VISITS)
 
 
-def _share(point: str, shares: int) -> int:
-    return int.from_bytes(hashlib.sha256(point.encode()).digest()) % shares
+def shares(*, sample: int, full: int) -> list[Share]:
+    """Return all of so many shares, or those of the seeds that are named; a sample is one of more and smaller ones."""
+    sampled = not (amount.all_of_it() or amount.named_seeds())
+    return [Share(seed, sample if sampled else full) for seed in amount.seeds(sample=[1], full=range(1, full + 1))]
+
+
+def is_whole(ran: Iterable[Share]) -> bool:
+    """Return whether these are all shares of the first division."""
+    ran = set(ran)
+    return bool(ran) and {Share(seed, one.shares) for one in ran for seed in range(1, one.shares + 1)} <= ran
+
+
+def unstruck(visits: Iterable[str], struck: Iterable[Iterable[str]]) -> set[str]:
+    """Return the labels that a run has passed and that no other run of ``struck`` was killed at.
+
+    Empty where there are two in a hundred or fewer: a report of progress comes only where sealing takes its time.
+    """
+    passed = _labels(visits)
+    missed = passed - _labels(point for points in struck for point in points)
+    return missed if len(missed) > len(passed) // 50 else set()
+
+
+def _labels(points: Iterable[str]) -> set[str]:
+    return {point.rpartition("#")[0] for point in points if counts(point)}

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from chaos_plan import chosen
+from chaos_plan import Share
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
@@ -44,10 +44,7 @@ ENGINE_RECORDS = {
 
 
 class Points:
-    """Counts visits in ``folder``/visits.txt and kills this process at those that ``folder``/plan.txt names.
-
-    Where ``folder``/seed.txt (a seed and of how many shares) is there, at those that the seed chooses.
-    """
+    """Counts visits in ``folder``/visits.txt and kills this process at those of the share in ``folder``, if any."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
@@ -55,15 +52,10 @@ class Points:
         self._counts: Counter[str] = Counter()
         self._read_to = 0
         self._struck = folder / "struck.txt"
-        struck = self._struck.read_text(encoding="utf-8").splitlines() if self._struck.exists() else []
-        plan = folder / "plan.txt"
-        planned = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
-        self._armed = set(planned) - set(struck)
-        seed = folder / "seed.txt"
-        self._seed = tuple(map(int, seed.read_text(encoding="utf-8").split())) if seed.exists() else None
+        self._share = Share.read(folder)
 
     def visit(self, labels: Iterable[str]) -> None:
-        """Everything that one moment is called; the process ends here when one of the names is planned."""
+        """Everything that one moment is called; the process ends here when one of the names is of the share."""
         with self._lock, self._alone():
             points = []
             for label in labels:
@@ -72,14 +64,10 @@ class Points:
             self._log.write("".join(f"{point}\n" for point in points).encode())
             self._log.flush()
             self._read_to = self._log.tell()
-            struck = [point for point in points if self._planned(point)]
-            if struck:
+            if self._share is not None and (struck := [point for point in points if point in self._share]):
                 with self._struck.open("a", encoding="utf-8") as file:
                     file.write("".join(f"{point}\n" for point in struck))
                 os.kill(os.getpid(), signal.SIGKILL)
-
-    def _planned(self, point: str) -> bool:
-        return point in self._armed or (self._seed is not None and chosen(point, *self._seed))
 
     @contextmanager
     def _alone(self) -> Any:

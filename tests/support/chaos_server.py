@@ -1,7 +1,7 @@
 """The whole demo server in one process that kills itself at planned points.
 
-FOLDER/data holds the data; plan.txt the points; visits.txt and struck.txt what happened; the portal's address is
-announced once everything answers.
+FOLDER/data holds the data; seed.txt the share of the points; visits.txt and struck.txt what happened; the portal's
+address is announced once everything answers.
 """
 
 import asyncio

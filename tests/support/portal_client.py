@@ -1,43 +1,16 @@
 """The portal's API as a signed-in person uses it."""
 
-import copy
-from collections.abc import Mapping
-from functools import cache
 from typing import Any, Self
 
 import httpx
-from fastapi import FastAPI
+from built_portal import portal_over
 from review_desk import PASSWORD, ReviewDesk
-from starlette.datastructures import State
 
 from services.app.container import models
-from services.app.web import create_app
 from services.runtime.models import read
 from services.runtime.settings import Settings
 
 MODELS = read(path for path in models() if path.suffix == ".bpmn")
-
-
-@cache
-def _built() -> FastAPI:
-    """The application with its routes and its middleware, over nothing."""
-    app = create_app({})
-    app.middleware_stack = app.build_middleware_stack()
-    return app
-
-
-def portal_over(dependencies: Mapping[str, object]) -> FastAPI:
-    """The portal's application over these objects; build it with ``create_app`` where settings add middleware.
-
-    To build 303 routes takes 0.5 s of the processor, so that all tests share one application's; an application's own
-    are only its dependencies and what else hangs on its state.
-    """
-    settings = dependencies.get("settings")
-    if isinstance(settings, Settings) and settings.portal.trusted_proxies:
-        return create_app(dependencies)
-    app = copy.copy(_built())
-    app.state = State({"identity": app.state.identity, "dependencies": dict(dependencies)})
-    return app
 
 
 class Portal:

@@ -9,7 +9,10 @@ import importlib
 import multiprocessing
 import os
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -43,7 +46,7 @@ class ForkedProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([_PRELOADED])
+        _start_forkserver()
         self._announced, announcing = context.Pipe(duplex=False)
         given = dict(os.environ if environment is None else environment)
         self._process = context.Process(
@@ -83,6 +86,23 @@ class ForkedProcess:
         self._process.kill()
 
 
+@cache
+def _start_forkserver() -> None:
+    """Start the process that all others are forked from, with what is imported before the first fork.
+
+    Python 3.11 does not give it this process's path, and ignores that a module is not found.
+    """
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    try:
+        forkserver.set_forkserver_preload([_PRELOADED])
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if path is not None:
+            os.environ["PYTHONPATH"] = path
+
+
 async def _readable(file: int) -> None:
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -101,6 +121,8 @@ def _run(
     announcing: "Connection",
 ) -> None:
     os.setsid()
+    if _PRELOADED not in sys.modules:
+        raise RuntimeError(f"{_PRELOADED} was not imported before the fork: each process would import the product anew")
     with log.open("ab") as file, Path(os.devnull).open("r+b") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(nothing.fileno(), 1)

@@ -24,6 +24,7 @@ _WANTED = re.compile(r"Skipped: \S+ is missing: get it with make system-packages
 
 _LONG_FILES = (
     "test_kill_points.py",
+    "test_kill_points_withdrawn.py",
     "test_kill_points_apart.py",
     "test_api_description.py",
     "test_main_job.py",

@@ -20,6 +20,7 @@ OTHERS = (  # no traces of theirs are kept
     "test_golden_differences.py",
     "test_golden_on_broker.py",
     "test_kill_points.py",
+    "test_kill_points_withdrawn.py",
     "test_engine_apart.py",
 )
 TOLD = "visited elements"
