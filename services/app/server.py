@@ -24,6 +24,7 @@ from services.domain.process.relay import Relay
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
 from services.engine.server import EngineServer
+from services.runtime import confined
 from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -176,6 +177,7 @@ async def run(
                 for task in _periodic_tasks(container, roles, client, log_head):
                     group.start_soon(task.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
+                group.start_soon(_report_walls, settings)
                 if ready is not None:
                     await ready(
                         Addresses(
@@ -266,6 +268,14 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
     finally:
         with anyio.CancelScope(shield=True):
             await runner.stop()
+
+
+async def _report_walls(settings: Settings) -> None:
+    """Log what is missing around the processes that read footage and pictures."""
+    missing = await confined.missing_walls()
+    if missing:
+        report = log.error if settings.confinement.required else log.warning
+        report("the processes that read footage are not fully confined", walls=confined.describe(missing))
 
 
 async def _check_database(database: Database) -> str | None:
