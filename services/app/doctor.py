@@ -146,7 +146,7 @@ async def _confinement(settings: Settings) -> str:
     missing = await confined.missing_walls()
     walls = confined.describe(missing)
     if not missing:
-        return f"{walls} around the processes that read footage and pictures"
+        return f"{walls} around what reads footage and pictures"
     name = variable(confined.REQUIRED)
     if settings.confinement.required:
         raise Fatal(f"{walls}; no footage and no picture is read until it stands ({name})")

@@ -177,7 +177,7 @@ async def run(
                 for task in _periodic_tasks(container, roles, client, log_head):
                     group.start_soon(task.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
-                group.start_soon(_report_walls, settings)
+                group.start_soon(confined.report_missing_walls)
                 if ready is not None:
                     await ready(
                         Addresses(
@@ -268,14 +268,6 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
     finally:
         with anyio.CancelScope(shield=True):
             await runner.stop()
-
-
-async def _report_walls(settings: Settings) -> None:
-    """Log what is missing around the processes that read footage and pictures."""
-    missing = await confined.missing_walls()
-    if missing:
-        report = log.error if settings.confinement.required else log.warning
-        report("the processes that read footage are not fully confined", walls=confined.describe(missing))
 
 
 async def _check_database(database: Database) -> str | None:

@@ -21,6 +21,7 @@ log = get_logger(__name__)
 
 WALLS = ("seccomp", "Landlock")
 REQUIRED = "confinement.required"
+ATTEMPTED = "a confined process attempted what it may not do, and was killed"
 
 
 class NotConfined(Fatal):
@@ -77,7 +78,7 @@ async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[
 async def check_status(module: str, status: int | None) -> None:
     """Report what a confined process attempted, and raise NotConfined where it refused to start."""
     if status == -signal.SIGSYS:
-        log.error("a confined process attempted what it may not do, and was killed", module=module)
+        log.error(ATTEMPTED, module=module)
     if status == NOT_CONFINED:
         raise NotConfined(
             f"could not read footage | {module} | {describe(await missing_walls())} | have the machine confine it as "
@@ -88,6 +89,19 @@ async def check_status(module: str, status: int | None) -> None:
 async def missing_walls() -> Mapping[str, str]:
     """Return why, by its name, for each wall that this machine lacks around a confined process."""
     return await run_in_thread(_missing_walls)
+
+
+def forget_walls() -> None:
+    """Have the next question answered anew."""
+    _missing_walls.cache_clear()
+
+
+async def report_missing_walls() -> None:
+    """Log which walls are missing, an error where both are required."""
+    missing = await missing_walls()
+    if missing:
+        report = log.error if _policy.required else log.warning
+        report("the processes that read footage are not fully confined", walls=describe(missing))
 
 
 def describe(missing: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -209,7 +210,7 @@ class Clip:
         await confined.check_status(PROCESS, status)
         report = self._last.get("report")
         if status != 0 or report is None:
-            words = (await self._stderr).strip().splitlines()[-1:]
+            words = [confined.ATTEMPTED] if status == -signal.SIGSYS else (await self._stderr).strip().splitlines()[-1:]
             raise ClipFailed(
                 f"The clip process for channel {self.channel} ended with status {status} and no report"
                 f"{': ' + words[0] if words else ''}; nothing was stored, it is tried again."
