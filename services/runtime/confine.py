@@ -21,12 +21,12 @@ from dataclasses import dataclass
 INSIST = "CONFINEMENT_REQUIRED"  # in the environment of such a process
 NOT_CONFINED = 78  # the status with which it refuses to start (EX_CONFIG)
 
-_PARENT_DEATH_SIGNAL, _DUMPABLE = 1, 4
+_PARENT_DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
 _CLONE_THREAD = 0x10000
 
 # What Python, its threads and FFmpeg call while they work on memory and on descriptors that are open. Names differ
 # between x86-64 and arm64; those that a machine does not have are left out.
-_ALLOWED = """
+ALLOWED = """
     read readv write writev lseek close fstat
     mmap munmap mremap mprotect madvise brk
     futex set_robust_list rseq sched_yield sched_getaffinity
@@ -36,7 +36,7 @@ _ALLOWED = """
     exit exit_group
 """
 # What libraries ask by the way and can do without, with the answer that they expect.
-_DENIED = {
+DENIED = {
     errno.EACCES: """
         open openat openat2 creat stat lstat newfstatat statx access faccessat faccessat2
         readlink readlinkat getdents getdents64 getcwd chdir
@@ -44,7 +44,7 @@ _DENIED = {
     errno.ENOTTY: "ioctl",
 }
 # What no decoder ever calls: the process is killed, and its parent reports it.
-_HOSTILE = """
+HOSTILE = """
     execve execveat fork vfork
     socket socketpair connect bind listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg
     kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal pidfd_getfd
@@ -103,6 +103,7 @@ def _set_limits(limits: Limits) -> None:
         libc = ctypes.CDLL(None)
         libc.prctl(_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
         libc.prctl(_DUMPABLE, 0, 0, 0, 0)
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
@@ -135,7 +136,7 @@ def _landlock() -> Callable[[], None]:
 
 
 def _seccomp() -> Callable[[], None]:
-    """Return what loads the filter; it also takes away that a program started from here gains rights."""
+    """Return what loads the filter."""
     try:
         import pyseccomp  # noqa: PLC0415 - raises without the system's library, and asks the linker for it
     except (RuntimeError, OSError) as error:
@@ -152,8 +153,8 @@ def _seccomp() -> Callable[[], None]:
             if number >= 0:
                 filters.add_rule(action, number, *arguments)
 
-        answers = {pyseccomp.ERRNO(code): names for code, names in _DENIED.items()}
-        for action, names in {pyseccomp.ALLOW: _ALLOWED, pyseccomp.KILL_PROCESS: _HOSTILE, **answers}.items():
+        answers = {pyseccomp.ERRNO(code): names for code, names in DENIED.items()}
+        for action, names in {pyseccomp.ALLOW: ALLOWED, pyseccomp.KILL_PROCESS: HOSTILE, **answers}.items():
             for name in names.split():
                 rule(action, name)
         thread = pyseccomp.MASKED_EQ, _CLONE_THREAD

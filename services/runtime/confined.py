@@ -21,6 +21,7 @@ log = get_logger(__name__)
 
 WALLS = ("seccomp", "Landlock")
 REQUIRED = "confinement.required"
+PROBE_SECONDS = 60
 ATTEMPTED = "a confined process attempted what it may not do, and was killed"
 
 
@@ -114,8 +115,11 @@ def describe(missing: Mapping[str, str]) -> str:
 @cache
 def _missing_walls() -> Mapping[str, str]:
     command = [sys.executable, "-I", "-m", confine.__name__]
-    ended = subprocess.run(command, capture_output=True, env=clean_environment(), check=False)  # noqa: S603 - our own
-    if ended.returncode != 0:
-        return dict.fromkeys(WALLS, f"the process that tries them ended with status {ended.returncode}")
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command, capture_output=True, env=clean_environment(), timeout=PROBE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return dict.fromkeys(WALLS, f"it could not be tried: {error}")
     missing: Mapping[str, str] = json.loads(ended.stdout)
     return missing

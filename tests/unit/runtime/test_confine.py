@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.confine import INSIST, NOT_CONFINED, clean_environment
+from services.runtime.confine import ALLOWED, DENIED, HOSTILE, INSIST, NOT_CONFINED, clean_environment
 from services.runtime.places import ROOT
 
 PRELUDE = "from services.runtime.confine import Limits, confine; confine(Limits(memory=1 << 28, files=16));"
@@ -141,6 +141,20 @@ def test_the_filter_of_system_calls_refuses_all_of_it_alone(
 @pytest.mark.parametrize("name", FILES)
 def test_landlock_alone_closes_the_files(outcomes: dict[tuple[str, str], dict[str, object]], name: str) -> None:
     assert not outcomes[name, "Landlock"]["succeeded"]
+
+
+def test_every_call_is_known_on_both_kinds_of_machine() -> None:
+    import pyseccomp  # noqa: PLC0415 - raises where the system's library is missing
+
+    names = " ".join((ALLOWED, HOSTILE, *DENIED.values(), "clone prlimit64 tgkill")).split()
+    numbers = {
+        machine: {name: pyseccomp.resolve_syscall(machine, name) for name in names}
+        for machine in (pyseccomp.Arch.X86_64, pyseccomp.Arch.AARCH64)
+    }
+    assert len(names) == len(set(names))
+    assert [name for name, number in numbers[pyseccomp.Arch.X86_64].items() if number < 0] == []
+    lacking = {name for name, number in numbers[pyseccomp.Arch.AARCH64].items() if number < 0}
+    assert lacking & set(ALLOWED.split()) == {"poll"}
 
 
 def test_it_still_answers_over_its_pipe() -> None:
