@@ -16,7 +16,7 @@ from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
-from services.runtime import data_folder
+from services.runtime import confined, data_folder
 from services.runtime.clock import Clock, TurnedClock
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import Worker
@@ -62,6 +62,7 @@ class Container:
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)
+        confined.require_walls(self.settings.confinement.required)
 
     @cached_property
     def store(self) -> Store:

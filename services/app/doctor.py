@@ -18,7 +18,7 @@ from services.domain.audit import key_events
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
 from services.recorders.registry import Places, open_recorder, places_of
-from services.runtime import data_folder
+from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -131,6 +131,7 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         ("store", store),
         *([] if portal else [("replica", replica)]),
         ("keys", keys),
+        ("confinement", lambda: _confinement(settings)),
         ("engine", lambda: _engine(settings)),
         ("mail", lambda: check_mail(settings)),
         ("webhook", lambda: check_webhook(settings)),
@@ -138,6 +139,18 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         ("proxy", proxy),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
+
+
+async def _confinement(settings: Settings) -> str:
+    """Say what stands around the processes that read footage; Fatal if a wall is missing and both are required."""
+    missing = await confined.missing_walls()
+    walls = confined.describe(missing)
+    if not missing:
+        return f"{walls} around what reads footage and pictures"
+    name = variable(confined.REQUIRED)
+    if settings.confinement.required:
+        raise Fatal(f"{walls}; no footage and no picture is read until it stands ({name})")
+    return f"{walls}; footage is read all the same, set {name} to true where it must not be"
 
 
 def _seal_lasts(chain: Chain, now: datetime) -> None:

@@ -17,6 +17,7 @@ from services.app.container import Container, models
 from services.database.unit_of_work import Database
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, UnusableDataFile
+from services.runtime import confined
 from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -171,6 +172,7 @@ async def run(
                 for task in _periodic_tasks(container, roles, client, log_head):
                     group.start_soon(task.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
+                group.start_soon(confined.report_missing_walls)
                 if ready is not None:
                     await ready(
                         Addresses(

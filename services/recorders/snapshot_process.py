@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import av
+import av.subtitles.codeccontext  # PyAV imports these late, which a confined process cannot
+import av.subtitles.stream
+import av.subtitles.subtitle
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext

@@ -1,20 +1,67 @@
 """Run work in a confined process, which can only read and write its pipes (``services.runtime.confine``)."""
 
 import asyncio
+import json
+import signal
+import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import IO
 
-from services.runtime.confine import clean_environment
+from services.runtime import confine
+from services.runtime.confine import NOT_CONFINED, clean_environment
+from services.runtime.errors import Fatal
+from services.runtime.logs import get_logger
+from services.runtime.settings import variable
+from services.runtime.threads import run_in_thread
+
+log = get_logger(__name__)
+
+WALLS = ("seccomp", "Landlock")
+REQUIRED = "confinement.required"
+PROBE_SECONDS = 60
+ATTEMPTED = "a confined process attempted what it may not do, and was killed"
+
+
+class NotConfined(Fatal):
+    """A wall around the process is missing, and the settings insist on both: nothing was read."""
+
+    runbook = "incidents-pending#footage"
+
+
+@dataclass
+class _Policy:
+    """Whether this program insists on both walls; its container says so once."""
+
+    required: bool = False
+
+
+_policy = _Policy()
+
+
+def require_walls(required: bool) -> None:
+    """Have confined processes refuse to start where a wall is missing, or go on with the other."""
+    _policy.required = required
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a confined process."""
+    return clean_environment(insist=_policy.required)
 
 
 async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float) -> bytes:
-    """Return the output of ``python -m module arguments`` for ``given``; empty if it fails or times out."""
+    """Return the output of ``python -m module arguments`` for ``given``; empty if it fails or times out.
+
+    Raises NotConfined.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE if isinstance(given, (bytes, bytearray)) else given,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=clean_environment(),
+        env=environment(),
     )
     try:
         async with asyncio.timeout(seconds):
@@ -25,4 +72,54 @@ async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[
         if process.returncode is None:
             process.kill()
             await process.wait()
+    await check_status(module, process.returncode)
     return output if process.returncode == 0 else b""
+
+
+async def check_status(module: str, status: int | None) -> None:
+    """Report what a confined process attempted, and raise NotConfined where it refused to start."""
+    if status == -signal.SIGSYS:
+        log.error(ATTEMPTED, module=module)
+    if status == NOT_CONFINED:
+        raise NotConfined(
+            f"could not read footage | {module} | {describe(await missing_walls())} | have the machine confine it as "
+            f"footage-desk doctor says, or set {variable(REQUIRED)} to false"
+        )
+
+
+async def missing_walls() -> Mapping[str, str]:
+    """Return why, by its name, for each wall that this machine lacks around a confined process."""
+    return await run_in_thread(_missing_walls)
+
+
+def forget_walls() -> None:
+    """Have the next question answered anew."""
+    _missing_walls.cache_clear()
+
+
+async def report_missing_walls() -> None:
+    """Log which walls are missing, an error where both are required."""
+    missing = await missing_walls()
+    if missing:
+        report = log.error if _policy.required else log.warning
+        report("the processes that read footage are not fully confined", walls=describe(missing))
+
+
+def describe(missing: Mapping[str, str]) -> str:
+    """Say how many walls there are and why the others are missing."""
+    count = ("no wall", "one wall")[len(WALLS) - len(missing)] if missing else "two walls"
+    reasons = "".join(f"; {name} is missing: {reason}" for name, reason in missing.items())
+    return f"{count} of two{reasons}"
+
+
+@cache
+def _missing_walls() -> Mapping[str, str]:
+    command = [sys.executable, "-I", "-m", confine.__name__]
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command, capture_output=True, env=clean_environment(), timeout=PROBE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return dict.fromkeys(WALLS, f"it could not be tried: {error}")
+    missing: Mapping[str, str] = json.loads(ended.stdout)
+    return missing

@@ -77,6 +77,12 @@ def test_every_part_is_confined() -> None:
         assert "privileged" not in one
 
 
+def test_footage_is_read_behind_two_walls_or_not_at_all() -> None:
+    name = variable("confinement.required")
+    told = {part: one["environment"][name] for part, one in OURS.items() if part != "keys"}
+    assert set(told.values()) == {"true"} == {VALUES["config"][name]}
+
+
 def test_every_variable_of_a_part_is_a_setting() -> None:
     known = {variable(path) for path in all_settings()} | {"PGPASSWORD"}
     for one in OURS.values():

@@ -250,6 +250,20 @@ def test_what_is_imported_is_declared() -> None:
     assert found == []
 
 
+def test_only_confined_processes_open_footage_of_others() -> None:
+    """FFmpeg reads what recorders and people send there alone; the others name its version, or open footage of ours."""
+    clip = {path for path in (SERVICES / "vault" / "clip").glob("*.py") if path.name != "client.py"}
+    confined = {*clip, SERVICES / "recorders" / "snapshot_process.py", *SERVICES.rglob("photograph_process.py")}
+    others = {
+        SERVICES / "vault" / "packets.py",
+        SERVICES / "workers" / "labelling.py",
+        SERVICES / "bench" / "footage.py",
+    }
+    opening = {path for path, node in nodes() for name in imported(node) if name.split(".")[0] == "av"}
+
+    assert opening - confined == others
+
+
 def test_packages_import_downwards_only() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from minio import Minio
+from missing_wall import without_landlock
 from typer.testing import CliRunner
 
 from services.app import doctor as app_doctor
 from services.app.container import open_container
+from services.app.doctor import Line
 from services.cli import main as cli_main
 from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor
@@ -184,3 +186,20 @@ def test_its_exit_code_says_whether_all_is_well(tmp_path: Path, monkeypatch: pyt
     wrong = CliRunner().invoke(cli_main.app, ["doctor"])
     assert wrong.exit_code == 1
     assert "FOOTAGE_DESK_ZONE" in wrong.stderr
+
+
+@pytest.mark.tool("libseccomp")
+async def test_a_missing_wall_is_named_and_fails_where_both_are_required(tmp_path: Path) -> None:
+    async def line(required: bool) -> Line:
+        loaded = settings(tmp_path, **{"confinement.required": required})
+        [found] = [line for line in await app_doctor.examine(loaded, []) if line.part == "confinement"]
+        return found
+
+    assert await line(True) == Line("confinement", True, "two walls of two around what reads footage and pictures")
+    with without_landlock(tmp_path):
+        free, required = await line(False), await line(True)
+    assert free.well
+    assert not required.well
+    for one in (free, required):
+        assert one.sentence.startswith("one wall of two; Landlock is missing: ")
+        assert "FOOTAGE_DESK_CONFINEMENT__REQUIRED" in one.sentence

@@ -5,6 +5,7 @@ What is missing is named before the first test and its tests are skipped, with a
 the system packages that are missing; ``make system-packages`` installs them.
 """
 
+import ctypes.util
 import os
 import platform
 import shutil
@@ -29,7 +30,7 @@ def get() -> str:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that no locked package brings, and Debian's package for it."""
+    """A program or library that no locked package brings, and Debian's package for it."""
 
     package: str
     found: Callable[[], bool]
@@ -65,6 +66,7 @@ def debian_age() -> str | None:
 
 TOOLS = {
     "age": Tool("age", lambda: debian_age() is not None),
+    "libseccomp": Tool("libseccomp2", lambda: ctypes.util.find_library("seccomp") is not None),
     "chromium": Tool("chromium", lambda: chromium() is not None),
     "openssl": Tool("openssl", lambda: shutil.which("openssl") is not None),
     "promtool": Tool("prometheus", lambda: promtool() is not None),

@@ -39,6 +39,9 @@ ERRORS = {
     "ClipFailed": Message(
         "Handling the footage broke off and is tried again; tell the administrator where it keeps happening."
     ),
+    "NotConfined": Message(
+        "The machine cannot confine the process that reads footage, so it reads none: tell the administrator."
+    ),
     "StoreDown": Message("The object storage is away; the work goes on by itself when it is back."),
     "StoreRefused": Message(
         "The object storage refuses to write: have the administrator check its account and rights."

@@ -55,6 +55,16 @@ class RecorderSettings(Part):
         return roots
 
 
+class ConfinementSettings(Part):
+    """The processes that read footage and pictures from outside (``services.runtime.confine``)."""
+
+    required: bool = Field(
+        default=False,
+        description="true to read no footage and no picture where this machine cannot confine the process that does, "
+        "or false for a warning",
+    )
+
+
 class WorkerSettings(Part):
     """How workers poll and run jobs."""
 

@@ -24,6 +24,7 @@ from services.runtime.settings.names import RENAMED
 from services.runtime.settings.notices import NoticeSettings
 from services.runtime.settings.portal import PortalSettings, ProviderSettings
 from services.runtime.settings.process import (
+    ConfinementSettings,
     EngineSettings,
     HealthSettings,
     LogSettings,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
     recorders: RecorderSettings = RecorderSettings()
+    confinement: ConfinementSettings = ConfinementSettings()
     audit: AuditSettings = AuditSettings()
     time_stamp: TimeStampSettings = TimeStampSettings()
     rules: RuleSettings = RuleSettings()

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from services.runtime.confine import clean_environment
+from services.runtime import confined
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.iterators import closing
 from services.runtime.spans import Span
@@ -26,6 +27,7 @@ from services.vault.clip.protocol import FOOTAGE_FRAME, Heading, Job, frame, in_
 from services.vault.coverage import Fragment, Part, WrongFootage
 
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
+PROCESS = "services.vault.clip.process"
 T = TypeVar("T")
 
 
@@ -117,7 +119,8 @@ class Clip:
     """``async with Clip(…) as clip``: ``read`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
 
     ``zero`` returns the wall-clock time of a segment's media time 0; by default the start of its span.
-    Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, and whatever a segment's own stream raises.
+    Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, NotConfined, and whatever a segment's own
+    stream raises.
     """
 
     segments: AsyncIterator[SegmentLike]
@@ -139,13 +142,13 @@ class Clip:
         input_, sending = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "services.vault.clip.process"),
+                *(sys.executable, "-I", "-m", PROCESS),
                 *map(str, (writing, self.limits.memory, self.limits.cpu_seconds)),
                 stdin=input_,
                 stdout=output,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(writing,),
-                env=clean_environment(),
+                env=confined.environment(),
             )
         except BaseException:
             for end in (reading, clip, sending):
@@ -204,9 +207,10 @@ class Clip:
         # A fault of the segments' own streams also ends the process, and is the cause to report.
         await self._sending
         status = await self._process.wait()
+        await confined.check_status(PROCESS, status)
         report = self._last.get("report")
         if status != 0 or report is None:
-            words = (await self._stderr).strip().splitlines()[-1:]
+            words = [confined.ATTEMPTED] if status == -signal.SIGSYS else (await self._stderr).strip().splitlines()[-1:]
             raise ClipFailed(
                 f"The clip process for channel {self.channel} ended with status {status} and no report"
                 f"{': ' + words[0] if words else ''}; nothing was stored, it is tried again."

@@ -19,6 +19,9 @@ from time import monotonic
 from typing import BinaryIO
 
 import av
+import av.subtitles.codeccontext  # PyAV imports these late, which a confined process cannot
+import av.subtitles.stream
+import av.subtitles.subtitle
 
 from services.runtime.confine import Limits, confine
 from services.vault.clip.covered_time import merged
