@@ -10,12 +10,11 @@ import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from services.evidence import pyz
 from services.evidence.archive import ArchiveWriter, new_archive
 from services.vault.envelopes import statement
 from services.vault.keys.log_key import LogKey
 from services.vault.keys.signer import Signer
-from services.verifier import approvals, filed, footage, label_facts, layout, merkle, package
+from services.verifier import approvals, filed, footage, label_facts, layout, merkle, package, pyz
 from services.verifier.notes import Checkpoint
 
 AT = "2031-03-04T12:00:00+00:00"
@@ -65,7 +64,7 @@ def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], se
             name = f"decisions/{place:02d}-decision-{act['statement']['stage']}.json"
             writer.add(name, rfc8785.dumps({**act, "people": {}}))
         writer.add(layout.CUSTODY, rfc8785.dumps({"entries": []}))
-        writer.add(layout.VERIFIER, pyz.build())
+        writer.add(layout.VERIFIER, pyz.build(enclosed=True))
         _manifest(writer, signer, head, [key.public.vkey], sealed_at)
         writer.finish()
 

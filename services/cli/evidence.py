@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +12,12 @@ from typer.core import TyperCommand
 
 from services.app.container import Container, open_container
 from services.app.evidence import sources_of
-from services.cli.context import load_settings, reported_errors, say
+from services.cli.context import fail, load_settings, reported_errors, say
 from services.evidence import package as packaging
 from services.evidence.announcement import announce
 from services.runtime.settings import Settings
 from services.verifier import main as verifying
+from services.verifier import pyz
 from services.verifier.layout import file_name
 from services.verifier.report import BROKEN, UNKNOWN
 
@@ -63,6 +65,21 @@ def add_to(app: typer.Typer) -> None:
             made = packaging.make(sources_of(container, identity), number, target, footage.value)
         announce(made, say)
 
+    @app.command()
+    def verifier(
+        out: Annotated[Path, typer.Option(help="The file to write.")] = Path("verify.pyz"),
+    ) -> None:
+        """Write verify.pyz, the verifier for readers of evidence packages, and print its SHA-256.
+
+        The same bytes from the same release on every machine. Hand it out apart from packages, and publish the hash.
+        """
+        try:
+            out.write_bytes(pyz.build())
+        except OSError as error:
+            fail(f"no verifier was written | {out} | {error.strerror or error} | name another file with --out", 1)
+        say(f"{out}: the verifier of footage-desk {version('footage-desk')}")
+        say(f"sha256:{pyz.sha256()}")
+
     @app.command(cls=_UsageErrorIsOne)
     def verify(
         package: Annotated[Path, typer.Argument(help="The ZIP that you were given.")],
@@ -76,6 +93,7 @@ def add_to(app: typer.Typer) -> None:
         """Check an evidence package, without network or database; prints one line for each check.
 
         Exits with 0 if all checks pass under a trusted key, with 2 if they pass under an unknown key, else with 1.
+        This is the verifier of this installation, not the copy that came in the package.
         """
         options = (
             [f"--trust={fingerprint}" for fingerprint in trust or ()]

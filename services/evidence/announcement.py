@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.evidence.package import Made
+from services.verifier import pyz
 
 Say = Callable[[str], None]
 
@@ -14,6 +15,7 @@ def announce(made: Made, say: Say) -> None:
     say(f"{made.path}: the evidence package of {made.number}, {made.size} bytes, manifest sha256:{made.sha256}")
     for name, value in made.fingerprints.items():
         say(f"{name:<5} sha256:{value}")
+    say(f"verify.pyz sha256:{pyz.sha256()}  readers get it from you, not from the package: footage-desk verifier")
     say(f"Check it with: {command(made)}")
 
 

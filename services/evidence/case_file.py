@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditAnchor, AuditCheckpoint, AuditEvent
@@ -42,20 +43,18 @@ class Footage:
 class CaseFile:
     """Everything but footage, labels and PDFs, which are in the store.
 
-    ``sealed_at`` is real time even in a demo with a turned clock, because certificates are valid by real time.
+    ``written``: by a document's number, the first checkpoint that covers the event of its writing.
     """
 
     application_id: str
     number: str
-    demo: bool
-    made_at: str
-    sealed_at: str
     organisation: str
     note: str
     events: list[AuditEvent]
     masters: list[Footage]
     copies: list[Footage]
     documents: list[Document]
+    written: dict[str, dict[str, Any]]
     acts: list[SignedAct]
     custody: list[CustodyEntry]
     returned: dict[str, Any] | None
@@ -65,6 +64,13 @@ class CaseFile:
     @property
     def checkpoint(self) -> Checkpoint:
         return read_checkpoint(self.note)
+
+    @property
+    def stored(self) -> set[str]:
+        """Return the numbers of the documents and the keys of the footage, which are read from the store."""
+        return {document.number for document in self.documents} | {
+            footage.sealed.key for footage in (*self.masters, *self.copies)
+        }
 
 
 def find(uow: UnitOfWork, number: str) -> str:
@@ -93,9 +99,6 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     case = CaseFile(
         application_id=application_id,
         number=str(application.number),
-        demo=uow.demo,
-        made_at=uow.now.isoformat(),
-        sealed_at=uow.real_now.isoformat(),
         organisation=uow.rules.organisation,
         note=note,
         events=_events(uow, application_id, acts),
@@ -104,6 +107,7 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         ),
         copies=_footage(uow, copies.list_of_application(uow, application_id)),
         documents=document_service.of_application(uow, application_id),
+        written=_written(uow, application_id),
         acts=acts,
         custody=custody_log.list_entries(uow, hand_over.id) if hand_over is not None else [],
         returned=_returned(uow, application_id, hand_over),
@@ -139,6 +143,21 @@ def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list
             if json.loads(event.entry)["detail"].get("statement_sha256") in signed:
                 events.append(event)
     return sorted(events, key=lambda event: event.seq)
+
+
+def _written(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, Any]]:
+    later = aliased(AuditCheckpoint)
+    first = select(func.min(later.size)).where(later.size >= AuditEvent.seq).correlate(AuditEvent).scalar_subquery()
+    rows = select(AuditEvent.subject_id, AuditCheckpoint).join(AuditCheckpoint, AuditCheckpoint.size == first)
+    of_documents = (
+        AuditEvent.application_id == application_id,
+        AuditEvent.subject_kind == "document",
+        AuditEvent.action.endswith("-written"),
+    )
+    return {
+        number: {"origin": row.origin, "size": row.size, "root": row.root}
+        for number, row in uow.session.execute(rows.where(*of_documents))
+    }
 
 
 def _footage(uow: UnitOfWork, rows: Sequence[Master | Copy]) -> list[Footage]:

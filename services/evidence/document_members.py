@@ -1,13 +1,13 @@
 """The case's numbered documents for its package, from the vault or rendered now if they are not there yet."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.database.tables.documents import Document
 from services.domain.cases.document_layouts import render_pdf
+from services.domain.documents.service import Filed
 from services.evidence.case_file import CaseFile
-from services.vault.envelopes import statement
+from services.vault.envelopes import open_envelope, statement
 from services.vault.keys.signer import Signer
 from services.vault.store.protocol import Store, StoreMissing
 from services.verifier.filed import PREDICATE
@@ -28,25 +28,29 @@ class DocumentFile:
         return hashlib.sha256(self.pdf).hexdigest()
 
 
-def read(store: Store, documents: Iterable[Document]) -> dict[str, DocumentFile]:
-    """Return the file of each document, by number."""
-    return {document.number: _stored(store, document) or DocumentFile(_rendered(document)) for document in documents}
+@dataclass(frozen=True)
+class DocumentMembers:
+    """Data, PDF and label of each document, by member name; what the trail is to name of each, by number."""
+
+    members: dict[str, bytes]
+    filed: dict[str, Filed]
 
 
-def of_case(signer: Signer, case: CaseFile, files: Mapping[str, DocumentFile]) -> dict[str, bytes]:
-    """Return each document's data, PDF and label, by the names of their members."""
+def read(store: Store, signer: Signer, case: CaseFile) -> DocumentMembers:
+    """Return the documents; one that was not filed yet is rendered and signed."""
     members: dict[str, bytes] = {}
+    filed = {}
     for document in case.documents:
         stem = f"documents/{file_name(document.number)}"
-        data, file = document.content.encode(), files[document.number]
+        file = _stored(store, document) or DocumentFile(_rendered(document))
         label = file.label or _label(signer, case, document, file)
-        members |= {f"{stem}.pdf": file.pdf, f"{stem}.json": data, f"{stem}.label.json": label}
-    return members
-
-
-def labels(members: Mapping[str, bytes]) -> list[bytes]:
-    """Return the labels among the members."""
-    return [data for name, data in members.items() if name.endswith(".label.json")]
+        members |= {
+            f"{stem}.pdf": file.pdf,
+            f"{stem}.json": document.content.encode(),
+            f"{stem}.label.json": label,
+        }
+        filed[document.number] = Filed(file.sha256, open_envelope(label).payload_sha256)
+    return DocumentMembers(members, filed)
 
 
 def _stored(store: Store, document: Document) -> DocumentFile | None:
@@ -62,11 +66,11 @@ def _rendered(document: Document) -> bytes:
 
 
 def _label(signer: Signer, case: CaseFile, document: Document, file: DocumentFile) -> bytes:
+    """Sign the same text in every package that is made before the document is filed."""
     subjects = {
         f"{document.number}.pdf": file.sha256,
         f"{document.number}.json": hashlib.sha256(document.content.encode()).hexdigest(),
     }
-    head = case.checkpoint
     predicate = {
         "kind": document.kind,
         "number": document.number,
@@ -74,6 +78,6 @@ def _label(signer: Signer, case: CaseFile, document: Document, file: DocumentFil
         **({"item": document.item_id} if document.item_id else {}),
         "madeAt": document.made_at.isoformat(),
         "demo": document.demo,
-        "auditCheckpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
+        "auditCheckpoint": case.written[document.number],
     }
     return signer.sign(statement(subjects, PREDICATE, predicate))

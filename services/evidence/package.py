@@ -5,7 +5,7 @@ Footage streams from the store into the ZIP; a failure leaves no file. Making a 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,10 @@ from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.documents import service as document_service
-from services.evidence import case_file, document_members, pyz, readme
+from services.domain.documents.service import Filed
+from services.evidence import case_file, document_members, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
-from services.evidence.document_members import DocumentFile
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
 from services.vault.envelopes import statement
@@ -32,7 +32,7 @@ from services.vault.keys.signer import Signer
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import READ, open_sealed
 from services.vault.store.protocol import Store, StoreMissing
-from services.verifier import layout
+from services.verifier import layout, pyz
 from services.verifier.envelopes import open_envelope
 from services.verifier.examination import examine
 from services.verifier.invalid import Invalid
@@ -67,14 +67,36 @@ class Made:
     fingerprints: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Start:
+    """What the audit trail says of a package before its members are written.
+
+    ``sealed_at`` is real time even in a demo with a turned clock, because certificates are valid by real time.
+    """
+
+    made_at: str
+    sealed_at: str
+    made_by: str
+    demo: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case as of its checkpoint; ``members`` are those that the audit trail names."""
+
+    case: CaseFile
+    start: Start
+    members: dict[str, bytes]
+
+
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
     """Write the package of the application to ``target``; raises Fatal and Retryable."""
     application_id = sources.database.run_now(actor, case_file.find, number)
-    case, files = _read(sources, application_id, actor)
-    _require_signatures(case)
+    prepared = _prepare(sources, application_id, how, actor)
+    case = prepared.case
     with new_archive(target) as writer:
-        _write(writer, sources, case, files, how)
-        sha256 = _sign(writer, sources, case, how, actor)
+        _write(writer, sources, prepared, how)
+        sha256 = _sign(writer, sources, prepared, how)
         writer.finish()
         _check(partial_of(target), case.number)
         # Before the package gets its name: the trail has every package that could have left.
@@ -93,26 +115,35 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
     )
 
 
-def _read(sources: Sources, application_id: str, actor: Actor) -> tuple[CaseFile, dict[str, DocumentFile]]:
-    """Read the case and its PDFs; their hashes are written to the trail before its head is signed."""
-    for attempts_left in reversed(range(ATTEMPTS)):
-        rows = sources.database.run_now(actor, document_service.of_application, application_id)
-        files = document_members.read(sources.store, rows)
-        hashes = {number: file.sha256 for number, file in files.items()}
-        sources.database.run_now(actor, document_service.record_pdfs, hashes)
-        try:
-            note = sources.database.run_now(actor, _signed_head, sources.log_key)
-        except Retryable:  # the portal has signed the same head at the same moment
-            if not attempts_left:
-                raise
+def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> Prepared:
+    """Read the case, record what its package is made of, and read it as of a checkpoint that covers that event."""
+    for _ in range(ATTEMPTS):
+        before = _read(sources, application_id, actor)
+        if before is None:
             continue
-        case = sources.database.run_now(actor, case_file.read, application_id, note)
-        if case is not None and {document.number for document in case.documents} <= set(files):
-            return case, files
+        _require_signatures(before)
+        documents = document_members.read(sources.store, sources.signer, before)
+        stored = _labels(sources.store, before) | documents.members
+        members = stored | _made(sources, before, how)
+        start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
+        case = _read(sources, application_id, actor)
+        if case is None or case.stored != before.stored:
+            continue
+        if stored | _made(sources, case, how) == members:
+            return Prepared(case, start, members)
     raise Fatal(
         f"no package was made | application {application_id} | the case changed each time it was read | "
         "try again in a while"
     )
+
+
+def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile | None:
+    """Return the case as of a new checkpoint; None if it changed meanwhile."""
+    try:
+        note = sources.database.run_now(actor, _signed_head, sources.log_key)
+    except Retryable:  # the portal has signed the same head at the same moment
+        return None
+    return sources.database.run_now(actor, case_file.read, application_id, note)
 
 
 def _require_signatures(case: CaseFile) -> None:
@@ -147,6 +178,32 @@ def _signed_head(uow: UnitOfWork, key: LogKey) -> str:
     return row.note
 
 
+def _record_start(
+    uow: UnitOfWork, case: CaseFile, filed: Mapping[str, Filed], members: Mapping[str, bytes], how: How
+) -> Start:
+    """Record what is in the package; who holds the seal key alone cannot change it unseen afterwards."""
+    document_service.record_filed(uow, filed)
+    start = Start(
+        made_at=uow.now.isoformat(),
+        sealed_at=uow.real_now.isoformat(),
+        made_by=f"footage-desk {version('footage-desk')}, {uow.actor.kind} {uow.actor.id}",
+        demo=uow.demo,
+    )
+    audit_trail.record(
+        uow,
+        "package-started",
+        "application",
+        case.application_id,
+        application_id=case.application_id,
+        footage=how,
+        members={name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+        sealed_at=start.sealed_at,
+        made_by=start.made_by,
+        demo=start.demo,
+    )
+    return start
+
+
 def _record(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
     audit_trail.record(
         uow,
@@ -160,36 +217,47 @@ def _record(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
     )
 
 
-def _write(writer: ArchiveWriter, sources: Sources, case: CaseFile, files: dict[str, DocumentFile], how: How) -> None:
-    writer.add(layout.README, readme.text(case.number, case.organisation, how).encode())
+def _labels(store: Store, case: CaseFile) -> dict[str, bytes]:
+    masters = {f"footage/{master.position}-master.label.json": master for master in case.masters}
+    copies = {f"footage/{copy.position}-copy-1.label.json": copy for copy in case.copies}
+    return {name: _label(store, footage) for name, footage in (masters | copies).items()}
+
+
+def _made(sources: Sources, case: CaseFile, how: How) -> dict[str, bytes]:
+    """Return the members that are made of the database's rows, of the keys, and of this release."""
     certificates = [x509.load_der_x509_certificate(der) for der in sources.signer.key.certificate_chain]
-    writer.add(
-        layout.CHAIN, b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
-    )
-    writer.add(layout.LOG_KEYS, "".join(f"{key.vkey}\n" for key in sources.log_keys).encode())
-    labels = {f"footage/{master.position}-master": (master, _label(sources.store, master)) for master in case.masters}
-    labels |= {f"footage/{copy.position}-copy-1": (copy, _label(sources.store, copy)) for copy in case.copies}
-    documents = document_members.of_case(sources.signer, case, files)
-    acts = _acts(case)
-    _write_trail(writer, sources, case, [*(data for _, data in labels.values()), *document_members.labels(documents)])
-    for stem, (footage, label) in labels.items():
-        writer.add(f"{stem}.label.json", label)
-        if stem.endswith("-master") and how != "hash":
-            _write_footage(writer, sources, stem, footage, how)
-    for name, data in (*documents.items(), *acts.items()):
-        writer.add(name, data)
-    people = {"people": case.names}
     entries = [{**custody_log.line_of(entry), "sha256": entry.sha256} for entry in case.custody]
-    writer.add(layout.CUSTODY, rfc8785.dumps({"entries": entries, **people}))
-    if case.returned is not None:
-        writer.add(layout.RETURN, rfc8785.dumps(case.returned))
-    writer.add(layout.VERIFIER, pyz.build())
+    return {
+        layout.README: readme.text(case.number, case.organisation, how).encode(),
+        layout.CHAIN: b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates),
+        layout.LOG_KEYS: "".join(f"{key.vkey}\n" for key in sources.log_keys).encode(),
+        layout.ANCHORS: _lines(case.anchors),
+        **_acts(case),
+        layout.CUSTODY: rfc8785.dumps({"entries": entries, "people": case.names}),
+        **({} if case.returned is None else {layout.RETURN: rfc8785.dumps(case.returned)}),
+        layout.VERIFIER: pyz.build(enclosed=True),
+    }
 
 
-def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelopes: list[bytes]) -> None:
+def _write(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How) -> None:
+    members = dict(prepared.members)
+    for name in (layout.README, layout.CHAIN, layout.LOG_KEYS):
+        writer.add(name, members.pop(name))
+    _write_trail(writer, sources, prepared)
+    writer.add(layout.ANCHORS, members.pop(layout.ANCHORS))
+    masters = {f"footage/{master.position}-master": master for master in prepared.case.masters}
+    for name, data in members.items():
+        writer.add(name, data)
+        stem = name.removesuffix(".label.json")
+        if stem in masters and how != "hash":
+            _write_footage(writer, sources, stem, masters[stem], how)
+
+
+def _write_trail(writer: ArchiveWriter, sources: Sources, prepared: Prepared) -> None:
     """Write the checkpoint, the events with proofs, and consistency proofs of named and anchored checkpoints."""
+    case = prepared.case
     size = case.checkpoint.size
-    named = [_checkpoint_of(data) for data in envelopes]
+    named = [_checkpoint_of(data) for name, data in prepared.members.items() if name.endswith(".label.json")]
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
     olds = sorted({checkpoint["size"] for checkpoint in (*named, *case.anchors) if checkpoint is not None})
     indexes = [event.seq - 1 for event in case.events]
@@ -198,12 +266,12 @@ def _write_trail(writer: ArchiveWriter, sources: Sources, case: CaseFile, envelo
     writer.add(layout.EVENTS, _lines({"index": event.seq - 1, "entry": event.entry} for event in case.events))
     writer.add(layout.PROOFS, _lines(inclusions))
     writer.add(layout.CONSISTENCY, _lines(consistencies))
-    writer.add(layout.ANCHORS, _lines(case.anchors))
 
 
-def _sign(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, actor: Actor) -> str:
+def _sign(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How) -> str:
     """Write the manifest and sign it; return its SHA-256."""
-    subject = {"application": case.number, "applicationId": case.application_id, "madeAt": case.made_at}
+    case, start = prepared.case, prepared.start
+    subject = {"application": case.number, "applicationId": case.application_id, "madeAt": start.made_at}
     entries = [
         {
             "name": member.name,
@@ -219,11 +287,11 @@ def _sign(writer: ArchiveWriter, sources: Sources, case: CaseFile, how: How, act
     head = case.checkpoint
     predicate = {
         **subject,
-        "sealedAt": case.sealed_at,
+        "sealedAt": start.sealed_at,
         "checkpoint": {"origin": head.origin, "size": head.size, "root": head.root_base64},
         "logKeys": [key.vkey for key in sources.log_keys],
-        "madeBy": f"footage-desk {version('footage-desk')}, {actor.kind} {actor.id}",
-        "demo": case.demo,
+        "madeBy": start.made_by,
+        "demo": start.demo,
     }
     writer.add(layout.SIGNED, sources.signer.sign(statement({layout.MANIFEST: sha256}, PREDICATE, predicate)))
     return sha256

@@ -94,7 +94,7 @@ Part = Facts | Listing | Prose | Signatures
 
 @dataclass(frozen=True)
 class Sheet:
-    """A whole document; ``sha256`` is of its data, in canonical JSON."""
+    """A whole document; ``sha256`` is of its data, in canonical JSON, ``verifier`` of this release's ``verify.pyz``."""
 
     title: str
     organisation: str
@@ -103,4 +103,5 @@ class Sheet:
     zone: str
     policy_version: str
     demo: bool
+    verifier: str
     parts: Sequence[Part] = field(default_factory=tuple)

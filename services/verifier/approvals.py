@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.verifier import granted, layout, people
+from services.verifier import bindings, granted, layout, people
 from services.verifier.assertions import check_assertion
 from services.verifier.canonical import canonical
 from services.verifier.invalid import Invalid, failing
@@ -48,7 +48,7 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
     acts: list[Act] = []
     for name in package.named("decision"):
         with report.check("decision", name) as finding:
-            act = _act(package, name, by_hash)
+            act = _act(package, name, by_hash, trail)
             acts.append(act)
             finding.text, finding.noted = _describe(package, act)
     with report.check("decisions-complete", layout.EVENTS) as finding:
@@ -70,7 +70,7 @@ def _number(package: Package) -> str:
         return ""
 
 
-def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act:
+def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]], trail: Trail) -> Act:
     member = package.json(name)
     if set(member) != {"statement", "signature", "people"}:
         raise Invalid("it has other fields than a signed act")
@@ -89,6 +89,8 @@ def _act(package: Package, name: str, by_hash: Mapping[str, list[Event]]) -> Act
     own = next((event for event in events if event.actor == statement["person"]), None)
     if own is None:
         raise Invalid("no audit event names this signature by this person")
+    if not bindings.is_signature_named(signature, own, events):
+        trail.older.append(name)
     if statement.get("application", package.application_id) != package.application_id:
         raise Invalid("it was signed in another case")
     named = statement.get("auditCheckpoint")

@@ -6,6 +6,7 @@ key's holder did not make is Invalid; whether the key's root is to be trusted, t
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class Opened:
     def signed_at(self) -> datetime | None:
         """Return when an authority stamped the signature, or None."""
         return None if self.time_stamp is None else self.time_stamp.moment
+
+    @property
+    def payload_sha256(self) -> str:
+        """Return the SHA-256 of the signed text."""
+        return hashlib.sha256(self.payload).hexdigest()
 
     @property
     def leaf(self) -> x509.Certificate:

@@ -4,7 +4,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 
-from services.verifier import layout
+from services.verifier import bindings, layout
 from services.verifier.envelopes import Opened, check_type
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
@@ -43,13 +43,12 @@ def _check(package: Package, trail: Trail, name: str) -> str:
     hashes = {event.detail["sha256"] for event in trail.of(written) if event.subject == label["number"]}
     if package.hashes[f"documents/{stem}.json"] not in hashes:
         raise Invalid(f"no audit event ({written}) names a document with this number and this text")
-    pdfs = {
-        (event.detail["sha256"], event.detail["pdf_sha256"])
-        for event in trail.of("document-filed")
-        if event.subject == label["number"]
-    }
+    filed = [event for event in trail.of("document-filed") if event.subject == label["number"]]
+    pdfs = {(event.detail["sha256"], event.detail["pdf_sha256"]) for event in filed}
     if tuple(package.hashes[f"documents/{stem}.{form}"] for form in ("json", "pdf")) not in pdfs:
         raise Invalid("no audit event (document-filed) names this PDF")
+    if not bindings.is_named(opened.payload_sha256, filed):
+        trail.older.append(name)
     return f"{label['kind']} {label['number']}"
 
 

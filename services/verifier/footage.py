@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from services.verifier import label_facts, layout
+from services.verifier import bindings, label_facts, layout
 from services.verifier.envelopes import Opened, check_type
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, number_of
@@ -67,6 +67,10 @@ def _check_label(package: Package, trail: Trail, name: str, action: str) -> str:
     for event in trail.of(action):
         if (event.detail["sha256_plain"], event.detail["sha256_cipher"]) == (plain, cipher):
             _check_event(opened, event)
+            written = [one for one in trail.of("label-written") if one.detail.get("key") == event.detail["key"]]
+            required = event.detail.get("evidence", 1) >= bindings.EVIDENCE
+            if not bindings.is_named(opened.payload_sha256, written, required=required):
+                trail.older.append(name)
             return f"{label['camera']}, {label['outcome']}"
     raise Invalid("no audit event names an object with its hashes")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.verifier.examination import examine
-from services.verifier.report import BROKEN, Line, Report
-from services.verifier.titles import ENDS, FINGERPRINTS, TITLES
+from services.verifier.report import BROKEN, UNKNOWN, Line, Report
+from services.verifier.titles import CONSISTENT, ENCLOSED, ENDS, FINGERPRINTS, TITLES
 
 MARKS = {"pass": ("PASS", "成立"), "fail": ("FAIL", "不成立"), "note": ("NOTE", "说明")}
 
@@ -22,12 +22,16 @@ class _Arguments(argparse.ArgumentParser):
         self.exit(BROKEN, f"{message}\n")
 
 
-def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
-    """Return 0 if all checks pass under a trusted key, 2 if they pass under an unknown key, else 1."""
+def main(arguments: Sequence[str] | None = None, name: str = "verify", *, enclosed: bool = False) -> int:
+    """Return 0 if all checks pass under a trusted key, 2 if they pass under an unknown key, else 1.
+
+    ``enclosed``: this is the copy in a package, which says so of itself and never returns 0.
+    """
     parser = _Arguments(
         prog=name,
         description="Check an evidence package. Needs no network and no database. 核验证据包，无需网络与数据库。",
-        epilog="Ends with 0: all holds, by a key given with --trust; 2: all holds, by an unknown key; 1: all else.",
+        epilog="Ends with 0: all holds, by a key given with --trust; 2: all holds, by an unknown key "
+        "or by the program in the package; 1: all else.",
     )
     parser.add_argument("package", type=Path, help="the ZIP that you were given")
     parser.add_argument(
@@ -44,6 +48,7 @@ def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
             stream.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     options = parser.parse_args(arguments)
     report = examine(options.package, options.trust)
+    report.enclosed = enclosed
     write = sys.stdout.write
     if options.json:
         write(json.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n")
@@ -54,12 +59,16 @@ def main(arguments: Sequence[str] | None = None, name: str = "verify") -> int:
 
 def print_report(report: Report, say: Callable[[str], object], lang: str = "both") -> None:
     """Print the report: one line for each check, the fingerprints, and the conclusion."""
+    if report.enclosed:
+        say(_chosen(ENCLOSED, lang))
+        say("")
     for line in report.lines:
         say(_line(line, lang))
     say("")
     for name, value in report.fingerprints.items():
         say(f"{name:<5} sha256:{value}  {_chosen(FINGERPRINTS[name], lang)}")
-    say(_chosen(ENDS[report.exit_code], lang))
+    consistent = report.enclosed and report.exit_code == UNKNOWN
+    say(_chosen(CONSISTENT if consistent else ENDS[report.exit_code], lang))
 
 
 def _line(line: Line, lang: str) -> str:

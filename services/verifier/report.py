@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.verifier.invalid import Invalid
-from services.verifier.titles import TITLES
+from services.verifier.titles import ENCLOSED, TITLES
 
 Status = Literal["pass", "fail", "note"]
 SOUND, BROKEN, UNKNOWN = 0, 1, 2
@@ -35,12 +35,16 @@ class Finding:
 
 @dataclass
 class Report:
-    """``fingerprints`` by name: root, seal, log. ``trusted``: root or seal is one that was given."""
+    """``fingerprints`` by name: root, seal, log. ``trusted``: root or seal is one that was given.
+
+    ``enclosed``: the program that wrote it came in the package, so it proves nothing by itself.
+    """
 
     lines: list[Line] = field(default_factory=list)
     fingerprints: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     trusted: bool = False
+    enclosed: bool = False
 
     @contextmanager
     def check(self, code: str, of: str = "") -> Iterator[Finding]:
@@ -89,15 +93,19 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 if all passed under a trusted key, 1 if something failed, 2 if all passed under an unknown key."""
+        """Return 0 if all passed under a trusted key, 1 if something failed, else 2.
+
+        2: all passed under an unknown key, or by the program that came in the package.
+        """
         if self.failed or not self.lines:
             return BROKEN
-        return SOUND if self.trusted else UNKNOWN
+        return SOUND if self.trusted and not self.enclosed else UNKNOWN
 
     def as_json(self) -> dict[str, Any]:
         return {
             "exitCode": self.exit_code,
             "trusted": self.trusted,
+            **({"enclosed": {"zh": ENCLOSED[0], "en": ENCLOSED[1]}} if self.enclosed else {}),
             "fingerprints": {name: f"sha256:{value}" for name, value in self.fingerprints.items()},
             **self.facts,
             "checks": [

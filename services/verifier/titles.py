@@ -27,6 +27,14 @@ TITLES = {
     "custody": ("保管记录与审计事件一致", "the custody log is whole, and the audit events' own"),
     "return": ("归还与检查", "the return and its inspection"),
     "loan-keys": ("借用密钥已销毁", "the loan keys were destroyed"),
+    "as-made": (
+        "各成员与制作时审计事件所载一致",
+        "each member is as the audit event named it when the package was made",
+    ),
+    "older": (
+        "标签、文书、签名与成员均由审计事件载明",
+        "audit events name the text of labels and documents, how and when people signed, and the members",
+    ),
     "time-stamps": ("第三方时间戳", "time stamps of an authority (RFC 3161)"),
     "demo": ("演示", "a demonstration"),
     "times": ("各步骤先后有序", "the steps follow one another in time"),
@@ -37,6 +45,19 @@ FINGERPRINTS = {
     "seal": ("封签密钥证书", "the seal key's certificate"),
     "log": ("日志公钥", "the log's public key"),
 }
+
+# What the copy in a package says of itself, and how it ends where nothing fails.
+ENCLOSED = (
+    "本程序就在被核验的包内：包内的副本本身不能证明什么，伪造者可以放入一个总说“成立”的程序。"
+    "请从签发单位或发行版本取得 verify.pyz，将其 SHA-256 与该单位门户和文书上所印的核对，再用它核验。",
+    "This program came in the package that it checks. A copy that lies in the package proves nothing by itself: a "
+    "forger can put one there that always passes. Get verify.pyz from the organisation or from a release, compare its "
+    "SHA-256 with the one in the organisation's portal and on its documents, and run that one.",
+)
+CONSISTENT = (
+    "按包内自带的程序，内容自洽；仅此不能证明什么。",
+    "Consistent by the package's own program, which proves nothing by itself.",
+)
 
 ENDS = {
     0: (

@@ -56,12 +56,14 @@ class Event:
 class Trail:
     """The events and the checkpoint that proves them; what failed a check is left out.
 
-    ``signed``: the numbers of events at which the log was signed, as far as named.
+    ``signed``: the numbers of events at which the log was signed, as far as named. ``older``: the members that no
+    event names, because an older release wrote the events.
     """
 
     events: list[Event] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
     signed: list[int] = field(default_factory=list)
+    older: list[str] = field(default_factory=list)
 
     def of(self, *actions: str) -> list[Event]:
         return [event for event in self.events if event.action in actions]

@@ -9,7 +9,8 @@ from typing import Any
 from services.database.tables.documents import Document
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody.closing import StoredObject, VaultActions
-from services.vault.envelopes import CONTENT_TYPE, statement
+from services.domain.documents.service import Filed
+from services.vault.envelopes import CONTENT_TYPE, open_envelope, statement
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
 from services.vault.store.protocol import Store
@@ -31,9 +32,10 @@ def file(store: Store, signer: Signer, actions: VaultActions, document: Document
     yield _put(store, document, label_key(document.number), signed, CONTENT_TYPE)
 
 
-def pdf_sha256(store: Store, document: Document) -> str:
-    """Return the SHA-256 of the stored PDF."""
-    return _sha256(store, f"{document.number}.pdf")
+def read_filed(store: Store, document: Document) -> Filed:
+    """Return the hashes of what is stored."""
+    label = open_envelope(b"".join(store.get(BUCKET, label_key(document.number))))
+    return Filed(_sha256(store, f"{document.number}.pdf"), label.payload_sha256)
 
 
 def _sha256(store: Store, key: str) -> str:

@@ -1,6 +1,7 @@
 """Signed labels beside masters and copies, tags with their hashes, and the metadata of objects (R37)."""
 
 import io
+import json
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -14,11 +15,12 @@ from services.domain.custody.labels import LabelFacts, LabelKind
 from services.domain.retrieval.records import Order
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
-from services.vault.envelopes import CONTENT_TYPE
+from services.vault.envelopes import CONTENT_TYPE, open_envelope
 from services.vault.keys.signer import Signer
 from services.vault.labels import ClockReading, Origin, Retrieval, build_label, label_key
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store
+from services.verifier.envelopes import is_envelope
 from services.workers import vault_actions
 
 
@@ -59,13 +61,14 @@ async def _label(
     database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: LabelKind
 ) -> None:
     facts = await database.run(actor, labels.get_facts, item_id, kind)
-    await run_in_thread(_write, store, signer, facts)
-    await database.run(actor, labels.write, item_id, facts)
+    payload_sha256 = await run_in_thread(_write, store, signer, facts)
+    await database.run(actor, labels.write, item_id, facts, payload_sha256)
     if not await database.run(actor, labels.is_wanted, item_id):
         await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
-def _write(store: Store, signer: Signer, facts: LabelFacts) -> None:
+def _write(store: Store, signer: Signer, facts: LabelFacts) -> str | None:
+    """Return the SHA-256 of what the label signs, of an earlier run too; None without an object, or a signature."""
     sealed = Sealed.from_json(facts.sealed)
     tags = {
         "record": facts.facts["recordNumber"],
@@ -73,20 +76,28 @@ def _write(store: Store, signer: Signer, facts: LabelFacts) -> None:
         "sha256-cipher": sealed.sha256_cipher,
     }
     if store.stat(sealed.bucket, sealed.key) is None:
-        return
+        return None
     store.set_tags(sealed.bucket, sealed.key, sealed.version_id, tags)
     key = label_key(sealed.key)
     if store.stat(sealed.bucket, key) is not None:
-        return
+        return _payload_sha256(b"".join(store.get(sealed.bucket, key)))
     store.sweep(sealed.bucket, key)  # a run that died in this put has left its parts
+    label = signer.sign(_statement(sealed, facts))
     store.put(
         sealed.bucket,
         key,
-        io.BytesIO(signer.sign(_statement(sealed, facts))),
+        io.BytesIO(label),
         metadata={"of": sealed.key},
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,
     )
+    return _payload_sha256(label)
+
+
+def _payload_sha256(label: bytes) -> str | None:
+    if not is_envelope(json.loads(label)):
+        return None  # of before labels were signed
+    return open_envelope(label).payload_sha256
 
 
 def _statement(sealed: Sealed, labelled: LabelFacts) -> dict[str, Any]:

@@ -48,6 +48,6 @@ async def handle(
             "use overdue or loss in the process, then resolve the incident"
         )
     actions = await database.run(ACTOR, closing.end_lost_loan, application_id, hand_over_id)
-    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
-    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as="copy-lost", pdfs=pdfs)
+    filed = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
+    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as="copy-lost", filed=filed)
     return Result(actions.violation_id)

@@ -51,14 +51,14 @@ async def handle(
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    pdfs = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
+    filed = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
     await database.run(
         ACTOR,
         closing.confirm_loan_end,
         command.application_id,
         actions,
         closed_as=CLOSED_AS[command.decision],
-        pdfs=pdfs,
+        filed=filed,
     )
     if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")

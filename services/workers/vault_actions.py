@@ -6,6 +6,7 @@ from functools import partial
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody.closing import StoredObject, VaultActions
+from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
@@ -78,18 +79,18 @@ async def discard(store: Store, bucket: str, key: str) -> None:
 
 async def apply_vault_actions(
     actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None = None
-) -> dict[str, str]:
+) -> dict[str, Filed]:
     """Apply to the vault what the database has decided at the end of a case; loan keys are destroyed first.
 
-    ``signer`` is for the documents of cases that had a loan. Returns the SHA-256 of their PDFs, by number.
+    ``signer`` is for the documents of cases that had a loan. Returns them by number.
     """
     return await run_in_thread(_apply, actions, store, replica_store, loan_keys, signer)
 
 
 def _apply(
     actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None
-) -> dict[str, str]:
-    pdfs = {}
+) -> dict[str, Filed]:
+    filed = {}
     for copy_id in actions.destroy_keys:
         loan_keys.destroy(copy_id)
     for attempt in actions.sweep:
@@ -107,10 +108,10 @@ def _apply(
         for document in actions.file:
             for kept in document_filing.file(store, signer, actions, document):
                 _keep(store, actions, kept)
-            pdfs[document.number] = document_filing.pdf_sha256(store, document)
+            filed[document.number] = document_filing.read_filed(store, document)
     if replica_store is not None:
         _apply_to_replicas(actions, replica_store)
-    return pdfs
+    return filed
 
 
 def _apply_to_replicas(actions: VaultActions, replica_store: Store) -> None:

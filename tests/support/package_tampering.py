@@ -1,5 +1,6 @@
 """Packages taken apart, changed and put together again: by somebody without keys, and by somebody who has them."""
 
+import base64
 import hashlib
 import json
 import zipfile
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from services.evidence.archive import ArchiveWriter
 from services.vault.envelopes import statement
 from services.vault.keys.signer import Signer
 from services.verifier import layout
-from services.verifier.envelopes import open_envelope
+from services.verifier.envelopes import PAYLOAD_TYPE, open_envelope, pae
 
 Contents = dict[str, bytes]
 MANIFESTS = (layout.MANIFEST, layout.SIGNED)
@@ -53,6 +55,17 @@ def relabelled(label: bytes, seal: Signer, subjects: dict[str, str] | None = Non
     opened = open_envelope(label)
     told = {**opened.subjects, **(subjects or {})}
     return seal.sign(statement(told, opened.statement["predicateType"], {**opened.predicate, **changes}))
+
+
+def signed_unread(content: Any, like: bytes, seal: Signer) -> bytes:
+    """An envelope as ``like`` around any content, whatever a reader says to it."""
+    payload = rfc8785.dumps(content)
+    raw = seal.key.sign(hashlib.sha256(pae(PAYLOAD_TYPE, payload)).digest())
+    signature = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+    envelope = json.loads(like)
+    envelope["payload"] = base64.b64encode(payload).decode()
+    envelope["signatures"][0]["sig"] = base64.b64encode(signature).decode()
+    return rfc8785.dumps(envelope)
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

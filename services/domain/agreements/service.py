@@ -64,9 +64,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
     signed = signature_signing.sign(uow, statement, proof)
     agreement.statement_sha256, agreement.signature = signed.sha256, signed.signature
     uow.session.add(agreement)
-    audit_trail.record(
-        uow, "agreement-signed", "agreement", agreement.id, version=version, statement_sha256=signed.sha256
-    )
+    audit_trail.record(uow, "agreement-signed", "agreement", agreement.id, version=version, **signed.event_fields)
     document_service.write_once(uow, KIND, agreement.id, lambda: _content(uow, agreement), application_id=None)
     return agreement
 

@@ -224,7 +224,7 @@ def _sign(
         row.id,
         application_id=row.application_id,
         department=row.department_id,
-        statement_sha256=signed.sha256,
+        **signed.event_fields,
         reason=reason,
     )
 

@@ -14,6 +14,7 @@ from services.domain.retrieval import record_sheet
 from services.rendering import pdf
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Part, Sheet
+from services.verifier import pyz
 
 LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "application-form": form_sheet.lay_out,
@@ -44,6 +45,7 @@ def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) ->
         zone=zone,
         policy_version=str(content.get("policyVersion", "—")),
         demo=bool(content.get("demo")),
+        verifier=pyz.sha256(),
         parts=LAYOUTS[kind](JsonView(content, zone)),
     )
 

@@ -72,6 +72,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "upload-swept": Message("A file that was brought was cleared from the vault"),
     "integrity-check-begun": Message("A check of integrity began"),
     "document-filed": Message("A document was filed as PDF"),
+    "package-started": Message("An evidence package was begun"),
     "package-made": Message("Evidence package made"),
     "integrity-checked": Message("Check of integrity: {outcome}"),
     # custody

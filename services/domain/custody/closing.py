@@ -214,15 +214,20 @@ def _end_loan(
 
 
 def confirm_loan_end(
-    uow: UnitOfWork, application_id: str, actions: VaultActions, *, closed_as: str, pdfs: Mapping[str, str]
+    uow: UnitOfWork,
+    application_id: str,
+    actions: VaultActions,
+    *,
+    closed_as: str,
+    filed: Mapping[str, document_service.Filed],
 ) -> None:
-    """Keys are destroyed, holds lifted, masters retained, ``pdfs`` filed (SHA-256 by number): book it and close."""
+    """Keys are destroyed, holds lifted, masters retained, documents ``filed`` (by number): book it and close."""
     application = application_service.lock_case(uow, application_id, "close the case")
     for preservation_id in actions.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in actions.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
-    document_service.record_pdfs(uow, pdfs)
+    document_service.record_filed(uow, filed)
     upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
     _close(uow, application, closed_as)

@@ -15,6 +15,7 @@ from services.domain.retrieval import attempts, masters
 from services.domain.retrieval.records import get_record, get_release, granted_span, searched_span
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
+from services.verifier.bindings import EVIDENCE
 
 
 def get_of_item(uow: UnitOfWork, item_id: str) -> Copy | None:
@@ -57,6 +58,7 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | N
             copy.id,
             application_id=copy.application_id,
             master=master.id,
+            evidence=EVIDENCE,
             key=attempt.key,
             sha256_plain=sealed["sha256Plain"],
             sha256_cipher=sealed["sha256Cipher"],

@@ -79,8 +79,11 @@ def is_wanted(uow: UnitOfWork, item_id: str) -> bool:
     return uow.session.get_one(Application, item.application_id).closed_at is None
 
 
-def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
-    """Write it where it is not there yet; what it says is what the label beside the object says."""
+def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts, payload_sha256: str | None) -> Document:
+    """Write it where it is not there yet; what it says is what the label beside the object says.
+
+    ``payload_sha256``: of the text that is signed there; None if the object is gone.
+    """
     row = masters.get_of_item(uow, item_id) if labelled.kind == "master" else copies.get_of_item(uow, item_id)
     if row is None:
         raise Fatal(
@@ -94,6 +97,7 @@ def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts) -> Document:
         lambda: _content(labelled),
         application_id=row.application_id,
         item_id=item_id,
+        named={"key": labelled.sealed["key"], "payload_sha256": payload_sha256} if payload_sha256 else {},
     )
 
 

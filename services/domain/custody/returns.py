@@ -96,7 +96,7 @@ def return_copies(
         "hand-over",
         hand_over_id,
         application_id=hand_over.application_id,
-        statement_sha256=signed.sha256,
+        **signed.event_fields,
     )
     for person_id in measurements.list_holders(uow, *OFFICES[return_to]):
         notification_service.notify(

@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -57,8 +59,12 @@ def write(
     application_id: str | None,
     item_id: str | None = None,
     subject_id: str | None = None,
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> Document:
-    """Write a document once and for all; its bytes are canonical JSON (RFC 8785)."""
+    """Write a document once and for all; its bytes are canonical JSON (RFC 8785).
+
+    ``named``: what its audit event names besides the document's hash.
+    """
     data = rfc8785.dumps({**content, "demo": uow.demo})
     document = Document(
         number=number,
@@ -74,7 +80,7 @@ def write(
     uow.session.add(document)
     uow.session.flush()
     audit_trail.record(
-        uow, f"{kind}-written", "document", number, application_id=application_id, sha256=document.sha256
+        uow, f"{kind}-written", "document", number, application_id=application_id, sha256=document.sha256, **named
     )
     return document
 
@@ -87,8 +93,9 @@ def write_once(
     *,
     application_id: str | None,
     item_id: str | None = None,
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> Document:
-    """Return the document of this kind about the subject; write it first if missing."""
+    """Return the document of this kind about the subject; write it first, as ``write`` does, if missing."""
     existing = of_subject(uow, kind, subject_id)
     if existing is not None:
         return existing
@@ -100,7 +107,16 @@ def write_once(
         "zone": uow.rules.zone,
         **content(),
     }
-    return write(uow, kind, number, complete, application_id=application_id, item_id=item_id, subject_id=subject_id)
+    return write(
+        uow,
+        kind,
+        number,
+        complete,
+        application_id=application_id,
+        item_id=item_id,
+        subject_id=subject_id,
+        named=named,
+    )
 
 
 def of_subject(uow: UnitOfWork, kind: str, subject_id: str) -> Document | None:
@@ -138,13 +154,21 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     return document
 
 
-def record_pdfs(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
-    """Record each document's PDF (SHA-256 by the document's number) in the audit trail, once.
+@dataclass(frozen=True)
+class Filed:
+    """SHA-256 of a document's PDF, and of the text that its label signs."""
+
+    pdf_sha256: str
+    payload_sha256: str
+
+
+def record_filed(uow: UnitOfWork, filed: Mapping[str, Filed]) -> None:
+    """Record PDF and label of each document, by its number, in the audit trail, once.
 
     The evidence package holds what people read to these hashes (R28, R47).
     """
-    for number, pdf_sha256 in pdfs.items():
-        if pdf_sha256 in _recorded_pdfs(uow, number):
+    for number, hashes in filed.items():
+        if hashes in _recorded(uow, number):
             continue
         document = by_number(uow, number)
         if document is None:
@@ -156,13 +180,15 @@ def record_pdfs(uow: UnitOfWork, pdfs: Mapping[str, str]) -> None:
             number,
             application_id=document.application_id,
             sha256=document.sha256,
-            pdf_sha256=pdf_sha256,
+            **asdict(hashes),
         )
 
 
-def _recorded_pdfs(uow: UnitOfWork, number: str) -> set[str]:
+def _recorded(uow: UnitOfWork, number: str) -> set[Filed]:
+    """Events of before labels were named have the PDF alone."""
     rows = select(AuditEvent.entry).where(AuditEvent.action == DOCUMENT_FILED, AuditEvent.subject_id == number)
-    return {json.loads(entry)["detail"]["pdf_sha256"] for entry in uow.session.scalars(rows)}
+    details = [json.loads(entry)["detail"] for entry in uow.session.scalars(rows)]
+    return {Filed(detail["pdf_sha256"], detail.get("payload_sha256", "")) for detail in details}
 
 
 def _not_found(number: str) -> NotFound:

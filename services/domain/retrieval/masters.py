@@ -10,6 +10,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import attempts
 from services.runtime.errors import Fatal
+from services.verifier.bindings import EVIDENCE
 
 
 def get_of_item(uow: UnitOfWork, item_id: str) -> Master | None:
@@ -61,6 +62,7 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: 
             application_id=attempt.application_id,
             item=attempt.item_id,
             origin=origin,
+            evidence=EVIDENCE,
             key=attempt.key,
             outcome=sealed["outcome"],
             sha256_plain=sealed["sha256Plain"],

@@ -135,7 +135,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
             "review",
             review.id,
             application_id=review.application_id,
-            statement_sha256=signed.sha256,
+            **signed.event_fields,
         )
         notification_service.notify(
             uow,
@@ -160,7 +160,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
         "review",
         review.id,
         application_id=review.application_id,
-        statement_sha256=signed.sha256,
+        **signed.event_fields,
     )
     _write(uow, review, Signed(proposal.statement_sha256, proposal.statement, proposal.signature))
     return Decided(review.id, outcome, True)
@@ -195,7 +195,7 @@ def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:
         "review",
         review.id,
         application_id=review.application_id,
-        statement_sha256=signed.sha256,
+        **signed.event_fields,
     )
     # the actor has just become the one who released it, and is nobody's second person
     for person_id in second_people(
@@ -254,7 +254,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         round=review.round,
         outcome=outcome,
         form=decision.form_sha256,
-        statement_sha256=signed.sha256,
+        **signed.event_fields,
         lowered=statement["lowered"],
         stands_in_for=decision.stands_in_for,
     )

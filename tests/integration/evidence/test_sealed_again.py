@@ -10,6 +10,7 @@ import package_tampering as tampering
 import pytest
 import rfc8785
 from evidence_case import Made
+from older_package import Older, open_older
 from package_tampering import Contents, relabelled, resealed
 
 from services.verifier import layout
@@ -23,6 +24,11 @@ Change = Callable[[Contents, Made], Contents]
 @pytest.fixture(scope="module")
 def contents(made: Made) -> Contents:
     return tampering.read(made.clear)
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Older:
+    return open_older(tmp_path_factory.mktemp("older"))
 
 
 def lines(data: bytes) -> list[Any]:
@@ -347,6 +353,8 @@ CHANGES: list[tuple[Change, str]] = [
     (a_label_whose_database_facts_say("copy", "another", COPY), "label"),
     (a_label_whose_database_facts_say("kind", "copy"), "label"),
     (a_label_twice, "footage-complete"),
+    (without_event("label-written"), "label"),
+    (without_event("package-started"), "as-made"),
     (a_label_that_names_a_root_that_never_was, "consistency"),
     (a_document_changed, "document"),
     (a_pdf_that_tells_something_else, "document-data"),
@@ -414,9 +422,9 @@ def test_what_another_case_has_is_not_this_cases_even_under_the_seal(
             assert not {"manifest-signed", "bytes"} & {line.check for line in report.failed}
 
 
-def noted(contents: Contents, made: Made, path: Path) -> list[tuple[str, str, str]]:
+def noted(contents: Contents, older: Older, path: Path) -> list[tuple[str, str, str]]:
     """What the report on the changed package has to say, nothing in it failing."""
-    report = examine(tampering.write(path, resealed(contents, made.seal)), [made.fingerprints["root"]])
+    report = examine(tampering.write(path, resealed(contents, older.seal)), [older.root])
     assert report.failed == []
     return [(line.check, line.of, line.found) for line in report.lines if line.status == "note"]
 
@@ -425,22 +433,23 @@ def noted(contents: Contents, made: Made, path: Path) -> list[tuple[str, str, st
 def test_a_label_that_names_no_checkpoint_though_there_was_one_is_noted(
     made: Made, contents: Contents, tmp_path: Path, name: str
 ) -> None:
-    changed = a_label_that_says("auditCheckpoint", None, name)(contents, made)
+    def labels_noted(contents: Contents) -> set[str]:
+        report = examine(tampering.write(tmp_path / "changed.zip", resealed(contents, made.seal)))
+        return {line.of for line in report.lines if (line.check, line.status) == ("label", "note")}
 
-    assert {of for check, of, _ in noted(contents, made, tmp_path / "whole.zip") if check == "label"} == set()
-    assert {of for check, of, _ in noted(changed, made, tmp_path / "changed.zip") if check == "label"} == {name}
+    assert labels_noted(contents) == set()
+    assert labels_noted(a_label_that_says("auditCheckpoint", None, name)(contents, made)) == {name}
 
 
-def test_a_name_that_stands_beside_the_signature_alone_is_not_the_signers(
-    made: Made, contents: Contents, tmp_path: Path
-) -> None:
+def test_a_name_that_stands_beside_an_older_signature_alone_is_not_the_signers(older: Older, tmp_path: Path) -> None:
+    contents = older.contents
     name = one(contents, "decisions/", "preliminary.json")
     [own] = json.loads(contents[name])["people"].values()
 
     def change(told: Any) -> None:
         told["people"] = dict.fromkeys(told["people"], "Mallory")
 
-    told = noted(edited(contents, name, change), made, tmp_path / "changed.zip")
+    told = noted(edited(contents, name, change), older, tmp_path / "changed.zip")
 
     [found] = [text for check, of, text in told if (check, of) == ("decision", name)]
     assert found.startswith(f"{own} (called 'Mallory' beside the signature alone)")
@@ -450,3 +459,19 @@ def test_the_same_contents_sealed_again_hold(made: Made, contents: Contents, tmp
     target = tampering.write(tmp_path / "again.zip", resealed(contents, made.seal))
 
     assert examine(target, [made.fingerprints["seal"]]).exit_code == 0
+
+
+@pytest.mark.requirement("R47")
+def test_what_an_older_release_did_not_name_is_said_and_no_fault(older: Older, tmp_path: Path) -> None:
+    told = noted(older.contents, older, tmp_path / "older.zip")
+
+    [found] = [text for check, _, text in told if check == "older"]
+    assert found.startswith("older: ")
+    for name, change in (
+        (MASTER, {"examined": []}),
+        (one(older.contents, "documents/SQ", ".label.json"), {"madeAt": "2031-03-04T11:00:00+00:00"}),
+    ):
+        changed = {**older.contents, name: relabelled(older.contents[name], older.seal, **change)}
+        assert [text for check, _, text in noted(changed, older, tmp_path / "changed.zip") if check == "older"] == [
+            found
+        ]

@@ -1,5 +1,7 @@
 """The verifier as people call it: as a command, and as the one file in each package, with nothing else of ours."""
 
+import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -8,13 +10,17 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import package_tampering as tampering
 import pytest
 from evidence_case import Made
+from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from services.cli.main import app
-from services.evidence import pyz
+from services.verifier import pyz
 from services.verifier.main import main
+from services.verifier.report import BROKEN, SOUND, UNKNOWN
+from services.verifier.titles import ENCLOSED
 
 run = CliRunner()
 
@@ -80,10 +86,12 @@ def test_the_report_is_json_for_machines(made: Made, capsys: pytest.CaptureFixtu
     assert told["application"].startswith("SQ-")
 
 
-def test_the_file_in_the_package_runs_with_python_and_cryptography_alone(made: Made, tmp_path: Path) -> None:
+def test_the_file_runs_with_python_and_cryptography_alone(made: Made, tmp_path: Path) -> None:
     """In a Python without this environment: nothing of ours, and of others cryptography and what it is made of."""
+    released, enclosed = tmp_path / "verify.pyz", tmp_path / "enclosed.pyz"
+    assert run.invoke(app, ["verifier", "--out", str(released)]).exit_code == 0
     with zipfile.ZipFile(made.clear) as archive:
-        archive.extract("verify.pyz", tmp_path)
+        enclosed.write_bytes(archive.read("verify.pyz"))
     libraries = tmp_path / "libraries"
     libraries.mkdir()
     for name in ("cryptography", "cffi", "_cffi_backend", "pycparser"):
@@ -96,20 +104,63 @@ def test_the_file_in_the_package_runs_with_python_and_cryptography_alone(made: M
     code = f"import runpy, sys; sys.path.append({str(libraries)!r}); sys.argv = sys.argv[1:]; "
     code += "runpy.run_path(sys.argv[0], run_name='__main__')"
 
-    def ended(*arguments: str) -> int:
-        command = [python, "-I", "-S", "-c", code, tmp_path / "verify.pyz", made.clear, *arguments]
+    def ended(program: Path, *arguments: str) -> tuple[int, str]:
+        command = [python, "-I", "-S", "-c", code, program, made.clear, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode
+        return done.returncode, done.stdout
 
-    assert ended() == 2
-    assert ended("--trust", made.fingerprints["root"]) == 0
-    assert ended("--trust", "1" * 64) == 1
+    assert ended(released)[0] == 2
+    assert ended(released, "--trust", made.fingerprints["root"])[0] == 0
+    assert ended(released, "--trust", "1" * 64)[0] == 1
+    code_of_it, told = ended(enclosed, "--trust", made.fingerprints["root"])
+    assert code_of_it == 2
+    assert told.startswith("本程序就在被核验的包内")
+    assert "This program came in the package that it checks" in told
+    assert told.splitlines()[-1].endswith("Consistent by the package's own program, which proves nothing by itself.")
 
 
-def test_the_file_is_always_the_same(made: Made) -> None:
+def test_the_copy_in_the_package_never_ends_with_zero(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    trusted = [str(made.clear), "--trust", made.fingerprints["root"]]
+
+    for lang, sentence in zip(("zh", "en"), ENCLOSED, strict=True):
+        assert main([*trusted, "--lang", lang], enclosed=True) == UNKNOWN
+        assert capsys.readouterr().out.startswith(sentence)
+        assert main([*trusted, "--lang", lang]) == SOUND
+        assert sentence not in capsys.readouterr().out
+    assert main([*trusted, "--json"], enclosed=True) == UNKNOWN
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exitCode"], told["trusted"], told["enclosed"]["en"]) == (UNKNOWN, True, ENCLOSED[1])
+    assert main([str(made.clear), "--trust", "1" * 64], enclosed=True) == BROKEN
+
+
+def test_the_file_is_always_the_same_and_its_hash_is_printed(made: Made, tmp_path: Path) -> None:
+    target = tmp_path / "verify.pyz"
+
+    printed = run.invoke(app, ["verifier", "--out", str(target)]).output
+
+    built = target.read_bytes()
+    pyz.build.cache_clear()
+    assert pyz.build() == built
+    sha256 = hashlib.sha256(built).hexdigest()
+    assert pyz.sha256() == sha256
+    assert f"sha256:{sha256}" in printed
     with zipfile.ZipFile(made.clear) as archive:
-        assert archive.read("verify.pyz") == pyz.build() == pyz.build()
+        assert archive.read("verify.pyz") == pyz.build(enclosed=True) != built
+    for name in (member for member in made_documents(made) if member.endswith(".pdf")):
+        pdf = PdfReader(io.BytesIO(tampering.read(made.clear)[name]))
+        assert sha256 in "".join(page.extract_text() for page in pdf.pages).replace("\n", "")
+
+
+def made_documents(made: Made) -> list[str]:
+    return [name for name in tampering.read(made.clear) if name.startswith("documents/")]
+
+
+def test_a_verifier_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
+    ended = run.invoke(app, ["verifier", "--out", str(tmp_path)])
+
+    assert ended.exit_code == 1
+    assert "name another file" in ended.output
 
 
 def test_what_stands_in_a_package_steers_no_terminal(

@@ -20,6 +20,7 @@ from services.domain.audit import checkpoints
 from services.domain.stages.schema import Level
 from services.runtime.errors import Refused
 from services.verifier.assertions import check_assertion
+from services.verifier.bindings import signature_fields
 from services.verifier.invalid import Invalid
 
 METHODS = {"password": ("password",), "password+totp": ("password", "totp")}
@@ -36,6 +37,11 @@ class Signed:
     sha256: str
     statement: dict[str, Any]
     signature: dict[str, Any]
+
+    @property
+    def event_fields(self) -> dict[str, str]:
+        """Return what the audit event of the act names of the signature."""
+        return {"statement_sha256": self.sha256, **signature_fields(self.signature)}
 
 
 def methods(uow: UnitOfWork, level: Level) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.schemas import CaseEvent, CaseView, NextAct, Timeline
 from services.runtime.errors import Refused
 from services.runtime.models import Model
+from services.verifier import pyz
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
@@ -53,6 +54,7 @@ async def show(
         path_of=path_of,
         events=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
+        verifier=pyz.sha256(),
     )
 
 
