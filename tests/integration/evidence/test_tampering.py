@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import amount
 import package_tampering as tampering
 import pytest
 from evidence_case import Made
@@ -57,9 +58,10 @@ def test_a_changed_byte_in_any_member_is_named(made: Made, target: Path) -> None
     whole = made.clear.read_bytes()
     with Archive(made.clear) as archive:
         members = archive.members
-    for member in members:
+    for number, member in enumerate(members):
         assert member.size > 0, member.name
-        for place in {0, member.size // 2, member.size - 1}:
+        places = (0, member.size // 2, member.size - 1)
+        for place in {*places} if amount.all_of_it() else {places[number % 3]}:
             at = member.start + place
             target.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             assert named(untrusted(target), member.name), (member.name, place)
