@@ -10,7 +10,7 @@ SETTINGS = "Settings come from the environment: docs/settings.md lists them, foo
 MODULES = {
     **dict.fromkeys(("run", "portal", "worker", "deploy", "migrate"), "processes"),
     **dict.fromkeys(("backup", "restore"), "backup"),
-    **dict.fromkeys(("package", "verify"), "evidence"),
+    **dict.fromkeys(("package", "verify", "verifier"), "evidence"),
     **dict.fromkeys(("resolve", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
     **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "keys", "policy")},
