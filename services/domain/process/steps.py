@@ -100,6 +100,7 @@ def refuse(uow: UnitOfWork, job: JobReference, job_type: str, sentence: str) -> 
             element=job.element_id,
             process=job.process_id,
             process_instance=str(job.process_instance_key),
+            element_instance=str(job.element_instance_key),
             sentence=sentence,
         )
 
