@@ -1,6 +1,7 @@
 """Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), enter the first administrator."""
 
 import asyncio
+import json
 from typing import Annotated
 
 import typer
@@ -37,6 +38,33 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors():
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
+
+    @app.command()
+    def modify(
+        instance: Annotated[int, typer.Argument(help="The process instance's key.")],
+        activate: Annotated[str, typer.Option(help="The BPMN id of the element that is to be entered.")],
+        terminate: Annotated[int, typer.Option(help="The key of the element instance that is to be left.")],
+        variables: Annotated[str, typer.Option(help="Variables of the instance, as a JSON object.")] = "{}",
+    ) -> None:
+        """Move a process instance to another element, as a runbook says; the database allows no more than before."""
+        settings = load_settings()
+        try:
+            values = json.loads(variables)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            raise typer.BadParameter("give a JSON object", param_hint="--variables")
+
+        async def work() -> None:
+            channel = open_channel(settings)
+            try:
+                await incidents.modify(channel, instance, activate, terminate, values)
+            finally:
+                await channel.close()
+
+        with reported_errors():
+            asyncio.run(work())
+        say(f"Instance {instance} is at {activate}.")
 
     @app.command()
     def administrator(

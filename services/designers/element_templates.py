@@ -56,6 +56,7 @@ DOES: Mapping[str, str] = {
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
+    "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再领取",
     "file-application": "批准的申请表编号归档，作为调取依据",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",

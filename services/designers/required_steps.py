@@ -31,6 +31,7 @@ JOBS: Mapping[str, str] = {
     "back-up-footage": "R14 R15",
     "encrypt-copy": "R5 R36 R37 R54",
     "hand-over": "R35 R46 R50",
+    "expire-offer": "R46",
     "remind-return": "R51",
     "suspend-access": "R50 R51 R55",
     "resume-access": "R50 R55",

@@ -1,4 +1,4 @@
-"""The three ways in which a job may fail (docs/zeebe.md), and refusals to a person."""
+"""The ways in which a job may fail (docs/zeebe.md), and refusals to a person."""
 
 from collections.abc import Mapping
 
@@ -42,6 +42,15 @@ class Fatal(Exception):
         super().__init__(message)
         if runbook is not None:
             self.runbook = runbook
+
+
+class NotPermitted(Fatal):
+    """A job asks for what the database does not allow now: an incident that changes nothing.
+
+    Not the engine says what may happen, whoever has sent the job: the rows do. The runner records the refusal.
+    """
+
+    runbook = "job-not-permitted"
 
 
 class Refused(Exception):

@@ -39,6 +39,9 @@ LAST_SUCCESSFUL_POLL = Gauge(
 )
 JOBS_IN_FLIGHT = Gauge("footage_desk_jobs_in_flight", "Jobs whose handler runs now", ["type"], registry=REGISTRY)
 JOB_CAPACITY = Gauge("footage_desk_job_capacity", "Jobs that may run at once", ["type"], registry=REGISTRY)
+JOBS_REFUSED = Counter(
+    "footage_desk_jobs_refused", "Jobs that asked for what the database does not allow", ["type"], registry=REGISTRY
+)
 LEASES_LOST = Counter(
     "footage_desk_job_leases_lost", "Handlers stopped because the job was gone", ["type"], registry=REGISTRY
 )
@@ -211,7 +214,7 @@ def expect_jobs(job_type: str, capacity: int) -> None:
     """Export all series of a job type from the start; ``capacity`` of its jobs may run at once."""
     for action in JOB_ACTIONS:
         JOB_INVOCATIONS.labels(job_type, action)
-    for counter in (JOBS_ACTIVATED, JOBS_HANDLED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
+    for counter in (JOBS_ACTIVATED, JOBS_HANDLED, JOBS_REFUSED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
         counter.labels(job_type)
     JOB_CAPACITY.labels(job_type).set(capacity)
     LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()

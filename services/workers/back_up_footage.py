@@ -31,6 +31,8 @@ class Result:
 
 async def handle(command: Command, database: Database, store: Store, replica_store: Store) -> Result:
     """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
+    # before anything is written: what the case does not allow leaves no trace but the refusal
+    master = await database.run(ACTOR, masters.order_backup, command.application_id, command.item_id)
     watch = report_progress(
         database,
         ACTOR,
@@ -40,7 +42,6 @@ async def handle(command: Command, database: Database, store: Store, replica_sto
         phase="replicating",
     )
     async with watch as reporter:
-        master = await database.run(ACTOR, masters.require, command.application_id, command.item_id)
         if master.replica_verified_at is None:
             await _replicate(
                 command, master, database=database, store=store, replica_store=replica_store, reporter=reporter

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.database.tables.copies import Copy
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import copies
+from services.domain.custody.copies import CopyOrder
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.runtime.threads import run_in_thread
@@ -36,6 +37,11 @@ async def handle(
     command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, loan_keys: LoanKeys
 ) -> Result:
     """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
+    # before anything is written: what the case does not allow leaves no trace but the refusal
+    copy = await database.run(ACTOR, copies.get_of_item, command.item_id)
+    order = None
+    if copy is None or copy.application_id != command.application_id:
+        order = await database.run(ACTOR, copies.get_order, command.application_id, command.item_id)
     watch = report_progress(
         database,
         ACTOR,
@@ -45,9 +51,12 @@ async def handle(
         phase="issuing",
     )
     async with watch as reporter:
-        copy = await database.run(ACTOR, copies.get_of_item, command.item_id)
-        if copy is None or copy.application_id != command.application_id:
-            copy = await _issue(command, database, store, vault_keys, loan_keys, reporter=reporter)
+        if order is not None:
+            copy = await _issue(
+                command, order, database, store, vault_keys=vault_keys, loan_keys=loan_keys, reporter=reporter
+            )
+        if copy is None:
+            raise RuntimeError("an item without a copy has an order")
         reporter.enter("storing")
         await labelling.label_copy(database, ACTOR, store, signer, command.item_id)
     return Result(copy.id)
@@ -55,14 +64,14 @@ async def handle(
 
 async def _issue(
     command: Command,
+    task: CopyOrder,
     database: Database,
     store: Store,
+    *,
     vault_keys: VaultKeys,
     loan_keys: LoanKeys,
-    *,
     reporter: ProgressReporter,
 ) -> Copy:
-    task = await database.run(ACTOR, copies.get_order, command.application_id, command.item_id)
     await vault_actions.clear_earlier_runs(
         database, ACTOR, store, purpose="copy", item_id=command.item_id, loan_keys=loan_keys
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import filing
-from services.domain.reviews.filing import Classification
+from services.domain.reviews.classification import Classification
 
 JOB_TYPE = "file-application"
 ACTOR = Actor("worker", JOB_TYPE)

@@ -27,5 +27,5 @@ class Result:
 
 async def handle(command: Command, database: Database) -> Result:
     """Raises Fatal, with a sentence, where a rule forbids the hand-over."""
-    offer = await database.run(ACTOR, hand_overs.offer, command.application_id, command.use_period_days)
+    offer = await database.run(ACTOR, hand_overs.offer, command.application_id)
     return Result(offer.hand_over_id, offer.take_up_period, offer.grace_period, offer.reminder_lead)

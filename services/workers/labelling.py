@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -61,14 +62,23 @@ async def _label(
     database: Database, actor: Actor, store: Store, signer: Signer, *, item_id: str, kind: LabelKind
 ) -> None:
     facts = await database.run(actor, labels.get_facts, item_id, kind)
-    payload_sha256 = await run_in_thread(_write, store, signer, facts)
-    await database.run(actor, labels.write, item_id, facts, payload_sha256)
-    if not await database.run(actor, labels.is_wanted, item_id):
+    label = await run_in_thread(_write, store, signer, facts)
+    await database.run(actor, labels.write, item_id, facts, label.payload_sha256)
+    # one that was there before goes, or is kept, with its object
+    if label.written and not await database.run(actor, labels.is_wanted, item_id):
         await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
-def _write(store: Store, signer: Signer, facts: LabelFacts) -> str | None:
-    """Return the SHA-256 of what the label signs, of an earlier run too; None without an object, or a signature."""
+@dataclass(frozen=True)
+class _Label:
+    """The SHA-256 of what a label signs; None without an object, or a signature. ``written``: by this call."""
+
+    payload_sha256: str | None
+    written: bool
+
+
+def _write(store: Store, signer: Signer, facts: LabelFacts) -> _Label:
+    """Write the label unless an earlier run has written it."""
     sealed = Sealed.from_json(facts.sealed)
     tags = {
         "record": facts.facts["recordNumber"],
@@ -76,11 +86,11 @@ def _write(store: Store, signer: Signer, facts: LabelFacts) -> str | None:
         "sha256-cipher": sealed.sha256_cipher,
     }
     if store.stat(sealed.bucket, sealed.key) is None:
-        return None
+        return _Label(None, written=False)
     store.set_tags(sealed.bucket, sealed.key, sealed.version_id, tags)
     key = label_key(sealed.key)
     if store.stat(sealed.bucket, key) is not None:
-        return _payload_sha256(b"".join(store.get(sealed.bucket, key)))
+        return _Label(_payload_sha256(b"".join(store.get(sealed.bucket, key))), written=False)
     store.sweep(sealed.bucket, key)  # a run that died in this put has left its parts
     label = signer.sign(_statement(sealed, facts))
     store.put(
@@ -91,7 +101,7 @@ def _write(store: Store, signer: Signer, facts: LabelFacts) -> str | None:
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,
     )
-    return _payload_sha256(label)
+    return _Label(_payload_sha256(label), written=True)
 
 
 def _payload_sha256(label: bytes) -> str | None:

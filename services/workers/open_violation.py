@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, violations
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
@@ -43,11 +43,11 @@ async def handle(
         violation = await database.run(ACTOR, violations.open_overdue, application_id, hand_over_id)
         return Result(None if violation is None else violation.id)
     if command.violation_kind != "loss":
-        raise Fatal(
+        raise NotPermitted(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
             "use overdue or loss in the process, then resolve the incident"
         )
     actions = await database.run(ACTOR, closing.end_lost_loan, application_id, hand_over_id)
     filed = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
-    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as="copy-lost", filed=filed)
+    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as=closing.LOST_AS, filed=filed)
     return Result(actions.violation_id)

@@ -44,7 +44,7 @@ async def handle(
 ) -> Result:
     """Preserve what the present scope needs. Failures are counted and notified, and never stop the application."""
     work = _Work(command, database, store, vault_keys, recorders)
-    if await database.run(ACTOR, lambda uow: uow.rules.preserve) != "never":
+    if await database.run(ACTOR, preservations.begin, command.application_id):
         await work.measure()
     preserved, needs = await database.run(ACTOR, preservations.list_needs, command.application_id)
     failures = 0

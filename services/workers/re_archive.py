@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
@@ -12,7 +12,6 @@ from services.workers import vault_actions
 
 JOB_TYPE = "re-archive"
 ACTOR = Actor("worker", JOB_TYPE)
-CLOSED_AS = {"in-order": "footage-re-archived", "discrepancy": "return-disputed"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ async def handle(
     replica_store: Store | None = None,
 ) -> Result:
     """A discrepancy destroys the keys too and opens a violation."""
-    if command.decision not in CLOSED_AS:
-        raise Fatal(
+    if command.decision not in closing.RETURNED_AS:
+        raise NotPermitted(
             f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
             "decision | let the inspector decide, then resolve the incident"
         )
@@ -57,7 +56,7 @@ async def handle(
         closing.confirm_loan_end,
         command.application_id,
         actions,
-        closed_as=CLOSED_AS[command.decision],
+        closed_as=closing.RETURNED_AS[command.decision],
         filed=filed,
     )
     if actions.retain_until is None:

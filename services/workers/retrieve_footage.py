@@ -58,6 +58,11 @@ async def handle(
     command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, recorders: Recorders
 ) -> Result:
     """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
+    # before anything is written: what the case does not allow leaves no trace but the refusal
+    done = await database.run(ACTOR, retrieval_records.get_result, command.application_id, command.item_id)
+    order = None
+    if done is None:
+        order = await database.run(ACTOR, retrieval_records.get_order, command.application_id, command.item_id)
     watch = report_progress(
         database,
         ACTOR,
@@ -67,12 +72,12 @@ async def handle(
         phase="probing",
     )
     async with watch as reporter:
-        done = await database.run(ACTOR, retrieval_records.get_result, command.application_id, command.item_id)
-        if done is None:
-            order = await database.run(ACTOR, retrieval_records.get_order, command.application_id, command.item_id)
+        if order is not None:
             await vault_actions.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
             done = await _Run(command, order, database, store, vault_keys, recorders, reporter).run()
             metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
+        if done is None:
+            raise RuntimeError("a retrieval without a result has an order")
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         reporter.enter("storing")

@@ -17,6 +17,7 @@ from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures import signed_acts
 from services.domain.reviews import filing
+from services.domain.reviews.classification import Classification
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -141,7 +142,7 @@ def test_what_is_refused_is_said_beside_the_signature_and_nothing_typed_is_lost(
 def test_a_receipt_is_signed_in_the_one_form_of_two(desk: ReviewDesk, browsers: Callable[[str], Page]) -> None:
     application_id = desk.submitted()
     desk.approved(application_id)
-    desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
     _, _, hand_over_id = desk.run(offered, application_id)
     desk.opened(application_id, "receipt", hand_over_id=hand_over_id)
     keeper = browsers("keeper")

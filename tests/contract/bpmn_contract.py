@@ -22,6 +22,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "back-up-footage": ({"applicationId", "itemId"}, {"backupVerified"}),
     "encrypt-copy": ({"applicationId", "itemId"}, {"copyId"}),
     "hand-over": ({"applicationId", "usePeriodDays"}, {"handOverId", "takeUpPeriod", "gracePeriod", "reminderLead"}),
+    "expire-offer": ({"applicationId", "handOverId"}, {"acceptedMeanwhile", "dueAt"}),
     "remind-return": ({"applicationId", "handOverId"}, {"remindersSent"}),
     "suspend-access": ({"applicationId", "handOverId"}, {"accessSuspended"}),
     "resume-access": ({"applicationId", "handOverId"}, set()),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from by_hand import anything_goes
 from cheap_passwords import CHEAP
 from footage_maker import Camera as FilmedCamera
 from new_database import lay_out
@@ -32,6 +33,7 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import opening
 from services.domain.custody import copies, hand_overs, returns
 from services.domain.custody.returns import AttestedFate
 from services.domain.documents import service as document_service
@@ -49,7 +51,7 @@ from services.vault.keys.signing_key import ensure_signing_key
 from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.labels import label_key, read_label
 from services.vault.store.opening import open_store
-from services.workers import back_up_footage, encrypt_copy, hand_over, retrieve_footage
+from services.workers import back_up_footage, encrypt_copy, hand_over, inspect_return, retrieve_footage
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 FILMED = Span(NOON - timedelta(hours=3), NOON - timedelta(hours=3) + timedelta(seconds=24))
@@ -170,7 +172,8 @@ class Desk:
             else:
                 copies.create(uow, attempt.id, sealed)
             uow.session.flush()
-        offer = hand_overs.offer(uow, case.id, 10)
+        with anything_goes():
+            offer = hand_overs.offer(uow, case.id)
         open_review(uow, case.id, "receipt", next(self.keys), offer.hand_over_id)
         return offer.hand_over_id
 
@@ -271,6 +274,8 @@ class Case:
         return await self.offer_made_copies()
 
     async def offer_made_copies(self) -> str:
+        if any(self.desk.row(Item, item).outcome != "complete" for item in self.items):
+            self.decided("partial-footage", "approved")
         offer = await self.desk.work(hand_over, application_id=self.id, use_period_days=10)
         self.desk.do(open_review, self.id, "receipt", next(self.desk.keys), offer.hand_over_id)
         return str(offer.hand_over_id)
@@ -282,6 +287,30 @@ class Case:
             self.desk.change(Application, self.id, **values)
         self.accept(hand_over_id)
         return hand_over_id
+
+    def decided(self, stage: str, outcome: str) -> None:
+        """A decision of the case, by hand."""
+        self.desk.do(_decide, self.id, stage, outcome, next(self.desk.keys))
+
+    async def inspect(self, hand_over_id: str, outcome: str = "in-order") -> None:
+        """What is inspected of a return, and what the inspector says."""
+        await self.desk.work(inspect_return, application_id=self.id, hand_over_id=hand_over_id)
+        self.decided("return-inspection", outcome)
+
+    def ready_to_end(self, outcome: str) -> None:
+        """Write the reason for an end without a loan."""
+        match outcome:
+            case "rejected":
+                self.decided("preliminary", "rejected")
+            case "unavailable":
+                self.decided("partial-footage", "rejected")
+            case "not-taken-up":
+                self.desk.clock.turn(self.desk.rules.take_up_period)
+            case "withdrawn":
+                self.desk.change(Application, self.id, withdrawn_at=self.desk.clock.now())
+            case "expired":
+                self.desk.change(Application, self.id, correction_until=self.desk.clock.now())
+                self.desk.do(opening.expire, self.id, 1)
 
     def accept(self, hand_over_id: str, person: str = "custodian", **values: Any) -> HandOver:
         named = {"conditions_version": self.desk.rules.policy_version, "proof": self.proof(), **values}
@@ -421,16 +450,20 @@ def open_review(uow: UnitOfWork, case_id: str, stage: str, job_key: int, hand_ov
 
 
 def _release(uow: UnitOfWork, case_id: str, job_key: int) -> None:
-    review = open_review(uow, case_id, "storage-release", job_key)
+    _decide(uow, case_id, "storage-release", "approved", job_key)
+
+
+def _decide(uow: UnitOfWork, case_id: str, stage: str, outcome: str, job_key: int) -> None:
+    review = open_review(uow, case_id, stage, job_key)
     review.closed_at, review.closed_because = uow.now, "decided"
     uow.session.flush()
     uow.session.add(
         Decision(
             review_id=review.id,
             application_id=case_id,
-            stage="storage-release",
+            stage=stage,
             round=0,
-            outcome="approved",
+            outcome=outcome,
             decided_by="operator",
             decided_at=uow.now,
             answers={},

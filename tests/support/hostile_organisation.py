@@ -27,6 +27,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing
+from services.domain.reviews.classification import Classification
 from services.domain.rules import service as rule_service
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
@@ -155,7 +156,7 @@ class HostileOrganisation(ReviewDesk):
         application_id = self.case()
         for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", "security-head")):
             self.decide(self.opened(application_id, stage), by, **words)
-        self.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+        self.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
         self.classed(application_id, granted_way_of_use="download")
         self.decide(self.opened(application_id, "storage-release"), "operator", **words)
         _, copy_id, hand_over_id = self.run(offered, application_id, RECORD)

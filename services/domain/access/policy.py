@@ -236,9 +236,11 @@ def refusal_for(
             return refusal
     if index is None:
         return _refused("not-yours", Message("This review is not among your duties."))
+    # earlier groups than the chosen ones may decide as well, even people recorded as absent; whoever is in several
+    # groups counts in the first one alone
+    first = {person: number for number, group in reversed(list(enumerate(groups))) for person in group}
     chosen = _candidates(directory, facts, review, groups)
-    # earlier groups than the chosen ones may decide as well, even people recorded as absent
-    turn = max((number for number, group in enumerate(groups) if set(group) & set(chosen)), default=len(groups))
+    turn = max((first[person] for person in chosen), default=len(groups))
     if index > turn:
         return _refused(
             "not-yet",

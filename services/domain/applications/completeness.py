@@ -13,7 +13,7 @@ from services.domain.applications import findings, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.notifications import service as notification_service
-from services.domain.process import messages, outbox
+from services.domain.process import messages, outbox, permissions
 from services.domain.retrieval import preservations, upload_sources
 from services.domain.rules import agreed_limits
 from services.runtime.translations import Message
@@ -27,7 +27,7 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
 
     An incomplete form goes back to the drafter at once: the time to correct it begins.
     """
-    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    application = permissions.lock_approval(uow, application_id, "check the application").application
     outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
     check_findings = check(uow, application, preservations.items_in_scope(uow, application_id))
     findings.store(uow, application_id, application.round, CHECK, check_findings)

@@ -7,9 +7,9 @@ from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import service
 from services.domain.audit import trail as audit_trail
-from services.domain.process import messages, outbox
+from services.domain.process import messages, outbox, permissions
 from services.domain.rules import agreed_limits
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,15 @@ class Opened:
 def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -> Opened:
     """Bind the application to the process instance that runs it; any other instance is a duplicate and ends.
 
-    Raises Fatal for an application that was not submitted or has no items: such a case cannot run.
+    Raises NotPermitted for an application that was not submitted or has no items: such a case cannot run.
     """
     application = uow.session.get(Application, application_id, with_for_update=True)
     items = service.item_ids(uow, application_id)
     if application is None or application.submitted_at is None or not items:
-        cause = "there is no submitted application of this id" if application is None else "it has no items"
-        raise Fatal(f"could not open the case | application {application_id} | {cause} | cancel this process instance")
+        cause = "it has no items" if application and application.submitted_at else "nobody has submitted it"
+        raise NotPermitted(
+            f"could not open the case | application {application_id} | {cause} | cancel this process instance"
+        )
     if application.process_instance_key is None:
         application.process_instance_key = process_instance_key
         application.correction_seconds = uow.rules.correction_period // timedelta(seconds=1)
@@ -55,17 +57,32 @@ class Expiry:
 def expire(uow: UnitOfWork, application_id: str, round_: int) -> Expiry:
     """End the time to correct; a correction that came before wins, later ones are refused.
 
-    ``round_`` is the process's count: the number that the awaited correction makes.
+    ``round_`` is the process's count: the number that the awaited correction makes. Raises NotPermitted before the time
+    to correct is over.
     """
-    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    act = "expire the application"
+    state = permissions.lock(uow, application_id, act)
+    permissions.require_running(state, act)
+    application = state.application
     corrected = application.round >= round_
     if corrected:
         outbox.settle(
             uow, application_id, "the process found the correction in the database", messages.APPLICATION_CORRECTED
         )
-    else:
+    elif not state.expired:
+        if application.correction_until is None:
+            raise permissions.refusal(act, application_id, "nobody has sent it back")
+        if not permissions.is_over(uow, application.correction_until):
+            raise permissions.refusal(
+                act, application_id, f"it may be corrected until {application.correction_until.isoformat()}"
+            )
         application.correction_until = None
         audit_trail.record(
-            uow, "correction-expired", "application", application_id, application_id=application_id, round=round_
+            uow,
+            permissions.CORRECTION_EXPIRED,
+            "application",
+            application_id,
+            application_id=application_id,
+            round=round_,
         )
     return Expiry(corrected, service.item_ids(uow, application_id))

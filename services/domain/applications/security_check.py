@@ -15,7 +15,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.cameras import clocks
-from services.domain.process import outbox
+from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.retrieval import preservations
 from services.runtime.translations import Bilingual, Message
@@ -36,13 +36,11 @@ class SecurityCheckResult:
 
 def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
     """Check the case against the rules and keep what was found for the security reviewer."""
-    application = uow.session.get_one(Application, application_id, with_for_update=True)
+    application = permissions.lock_approval(uow, application_id, "check the application").application
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(uow, application_id)
     cameras = _cameras(uow, items)
-    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
-    security = bool(access_policy.people_concerned(directory, facts, "security"))
-    management = bool(access_policy.people_concerned(directory, facts, "management"))
+    security, management = is_involved(uow, application_id, "security"), is_involved(uow, application_id, "management")
     check_findings = [
         *_conflicts(security=security, management=management),
         *_operators(uow),
@@ -50,8 +48,19 @@ def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
         *for_applicant(uow, application, items),
     ]
     findings.store(uow, application_id, application.round, CHECK, check_findings)
-    sensitive = any(camera.camera_class == "sensitive" for camera in cameras.values())
-    return SecurityCheckResult(len(check_findings), "sensitive" if sensitive else "ordinary", security, management)
+    return SecurityCheckResult(len(check_findings), camera_class(uow, items), security, management)
+
+
+def is_involved(uow: UnitOfWork, application_id: str, department_kind: str) -> bool:
+    """Return whether people of such a department are drafter or subject of the case (T8)."""
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
+    return bool(access_policy.people_concerned(directory, facts, department_kind))
+
+
+def camera_class(uow: UnitOfWork, items: Sequence[Item]) -> str:
+    """Return the highest class of the items' cameras: sensitive or ordinary (R5)."""
+    classes = {camera.camera_class for camera in _cameras(uow, items).values()}
+    return "sensitive" if "sensitive" in classes else "ordinary"
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:

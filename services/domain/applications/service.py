@@ -19,7 +19,7 @@ from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
-from services.runtime.errors import Fatal, NotFound, Refused
+from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.translations import Bilingual, Message, Text
 
 LONGEST_TEXT = 4000
@@ -231,10 +231,10 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
 
 
 def lock_case(uow: UnitOfWork, application_id: str, act: str) -> Application:
-    """Lock the application for a worker that is to ``act``; Fatal where there is none."""
+    """Lock the application for a worker that is to ``act``; NotPermitted where there is none."""
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     if application is None:
-        raise Fatal(
+        raise NotPermitted(
             f"could not {act} | application {application_id} | the database does not have it | "
             "check the variables of the job, then resolve the incident"
         )

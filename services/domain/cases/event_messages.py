@@ -26,6 +26,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "department-became-applicant": Message("The department became the applicant"),
     "case-opened": Message("The case was opened and its process began"),
     "case-closed": Message("The case was closed: {closed_as}"),
+    "job-refused": Message("The engine asked for a step that is not allowed now; nothing was changed"),
     # checks and reviews
     "preliminary-review-checked": Message("The form was checked for completeness"),
     "security-review-checked": Message("The rules of security were checked"),

@@ -29,10 +29,10 @@ from services.domain.cameras import protections
 from services.domain.custody import copies, grants, loan_documents, log, violations
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.process import outbox
+from services.domain.process import outbox, permissions
 from services.domain.retrieval import attempts, masters, preservations, progress, upload_sources
 from services.domain.reviews import tasks as review_tasks
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 
 CLOSED_AS = {
     "rejected": "rejected",
@@ -40,6 +40,17 @@ CLOSED_AS = {
     "unavailable": "footage-unavailable",
     "not-taken-up": "copy-not-taken-up",
     "withdrawn": "withdrawn",
+}
+
+RETURNED_AS = {"in-order": "footage-re-archived", "discrepancy": "return-disputed"}
+LOST_AS = "copy-lost"
+RELEASE = "release what the vault has"
+REASONS = {
+    "rejected": "was rejected in this round",
+    "expired": "was sent back and not corrected in time",
+    "unavailable": "has no footage, or that its partial footage was refused",
+    "not-taken-up": "was offered, and declined or not taken up in time",
+    "withdrawn": "was withdrawn",
 }
 
 
@@ -85,16 +96,29 @@ def _uploaded(rows: Iterable[Upload]) -> tuple[StoredObject, ...]:
 
 
 def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
-    """End a case without a hand-over: reviews closed, everything released, nothing more is wanted; then the vault."""
-    application = application_service.lock_case(uow, application_id, "close the case")
+    """End a case without a loan: reviews closed, everything released, nothing more is wanted; then the vault.
+
+    Raises NotPermitted unless the database has the reason that the job claims.
+    """
     if closing_outcome not in CLOSED_AS:
-        raise Fatal(
+        raise NotPermitted(
             f"could not close the case | application {application_id} | {closing_outcome!r} is no way to end it | "
             f"use one of {', '.join(CLOSED_AS)} in the process, then resolve the incident"
         )
+    state = permissions.lock(uow, application_id, RELEASE)
+    application = state.application
+    if state.hand_over is not None and state.hand_over.accepted_at is not None:
+        raise _accepted(state.hand_over)
+    if application.closed_at is None:
+        if closing_outcome not in permissions.releases(uow, state):
+            raise permissions.refusal(
+                RELEASE, application_id, f"nothing in the database says that it {REASONS[closing_outcome]}"
+            )
+    elif application.closed_as not in CLOSED_AS.values():
+        raise permissions.refusal(RELEASE, application_id, f"it is closed as {application.closed_as}")
     _close(uow, application, CLOSED_AS[closing_outcome])
     because = application.closed_as or closing_outcome
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id).with_for_update())
+    hand_over = state.hand_over
     if hand_over is not None and hand_over.ended_at is None:
         hand_over.ended_at = uow.now
         grants.end(uow, hand_over, because)
@@ -144,14 +168,23 @@ def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions)
 
 
 def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_order: bool) -> VaultActions:
-    """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13)."""
-    application = application_service.lock_case(uow, application_id, "close the case")
-    hand_over = log.lock(uow, hand_over_id, application_id)
+    """End the loan after a return: archive entry, disposal date; a discrepancy is a violation (R40, T13).
+
+    Raises NotPermitted unless the copies were returned and inspected, and the inspector has decided as the job says.
+    """
+    act = "re-archive"
+    state = permissions.lock(uow, application_id, act)
+    application, hand_over = state.application, log.lock(uow, hand_over_id, application_id)
+    outcome = "in-order" if in_order else "discrepancy"
     if hand_over.returned_at is None:
-        raise Fatal(
-            f"could not re-archive | hand-over {hand_over_id} | the copies were not returned | "
-            "let the custodian return them, then resolve the incident"
-        )
+        raise permissions.refusal(act, application_id, f"the copies of the hand-over {hand_over_id} were not returned")
+    if not state.inspected:
+        raise permissions.refusal(act, application_id, f"the return of the hand-over {hand_over_id} was not inspected")
+    decision = state.decisions.get("return-inspection")
+    if decision is None or decision.outcome != outcome:
+        raise permissions.refusal(act, application_id, f"no inspector has decided that the return is {outcome!r}")
+    if application.closed_at is not None and application.closed_as != RETURNED_AS[outcome]:
+        raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
     violation_id = None
     if not in_order:
         violation_id = violations.open_once(uow, hand_over, "discrepancy", {"custodian": hand_over.custodian_id}).id
@@ -159,9 +192,17 @@ def re_archive(uow: UnitOfWork, application_id: str, hand_over_id: str, *, in_or
 
 
 def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
-    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters retained by their class (R48)."""
-    application = application_service.lock_case(uow, application_id, "close the case")
+    """End the loan of a lost copy: a violation, the loan keys destroyed, the masters retained by their class (R48).
+
+    Raises NotPermitted unless the custodian has reported the loss.
+    """
+    act = "end the loan of a lost copy"
+    application = permissions.lock(uow, application_id, act).application
     hand_over = log.lock(uow, hand_over_id, application_id)
+    if hand_over.lost_at is None:
+        raise permissions.refusal(act, application_id, f"nobody has reported a loss of the hand-over {hand_over_id}")
+    if application.closed_at is not None and application.closed_as != LOST_AS:
+        raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
     outbox.settle(uow, application_id, "open-violation", "copy-lost")
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
     violation = violations.open_once(uow, hand_over, "loss", facts)
@@ -231,6 +272,17 @@ def confirm_loan_end(
     upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
     _close(uow, application, closed_as)
+
+
+def _accepted(hand_over: HandOver) -> NotPermitted:
+    """Return why a loan is not released, and how its process goes on where it missed the receipt."""
+    due_at = hand_over.due_at.isoformat() if hand_over.due_at else None
+    return NotPermitted(
+        f"could not {RELEASE} | application {hand_over.application_id} | its copies were accepted, and a loan ends "
+        f"with its return or loss | move the process instance to the use period with handOverId {hand_over.id} and "
+        f"dueAt {due_at}",
+        runbook=f"{NotPermitted.runbook}#a-receipt-that-came-late",
+    )
 
 
 def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Item
 from services.database.tables.copies import Copy, Download
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.process import permissions
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval.records import get_record, get_release, granted_span, searched_span
-from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.verifier.bindings import EVIDENCE
 
@@ -98,21 +98,22 @@ class CopyOrder:
 
 
 def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> CopyOrder:
-    """Raise Fatal where there is no master, or no retrieval record for it (R35)."""
+    """Return the order, once the case allows a copy: filed, released, retrieved with a record (R29, R33, R35).
+
+    Raises NotPermitted.
+    """
+    state, item = permissions.lock_released(uow, application_id, item_id, "issue a copy")
     master = masters.require(uow, application_id, item_id)
     record = get_record(uow, item_id)
-    application = uow.session.get_one(Application, application_id)
-    if record is None or application.number is None:
-        raise Fatal(
-            f"could not issue a copy | item {item_id} of application {application_id} | its master has no retrieval "
-            "record (R35) | retrieve it again, then resolve the incident"
+    if record is None:
+        raise permissions.refusal(
+            "issue a copy", application_id, f"the master of the item {item_id} has no retrieval record (R35)"
         )
-    item = uow.session.get_one(Item, item_id)
     return CopyOrder(
         dict(master.sealed),
         _bounded(uow, item, searched_span(item, record)),
         measurements.source_of(uow, item).channel,
-        application.number,
+        str(state.application.number),
         record.number,
     )
 

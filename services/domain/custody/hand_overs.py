@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
 from services.database.tables.reviews import Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.queries import require_agreement
@@ -17,18 +18,18 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, grants, loan_documents, log
 from services.domain.notifications import service as notification_service
-from services.domain.process import outbox
-from services.domain.process.messages import COPY_LOST
+from services.domain.process import outbox, permissions
+from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED
+from services.domain.process.permissions import CaseState
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
 from services.domain.reviews import service as review_service
+from services.domain.reviews.tasks import is_reminder_due
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Fatal, Refused
 from services.runtime.rules import iso
 
 LOSS_KINDS = ("lost", "damaged", "leaked")
-# The engine's clock may run ahead of the database's by so much; a use period is changed by whole days.
-CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -41,47 +42,63 @@ class Offer:
     reminder_lead: str
 
 
-def offer(uow: UnitOfWork, application_id: str, use_period_days: int) -> Offer:
-    """Offer the copies to the named custodian. Fatal where a rule forbids it (R14, R35, R46, R50)."""
-    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
-    if application is None:
-        raise _fatal(application_id, "the database does not have it", "check the variables of the job")
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+@dataclass(frozen=True)
+class OfferExpiry:
+    """``due_at``, ISO 8601, where the copies were accepted before the time was over."""
+
+    accepted_meanwhile: bool
+    due_at: str | None
+
+
+def offer(uow: UnitOfWork, application_id: str) -> Offer:
+    """Offer the copies to the named custodian, for the days that were granted (R49).
+
+    Raises NotPermitted where the case does not allow it, Fatal where a setting or the custodian is missing (R14, R35,
+    R46, R50).
+    """
+    state = permissions.lock(uow, application_id, "hand over")
+    hand_over = state.hand_over
     if hand_over is None:
-        hand_over = _offer(uow, application, use_period_days)
+        hand_over = _offer(uow, state)
     take_up = hand_over.take_up_until - hand_over.offered_at
     return Offer(
         hand_over.id, iso(take_up), iso(agreed_limits.get_grace_period(uow, hand_over)), iso(uow.rules.reminder_lead)
     )
 
 
-def _offer(uow: UnitOfWork, application: Application, use_period_days: int) -> HandOver:
+def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
+    application, act = state.application, "hand over"
+    permissions.require_running(state, act)
+    permissions.require_filed(state, act)
+    permissions.require_released(state, act)
+    permissions.require_accepted(state, act)
     if uow.rules.max_use_days is None:
         raise _fatal(
             application.id,
             "the longest use period is not set, and nothing is handed out without one (T3, R50)",
             "let an administrator set the longest use period among the rules, then resolve the incident",
         )
-    if application.closed_at is not None or application.withdrawn_at is not None:
-        raise _fatal(application.id, "the case was withdrawn or is closed", "cancel this process instance")
-    if application.custodian_id is None:
-        raise _fatal(application.id, "no custodian is named (R46)", "name a custodian")
+    custodian = uow.session.get(Person, application.custodian_id) if application.custodian_id else None
+    if custodian is None or not custodian.active:
+        raise _fatal(application.id, "no custodian is named who may still work here (R46)", "name a custodian")
     offered = copies.list_of_application(uow, application.id)
-    if not offered:
-        raise _fatal(application.id, "there is no copy to hand over", "read the case's retrieval records")
+    copied = {copy.item_id for copy in offered}
+    for item in state.retrieved:
+        if item.id not in copied:
+            raise permissions.refusal(act, application.id, f"there is no copy of the item {item.id} to hand over")
     for copy in offered:
         if get_record(uow, copy.item_id) is None:
-            raise _fatal(application.id, f"item {copy.item_id} has no retrieval record (R35)", "retrieve it again")
+            raise permissions.refusal(act, application.id, f"the item {copy.item_id} has no retrieval record (R35)")
         master = masters.require(uow, application.id, copy.item_id)
         if application.backup_needed and uow.rules.replica_required and master.replica_verified_at is None:
-            raise _fatal(
+            raise permissions.refusal(
+                act,
                 application.id,
-                f"the backup of item {copy.item_id} is not verified, and the footage is important (R14)",
-                "run its back-up again",
+                f"the backup of the item {copy.item_id} is not verified, and the footage is important (R14)",
             )
     # what was granted stays granted: a rule that has changed since the filing does not shorten it
     most = uow.rules.max_use_days if application.granted_use_days is None else None
-    limits = (use_period_days, application.granted_use_days, application.max_use_days, most)
+    limits = (application.granted_use_days, application.max_use_days, most)
     days = min(limit for limit in limits if limit is not None)
     if days < 1:
         raise _fatal(application.id, f"a use period of {days} days is none (R49)", "decide on one day or more")
@@ -162,6 +179,27 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
     return hand_over
 
 
+def expire_offer(uow: UnitOfWork, application_id: str, hand_over_id: str) -> OfferExpiry:
+    """End the time to take the copies up; a receipt that was signed before wins, later ones are refused (R46).
+
+    Raises NotPermitted before the time is over.
+    """
+    act = "end the time to take up"
+    state = permissions.lock(uow, application_id, act)
+    hand_over = log.lock(uow, hand_over_id, application_id)
+    if hand_over.accepted_at is not None:
+        permissions.require_running(state, act)
+        outbox.settle(uow, application_id, "the process found the receipt in the database", REVIEW_DECIDED)
+        return OfferExpiry(True, _moment(hand_over.due_at) if hand_over.due_at else None)
+    if hand_over.declined_at is None and hand_over.ended_at is None:
+        if not permissions.is_over(uow, hand_over.take_up_until):
+            until = hand_over.take_up_until.isoformat()
+            raise permissions.refusal(act, application_id, f"its copies may be taken up until {until}")
+        # the engine's clock may be a little ahead: from here on nobody accepts any more
+        hand_over.take_up_until = min(hand_over.take_up_until, uow.now)
+    return OfferExpiry(False, None)
+
+
 def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
     """Report a loss, damage or leak (R48): access stops at once, the process is notified."""
     hand_over = log.get_mine(uow, hand_over_id)
@@ -187,9 +225,9 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
 
 
 def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int) -> int:
-    """Remind the custodian of the return, once for each job; how many reminders were sent so far (R51)."""
-    hand_over = log.lock(uow, hand_over_id, application_id)
-    if uow.session.get(Reminder, job_key) is None and not _is_over(hand_over):
+    """Remind the custodian of the return, once for each job and period; how many reminders were sent so far (R51)."""
+    hand_over = _lock_accepted(uow, application_id, hand_over_id, "remind of the return")
+    if not _is_over(hand_over) and is_reminder_due(uow, job_key, "return", hand_over_id):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
         late = hand_over.due_at is not None and uow.now >= hand_over.due_at
@@ -204,8 +242,8 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
 
 def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51)."""
-    hand_over = log.lock(uow, hand_over_id, application_id)
-    moved = hand_over.due_at is not None and hand_over.due_at - uow.now > CLOCKS_APART
+    hand_over = _lock_accepted(uow, application_id, hand_over_id, "suspend access")
+    moved = hand_over.due_at is not None and not permissions.is_over(uow, hand_over.due_at)
     if hand_over.suspended_at is None and not _is_over(hand_over) and not moved:
         grants.suspend(uow, hand_over, "use-period-over")
         log.append(uow, hand_over, "suspended")
@@ -217,12 +255,19 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
 
 def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too."""
-    hand_over = log.lock(uow, hand_over_id, application_id)
+    hand_over = _lock_accepted(uow, application_id, hand_over_id, "resume access")
     outbox.settle(uow, application_id, "resume-access", "use-period-changed")
     if _is_over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
         return
     if grants.resume(uow, hand_over):
         log.append(uow, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
+
+
+def _lock_accepted(uow: UnitOfWork, application_id: str, hand_over_id: str, act: str) -> HandOver:
+    hand_over = log.lock(uow, hand_over_id, application_id)
+    if hand_over.accepted_at is None:
+        raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
+    return hand_over
 
 
 def _is_over(hand_over: HandOver) -> bool:

@@ -10,17 +10,17 @@ from sqlalchemy import select
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.errors import Fatal, NotFound
+from services.runtime.errors import NotFound, NotPermitted
 from services.runtime.translations import Message
 
 NOTHING_BEFORE = "0" * 64
 
 
 def lock(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
-    """Return a hand-over for a worker, locked; Fatal when the job names one that is not the application's."""
+    """Return a hand-over for a worker, locked; NotPermitted when the job names one that is not the application's."""
     hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
     if hand_over is None or hand_over.application_id != application_id:
-        raise Fatal(
+        raise NotPermitted(
             f"could not find the hand-over | {hand_over_id} of application {application_id} | "
             "the database does not have it | check the variables of the job, then resolve the incident"
         )

@@ -17,7 +17,7 @@ from services.domain.custody import copies, grants, hand_overs, log
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_RETURNED
-from services.runtime.errors import Fatal, Refused
+from services.runtime.errors import NotPermitted, Refused
 
 OFFICES = {
     "security": ("head", "security-reviewer", "return-inspector"),
@@ -145,13 +145,13 @@ def get_inspection_task(
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Return the number of findings of an inspection that is done, and the copies as they were sealed."""
     log.lock(uow, hand_over_id, application_id)
-    outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
     done = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over_id))
     if _return_of(uow, hand_over_id) is None:
-        raise Fatal(
+        raise NotPermitted(
             f"could not inspect the return | hand-over {hand_over_id} | the database has no return | "
             "let the custodian return the copies, then resolve the incident"
         )
+    outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
     held = copies.list_of_application(uow, application_id)
     return (
         None if done is None else len(done.findings),

@@ -12,20 +12,29 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.custody import grants, log
 from services.domain.notifications import service as notification_service
+from services.domain.process import permissions
 from services.domain.rules import agreed_limits
 
 KINDS = ("overdue", "loss", "discrepancy")
 
 
 def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
-    """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51)."""
+    """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51).
+
+    Raises NotPermitted before the grace is over by the database's clock.
+    """
+    act = "open a violation"
     hand_over = log.lock(uow, hand_over_id, application_id)
-    late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over) if hand_over.due_at else uow.now
+    if hand_over.due_at is None:
+        raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
+    late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over)
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
         return None
+    if not permissions.is_over(uow, late_from):
+        raise permissions.refusal(act, application_id, f"the copies are not overdue before {late_from.isoformat()}")
     facts = {
         "custodian": hand_over.custodian_id,
-        "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
+        "dueAt": hand_over.due_at.isoformat(),
         "graceOverAt": late_from.isoformat(),
     }
     return open_once(uow, hand_over, "overdue", facts)

@@ -4,14 +4,21 @@ Waits for people have no row here: their start and end are in the rows of review
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
 
 from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.audit import trail as audit_trail
 from services.runtime.jobs.journal import JournalledJob
 
 COMPLETED, CANCELLED = "completed", "cancelled"
+REFUSED = "job-refused"  # the action in the audit trail
+REFUSALS_APART = timedelta(days=1)
 ACTOR = Actor("system", "journal")
 
 
@@ -65,6 +72,39 @@ def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
         step.stuck_since = uow.now
 
 
+def refuse(uow: UnitOfWork, job: JobReference, job_type: str, sentence: str) -> None:
+    """Record that the database did not allow what a job asked for.
+
+    One event for each job type and case within ``REFUSALS_APART``: the metric counts them all, and no flood of jobs
+    fills the trail. A job of a process instance that is not the case's leaves no step.
+    """
+    step, application_id = _locked(uow, job), _case_of(uow, job)
+    if step is not None:
+        if _is_own(uow, step):
+            mark_stuck(uow, job)
+        else:
+            uow.session.delete(step)
+    query = select(AuditEvent.seq).where(
+        AuditEvent.action == REFUSED,
+        AuditEvent.subject_id == job_type,
+        AuditEvent.application_id == application_id,
+        AuditEvent.at > uow.now - REFUSALS_APART,
+    )
+    if uow.session.scalar(query.limit(1)) is None:
+        audit_trail.record(
+            uow,
+            REFUSED,
+            "job",
+            job_type,
+            application_id=application_id,
+            element=job.element_id,
+            process=job.process_id,
+            process_instance=str(job.process_instance_key),
+            element_instance=str(job.element_instance_key),
+            sentence=sentence,
+        )
+
+
 class StepJournal:
     """The runner's journal (``runtime.jobs.journal.Journal``), in the database."""
 
@@ -79,6 +119,9 @@ class StepJournal:
 
     async def stuck(self, job: JournalledJob, /) -> None:
         await self._database.run(ACTOR, mark_stuck, _job_reference(job))
+
+    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
+        await self._database.run(ACTOR, refuse, _job_reference(job), job.type, sentence)
 
 
 def _job_reference(job: JournalledJob) -> JobReference:
@@ -100,6 +143,18 @@ def _text(job: JournalledJob, name: str) -> str | None:
 
 def _locked(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
     return uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
+
+
+def _is_own(uow: UnitOfWork, step: ProcessStep) -> bool:
+    """Return whether the step belongs to the case's process instance, or to one of its reviews'."""
+    application = uow.session.get_one(Application, step.application_id)
+    of_review = select(Review.id).where(
+        Review.application_id == application.id, Review.process_instance_key == step.process_instance_key
+    )
+    return (
+        step.process_instance_key == application.process_instance_key
+        or uow.session.scalar(of_review.limit(1)) is not None
+    )
 
 
 def _case_of(uow: UnitOfWork, job: JobReference) -> str | None:

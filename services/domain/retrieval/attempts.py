@@ -15,7 +15,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, NotPermitted, Retryable
 
 Purpose = Literal["quarantine", "master", "copy", "replica"]
 
@@ -97,7 +97,7 @@ def reason_unwanted(uow: UnitOfWork, application_id: str, item_id: str) -> str |
     application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
     item = uow.session.get(Item, item_id)
     if application is None or item is None or item.application_id != application_id:
-        raise Fatal(
+        raise NotPermitted(
             f"could not find what to work on | application {application_id}, item {item_id} | "
             "the database does not have it | check the variables of the job, then resolve the incident"
         )

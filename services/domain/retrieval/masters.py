@@ -8,8 +8,9 @@ from services.database.base import new_id
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.process import permissions
 from services.domain.retrieval import attempts
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 from services.verifier.bindings import EVIDENCE
 
 
@@ -25,11 +26,17 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Master]:
     )
 
 
+def order_backup(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
+    """Return the master to back up, of a case that runs and is released (R14); NotPermitted otherwise."""
+    permissions.lock_released(uow, application_id, item_id, "back up")
+    return require(uow, application_id, item_id)
+
+
 def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
-    """Return the item's master; Fatal when there is none, or none that may be used any more."""
+    """Return the item's master; NotPermitted when there is none, or none that may be used any more."""
     master = get_of_item(uow, item_id)
     if master is None or master.application_id != application_id or master.discarded_at is not None:
-        raise Fatal(
+        raise NotPermitted(
             f"there is no master to work from | item {item_id} of application {application_id} | "
             "its footage was not retrieved, or was discarded | read the case's retrieval record, "
             "then cancel this job or retrieve again"

@@ -14,6 +14,7 @@ from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.domain.stages.catalogue import approval_limit
 from services.runtime.spans import Span
@@ -52,6 +53,12 @@ def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
     """Return whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
     return moment is not None and moment <= uow.now + approval_limit(uow.rules)
+
+
+def begin(uow: UnitOfWork, application_id: str) -> bool:
+    """Return whether anything is preserved at all; NotPermitted unless the case is being approved (T4)."""
+    permissions.lock_approval(uow, application_id, "preserve footage")
+    return uow.rules.preserve != "never"
 
 
 def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.documents import Document
 from services.database.tables.people import Person
@@ -18,8 +18,8 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, protections
 from services.domain.cameras.clocks import Clock
 from services.domain.documents import service as document_service
+from services.domain.process import permissions
 from services.domain.retrieval import attempts, masters, preservations, upload_sources
-from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 
 
@@ -86,27 +86,11 @@ def searched_span(item: Item, record: Document) -> Span:
 
 
 def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
-    """Return the order, once a filed form and a release allow it (R29, R33). Raises Fatal otherwise."""
-    application = uow.session.get(Application, application_id)
-    item = uow.session.get(Item, item_id)
-    if application is None or item is None or item.application_id != application_id:
-        raise Fatal(
-            f"could not retrieve | item {item_id} of application {application_id} | the database does not have it | "
-            "check the variables of the job, then resolve the incident"
-        )
-    form = _filed_form(uow, application_id)
-    if form is None or application.number is None:
-        raise Fatal(
-            f"could not retrieve | item {item_id} of application {application_id} | there is no filed approved form, "
-            "and nothing is retrieved without one (R29) | file the application first, then resolve the incident"
-        )
-    release = get_release(uow, application_id)
-    if release is None:
-        raise Fatal(
-            f"could not retrieve | item {item_id} of application {application.number} | no operator has released it, "
-            "and only the storage office releases footage (R33) | let the storage office decide its review, "
-            "then resolve the incident"
-        )
+    """Return the order, once a filed form and a release of this round allow it (R29, R33). Raises NotPermitted."""
+    state, item = permissions.lock_released(uow, application_id, item_id, "retrieve")
+    application, form, release = state.application, state.form, state.decisions["storage-release"]
+    if form is None:
+        raise ValueError("a case that is released has a filed form")
     audit_trail.record(
         uow,
         "retrieval-ordered",
@@ -296,15 +280,6 @@ def _files(sealed: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 def _person(uow: UnitOfWork, person_id: str) -> dict[str, str]:
     return {"id": person_id, "name": uow.session.get_one(Person, person_id).name}
-
-
-def _filed_form(uow: UnitOfWork, application_id: str) -> Document | None:
-    return uow.session.scalar(
-        select(Document)
-        .where(Document.application_id == application_id, Document.kind == "application-form")
-        .order_by(Document.made_at.desc(), func.length(Document.number).desc(), Document.number.desc())
-        .limit(1)
-    )
 
 
 def get_release(uow: UnitOfWork, application_id: str) -> Decision | None:

@@ -4,31 +4,36 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import service as application_service
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
-from services.runtime.errors import Fatal
+from services.domain.process import permissions
+from services.domain.reviews import classification
+from services.domain.reviews.tasks import is_reminder_due
+from services.runtime.errors import Fatal, NotPermitted
 
 DECIDED_BY = ("management", "management-other")
+ESCALATE = "ask the managers"
 
 
 def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str, job_key: int) -> list[str]:
     """Name who decides: any manager, or another one than those whom the case concerns. Tells them once for each job.
 
-    Raises Fatal when no manager is left.
+    Raises NotPermitted before Security has signed, Fatal when no manager is left.
     """
-    application = application_service.lock_case(uow, application_id, "hand the case on")
+    state = permissions.lock_approval(uow, application_id, ESCALATE)
+    application = state.application
     if decided_by not in DECIDED_BY:
-        raise Fatal(
+        raise NotPermitted(
             f"could not escalate | application {application_id} | decidedBy is neither of {', '.join(DECIDED_BY)} | "
             "correct the decision table, then resolve the incident"
         )
-    application.decided_by = decided_by
+    if not state.has_ended_with("security-signature"):
+        raise permissions.refusal(ESCALATE, application_id, "Security has not signed it in this round")
+    application.decided_by = classification.highest_decider(uow, application_id, decided_by)
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
     deciders = access_policy.candidates(directory, facts, Review(application_id=application_id, stage="management"))
     if not deciders:
@@ -37,7 +42,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             "agreement | appoint another manager, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    if uow.session.get(Reminder, job_key) is None:
+    if is_reminder_due(uow, job_key, "management", application_id):
         uow.session.add(Reminder(job_key=job_key, kind="management", subject_id=application_id, sent_at=uow.now))
         audit_trail.record(
             uow,
@@ -45,7 +50,7 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
             "application",
             application_id,
             application_id=application_id,
-            decided_by=decided_by,
+            decided_by=application.decided_by,
             deciders=deciders,
         )
         for person_id in deciders:
@@ -55,17 +60,9 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
 
 def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
     """Notify the storage office once for each filed form; return the moment."""
-    application = application_service.lock_case(uow, application_id, "hand the case on")
-    filed_at = uow.session.scalar(
-        select(func.max(Document.made_at)).where(
-            Document.application_id == application_id, Document.kind == "application-form"
-        )
-    )
-    if filed_at is None:
-        raise Fatal(
-            f"could not notify the storage office | application {application_id} | it is not filed | "
-            "file the application first, then resolve the incident"
-        )
+    state = permissions.lock_filed(uow, application_id, "notify the storage office")
+    application = state.application
+    filed_at = state.form.made_at if state.form is not None else uow.now
     notified = application.storage_notified_at
     if notified is not None and notified >= filed_at:
         return notified

@@ -6,30 +6,22 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
+from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision, Finding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
-from services.domain.process import outbox
+from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
+from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classification, compute_floor
 from services.domain.stages.catalogue import STAGES
-from services.runtime.errors import Fatal
+from services.runtime.errors import NotPermitted
 
 NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
-
-
-@dataclass(frozen=True)
-class Classification:
-    """What the decision table made of the case; it can only raise what people chose (R26)."""
-
-    importance: str
-    management_needed: bool
-    second_person: bool
-    backup_needed: bool
-    max_use_days: int
 
 
 @dataclass(frozen=True)
@@ -41,38 +33,51 @@ class Filed:
     item_ids: list[str]
 
 
-def file(uow: UnitOfWork, application_id: str, classification: Classification) -> Filed:
-    """File the approved form of this round; filing it again finds what was filed.
+def file(uow: UnitOfWork, application_id: str, claimed: Classification) -> Filed:
+    """File the approved form of this round; filing it again finds what was filed, and changes nothing.
 
-    Raises Fatal when a decision of the round's chain is missing: no approval, no basis for a retrieval (R29).
+    ``claimed`` is the class by the deployed table, which only raises the one that the rows give. Raises NotPermitted
+    when a decision of the round's chain is missing: no approval, no basis for a retrieval (R29).
     """
-    application = uow.session.get_one(Application, application_id, with_for_update=True)
-    revision = forms.current_revision(uow, application_id)
-    if revision is None or application.number is None:
-        raise _fatal(application_id, "it was never submitted")
-    chain = decisions_of_round(uow, application_id, application.round)
-    _require_chain(application, chain, revision.sha256, management=classification.management_needed)
-    outbox.settle(uow, application_id, "the form is filed", REVIEW_DECIDED)
-    _raise_class(application, classification)
-    granted = application.granted_use_days or application.requested_use_days
-    limits = (granted, classification.max_use_days, uow.rules.max_use_days)
-    days = application.granted_use_days = min(limit for limit in limits if limit is not None)
-    number = application.number if application.round == 0 else f"{application.number}/{application.round}"
-    document = document_service.by_number(uow, number)
+    state = permissions.lock(uow, application_id, "file the application")
+    permissions.require_running(state, "file the application")
+    application, document = state.application, state.form
     if document is None:
-        content = _content(uow, application, revision.form, chain)
-        document = document_service.write(uow, "application-form", number, content, application_id=application_id)
-        audit_trail.record(
-            uow,
-            "application-filed",
-            "application",
-            application_id,
-            application_id=application_id,
-            number=number,
-            importance=classification.importance,
-        )
-    items = preservations.items_in_scope(uow, application_id)
-    return Filed(document.number, days, [item.id for item in items])
+        document = _file(uow, state, claimed)
+    days = application.granted_use_days or application.requested_use_days
+    return Filed(document.number, days, [item.id for item in state.items])
+
+
+def _file(uow: UnitOfWork, state: CaseState, claimed: Classification) -> Document:
+    application = state.application
+    revision = forms.current_revision(uow, application.id)
+    if revision is None:
+        raise _refusal(application.id, "it was never submitted")
+    if state.returned:
+        raise _refusal(application.id, f"it was sent back in round {application.round}")
+    if claimed.importance not in (IMPORTANT, ORDINARY) or (claimed.max_use_days or 1) < 1:
+        raise _refusal(application.id, "there is no such class: see the deployed decision table")
+    raised = claimed.at_least(compute_floor(uow, application))
+    chain = decisions_of_round(uow, application.id, application.round)
+    _require_chain(application, chain, revision.sha256, management=raised.management_needed)
+    outbox.settle(uow, application.id, "the form is filed", REVIEW_DECIDED)
+    _set_class(application, raised)
+    granted = application.granted_use_days or application.requested_use_days
+    limits = (granted, raised.max_use_days, uow.rules.max_use_days)
+    application.granted_use_days = min(limit for limit in limits if limit is not None)
+    number = permissions.form_number(application)
+    content = _content(uow, application, revision.form, chain)
+    document = document_service.write(uow, "application-form", number, content, application_id=application.id)
+    audit_trail.record(
+        uow,
+        "application-filed",
+        "application",
+        application.id,
+        application_id=application.id,
+        number=number,
+        importance=raised.importance,
+    )
+    return document
 
 
 def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> list[Decision]:
@@ -96,14 +101,14 @@ def _require_chain(application: Application, chain: list[Decision], form_sha256:
     for stage, outcome in needed.items():
         decision = last.get(stage)
         if decision is None or decision.outcome != outcome:
-            raise _fatal(
+            raise _refusal(
                 application.id, f"the stage {stage} has not ended with {outcome!r} in round {application.round}"
             )
         if decision.form_sha256 != form_sha256:
-            raise _fatal(application.id, f"the decision of the stage {stage} is bound to another form")
+            raise _refusal(application.id, f"the decision of the stage {stage} is bound to another form")
 
 
-def _raise_class(application: Application, classification: Classification) -> None:
+def _set_class(application: Application, classification: Classification) -> None:
     application.importance = classification.importance
     application.management_needed = classification.management_needed
     application.second_person = classification.second_person
@@ -157,8 +162,8 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _fatal(application_id: str, cause: str) -> Fatal:
-    return Fatal(
+def _refusal(application_id: str, cause: str) -> NotPermitted:
+    return NotPermitted(
         f"could not file the application | application {application_id} | {cause} | "
         "read the case's decisions; a retrieval without an approved form is not allowed (R29)"
     )

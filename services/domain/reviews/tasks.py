@@ -15,9 +15,9 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
-from services.domain.process import messages, outbox
+from services.domain.process import messages, outbox, permissions
 from services.domain.stages.catalogue import STAGES
-from services.runtime.errors import Fatal, NotFound, Refused
+from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
 
@@ -42,15 +42,15 @@ def open_review(
 ) -> Opened:
     """Open one review for each job and notify those who may decide; a second run finds it.
 
-    Raises Fatal where nobody may decide: somebody has to be appointed.
+    Raises NotPermitted where the case does not ask it now, Fatal where nobody may decide: somebody has to be appointed.
     """
-    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
-    if application is None or stage not in STAGES:
-        raise Fatal(
-            f"could not open the review | stage {stage} of application {application_id} | "
-            f"{'there is no such application' if application is None else 'there is no such stage'} | "
+    if stage not in STAGES:
+        raise NotPermitted(
+            f"could not open the review | stage {stage} of application {application_id} | there is no such stage | "
             "correct the variables of the job, then resolve the incident"
         )
+    state = permissions.lock(uow, application_id, f"open the review {stage}")
+    application = state.application
     review = uow.session.scalar(select(Review).where(Review.job_key == job_key))
     if review is None:
         review = Review(
@@ -63,18 +63,19 @@ def open_review(
             opened_at=uow.now,
             due_at=uow.now + STAGES[stage].limit(uow.rules),
         )
-        _open(uow, application, review)
+        permissions.require_running(state, f"open the review {stage}")
+        permissions.require_stage(uow, state, stage, hand_over_id)
+        _open(uow, application, review, state.hand_over)
+    elif (review.application_id, review.stage) != (application_id, stage):
+        raise permissions.refusal(
+            f"open the review {stage}", application_id, "another question has the key of this job"
+        )
     limit = review.due_at - review.opened_at
     reminder = review.opened_at + min(uow.rules.first_reminder_after, limit / 2)
     return Opened(review.id, reminder, limit, application.number or "")
 
 
-def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
-    if application.closed_at is not None:
-        raise Fatal(
-            f"could not open the review | stage {review.stage} of application {application.id} | the case is closed | "
-            "cancel this process instance"
-        )
+def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: HandOver | None) -> None:
     # this job proves that the process has taken what was decided before
     outbox.settle(
         uow,
@@ -84,14 +85,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
         messages.APPLICATION_CORRECTED,
         messages.REVIEW_DECIDED,
     )
-    if review.stage == "receipt":
-        hand_over = uow.session.get(HandOver, review.hand_over_id) if review.hand_over_id else None
-        if hand_over is None or hand_over.application_id != application.id:
-            raise Fatal(
-                f"could not open the receipt | application {application.id} | "
-                f"hand-over {review.hand_over_id} is not its own | "
-                "correct handOverId, then resolve the incident"
-            )
+    if review.stage == "receipt" and hand_over is not None:
         review.due_at = max(hand_over.take_up_until, uow.now)
     uow.session.add(review)
     uow.session.flush()
@@ -111,9 +105,9 @@ def _open(uow: UnitOfWork, application: Application, review: Review) -> None:
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
-    """Remind the one who has claimed the review, else all who may decide it; once for each job."""
+    """Remind the one who has claimed the review, else all who may decide it; once for each job and period."""
     review = _lock(uow, review_id)
-    if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
+    if review.closed_at is not None or not is_reminder_due(uow, job_key, "review", review_id):
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
     people = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
@@ -124,9 +118,15 @@ def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
 
 
 def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
-    """The limit is reached: the substitutes may decide as well, and a claim no longer holds them off."""
+    """The limit is reached: the substitutes may decide as well, and a claim no longer holds them off.
+
+    Raises NotPermitted before the limit.
+    """
     review = _lock(uow, review_id)
-    if review.closed_at is not None or uow.session.get(Reminder, job_key) is not None:
+    if review.closed_at is not None:
+        return
+    permissions.require_due(uow, review)
+    if not is_reminder_due(uow, job_key, "escalation", review_id):
         return
     uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
     review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
@@ -139,6 +139,16 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
         # nobody can receive in the custodian's place; the department's head is liable and is notified (R45)
         department = uow.session.get_one(Person, candidates[0]).department_id
         _notify(uow, review, access_queries.load_directory(uow).holders(department, "head"), "receipt-overdue")
+
+
+def is_reminder_due(uow: UnitOfWork, job_key: int, kind: str, subject_id: str) -> bool:
+    """Return whether this job reminds people: once for each job, and of one subject once in ``REMINDERS_APART``."""
+    last = select(Reminder.job_key).where(
+        Reminder.kind == kind,
+        Reminder.subject_id == subject_id,
+        Reminder.sent_at > uow.now - permissions.REMINDERS_APART,
+    )
+    return uow.session.get(Reminder, job_key) is None and uow.session.scalar(last.limit(1)) is None
 
 
 def claim(uow: UnitOfWork, review_id: str) -> Review:
@@ -244,7 +254,7 @@ def _notify(uow: UnitOfWork, review: Review, people: list[str], code: str) -> No
 def _lock(uow: UnitOfWork, review_id: str) -> Review:
     review = uow.session.get(Review, review_id, with_for_update=True, populate_existing=True)
     if review is None:
-        raise Fatal(
+        raise NotPermitted(
             f"could not find the review | {review_id} | the database does not have it | "
             "correct reviewId, then resolve the incident"
         )

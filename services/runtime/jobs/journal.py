@@ -27,6 +27,10 @@ class Journal(Protocol):
         """The job continues only when a person has removed the cause."""
         ...
 
+    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
+        """The job asked for what the database does not allow now, as the sentence says; it is stuck too."""
+        ...
+
 
 class NoJournal:
     """Record nothing."""
@@ -38,4 +42,7 @@ class NoJournal:
         pass
 
     async def stuck(self, job: JournalledJob, /) -> None:
+        pass
+
+    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
         pass

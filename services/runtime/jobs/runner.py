@@ -14,7 +14,7 @@ import structlog
 from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
-from services.runtime.errors import Fatal, Outcome, Refused, Retryable
+from services.runtime.errors import Fatal, NotPermitted, Outcome, Refused, Retryable
 from services.runtime.health import Health
 from services.runtime.jobs.adapter import JobAdapter, current_job_type
 from services.runtime.jobs.commands import build_command, result_variables
@@ -212,7 +212,11 @@ class JobRunner:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
         self._attempts.forget(job.key)
-        await self._record(self._journal.stuck(job))
+        if isinstance(error, NotPermitted):
+            metrics.JOBS_REFUSED.labels(job.type).inc()
+            await self._record(self._journal.refused(job, message))
+        else:
+            await self._record(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, 0, message, 0, {})
 
     async def _retry(self, error: Exception, job: Job) -> None:

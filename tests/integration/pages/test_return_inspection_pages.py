@@ -13,6 +13,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import hand_overs, returns, viewings
 from services.domain.custody.returns import AttestedFate
 from services.domain.reviews import filing
+from services.domain.reviews.classification import Classification
 from services.vault.age import generate_identity
 
 
@@ -27,7 +28,7 @@ def came_back(desk: ReviewDesk, *, matches: bool = True, by: str = "drafter") ->
     """A case whose one copy was downloaded and returned; the id of its open inspection."""
     application_id = desk.submitted(by=by)
     desk.approved(application_id)
-    desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
     desk.classed(application_id, granted_way_of_use="download")
     release = desk.opened(application_id, "storage-release")
     desk.decide(release, "operator")

@@ -40,6 +40,7 @@ async def test_a_case_goes_from_the_recorder_to_the_archive(desk: Desk) -> None:
     ids = {"application_id": case.id, "hand_over_id": hand_over_id}
 
     assert (await desk.work(inspect_return, **ids)).return_findings == 0
+    case.decided("return-inspection", "in-order")
     for _ in range(2):
         await desk.work(re_archive, **ids, decision="in-order")
 
@@ -62,6 +63,7 @@ async def test_a_case_that_ends_without_a_hand_over_leaves_nothing(desk: Desk) -
     await case.encrypt()
     assert len(desk.everything()) > len(before) + 8
 
+    case.ready_to_end("withdrawn")
     for _ in range(2):
         await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
 

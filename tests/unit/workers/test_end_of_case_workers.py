@@ -57,6 +57,12 @@ async def returned(desk: Desk, *, days: int = 0) -> tuple[Case, dict[str, str]]:
     return case, {"application_id": case.id, "hand_over_id": hand_over_id}
 
 
+async def inspected(desk: Desk, outcome: str = "in-order") -> tuple[Case, dict[str, str]]:
+    case, ids = await returned(desk)
+    await case.inspect(ids["hand_over_id"], outcome)
+    return case, ids
+
+
 @pytest.mark.requirement("R39")
 async def test_a_return_in_order_has_no_findings(desk: Desk) -> None:
     _, ids = await returned(desk)
@@ -96,7 +102,7 @@ async def test_nothing_is_inspected_or_re_archived_before_the_return(desk: Desk)
 
 @pytest.mark.requirement("R40")
 async def test_re_archiving_destroys_the_keys_and_keeps_the_masters(desk: Desk) -> None:
-    case, ids = await returned(desk)
+    case, ids = await inspected(desk)
 
     first = await desk.work(re_archive, **ids, decision="in-order")
     second = await desk.work(re_archive, **ids, decision="in-order")
@@ -123,9 +129,8 @@ async def test_re_archiving_destroys_the_keys_and_keeps_the_masters(desk: Desk) 
 
 @pytest.mark.requirement("R28", "R35", "R40")
 async def test_the_documents_go_into_the_vault_with_the_masters_and_are_retained(desk: Desk) -> None:
-    _, ids = await returned(desk)
+    _, ids = await inspected(desk)
 
-    await desk.work(inspect_return, **ids)
     await desk.work(re_archive, **ids, decision="in-order")
     await desk.work(re_archive, **ids, decision="in-order")
 
@@ -157,6 +162,7 @@ async def test_important_footage_is_kept_longer_with_its_replica(desk: Desk) -> 
     hand_over_id = await case.offer_made_copies()
     case.accept(hand_over_id)
     case.give_back(hand_over_id)
+    await case.inspect(hand_over_id)
 
     answer = await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
 
@@ -168,7 +174,7 @@ async def test_important_footage_is_kept_longer_with_its_replica(desk: Desk) -> 
 
 @pytest.mark.requirement("R40", "R65")
 async def test_a_discrepancy_destroys_the_keys_too_and_opens_a_violation(desk: Desk) -> None:
-    case, ids = await returned(desk)
+    case, ids = await inspected(desk, "discrepancy")
 
     await desk.work(re_archive, **ids, decision="discrepancy")
     await desk.work(re_archive, **ids, decision="discrepancy")
@@ -181,7 +187,7 @@ async def test_a_discrepancy_destroys_the_keys_too_and_opens_a_violation(desk: D
 
 
 async def test_re_archiving_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> None:
-    case, ids = await returned(desk)
+    case, ids = await inspected(desk)
     with patch.object(closing, "confirm_loan_end", side_effect=Killed), pytest.raises(Killed):
         await desk.work(re_archive, **ids, decision="in-order")
     assert case.application.closed_at is None
@@ -193,7 +199,7 @@ async def test_re_archiving_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> 
 
 
 async def test_re_archiving_waits_for_a_vault_that_is_down(desk: Desk) -> None:
-    case, ids = await returned(desk)
+    case, ids = await inspected(desk)
     with patch.object(type(desk.store), "retain", side_effect=StoreDown("away")), pytest.raises(Retryable):
         await desk.work(re_archive, **ids, decision="in-order")
     assert case.application.closed_at is None
@@ -216,9 +222,11 @@ async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: 
     await case.approve().retrieve()
     await case.back_up()
     await case.encrypt()
-    await case.offer_made_copies()
+    if outcome == "not-taken-up":
+        await case.offer_made_copies()
     desk.do(attempts.start, "copy", application_id=case.id, item_id=case.item(), job_key=404)
     assert len(desk.everything()) > 8
+    case.ready_to_end(outcome)
 
     named = {"application_id": case.id, "closing_outcome": outcome}
     answers = [(await desk.work(release_preservation, **named)).items_released for _ in range(2)]
@@ -236,17 +244,19 @@ async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: 
 async def test_an_exit_before_anything_was_made_releases_nothing(desk: Desk) -> None:
     case = desk.case("gate")
     desk.do(open_review, case.id, "preliminary", 3)
+    case.decided("security", "rejected")
 
     answer = await desk.work(release_preservation, application_id=case.id, closing_outcome="rejected")
 
     assert answer.items_released == 0
-    assert desk.rows(Review)[0].closed_because == "case-closed:rejected"
+    assert desk.row(Review, "preliminary-3").closed_because == "case-closed:rejected"
 
 
 async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> None:
     case = desk.case("gate")
     await desk.work(preserve_footage, application_id=case.id)
     await case.approve().retrieve()
+    case.ready_to_end("withdrawn")
     named = {"application_id": case.id, "closing_outcome": "withdrawn"}
 
     with patch.object(vault_actions, "apply_vault_actions", side_effect=Killed), pytest.raises(Killed):
@@ -263,6 +273,7 @@ async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> Non
 async def test_after_a_release_nobody_can_take_the_copies_up(desk: Desk) -> None:
     case = desk.case("gate")
     hand_over_id = await case.offer()
+    case.ready_to_end("not-taken-up")
     await desk.work(release_preservation, application_id=case.id, closing_outcome="not-taken-up")
 
     with pytest.raises(Exception, match="accepted, declined or withdrawn"):
@@ -297,6 +308,7 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
 async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:
     case = desk.case("gate").approve()
     late = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    case.ready_to_end("withdrawn")
     await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
     desk.store.put(late.bucket, late.key, io.BytesIO(b"x"), metadata={}, content_type="application/octet-stream")
     arguments = (desk.database, desk.store, desk.replica_store, desk.loan_keys)

@@ -38,6 +38,7 @@ class Loan:
 
 async def returned(loan: Loan, decision: str = "in-order") -> None:
     loan.case.give_back(loan.hand_over_id)
+    await loan.case.inspect(loan.hand_over_id, decision)
     await loan.desk.work(re_archive, **loan.ids, decision=decision)
 
 

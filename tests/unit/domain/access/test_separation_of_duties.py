@@ -8,13 +8,13 @@ import pytest
 from review_desk import NOON, ReviewDesk
 
 from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application
 from services.database.tables.people import Department, Post
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.reviews import escalation
-from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import Fatal, Refused
 
 STAGE_OF = {
@@ -227,6 +227,7 @@ def test_where_security_is_concerned_the_head_of_administration_signs(desk: Revi
 @pytest.mark.requirement("R27")
 def test_where_management_is_concerned_another_manager_decides(desk: ReviewDesk) -> None:
     application_id = desk.submitted(subject_ids=("manager",))
+    desk.approved(application_id)
 
     deciders = desk.run(escalation.escalate_to_management, application_id, "management-other", 99)
 
@@ -239,12 +240,21 @@ def test_a_manager_of_another_department_comes_first_where_management_is_concern
     desk.post("office-head", "manager", "office")
 
     application_id = desk.submitted(subject_ids=("manager",))
+    desk.approved(application_id)
 
-    assert desk.run(escalation.escalate_to_management, application_id, "management-other", 98) == ["office-head"]
+    # the register sees by itself that management is concerned
+    assert desk.run(escalation.escalate_to_management, application_id, "management", 98) == ["office-head"]
+    assert desk.the(Application, id=application_id).decided_by == "management-other"
+    review_id = desk.opened(application_id, "management")
+    with pytest.raises(Refused) as refused:
+        desk.decide(review_id, "manager2")
+    assert refused.value.code == "not-yet"
+    desk.decide(review_id, "office-head")
 
 
 def test_escalating_fails_aloud_when_every_manager_is_concerned(desk: ReviewDesk) -> None:
     application_id = desk.submitted(subject_ids=("manager", "manager2", "board-head"))
+    desk.approved(application_id)
 
     with pytest.raises(Fatal, match="no manager may decide"):
         desk.run(escalation.escalate_to_management, application_id, "management", 97)
@@ -255,7 +265,7 @@ def test_a_substitute_waits_until_the_head_is_absent_or_the_review_overdue(desk:
     with pytest.raises(Refused) as refused:
         desk.decide(review_id, "deputy")
 
-    desk.run(review_tasks.escalate, review_id, 55)
+    desk.escalate(review_id)
 
     assert refused.value.code == "not-yet"
     assert desk.candidates(review_id) == ["head", "deputy", "board-head"]

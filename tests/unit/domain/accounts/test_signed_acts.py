@@ -26,6 +26,7 @@ from services.domain.applications import joint
 from services.domain.custody import hand_overs, returns
 from services.domain.reviews import filing
 from services.domain.reviews import service as review_service
+from services.domain.reviews.classification import Classification
 from services.verifier.assertions import check_assertion
 
 pytestmark = [pytest.mark.requirement("R25", "R52"), pytest.mark.both_databases]
@@ -92,7 +93,7 @@ def test_from_the_first_review_to_the_return_by_passkey(desk: ReviewDesk) -> Non
     application_id = desk.submitted()
     for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", "security-head")):
         people.decide(desk.opened(application_id, stage), by)
-    desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
     desk.classed(application_id, granted_way_of_use="download", second_person=True)
     release = desk.opened(application_id, "storage-release")
     form = desk.form_sha256(release)

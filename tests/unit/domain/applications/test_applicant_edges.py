@@ -26,8 +26,8 @@ from services.domain.custody import copies
 from services.domain.process import outbox
 from services.domain.process.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
 from services.domain.reviews import filing
-from services.domain.reviews.filing import Classification
-from services.runtime.errors import Refused
+from services.domain.reviews.classification import Classification
+from services.runtime.errors import Refused, Retryable
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 CLERK = Actor("system", "test")
@@ -198,7 +198,8 @@ def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(database: 
             outbox.mark_published(uow, message.message_id, retry_after=timedelta(minutes=1))
 
     database.run_now(CLERK, published)
-    database.run_now(CLERK, security_check.review, application_id)
+    with pytest.raises(Retryable, match="was withdrawn"):
+        database.run_now(CLERK, security_check.review, application_id)
 
     open_messages = {row.name for row in rows(database, OutboxMessage) if row.settled_at is None}
     assert APPLICATION_WITHDRAWN in open_messages

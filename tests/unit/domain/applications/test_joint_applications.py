@@ -26,6 +26,7 @@ from services.domain.cases import consent_queries
 from services.domain.cases import queries as case_queries
 from services.domain.cases.schemas import WaitingConsent
 from services.domain.reviews import filing
+from services.domain.reviews.classification import Classification
 from services.runtime.errors import NotFound, Refused
 
 pytestmark = pytest.mark.requirement("R17")
@@ -107,7 +108,7 @@ def test_the_filed_document_bears_the_consents(desk: ReviewDesk) -> None:
     consent(desk, "office-head")
     desk.approved(application_id)
 
-    filed = desk.run(filing.file, application_id, filing.Classification("ordinary", False, False, False, 15))
+    filed = desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
 
     assert filed.form_number == "SQ-2031-000001"
 

@@ -184,6 +184,7 @@ def test_expiry_and_a_correction_never_both_win(desk: ReviewDesk, corrected_firs
     application_id = returned(desk)
     if corrected_first:
         desk.run(application_service.correct, application_id, FORM, by="drafter")
+    desk.clock.turn(desk.rules.correction_period)
 
     answers = [desk.run(application_opening.expire, application_id, 1).corrected_meanwhile for _ in range(2)]
 

@@ -16,7 +16,7 @@ from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.domain.custody import footage_reader
 from services.vault.age import Reader, X25519Identity, generate_identity
 from services.vault.sealing import Sealed, open_sealed
-from services.workers import inspect_return, re_archive
+from services.workers import re_archive
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ async def test_after_the_return_the_copy_opens_with_nothing(
     assert code(await custodian.get(content), 403) == "copy-returned"
 
     ids = {"application_id": case.id, "hand_over_id": hand_over["id"]}
-    await desk.work(inspect_return, **ids)
+    await case.inspect(hand_over["id"])
     await desk.work(re_archive, **ids, decision="in-order")
     desk.change(Application, case.id, closed_at=None)
     assert not list((desk.root / "loans").glob("*.key"))

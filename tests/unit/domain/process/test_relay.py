@@ -9,7 +9,7 @@ import grpc
 import pytest
 from broken_gateways import served
 from fake_gateway import FakeGateway
-from review_desk import ReviewDesk
+from review_desk import NOON, ReviewDesk
 from written_logs import written_logs
 
 from services.database.tables.applications import Application
@@ -222,6 +222,7 @@ def test_a_closed_case_needs_no_message_not_even_one_that_is_on_its_way(desk: Re
     application_id = desk.submitted()
     (letter,) = desk.run(claim_due)
 
+    desk.classed(application_id, withdrawn_at=NOON)
     desk.run(closing.release_case, application_id, "withdrawn")  # the process was faster than the relay's own book
     desk.run(outbox.mark_published, letter.message_id, retry_after=timedelta())
 

@@ -53,7 +53,7 @@ def test_it_is_reminded_of_and_widened_to_the_substitutes_at_its_limit(desk: Rev
     assert desk.the(Review, id=review_id).due_at == NOON + timedelta(hours=8)
 
     desk.run(review_tasks.remind, review_id, 71)
-    desk.run(review_tasks.escalate, review_id, 72)
+    desk.escalate(review_id)
 
     assert told(desk, "review-reminder") == ["inspector"]
     assert desk.candidates(review_id) == ["inspector", "office-head"]
