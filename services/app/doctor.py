@@ -1,6 +1,5 @@
 """Check a set-up part by part, and say what to do."""
 
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from services.domain.notifications.channels.check import check_mail, check_webho
 from services.domain.wiring import open_database
 from services.recorders.registry import Places, open_recorder, places_of
 from services.runtime import confined, data_folder
-from services.runtime.channel import open_channel
+from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
@@ -243,25 +242,19 @@ async def _store(place: StorePlace) -> str:
 
 
 async def _engine(settings: Settings) -> str:
-    if settings.embedded and not _in_use(settings):
+    if settings.embedded and not await run_in_thread(socket_answers, settings.gateway_address):
         return "embedded; it starts with footage-desk run"
     channel = open_channel(settings)
     try:
         topology = await PyzeebeEngineClient(channel, call_seconds=5).topology()
     except Retryable as error:
-        name = variable("engine.port" if settings.embedded else "zeebe_address")
+        name = variable("data_dir" if settings.embedded else "zeebe_address")
         raise Fatal(f"{error}: see that the engine runs at {settings.gateway_address}, or correct {name}") from error
     finally:
         await channel.close()
     if not topology.partitions:
         raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
     return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
-
-
-def _in_use(settings: Settings) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((settings.engine.host, settings.engine.port)) == 0
 
 
 async def _recorders(settings: Settings) -> list[Line]:

@@ -16,8 +16,9 @@ import anyio
 from services.app.container import Container, models
 from services.database.unit_of_work import Database
 from services.domain.process.steps import StepJournal
-from services.engine.errors import DataDirectoryInUse, UnusableDataFile
+from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
 from services.runtime import confined
+from services.runtime.addresses import is_loopback
 from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -65,21 +66,29 @@ async def engine_of(
         yield settings.gateway_address
         return
     retention = timedelta(days=settings.engine.records_days)
-    from services.engine.server import EngineServer  # noqa: PLC0415 - a process apart starts no engine
+    from services.engine.access import Credentials  # noqa: PLC0415 - a process apart starts no engine
+    from services.engine.server import EngineServer  # noqa: PLC0415 - as above
 
     server = given or EngineServer(
-        settings.data_dir / "engine", container.clock, settings.gateway_address, retention=retention
+        _engine_folder(settings),
+        container.clock,
+        *_engine_addresses(settings),
+        credentials=Credentials(token=settings.engine_token_file),
+        retention=retention,
     )
     try:
         address = await server.start()
+    except GatewayError as error:
+        cause, _, advice = str(error).partition("; ")
+        raise Fatal(f"could not start the engine | {settings.gateway_address} | {cause} | {advice}") from error
     except UnusableDataFile as error:
         cause, _, advice = str(error).partition("; ")
         raise Fatal(f"could not start the engine | {settings.data_dir} | {cause} | {advice}") from error
     except (DataDirectoryInUse, RuntimeError) as error:
         cause = str(error).partition(";")[0]
         raise Fatal(
-            f"could not start the engine | {settings.gateway_address} | {cause} | stop that process, "
-            f"or set {variable('engine.port')} to a free port"
+            f"could not start the engine | {settings.data_dir} | {cause} | stop that process, or set "
+            f"{variable('engine.port')} to a free port"
         ) from error
     container.on_turn.append(server.on_clock_changed)
     container.engine = server.inspector
@@ -89,6 +98,28 @@ async def engine_of(
         yield address
     finally:
         await server.stop()
+
+
+def _engine_folder(settings: Settings) -> Path:
+    """Return the engine's folder, which from now on its user alone may enter."""
+    folder = settings.data_dir / "engine"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _engine_addresses(settings: Settings) -> list[str]:
+    """Return the socket and, if one is set, the port; raises Fatal if other machines could reach it."""
+    address = settings.engine.tcp_address
+    if address is None:
+        return [settings.gateway_address]
+    if not is_loopback(settings.engine.host or "127.0.0.1"):
+        raise Fatal(
+            f"could not start the engine | {variable('engine.host')} is {settings.engine.host} | other machines could "
+            "reach it, and its calls would travel in the open | unset it, or run footage-desk engine by itself with "
+            f"--certificate and --key, and set {variable('zeebe_address')}"
+        )
+    return [settings.gateway_address, address]
 
 
 async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:

@@ -107,7 +107,7 @@ def _engine(folder: Path) -> Iterator[Started]:
         str(Path(sys.executable).with_name("footage-desk")),
         "engine",
         "--address",
-        "127.0.0.1:0",
+        f"unix:{folder / 'gateway.socket'}",
         "--data",
         str(folder),
     ]

@@ -23,9 +23,9 @@ _PEER = "publish as many messages straight to the engine, one after another"
 
 async def measure(url: str, folder: Path, *, messages: int, runs: int) -> dict[str, Any]:
     """Publish ``messages`` that are due at once, ``runs`` times, to an engine that writes to ``folder``."""
-    engine = EngineServer(folder / "engine", SystemClock(), "127.0.0.1:0")
+    engine = EngineServer(folder / "engine", SystemClock(), f"unix:{folder / 'engine' / 'gateway.socket'}")
     address = await engine.start()
-    channel = open_channel(Settings.load(zeebe_address=address, zeebe_insecure=True))
+    channel = open_channel(Settings.load(zeebe_address=address))
     client = PyzeebeEngineClient(channel)
     seconds, peers = [], []
     try:

@@ -14,7 +14,7 @@ from services.app.server import Addresses, Ready, Roles
 from services.cli.context import console, fail, load_settings, reported_errors
 from services.database import schema as database_schema
 from services.runtime import data_folder
-from services.runtime.channel import open_channel
+from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.jobs.worker import WorkerError
@@ -74,7 +74,8 @@ def _add_processes(app: typer.Typer) -> None:
     def portal() -> None:
         """Run the portal, and the relay that hands its messages to the engine. Engine and workers run elsewhere.
 
-        Needs ZEEBE_ADDRESS, and a database that footage-desk migrate has brought up to date.
+        Needs ZEEBE_ADDRESS or an engine on the socket in FOOTAGE_DESK_DATA_DIR, and a database that footage-desk
+        migrate has brought up to date.
         """
         from services.app import doctor  # noqa: PLC0415 - a worker does not need it
 
@@ -91,8 +92,9 @@ def _add_processes(app: typer.Typer) -> None:
     ) -> None:
         """Run the workers of these job types only; any number of processes may run the same types.
 
-        Needs ZEEBE_ADDRESS, a database that footage-desk migrate has brought up to date, and the stores and keys that
-        these job types use. A worker of encrypt-copy also removes abandoned parts of uploads.
+        Needs ZEEBE_ADDRESS or an engine on the socket in FOOTAGE_DESK_DATA_DIR, a database that footage-desk migrate
+        has brought up to date, and the stores and keys that these job types use. A worker of encrypt-copy also removes
+        abandoned parts of uploads.
         """
         try:
             roles = server.roles_for(job_types)
@@ -105,7 +107,10 @@ def _add_processes(app: typer.Typer) -> None:
 def _add_preparations(app: typer.Typer) -> None:
     @app.command()
     def deploy() -> None:
-        """Deploy the models to the engine at ZEEBE_ADDRESS; unchanged content makes no new version."""
+        """Deploy the models to the engine; unchanged content makes no new version.
+
+        The engine is the one at ZEEBE_ADDRESS, or that of footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
+        """
         settings = load_settings()
         with reported_errors():
             check_models(settings.models_dir)
@@ -139,11 +144,14 @@ def _settings_of_one_process(command: str) -> Settings:
     """Load the settings of a process that is one of several."""
     settings = load_settings()
     if settings.embedded:
-        fail(
-            f"{variable('zeebe_address')} is not set, and footage-desk {command} starts no engine of its own: set it "
-            "to the gateway's address, such as zeebe:26500, or run everything in one process with footage-desk run.",
-            2,
-        )
+        if not socket_answers(settings.gateway_address):
+            fail(
+                f"{variable('zeebe_address')} is not set, and footage-desk {command} starts no engine of its own: set "
+                "it to the gateway's address, such as zeebe:26500, start footage-desk engine on the socket "
+                f"{settings.gateway_address}, or run everything in one process with footage-desk run.",
+                2,
+            )
+        settings = settings.model_copy(update={"zeebe_address": settings.gateway_address})
     if settings.demo:
         fail(
             f"{variable('demo')} is set, and a clock that can be turned belongs to one process: unset it for "

@@ -59,6 +59,13 @@ class Failure(Exception):
         self.error_type = error_type
 
 
+class GatewayError(Exception):
+    """The gateway cannot listen as it is set, or would be open to others.
+
+    The message is "cause; what to do".
+    """
+
+
 class DataFileError(Exception):
     """The engine's file cannot be used.
 

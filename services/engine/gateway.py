@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
+from services.engine.access import TokenCheck
 from services.engine.documents import parse_document
 from services.engine.errors import Rejection, RejectionType
 from services.engine.job_activation import ActivationRequest, poll_jobs, stream_jobs, stream_request
@@ -263,19 +264,19 @@ def _create_command(request: pb.CreateProcessInstanceRequest, fetch_variables: l
     return create
 
 
-async def start_gateway(writer: Writer, address: str) -> tuple[grpc.aio.Server, str]:
-    """Serve on ``address``; return the server and the bound address.
+async def start_gateway(
+    gateway: Gateway, add_port: Callable[[grpc.aio.Server], object], check: TokenCheck | None = None
+) -> grpc.aio.Server:
+    """Serve on what ``add_port`` adds, to callers that pass ``check``.
 
-    Raises RuntimeError if the port is in use.
+    Raises GatewayError, or RuntimeError if the port is in use.
     """
-    server = grpc.aio.server(options=_OPTIONS)
-    host = address.rpartition(":")[0]
-    port = server.add_insecure_port(address)
-    bound = f"{host}:{port}"
-    rpc.add_GatewayServicer_to_server(Gateway(writer, lambda: bound), server)
+    server = grpc.aio.server(options=_OPTIONS, interceptors=[] if check is None else [check])
+    add_port(server)
+    rpc.add_GatewayServicer_to_server(gateway, server)
     health_servicer = health.aio.HealthServicer()
     for service in ("", SERVICE):
         await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     await server.start()
-    return server, bound
+    return server

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from services.engine.access import Credentials
 from services.engine.clock import SystemClock
 from services.engine.server import DEFAULT_RETENTION, EngineServer
 
@@ -16,6 +17,7 @@ def run(
     address: str = "127.0.0.1:26500",
     *,
     data: Path | None = None,
+    credentials: Credentials | None = None,
     management: str | None = None,
     controlled_clock: bool = False,
     records: Path | None = None,
@@ -23,12 +25,13 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` gets the addresses.
 
-    Raises DataFileError, or RuntimeError if the port is in use.
+    Raises DataFileError, GatewayError, or RuntimeError if the port is in use.
     """
     server = EngineServer(
         data,
         SystemClock(),
         address,
+        credentials=credentials,
         records=records,
         management=management,
         controlled_clock=controlled_clock,
@@ -46,6 +49,8 @@ async def _serve(server: EngineServer, announce: Callable[[str], None]) -> None:
     gc.collect()
     gc.freeze()  # what is loaded by now lives as long as the process: later collections skip it
     announce(f"The engine listens on {bound}.")
+    if server.token_file is not None:
+        announce(f"Its clients need the token in {server.token_file}.")
     if server.management_address is not None:
         announce(f"Its health, metrics and open incidents are at http://{server.management_address}.")
     await stop.wait()

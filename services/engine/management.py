@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import ssl
 from datetime import timedelta
 
+from services.engine.access import TokenCheck
 from services.engine.clock import ControlledClock, from_millis, to_millis
+from services.engine.errors import GatewayError
 from services.engine.metrics import CONTENT_TYPE, EngineMetrics
 from services.engine.state.incidents import Incident
 from services.engine.writer import Writer
@@ -12,25 +15,39 @@ from services.engine.writer import Writer
 _READ_SECONDS = 10
 _READY_SECONDS = 5
 _JSON = "application/json"
+_PUBLIC = ("/livez", "/readyz", "/metrics", "/actuator/prometheus")  # they hold no text of a case and change nothing
 
 
 class Management:
-    """The management port: GET /livez, /readyz, /metrics (also /actuator/prometheus), /incidents.
+    """The management port: GET /livez, /readyz, /metrics (also /actuator/prometheus), and /incidents with the token.
 
     With a controlled clock GET and DELETE /actuator/clock, POST /clock/add {"offsetMilli"} and /clock/pin
-    {"epochMilli"} below /actuator.
+    {"epochMilli"} below /actuator; it asks for the token where the gateway does.
     """
 
-    def __init__(self, writer: Writer, metrics: EngineMetrics, clock: ControlledClock | None = None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        metrics: EngineMetrics,
+        clock: ControlledClock | None = None,
+        token: TokenCheck | None = None,
+    ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._clock = clock
+        self._token = token
         self.address = ""
 
-    async def start(self, address: str) -> None:
-        """Listen on ``address`` (host:port); port 0 chooses a free one."""
+    async def start(self, address: str, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on ``address`` (host:port); port 0 chooses a free one.
+
+        Raises GatewayError if it is in use.
+        """
         host, _, port = address.rpartition(":")
-        self._server = await asyncio.start_server(self._serve, host or "127.0.0.1", int(port))
+        try:
+            self._server = await asyncio.start_server(self._serve, host.strip("[]"), int(port), ssl=tls)
+        except OSError as error:
+            raise GatewayError(f"{address}: {error.strerror or error}; name a free port with --management") from error
         bound = self._server.sockets[0].getsockname()
         self.address = f"{bound[0]}:{bound[1]}"
 
@@ -45,7 +62,11 @@ class Management:
                 length = next((int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0)
                 body = await reader.readexactly(length)
             method, path, *_ = head.split(" ", 2)
-            status, content_type, response = await self._respond(method, path.partition("?")[0].rstrip("/"), body)
+            path = path.partition("?")[0].rstrip("/")
+            if path in _PUBLIC or self._accepts(head, writer):
+                status, content_type, response = await self._respond(method, path, body)
+            else:
+                status, content_type, response = _json("401 Unauthorized", {"message": "Send the engine's token."})
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(response)}\r\n"
                 "Connection: close\r\n\r\n".encode()
@@ -56,6 +77,16 @@ class Management:
             pass  # the client disconnected or sent no request; nothing was changed
         finally:
             writer.close()
+
+    def _accepts(self, head: str, writer: asyncio.StreamWriter) -> bool:
+        if self._token is None:
+            return True
+        lines = (line.partition(":") for line in head.split("\r\n"))
+        brought = next((value.strip() for name, _, value in lines if name.lower() == "authorization"), "")
+        accepted = self._token.accepts(brought)
+        if not accepted:
+            self._token.refuse(str(writer.get_extra_info("peername")))
+        return accepted
 
     async def _respond(self, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
         """Return status line, content type and body."""

@@ -38,10 +38,13 @@ Counts = Counter[tuple[str, str]]
 class EngineMetrics(Collector):
     """Counts the records of one engine; measures its disk at each scrape."""
 
-    def __init__(self, data: Path | None, write_failures: Callable[[], int]) -> None:
+    def __init__(
+        self, data: Path | None, write_failures: Callable[[], int], unauthenticated_calls: Callable[[], int]
+    ) -> None:
         """Create the metrics of the engine in ``data`` (None = in memory)."""
         self._data = data
         self._write_failures = write_failures
+        self._unauthenticated_calls = unauthenticated_calls
         self._jobs: Counts = Counter()
         self._elements: Counts = Counter()
         self._incidents: Counter[str] = Counter()
@@ -91,6 +94,11 @@ class EngineMetrics(Collector):
             "footage_desk_engine_write_failures",
             "Batches that the engine could not write to its disk",
             self._write_failures(),
+        )
+        yield CounterMetricFamily(
+            "footage_desk_engine_unauthenticated_calls",
+            "Calls that were refused because they had not the engine's token",
+            self._unauthenticated_calls(),
         )
         if self._data is not None and self._data.exists():
             yield from self._disk_metrics(self._data)

@@ -15,7 +15,7 @@ VERSION = "8.6.0"  # of Zeebe, whose behaviour the engine follows
 
 def topology(address: str) -> pb.TopologyResponse:
     """Return one broker with one partition."""
-    host, _, port = address.rpartition(":")
+    host, _, port = (address, "", "0") if address.startswith("unix:") else address.rpartition(":")
     partition = pb.Partition(partitionId=1, role=pb.Partition.LEADER, health=pb.Partition.HEALTHY)
     broker = pb.BrokerInfo(nodeId=0, host=host, port=int(port), version=VERSION, partitions=[partition])
     return pb.TopologyResponse(

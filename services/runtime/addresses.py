@@ -186,6 +186,14 @@ def _unwrapped(address: Address) -> Address:
     return address
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, without its port, is this machine by an address that no other one reaches."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def parse_networks(text: str | None) -> tuple[Network, ...]:
     """Parse the networks of a setting, separated by commas; raises ValueError."""
     return tuple(ipaddress.ip_network(part.strip()) for part in (text or "").split(",") if part.strip())

@@ -1,15 +1,24 @@
-"""The gRPC channel to the engine: plain, TLS or OAuth, with gRPC's own retries (docs/zeebe.md)."""
+"""The gRPC channel to the engine: a socket, plain, TLS or OAuth, with gRPC's own retries (docs/zeebe.md)."""
 
 import ipaddress
 import json
+import os
+import socket
 import ssl
+import stat
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import grpc
-from pyzeebe import create_insecure_channel, create_secure_channel
+from pyzeebe import create_insecure_channel
+from pyzeebe.channel.channel_options import get_channel_options
 
+from services.runtime.addresses import is_loopback
 from services.runtime.oauth import Client, TokenPlugin, Tokens
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import Settings, SettingsError, variable
+
+LONGEST_SOCKET_PATH = 107  # bytes (unix(7))
 
 _METHODS = (
     "ActivateJobs",
@@ -60,20 +69,42 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
     """Open a channel to the engine of ``settings``, or to ``address``, the embedded engine's.
 
     TLS is used where OAuth, an authority or a certificate of ours is set, or the address says ``https://`` or
-    ``grpcs://``; ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. Raises SettingsError for what cannot be used.
+    ``grpcs://``; ``ZEEBE_INSECURE_CONNECTION`` decides otherwise. A ``footage-desk engine`` that runs apart gets its
+    token. Raises SettingsError for what cannot be used.
     """
-    target, secure = _target(settings, address)
+    given = address or settings.gateway_address
+    if given.startswith("unix:"):
+        return create_insecure_channel(_reachable(given), OPTIONS)
+    target, secure = _target(settings, given)
+    token = _engine_token(settings, target, secure=secure)
+    options, interceptors = get_channel_options(OPTIONS), [_UnaryToken(token), _StreamToken(token)] if token else None
     if not secure:
-        return create_insecure_channel(target, OPTIONS)
+        return grpc.aio.insecure_channel(target, options, interceptors=interceptors)
     credentials = _credentials(settings)
     if settings.camunda_client_id is not None:
-        token = grpc.metadata_call_credentials(TokenPlugin(Tokens(_client(settings))))
-        credentials = grpc.composite_channel_credentials(credentials, token)
-    return create_secure_channel(target, OPTIONS, credentials)
+        plugin = grpc.metadata_call_credentials(TokenPlugin(Tokens(_client(settings))))
+        credentials = grpc.composite_channel_credentials(credentials, plugin)
+    return grpc.aio.secure_channel(target, credentials, options, interceptors=interceptors)
 
 
-def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
-    given = address or settings.gateway_address
+def socket_answers(address: str) -> bool:
+    """Whether a process listens on ``unix:PATH``."""
+    with closing(socket.socket(socket.AF_UNIX)) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(_reachable(address).removeprefix("unix:"))
+        except OSError:
+            return False
+    return True
+
+
+def _reachable(address: str) -> str:
+    """Follow the link by which an engine with a long path leads to its socket."""
+    path = address.removeprefix("unix:").removeprefix("//")
+    return f"unix:{path if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else os.path.realpath(path)}"
+
+
+def _target(settings: Settings, given: str) -> tuple[str, bool]:
     scheme, separator, rest = given.partition("://")
     named_secure = bool(separator) and scheme in ("https", "grpcs")
     target = rest.rstrip("/") if separator and scheme in ("http", "https", "grpc", "grpcs") else given
@@ -95,6 +126,51 @@ def _target(settings: Settings, address: str | None) -> tuple[str, bool]:
     if "," in target:
         target = _listed(target.removeprefix("ipv4:").removeprefix("ipv6:"), secure)
     return target, secure
+
+
+def _engine_token(settings: Settings, target: str, *, secure: bool) -> str | None:
+    """Return the token of a footage-desk engine: of the file that is set, or on this machine of the data folder."""
+    here = is_loopback(target.rpartition(":")[0].strip("[]"))
+    file, name = settings.engine_token_file, variable("engine.token_file")
+    if settings.engine.token_file is None and not (here and settings.camunda_client_id is None and file.exists()):
+        return None
+    if settings.camunda_client_id is not None:
+        raise SettingsError(f"{name} and CAMUNDA_CLIENT_ID are both set: keep the one that the gateway asks for.")
+    if not secure and not here:
+        raise SettingsError(
+            f"{name} is set and {target} is on another machine, so the token would travel in the open: begin "
+            "ZEEBE_ADDRESS with https://, and start that engine with --certificate and --key."
+        )
+    try:
+        with file.open(encoding="ascii") as opened:
+            mode, token = stat.S_IMODE(os.fstat(opened.fileno()).st_mode), opened.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "it is not ASCII"
+        raise SettingsError(f"{name} cannot be used ({file}: {cause}): set it to the engine's token file.") from error
+    if mode & 0o077 or not token:
+        cause = "it is empty" if not token else f"it has mode {mode:04o}, so others can read it"
+        raise SettingsError(f"{name} cannot be used ({file}: {cause}): copy the engine's token file with mode 0600.")
+    return token
+
+
+class _Token:
+    """Adds the engine's token to calls: call credentials would do so only over TLS."""
+
+    def __init__(self, token: str) -> None:
+        self._header = ("authorization", f"Bearer {token}")
+
+    def _added(self, details: Any) -> Any:
+        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), self._header))
+
+
+class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(self._added(details), request)
+
+
+class _StreamToken(_Token, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc]  # as above
+    async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(self._added(details), request)
 
 
 def _listed(addresses: str, secure: bool) -> str:

@@ -188,7 +188,8 @@ def _hint(error: BaseException) -> str:
 
 def _unauthorized(doing: str, error: BaseException) -> Unauthorized:
     return Unauthorized(
-        f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}"
+        f"could not {doing} | the engine does not let this client in | {cause_of(error)} | {CHECK_CLIENT}; for a "
+        "footage-desk engine FOOTAGE_DESK_ENGINE__TOKEN_FILE"
     )
 
 

@@ -10,11 +10,31 @@ from services.runtime.settings.kinds import Days, Part, Port
 
 
 class EngineSettings(Part):
-    """The embedded engine; a cluster is named by ``ZEEBE_ADDRESS``."""
+    """The embedded engine, on a socket in the data folder; a cluster is named by ``ZEEBE_ADDRESS``."""
 
-    host: str = Field(default="127.0.0.1", description="the address on which the embedded engine listens")
-    port: Port = Field(default=26500, description="a port from 0 to 65535 (0 takes a free one)")
+    host: str | None = Field(
+        default=None,
+        description="an address of this machine alone, such as 127.0.0.1, on which the embedded engine listens beside "
+        "its socket",
+    )
+    port: Port | None = Field(
+        default=None,
+        description="a port from 0 to 65535 (0 takes a free one) on which the embedded engine listens beside its "
+        "socket, for clients with its token",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="a file, readable by this account alone, with the token of the embedded engine, or of a "
+        "footage-desk engine at ZEEBE_ADDRESS",
+    )
     records_days: Days = Field(default=30, description="for how many days the embedded engine keeps its records")
+
+    @property
+    def tcp_address(self) -> str | None:
+        """Where the embedded engine listens beside its socket, if one of the two is set."""
+        if self.host is None and self.port is None:
+            return None
+        return f"{self.host or '127.0.0.1'}:{26500 if self.port is None else self.port}"
 
 
 class HealthSettings(Part):

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         "with commas between: 127.0.0.0/8",
     )
 
-    # The engine of a cluster; without an address the embedded one runs, on the host and port of ``engine``.
+    # The engine of a cluster; without an address the embedded one runs, on a socket in the data folder.
     zeebe_address: str | None = _camunda("ZEEBE_ADDRESS", description="the gateway's address, such as zeebe:26500")
     zeebe_insecure: bool | None = _camunda(
         "ZEEBE_INSECURE_CONNECTION", description="true for a gateway without TLS, or false"
@@ -194,8 +194,13 @@ class Settings(BaseSettings):
 
     @property
     def gateway_address(self) -> str:
-        """The address of the engine's gateway, as ``host:port``."""
-        return self.zeebe_address or f"{self.engine.host}:{self.engine.port}"
+        """The address of the engine's gateway, as ``host:port`` or ``unix:PATH``."""
+        return self.zeebe_address or f"unix:{(self.data_dir / 'engine' / 'gateway.socket').absolute()}"
+
+    @property
+    def engine_token_file(self) -> Path:
+        """The file with the token of an engine that runs apart; by default where it makes its own."""
+        return self.engine.token_file or self.data_dir / "engine" / "gateway.token"
 
     @property
     def database(self) -> str:
