@@ -96,7 +96,7 @@ def _measured(folder: Path, instances: int, runs: int) -> tuple[dict[str, Any], 
         "processor_microseconds": round(processor / served.instances * 1e6),
         "start_seconds": round(engine.seconds, 3),
         "peak_mib": round(peak.bytes / MIB, 1),
-        "file_gib": round(sum(path.stat().st_size for path in folder.iterdir()) / GIB, 3),
+        "file_gib": round(sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / GIB, 3),
     }
     return figures, served
 

@@ -64,6 +64,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
             zeebe_address=engine.printed(r"listens on (\S+)\.\n"),
             database_url=url,
             **{
+                "engine.token_file": engine.printed(r"the token in (\S+)\.\n"),
                 "rules.max_use_days": 30,
                 "recorders.roots": tmp_path / "recordings",
                 "store.prefix": f"apart-{name}",

@@ -26,9 +26,7 @@ NOBODY = "127.0.0.1:1"
 
 
 def settings(root: Path, **more: Any) -> Settings:
-    return Settings.load(
-        **{"data_dir": root, "rules.max_use_days": 30, "engine.port": 1, "recorders.roots": str(root), **more}
-    )
+    return Settings.load(**{"data_dir": root, "rules.max_use_days": 30, "recorders.roots": str(root), **more})
 
 
 async def sentence(part: str, loaded: Settings) -> str:
@@ -171,7 +169,6 @@ async def test_a_clock_that_a_demo_has_turned(tmp_path: Path) -> None:
 
 def test_its_exit_code_says_whether_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("FOOTAGE_DESK_ENGINE__PORT", "1")
     monkeypatch.delenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", raising=False)
     ill = CliRunner().invoke(cli_main.app, ["doctor"])
     assert ill.exit_code == 1

@@ -3,13 +3,15 @@
 import json
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from service_process import Running, environment, refused, running
+from service_process import Running, environment, once, refused, running
 
 from services.demo import organisation
 from services.demo.people import People
@@ -48,13 +50,17 @@ def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_a
     desk: Running, folder: Path, env: dict[str, str]
 ) -> None:
     address = desk.printed(READY)
-    assert httpx.get(desk.printed(r"metrics are at (http://\S+)") + "/readyz").status_code == 200
+    health = desk.printed(r"metrics are at (http://\S+)")
+    assert httpx.get(f"{health}/readyz").status_code == 200
     desk.printed(r"(Ctrl-C stops it)")
     for account in organisation.accounts():
         assert f"{account.login} " in desk.text
         assert account.password in desk.text
     assert max(_width(line) for line in desk.text.splitlines() if not line.startswith("Opening")) <= 80
     assert httpx.get(f"{address}/api/openapi.json", timeout=30).status_code == 200
+    assert _ports(desk) == {urlsplit(address).port, urlsplit(health).port}  # and none of the engine
+    assert stat.S_IMODE((folder / "data" / "engine" / "gateway.socket").stat().st_mode) == 0o600
+    assert "review version 1" in once("deploy", env=env).stdout
 
     second = refused("run", "--demo", env=env)
     assert second.exit_code == 1
@@ -103,6 +109,16 @@ def test_a_port_that_is_taken_is_named_with_its_variable(part: str, env: dict[st
         ended = refused("run", "--demo", env=env | {name: str(taken.getsockname()[1])})
     assert ended.exit_code == 1
     assert name in ended.stderr
+
+
+def _ports(desk: Running) -> set[int]:
+    """The TCP ports on which the process listens."""
+    inodes = {str(fd.readlink()) for fd in Path(f"/proc/{desk.process.pid}/fd").iterdir()}
+    lines = [
+        line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
+    ]
+    listening = [line for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in inodes]
+    return {int(line[1].rpartition(":")[2], 16) for line in listening}
 
 
 def _width(line: str) -> int:

@@ -46,7 +46,7 @@ def test_the_hooks_of_an_installation_and_of_an_upgrade_do_their_work(
     data.mkdir(mode=0o700)
     lay_out(app)
     before = written(app)
-    with running("engine", "--address", "127.0.0.1:0", env=environment(), cwd=tmp_path) as engine:
+    with running("engine", "--address", "127.0.0.1:0", "--controlled-clock", env=environment(), cwd=tmp_path) as engine:
         addresses = {
             "postgresql+psycopg://footage_desk@postgres:5432/footage_desk?sslmode=prefer": open_to_all(
                 postgres_database()

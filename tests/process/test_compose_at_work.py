@@ -141,7 +141,9 @@ def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
     secrets = dict.fromkeys(compose_file.demanded(), s3_server.secret_key)
     services = compose_file.services(compose_file.offered() | secrets)
     with ExitStack() as stack:
-        engine = stack.enter_context(running("engine", "--address", "127.0.0.1:0", env=environment(), cwd=tmp_path))
+        engine = stack.enter_context(
+            running("engine", "--address", "127.0.0.1:0", "--controlled-clock", env=environment(), cwd=tmp_path)
+        )
         addresses = {
             "postgresql+psycopg://footage_desk@postgres:5432/footage_desk": database,
             "store:9000": s3_server.endpoint,

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bpmn_makers import diagram, end, job, start
 from case_people import OpenDesk, People
 from modeler import Drawing
+from pyzeebe import ZeebeClient, create_insecure_channel
 
 from services.app.container import MODELS
 from services.database.tables.documents import Document
@@ -28,6 +30,8 @@ from services.domain.cases import inbox as case_inbox
 from services.domain.notifications import texts
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES, Stage
+from services.engine.clock import SystemClock
+from services.engine.server import EngineServer
 from services.runtime.labels import word
 from services.runtime.places import ROOT
 
@@ -147,6 +151,25 @@ async def _reached(desk: People) -> Review:
     review = await desk.reach(case, "interpreting")
     assert (review.due_at - review.opened_at).total_seconds() == 8 * 3600
     return review
+
+
+async def test_a_worker_of_ones_own_reaches_the_engine_by_its_socket(tmp_path: Path) -> None:
+    (tmp_path / "own.bpmn").write_bytes(
+        diagram(start() + job("check", job_type="check-translation") + end(), "s>check check>e", process_id="own")
+    )
+    folder = tmp_path / "var" / "engine"
+    engine = EngineServer(folder, SystemClock(), f"unix:{folder}/gateway.socket")
+    client = ZeebeClient(create_insecure_channel(await engine.start()))
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", block("python worker"), cwd=tmp_path)
+    try:
+        await client.deploy_resource(tmp_path / "own.bpmn")
+        answer = await client.run_process_with_result("own", {"applicationId": "A1"}, timeout=60_000)
+    finally:
+        worker.kill()
+        await worker.wait()
+        await engine.stop()
+
+    assert answer.variables["translated"] is True
 
 
 def _holds_like_every_other_review(desk: People, case: str) -> None:

@@ -26,7 +26,6 @@ def settings(folder: Path) -> Settings:
         data_dir=folder / "data",
         rules={"preservation": "always"},
         portal={"port": 0},
-        engine={"port": 0},
         health={"port": 0},
         workers={"job_timeout": timedelta(seconds=2), "poll_seconds": 1, "drain_seconds": 2},
     )

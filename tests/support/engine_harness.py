@@ -136,9 +136,9 @@ class Running:
 
 @asynccontextmanager
 async def running_engine(directory: Path | None = None, clock: ManualClock | None = None) -> AsyncIterator[Running]:
-    """An engine on a free port of this machine."""
+    """An engine on a free port of this machine, which wants no token because its clock could be turned."""
     turned = clock or ManualClock()
-    server = EngineServer(directory, turned, "127.0.0.1:0")
+    server = EngineServer(directory, turned, "127.0.0.1:0", controlled_clock=True)
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         try:

@@ -19,7 +19,7 @@ READY_SECONDS = 90.0
 END_SECONDS = 40.0
 # As compose and the chart have it, who drop all capabilities: root without them is bound by the modes of files too.
 CONFINED = ("setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs") if os.geteuid() == 0 else ()
-FREE_PORTS = {f"FOOTAGE_DESK_{part}__PORT": "0" for part in ("PORTAL", "ENGINE", "HEALTH")}
+FREE_PORTS = {f"FOOTAGE_DESK_{part}__PORT": "0" for part in ("PORTAL", "HEALTH")}
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -237,7 +237,6 @@ async def open_desk(
             "portal.second_factor": "nobody",
             "recorders.roots": str(places.root / "recorder"),
             "zone": "UTC",
-            "engine.port": 0,
             "health.port": 0,
             "workers.heavy_concurrency": 6,
             "workers.drain_seconds": 5,
@@ -254,7 +253,7 @@ async def open_desk(
     # A broker's clock runs far beyond the agreements of a prepared database: they are renewed.
     prepared = places.database is not None and places.database_url is None and broker is None
     container.database.run_now(CLERK, seed, footage.root, prepared=prepared)
-    engine = None if broker else EngineServer(places.engine, clock, "127.0.0.1:0")
+    engine = None if broker else EngineServer(places.engine, clock, loaded.gateway_address)
     desk = kind(container, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()
 

@@ -176,7 +176,7 @@ def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) ->
 def _create_engine(directory: Path | None) -> Engine:
     url = "sqlite://"
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         url = f"sqlite:///{directory / FILE_NAME}"
     engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 0})
 

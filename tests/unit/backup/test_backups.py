@@ -122,7 +122,9 @@ def test_writers_go_on_while_the_books_are_read(
 
 
 async def test_a_running_engine_is_left_alone(installation: SmallInstallation) -> None:
-    server = EngineServer(installation.root / "var" / "engine", SystemClock(), "127.0.0.1:0")
+    server = EngineServer(
+        installation.root / "var" / "engine", SystemClock(), f"unix:{installation.root}/gateway.socket"
+    )
     await server.start()
     try:
         with pytest.raises(Fatal, match="the engine runs"):
@@ -137,13 +139,13 @@ async def test_a_running_engine_is_left_alone(installation: SmallInstallation) -
 
 async def test_no_engine_starts_while_its_file_is_copied(installation: SmallInstallation) -> None:
     folder = installation.root / "var" / "engine"
-    server = EngineServer(folder, SystemClock(), "127.0.0.1:0")
+    server = EngineServer(folder, SystemClock(), f"unix:{folder}/gateway.socket")
     await server.start()
     await server.stop()
     with locked(folder) as path:
         assert path is not None
         with pytest.raises(DataDirectoryInUse):
-            await EngineServer(folder, SystemClock(), "127.0.0.1:0").start()
+            await EngineServer(folder, SystemClock(), f"unix:{folder}/gateway.socket").start()
 
 
 def test_what_is_there_is_never_overwritten(installation: SmallInstallation) -> None:

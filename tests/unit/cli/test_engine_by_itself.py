@@ -14,7 +14,7 @@ from services.cli import main as cli_main
 ENGINE_ALONE = """
 import sys
 from services.cli.entry import main
-sys.argv = ["footage-desk", "engine", "--address", sys.argv[1]]
+sys.argv = ["footage-desk", "engine", "--address", sys.argv[1], "--controlled-clock"]
 try:
     main()
 finally:

@@ -1,5 +1,7 @@
 """The engine goes by the clock it is given: turned from outside, or over the management port."""
 
+from pathlib import Path
+
 import httpx
 from bpmn_makers import diagram, end, job, start, timer
 from engine_harness import ManualClock, running_engine
@@ -41,11 +43,12 @@ async def test_the_management_port_turns_a_controlled_clock() -> None:
     assert (wrong.status_code, unknown.status_code) == (400, 404)
 
 
-async def test_without_a_controlled_clock_nobody_turns_it() -> None:
-    server = EngineServer(None, ManualClock(), "127.0.0.1:0", management="127.0.0.1:0")
+async def test_without_a_controlled_clock_nobody_turns_it(tmp_path: Path) -> None:
+    server = EngineServer(tmp_path, ManualClock(), "127.0.0.1:0", management="127.0.0.1:0")
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://{server.management_address}") as client:
+            client.headers["authorization"] = f"Bearer {(tmp_path / 'gateway.token').read_text().strip()}"
             answers = [await client.get("/actuator/clock"), await client.post("/actuator/clock/add", json={})]
     finally:
         await server.stop()

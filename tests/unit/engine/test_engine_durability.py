@@ -25,7 +25,7 @@ from services.engine.clock import SystemClock
 from services.engine.server import EngineServer
 
 async def serve():
-    server = EngineServer(pathlib.Path(sys.argv[1]), SystemClock(), "127.0.0.1:0")
+    server = EngineServer(pathlib.Path(sys.argv[1]), SystemClock(), f"unix:{sys.argv[1]}/gateway.socket")
     print(await server.start(), flush=True)
     await asyncio.Event().wait()
 
@@ -163,7 +163,7 @@ def test_jobs_timers_and_messages_go_on_after_a_restart(tmp_path: Path) -> None:
 
 async def test_records_are_appended_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
-    server = EngineServer(None, ManualClock(), "127.0.0.1:0", records=path)
+    server = EngineServer(None, ManualClock(), f"unix:{tmp_path}/gateway.socket", records=path)
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         stub = rpc.GatewayStub(channel)

@@ -25,7 +25,7 @@ from services.runtime.errors import Fatal
 async def engine(tmp_path: Path) -> AsyncIterator[Running]:
     """One with a management port and a job to fetch."""
     clock = ManualClock()
-    server = EngineServer(tmp_path, clock, "127.0.0.1:0", management="127.0.0.1:0")
+    server = EngineServer(tmp_path, clock, f"unix:{tmp_path}/gateway.socket", management="127.0.0.1:0")
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         running = Running(server, clock, address, rpc.GatewayStub(channel))
@@ -44,7 +44,9 @@ def said(running: Running, name: str, **labels: str) -> float | None:
 
 
 async def ask(running: Running, path: str) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    assert running.server.token_file is not None
+    token = running.server.token_file.read_text().strip()
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as client:
         return await client.get(f"http://{running.server.management_address}{path}")
 
 

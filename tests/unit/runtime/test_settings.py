@@ -15,7 +15,8 @@ def test_everything_runs_without_a_single_variable() -> None:
     settings = Settings.load()
 
     assert settings.embedded
-    assert settings.gateway_address == "127.0.0.1:26500"
+    assert settings.gateway_address == f"unix:{Path.cwd()}/var/engine/gateway.socket"
+    assert settings.engine.tcp_address is None
     assert settings.database.startswith("sqlite:///")
     assert settings.store_place == FolderStore(Path("var/store"), "footage-desk")
     assert settings.replica_place == FolderStore(Path("var/replica"), "footage-desk-replica")
