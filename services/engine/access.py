@@ -74,7 +74,7 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def refuse_open(address: str, tls: ssl.SSLContext | None) -> None:
+def require_tls(address: str, tls: ssl.SSLContext | None) -> None:
     """Raise GatewayError if calls to ``address`` would leave this machine without TLS."""
     if tls is None and not is_loopback(address):
         raise GatewayError(
@@ -136,8 +136,8 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has 
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
-        brought = dict(handler_call_details.invocation_metadata).get("authorization", "")
-        if handler_call_details.method.startswith(_HEALTH) or self.accepts(brought):
+        header = dict(handler_call_details.invocation_metadata).get("authorization", "")
+        if handler_call_details.method.startswith(_HEALTH) or self.accepts(header):
             return await continuation(handler_call_details)
         return self._refusal
 

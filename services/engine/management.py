@@ -82,8 +82,8 @@ class Management:
         if self._token is None:
             return True
         lines = (line.partition(":") for line in head.split("\r\n"))
-        brought = next((value.strip() for name, _, value in lines if name.lower() == "authorization"), "")
-        accepted = self._token.accepts(brought)
+        header = next((value.strip() for name, _, value in lines if name.lower() == "authorization"), "")
+        accepted = self._token.accepts(header)
         if not accepted:
             self._token.refuse(str(writer.get_extra_info("peername")))
         return accepted

@@ -15,7 +15,7 @@ from services.engine.access import (
     ensure_token,
     is_loopback,
     is_socket,
-    refuse_open,
+    require_tls,
 )
 from services.engine.clock import ControlledClock, EngineClock
 from services.engine.gateway import Gateway, start_gateway
@@ -39,7 +39,8 @@ class EngineServer:
         self,
         data: Path | None,
         clock: EngineClock,
-        *addresses: str,
+        address: str,
+        *others: str,
         credentials: Credentials | None = None,
         records: Path | None = None,
         management: str | None = None,
@@ -48,14 +49,14 @@ class EngineServer:
     ) -> None:
         """Configure the server; without ``data`` the state is in memory.
 
-        ``addresses`` are ``unix:PATH``, a socket for this account alone, or ``host:port``, where clients need the token
+        Each address is ``unix:PATH``, a socket for this account alone, or ``host:port``, where clients need the token
         of ``credentials`` (by default ``gateway.token`` in ``data``), and TLS if other machines reach it. Port 0
         chooses a free one. With ``controlled_clock``, for tests, a port of this machine needs no token.
         ``management`` (host:port) answers /livez, /readyz, /metrics and /incidents, and /actuator/clock with
         ``controlled_clock``; ``records`` gets one JSON object a line; ``retention`` is how long records are kept.
         """
         self._controlled = ControlledClock(clock) if controlled_clock else None
-        self._addresses = addresses
+        self._addresses = (address, *others)
         self._credentials = credentials or Credentials()
         self._token_file = self._credentials.token or (data / TOKEN_FILE if data is not None else None)
         self._token: TokenCheck | None = None
@@ -82,7 +83,7 @@ class EngineServer:
             address for address in (*self._addresses, self._management_address) if address and not is_socket(address)
         ]
         for address in ports:
-            refuse_open(address, tls)
+            require_tls(address, tls)
         await self.writer.start()
         try:
             self.metrics.set_pending_incidents(await self.writer.read(lambda store: len(store.incidents.all_open())))

@@ -31,9 +31,9 @@ class SocketFile:
         Raises GatewayError, RuntimeError.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_shared(self.path.parent)
+        _check_folder(self.path.parent)
         if self.bound != self.path:
-            self._lead_to_short_place()
+            self._link_short_place()
         _remove_dead(self.bound)
         address = f"unix:{self.bound}"
         # Of all threads for a moment: what another one makes meanwhile is narrower than asked, never wider.
@@ -52,7 +52,7 @@ class SocketFile:
             with suppress(OSError):
                 self.bound.parent.rmdir()
 
-    def _lead_to_short_place(self) -> None:
+    def _link_short_place(self) -> None:
         if not _fits(self.bound):
             raise GatewayError(f"the path {self.path} is too long for a socket; name a shorter one")
         folder = self.bound.parent
@@ -78,14 +78,17 @@ def _short_place(path: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"footage-desk-{digest}" / "gateway.socket"
 
 
-def _refuse_shared(folder: Path) -> None:
-    """Raise GatewayError if others could put a socket of their own into the folder."""
-    mode = stat.S_IMODE(folder.stat().st_mode)
+def _check_folder(folder: Path) -> None:
+    """Raise GatewayError if others could replace the socket by one of their own."""
+    info = folder.stat()
+    mode = stat.S_IMODE(info.st_mode)
     if mode & 0o022:
         raise GatewayError(
             f"{folder} has mode {mode:04o}, so others could replace the socket; run chmod go-w on it, or name a path "
             "in a folder of this account"
         )
+    if info.st_uid not in (0, os.geteuid()):
+        raise GatewayError(f"{folder} belongs to another account; name a path in a folder of this one")
 
 
 def _remove_dead(path: Path) -> None:

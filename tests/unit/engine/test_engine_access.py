@@ -140,6 +140,11 @@ async def test_what_is_no_socket_is_not_removed_and_a_folder_that_others_write_t
     (tmp_path / "shared").chmod(0o777)
     with pytest.raises(GatewayError, match="has mode 0777, so others could replace the socket; run chmod go-w"):
         await EngineServer(None, ManualClock(), f"unix:{tmp_path}/shared/s").start()
+    if os.geteuid() == 0:
+        (tmp_path / "shared").chmod(0o755)
+        os.chown(tmp_path / "shared", 65534, 65534)
+        with pytest.raises(GatewayError, match="belongs to another account"):
+            await EngineServer(None, ManualClock(), f"unix:{tmp_path}/shared/s").start()
 
 
 @pytest.mark.parametrize("name", ["engine", "录像 调取/engine", "long" * 30])
