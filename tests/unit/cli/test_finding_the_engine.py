@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
+from services.cli import processes
 from services.engine.clock import SystemClock
 from services.engine.server import EngineServer
 from services.runtime.settings import Settings
@@ -29,7 +30,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Settings]:
         raise Opened
         yield
 
-    monkeypatch.setattr(cli_main, "_opened", catch)
+    monkeypatch.setattr(processes, "_opened", catch)
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     return opened
