@@ -28,13 +28,25 @@ class SocketFile:
     def bind(self, add_port: Callable[[str], object]) -> str:
         """Bind with ``add_port``, in place of a dead process's socket; return the address.
 
-        Raises GatewayError, RuntimeError.
+        Raises GatewayError.
         """
+        try:
+            self._prepare()
+            return self._bind(add_port)
+        except (OSError, RuntimeError) as error:
+            raise GatewayError(
+                f"no socket can be made at {self.bound} ({getattr(error, 'strerror', None) or error}); name a path on a "
+                "local disk, in a folder that this account may write to"
+            ) from error
+
+    def _prepare(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_folder(self.path.parent)
         if self.bound != self.path:
             self._link_short_place()
         _remove_dead(self.bound)
+
+    def _bind(self, add_port: Callable[[str], object]) -> str:
         address = f"unix:{self.bound}"
         # Of all threads for a moment: what another one makes meanwhile is narrower than asked, never wider.
         mask = os.umask(0o077)
@@ -56,7 +68,8 @@ class SocketFile:
         if not _fits(self.bound):
             raise GatewayError(f"the path {self.path} is too long for a socket; name a shorter one")
         folder = self.bound.parent
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         info = folder.lstat()
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or stat.S_IMODE(info.st_mode) != 0o700:
             raise GatewayError(f"{folder} is not this account's alone; remove it, or name a shorter path")

@@ -34,7 +34,8 @@ class EngineSettings(Part):
         """Where the embedded engine listens beside its socket, if one of the two is set."""
         if self.host is None and self.port is None:
             return None
-        return f"{self.host or '127.0.0.1'}:{26500 if self.port is None else self.port}"
+        host = self.host or "127.0.0.1"
+        return f"{f'[{host}]' if ':' in host else host}:{26500 if self.port is None else self.port}"
 
 
 class HealthSettings(Part):

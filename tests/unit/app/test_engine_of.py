@@ -54,6 +54,17 @@ async def test_a_port_that_is_set_stays_and_wants_the_token(tmp_path: Path, unus
     assert modes(tmp_path / "engine" / "gateway.token") == [0o600]
 
 
+def test_one_of_the_two_settings_asks_for_the_port() -> None:
+    given = {
+        "127.0.0.1:26501": {"engine.port": 26501},
+        "127.0.0.1:0": {"engine.host": "127.0.0.1", "engine.port": 0},
+        "[::1]:26500": {"engine.host": "::1"},
+    }
+    assert {address: Settings.load(**settings).engine.tcp_address for address, settings in given.items()} == {
+        address: address for address in given
+    }
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
 async def test_a_port_that_other_machines_reach_is_refused(host: str, tmp_path: Path) -> None:
     with pytest.raises(Fatal, match=r"FOOTAGE_DESK_ENGINE__HOST is .* other machines could reach it.*--certificate"):

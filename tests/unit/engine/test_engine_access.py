@@ -120,6 +120,20 @@ def test_the_socket_is_closed_to_others_from_its_first_moment(tmp_path: Path) ->
     assert first[0] & 0o077 == 0
 
 
+def test_a_disk_without_sockets_is_named_and_the_umask_is_as_before(tmp_path: Path) -> None:
+    def add_port(_address: str) -> None:
+        raise RuntimeError("Failed to bind")
+
+    before = os.umask(0o027)
+    try:
+        with pytest.raises(
+            GatewayError, match=r"no socket can be made at .* \(Failed to bind\); name a path on a local disk"
+        ):
+            SocketFile(tmp_path / "s").bind(add_port)
+    finally:
+        assert os.umask(before) == 0o027
+
+
 async def test_the_socket_of_a_dead_process_is_replaced_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "gateway.socket"
     with socket.socket(socket.AF_UNIX) as dead:
@@ -190,6 +204,12 @@ async def test_a_long_path_leads_to_the_same_short_one_again_and_to_none_of_some
             await EngineServer(None, ManualClock(), f"unix:{path}").start()
     finally:
         short.rmdir()
+    short.symlink_to(tmp_path / "nowhere")
+    try:
+        with pytest.raises(GatewayError, match=f"{short} is not this account's alone; remove it"):
+            await EngineServer(None, ManualClock(), f"unix:{path}").start()
+    finally:
+        short.unlink()
 
 
 @pytest.mark.parametrize("brought", [None, "Bearer wrong", "Bearer ", "Basic {token}", "{token}", "Bearer {token}x"])
