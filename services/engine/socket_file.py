@@ -34,9 +34,10 @@ class SocketFile:
             self._prepare()
             return self._bind(add_port)
         except (OSError, RuntimeError) as error:
+            cause = getattr(error, "strerror", None) or error
             raise GatewayError(
-                f"no socket can be made at {self.bound} ({getattr(error, 'strerror', None) or error}); name a path on a "
-                "local disk, in a folder that this account may write to"
+                f"no socket can be made at {self.bound} ({cause}); name a path on a local disk, in a folder that this "
+                "account may write to"
             ) from error
 
     def _prepare(self) -> None:
