@@ -12,6 +12,7 @@ from custody_desk import Case, Desk
 from services.backup import key_archive
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
+from services.domain.custody import hand_overs
 from services.vault.age import NotARecipient, Reader
 from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, KeyGone
 from services.workers import open_violation, re_archive, release_preservation
@@ -47,15 +48,20 @@ async def disputed(loan: Loan) -> None:
 
 
 async def lost(loan: Loan) -> None:
+    named = {"kind": "lost", "what_happened": "Left on a train."}
+    loan.desk.as_person("custodian", hand_overs.report_loss, loan.hand_over_id, **named)
     await loan.desk.work(open_violation, **loan.ids, violation_kind="loss")
 
 
 async def not_taken_up(loan: Loan) -> None:
+    loan.case.ready_to_end("not-taken-up")
     await loan.desk.work(release_preservation, application_id=loan.case.id, closing_outcome="not-taken-up")
 
 
-async def rejected(loan: Loan) -> None:
-    await loan.desk.work(release_preservation, application_id=loan.case.id, closing_outcome="rejected")
+async def declined(loan: Loan) -> None:
+    named = {"reason": "Not needed any more.", "proof": loan.case.proof()}
+    loan.desk.as_person("custodian", hand_overs.decline, loan.hand_over_id, **named)
+    await loan.desk.work(release_preservation, application_id=loan.case.id, closing_outcome="not-taken-up")
 
 
 async def begun(desk: Desk, *, taken_up: bool) -> Loan:
@@ -66,7 +72,7 @@ async def begun(desk: Desk, *, taken_up: bool) -> Loan:
 
 
 @pytest.mark.requirement("R35", "R36", "R40", "R48")
-@pytest.mark.parametrize("end", [returned, disputed, lost, not_taken_up, rejected])
+@pytest.mark.parametrize("end", [returned, disputed, lost, not_taken_up, declined])
 async def test_however_a_loan_ends_its_copy_opens_no_more(desk: Desk, end: Callable[[Loan], Awaitable[None]]) -> None:
     loan = await begun(desk, taken_up=end in (returned, disputed, lost))
     before = loan.key_file.read_bytes()
