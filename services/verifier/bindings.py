@@ -17,6 +17,7 @@ from services.verifier.trail import Event, Trail
 EVIDENCE = 2  # of footage-retrieved and copy-issued: from 2 on, label-written names the label's signed text
 STARTED = "package-started"
 MARKS = ("evidence", "payload_sha256", "signature_sha256")
+SHOWN = 3  # of the older members
 # What the event cannot name, because it is made later; footage is named by its label.
 LATER = (layout.CHECKPOINT, layout.EVENTS, layout.PROOFS, layout.CONSISTENCY)
 
@@ -71,19 +72,16 @@ def examine(package: Package, trail: Trail, report: Report) -> None:
         report.each("as-made", _members(package, trail), "members")
     else:
         trail.older.append(layout.README)
-    with report.check("older", layout.EVENTS) as finding:
+    with report.check("older" if trail.older else "named", layout.EVENTS) as finding:
         finding.noted = bool(trail.older)
         finding.text = _describe(trail.older)
 
 
 def _describe(older: list[str]) -> str:
     if not older:
-        return "all are named"
-    shown = ", ".join(older[:3]) + (f" and {len(older) - 3} more" if len(older) > 3 else "")
-    return (
-        f"older: a release that did not yet name this made {shown}; whether the holder of the seal key alone has "
-        "changed them is not seen"
-    )
+        return ""
+    shown = ", ".join(older[:SHOWN]) + (f" and {len(older) - SHOWN} more" if len(older) > SHOWN else "")
+    return f"{shown}; whether the holder of the seal key alone has changed them is not seen"
 
 
 def _members(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], None]]]:

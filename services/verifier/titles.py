@@ -31,9 +31,13 @@ TITLES = {
         "各成员与制作时审计事件所载一致",
         "each member is as the audit event named it when the package was made",
     ),
-    "older": (
+    "named": (
         "标签、文书、签名与成员均由审计事件载明",
         "audit events name the text of labels and documents, how and when people signed, and the members",
+    ),
+    "older": (
+        "较早版本所制，审计事件尚未载明下列各项",
+        "made by an older release, whose audit events do not name this yet",
     ),
     "time-stamps": ("第三方时间戳", "time stamps of an authority (RFC 3161)"),
     "demo": ("演示", "a demonstration"),

@@ -466,7 +466,7 @@ def test_what_an_older_release_did_not_name_is_said_and_no_fault(older: Older, t
     told = noted(older.contents, older, tmp_path / "older.zip")
 
     [found] = [text for check, _, text in told if check == "older"]
-    assert found.startswith("older: ")
+    assert "whether the holder of the seal key alone has changed them is not seen" in found
     for name, change in (
         (MASTER, {"examined": []}),
         (one(older.contents, "documents/SQ", ".label.json"), {"madeAt": "2031-03-04T11:00:00+00:00"}),
@@ -475,3 +475,11 @@ def test_what_an_older_release_did_not_name_is_said_and_no_fault(older: Older, t
         assert [text for check, _, text in noted(changed, older, tmp_path / "changed.zip") if check == "older"] == [
             found
         ]
+
+
+def test_the_mark_of_a_demonstration_stays_by_the_documents(older: Older, tmp_path: Path) -> None:
+    changed = resealed(older.contents, older.seal, demo=False)
+
+    report = examine(tampering.write(tmp_path / "changed.zip", changed), [older.root])
+
+    assert "demo" in {line.check for line in report.lines if line.status == "note"}

@@ -1,5 +1,6 @@
 """The case page: what it shows of a case, to whom, and what its check finds of what the vault holds."""
 
+import hashlib
 import io
 import json
 import re
@@ -29,6 +30,7 @@ from services.runtime.errors import Refused, Retryable
 from services.runtime.labels import word
 from services.vault.keys.signer import TrustedSigners, trusted_signers
 from services.vault.labels import label_key
+from services.verifier import pyz
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -147,6 +149,17 @@ async def _at(desk: Desk, stage: str) -> Case:
     if stage == "retrieved":
         await case.approve().retrieve()
     return case
+
+
+@pytest.mark.requirement("R47")
+async def test_the_page_has_the_verifier_of_packages_and_its_hash(case: Case, security: Browser) -> None:
+    page = (await security.get(f"/cases/{case.id}")).text
+
+    program = (await security.get("/api/verifier")).content
+
+    assert f'<code class="hash">{hashlib.sha256(program).hexdigest()}</code>' in page
+    assert "The copy that lies in a package proves nothing by itself." in page
+    assert program == pyz.build()
 
 
 async def test_the_page_is_chinese_by_default(desk: Desk, case: Case) -> None:
