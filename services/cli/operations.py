@@ -1,4 +1,4 @@
-"""Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), enter the first administrator."""
+"""Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), accept a loss, first administrator."""
 
 import asyncio
 import json
@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from services.app.container import START, open_migrated_database
+from services.backup import losses
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.domain.accounts import staff
-from services.runtime import incidents
+from services.domain.wiring import open_database
+from services.runtime import data_folder, incidents
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Refused
+from services.runtime.rules import rules_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +41,27 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors():
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
+
+    @app.command("accept-loss")
+    def accept_loss(
+        part: Annotated[str, typer.Argument(help=f"What is lost: {', '.join(losses.COSTS)}.")],
+        confirm: Annotated[
+            bool, typer.Option("--confirm", help="Go on without it; otherwise it is only said what that costs.")
+        ] = False,
+    ) -> None:
+        """Go on without a part of the installation that no backup brings back. It is entered in the audit trail.
+
+        The next start then makes a new one, or uses the key that lies in its place.
+        """
+        settings = load_settings()
+        clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+        with reported_errors(), data_folder.exclusive(settings):
+            database = open_database(settings.database, clock, rules_of(settings))
+            try:
+                database.run_now(START, database_schema.check)
+                losses.accept_loss(settings, database, part, say, confirmed=confirm)
+            finally:
+                database.close()
 
     @app.command()
     def modify(
