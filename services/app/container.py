@@ -185,6 +185,7 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
     """Open the database; migrate it first if it is SQLite, which no other process uses."""
     if settings.database.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
+        belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
         settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
     )

@@ -110,7 +110,7 @@ def check_stores(manifest: Manifest | None, stores: Mapping[str, Store]) -> None
     for name in manifest.stores if manifest else ():
         if missing := stores[name].missing():
             raise Fatal(
-                f"could not start | the {name} store | {', '.join(missing)}: made before, and not there. "
+                f"a part of the installation is missing | the {name} store | {', '.join(missing)}: made, and not there. "
                 f"{stores[name].describe()} | mount the right disk or name the right server, or restore its copy; "
                 f"{accept(name)}"
             )
@@ -195,4 +195,4 @@ def _is_empty(file: Path) -> bool:
 
 
 def _missing(path: Path, cause: str, way: str) -> Fatal:
-    return Fatal(f"could not start | {path} | {cause} | {way}")
+    return Fatal(f"a part of the installation is missing | {path} | {cause} | {way}")

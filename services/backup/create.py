@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from services.backup import database_export, engine_data, inventory, key_archive
+from services.backup import belongings, database_export, engine_data, inventory, key_archive
 from services.backup.bundle import BundleWriter, new_bundle
 from services.backup.installation import ACTOR, Installation
 from services.database.unit_of_work import UnitOfWork
@@ -94,6 +94,7 @@ def _check(settings: Settings, request: BackupRequest) -> None:
             f"no backup was made | {request.keys} | the file exists, and lasting keys are never overwritten | "
             "name another file"
         )
+    belongings.check_folder(settings)
     if settings.database.startswith("sqlite") and not Path(make_url(settings.database).database or "").exists():
         raise Fatal(
             f"no backup was made | {make_url(settings.database).database} | there is no database | set "

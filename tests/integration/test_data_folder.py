@@ -30,6 +30,7 @@ from services.recorders.registry import open_recorder
 from services.runtime import data_folder
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
+from services.vault.age import generate_identity
 from services.vault.keys.fingerprints import PORTAL_KEY, read_keys
 from services.vault.keys.secret_box import KeyFileBox
 
@@ -325,6 +326,45 @@ def test_keys_are_not_made_beside_an_installation_that_has_lost_them(
     assert made.exit_code == 1
     assert "the seal key of this installation is missing" in made.stderr
     assert not (data / "keys" / "seal").exists()
+
+
+def test_a_rotated_key_is_the_installations(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_keys(data / "keys").fingerprints
+    for part in ("vault", "seal", "log"):
+        rotated = typed(data, monkeypatch, "keys", "rotate", part)
+        assert rotated.exit_code == 0, rotated.output
+
+    open_container(settings(data)).database.close()
+    after = read_keys(data / "keys").fingerprints
+    assert {name for name in after if after[name] != before[name]} == {"vault", "seal", "log"}
+
+
+def test_lost_keys_are_restored_from_their_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity, recipient = generate_identity()
+    file = data.parent / "identity.txt"
+    file.touch(0o600)
+    file.write_text(identity)
+    arguments = ("--keys", str(data.parent / "keys.age"), "--recipient", recipient)
+    made = typed(data, monkeypatch, "backup", str(data.parent / "backup.age"), *arguments)
+    assert made.exit_code == 0, made.output
+    for part in ("seal", "log", "portal"):
+        shutil.rmtree(data / "keys" / part)
+
+    back = typed(data, monkeypatch, "keys", "restore", str(data.parent / "keys.age"), "--identity", str(file))
+    assert back.exit_code == 0, back.output
+    open_container(settings(data)).database.close()
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("administrator", "li.na", "李娜"), ("backup", "backup.age")])
+def test_no_command_makes_a_database_in_the_place_of_a_lost_one(
+    command: tuple[str, ...], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / DATABASE).unlink()
+
+    refused = typed(data, monkeypatch, *command)
+    assert refused.exit_code == 1
+    assert "the database of this installation is missing or empty" in refused.stderr
+    assert not (data / DATABASE).exists()
 
 
 def killed(data: Path) -> None:
