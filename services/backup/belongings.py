@@ -110,7 +110,7 @@ def check_stores(manifest: Manifest | None, stores: Mapping[str, Store]) -> None
     for name in manifest.stores if manifest else ():
         if missing := stores[name].missing():
             raise Fatal(
-                f"a part of the installation is missing | the {name} store | {', '.join(missing)}: made, and not there. "
+                f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
                 f"{stores[name].describe()} | mount the right disk or name the right server, or restore its copy; "
                 f"{accept(name)}"
             )

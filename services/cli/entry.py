@@ -12,7 +12,7 @@ MODULES = {
     **dict.fromkeys(("run", "portal", "worker", "deploy", "migrate"), "processes"),
     **dict.fromkeys(("backup", "restore"), "backup"),
     **dict.fromkeys(("package", "verify", "verifier"), "evidence"),
-    **dict.fromkeys(("resolve", "administrator"), "operations"),
+    **dict.fromkeys(("resolve", "modify", "accept-loss", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
     **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "keys", "policy")},
 }

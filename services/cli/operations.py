@@ -21,6 +21,7 @@ from services.runtime.rules import rules_of
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
+    _add_losses(app)
 
     @app.command()
     def resolve(
@@ -42,6 +43,34 @@ def add_to(app: typer.Typer) -> None:
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
 
+    @app.command()
+    def administrator(
+        login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
+        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
+    ) -> None:
+        """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
+
+        Only while the database has no people. The password is changed at the first sign-in.
+        """
+        settings = load_settings()
+
+        async def work() -> None:
+            database = open_migrated_database(settings, SystemClock())
+            try:
+                await database.run(START, database_schema.check)
+                entered = await staff.add_first_administrator(database, START, login, name)
+            except Refused as refusal:
+                typer.echo(refusal.en, err=True)
+                raise typer.Exit(1) from None
+            finally:
+                database.close()
+            say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
+
+        with reported_errors():
+            asyncio.run(work())
+
+
+def _add_losses(app: typer.Typer) -> None:
     @app.command("accept-loss")
     def accept_loss(
         part: Annotated[str, typer.Argument(help=f"What is lost: {', '.join(losses.COSTS)}.")],
@@ -89,29 +118,3 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors():
             asyncio.run(work())
         say(f"Instance {instance} is at {activate}.")
-
-    @app.command()
-    def administrator(
-        login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
-        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
-    ) -> None:
-        """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
-
-        Only while the database has no people. The password is changed at the first sign-in.
-        """
-        settings = load_settings()
-
-        async def work() -> None:
-            database = open_migrated_database(settings, SystemClock())
-            try:
-                await database.run(START, database_schema.check)
-                entered = await staff.add_first_administrator(database, START, login, name)
-            except Refused as refusal:
-                typer.echo(refusal.en, err=True)
-                raise typer.Exit(1) from None
-            finally:
-                database.close()
-            say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
-
-        with reported_errors():
-            asyncio.run(work())
