@@ -26,6 +26,8 @@ PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients
 def needs(worker: Worker) -> list[str]:
     """What one job type needs beside database and engine."""
     found = {NAMES[name] for name in worker.needs if name in NAMES}
+    if "recorders" in found:
+        found.add("portalKey")  # their passwords are encrypted with it
     if "vault_keys" in worker.needs:
         found.add("recipients")
         module = inspect.getmodule(worker.handle)

@@ -1,6 +1,6 @@
 """The container: the objects that workers and portal get by name, built from the settings."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,8 +8,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.backup import belongings
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
+from services.domain.audit import key_events
+from services.domain.cameras import recorders as camera_recorders
 from services.domain.process.engine_view import EngineInspection
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
@@ -18,18 +21,33 @@ from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.clock import Clock, TurnedClock
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import Worker
+from services.runtime.logs import get_logger
+from services.runtime.manifest import Manifest
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, variable
 from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
+from services.vault.keys.fingerprints import (
+    LOG,
+    PORTAL,
+    PORTAL_KEY,
+    SEAL,
+    SEAL_FOLDER,
+    VAULT,
+    VAULT_FOLDER,
+    read_keys,
+)
+from services.vault.keys.log_key import FOLDER as LOG_FOLDER
+from services.vault.keys.log_key import KEY_FILE as LOG_KEY_FILE
+from services.vault.keys.log_key import LogKey, ensure_log_key
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signer import Signer, trusted_signers
-from services.vault.keys.signing_key import ensure_signing_key
-from services.vault.keys.vault_keys import LoanKeys, VaultKeys, ensure_keys, recipients_in
+from services.vault.keys.signing_key import CHAIN_FILE, ensure_signing_key
+from services.vault.keys.vault_keys import VAULT_RECIPIENT_FILE, LoanKeys, VaultKeys, ensure_keys, recipients_in
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
@@ -39,9 +57,10 @@ if TYPE_CHECKING:
 
     from services.web.dependencies import OpenRecorder
 
+log = get_logger(__name__)
+
 MODELS = BPMN
 START = Actor("system", "start")
-PORTAL_KEY = "portal/secrets.key"
 REVIEW = "review"
 NEEDED = ("video-retrieval", REVIEW)
 
@@ -59,6 +78,7 @@ class Container:
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # for the portal, if set
     engine: EngineInspection | None = None  # for the portal, if the engine runs in this process
+    known_keys: Mapping[str, str] = field(default_factory=dict)  # of the installation: none of these is made anew
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)
@@ -76,13 +96,26 @@ class Container:
     @cached_property
     def vault_keys(self) -> VaultKeys:
         """Make or read the vault keys; only workers do."""
+        self._must_exist(VAULT, VAULT_FOLDER, VAULT_RECIPIENT_FILE)
         return ensure_keys(self.settings.keys / "vault")
 
     @cached_property
     def signer(self) -> Signer:
         """Make or read the seal key; only workers do. Certificates are valid by real time."""
+        self._must_exist(SEAL, SEAL_FOLDER, CHAIN_FILE)
         key = ensure_signing_key(self.settings.keys / "seal", self.settings.organisation, self.database.real.now())
         return Signer(key, self.time_stamper, self.database.real)
+
+    @cached_property
+    def log_key(self) -> LogKey:
+        """Make or read the key of the audit trail; only portals do."""
+        self._must_exist(LOG, LOG_FOLDER, LOG_KEY_FILE)
+        return ensure_log_key(self.settings.keys / LOG_FOLDER, self.settings.audit.origin)
+
+    def _must_exist(self, name: str, *path: str) -> None:
+        """Raise KeyMissing for a known key whose file is not here: no other is made in its place."""
+        if name in self.known_keys and not self.settings.keys.joinpath(*path).exists():
+            raise belongings.key_missing(self.settings.keys, name, self.known_keys[name])
 
     @cached_property
     def time_stamper(self) -> TimeStamper | None:
@@ -93,7 +126,7 @@ class Container:
     @cached_property
     def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
-        return partial(open_recorder, places=places_of(self.settings))
+        return partial(open_recorder, places=places_of(self.settings), secrets=self.database.secrets)
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
@@ -144,6 +177,7 @@ class Container:
     def portal(self) -> "FastAPI":
         from services.app.web import create_app  # noqa: PLC0415 - a worker starts in two thirds of the time without it
 
+        self._must_exist(PORTAL, PORTAL_KEY)
         return create_app(self.for_portal)
 
 
@@ -151,6 +185,7 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
     """Open the database; migrate it first if it is SQLite, which no other process uses."""
     if settings.database.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
+        belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
         settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
     )
@@ -159,26 +194,75 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
     return database
 
 
+def encrypt_recorder_secrets(database: Database) -> None:
+    """Encrypt what earlier releases stored in clear, and remove it from the file; raises Fatal without the key."""
+    if count := database.run_now(START, camera_recorders.encrypt_secrets):
+        database_schema.scrub(database.engine)
+        log.warning(
+            "encrypted the recorders' passwords; older logs and backups hold them in clear, so change them",
+            recorders=count,
+        )
+
+
 def open_container(settings: Settings, *, apart: bool = False) -> Container:
     """Build everything, check database and stores; raises SettingsError, Fatal or Retryable.
 
-    ``apart``: for one process of several, which opens only the stores that its roles need.
+    What an installation has made and is not there stops the start; on the first one everything is made.
+    ``apart``: for one process of several, which opens only the stores and has only the keys that its roles need.
     """
     if not apart:
         _ = settings.store_place, settings.replica_place  # report a missing setting before anything is made
     use_models(settings.models_dir)
     data_folder.prepare(settings.data_dir)
+    manifest = None
+    if not apart:
+        manifest = belongings.check_folder(settings)
+        (data_folder.narrow_modes if manifest is None else data_folder.check_modes)(settings.data_dir)
     container = Container(
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
         database=open_migrated_database(settings, clock),
         loan_keys=LoanKeys(settings.keys / "loans"),
     )
-    if not apart:
-        _ = container.store, container.replica_store
-    container.database.run_now(START, database_schema.check)
-    container.database.run_now(START, review_tasks.check_stages)
+    try:
+        container.database.run_now(START, database_schema.check)
+        container.database.run_now(START, review_tasks.check_stages)
+        if apart:
+            _register_present_keys(container)
+            if (settings.keys / PORTAL_KEY).exists():
+                encrypt_recorder_secrets(container.database)
+        else:
+            _open_whole(container, manifest)
+    except BaseException:
+        container.database.close()
+        raise
     return container
+
+
+def _register_present_keys(container: Container) -> None:
+    """Check the keys that this process was given, and register those that no process had before."""
+    settings, database = container.settings, container.database
+    container.known_keys = database.run_now(START, key_events.list_known)
+    present = read_keys(settings.keys)
+    belongings.check_keys(settings.keys, container.known_keys, present, apart=True)
+    try:
+        if present.fingerprints.keys() - container.known_keys.keys():
+            database.run_now(START, key_events.register, present.fingerprints)
+    except Retryable:  # a process that starts at the same time has registered one of them
+        database.run_now(START, key_events.register, present.fingerprints)
+
+
+def _open_whole(container: Container, manifest: Manifest | None) -> None:
+    """Open the stores and keys of an installation in one process, or make them at its first start."""
+    settings, database = container.settings, container.database
+    container.known_keys = belongings.check_database(settings, database, manifest)
+    stores = {"primary": settings.store_place, "replica": settings.replica_place}
+    belongings.check_stores(manifest, {name: open_store(place, container.clock) for name, place in stores.items()})
+    _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key
+    KeyFileBox(settings.keys / PORTAL_KEY).ensure()
+    encrypt_recorder_secrets(database)
+    database.run_now(START, key_events.register, read_keys(settings.keys).fingerprints)
+    belongings.save_manifest(settings, database, tuple(stores))
 
 
 def _opened(place: StorePlace, clock: Clock) -> Store:

@@ -1,6 +1,7 @@
 """Check a set-up part by part, and say what to do."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,29 +10,43 @@ from pathlib import Path
 from sqlalchemy import make_url, select
 
 from services.app.container import check_models
+from services.backup import belongings
+from services.database import reading
 from services.database import schema as database_schema
 from services.database.tables.cameras import UPLOADED, Recorder
-from services.database.unit_of_work import Actor
+from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
-from services.recorders.registry import Places, open_recorder, places_of
+from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.manifest import FILE_NAME as MANIFEST
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import StorePlace
 from services.runtime.threads import run_in_thread
-from services.vault.keys.key_files import make_key_folder
-from services.vault.keys.signing_key import ROOT_FILE, ensure_signing_key
-from services.vault.keys.vault_keys import ESCROW_FILE, ensure_keys
+from services.vault.keys.fingerprints import (
+    NAMES,
+    PORTAL_KEY,
+    SEAL,
+    SEAL_FOLDER,
+    VAULT,
+    VAULT_FOLDER,
+    read_keys,
+)
+from services.vault.keys.key_files import check_key_folder
+from services.vault.keys.secret_box import KeyFileBox
+from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey
+from services.vault.keys.vault_keys import ESCROW_FILE, read_vault_keys
 from services.vault.store.opening import open_store
 from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
 from services.verifier.chains import Chain
+from services.web.dependencies import OpenRecorder
 
 ACTOR = Actor("system", "doctor")
 DRILL_EVERY = timedelta(days=366)
@@ -48,9 +63,9 @@ class Line:
 
 
 async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = False) -> list[Line]:
-    """Check every part; only missing folders, keys and buckets are made.
+    """Check every part, and write nothing: what is missing is said, and made by the first start alone.
 
-    ``portal``: as a separate process, which has neither the vault's key nor the replica, and makes none.
+    ``portal``: as a separate process, which has neither the vault's key nor the replica.
     """
     lines = [Line("settings", False, sentence) for sentence in unknown] or [
         Line("settings", True, "every variable is known and can be used")
@@ -68,12 +83,9 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
 async def _drilled(settings: Settings) -> str:
     """Say when the escrow key last opened masters; Fatal if there are some, and none was opened for a year."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    database = open_database(settings.database, clock, rules_of(settings))
-    try:
+    with _reading(settings) as database:
         last = await database.run(ACTOR, key_events.get_last_drill)
         first = await database.run(ACTOR, key_events.get_first_retrieval)
-    finally:
-        database.close()
     since = last or first
     when = "never" if last is None else f"on {last:%Y-%m-%d}"
     if since is not None and clock.now() - since > DRILL_EVERY:
@@ -106,14 +118,11 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
     async def replica() -> str:
         return await _store(settings.replica_place)
 
+    async def folder() -> str:
+        return await run_in_thread(_folder, settings)
+
     async def keys() -> str:
-        if not portal:
-            await run_in_thread(ensure_keys, settings.keys / "vault")
-            folder, now = settings.keys / "seal", datetime.now(UTC)
-            key = await run_in_thread(ensure_signing_key, folder, settings.organisation, now)
-            _seal_lasts(key.chain, now)
-        await run_in_thread(make_key_folder, settings.keys / "loans")
-        return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
+        return await run_in_thread(_keys, settings, portal)
 
     async def proxy() -> str:
         return _proxy(settings)
@@ -126,6 +135,7 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
     return [
         ("models", models),
         ("clock", clock),
+        *([] if portal else [("data folder", folder)]),
         ("database", lambda: _database(settings)),
         ("store", store),
         *([] if portal else [("replica", replica)]),
@@ -150,6 +160,45 @@ async def _confinement(settings: Settings) -> str:
     if settings.confinement.required:
         raise Fatal(f"{walls}; no footage and no picture is read until it stands ({name})")
     return f"{walls}; footage is read all the same, set {name} to true where it must not be"
+
+
+def _folder(settings: Settings) -> str:
+    """Say what belongs to the data folder; Fatal where something is missing or others may read it."""
+    if not settings.data_dir.exists():
+        return "not there yet; the first start makes it"
+    manifest = belongings.check_folder(settings)
+    data_folder.check_modes(settings.data_dir)
+    if manifest is None:
+        return f"for this account alone; the next start writes what belongs to it into {MANIFEST}"
+    if _database_exists(settings):
+        with _reading(settings) as database:
+            database.run_now(ACTOR, database_schema.check)
+            belongings.check_database(settings, database, manifest)
+    return f"for this account alone; all that {MANIFEST} names is here"
+
+
+def _keys(settings: Settings, portal: bool) -> str:
+    """Say which keys are here; Fatal where one that the database knows is missing, or open to others."""
+    for folder in (settings.keys, *(path for path in settings.keys.glob("*") if path.is_dir())):
+        check_key_folder(folder)
+    present, known = read_keys(settings.keys), dict[str, str]()
+    if _database_exists(settings):
+        with _reading(settings) as database:
+            database.run_now(ACTOR, database_schema.check)
+            known = database.run_now(ACTOR, key_events.list_known)
+    belongings.check_keys(settings.keys, known, present, apart=portal)
+    if portal:
+        return f"keys in {settings.keys}, readable by this account alone"
+    missing = [name for name in NAMES if name not in present.fingerprints]
+    if SEAL in present.private:
+        key, now = FileSigningKey(settings.keys / SEAL_FOLDER), datetime.now(UTC)
+        key.sign(bytes(32))
+        _seal_lasts(key.chain, now)
+    if VAULT in present.private:
+        read_vault_keys(settings.keys / VAULT_FOLDER)
+    if missing:
+        return f"not made yet: {', '.join(missing)}; the first start makes them"
+    return f"keys in {settings.keys}, readable by this account alone{_belongs_offline(settings)}"
 
 
 def _seal_lasts(chain: Chain, now: datetime) -> None:
@@ -212,11 +261,8 @@ def _use_period(days: int | None) -> Line:
 
 async def _max_use_days(settings: Settings) -> int | None:
     """Return the rule in force, which administrators may have changed."""
-    database = open_database(settings.database, SystemClock(), rules_of(settings))
-    try:
+    with _reading(settings) as database:
         return await database.run(ACTOR, lambda uow: uow.rules.max_use_days)
-    finally:
-        database.close()
 
 
 def _database_exists(settings: Settings) -> bool:
@@ -228,17 +274,26 @@ def _database_exists(settings: Settings) -> bool:
 async def _database(settings: Settings) -> str:
     if not _database_exists(settings):
         return "not there yet; the first start makes it"
-    database = open_database(settings.database, SystemClock(), rules_of(settings))
-    try:
+    with _reading(settings) as database:
         return f"{database.engine.dialect.name}, schema {await database.run(ACTOR, database_schema.check)}"
-    finally:
-        database.close()
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Database]:
+    """Open the database to read; SQLite's files stay as they are."""
+    secrets = KeyFileBox(settings.keys / PORTAL_KEY)
+    with reading.unchanged(settings.database) as url:
+        database = open_database(url, SystemClock(), rules_of(settings), secrets=secrets)
+        try:
+            yield database
+        finally:
+            database.close()
 
 
 async def _store(place: StorePlace) -> str:
     store = open_store(place)
-    await run_in_thread(store.ensure)
-    return store.describe()
+    missing = await run_in_thread(store.missing)
+    return f"{store.describe()} Not made yet: {', '.join(missing)}." if missing else store.describe()
 
 
 async def _engine(settings: Settings) -> str:
@@ -258,18 +313,15 @@ async def _engine(settings: Settings) -> str:
 
 
 async def _recorders(settings: Settings) -> list[Line]:
-    database = open_database(settings.database, SystemClock(), rules_of(settings))
-    try:
+    with _reading(settings) as database:
         query = select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
         rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
-    finally:
-        database.close()
-    places = places_of(settings)
-    return [await _line(f"recorder {row.name}", partial(_recorder, row, places)) for row in rows]
+    opened = partial(open_recorder, places=places_of(settings), secrets=database.secrets)
+    return [await _line(f"recorder {row.name}", partial(_recorder, row, opened)) for row in rows]
 
 
-async def _recorder(row: Recorder, places: Places) -> str:
-    facts = await open_recorder(row.kind, row.configuration, places).probe()
+async def _recorder(row: Recorder, opened: OpenRecorder) -> str:
+    facts = await opened(row.kind, row.configuration).probe()
     if not facts.reachable:
         raise Fatal("does not answer: check that it runs and that its folder or address can be reached from here")
     return f"{facts.make} {facts.model}, {len(facts.oldest_frame)} channel(s)"

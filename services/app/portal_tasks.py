@@ -10,12 +10,13 @@ from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
 from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.process.instances import check_instances
 from services.domain.process.relay import Relay
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.periodic import Periodic
-from services.vault.keys.log_key import FOLDER, ensure_log_key
 
 COUNT_EVERY = timedelta(seconds=30)
+CHECK_EVERY = timedelta(minutes=5)
 
 
 def open_log_head(container: Container) -> CheckpointPublisher:
@@ -23,7 +24,7 @@ def open_log_head(container: Container) -> CheckpointPublisher:
     settings = container.settings
     return CheckpointPublisher(
         container.database,
-        ensure_log_key(settings.keys / FOLDER, settings.audit.origin),
+        container.log_key,
         container.store,
         every=settings.audit.checkpoint_interval,
         anchor_every=settings.audit.anchor_interval,
@@ -46,3 +47,12 @@ def follow_clock(
 def count(database: Database) -> Periodic:
     """Return the task that counts what the metrics say of the database."""
     return Periodic("metrics", COUNT_EVERY, partial(database.run, Actor("system", "metrics"), metrics.update_gauges))
+
+
+def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:
+    """Return the task that looks for open cases which the engine does not have."""
+
+    async def check() -> None:
+        await check_instances(database, client)
+
+    return Periodic("instances", CHECK_EVERY, check, at_once=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import anyio
 
 from services.app.container import Container, models
+from services.backup import belongings
 from services.database.unit_of_work import Database
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -95,6 +96,9 @@ async def engine_of(
     if health is not None:
         health.exporters.append(server.metrics.exposition)
     try:
+        if given is None:
+            identity = await server.writer.read(lambda store: store.identity)
+            belongings.save_engine(settings.data_dir, identity)
         yield address
     finally:
         await server.stop()
@@ -268,7 +272,7 @@ def _periodic_tasks(
         from services.app import portal_tasks  # noqa: PLC0415 - as above
 
         by_clock += portal_tasks.follow_clock(container, client)
-        others.append(portal_tasks.count(container.database))
+        others += [portal_tasks.count(container.database), portal_tasks.check_cases(container.database, client)]
     if roles.sweeper:
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))

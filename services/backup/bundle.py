@@ -1,4 +1,4 @@
-"""The format of a backup: a folder or a .zip with the same members, and a manifest with their hashes.
+"""The format of a backup: an encrypted archive with these members, and a manifest with their hashes.
 
     manifest.json            facts about the backup, and size and SHA-256 of every other member
     database/<table>.jsonl   a table: its columns in the first line, then one row a line
@@ -6,28 +6,36 @@
     engine/engine.sqlite3    the embedded engine's state, if it was included
     clock.json               by how much a demo has turned its clock
 
-Members are written once and in order; the backup gets its name when all of it is on the disk.
+From format 2 on the archive is a .zip inside an age file: ``age --decrypt`` opens it. Format 1 was a folder or a .zip
+in clear, and is read as before. Members are written once and in order; the backup gets its name when all of it is on
+the disk.
 """
 
 import hashlib
+import io
 import json
 import os
-import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from services.runtime.errors import Fatal
+from services.vault.age import AgeError, Encryptor, Reader
+from services.vault.keys.vault_keys import FileIdentity
 from services.vault.store.folder_files import sync_folder
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
+
+FORMAT = 2
+READABLE = (1, FORMAT)
+AGE = b"age-encryption.org/v1\n"  # how such a file begins
 MANIFEST = "manifest.json"
 NEEDED = {"members", "schema", "tables", "engine", "madeAt"}
-ZIP = ".zip"
-UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, AgeError)
 _BLOCK = 1 << 20
 
 
@@ -49,29 +57,40 @@ class _Hashed:
         return {"bytes": self.size, "sha256": self._digest.hexdigest()}
 
 
+class _Encrypted(io.RawIOBase):
+    """Encrypt what is written, and write it on; ends with ``finish``."""
+
+    def __init__(self, out: IO[bytes], recipients: Sequence[str]) -> None:
+        super().__init__()
+        self._out = out
+        self._encryptor = Encryptor(recipients)
+        out.write(self._encryptor.header)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "Buffer", /) -> int:
+        view = memoryview(data).cast("B")
+        self._out.write(self._encryptor.update(view))
+        return len(view)
+
+    def finish(self) -> None:
+        self._out.write(self._encryptor.finish())
+
+
 class BundleWriter:
     """Writes the members; made by ``new_bundle``. ``members`` has those that were written."""
 
-    def __init__(self, place: Path, archive: zipfile.ZipFile | None) -> None:
-        self._place = place
+    def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self.members: dict[str, dict[str, Any]] = {}
 
     @contextmanager
     def member(self, name: str) -> Iterator[_Hashed]:
         """Open a new member to write to; one at a time."""
-        with ExitStack() as stack:
-            if self._archive is not None:
-                out = stack.enter_context(self._archive.open(name, "w", force_zip64=True))
-            else:
-                path = self._place / name
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                out = stack.enter_context(_private(path))
+        with self._archive.open(name, "w", force_zip64=True) as out:
             hashed = _Hashed(out)
             yield hashed
-            if self._archive is None:
-                out.flush()
-                os.fsync(out.fileno())
         self.members[name] = hashed.facts
 
     def finish(self, facts: dict[str, Any]) -> str:
@@ -84,8 +103,8 @@ class BundleWriter:
 
 
 @contextmanager
-def new_bundle(target: Path) -> Iterator[BundleWriter]:
-    """Write a backup to ``target``, a folder or a name that ends with .zip; mode 0700 or 0600.
+def new_bundle(target: Path, recipients: Sequence[str]) -> Iterator[BundleWriter]:
+    """Write a backup to the file ``target``, mode 0600, encrypted to ``recipients`` (``age1…``).
 
     It gets its name when the block succeeds; otherwise nothing remains. Raises Fatal if ``target`` exists.
     """
@@ -98,15 +117,13 @@ def new_bundle(target: Path) -> Iterator[BundleWriter]:
             )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ZIP:
-            with _private(partial) as file:
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                    yield BundleWriter(partial, archive)
-                file.flush()
-                os.fsync(file.fileno())
-        else:
-            partial.mkdir(mode=0o700)
-            yield BundleWriter(partial, None)
+        with _private(partial) as file:
+            encrypted = _Encrypted(file, recipients)
+            with zipfile.ZipFile(cast("IO[bytes]", encrypted), "w", zipfile.ZIP_DEFLATED) as archive:
+                yield BundleWriter(archive)
+            encrypted.finish()
+            file.flush()
+            os.fsync(file.fileno())
         partial.rename(target)
         sync_folder(target.parent)
     except OSError as error:
@@ -114,32 +131,33 @@ def new_bundle(target: Path) -> Iterator[BundleWriter]:
             f"no backup was made | {target} | {error.strerror or error} | make room there, or name another target"
         ) from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 class Bundle:
-    """An existing backup. Raises Fatal if it is none, or has another format."""
+    """An existing backup; ``identity``: the file of the age identity that opens it. Raises Fatal if it is none."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, identity: Path | None = None) -> None:
         self.place = place
         try:
-            self._archive = zipfile.ZipFile(place) if place.is_file() else None
+            self._archive = zipfile.ZipFile(self._opened(identity)) if place.is_file() else None
             with self._raw(MANIFEST) as file:
                 text = file.read()
             self.manifest: dict[str, Any] = json.loads(text)
             written_format = self.manifest["format"]
+        except AgeError as error:
+            raise Fatal(
+                f"nothing was restored | {place} | {error} | name the identity of its recipient with --identity"
+            ) from error
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise Fatal(
                 f"nothing was restored | {place} | it has no readable {MANIFEST}, so it is not a complete "
-                "backup | name the folder or .zip that footage-desk backup made"
+                "backup | name what footage-desk backup made"
             ) from error
-        if written_format != FORMAT:
+        if written_format not in READABLE:
             raise Fatal(
-                f"nothing was restored | {place} | it has format {written_format}, and this version reads {FORMAT} | "
-                "restore it with the version that made it"
+                f"nothing was restored | {place} | it has format {written_format}, and this version reads "
+                f"{' and '.join(map(str, READABLE))} | restore it with the version that made it"
             )
         if lacking := NEEDED - set(self.manifest):
             raise self._damaged(MANIFEST, f"it lacks {', '.join(sorted(lacking))}")
@@ -171,6 +189,21 @@ class Bundle:
             if (size, digest.hexdigest()) != (facts["bytes"], facts["sha256"]):
                 raise self._damaged(name, "it has changed")
         return len(self.manifest["members"])
+
+    def _opened(self, identity: Path | None) -> IO[bytes]:
+        """Open the archive, decrypted if it is encrypted."""
+        file = self.place.open("rb")
+        start = os.pread(file.fileno(), len(AGE), 0)
+        if start != AGE:
+            return file
+        if identity is None:
+            raise Fatal(
+                f"nothing was restored | {self.place} | it is encrypted | name the file of its recipient's identity "
+                "with --identity: the escrow identity from the safe, unless the backup was made with --recipient"
+            )
+        size = os.fstat(file.fileno()).st_size
+        reader = Reader(lambda offset, length: os.pread(file.fileno(), length, offset), size, FileIdentity(identity))
+        return io.BufferedReader(reader, _BLOCK)
 
     def _raw(self, name: str) -> IO[bytes]:
         return self._archive.open(name) if self._archive is not None else (self.place / name).open("rb")

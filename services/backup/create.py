@@ -8,13 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from services.backup import database_export, engine_data, inventory, key_archive
+from services.backup import belongings, database_export, engine_data, inventory, key_archive
 from services.backup.bundle import BundleWriter, new_bundle
 from services.backup.installation import ACTOR, Installation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, variable
+from services.vault.keys.fingerprints import VAULT_FOLDER
+from services.vault.keys.vault_keys import ESCROW_RECIPIENT_FILE
 
 Say = Callable[[str], None]
 CLOCK = "clock.json"
@@ -23,7 +25,10 @@ MOST_SENTENCES = 20  # of a list; the rest is only counted
 
 @dataclass(frozen=True)
 class BackupRequest:
-    """Where to write, and what besides the database. ``engine_data`` is the folder of a separate engine."""
+    """Where to write, and what besides the database. ``engine_data`` is the folder of a separate engine.
+
+    All of it is encrypted to ``recipients``; the backup to the escrow key where none is named.
+    """
 
     target: Path
     keys: Path | None = None
@@ -36,7 +41,8 @@ class BackupRequest:
 def back_up(installation: Installation, request: BackupRequest, say: Say) -> str:
     """Make the backup; return its manifest's SHA-256, as in its audit event. Raises Fatal and Retryable."""
     _check(installation.settings, request)
-    with _locked_engine(installation.settings, request) as engine, new_bundle(request.target) as out:
+    recipients = request.recipients or (_escrow_recipient(installation.settings),)
+    with _locked_engine(installation.settings, request) as engine, new_bundle(request.target, recipients) as out:
         made_at = installation.clock.now().isoformat()
         with database_export.snapshot(installation.settings.database) as connection:
             revision = database_export.revision_of(connection)
@@ -69,7 +75,8 @@ def back_up(installation: Installation, request: BackupRequest, say: Say) -> str
         _back_up_keys(installation, request, made_at, say)
         if request.keys is not None or request.loan_keys is not None:
             database.run_now(ACTOR, _record_keys, manifest, request)
-    say(f"The backup is {request.target}; its manifest has the SHA-256 {manifest}.")
+    say(f"The backup is {request.target}, encrypted to {', '.join(recipients)}.")
+    say(f"Its manifest has the SHA-256 {manifest}.")
     return manifest
 
 
@@ -87,11 +94,24 @@ def _check(settings: Settings, request: BackupRequest) -> None:
             f"no backup was made | {request.keys} | the file exists, and lasting keys are never overwritten | "
             "name another file"
         )
+    belongings.check_folder(settings)
     if settings.database.startswith("sqlite") and not Path(make_url(settings.database).database or "").exists():
         raise Fatal(
             f"no backup was made | {make_url(settings.database).database} | there is no database | set "
             f"{variable('data_dir')} or {variable('database_url')} to the one of this installation"
         )
+
+
+def _escrow_recipient(settings: Settings) -> str:
+    """Return the recipient to whom masters are sealed for a loss; raises Fatal if it is not here."""
+    path = settings.keys / VAULT_FOLDER / ESCROW_RECIPIENT_FILE
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Fatal(
+            f"no backup was made | {path} | a backup is encrypted, and the escrow's recipient cannot be read "
+            f"({error.strerror}) | name an age1… recipient with --recipient"
+        ) from error
 
 
 def _check_apart(request: BackupRequest) -> None:

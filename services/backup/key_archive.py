@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.backup.bundle import FORMAT
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
 from services.vault.keys.key_files import make_key_folder, read_key_file, shred, write_key_file
 from services.vault.keys.signing_key import ROOT_FILE
 from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, LoanKeys
 
+FORMAT = 1
 LOAN_FOLDER = "loans"
 OFFLINE = (ESCROW_FILE, ROOT_FILE)
 LASTING, LOANS = "keys", "loan-keys"
@@ -66,7 +66,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
         Encryptor(recipients)
     except (KeyInvalid, ValueError) as error:
         raise Fatal(
-            f"no backup was made | the recipient of the keys | {error} | name an age1… recipient whose identity is "
+            f"no backup was made | its recipient | {error} | name an age1… recipient whose identity is "
             "kept offline, such as one made by age-keygen"
         ) from error
 

@@ -9,18 +9,20 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError
 
-from services.backup import database_export, engine_data, inventory, key_archive
+from services.backup import belongings, database_export, engine_data, inventory, key_archive
 from services.backup.bundle import Bundle
 from services.backup.create import CLOCK, Say, say_first
 from services.backup.installation import ACTOR, Installation
 from services.backup.key_archive import KeyArchive
 from services.database import schema as database_schema
 from services.database.tables.documents import NumberSeries
-from services.database.unit_of_work import UnitOfWork, connect
+from services.database.unit_of_work import Database, UnitOfWork, connect
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import FOLDER as CHECKPOINTS
+from services.engine.state.store import FILE_NAME as ENGINE_FILE
 from services.runtime import data_folder
 from services.runtime.errors import Fatal
+from services.runtime.manifest import Manifest, write_manifest
 from services.runtime.settings import Settings, variable
 
 _NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)\.json")
@@ -28,7 +30,7 @@ _NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)\.jso
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """What to restore. ``identity`` opens both key files; ``read_all`` hashes every object in the stores."""
+    """What to restore. ``identity`` opens backup and key files; ``read_all`` hashes every object in the stores."""
 
     backup: Path
     keys: Path | None = None
@@ -51,9 +53,9 @@ class RestoreResult:
         return not self.comparison.faults
 
 
-def check(backup: Path, say: Say) -> Bundle:
+def check(backup: Path, say: Say, identity: Path | None = None) -> Bundle:
     """Read the whole backup and compare it with its manifest; raises Fatal. Writes nothing."""
-    bundle = Bundle(backup)
+    bundle = Bundle(backup, identity)
     database_export.check_revision(bundle.manifest["schema"])
     say(f"{bundle.verify()} members of {backup} are unchanged; {_described(bundle)}")
     return bundle
@@ -80,7 +82,7 @@ def check_stores(installation: Installation, bundle: Bundle, say: Say) -> bool:
 def restore(installation: Installation, request: RestoreRequest, say: Say) -> RestoreResult:
     """Restore everything; after a failure the next try can start again. Raises Fatal and Retryable."""
     settings = installation.settings
-    bundle = check(request.backup, say)
+    bundle = check(request.backup, say, request.identity)
     lasting, loans = _open_keys(request)
     data_folder.prepare(settings.data_dir)
     with data_folder.exclusive(settings):
@@ -102,8 +104,18 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
         with installation.database() as database:
             database.run_now(ACTOR, _raise_number_series, installation, say)
             database.run_now(ACTOR, _record, bundle, comparison, left_out)
+            _save_manifest(settings, database, folder / ENGINE_FILE)
+        data_folder.narrow_modes(settings.data_dir)
     say("The database is restored, and at the newest schema. Run footage-desk doctor, then start Footage Desk.")
     return RestoreResult(comparison, left_out)
+
+
+def _save_manifest(settings: Settings, database: Database, engine: Path) -> None:
+    """Write what belongs to the restored data folder; a backup without an engine's state has none."""
+    write_manifest(settings.data_dir, Manifest())
+    belongings.save_manifest(settings, database)
+    if settings.embedded and engine.exists():
+        belongings.save_engine(settings.data_dir, belongings.engine_identity(engine))
 
 
 def _described(bundle: Bundle) -> str:

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 import typer
 from sqlalchemy import Connection, select
 
+from services.backup import belongings
 from services.backup.database_export import snapshot
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint, AuditEvent
 from services.database.unit_of_work import Actor, UnitOfWork
-from services.domain.audit import checkpoints, signed_heads
+from services.domain.audit import checkpoints, key_events, signed_heads
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.signed_heads import SignedHeads
 from services.domain.audit.verification import TrailReport, verify_trail
@@ -28,7 +29,8 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError
 from services.runtime.spans import Span
-from services.vault.keys.log_key import FOLDER, ensure_log_key, public_keys
+from services.vault.keys.fingerprints import LOG
+from services.vault.keys.log_key import FOLDER, KEY_FILE, ensure_log_key, public_keys
 from services.vault.store.opening import open_store
 from services.verifier.invalid import Invalid
 from services.verifier.notes import key_of
@@ -170,6 +172,9 @@ def _report(trail: TrailReport, heads: SignedHeads) -> bool:
 
 def _signed_head(settings: Settings) -> str:
     """Return the note of the newest checkpoint; sign a new one if the trail has grown."""
+    known = _in_unit_of_work(settings, key_events.list_known).get(LOG)
+    if known is not None and not (settings.keys / FOLDER / KEY_FILE).exists():
+        raise belongings.key_missing(settings.keys, LOG, known)
     key = ensure_log_key(settings.keys / FOLDER, settings.audit.origin)
     signed = _in_unit_of_work(settings, checkpoints.sign, key.known, key.sign)
     newest = signed or _in_unit_of_work(settings, checkpoints.get_newest)

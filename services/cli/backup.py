@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def backup(  # noqa: PLR0917 - each is an option of the command line
-        target: Annotated[Path, typer.Argument(help="A new folder, or a new file whose name ends with .zip.")],
+        target: Annotated[Path, typer.Argument(help="A new file, such as DATE.age.")],
         keys: Annotated[
             Path | None, typer.Option(help="A new file for the lasting keys (vault, portal); never overwritten.")
         ] = None,
@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
         ] = None,
         recipient: Annotated[
             list[str] | None,
-            typer.Option(help="An age1… recipient to whom both key files are encrypted. May be repeated."),
+            typer.Option(
+                help="An age1… recipient of backup and key files; the escrow key without one. May be repeated."
+            ),
         ] = None,
         engine_data: Annotated[
             Path | None, typer.Option(help="The data folder of a separate engine (footage-desk engine --data).")
@@ -36,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
             bool, typer.Option("--without-engine", help="Back up without the engine's state, while the engine runs.")
         ] = False,
     ) -> None:
-        """Back up the database, the embedded engine's state and an inventory of the stores; keys apart and encrypted.
+        """Back up the database, the embedded engine's state and an inventory of the stores; keys apart. All encrypted.
 
         Stop the embedded engine first. A backup is never overwritten. docs/operations.md says how often to run it.
         """
@@ -47,11 +49,11 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def restore(  # noqa: PLR0917 - each is an option of the command line
-        backup: Annotated[Path, typer.Argument(help="The folder or .zip that footage-desk backup made.")],
+        backup: Annotated[Path, typer.Argument(help="What footage-desk backup made.")],
         keys: Annotated[Path | None, typer.Option(help="The file of lasting keys.")] = None,
         loan_keys: Annotated[Path | None, typer.Option(help="The newest file of loan keys.")] = None,
         identity: Annotated[
-            Path | None, typer.Option(help="The age identity (mode 0600) that opens both key files.")
+            Path | None, typer.Option(help="The age identity (mode 0600) that opens backup and key files.")
         ] = None,
         engine_data: Annotated[
             Path | None, typer.Option(help="The data folder of a separate engine (footage-desk engine --data).")
@@ -70,7 +72,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             if check:
-                bundle = restoring.check(backup, say)
+                bundle = restoring.check(backup, say, identity)
                 complete = not read_all or restoring.check_stores(
                     Installation.of(settings, read_only=True), bundle, say
                 )

@@ -1,5 +1,6 @@
 """The command ``footage-desk``. Each loads its own module alone; all of them take a second of the processor more."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -11,7 +12,7 @@ MODULES = {
     **dict.fromkeys(("run", "portal", "worker", "deploy", "migrate"), "processes"),
     **dict.fromkeys(("backup", "restore"), "backup"),
     **dict.fromkeys(("package", "verify", "verifier"), "evidence"),
-    **dict.fromkeys(("resolve", "administrator"), "operations"),
+    **dict.fromkeys(("resolve", "modify", "accept-loss", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
     **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "keys", "policy")},
 }
@@ -20,6 +21,7 @@ INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolv
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    os.umask(0o077)  # what any command writes is for this account alone
     arguments = sys.argv[1:]
     if arguments[:1] == ["engine"] and not {"--help", *INSPECTING}.intersection(arguments):
         # Loads nothing but the engine.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.backup import key_archive
+from services.backup import belongings, key_archive
 from services.backup.drill import drill as try_escrow
 from services.backup.installation import ACTOR, Installation
 from services.cli.context import load_settings, reported_errors, say
@@ -17,15 +17,17 @@ from services.database.unit_of_work import Database
 from services.domain.audit import key_events
 from services.domain.wiring import open_database
 from services.runtime import data_folder
+from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
+from services.vault.keys.fingerprints import SEAL_FOLDER as SEAL
+from services.vault.keys.fingerprints import VAULT_FOLDER as VAULT
+from services.vault.keys.fingerprints import read_keys
 from services.vault.keys.log_key import FOLDER as LOG
 from services.vault.keys.log_key import ensure_log_key, public_keys, rotate_log
 from services.vault.keys.signer import trusted_signers
 from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey, ensure_signing_key, rotate_signing_key
 from services.vault.keys.vault_keys import ensure_keys, recipients_in, rotate_vault
-
-VAULT, SEAL = "vault", "seal"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,9 +37,14 @@ def add_to(app: typer.Typer) -> None:
 
     @group.command()
     def make() -> None:
-        """Make the missing keys: vault and escrow key, seal key with its root, log key of the audit trail."""
+        """Make the missing keys: vault and escrow key, seal key with its root, log key of the audit trail.
+
+        Only before the first start: a key that the installation has had is restored, not made anew.
+        """
         settings = load_settings()
         with reported_errors():
+            manifest = read_manifest(settings.data_dir)
+            belongings.check_keys(settings.keys, manifest.keys if manifest else {}, read_keys(settings.keys))
             ensure_keys(settings.keys / VAULT)
             ensure_signing_key(settings.keys / SEAL, settings.organisation, datetime.now(UTC))
             ensure_log_key(settings.keys / LOG, settings.audit.origin)
@@ -49,6 +56,19 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             _list(settings)
+
+    @group.command()
+    def restore(
+        file: Annotated[Path, typer.Argument(help="The file of lasting keys that footage-desk backup --keys made.")],
+        identity: Annotated[Path, typer.Option(help="The age identity (mode 0600) that opens it.")],
+    ) -> None:
+        """Restore the lasting keys that are missing. A key is never replaced."""
+        settings = load_settings()
+        with reported_errors():
+            archive = key_archive.read(file, key_archive.LASTING, identity)
+            key_archive.check_no_conflict(settings.keys, archive)
+            count = key_archive.restore_lasting_keys(settings.keys, archive)
+        say(f"{count} key files were restored to {settings.keys}.")
 
     @group.command()
     def drill(
@@ -135,5 +155,7 @@ def _open_database(settings: Settings) -> Iterator[Database]:
         try:
             database.run_now(ACTOR, database_schema.check)
             yield database
+            if read_manifest(settings.data_dir) is not None:
+                belongings.save_manifest(settings, database)
         finally:
             database.close()

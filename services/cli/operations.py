@@ -1,4 +1,4 @@
-"""Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), enter the first administrator."""
+"""Commands of operators: resolve incidents (docs/runbooks/incidents-pending.md), accept a loss, first administrator."""
 
 import asyncio
 import json
@@ -7,17 +7,21 @@ from typing import Annotated
 import typer
 
 from services.app.container import START, open_migrated_database
+from services.backup import losses
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.domain.accounts import staff
-from services.runtime import incidents
+from services.domain.wiring import open_database
+from services.runtime import data_folder, incidents
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Refused
+from services.runtime.rules import rules_of
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
+    _add_losses(app)
 
     @app.command()
     def resolve(
@@ -38,6 +42,55 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors():
             asyncio.run(work())
         say(f"Incident {incident} is resolved.")
+
+    @app.command()
+    def administrator(
+        login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
+        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
+    ) -> None:
+        """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
+
+        Only while the database has no people. The password is changed at the first sign-in.
+        """
+        settings = load_settings()
+
+        async def work() -> None:
+            database = open_migrated_database(settings, SystemClock())
+            try:
+                await database.run(START, database_schema.check)
+                entered = await staff.add_first_administrator(database, START, login, name)
+            except Refused as refusal:
+                typer.echo(refusal.en, err=True)
+                raise typer.Exit(1) from None
+            finally:
+                database.close()
+            say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
+
+        with reported_errors():
+            asyncio.run(work())
+
+
+def _add_losses(app: typer.Typer) -> None:
+    @app.command("accept-loss")
+    def accept_loss(
+        part: Annotated[str, typer.Argument(help=f"What is lost: {', '.join(losses.COSTS)}.")],
+        confirm: Annotated[
+            bool, typer.Option("--confirm", help="Go on without it; otherwise it is only said what that costs.")
+        ] = False,
+    ) -> None:
+        """Go on without a part of the installation that no backup brings back. It is entered in the audit trail.
+
+        The next start then makes a new one, or uses the key that lies in its place.
+        """
+        settings = load_settings()
+        clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+        with reported_errors(), data_folder.exclusive(settings):
+            database = open_database(settings.database, clock, rules_of(settings))
+            try:
+                database.run_now(START, database_schema.check)
+                losses.accept_loss(settings, database, part, say, confirmed=confirm)
+            finally:
+                database.close()
 
     @app.command()
     def modify(
@@ -65,29 +118,3 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors():
             asyncio.run(work())
         say(f"Instance {instance} is at {activate}.")
-
-    @app.command()
-    def administrator(
-        login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
-        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
-    ) -> None:
-        """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
-
-        Only while the database has no people. The password is changed at the first sign-in.
-        """
-        settings = load_settings()
-
-        async def work() -> None:
-            database = open_migrated_database(settings, SystemClock())
-            try:
-                await database.run(START, database_schema.check)
-                entered = await staff.add_first_administrator(database, START, login, name)
-            except Refused as refusal:
-                typer.echo(refusal.en, err=True)
-                raise typer.Exit(1) from None
-            finally:
-                database.close()
-            say(f"{entered.login} signs in once with the password {entered.password} and chooses a new one.")
-
-        with reported_errors():
-            asyncio.run(work())

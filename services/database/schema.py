@@ -3,6 +3,7 @@
 From the first release (1000) on, each release migrates what the one before it wrote.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -42,6 +43,14 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
         connection.commit()
+
+
+def scrub(engine: Engine) -> None:
+    """Remove from SQLite's file and its log what rows held before; PostgreSQL keeps it until its own vacuum."""
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("VACUUM")  # writes the file anew, without the pages that nothing uses
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def check(uow: UnitOfWork) -> str:

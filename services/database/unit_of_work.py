@@ -203,10 +203,17 @@ class Database:
 
 
 def connect(url: str) -> Engine:
-    """Create the engine; for SQLite with WAL, full sync, foreign keys and immediate transactions."""
+    """Create the engine; for SQLite with WAL, full sync, foreign keys and immediate transactions.
+
+    An address of ``reading.unchanged`` gets transactions that only read.
+    """
     # The text of an error is logged, so it must not have people's texts and the hashes of their passwords.
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite" and engine.url.query.get("mode") == "ro":
+        event.listen(engine, "connect", _begin_by_ourselves)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(engine, "handle_error", _refuse_damaged)
+    elif engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, path=engine.url.database or ""))
         event.listen(engine, "begin", _begin_as_writer)
         event.listen(engine, "handle_error", _invalidate_lost_transaction)
@@ -283,8 +290,12 @@ def _invalidate_lost_transaction(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False
 
 
-def _prepare_sqlite(connection: Any, _record: object, *, path: str) -> None:
+def _begin_by_ourselves(connection: Any, _record: object) -> None:
     connection.isolation_level = None
+
+
+def _prepare_sqlite(connection: Any, record: object, *, path: str) -> None:
+    _begin_by_ourselves(connection, record)
     cursor = connection.cursor()
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import RunVar
 
+from services.recorders import secrets as recorder_secrets
 from services.recorders.configuration_schema import ConfigurationSchema
 from services.recorders.folder.recorder import SCHEMA as FOLDER
 from services.recorders.folder.recorder import FolderRecorder
@@ -27,6 +28,7 @@ from services.runtime import metrics
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
 from services.runtime.iterators import closing
+from services.runtime.secret_box import NoSecretBox, SecretBox
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
@@ -82,11 +84,13 @@ def places_of(settings: Settings) -> Places:
     return Places(settings.recorder_folders, Guard(parse_networks(settings.allowed_networks), ("http", "https")))
 
 
-def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE) -> Recorder:
+def open_recorder(
+    kind: str, configuration: Mapping[str, str], places: Places = ANYWHERE, secrets: SecretBox | None = None
+) -> Recorder:
     """Open a recorder of that kind, if it lies in an allowed place.
 
-    ``parallel_fetches`` in its configuration sets how many fetches run at once (2). Raises Fatal where kind or
-    configuration are not understood.
+    ``parallel_fetches`` in its configuration sets how many fetches run at once (2). ``secrets`` decrypts what is
+    encrypted in it. Raises Fatal where kind or configuration are not understood.
     """
     if kind == UPLOAD:
         return UploadRecorder.from_configuration(configuration)
@@ -96,7 +100,8 @@ def open_recorder(kind: str, configuration: Mapping[str, str], places: Places = 
     text = configuration.get("parallel_fetches", str(PARALLEL_FETCHES))
     if not text.isdecimal() or int(text) < 1:
         raise Fatal(f"A recorder's parallel_fetches is {text!r}: set a whole number from 1 up.")
-    return Bounded(known.make(configuration, places), (kind, frozenset(configuration.items())), int(text))
+    opened = recorder_secrets.decrypt(kind, configuration, secrets or NoSecretBox(), places=known.schema.places)
+    return Bounded(known.make(opened, places), (kind, frozenset(configuration.items())), int(text))
 
 
 class Bounded:

@@ -25,6 +25,8 @@ from pyzeebe.errors import (
     ZeebeGatewayUnavailableError,
     ZeebeInternalError,
 )
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.oauth import CHECK_CLIENT, REFUSED
@@ -82,6 +84,10 @@ class EngineClient(Protocol):
         """Deploy BPMN and DMN files together; unchanged content makes no new version."""
         ...
 
+    async def has_instance(self, process_instance_key: int) -> bool:
+        """Return whether a process instance runs."""
+        ...
+
     async def topology(self) -> Topology: ...
 
     async def healthy(self) -> bool:
@@ -95,6 +101,7 @@ class PyzeebeEngineClient:
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float = CALL_SECONDS) -> None:
         # Trap 1 of docs/zeebe.md: pyzeebe's counter of connection errors never goes back.
         self._client = ZeebeClient(channel, max_connection_retries=-1)
+        self._stub = rpc.GatewayStub(channel)
         self._call_seconds = call_seconds
 
     async def publish_message(
@@ -126,6 +133,20 @@ class PyzeebeEngineClient:
             if name is not None:
                 versions[name] = part.version
         return Deployment(response.key, versions)
+
+    async def has_instance(self, process_instance_key: int) -> bool:
+        # The gateway has no query. To set no variable at all is what it answers by, and changes nothing.
+        request = pb.SetVariablesRequest(elementInstanceKey=process_instance_key, variables="{}", local=True)
+        try:
+            await self._stub.SetVariables(request, timeout=self._call_seconds)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return False
+            raise Retryable(
+                f"could not ask for the process instance | {process_instance_key} | {error.code().name}: "
+                f"{error.details()} | see that the engine runs, and that this client may update process instances"
+            ) from error
+        return True
 
     async def topology(self) -> Topology:
         async with transport("ask for the topology", self._call_seconds):

@@ -184,6 +184,11 @@ RECORDER_UP = Gauge(
 OUTBOX_LAG = Gauge(
     "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=DATABASE_REGISTRY
 )
+CASES_WITHOUT_INSTANCE = Gauge(
+    "footage_desk_cases_without_instance",
+    "Open cases for which the engine has no process instance",
+    registry=DATABASE_REGISTRY,
+)
 CHECKPOINT_LAG = Gauge(
     "footage_desk_checkpoint_lag_seconds",
     "Age of the oldest event of the audit trail that no signed checkpoint covers",

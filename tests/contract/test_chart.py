@@ -30,8 +30,9 @@ RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 SECRETS = {
     "portal": BOOKS | STORE | PORTAL | LOG | NOTICES | PROVIDER,
     "worker-process": BOOKS,
-    "worker-preserve-footage": BOOKS | STORE,
-    "worker-retrieve-footage": BOOKS | STORE | SEAL,
+    # Recorders' passwords are encrypted with the portal's key.
+    "worker-preserve-footage": BOOKS | STORE | PORTAL,
+    "worker-retrieve-footage": BOOKS | STORE | PORTAL | SEAL,
     "worker-back-up-footage": BOOKS | STORE | REPLICA,
     "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,

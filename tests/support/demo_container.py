@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whole_footage import CHANNELS, Footage
 
-from services.app.container import PORTAL_KEY, Container
+from services.app.container import Container
 from services.database import schema as database_schema
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -18,6 +18,7 @@ from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.settings import Settings
 from services.runtime.settings.stores import FolderStore
+from services.vault.keys.fingerprints import PORTAL_KEY
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.opening import open_store

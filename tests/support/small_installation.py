@@ -11,6 +11,7 @@ from typing import Any
 
 from whole_footage import MADE_FOR
 
+from services.backup.bundle import MANIFEST, Bundle
 from services.backup.create import BackupRequest, back_up
 from services.backup.installation import ACTOR, Installation
 from services.backup.restore import RestoreRequest, RestoreResult, restore
@@ -73,6 +74,19 @@ class SmallInstallation:
         )
         back_up(self.installation(data), request, self.said.append)
         return safe / name
+
+    def bundle(self, backup: Path) -> Bundle:
+        return Bundle(backup, self.identity)
+
+    def unpacked(self, backup: Path) -> Path:
+        """A backup as a folder in clear, as the first release made it."""
+        folder = backup.with_name(f"{backup.name}-unpacked")
+        bundle = self.bundle(backup)
+        for name in (MANIFEST, *bundle.manifest["members"]):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            with bundle._raw(name) as member:
+                (folder / name).write_bytes(member.read())
+        return folder
 
     def restore(self, backup: Path, data: str = "new", **named: Any) -> RestoreResult:
         """Restore; ``settings`` are the new installation's."""

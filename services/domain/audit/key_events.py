@@ -1,4 +1,4 @@
-"""Events of keys in the audit trail: rotations and escrow drills."""
+"""Events of keys in the audit trail: rotations and escrow drills, and which keys the installation has."""
 
 import json
 from collections.abc import Mapping
@@ -8,16 +8,60 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.key_fingerprints import KeyFingerprint
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail
 
-ROTATED, DRILLED = "key-rotated", "escrow-drilled"
+ROTATED, DRILLED, REGISTERED, LOST = "key-rotated", "escrow-drilled", "key-registered", "loss-accepted"
 
 
 def record_rotation(uow: UnitOfWork, which: str, before: str, after: str) -> None:
     """``which``: seal, vault or log; ``before`` and ``after`` are public: fingerprints, a recipient."""
+    _set(uow, which, after)
     trail.record(uow, ROTATED, "key", which, before=before, after=after)
+
+
+def list_known(uow: UnitOfWork) -> dict[str, str]:
+    """List the fingerprints of the keys that this installation has made, by name."""
+    return {row.name: row.fingerprint for row in uow.session.scalars(select(KeyFingerprint))}
+
+
+def register(uow: UnitOfWork, present: Mapping[str, str]) -> None:
+    """Register the keys that have no fingerprint yet; the others stay as they are."""
+    known = list_known(uow)
+    for name, fingerprint in sorted(present.items()):
+        if name not in known:
+            _set(uow, name, fingerprint)
+            trail.record(uow, REGISTERED, "key", name, fingerprint=fingerprint)
+
+
+def accept_loss(uow: UnitOfWork, part: str, before: str | None, after: str | None) -> None:
+    """Record that an operator goes on without a part; for a key, ``after`` is the one in its place."""
+    row = uow.session.get(KeyFingerprint, part)
+    if after is not None:
+        _set(uow, part, after)
+    elif row is not None:
+        uow.session.delete(row)
+    trail.record(uow, LOST, "installation", part, before=before, after=after)
+
+
+def is_loss_accepted(uow: UnitOfWork, part: str) -> bool:
+    query = select(AuditEvent.seq).where(AuditEvent.action == LOST, AuditEvent.subject_id == part).limit(1)
+    return uow.session.scalar(query) is not None
+
+
+def get_first_leaf(uow: UnitOfWork) -> str | None:
+    """Return the hash of the first event of the trail, which identifies the database."""
+    return uow.session.scalar(select(AuditEvent.leaf_sha256).where(AuditEvent.seq == 1))
+
+
+def _set(uow: UnitOfWork, name: str, fingerprint: str) -> None:
+    row = uow.session.get(KeyFingerprint, name)
+    if row is None:
+        uow.session.add(KeyFingerprint(name=name, fingerprint=fingerprint, since=uow.now))
+    else:
+        row.fingerprint, row.since = fingerprint, uow.now
 
 
 def record_drill(uow: UnitOfWork, recipient: str, results: Mapping[str, str]) -> None:

@@ -15,7 +15,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.recorders import secrets as recorder_secrets
 from services.recorders.protocol import RecorderFacts
+from services.recorders.registry import KINDS
+from services.recorders.secrets import is_encrypted
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text, Worded
 
@@ -133,7 +136,7 @@ def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
         site=entry.site,
         kind=entry.kind,
         zone=entry.zone,
-        configuration=dict(entry.configuration),
+        configuration=_encrypted(uow, entry),
     )
     uow.session.add(row)
     uow.session.flush()
@@ -169,7 +172,7 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
             field=f"configuration.{min(kept)}",
         )
     row.name, row.site, row.zone = entry.name, entry.site, entry.zone
-    row.configuration = {**kept, **entry.configuration}
+    row.configuration = {**kept, **_encrypted(uow, entry)}
     if any(old_configuration.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
         # The entered clock is newer than the one that was compared on a picture.
         row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
@@ -251,6 +254,30 @@ def audit_view(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
     """Return a recorder for the audit trail, without its secrets."""
     configuration = {name: HIDDEN if name in secrets else value for name, value in sorted(row.configuration.items())}
     return {"name": row.name, "site": row.site, "kind": row.kind, "zone": row.zone, "configuration": configuration}
+
+
+def encrypt_secrets(uow: UnitOfWork) -> int:
+    """Encrypt the secrets that are stored in clear; return of how many recorders.
+
+    The releases before this one stored them so. A second run finds none.
+    """
+    count = 0
+    for row in uow.session.scalars(select(Recorder).where(Recorder.kind.in_(KINDS)).with_for_update()):
+        schema = KINDS[row.kind].schema
+        clear = {name for name in schema.secrets & set(row.configuration) if not is_encrypted(row.configuration[name])}
+        if clear:
+            row.configuration = recorder_secrets.encrypt(
+                row.kind, row.configuration, uow.secrets, secrets=clear, places=schema.places
+            )
+            audit_trail.record(uow, "recorder-secrets-encrypted", "recorder", row.id)
+            count += 1
+    return count
+
+
+def _encrypted(uow: UnitOfWork, entry: RecorderEntry) -> dict[str, str]:
+    return recorder_secrets.encrypt(
+        entry.kind, entry.configuration, uow.secrets, secrets=entry.secrets, places=entry.address_fields
+    )
 
 
 def _get_for_update(uow: UnitOfWork, recorder_id: str) -> Recorder:

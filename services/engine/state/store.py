@@ -1,5 +1,7 @@
 """Open the engine's SQLite file: write-ahead log, full sync, one process only."""
 
+import os
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +29,8 @@ FILE_NAME = "engine.sqlite3"
 FORMAT_VERSION = 3  # in ``user_version``; changes with the tables, the documents and the names of their fields
 _DAMAGE_MESSAGES = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # the first key of partition 1 in Zeebe
+IDENTITY = "identity"  # a counter that never counts: a random number that distinguishes this file from a new one
+_PRIVATE = 0o600
 
 
 class Store:
@@ -70,6 +74,7 @@ class Store:
             metadata.create_all(self._connection)
             self._driver.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         self._check_format()
+        self._driver.execute("INSERT OR IGNORE INTO counters VALUES (?, ?)", (IDENTITY, secrets.randbits(62)))
         self._driver.execute("COMMIT")
 
     def _check_format(self) -> None:
@@ -143,6 +148,7 @@ class Store:
 
     def _read_counters(self) -> None:
         values: dict[str, int] = dict(_COUNTERS.run(self._driver))
+        self.identity = str(values[IDENTITY])
         self._key: int = values.get("key", _FIRST_KEY)
         self._saved_key = self._key
         self._position: int = values.get("position", 0)
@@ -177,7 +183,11 @@ def _create_engine(directory: Path | None) -> Engine:
     url = "sqlite://"
     if directory is not None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        url = f"sqlite:///{directory / FILE_NAME}"
+        path = directory / FILE_NAME
+        # SQLite would let others read it; its log gets the file's mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
+        path.chmod(_PRIVATE)
+        url = f"sqlite:///{path}"
     engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 0})
 
     @event.listens_for(engine, "connect")

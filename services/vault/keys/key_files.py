@@ -23,6 +23,13 @@ class KeyUnusable(Fatal):
 def make_key_folder(folder: Path) -> None:
     """Create a folder with mode 0700; raises Fatal if an existing one is open to others."""
     folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    check_key_folder(folder)
+
+
+def check_key_folder(folder: Path) -> None:
+    """Raise Fatal if an existing folder is open to others."""
+    if not folder.exists():
+        return
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o077:
         raise KeyUnusable(

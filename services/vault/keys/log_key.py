@@ -66,6 +66,12 @@ def ensure_log_key(folder: Path, origin: str | None = None) -> LogKey:
     return key
 
 
+def read_log_key(folder: Path) -> LogKey:
+    """Read the key in ``folder``; raises KeyUnusable if it is missing or broken."""
+    known = public_keys(folder)
+    return LogKey(_read(folder / KEY_FILE), known[-1].name if known else None, known)
+
+
 def rotate_log(folder: Path, origin: str | None = None) -> tuple[VerifierKey, VerifierKey]:
     """Replace the key, destroy the old one; return both public keys, which are listed."""
     before = ensure_log_key(folder, origin).public

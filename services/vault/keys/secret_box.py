@@ -1,7 +1,9 @@
-"""The portal's own key, created on first use: it encrypts secrets in the database."""
+"""The portal's own key, created when it first encrypts: it encrypts secrets in the database."""
 
 import base64
 import binascii
+import hashlib
+import hmac
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +20,28 @@ NONCE_BYTES = 12
 class KeyFileBox:
     """Encrypts with ChaCha20-Poly1305 under the 32 bytes of a key file, mode 0600, written as hexadecimal.
 
-    Several portals share the file, as they share the loan keys. The purpose is authenticated with each text.
+    Several portals share the file, as they share the loan keys. The purpose is authenticated with each text. A key that
+    is missing is never made to decrypt: it would be another one.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def ensure(self) -> None:
+        """Create the key unless it exists."""
+        make_key_folder(self._path.parent)
+        if not self._path.exists():
+            write_key_file(self._path, secrets.token_bytes(KEY_BYTES).hex() + "\n")  # another portal may be first
+
+    @property
+    def fingerprint(self) -> str | None:
+        """A hash that identifies the key and reveals nothing of it; None if there is no key."""
+        if not self._path.exists():
+            return None
+        return "sha256:" + hmac.digest(self._key, b"footage-desk portal key", hashlib.sha256).hex()
+
     def encrypt(self, text: str, purpose: str) -> str:
+        self.ensure()
         nonce = secrets.token_bytes(NONCE_BYTES)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), purpose.encode())).decode()
 
@@ -35,16 +52,19 @@ class KeyFileBox:
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise KeyUnusable(
                 f"could not decrypt | {purpose} | it was encrypted with another key than {self._path}, or was changed "
-                "| restore that key file, or reset the second factors"
+                "| restore that key file, or reset the second factors and enter the recorders' passwords anew"
             ) from error
 
     @cached_property
     def _cipher(self) -> ChaCha20Poly1305:
-        make_key_folder(self._path.parent)
-        if not self._path.exists():
-            write_key_file(self._path, secrets.token_bytes(KEY_BYTES).hex() + "\n")  # another portal may be first
+        return ChaCha20Poly1305(self._key)
+
+    @cached_property
+    def _key(self) -> bytes:
         try:
             key = bytes.fromhex(read_key_file(self._path).strip())
-            return ChaCha20Poly1305(key)
-        except ValueError as error:
-            raise KeyUnusable(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.") from error
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise KeyUnusable(f"the key file {self._path} holds no key of {KEY_BYTES} bytes: restore it.")
+        return key

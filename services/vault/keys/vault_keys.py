@@ -179,6 +179,11 @@ def ensure_keys(directory: Path) -> VaultKeys:
     for name in (VAULT_FILE, ESCROW_FILE):
         # The escrow key is moved offline by this name, so no other hard link may be left.
         remove_second_names(directory / name)
+    return read_vault_keys(directory)
+
+
+def read_vault_keys(directory: Path) -> VaultKeys:
+    """Read the keys in ``directory``; raises Fatal if a recipient does not belong to its identity."""
     keys = VaultKeys(
         (directory / VAULT_RECIPIENT_FILE).read_text().strip(),
         (directory / ESCROW_RECIPIENT_FILE).read_text().strip(),

@@ -67,18 +67,28 @@ class FolderStore:
             "machine's administrator (root): use an S3 server with object lock where that matters."
         )
 
+    def missing(self) -> list[str]:
+        with on_disk(f"check the store in {self._root}"):
+            return [self._bucket(bucket).name for bucket in BUCKETS if not self._is_made(bucket)]
+
+    def _is_made(self, bucket: str) -> bool:
+        folder = self._bucket(bucket)
+        if (folder / _MARKER).exists():
+            self._check_rules(folder)
+            return True
+        if folder.exists() and any(entry.name in ("objects", "data") for entry in folder.iterdir()):
+            raise StoreRefused(
+                f"the folder {folder} has contents but no {_MARKER}, so nothing says that object lock holds "
+                "there: set another folder or another prefix for the store."
+            )
+        return False
+
     def ensure(self) -> None:
         with on_disk(f"make the store in {self._root}"):
             for bucket in BUCKETS:
-                folder = self._bucket(bucket)
-                if (folder / _MARKER).exists():
-                    self._check_rules(folder)
+                if self._is_made(bucket):
                     continue
-                if folder.exists() and any(entry.name in ("objects", "data") for entry in folder.iterdir()):
-                    raise StoreRefused(
-                        f"the folder {folder} has contents but no {_MARKER}, so nothing says that object lock holds "
-                        "there: set another folder or another prefix for the store."
-                    )
+                folder = self._bucket(bucket)
                 for part in (folder, folder / "objects", folder / "unfinished"):
                     part.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_file(folder / _MARKER, json.dumps(_RULES).encode())

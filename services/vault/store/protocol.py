@@ -122,6 +122,10 @@ class Store(Protocol):
         """Whether a locked version resists the store's own administrator too."""
         ...
 
+    def missing(self) -> list[str]:
+        """List the buckets that were never made, and check the others as `ensure` does; makes nothing."""
+        ...
+
     def ensure(self) -> None:
         """Make the buckets that are missing and check the others; raises StoreRefused for one without object lock or
         versioning, or with a default retention."""

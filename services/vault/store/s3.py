@@ -55,6 +55,16 @@ class S3Store:
             "included; only who holds its disks can destroy them."
         )
 
+    def missing(self) -> list[str]:
+        names = []
+        for name in map(self._name, BUCKETS):
+            with answers(self._server, f"check the bucket {name}"):
+                if self._client.bucket_exists(name):
+                    self._check(name)
+                else:
+                    names.append(name)
+        return names
+
     def ensure(self) -> None:
         for bucket in BUCKETS:
             name = self._name(bucket)

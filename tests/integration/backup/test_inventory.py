@@ -18,7 +18,6 @@ from small_installation import SmallInstallation
 from whole_footage import MADE_FOR
 
 from services.backup import inventory
-from services.backup.bundle import Bundle
 from services.backup.inventory import Comparison, Entry
 from services.runtime.settings.stores import FolderStore, StorePlace
 from services.vault.store.opening import open_store
@@ -50,13 +49,15 @@ class Kept:
         )
 
     def back_up(self) -> Path:
-        return self.installation.back_up("backup.zip")
+        return self.installation.back_up("backup.age")
 
     def entries(self, backup: Path) -> dict[str, Entry]:
-        return {entry.name: entry for entry in inventory.read(Bundle(backup))}
+        return {entry.name: entry for entry in inventory.read(self.installation.bundle(backup))}
 
     def compare(self, backup: Path, *, read_all: bool = True) -> Comparison:
-        return inventory.compare(inventory.read(Bundle(backup)), self.installation.stores, read_all=read_all)
+        return inventory.compare(
+            inventory.read(self.installation.bundle(backup)), self.installation.stores, read_all=read_all
+        )
 
 
 @pytest.fixture(scope="module")

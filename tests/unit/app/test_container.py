@@ -47,10 +47,10 @@ def test_the_portal_opens_neither_the_replica_nor_the_vaults_keys(container: Con
     assert opened(container) == {"store"}
 
 
-def test_everything_in_one_process_opens_both_stores_before_it_starts(tmp_path: Path) -> None:
+def test_everything_in_one_process_opens_stores_and_keys_before_it_starts(tmp_path: Path) -> None:
     container = open_container(Settings.load(data_dir=tmp_path))
 
-    assert opened(container) == {"store", "replica"}
+    assert opened(container) == {"store", "replica", "vault", "seal"}
 
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:

@@ -30,20 +30,24 @@ class Typed:
         return CliRunner().invoke(cli_main.app, list(arguments))
 
 
+def opened_by(typed: Typed) -> tuple[str, str]:
+    return "--identity", str(typed.installation.identity)
+
+
 def test_a_backup_and_a_restore_end_with_zero_and_say_what_was_done(typed: Typed) -> None:
     safe = typed.installation.root / "safe"
     made = typed(
-        "var", "backup", str(safe / "b.zip"), "--keys", str(safe / "k"), "--recipient", typed.installation.recipient
+        "var", "backup", str(safe / "b.age"), "--keys", str(safe / "k"), "--recipient", typed.installation.recipient
     )
     assert made.exit_code == 0, made.output
-    assert f"The backup is {safe / 'b.zip'}; its manifest has the SHA-256 " in made.output
+    assert f"The backup is {safe / 'b.age'}, encrypted to {typed.installation.recipient}." in made.output
 
-    checked = typed("new", "restore", str(safe / "b.zip"), "--check")
+    identity = str(typed.installation.identity)
+    checked = typed("new", "restore", str(safe / "b.age"), "--check", "--identity", identity)
     assert checked.exit_code == 0, checked.output
     assert not (typed.installation.root / "new" / "database.sqlite3").exists()
 
-    identity = str(typed.installation.identity)
-    back = typed("new", "restore", str(safe / "b.zip"), "--keys", str(safe / "k"), "--identity", identity)
+    back = typed("new", "restore", str(safe / "b.age"), "--keys", str(safe / "k"), "--identity", identity)
     assert back.exit_code == 0, back.output
     assert "The database is restored, and at the newest schema." in back.output
 
@@ -53,7 +57,7 @@ def test_a_restore_beside_stores_that_lack_something_ends_with_three(typed: Type
     backup = typed.installation.back_up()
     typed.installation.stores["primary"].delete("quarantine", stored.key, stored.version_id)
 
-    back = typed("new", "restore", str(backup))
+    back = typed("new", "restore", str(backup), *opened_by(typed))
     assert back.exit_code == 3
     assert "quarantine/a/1 is missing." in back.output
 
@@ -66,13 +70,13 @@ def test_a_check_reads_both_stores_to_the_last_byte_and_writes_nothing(typed: Ty
     installation.put("documents", "SQ-2031-000001.json", b"{}")
     installation.stores["replica"].put("replicas", "replicas/a/1", io.BytesIO(b"sealed"), metadata={})
     backup = installation.back_up()
-    whole = typed("new", "restore", str(backup), "--check", "--read-all")
+    whole = typed("new", "restore", str(backup), "--check", "--read-all", *opened_by(typed))
     assert whole.exit_code == 0, whole.output
     assert "2 objects are unchanged (every byte was read)." in whole.output
 
     rotten = installation.root / "replica" / "test-replicas" / "objects" / "replicas%2Fa%2F1" / "data"
     rotten.write_bytes(b"sealeD")
-    checked = typed("new", "restore", str(backup), "--check", "--read-all")
+    checked = typed("new", "restore", str(backup), "--check", "--read-all", *opened_by(typed))
     assert checked.exit_code == 3
     assert "replicas/a/1 in the replica store has changed: it has another SHA-256." in checked.output
     assert not (installation.root / "new").exists()
@@ -82,7 +86,7 @@ def test_a_check_beside_a_store_without_our_buckets_makes_none(typed: Typed, tmp
     backup = typed.installation.back_up()
     typed.monkeypatch.setenv("FOOTAGE_DESK_STORE__FOLDER", str(tmp_path / "elsewhere"))
 
-    checked = typed("new", "restore", str(backup), "--check", "--read-all")
+    checked = typed("new", "restore", str(backup), "--check", "--read-all", *opened_by(typed))
     assert checked.exit_code == 1
     assert len(checked.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "elsewhere").exists()
@@ -112,11 +116,11 @@ def test_the_charts_job_backs_up_with_nothing_but_a_link_to_the_loan_keys(typed:
     assert "1 current loan keys are in" in made.output
     assert "The engine at zeebe:26500 keeps its own data" in made.output
     assert sorted(path.name for path in keys.iterdir()) == ["loans"]
-    assert typed("new", "restore", f"{installation.root}/safe/pod-1.zip", "--check").exit_code == 0
+    assert typed("new", "restore", f"{installation.root}/safe/pod-1.age", "--check", *opened_by(typed)).exit_code == 0
 
 
 def test_what_is_refused_is_one_sentence_and_ends_with_one(typed: Typed) -> None:
-    refused = typed("var", "restore", str(typed.installation.back_up()))
+    refused = typed("var", "restore", str(typed.installation.back_up()), *opened_by(typed))
 
     assert refused.exit_code == 1
     assert "it is not empty" in refused.stderr

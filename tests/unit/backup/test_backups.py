@@ -1,15 +1,18 @@
 """What a backup holds, what it refuses, and that nothing of one that failed stays."""
 
+import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from small_installation import SmallInstallation
+from small_installation import SmallInstallation, rewrite
 
 from services.backup import create as backing_up
 from services.backup import key_archive
@@ -21,28 +24,55 @@ from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Fatal
-from services.vault.keys.vault_keys import ESCROW_FILE
+from services.vault.keys.vault_keys import ESCROW_FILE, ESCROW_RECIPIENT_FILE
 
 
-def test_a_folder_and_a_zip_hold_the_same_and_nobody_else_reads_them(installation: SmallInstallation) -> None:
-    installation.put("documents", "SQ-2031-000001.json", b"{}")
-    folder, archive = installation.back_up("folder"), installation.back_up("one.zip")
+@pytest.mark.requirement("R40")
+def test_a_backup_is_encrypted_and_nobody_else_reads_it(installation: SmallInstallation) -> None:
+    backup = installation.back_up()
+    files = {path.name: path.read_bytes() for path in installation.unpacked(backup).rglob("*") if path.is_file()}
 
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.rglob("*") if path.is_file())
-    members = [Bundle(place).manifest["members"] for place in (folder, archive)]
-    assert list(members[0]) == list(members[1])
-    assert members[0]["database/people.jsonl"] == members[1]["database/people.jsonl"]
-    with zipfile.ZipFile(archive) as opened:
-        assert opened.testzip() is None
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert b"wulei" in files["people.jsonl"]
+    assert b"wulei" not in backup.read_bytes()
+    opened = subprocess.run(
+        ["age", "--decrypt", "--identity", installation.identity, backup], capture_output=True, check=True
+    )
+    with zipfile.ZipFile(io.BytesIO(opened.stdout)) as archive:
+        assert archive.testzip() is None
+        assert archive.read("database/people.jsonl") == files["people.jsonl"]
+
+
+def test_without_a_recipient_the_escrow_key_opens_the_backup(installation: SmallInstallation) -> None:
+    backup = installation.back_up(recipients=())
+    vault = installation.root / "var" / "keys" / "vault"
+
+    assert Bundle(backup, vault / ESCROW_FILE).manifest["format"] == 2
+    with pytest.raises(Fatal, match="was not encrypted to"):
+        installation.bundle(backup)
+    with pytest.raises(Fatal, match=r"it is encrypted .* --identity: the escrow identity from the safe"):
+        Bundle(backup)
+    (vault / ESCROW_RECIPIENT_FILE).unlink()
+    with pytest.raises(Fatal, match="name an age1… recipient with --recipient"):
+        installation.back_up("second", recipients=())
+
+
+@pytest.mark.parametrize("name", ["folder", "one.zip"])
+def test_a_backup_of_the_first_release_in_clear_is_read_as_before(name: str, installation: SmallInstallation) -> None:
+    folder = installation.unpacked(installation.back_up())
+    rewrite(folder, format=1)
+    if name == "one.zip":
+        folder = Path(shutil.make_archive(str(installation.root / "one"), "zip", folder))
+
+    check(folder, installation.said.append)
+    installation.restore(folder)
 
 
 def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(installation: SmallInstallation) -> None:
     backup = installation.back_up(keys="keys.age")
 
     [database], [keys] = installation.events("database-backed-up"), installation.events("keys-backed-up")
-    assert database.subject_id == keys.subject_id == Bundle(backup).sha256
+    assert database.subject_id == keys.subject_id == installation.bundle(backup).sha256
     assert json.loads(keys.entry)["detail"] == {
         "keys": True,
         "loan_keys": False,
@@ -68,7 +98,7 @@ def test_no_key_is_in_the_backup_and_the_escrow_key_is_in_none(installation: Sma
     installation.loan_keys.create("copy-1")
     backup = installation.back_up(keys="keys.age", loan_keys="loans.age")
 
-    text = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())
+    text = b"".join(path.read_bytes() for path in installation.unpacked(backup).rglob("*") if path.is_file())
     assert b"AGE-SECRET-KEY" not in text
     keys = key_archive.read(installation.root / "safe" / "keys.age", key_archive.LASTING, installation.identity)
     assert "vault/vault-identity.txt" in keys.files
@@ -118,7 +148,7 @@ def test_writers_go_on_while_the_books_are_read(
     monkeypatch.setattr(backing_up.inventory, "write", take_late)
     backup = installation.back_up()
 
-    assert Bundle(backup).manifest["tables"]["posts"] > 0
+    assert installation.bundle(backup).manifest["tables"]["posts"] > 0
 
 
 async def test_a_running_engine_is_left_alone(installation: SmallInstallation) -> None:
@@ -134,7 +164,7 @@ async def test_a_running_engine_is_left_alone(installation: SmallInstallation) -
         assert "cannot continue from this backup alone" in installation.output()
     finally:
         await server.stop()
-    assert Bundle(installation.back_up("whole")).manifest["engine"]
+    assert installation.bundle(installation.back_up("whole")).manifest["engine"]
 
 
 async def test_no_engine_starts_while_its_file_is_copied(installation: SmallInstallation) -> None:
@@ -150,23 +180,22 @@ async def test_no_engine_starts_while_its_file_is_copied(installation: SmallInst
 
 def test_what_is_there_is_never_overwritten(installation: SmallInstallation) -> None:
     backup = installation.back_up()
-    before = (backup / "manifest.json").read_bytes()
+    before = backup.read_bytes()
 
     with pytest.raises(Fatal, match="never overwritten"):
         installation.back_up()
-    assert (backup / "manifest.json").read_bytes() == before
+    assert backup.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["backup", "backup.zip"])
 def test_nothing_stays_of_a_backup_that_failed(
-    name: str, installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
+    installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> object:
         raise Fatal("the store is away")
 
     monkeypatch.setattr(installation.stores["primary"], "list_keys", away)
     with pytest.raises(Fatal, match="the store is away"):
-        installation.back_up(name, keys="keys.age")
+        installation.back_up(keys="keys.age")
     assert list((installation.root / "safe").iterdir()) == []
     assert installation.events("database-backed-up") == []
 
@@ -204,18 +233,22 @@ def test_what_the_books_name_and_the_store_lacks_is_said(installation: SmallInst
     assert "quarantine/uploads/1 is in the database and not in its store." in installation.said
 
 
-@pytest.mark.parametrize("name", ["backup", "backup.zip"])
-def test_a_changed_bit_is_seen(name: str, installation: SmallInstallation) -> None:
-    backup = installation.back_up(name)
-    check(backup, installation.said.append)
-    path, place = backup / "database" / "people.jsonl", 100
-    if not backup.is_dir():
+@pytest.mark.parametrize("packed", ["encrypted", "folder", "zip"])
+def test_a_changed_bit_is_seen(packed: str, installation: SmallInstallation) -> None:
+    backup = installation.back_up()
+    path, place = backup, backup.stat().st_size // 2
+    if packed != "encrypted":
+        backup = installation.unpacked(backup)
+        path, place = backup / "database" / "people.jsonl", 100
+    if packed == "zip":
+        backup = path = Path(shutil.make_archive(str(installation.root / "one"), "zip", backup))
         with zipfile.ZipFile(backup) as archive:
             member = archive.getinfo("database/people.jsonl")
-        path, place = backup, member.header_offset + member.compress_size // 2 + 100
+        place = member.header_offset + member.compress_size // 2 + 100
+    check(backup, installation.said.append, installation.identity)
     with path.open("r+b") as file:
         [byte] = os.pread(file.fileno(), 1, place)
         os.pwrite(file.fileno(), bytes([byte ^ 1]), place)
 
     with pytest.raises(Fatal, match="nothing was restored"):
-        check(backup, installation.said.append)
+        check(backup, installation.said.append, installation.identity)

@@ -55,9 +55,12 @@ def test_rows_are_the_same_after_a_way_through_either_database(
     assert [event.action for event in installation.events("database-restored", "postgres", database_url=url)]
 
     in_postgres = installation.installation("postgres", database_url=url)
-    with database_export.snapshot(url) as connection, new_bundle(installation.root / "safe" / "second") as out:
+    with (
+        database_export.snapshot(url) as connection,
+        new_bundle(installation.root / "safe" / "second", (installation.recipient,)) as out,
+    ):
         counted = database_export.dump(connection, out)
-        out.finish({**Bundle(installation.root / "safe" / "first").manifest, "tables": counted})
+        out.finish({**installation.bundle(installation.root / "safe" / "first").manifest, "tables": counted})
     with in_postgres.database() as database:
         engine = database.engine
         with engine.connect() as connection:
@@ -95,7 +98,7 @@ def test_a_state_that_an_engine_has_written_is_refused(installation: SmallInstal
 def test_what_this_version_cannot_read_is_refused(
     changes: dict[str, Any], sentence: str, installation: SmallInstallation
 ) -> None:
-    backup = installation.back_up()
+    backup = installation.unpacked(installation.back_up())
     rewrite(backup, **changes)
 
     with pytest.raises(Fatal, match=sentence):
@@ -103,7 +106,7 @@ def test_what_this_version_cannot_read_is_refused(
 
 
 def test_a_manifest_that_lacks_something_is_told(installation: SmallInstallation) -> None:
-    backup = installation.back_up()
+    backup = installation.unpacked(installation.back_up())
     manifest = json.loads((backup / "manifest.json").read_text(encoding="utf-8"))
     (backup / "manifest.json").write_text(json.dumps({"format": manifest["format"]}), encoding="utf-8")
 
@@ -126,8 +129,8 @@ def test_an_older_schema_is_loaded_as_it_was_and_migrated(
         ["b", "a", "乙", "B", "business"],
         ["a", None, "甲", "A", "business"],
     ]
-    manifest = Bundle(installation.back_up("new-one")).manifest
-    with new_bundle(installation.root / "safe" / "old") as out:
+    manifest = installation.bundle(installation.back_up("new-one")).manifest
+    with new_bundle(installation.root / "safe" / "old", (installation.recipient,)) as out:
         for name, told in (("database/departments.jsonl", lines), ("objects.jsonl", [])):
             with out.member(name) as file:
                 file.write("".join(json.dumps(line) + "\n" for line in told).encode())

@@ -42,6 +42,7 @@ def test_what_was_sealed_for_another_purpose_or_was_changed_does_not_open(tmp_pa
 
 def test_another_key_opens_nothing(tmp_path: Path) -> None:
     sealed = KeyFileBox(tmp_path / "one" / "secrets.key").encrypt("a secret", "p")
+    KeyFileBox(tmp_path / "two" / "secrets.key").ensure()
 
     with pytest.raises(Fatal, match="encrypted with another key"):
         KeyFileBox(tmp_path / "two" / "secrets.key").decrypt(sealed, "p")
@@ -62,3 +63,12 @@ def test_an_installation_without_a_key_says_so() -> None:
     for act in (NoSecretBox().encrypt, NoSecretBox().decrypt):
         with pytest.raises(Fatal, match="has no key"):
             act("a", "second-factor 1")
+
+
+def test_no_key_is_made_to_decrypt(tmp_path: Path) -> None:
+    sealed = KeyFileBox(tmp_path / "one" / "secrets.key").encrypt("a secret", "p")
+
+    with pytest.raises(Fatal, match="restore it"):
+        KeyFileBox(tmp_path / "two" / "secrets.key").decrypt(sealed, "p")
+    assert not (tmp_path / "two").exists()
+    assert KeyFileBox(tmp_path / "two" / "secrets.key").fingerprint is None

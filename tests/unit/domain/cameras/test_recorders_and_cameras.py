@@ -14,6 +14,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
+from services.recorders.secrets import decrypt, is_encrypted
 from services.runtime.errors import NotFound, Refused
 
 ENTRY = camera_recorders.RecorderEntry(
@@ -63,7 +64,9 @@ def test_secrets_stay_where_they_are_and_no_audit_event_tells_them(desk: ReviewD
         by="admin",
     )
 
-    assert desk.the(Recorder, id=row.id).configuration == {"address": "https://a", "password": "other"}
+    configuration = desk.the(Recorder, id=row.id).configuration
+    assert is_encrypted(configuration["password"])
+    assert decrypt(ENTRY.kind, configuration, desk.box, places={"address"})["password"] == "other"
     entries = "".join(event.entry for event in desk.all(AuditEvent, subject_id=row.id))
     assert "hunter2" not in entries
     assert "other" not in entries

@@ -1,0 +1,198 @@
+"""What belongs to an installation: a start stops where a part of it is missing, and makes none anew in silence.
+
+The register (the database) knows the fingerprints of the keys, the data folder's manifest knows which database, engine
+file and stores were made. An installation from before both gets them at its first start, from what is there, if the
+database agrees with it.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import func, make_url, select
+
+from services.backup.installation import ACTOR
+from services.database.reading import unchanged_file
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditCheckpoint
+from services.database.tables.masters import Master
+from services.database.tables.second_factors import SecondFactor
+from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.audit import key_events
+from services.engine.state.store import FILE_NAME as ENGINE_FILE
+from services.engine.state.store import IDENTITY
+from services.runtime.errors import Fatal
+from services.runtime.manifest import Manifest, read_manifest, write_manifest
+from services.runtime.settings import Settings
+from services.vault.keys.fingerprints import LOG, NAMES, PORTAL, ROOT, SEAL, VAULT, KeyMissing, PresentKeys, read_keys
+from services.vault.store.protocol import Store
+
+DATABASE, ENGINE = "database", "engine"
+PRIVATE = (VAULT, SEAL, LOG, PORTAL)  # these are needed themselves, of the others the public part is enough
+WHOLE = "restore the newest backup into an empty data folder (docs/operations.md, Restore)"
+KEYS = "restore it with footage-desk keys restore FILE --identity IDENTITY"
+
+
+def accept(part: str) -> str:
+    """Return the way on for whoever has no backup of the part; the root goes with the seal key that it certifies."""
+    name = SEAL if part == ROOT else part
+    return f"or, where it is lost for good, go on without it: footage-desk accept-loss {name} says what that costs"
+
+
+def check_folder(settings: Settings) -> Manifest | None:
+    """Return the data folder's manifest; raises Fatal if its database or engine file is missing. Writes nothing.
+
+    To be called before either is opened: opening a missing one makes it.
+    """
+    folder = settings.data_dir
+    manifest = read_manifest(folder)
+    engine = folder / "engine" / ENGINE_FILE
+    database = _sqlite_file(settings)
+    if database is not None and _is_empty(database):
+        if manifest is not None and manifest.database is not None:
+            raise _missing(database, "the database of this installation is missing or empty", WHOLE)
+        if manifest is None and not _is_empty(engine):
+            raise _missing(database, "the engine's file is here, and the database that it belongs to is not", WHOLE)
+    if settings.embedded and manifest is not None and manifest.engine is not None:
+        what = "the engine's file is missing or empty, and every open case waits in it"
+        if _is_empty(engine):
+            raise _missing(engine, what, f"{WHOLE}, {accept(ENGINE)}")
+        identity = engine_identity(engine)
+        if identity not in (manifest.engine, None):
+            raise _missing(engine, "another engine's file is in its place", f"{WHOLE}, {accept(ENGINE)}")
+    return manifest
+
+
+def check_database(settings: Settings, database: Database, manifest: Manifest | None) -> dict[str, str]:
+    """Return the known keys by name; raises Fatal if the database is another one, or a key is missing or another.
+
+    Without a manifest the database has to agree with what is there. Writes nothing.
+    """
+    if manifest is not None and manifest.database is not None:
+        first = database.run_now(ACTOR, key_events.get_first_leaf)
+        if first != manifest.database:
+            raise _missing(
+                Path(database.engine.url.render_as_string()),
+                "it is not the database of this data folder: its audit trail begins with another event",
+                f"name the right one, or {WHOLE}",
+            )
+    present = read_keys(settings.keys)
+    known = {**(manifest.keys if manifest else {}), **database.run_now(ACTOR, key_events.list_known)}
+    check_keys(settings.keys, known, present)
+    if manifest is None:
+        database.run_now(ACTOR, _check_engine, settings)
+    if not known:
+        database.run_now(ACTOR, _check_unregistered, settings.keys, present)
+    return known
+
+
+def check_keys(keys: Path, known: Mapping[str, str], present: PresentKeys, *, apart: bool = False) -> None:
+    """Raise KeyMissing for the first known key that is missing or another one.
+
+    ``apart``: in one process of several, which has those keys alone that its roles need.
+    """
+    for name in (name for name in NAMES if name in known):
+        fingerprint = known[name]
+        here = present.fingerprints.get(name)
+        if here is not None and here != fingerprint:
+            raise KeyMissing(
+                f"another key is in the place of the {name} key | {keys.absolute()} | the database knows "
+                f"{fingerprint}, and {here} is here | {KEYS} into an empty keys folder, {accept(name)}"
+            )
+        if not apart and (here is None or (name in PRIVATE and name not in present.private)):
+            raise key_missing(keys, name, fingerprint)
+
+
+def check_stores(manifest: Manifest | None, stores: Mapping[str, Store]) -> None:
+    """Raise Fatal if a store lacks buckets that were made."""
+    for name in manifest.stores if manifest else ():
+        if missing := stores[name].missing():
+            raise Fatal(
+                f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
+                f"{stores[name].describe()} | mount the right disk or name the right server, or restore its copy; "
+                f"{accept(name)}"
+            )
+
+
+def key_missing(keys: Path, name: str, fingerprint: str) -> KeyMissing:
+    return KeyMissing(
+        f"the {name} key of this installation is missing | {keys.absolute()} | the database knows {fingerprint}, and "
+        f"no other is made in its place | {KEYS}, {accept(name)}"
+    )
+
+
+def save_manifest(settings: Settings, database: Database, stores: tuple[str, ...] = ()) -> None:
+    """Write the manifest of the data folder as the database is now; the engine's identity stays as it is."""
+    before = read_manifest(settings.data_dir) or Manifest()
+
+    def act(uow: UnitOfWork) -> Manifest:
+        return replace(
+            before,
+            database=key_events.get_first_leaf(uow),
+            keys=key_events.list_known(uow),
+            stores=stores or before.stores,
+        )
+
+    write_manifest(settings.data_dir, database.run_now(ACTOR, act))
+
+
+def save_engine(folder: Path, identity: str | None) -> None:
+    """Write which engine file belongs to the data folder, if the folder has a manifest."""
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        write_manifest(folder, replace(manifest, engine=identity))
+
+
+def engine_identity(file: Path) -> str | None:
+    """Return what distinguishes an engine's file from another one; None while an engine has it open, or for an old one.
+
+    Writes nothing.
+    """
+    with unchanged_file(file) as uri, closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
+        try:
+            row = connection.execute("SELECT value FROM counters WHERE name = ?", (IDENTITY,)).fetchone()
+        except sqlite3.Error:
+            return None
+    return None if row is None else str(row[0])
+
+
+def count_open_cases(uow: UnitOfWork) -> int:
+    """Count the cases that wait in the engine."""
+    query = select(func.count()).where(Application.process_instance_key.is_not(None), Application.closed_at.is_(None))
+    return uow.session.scalar(query) or 0
+
+
+def _check_engine(uow: UnitOfWork, settings: Settings) -> None:
+    """Raise Fatal if cases wait in an engine's file that is missing, for a data folder without a manifest."""
+    engine = settings.data_dir / "engine" / ENGINE_FILE
+    if settings.embedded and _is_empty(engine) and (waiting := count_open_cases(uow)):
+        what = f"{waiting} open cases wait in the engine's file, which is missing or empty"
+        raise _missing(engine, what, f"{WHOLE}, {accept(ENGINE)}")
+
+
+def _check_unregistered(uow: UnitOfWork, keys: Path, present: PresentKeys) -> None:
+    """Raise KeyMissing if a key was used and is missing, for a database from before keys were registered."""
+    for table, name in ((Master, VAULT), (Master, SEAL), (AuditCheckpoint, LOG), (SecondFactor, PORTAL)):
+        used = uow.session.scalar(select(table).limit(1)) is not None
+        if used and name not in present.private and not key_events.is_loss_accepted(uow, name):
+            raise KeyMissing(
+                f"the {name} key of this installation is missing | {keys.absolute()} | the database has "
+                f"{table.__tablename__.replace('_', ' ')} that were made with it | {KEYS}, {accept(name)}"
+            )
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    url = make_url(settings.database)
+    return Path(url.database) if url.drivername == "sqlite" and url.database else None
+
+
+def _is_empty(file: Path) -> bool:
+    """Whether there is no file, or nothing in it and nothing in its log."""
+    log = file.with_name(file.name + "-wal")
+    return not any(path.exists() and path.stat().st_size for path in (file, log))
+
+
+def _missing(path: Path, cause: str, way: str) -> Fatal:
+    return Fatal(f"a part of the installation is missing | {path} | {cause} | {way}")
