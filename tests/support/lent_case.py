@@ -68,6 +68,7 @@ class Parts:
     preliminary: str = "head"
     reviewer: str = "reviewer"
     signer: str = "security-head"
+    manager: str | None = None  # where the case concerns Security
 
 
 class Lens:
@@ -103,6 +104,8 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
         ("security-signature", parts.signer),
     ):
         desk.decide(desk.opened(application_id, stage), by)
+    if parts.manager is not None:
+        desk.decide(desk.opened(application_id, "management"), parts.manager, opinion="同意调取。")
     filed = desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
     desk.classed(application_id, granted_way_of_use="download")
     release = desk.opened(application_id, "storage-release")

@@ -33,6 +33,7 @@ CONFLICT = Parts(
     preliminary="board-head",
     reviewer="reviewer2",
     signer="office-head",
+    manager="manager2",
 )
 
 
