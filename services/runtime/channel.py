@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,7 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
     if given.startswith("unix:"):
         return create_insecure_channel(_reachable(given), OPTIONS)
     target, secure = _target(settings, given)
-    token = _engine_token(settings, target, secure=secure)
-    options, interceptors = get_channel_options(OPTIONS), [_UnaryToken(token), _StreamToken(token)] if token else None
+    options, interceptors = get_channel_options(OPTIONS), _engine_token(settings, target, secure=secure)
     if not secure:
         return grpc.aio.insecure_channel(target, options, interceptors=interceptors)
     credentials = _credentials(settings)
@@ -128,11 +127,11 @@ def _target(settings: Settings, given: str) -> tuple[str, bool]:
     return target, secure
 
 
-def _engine_token(settings: Settings, target: str, *, secure: bool) -> str | None:
-    """Return the token of a footage-desk engine: of the file that is set, or on this machine of the data folder."""
+def _engine_token(settings: Settings, target: str, *, secure: bool) -> "list[grpc.aio.ClientInterceptor] | None":
+    """Return what adds a footage-desk engine's token: of the file that is set, or on its machine of the data folder."""
     here = is_loopback(target.rpartition(":")[0].strip("[]"))
     file, name = settings.engine_token_file, variable("engine.token_file")
-    if settings.engine.token_file is None and not (here and settings.camunda_client_id is None and file.exists()):
+    if settings.engine.token_file is None and (not here or settings.camunda_client_id is not None):
         return None
     if settings.camunda_client_id is not None:
         raise SettingsError(f"{name} and CAMUNDA_CLIENT_ID are both set: keep the one that the gateway asks for.")
@@ -141,6 +140,12 @@ def _engine_token(settings: Settings, target: str, *, secure: bool) -> str | Non
             f"{name} is set and {target} is on another machine, so the token would travel in the open: begin "
             "ZEEBE_ADDRESS with https://, and start that engine with --certificate and --key."
         )
+    token = _read_token(file) if settings.engine.token_file is not None or file.exists() else None
+    return [_UnaryToken(file, token), _StreamToken(file, token)]
+
+
+def _read_token(file: Path) -> str:
+    name = variable("engine.token_file")
     try:
         with file.open(encoding="ascii") as opened:
             mode, token = stat.S_IMODE(os.fstat(opened.fileno()).st_mode), opened.read().strip()
@@ -156,11 +161,18 @@ def _engine_token(settings: Settings, target: str, *, secure: bool) -> str | Non
 class _Token:
     """Adds the engine's token to calls: call credentials would do so only over TLS."""
 
-    def __init__(self, token: str) -> None:
-        self._header = ("authorization", f"Bearer {token}")
+    def __init__(self, file: Path, token: str | None) -> None:
+        self._file = file
+        self._token = token
 
     def _added(self, details: Any) -> Any:
-        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), self._header))
+        if self._token is None and self._file.exists():  # the engine has started since, for the first time
+            with suppress(SettingsError):
+                self._token = _read_token(self._file)
+        if self._token is None:
+            return details
+        header = ("authorization", f"Bearer {self._token}")
+        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), header))
 
 
 class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types

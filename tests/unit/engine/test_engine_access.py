@@ -33,6 +33,7 @@ from services.engine.server import EngineServer
 from services.engine.socket_file import SocketFile
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient, Unauthorized
+from services.runtime.errors import Retryable
 from services.runtime.settings import Settings, SettingsError
 
 PORT = "127.0.0.1:0"
@@ -260,6 +261,18 @@ async def test_our_clients_find_the_token_beside_the_engines_data_or_in_the_file
         async with open_channel(Settings.load(**given, data_dir=tmp_path / "other")) as channel:
             with pytest.raises(Unauthorized, match="FOOTAGE_DESK_ENGINE__TOKEN_FILE"):
                 await PyzeebeEngineClient(channel).topology()
+
+
+async def test_a_client_that_is_there_before_the_engines_first_start_finds_its_token(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    address = f"127.0.0.1:{unused_tcp_port}"
+    async with open_channel(Settings.load(zeebe_address=address, data_dir=tmp_path)) as channel:
+        client = PyzeebeEngineClient(channel)
+        with pytest.raises(Retryable):
+            await client.topology()
+        async with engine(tmp_path / "engine", address):
+            assert (await client.topology()).partitions == 1
 
 
 @pytest.mark.parametrize(
