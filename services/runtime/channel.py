@@ -76,7 +76,7 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
     if given.startswith("unix:"):
         return create_insecure_channel(_reachable(given), OPTIONS)
     target, secure = _target(settings, given)
-    options, interceptors = get_channel_options(OPTIONS), _engine_token(settings, target, secure=secure)
+    options, interceptors = get_channel_options(OPTIONS), _token_interceptors(settings, target, secure=secure)
     if not secure:
         return grpc.aio.insecure_channel(target, options, interceptors=interceptors)
     credentials = _credentials(settings)
@@ -127,7 +127,7 @@ def _target(settings: Settings, given: str) -> tuple[str, bool]:
     return target, secure
 
 
-def _engine_token(settings: Settings, target: str, *, secure: bool) -> "list[grpc.aio.ClientInterceptor] | None":
+def _token_interceptors(settings: Settings, target: str, *, secure: bool) -> list[grpc.aio.ClientInterceptor] | None:
     """Return what adds a footage-desk engine's token: of the file that is set, or on its machine of the data folder."""
     here = is_loopback(target.rpartition(":")[0].strip("[]"))
     file, name = settings.engine_token_file, variable("engine.token_file")

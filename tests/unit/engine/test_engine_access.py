@@ -268,11 +268,10 @@ async def test_a_client_that_is_there_before_the_engines_first_start_finds_its_t
 ) -> None:
     address = f"127.0.0.1:{unused_tcp_port}"
     async with open_channel(Settings.load(zeebe_address=address, data_dir=tmp_path)) as channel:
-        client = PyzeebeEngineClient(channel)
         with pytest.raises(Retryable):
-            await client.topology()
+            await PyzeebeEngineClient(channel, call_seconds=0.05).topology()
         async with engine(tmp_path / "engine", address):
-            assert (await client.topology()).partitions == 1
+            assert (await PyzeebeEngineClient(channel).topology()).partitions == 1
 
 
 @pytest.mark.parametrize(
