@@ -34,14 +34,18 @@ from vault_bench import packet_hashes, part_of
 from whole_desk import open_desk
 from whole_footage import AGO, MADE_FOR, Footage
 
+from services.app.evidence import sources_of
 from services.backup.restore import RestoreRequest, restore
 from services.domain.accounts import login
 from services.domain.accounts.client import Client
 from services.domain.applications import service as application_service
 from services.domain.audit.verification import verify_trail
 from services.domain.custody import copies
+from services.evidence import package
 from services.runtime.settings import Settings
+from services.runtime.threads import run_in_thread
 from services.vault.sealing import Sealed, open_sealed
+from services.verifier.examination import examine
 from services.verifier.main import main as verify
 
 pytestmark = [pytest.mark.requirement("R14", "R36", "R40")]
@@ -118,10 +122,23 @@ async def check(desk: People) -> None:
     await login.submit_code(desk.database, session.token, place, pyotp.TOTP(FACTS.second_factor).now())
 
 
-async def test_its_cases_are_carried_to_their_ends(root: Path) -> None:
+async def check_packages(desk: People, folder: Path) -> None:
+    """Packages of cases that began under the first release are sound, and say what it did not name yet."""
+    sources = sources_of(desk.container)
+    for name in ("archived", "loan", "storage-release"):
+        number = str(desk.application(FACTS.cases[name]).number)
+        made = await run_in_thread(package.make, sources, number, folder / f"{name}.zip", "hash")
+        report = examine(made.path, [FACTS.fingerprints["root"]])
+        assert (report.failed, report.exit_code) == ([], 0)
+        [older] = [line.found for line in report.lines if line.check == "older"]
+        assert ("footage/1-master.label.json" in older) == (name != "storage-release")  # released by this one
+
+
+async def test_its_cases_are_carried_to_their_ends(root: Path, tmp_path: Path) -> None:
     async with opened(root) as desk:
         await check(desk)
         await carry_on(desk)
+        await check_packages(desk, tmp_path)
 
 
 def load_dump(url: str) -> None:
