@@ -254,6 +254,12 @@ def test_another_database_or_engine_is_not_taken_for_the_installations(data: Pat
     with pytest.raises(Fatal, match="another engine's file is in its place"):
         open_container(settings(data))
 
+    (data / "engine" / ENGINE_FILE).write_bytes(b"")
+    with closing(sqlite3.connect(data / "engine" / ENGINE_FILE)) as connection, connection:
+        connection.execute("CREATE TABLE blank (x)")
+    with pytest.raises(Fatal, match="another engine's file is in its place"):
+        open_container(settings(data))
+
 
 def test_a_process_apart_makes_no_key_that_the_installation_has(data: Path, tmp_path: Path) -> None:
     pod = settings(tmp_path / "pod", database_url=settings(data).database, keys_dir=tmp_path / "no-keys")
