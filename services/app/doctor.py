@@ -40,6 +40,7 @@ from services.vault.keys.fingerprints import (
     read_keys,
 )
 from services.vault.keys.key_files import check_key_folder
+from services.vault.keys.log_key import FOLDER as LOG_FOLDER
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey
 from services.vault.keys.vault_keys import ESCROW_FILE, read_vault_keys
@@ -179,8 +180,8 @@ def _folder(settings: Settings) -> str:
 
 def _keys(settings: Settings, portal: bool) -> str:
     """Say which keys are here; Fatal where one that the database knows is missing, or open to others."""
-    for folder in (settings.keys, *(path for path in settings.keys.glob("*") if path.is_dir())):
-        check_key_folder(folder)
+    for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, "portal"):
+        check_key_folder(settings.keys / name)
     present, known = read_keys(settings.keys), dict[str, str]()
     if _database_exists(settings):
         with _reading(settings) as database:

@@ -59,8 +59,7 @@ def check_folder(settings: Settings) -> Manifest | None:
         what = "the engine's file is missing or empty, and every open case waits in it"
         if _is_empty(engine):
             raise _missing(engine, what, f"{WHOLE}, {accept(ENGINE)}")
-        identity = engine_identity(engine)
-        if identity not in (manifest.engine, None):
+        if engine_identity(engine) not in (manifest.engine, None):
             raise _missing(engine, "another engine's file is in its place", f"{WHOLE}, {accept(ENGINE)}")
     return manifest
 
@@ -142,20 +141,22 @@ def save_engine(folder: Path, identity: str | None) -> None:
     """Write which engine file belongs to the data folder, if the folder has a manifest."""
     manifest = read_manifest(folder)
     if manifest is not None:
-        write_manifest(folder, replace(manifest, engine=identity))
+        write_manifest(folder, replace(manifest, engine=identity or None))
 
 
 def engine_identity(file: Path) -> str | None:
-    """Return what distinguishes an engine's file from another one; None while an engine has it open, or for an old one.
+    """Return what distinguishes an engine's file from another one, empty if no engine of this release has opened it.
 
-    Writes nothing.
+    None for a damaged one, which the engine refuses itself. Writes nothing.
     """
     with unchanged_file(file) as uri, closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
         try:
             row = connection.execute("SELECT value FROM counters WHERE name = ?", (IDENTITY,)).fetchone()
-        except sqlite3.Error:
+        except sqlite3.OperationalError:  # it has no such table
+            return ""
+        except sqlite3.DatabaseError:
             return None
-    return None if row is None else str(row[0])
+    return "" if row is None else str(row[0])
 
 
 def count_open_cases(uow: UnitOfWork) -> int:

@@ -73,7 +73,7 @@ def accept_loss(settings: Settings, database: Database, part: str, say: Say, *, 
 
 def _present_engine(settings: Settings) -> str | None:
     file = settings.data_dir / "engine" / ENGINE_FILE
-    return belongings.engine_identity(file) if file.exists() else None
+    return (belongings.engine_identity(file) or None) if file.exists() else None
 
 
 def _present_key(keys: Path, part: str, name: str) -> str | None:

@@ -34,6 +34,6 @@ def unchanged_file(path: Path) -> Iterator[str]:
         yield f"file:{path.absolute()}?mode=ro&immutable=1"
     else:
         with tempfile.TemporaryDirectory() as folder:
-            for file in (path, log):
+            for file in (log, path):  # in this order what a running engine moves from one to the other is in the copy
                 shutil.copyfile(file, Path(folder) / file.name)
             yield f"file:{Path(folder) / path.name}?mode=ro"

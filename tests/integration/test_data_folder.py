@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installation_fixture import FOLDERS, KEPT
+from installation_fixture import BACKUP, FOLDERS, IDENTITY, KEPT, KEYS, LOAN_KEYS, Facts, installation
 from typer.testing import CliRunner, Result
 
 from services.app import doctor as app_doctor
 from services.app import server
 from services.app.container import Container, open_container
+from services.backup.restore import RestoreRequest, restore
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Recorder
@@ -254,6 +255,12 @@ def test_another_database_or_engine_is_not_taken_for_the_installations(data: Pat
     with pytest.raises(Fatal, match="another engine's file is in its place"):
         open_container(settings(data))
 
+    (data / "engine" / ENGINE_FILE).write_bytes(b"")
+    with closing(sqlite3.connect(data / "engine" / ENGINE_FILE)) as connection, connection:
+        connection.execute("CREATE TABLE blank (x)")
+    with pytest.raises(Fatal, match="another engine's file is in its place"):
+        open_container(settings(data))
+
 
 def test_a_process_apart_makes_no_key_that_the_installation_has(data: Path, tmp_path: Path) -> None:
     pod = settings(tmp_path / "pod", database_url=settings(data).database, keys_dir=tmp_path / "no-keys")
@@ -353,6 +360,26 @@ def test_lost_keys_are_restored_from_their_file(data: Path, monkeypatch: pytest.
     back = typed(data, monkeypatch, "keys", "restore", str(data.parent / "keys.age"), "--identity", str(file))
     assert back.exit_code == 0, back.output
     open_container(settings(data)).database.close()
+
+
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.requirement("R40")
+def test_a_restore_writes_for_its_account_alone_and_is_started(first_release: Settings) -> None:
+    root, facts = first_release.data_dir.parent, Facts.read()
+    identity = root / IDENTITY
+    identity.touch(0o600)
+    identity.write_bytes((KEPT / IDENTITY).read_bytes())
+    restored = first_release.model_copy(update={"data_dir": root / "new"})
+    (root / "new").mkdir(mode=0o755)
+
+    request = RestoreRequest(KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity)
+    restore(installation(restored, root, facts.moment), request, lambda _: None)
+
+    assert open_to_others(root / "new") == []
+    asyncio.run(run_once(restored))
+    (root / "new" / "engine" / ENGINE_FILE).unlink()
+    with pytest.raises(Fatal, match="the engine's file is missing or empty"):
+        open_container(restored)
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("administrator", "li.na", "李娜"), ("backup", "backup.age")])
