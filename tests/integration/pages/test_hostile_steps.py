@@ -130,7 +130,7 @@ async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: st
     desk.do(take_back)
     desk.change(Application, case.id, **{ended: desk.clock.now()})
 
-    with pytest.raises((Fatal, Retryable), match="was withdrawn|is closed"):
+    with pytest.raises((Fatal, Retryable), match=r"was withdrawn|is closed"):
         await desk.work(hand_over, application_id=case.id, use_period_days=10)
 
     assert desk.rows(HandOver) == []
