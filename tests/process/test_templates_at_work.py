@@ -95,8 +95,11 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     for job_type in ("file-application", "notify-storage", "retrieve-footage", "back-up-footage", "encrypt-copy"):
         await bench.does(job_type, **named)
     assert (await bench.does("hand-over", **named))["handOverId"] == loan.id
-    for job_type in ("remind-return", "suspend-access", "resume-access", "open-violation"):
+    assert (await bench.does("expire-offer", **named))["acceptedMeanwhile"] is True
+    for job_type in ("remind-return", "suspend-access", "resume-access"):
         await bench.does(job_type, **named)
+    await desk.turn(days=loan.use_days + 4)
+    await bench.does("open-violation", **named)
     await desk.give_back(case)
     await desk.decide(case, "return-inspection")
     await desk.closed(case, "footage-re-archived")
@@ -110,12 +113,18 @@ async def _beside_the_case(desk: People, bench: Bench) -> None:
     waiting = await desk.review(case, "preliminary")
     named: dict[str, Any] = {"applicationId": case, "round": 0, "decidedBy": "management", "handOverId": None}
     await bench.does("expire-application", **named)
-    await bench.does("escalate-to-management", **named)
     await _asked_and_answered(desk, bench, case, waiting)
     opened = await bench.does("open-review", **named, stage="security")
     assert opened["reviewId"] != waiting.id
+    await desk.turn(days=1, hours=1)
     for job_type in ("remind-reviewer", "escalate-review"):
         await bench.does(job_type, **named, reviewId=opened["reviewId"])
+    await desk.decide(case, "security")
+    await bench.does("open-review", **named, stage="security-signature")
+    await desk.decide(case, "security-signature")
+    await bench.does("escalate-to-management", **named)
+    await bench.does("open-review", **named, stage="management")
+    await desk.decide(case, "management", "rejected")
     await bench.does("release-preservation", **named)
     assert desk.application(case).closed_as == "rejected"
 

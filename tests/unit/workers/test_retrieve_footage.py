@@ -16,7 +16,7 @@ from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.recorders.protocol import RecorderDown
-from services.runtime.errors import Fatal, Outcome
+from services.runtime.errors import Fatal, NotPermitted, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage
 from services.workers import preserve_footage, retrieve_footage
@@ -247,7 +247,7 @@ async def test_a_case_that_has_ended_is_not_begun(desk: Desk) -> None:
     case = desk.case("gate").approve()
     desk.change(Application, case.id, closed_at=FILMED.start, closed_as="rejected")
 
-    with pytest.raises(NoLongerWanted):
+    with pytest.raises(NotPermitted, match="closed as rejected"):
         await retrieve(desk, case)
     assert desk.rows(UploadAttempt) == []
 
