@@ -245,18 +245,18 @@ def refusal_for(
     chosen = _candidates(directory, facts, review, groups)
     turn = max((first[person] for person in chosen), default=len(groups))
     if index > turn:
-        return _refused("not-yet", _not_yet(directory, groups[:index]))
+        return _refused("not-yet", _not_yet(directory, chosen))
     return None
 
 
-def _not_yet(directory: Directory, earlier: Pools) -> Message:
-    announced = [directory.announced[person] for group in earlier for person in group if person in directory.announced]
-    if not announced:
+def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
+    """Word why a substitute waits, from when where absences are announced of all whose turn it is."""
+    if not set(chosen) <= set(directory.announced):
         return Message("You stand in: decide when those in charge are absent or the review is overdue.")
     return Message(
         "You stand in: the absence that was entered counts from {moment} on, or as soon as the absent person or an "
         "administrator confirms it.",
-        moment=f"{max(announced):%Y-%m-%d %H:%M %z}",
+        moment=f"{max(directory.announced[person] for person in chosen):%Y-%m-%d %H:%M %z}",
     )
 
 

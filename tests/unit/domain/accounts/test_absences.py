@@ -61,6 +61,7 @@ def refusal(desk: ReviewDesk, review_id: str, by: str = "deputy") -> Refused:
     return refused.value
 
 
+@pytest.mark.both_databases
 @pytest.mark.requirement("R25")
 def test_a_deputy_who_enters_the_heads_absence_signs_after_a_notice_and_the_head_is_told_of_both(
     desk: ReviewDesk,
@@ -177,6 +178,14 @@ def test_the_notice_begins_when_it_is_entered_however_early_the_absence_is(desk:
     desk.clock.turn(DAY)
     assert listed(desk, "head").state == "to-come"
     refusal(desk, review_id)
+
+
+def test_who_waits_for_another_head_is_not_said_a_time(desk: ReviewDesk) -> None:
+    review_id = preliminary(desk)
+    desk.post("keeper", "head", "works")
+    enter(desk, "deputy")
+
+    assert "absence that was entered" not in refusal(desk, review_id).message.en
 
 
 def test_an_absence_that_ends_within_its_notice_lets_nobody_sign(desk: ReviewDesk) -> None:
