@@ -186,6 +186,7 @@ RULES = {
     "POST /api/people/{person_id}/absences": Rule(
         ADMINISTRATOR | {"security-head"}, body={"since": "2031-03-05T00:00:00Z", "until": "2031-03-06T00:00:00Z"}
     ),
+    "POST /api/absences/{absence_id}/confirm": Rule(ADMINISTRATOR, frozenset({"security-head"})),
     "POST /api/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),
     "GET /api/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/departments": Rule(

@@ -59,7 +59,7 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
     replica.ensure()
     box = KeyFileBox(settings.keys / PORTAL_KEY)
     database = open_database(settings.database, clock, rules_of(settings), secrets=box)
-    if places.database_url is not None:
+    if places.database_url is not None or places.database is None:  # not a copy of one that is migrated
         database_schema.migrate(database.engine)
     return Container(
         settings=settings,

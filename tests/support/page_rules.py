@@ -74,6 +74,7 @@ PAGES = {
     "GET /": Rule(EVERYONE),
     "GET /account": Rule(EVERYONE),
     "POST /account/absences": Rule(EVERYONE, body={"since": "2031-03-05", "until": "2031-03-06"}),
+    "POST /account/absences/{absence_id}/confirm": Rule(ADMINISTRATOR, frozenset({"security-head"})),
     "POST /account/absences/{absence_id}/end": Rule(ADMINISTRATOR | {"security-head"}),  # of a reviewer
     "GET /account/agreement": Rule(EVERYONE),
     "POST /account/agreement": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
@@ -135,6 +136,7 @@ PAGES = {
     "POST /admin/people/{person_id}/absences": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"since": "2031-03-05", "until": "2031-03-06"}
     ),
+    "POST /admin/people/{person_id}/absences/{absence_id}/confirm": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/{person_id}/absences/{absence_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/{person_id}/posts": Rule(

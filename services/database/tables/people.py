@@ -78,7 +78,10 @@ class Post(Base):
 
 
 class Absence(Base):
-    """A time of substitution; a cancelled one ends where it begins."""
+    """A time of substitution; a cancelled one ends where it begins.
+
+    Others sign from ``since``; after somebody else's word only when it is confirmed, or ``notice_until`` is over.
+    """
 
     __tablename__ = "absences"
 
@@ -87,3 +90,12 @@ class Absence(Base):
     since: Mapped[datetime]
     until: Mapped[datetime]
     added_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    notice_until: Mapped[datetime | None]  # None: no notice was needed, or entered under the first release
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    confirmed_at: Mapped[datetime | None]
+
+    @property
+    def effective_from(self) -> datetime | None:
+        """From when others sign; None where it ends before they may."""
+        begins = max(self.since, self.confirmed_at or self.notice_until or self.since)
+        return begins if begins < self.until else None

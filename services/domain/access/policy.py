@@ -9,6 +9,7 @@ custodian's own and no decision on the case: to accept needs only what ``hand_ov
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from services.database.tables.reviews import Review
@@ -64,13 +65,15 @@ class Directory:
     """The organisation at one moment: its departments, and the people with a post other than membership.
 
     ``absent`` and ``agreed`` (with a valid confidentiality agreement) are about those ``people`` alone: they are some
-    hundred, while plain members may be 20,000.
+    hundred, while plain members may be 20,000. ``announced`` maps people to the local moment from which an absence
+    counts that somebody else has entered.
     """
 
     departments: Mapping[str, DepartmentInfo]
     people: Mapping[str, PersonInfo]
     held: Collection[HeldPost]
     absent: Collection[str] = frozenset()
+    announced: Mapping[str, datetime] = field(default_factory=dict)
     agreed: Collection[str] = frozenset()
 
     @cached_property
@@ -242,11 +245,19 @@ def refusal_for(
     chosen = _candidates(directory, facts, review, groups)
     turn = max((first[person] for person in chosen), default=len(groups))
     if index > turn:
-        return _refused(
-            "not-yet",
-            Message("You stand in: decide when those in charge are absent or the review is overdue."),
-        )
+        return _refused("not-yet", _not_yet(directory, chosen))
     return None
+
+
+def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
+    """Word why a substitute waits, from when where absences are announced of all whose turn it is."""
+    if not set(chosen) <= set(directory.announced):
+        return Message("You stand in: decide when those in charge are absent or the review is overdue.")
+    return Message(
+        "You stand in: the absence that was entered counts from {moment} on, or as soon as the absent person or an "
+        "administrator confirms it.",
+        moment=f"{max(directory.announced[person] for person in chosen):%Y-%m-%d %H:%M %z}",
+    )
 
 
 def second_people(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
@@ -260,6 +271,16 @@ def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person
     """Return the person in charge, if ``person_id`` is a substitute."""
     groups = pools(directory, facts, STAGES[review.stage])
     return groups[0][0] if groups and person_id not in groups[0] else None
+
+
+def people_represented(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> list[str]:
+    """List all in charge in whose place a substitute signs; without the subjects, who learn nothing (T8)."""
+    return _represented(pools(directory, facts, STAGES[review.stage]), person_id, facts.subjects)
+
+
+def heads_represented(directory: Directory, department_id: str, person_id: str, excluded: Collection[str]) -> list[str]:
+    """List the heads in whose place a substitute consents for the department (R17), without ``excluded``."""
+    return _represented([pool for pool in _department_pools(directory, department_id) if pool], person_id, excluded)
 
 
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
@@ -309,6 +330,12 @@ def substitutes(directory: Directory, department_id: str, excluded: Collection[s
         if eligible:
             return eligible
     return []
+
+
+def _represented(groups: Pools, person_id: str, excluded: Collection[str]) -> list[str]:
+    if not groups or person_id in groups[0]:
+        return []
+    return [person for person in groups[0] if person not in excluded]
 
 
 def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: Pools) -> list[str]:

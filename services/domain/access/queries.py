@@ -6,9 +6,23 @@ own changes. They never outlive the unit.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, String, event, literal, null, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    case,
+    event,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
 
 from services.database.tables.agreements import Agreement
@@ -76,7 +90,7 @@ def list_posts_by_person(uow: UnitOfWork, person_ids: Collection[str] | Select[s
 
 
 def is_absent(uow: UnitOfWork, person_id: str) -> bool:
-    """Return whether the person, who may be a plain member, is absent now."""
+    """Return whether the person, who may be a plain member, is absent now, so that others sign."""
     return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
 
 
@@ -137,17 +151,24 @@ def _load_directory(uow: UnitOfWork) -> Directory:
             Post.department_id,
             Post.kind,
             _absent(uow).where(Absence.person_id == Person.id).correlate(Person).exists().label("absent"),
+            _announced(uow)
+            .where(Absence.person_id == Person.id)
+            .correlate(Person)
+            .scalar_subquery()
+            .label("announced"),
             _agreed(uow).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
         )
         .join(Post, Post.person_id == Person.id)
         .where(Person.active, *held_now(uow), Person.id.in_(with_post))
     ).all()
     departments = uow.session.execute(select(Department.id, Department.kind, Department.superior_id))
+    zone = ZoneInfo(uow.rules.zone)
     return Directory(
         departments={row.id: DepartmentInfo(row.kind, row.superior_id) for row in departments},
         people={row.id: PersonInfo(row.name, row.own) for row in posts},
         held=tuple(HeldPost(row.id, row.department_id, row.kind) for row in posts),
         absent=frozenset(row.id for row in posts if row.absent),
+        announced={row.id: row.announced.astimezone(zone) for row in posts if row.announced is not None},
         agreed=frozenset(row.id for row in posts if row.agreed),
     )
 
@@ -236,7 +257,16 @@ def _departments_of(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, s
 
 
 def _absent(uow: UnitOfWork) -> Select[str]:
-    return select(Absence.person_id).where(Absence.since <= uow.now, Absence.until > uow.now)
+    counts = Absence.notice_until.is_(None) | (Absence.notice_until <= uow.now) | (Absence.confirmed_at <= uow.now)
+    return select(Absence.person_id).where(Absence.since <= uow.now, Absence.until > uow.now, counts)
+
+
+def _announced(uow: UnitOfWork) -> Select[datetime | None]:
+    """Select from when absences count that somebody else entered and nobody has confirmed: the earliest."""
+    begins = case((Absence.since > Absence.notice_until, Absence.since), else_=Absence.notice_until)
+    return select(func.min(begins)).where(
+        Absence.notice_until > uow.now, Absence.confirmed_at.is_(None), Absence.until > begins
+    )
 
 
 def _agreed(uow: UnitOfWork) -> Select[str]:

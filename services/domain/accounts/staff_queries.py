@@ -10,12 +10,13 @@ from sqlalchemy.orm import aliased, contains_eager
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.identities import Identity
-from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.people import Department, Person, Post
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
 from services.domain.accounts import absences, identities, lockout, passkeys, posts, second_factors
+from services.domain.accounts.absences import AbsenceView
 from services.domain.accounts.second_factors import State
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
@@ -62,7 +63,7 @@ class PostRow:
 class PersonView:
     line: PersonRow
     posts: list[PostRow]
-    absences: list[Absence]
+    absences: list[AbsenceView]
     second_factor: State
     passkeys: int
     identities: list[Identity]

@@ -15,7 +15,7 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import consent_givers
+from services.domain.access.policy import consent_givers, heads_represented
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import filing, forms
@@ -227,6 +227,10 @@ def _sign(
         **signed.event_fields,
         reason=reason,
     )
+    application = uow.session.get_one(Application, row.application_id)
+    directory, outside = access_queries.load_directory(uow), _outside(application)
+    for person_id in heads_represented(directory, row.department_id, uow.actor.id, outside):
+        notification_service.notify(uow, person_id, "signed-in-your-place", application_id=application.id)
 
 
 def _notify(uow: UnitOfWork, application: Application, people: list[str], code: str, consent_id: str) -> None:
@@ -260,8 +264,12 @@ def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_depa
 
 def answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:
     """Return who may answer for the department now: heads, else deputies, else the heads above."""
-    outside = {application.drafter_id, *application.subject_ids}
-    return consent_givers(access_queries.load_directory(uow), department_id, outside)
+    return consent_givers(access_queries.load_directory(uow), department_id, _outside(application))
+
+
+def _outside(application: Application) -> set[str]:
+    """Return who neither consents nor hears of a consent: the drafter and the subjects (T8)."""
+    return {application.drafter_id, *application.subject_ids}
 
 
 def require_answerers(uow: UnitOfWork, application: Application, department_id: str) -> list[str]:

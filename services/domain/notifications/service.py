@@ -28,12 +28,13 @@ def notify(
 ) -> Notice:
     """Notify a person in the portal and by the channels, in the unit's transaction.
 
-    If the person is inactive or absent, the head of the department or the deputy is notified as well. ``channels`` are
-    those of the settings unless given. Raises Fatal for a code without a text.
+    If the person is inactive or absent, the head of the department or the deputy is notified as well, unless the notice
+    is personal. ``channels`` are those of the settings unless given. Raises Fatal for a code without a text.
     """
-    texts.get_text(code)
+    personal = texts.get_text(code).personal
     recipients = [person_id]
-    if not uow.session.get_one(Person, person_id).active or access_queries.is_absent(uow, person_id):
+    active = uow.session.get_one(Person, person_id).active
+    if not personal and (not active or access_queries.is_absent(uow, person_id)):
         recipients += list_substitutes(uow, person_id, application_id)
     notices = [
         Notice(

@@ -11,15 +11,19 @@ from services.domain.stages.catalogue import STAGES, BilingualLabel
 from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
-Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries"]
+Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries", "account"]
 
 
 @dataclass(frozen=True)
 class NoticeText(Worded):
-    """A notice's sentence, and the page that its link opens."""
+    """A notice's sentence, and the page that its link opens.
+
+    A ``personal`` one is about others acting for the person, so nobody gets it in their place.
+    """
 
     message: Text
     page: Page = "case"
+    personal: bool = False
 
 
 ENDINGS = {
@@ -53,6 +57,19 @@ TEXTS = {
     "receipt-overdue": NoticeText(Message("A copy for your department was not taken up in time: see to it.")),
     "second-person-needed": NoticeText(Message("A release needs you as the second person."), "review"),
     "release-not-confirmed": NoticeText(Message("Your release was not confirmed: check it again."), "review"),
+    "signed-in-your-place": NoticeText(
+        Message("Somebody has signed in your place: see whether that is right."), "review", personal=True
+    ),
+    "absence-entered": NoticeText(
+        Message("Somebody has entered you as absent, so that others sign in your place: if it is wrong, end it."),
+        "account",
+        personal=True,
+    ),
+    "absence-confirmed": NoticeText(
+        Message("An absence that was entered for you is confirmed, and others sign in your place."),
+        "account",
+        personal=True,
+    ),
     "management-decides": NoticeText(Message("An application goes to management: a decision will wait for you.")),
     "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval.")),
     "preservation-failed": NoticeText(Message("Footage could not be preserved: look at the recorder at once.")),
@@ -116,6 +133,8 @@ def link_path(code: str, application_id: str | None, subject_id: str | None) -> 
     page = get_text(code).page
     if page == "deliveries":
         return "/admin/notices"
+    if page == "account":
+        return "/account"
     if page == "review" and subject_id is not None:
         return f"/reviews/{subject_id}"
     if page == "consent" and subject_id is not None:

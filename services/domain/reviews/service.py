@@ -12,7 +12,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import second_people, stands_in_for
+from services.domain.access.policy import people_represented, second_people, stands_in_for
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.signing import Signed
@@ -93,6 +93,7 @@ def decide(
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof, level=stage.level)
+    _notify_represented(uow, review)
     if needs_second_person(application, review) and outcome == stage.favourable:
         return _propose(uow, review, signed)
     _write(uow, review, signed)
@@ -124,6 +125,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof, level=STAGES[review.stage].level)
+    _notify_represented(uow, review, proposal.person_id)
     outcome = str(proposal.statement["outcome"])
     if not agrees:
         proposal.refused_by, proposal.refused_at, proposal.refused_because = uow.actor.id, uow.now, reason
@@ -175,6 +177,20 @@ def open_proposal(uow: UnitOfWork, review: Review) -> Proposal | None:
     return uow.session.scalar(
         select(Proposal).where(Proposal.review_id == review.id, Proposal.refused_by.is_(None)).limit(1)
     )
+
+
+def _notify_represented(uow: UnitOfWork, review: Review, *signers: str) -> None:
+    """Notify those in charge, besides ``signers``, that a substitute has signed in their place."""
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
+    for person_id in people_represented(directory, facts, review, uow.actor.id):
+        if person_id not in signers:
+            notification_service.notify(
+                uow,
+                person_id,
+                "signed-in-your-place",
+                application_id=review.application_id,
+                subject_id=review.id,
+            )
 
 
 def _propose(uow: UnitOfWork, review: Review, signed: Signed) -> Decided:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from portal_client import Portal
-from review_desk import ReviewDesk
+from review_desk import NOON, ReviewDesk
 from review_pages import HOSTILE, Lens, text_of
 
 from services.app.doctor import Line
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Absence
 from services.database.tables.rule_changes import RuleChange
+from services.domain.accounts import absences
 from services.domain.notifications.deliveries import MAIL
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
@@ -143,3 +145,31 @@ async def test_the_examination_is_a_page_and_the_entrance_leads_to_all_pages(des
     for place in ("people", "recorders", "cameras", "rules", "agreements", "notices", "doctor"):
         assert f'href="/admin/{place}"' in entrance
         assert (await browser.get(f"/admin/{place}")).status_code == 200
+
+
+@pytest.mark.requirement("R16")
+async def test_the_pages_say_from_when_an_absence_lets_others_sign_and_who_entered_it(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    desk.run(absences.add, "head", since=NOON, until=NOON + timedelta(days=2), by="deputy")
+    (row,) = desk.all(Absence)
+    administrator, head, deputy = [await portal.signed_in(name) for name in ("admin", "head", "deputy")]
+
+    page, own = await administrator.get("/admin/people/head"), await head.get("/account")
+    for shown in (page, own):
+        assert "2031-03-05 08:00" in text_of(shown)
+        assert "异议期内" in shown.text
+        assert "deputy 登记" in shown.text
+        assert f"/absences/{row.id}/confirm" in shown.text
+    refused = await deputy.post(f"/account/absences/{row.id}/confirm")
+    assert refused.status_code == 403
+    assert "缺席须由本人或系统管理员确认" in refused.text
+    confirmed = await administrator.post(f"/admin/people/head/absences/{row.id}/confirm")
+    assert confirmed.status_code == 303
+
+    page = await administrator.get("/admin/people/head")
+    assert "生效中" in page.text
+    assert "admin 确认" in page.text
+    assert "/confirm" not in page.text
+    answer = (await administrator.get("/api/people/head/absences")).json()[0]
+    assert (answer["state"], answer["addedBy"], answer["confirmedBy"]) == ("in-force", "deputy", "admin")

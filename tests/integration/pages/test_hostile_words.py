@@ -169,6 +169,7 @@ SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason"}  # their readers
 # Forms that a page shows only in a state which this organisation is not in, or before there is a session.
 NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
+    "/account/absences/{absence_id}/confirm", "/admin/people/{person_id}/absences/{absence_id}/confirm",
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
     "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/admin/notices/test",
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",

@@ -1,11 +1,12 @@
 """Serve people, posts, departments and absences as JSON."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from services.database.tables.people import Absence
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.posts import PostRequest
@@ -104,10 +105,19 @@ class PostAnswer(Answer):
 
 
 class AbsenceAnswer(Answer):
+    """An absence; others sign from ``effective_from``, null: it ends before they may.
+
+    ``state``: notice (the person may object), to-come, in-force or over. ``added_by`` and ``confirmed_by`` are names.
+    """
+
     id: str
     person_id: str
     since: Moment
     until: Moment
+    state: Literal["notice", "to-come", "in-force", "over"]
+    effective_from: Moment | None
+    added_by: str | None
+    confirmed_by: str | None
 
 
 class IdentityAnswer(Answer):
@@ -182,6 +192,10 @@ def person_answer(uow: UnitOfWork, person_id: str) -> PersonAnswer:
         identities=[IdentityAnswer.model_validate(row) for row in view.identities],
         last_login_at=view.last_login_at,
     )
+
+
+def absence_answer(uow: UnitOfWork, row: Absence) -> AbsenceAnswer:
+    return AbsenceAnswer.model_validate(absences.view(uow, row))
 
 
 def _act_and_answer(uow: UnitOfWork, act: Callable[[UnitOfWork, str], object], person_id: str) -> PersonAnswer:
@@ -297,15 +311,27 @@ async def list_absences(person_id: Identifier, actor: Acting, database: GivenDat
 async def add_absence(
     person_id: Identifier, body: AbsenceBody, actor: Acting, database: GivenDatabase
 ) -> AbsenceAnswer:
-    """Add an absence; others stand in meanwhile."""
-    row = await database.run(actor, absences.add, person_id, since=body.since, until=body.until)
-    return AbsenceAnswer.model_validate(row)
+    """Add an absence; others stand in meanwhile.
+
+    At once by one's own word or an administrator's, otherwise after twelve hours in which the person may object.
+    """
+
+    def act(uow: UnitOfWork) -> AbsenceAnswer:
+        return absence_answer(uow, absences.add(uow, person_id, since=body.since, until=body.until))
+
+    return await database.run(actor, act)
+
+
+@router.post("/absences/{absence_id}/confirm", responses=problems(*USUAL))
+async def confirm_absence(absence_id: Identifier, actor: Acting, database: GivenDatabase) -> AbsenceAnswer:
+    """Confirm an absence, so that others stand in at once: by the person or an administrator."""
+    return await database.run(actor, lambda uow: absence_answer(uow, absences.confirm(uow, absence_id)))
 
 
 @router.post("/absences/{absence_id}/end", responses=problems(*USUAL))
 async def end_absence(absence_id: Identifier, actor: Acting, database: GivenDatabase) -> AbsenceAnswer:
     """End an absence."""
-    return AbsenceAnswer.model_validate(await database.run(actor, absences.end, absence_id))
+    return await database.run(actor, lambda uow: absence_answer(uow, absences.end(uow, absence_id)))
 
 
 @router.get("/departments", responses=problems(401, 403))

@@ -175,6 +175,18 @@ async def add_absence(visitor: Visiting, typed: Typed, database: GivenDatabase) 
     return visitor.redirect("/account", Message("The absence is entered."))
 
 
+@router.post("/absences/{absence_id}/confirm")
+async def confirm_absence(absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Confirm an absence that somebody else entered."""
+    try:
+        await database.run(visitor.actor, absences.confirm, absence_id)
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, database, None, refusal)
+    return visitor.redirect("/account", Message("The absence is confirmed."))
+
+
 @router.post("/absences/{absence_id}/end")
 async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End an absence."""

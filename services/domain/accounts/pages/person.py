@@ -105,6 +105,16 @@ async def add_absence(person_id: str, visitor: Visiting, typed: Typed, database:
     return _redirect(visitor, person_id, Message("The absence is entered."))
 
 
+@router.post("/absences/{absence_id}/confirm")
+async def confirm_absence(person_id: str, absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Confirm an absence, so that others stand in at once."""
+    try:
+        await database.run(visitor.actor, absences.confirm, absence_id)
+    except Refused as refusal:
+        return await _page(visitor, database, person_id, None, refusal)
+    return _redirect(visitor, person_id, Message("The absence is confirmed."))
+
+
 @router.post("/absences/{absence_id}/end")
 async def end_absence(person_id: str, absence_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End an absence."""
