@@ -245,11 +245,15 @@ def _register_present_keys(container: Container) -> None:
     container.known_keys = database.run_now(START, key_events.list_known)
     present = read_keys(settings.keys)
     belongings.check_keys(settings.keys, container.known_keys, present, apart=True)
+    if present.fingerprints.keys() - container.known_keys.keys():
+        _register(database, present.fingerprints)
+
+
+def _register(database: Database, fingerprints: Mapping[str, str]) -> None:
     try:
-        if present.fingerprints.keys() - container.known_keys.keys():
-            database.run_now(START, key_events.register, present.fingerprints)
+        database.run_now(START, key_events.register, fingerprints)
     except Retryable:  # a process that starts at the same time has registered one of them
-        database.run_now(START, key_events.register, present.fingerprints)
+        database.run_now(START, key_events.register, fingerprints)
 
 
 def _open_whole(container: Container, manifest: Manifest | None) -> None:
@@ -261,7 +265,7 @@ def _open_whole(container: Container, manifest: Manifest | None) -> None:
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key
     KeyFileBox(settings.keys / PORTAL_KEY).ensure()
     encrypt_recorder_secrets(database)
-    database.run_now(START, key_events.register, read_keys(settings.keys).fingerprints)
+    _register(database, read_keys(settings.keys).fingerprints)
     belongings.save_manifest(settings, database, tuple(stores))
 
 
