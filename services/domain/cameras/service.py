@@ -95,7 +95,8 @@ def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
 def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera:
     """Change a camera from now on.
 
-    Refused when recorder or channel change while open cases still need footage of the old channel.
+    Refused while open cases still need its footage: another recorder or channel, which is other footage, and a lower
+    class, by which a case that is being approved would need less.
     """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
@@ -108,6 +109,8 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
         # Fingerprint and measurements belong to the footage of the old channel.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
         measurements.delete_retention(uow, camera_id)
+    if (row.camera_class, entry.camera_class) == ("sensitive", "ordinary"):
+        recorders.require_no_open_cases(uow, Camera.id == camera_id)
     for name, value in asdict(entry).items():
         setattr(row, name, value)
     audit_trail.record(uow, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))

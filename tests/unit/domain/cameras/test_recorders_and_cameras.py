@@ -1,6 +1,7 @@
 """Recorders and cameras as administrators enter, change and retire them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,23 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
         "camera-retired",
         "camera-reactivated",
     ]
+
+
+@pytest.mark.requirement("R5", "R26")
+def test_a_camera_is_not_made_ordinary_under_a_case_that_waits(desk: ReviewDesk) -> None:
+    row = desk.the(Camera, id="camera")
+    same = camera(recorder_id=row.recorder_id, channel=row.channel)
+    desk.run(camera_service.change_camera, "camera", replace(same, camera_class="sensitive"), by="admin")
+    application_id = desk.submitted()
+    lower = replace(same, camera_class="ordinary")
+
+    assert refused(lambda: desk.run(camera_service.change_camera, "camera", lower, by="admin")) == "case-waits"
+    assert desk.the(Camera, id="camera").camera_class == "sensitive"
+
+    item = desk.the(Item, application_id=application_id).id
+    desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
+    desk.run(camera_service.change_camera, "camera", lower, by="admin")
+    assert desk.the(Camera, id="camera").camera_class == "ordinary"
 
 
 def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:
