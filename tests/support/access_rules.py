@@ -163,6 +163,11 @@ RULES = {
     ),
     "GET /api/admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": 2}),
+    "GET /api/change-requests": Rule(EVERYONE),
+    "POST /api/change-requests/{request_id}/carry-out": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/change-requests/{request_id}/confirm": Rule(NONE),  # test_change_requests
+    "POST /api/change-requests/{request_id}/object": Rule(NONE),
+    "POST /api/signature-holds/{hold_id}/release": Rule(NONE),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
