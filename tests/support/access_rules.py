@@ -165,9 +165,12 @@ RULES = {
     "POST /api/admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": 2}),
     "GET /api/change-requests": Rule(EVERYONE),
     "POST /api/change-requests/{request_id}/carry-out": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
-    "POST /api/change-requests/{request_id}/confirm": Rule(NONE),  # test_change_requests
-    "POST /api/change-requests/{request_id}/object": Rule(NONE),
-    "POST /api/signature-holds/{hold_id}/release": Rule(NONE),
+    # an administrator's of the supervisor's department, about somebody of Security
+    "POST /api/change-requests/{request_id}/confirm": Rule(
+        frozenset({"security-head"}), frozenset({"admin", "supervisor"})
+    ),
+    "POST /api/change-requests/{request_id}/object": Rule(READERS),
+    "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"})),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}

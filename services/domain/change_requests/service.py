@@ -91,7 +91,7 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
 
 def confirm(uow: UnitOfWork, request_id: str) -> ChangeRequest:
     """Confirm a change as its second person; whoever asked carries it out."""
-    request = _get_open(uow, request_id)
+    request = _get_visible(uow, request_id)
     if not policy.may_confirm(access_queries.load_directory(uow), request, uow.actor.id):
         raise Refused(
             "not-second-person",
@@ -99,6 +99,7 @@ def confirm(uow: UnitOfWork, request_id: str) -> ChangeRequest:
             "department than whoever asked, and not whom it concerns.",
             status=403,
         )
+    _check_open(uow, request)
     holds.check(uow, uow.actor.id)
     if request.confirmed_at is not None:
         raise Refused("confirmed", "This was confirmed already.")
@@ -109,7 +110,7 @@ def confirm(uow: UnitOfWork, request_id: str) -> ChangeRequest:
 
 def object_to(uow: UnitOfWork, request_id: str) -> ChangeRequest:
     """End a request: by an objection, or withdrawn by whoever asked."""
-    request = _get_open(uow, request_id)
+    request = _get_visible(uow, request_id)
     own = request.requested_by == uow.actor.id
     if not own and not policy.may_object(access_queries.load_directory(uow), request, uow.actor.id):
         raise Refused(
@@ -117,6 +118,7 @@ def object_to(uow: UnitOfWork, request_id: str) -> ChangeRequest:
             "Whom it concerns, Security and the supervision group object to this: tell one of them.",
             status=403,
         )
+    _check_open(uow, request)
     request.outcome = "withdrawn" if own else "objected"
     request.objected_by, request.objected_at = uow.actor.id, uow.now
     audit_trail.record(uow, f"change-{request.outcome}", "change-request", request.id, person=request.person_id)
@@ -126,9 +128,10 @@ def object_to(uow: UnitOfWork, request_id: str) -> ChangeRequest:
 def get_own(uow: UnitOfWork, request_id: str) -> ChangeRequest:
     """Return an open request that the acting administrator asked for."""
     require_administrator(uow)
-    request = _get_open(uow, request_id)
+    request = _get_visible(uow, request_id)
     if request.requested_by != uow.actor.id:
         raise Refused("not-requester", "Whoever asked for it carries it out.", status=403)
+    _check_open(uow, request)
     return request
 
 
@@ -137,7 +140,7 @@ def list_visible(uow: UnitOfWork) -> list[ChangeRequest]:
     query = select(ChangeRequest).where(
         ChangeRequest.outcome.is_(None), ChangeRequest.effective_at > uow.now - policy.LAPSES_AFTER
     )
-    if not (is_administrator(uow) or policy.is_checker(access_queries.load_directory(uow), uow.actor.id)):
+    if not _sees_all(uow):
         query = query.where(ChangeRequest.person_id == uow.actor.id)
     return list(uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id)))
 
@@ -208,8 +211,18 @@ def _find_open(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
     return next((row for row in rows if row.payload == change.payload), None)
 
 
-def _get_open(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+def _get_visible(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+    """Return the request, locked; NotFound for those who may not see it."""
     request = uow.session.get(ChangeRequest, request_id, with_for_update=True, populate_existing=True)
-    if request is None or request.id not in {visible.id for visible in list_visible(uow)}:
+    if request is None or not (request.person_id == uow.actor.id or _sees_all(uow)):
         raise NotFound(Message("request"), request_id)
     return request
+
+
+def _check_open(uow: UnitOfWork, request: ChangeRequest) -> None:
+    if request.outcome is not None or policy.lapses_at(request) <= uow.now:
+        raise Refused("request-over", "This request is over: it was carried out, ended or has lapsed.")
+
+
+def _sees_all(uow: UnitOfWork) -> bool:
+    return is_administrator(uow) or policy.is_checker(access_queries.load_directory(uow), uow.actor.id)

@@ -27,7 +27,7 @@ from services.domain.agreements import service as agreements
 from services.domain.change_requests import holds
 from services.domain.change_requests import service as change_requests
 from services.domain.rules import service as rules
-from services.runtime.errors import NotFound, Refused
+from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.requirement("R2")
 HERE = Client("browser", "192.0.2.1")
@@ -105,6 +105,7 @@ def test_an_objection_ends_it_even_after_a_confirmation(desk: ReviewDesk, who: s
     desk.run(change_requests.object_to, request, by=who)
 
     assert desk.the(ChangeRequest).outcome == outcome
+    assert refused(desk, change_requests.confirm, request, by="security-head") == "request-over"
     assert refused(desk, posts.assign, "keeper", DEPUTY, by="admin") == "second-person-needed"
 
 
@@ -117,7 +118,7 @@ async def test_what_nobody_objects_to_is_open_after_a_day_and_lapses(desk: Revie
     assert [post.kind for post in desk.run(access_queries.list_posts, "keeper")].count("deputy") == 1
     lapsed = asked(desk, posts.assign, "drafter", DEPUTY)
     desk.clock.turn(timedelta(days=9))
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused, match="lapsed"):
         await requested_acts.carry_out(desk.database, ADMIN, lapsed)
     assert asked(desk, posts.assign, "drafter", DEPUTY) != lapsed
 
