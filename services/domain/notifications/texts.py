@@ -13,6 +13,8 @@ from services.runtime.translations import Bilingual, Message, Text, Worded
 
 Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
 
+PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests": "/requests"}
+
 
 @dataclass(frozen=True)
 class NoticeText(Worded):
@@ -91,13 +93,16 @@ TEXTS = {
     "change-requested": NoticeText(
         Message("An administrator asks for a change of your account: look at it, and object if it is not right."),
         "requests",
+        personal=True,
     ),
     "change-to-check": NoticeText(
         Message("An administrator asks for a change that needs a second person: confirm it or object."), "requests"
     ),
     "change-carried-out": NoticeText(Message("A change that needed a second person has taken effect."), "requests"),
     "account-changed": NoticeText(
-        Message("An administrator has changed an account: if it is not right, tell Security at once."), "requests"
+        Message("An administrator has changed an account: if it is not right, tell Security at once."),
+        "requests",
+        personal=True,
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
@@ -142,12 +147,8 @@ def find_codes(text: str) -> list[str]:
 def link_path(code: str, application_id: str | None, subject_id: str | None) -> str:
     """Return the path of the page that a notice links to."""
     page = get_text(code).page
-    if page == "deliveries":
-        return "/admin/notices"
-    if page == "account":
-        return "/account"
-    if page == "requests":
-        return "/requests"
+    if page in PLAIN_PAGES:
+        return PLAIN_PAGES[page]
     if page == "review" and subject_id is not None:
         return f"/reviews/{subject_id}"
     if page == "consent" and subject_id is not None:

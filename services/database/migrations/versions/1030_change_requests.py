@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment
 
 revision = "1030"
-down_revision = "1010"
+down_revision = "1020"
 branch_labels = None
 depends_on = None
 
