@@ -137,7 +137,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "recorder_id": "recorder",
         "camera_id": "camera",
         "process_id": "review",
-        "request_id": asked(desk, posts.assign, "reviewer2", PostRequest("deputy", "security")),
+        "change_id": asked(desk, posts.assign, "reviewer2", PostRequest("deputy", "security")),
         "hold_id": desk.run(_held),
         "session_id": "somebody-elses",
         "passkey_id": "somebody-elses",

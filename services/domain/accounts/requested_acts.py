@@ -19,12 +19,12 @@ ACCOUNT_ACTS: Mapping[str, Callable[[UnitOfWork, str], object]] = {
 }
 
 
-async def carry_out(database: Database, actor: Actor, request_id: str) -> InitialPassword | None:
+async def carry_out(database: Database, actor: Actor, change_id: str) -> InitialPassword | None:
     """Do what was asked for; return the initial password if it was that.
 
     Refused as the act itself, until somebody has confirmed it or the time to object is over.
     """
-    request = await database.run(actor, change_requests.get_own, request_id)
+    request = await database.run(actor, change_requests.get_own, change_id)
     if request.kind == "initial-password":
         return await staff.reset_password(database, actor, str(request.person_id))
     await database.run(actor, _act, request.kind, str(request.person_id), request.payload)

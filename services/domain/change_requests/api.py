@@ -29,22 +29,22 @@ async def list_requests(actor: Acting, database: GivenDatabase) -> OpenRequestsA
     return await database.run(actor, queries.list_open)
 
 
-@router.post("/change-requests/{request_id}/confirm", responses=problems(401, 403, 404, 409))
-async def confirm_request(request_id: Identifier, actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
+@router.post("/change-requests/{change_id}/confirm", responses=problems(401, 403, 404, 409))
+async def confirm_request(change_id: Identifier, actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
     """Confirm a change as its second person."""
-    return await _after(database, actor, service.confirm, request_id)
+    return await _after(database, actor, service.confirm, change_id)
 
 
-@router.post("/change-requests/{request_id}/object", responses=problems(401, 403, 404, 409))
-async def object_to_request(request_id: Identifier, actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
+@router.post("/change-requests/{change_id}/object", responses=problems(401, 403, 404, 409))
+async def object_to_request(change_id: Identifier, actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
     """Object to a change, or withdraw one's own request."""
-    return await _after(database, actor, service.object_to, request_id)
+    return await _after(database, actor, service.object_to, change_id)
 
 
-@router.post("/change-requests/{request_id}/carry-out", responses=problems(401, 403, 404, 409))
-async def carry_out_request(request_id: Identifier, actor: Acting, database: GivenDatabase) -> CarriedOutAnswer:
+@router.post("/change-requests/{change_id}/carry-out", responses=problems(401, 403, 404, 409))
+async def carry_out_request(change_id: Identifier, actor: Acting, database: GivenDatabase) -> CarriedOutAnswer:
     """Carry out a change that was confirmed, or that nobody has objected to for 24 hours."""
-    initial = await requested_acts.carry_out(database, actor, request_id)
+    initial = await requested_acts.carry_out(database, actor, change_id)
     return CarriedOutAnswer() if initial is None else CarriedOutAnswer(login=initial.login, password=initial.password)
 
 

@@ -28,12 +28,12 @@ async def list_requests(visitor: Visiting, database: GivenDatabase) -> Response:
     return await _page(visitor, database)
 
 
-@router.post("/{request_id}/{act}")
-async def act_on_request(request_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
+@router.post("/{change_id}/{act}")
+async def act_on_request(change_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Confirm a request, object to it or carry it out; let a held person sign again."""
     try:
         if act == "carry-out":
-            initial = await requested_acts.carry_out(database, visitor.actor, request_id)
+            initial = await requested_acts.carry_out(database, visitor.actor, change_id)
             if initial is None:
                 return visitor.redirect("/requests", Message("It is done."))
             headers = {"Cache-Control": "no-store"}
@@ -41,7 +41,7 @@ async def act_on_request(request_id: str, act: str, visitor: Visiting, database:
         if act not in ACTS:
             raise NotFound(Message("act"), act)
         change, message = ACTS[act]
-        await database.run(visitor.actor, change, request_id)
+        await database.run(visitor.actor, change, change_id)
     except Refused as refusal:
         if refusal.status == 404:
             raise

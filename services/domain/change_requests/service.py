@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.change_requests import ChangeRequest
+from services.database.tables.custody import HandOver
 from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -34,11 +35,16 @@ class Change:
 
 
 def decides(uow: UnitOfWork, person_id: str) -> bool:
-    """Return whether the person holds, or will hold, a post other than membership."""
-    query = select(Post.id).where(
+    """Return whether the person holds, or will hold, a post other than membership, or holds a copy."""
+    post = select(Post.id).where(
         Post.person_id == person_id, Post.kind != "member", Post.until.is_(None) | (Post.until > uow.now)
     )
-    return uow.session.scalar(query.limit(1)) is not None
+    # to watch a copy on loan takes no signature, so its custodian's account is worth as much
+    copy = select(HandOver.id).where(
+        HandOver.custodian_id == person_id,
+        *(moment.is_(None) for moment in (HandOver.declined_at, HandOver.lost_at, HandOver.ended_at)),
+    )
+    return any(uow.session.scalar(query.limit(1)) is not None for query in (post, copy))
 
 
 def is_set_up(uow: UnitOfWork) -> bool:
@@ -89,9 +95,9 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
     _notify(uow, request, "change-carried-out", "change-carried-out")
 
 
-def confirm(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """Confirm a change as its second person; whoever asked carries it out."""
-    request = _get_visible(uow, request_id)
+    request = _get_visible(uow, change_id)
     if not policy.may_confirm(access_queries.load_directory(uow), request, uow.actor.id):
         raise Refused(
             "not-second-person",
@@ -108,9 +114,9 @@ def confirm(uow: UnitOfWork, request_id: str) -> ChangeRequest:
     return request
 
 
-def object_to(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """End a request: by an objection, or withdrawn by whoever asked."""
-    request = _get_visible(uow, request_id)
+    request = _get_visible(uow, change_id)
     own = request.requested_by == uow.actor.id
     if not own and not policy.may_object(access_queries.load_directory(uow), request, uow.actor.id):
         raise Refused(
@@ -125,10 +131,10 @@ def object_to(uow: UnitOfWork, request_id: str) -> ChangeRequest:
     return request
 
 
-def get_own(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+def get_own(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """Return an open request that the acting administrator asked for."""
     require_administrator(uow)
-    request = _get_visible(uow, request_id)
+    request = _get_visible(uow, change_id)
     if request.requested_by != uow.actor.id:
         raise Refused("not-requester", "Whoever asked for it carries it out.", status=403)
     _check_open(uow, request)
@@ -211,11 +217,11 @@ def _find_open(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
     return next((row for row in rows if row.payload == change.payload), None)
 
 
-def _get_visible(uow: UnitOfWork, request_id: str) -> ChangeRequest:
+def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """Return the request, locked; NotFound for those who may not see it."""
-    request = uow.session.get(ChangeRequest, request_id, with_for_update=True, populate_existing=True)
+    request = uow.session.get(ChangeRequest, change_id, with_for_update=True, populate_existing=True)
     if request is None or not (request.person_id == uow.actor.id or _sees_all(uow)):
-        raise NotFound(Message("request"), request_id)
+        raise NotFound(Message("request"), change_id)
     return request
 
 

@@ -143,6 +143,16 @@ def test_what_only_ends_power_and_what_concerns_a_member_is_done_at_once_and_tol
     assert refused(desk, staff.activate, "manager", by="admin") == "second-person-needed"
 
 
+async def test_the_account_of_a_custodian_is_worth_the_copy(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.offered(application_id)
+
+    with pytest.raises(Refused) as found:
+        await staff.reset_password(desk.database, ADMIN, "keeper")
+
+    assert found.value.code == "second-person-needed"
+
+
 def test_a_changed_address_tells_the_old_one_for_a_month(desk: ReviewDesk) -> None:
     desk.run(_address, "keeper", "old@example.org")
     desk.run(_address, "head", "head@example.org")
