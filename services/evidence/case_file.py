@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -27,6 +29,7 @@ from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
 from services.runtime.errors import Fatal
 from services.vault.sealing import Sealed
+from services.verifier import accounts
 from services.verifier.notes import Checkpoint, read_checkpoint
 
 
@@ -59,6 +62,7 @@ class CaseFile:
     custody: list[CustodyEntry]
     returned: dict[str, Any] | None
     anchors: list[dict[str, Any]]
+    accounts: list[AuditEvent] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -115,6 +119,8 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     )
     size = case.checkpoint.size
     case.anchors = list(_anchors(uow, case.events[0].seq, size))
+    case.accounts = _account_events(uow, acts, size)
+    case.events = sorted([*case.events, *case.accounts], key=lambda event: event.seq)
     people = {entry.person_id for entry in case.custody} | {act.statement.get("standsInFor") for act in acts}
     known = access_queries.get_names(uow, people)
     case.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
@@ -143,6 +149,26 @@ def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list
             if json.loads(event.entry)["detail"].get("statement_sha256") in signed:
                 events.append(event)
     return sorted(events, key=lambda event: event.seq)
+
+
+def _account_events(uow: UnitOfWork, acts: list[SignedAct], size: int) -> list[AuditEvent]:
+    """Return what happened to the accounts of those who signed, in the 30 days before each signature."""
+    signatures: dict[str, list[datetime]] = defaultdict(list)
+    for act in acts:
+        signatures[str(act.signature["person"])].append(datetime.fromisoformat(act.signature["signedAt"]))
+    moments = sorted(moment for signed in signatures.values() for moment in signed)
+    if not moments:
+        return []
+    since = moments[0] - timedelta(days=accounts.DAYS)
+    rows = select(AuditEvent).where(
+        AuditEvent.action.in_(accounts.ACTIONS), AuditEvent.at.between(since, moments[-1]), AuditEvent.seq <= size
+    )
+    found = []
+    for event in uow.session.scalars(rows.order_by(AuditEvent.seq)):
+        person = accounts.person_of(json.loads(event.entry))
+        if person is not None and accounts.is_before(event.at, signatures.get(person, [])):
+            found.append(event)
+    return found
 
 
 def _written(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, Any]]:

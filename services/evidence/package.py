@@ -32,7 +32,7 @@ from services.vault.keys.signer import Signer
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import READ, open_sealed
 from services.vault.store.protocol import Store, StoreMissing
-from services.verifier import layout, pyz
+from services.verifier import accounts, layout, pyz
 from services.verifier.envelopes import open_envelope
 from services.verifier.examination import examine
 from services.verifier.invalid import Invalid
@@ -232,6 +232,13 @@ def _made(sources: Sources, case: CaseFile, how: How) -> dict[str, bytes]:
         layout.CHAIN: b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates),
         layout.LOG_KEYS: "".join(f"{key.vkey}\n" for key in sources.log_keys).encode(),
         layout.ANCHORS: _lines(case.anchors),
+        layout.ACCOUNTS: rfc8785.dumps(
+            {
+                "days": accounts.DAYS,
+                "signers": sorted({str(act.signature["person"]) for act in case.acts}),
+                "events": [event.seq - 1 for event in case.accounts],
+            }
+        ),
         **_acts(case),
         layout.CUSTODY: rfc8785.dumps({"entries": entries, "people": case.names}),
         **({} if case.returned is None else {layout.RETURN: rfc8785.dumps(case.returned)}),

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from services.verifier import approvals, bindings, custody_log, filed, footage, layout, stamped, trail
+from services.verifier import accounts, approvals, bindings, custody_log, filed, footage, layout, stamped, trail
 from services.verifier.invalid import Invalid
 from services.verifier.members import Archive
 from services.verifier.package import Package, open_package
@@ -71,6 +71,7 @@ def _examine(package: Package, report: Report) -> None:
     filed.examine(package, events, report)
     footage.examine(package, events, report)
     approvals.examine(package, events, report)
+    accounts.examine(package, events, report)
     custody_log.examine(package, events, report)
     bindings.examine(package, events, report)
     stamped.examine(package, report)

@@ -10,6 +10,7 @@ README, VERIFIER = "README.txt", "verify.pyz"
 CHAIN, LOG_KEYS = "keys/seal-chain.pem", "keys/log-vkeys.txt"
 CHECKPOINT, EVENTS, PROOFS = "audit/checkpoint.txt", "audit/events.jsonl", "audit/proofs.jsonl"
 CONSISTENCY, ANCHORS = "audit/consistency.jsonl", "audit/anchors.jsonl"
+ACCOUNTS = "audit/accounts.json"
 CUSTODY, RETURN = "custody/log.json", "custody/return.json"
 
 NEEDED = {
@@ -25,6 +26,7 @@ NEEDED = {
     VERIFIER: "verifier",
 }
 _ROLES = {
+    r"audit/accounts\.json": "accounts",
     r"custody/return\.json": "return",
     r"footage/[1-9]\d*-master\.(mp4|mov|age)": "footage",
     r"footage/[1-9]\d*-master\.label\.json": "master-label",

@@ -20,6 +20,10 @@ TITLES = {
     "document-data": ("PDF 内嵌数据与文书一致", "the PDF carries the document's data"),
     "documents-complete": ("审计事件所载文书均在包内", "all documents that the audit events name are here"),
     "decision": ("人员签名", "a person's signature"),
+    "accounts": (
+        "签名前 30 天内签名人账号的变动",
+        "what happened to the accounts of those who signed, in the 30 days before",
+    ),
     "passkeys": ("通行密钥签名所在网址", "where passkeys were used to sign"),
     "decisions-complete": ("审计事件所载签名均在包内", "all signatures that the audit events name are here"),
     "approvals": ("所需审批齐备，且先于调取", "the approvals that the policy asks for came before the retrieval"),

@@ -127,6 +127,7 @@ def _check_stated(stated: Any, head: Checkpoint) -> None:
 def _events(package: Package) -> list[Event]:
     events: list[Event] = []
     signed = {_read_or_none(partial(_signed, package, name)) for name in package.named("decision")}
+    accounts = _read_or_none(lambda: set(package.json(layout.ACCOUNTS)["events"])) or set()
     for number, line in enumerate(package.lines(layout.EVENTS), 1):
         line_name = f"{layout.EVENTS}, line {number}"
         if set(line) != {"index", "entry"} or not isinstance(line["index"], int):
@@ -135,7 +136,7 @@ def _events(package: Package) -> list[Event]:
         event = Event(line["index"], entry, read(entry, line_name))
         if set(event.fields) != _FIELDS:
             raise Invalid(f"{line_name} has other fields than an event")
-        if event.fields["application"] != package.application_id and not _is_beside(event, signed):
+        if event.fields["application"] != package.application_id and not _is_beside(event, signed, accounts):
             raise Invalid(f"{line_name} is of another case")
         if events and event.index <= events[-1].index:
             raise Invalid(f"{line_name} does not come after the one before it")
@@ -145,9 +146,14 @@ def _events(package: Package) -> list[Event]:
     return events
 
 
-def _is_beside(event: Event, signed: set[Any]) -> bool:
-    """Whether the event is of the custodian's confidentiality agreement, which belongs to no case."""
-    return event.fields["application"] is None and event.detail.get("statement_sha256") in signed - {None}
+def _is_beside(event: Event, signed: set[Any], accounts: set[Any]) -> bool:
+    """Whether the event belongs to no case: a signer's account, or the custodian's confidentiality agreement.
+
+    Those of accounts are checked by ``accounts``.
+    """
+    if event.fields["application"] is not None:
+        return False
+    return event.index in accounts or event.detail.get("statement_sha256") in signed - {None}
 
 
 def _inclusions(package: Package, trail: Trail) -> Iterator[tuple[str, Callable[[], None]]]:

@@ -27,11 +27,13 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts import posts
 from services.domain.accounts.posts import PostRequest
 from services.domain.cases import inbox as case_inbox
+from services.domain.change_requests import service as change_requests
 from services.domain.notifications import texts
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES, Stage
 from services.engine.clock import SystemClock
 from services.engine.server import EngineServer
+from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.places import ROOT
 
@@ -116,9 +118,12 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         assert "video-retrieval version 1" in deployed  # what runs is what was drawn, so there is no newer version
         review = await _reached(desk)
         assert desk.candidates(review) == ["yangfan"]  # nobody is an interpreter yet
-        await desk.as_person(
-            "luoxin", posts.assign, demo_id("chenjing"), PostRequest("interpreter", demo_id("administration"))
-        )
+        post = PostRequest("interpreter", demo_id("administration"))
+        with pytest.raises(Refused, match="second person"):
+            await desk.as_person("luoxin", posts.assign, demo_id("chenjing"), post)
+        [request] = await desk.as_person("zhaoqiang", change_requests.list_visible)
+        await desk.as_person("zhaoqiang", change_requests.confirm, request.id)
+        await desk.as_person("luoxin", posts.assign, demo_id("chenjing"), post)
         assert desk.candidates(review) == ["chenjing"]
 
         [line] = await desk.as_person("chenjing", case_inbox.list_waiting)

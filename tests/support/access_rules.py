@@ -163,6 +163,14 @@ RULES = {
     ),
     "GET /api/admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": 2}),
+    "GET /api/change-requests": Rule(EVERYONE),
+    "POST /api/change-requests/{change_id}/carry-out": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    # an administrator's of the supervisor's department, about somebody of Security
+    "POST /api/change-requests/{change_id}/confirm": Rule(
+        frozenset({"security-head"}), frozenset({"admin", "supervisor"})
+    ),
+    "POST /api/change-requests/{change_id}/object": Rule(READERS),
+    "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"})),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from by_hand import anything_goes
 from review_desk import FORM, NOON, PASSWORD, ReviewDesk
+from second_person import asked
 from sqlalchemy import select
 
 from services.database.tables.applications import Item
@@ -14,11 +15,13 @@ from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import absences
+from services.domain.accounts import absences, posts
+from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.applications.service import item_ids
 from services.domain.cameras import reference_pictures
+from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
@@ -134,6 +137,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "recorder_id": "recorder",
         "camera_id": "camera",
         "process_id": "review",
+        "change_id": asked(desk, posts.assign, "reviewer2", PostRequest("deputy", "security")),
+        "hold_id": desk.run(_held),
         "session_id": "somebody-elses",
         "passkey_id": "somebody-elses",
         "person_id": "reviewer2",
@@ -163,6 +168,12 @@ def _accepted(desk: ReviewDesk, by: str, application_id: str, copy_id: str, hand
     recipient = generate_identity()[1]
     download = desk.run(viewings.list_download, copy_id, recipient=recipient, medium="d", address="x", by=by)
     return {"viewing_id": sitting.viewing_id, "download_id": download.id}
+
+
+def _held(uow: UnitOfWork) -> str:
+    """Signatures that wait after a reset."""
+    holds.add(uow, "reviewer2", "password-reset")
+    return holds.list_current(uow, "reviewer2")[0].id
 
 
 def _failed(uow: UnitOfWork) -> str:

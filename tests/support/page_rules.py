@@ -123,6 +123,8 @@ PAGES = {
     "GET /admin/engine/instances/{instance_key}/variables": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
+    "GET /requests": Rule(EVERYONE),
+    "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

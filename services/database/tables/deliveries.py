@@ -30,6 +30,7 @@ class Delivery(Base):
     last_detail: Mapped[str | None]
     given_up_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
+    address: Mapped[str | None]  # a former address of the person's, which is told of changes; empty: that of the person
 
     notice: Mapped[Notice] = reference()
 

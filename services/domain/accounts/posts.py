@@ -3,8 +3,10 @@
 Administrators hold no post that sees footage.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
@@ -15,6 +17,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import get_department, get_person_for_update
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -32,11 +36,27 @@ class PostRequest:
     since: datetime | None = None
     until: datetime | None = None
 
+    def as_json(self) -> dict[str, str | None]:
+        """Return the request as it is stored with a change that waits."""
+        return {
+            "post": self.kind,
+            "department": self.department_id,
+            "since": _iso(self.since),
+            "until": _iso(self.until),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "PostRequest":
+        """Read what ``as_json`` wrote."""
+        since, until = (datetime.fromisoformat(at) if at else None for at in (stored["since"], stored["until"]))
+        return cls(stored["post"], stored["department"], since, until)
+
 
 def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     """Assign a post to a person.
 
-    Refused to oneself, and where an administrator would get a post that sees footage.
+    Refused to oneself, where an administrator would get a post that sees footage, and until a second person has
+    confirmed any other post than membership.
     """
     lock_setup(uow)
     require_administrator(uow)
@@ -60,6 +80,8 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     if not row.active:
         raise Refused("not-active", "This person is not active: activate the account first.")
     _check_compatible(uow, person_id, request)
+    if request.kind != "member" or change_requests.decides(uow, person_id):
+        change_requests.authorise(uow, Change("post", person_id, request.as_json()))
     return add(uow, person_id, request)
 
 
@@ -78,6 +100,7 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
             "last-administrator",
             "This is the last administrator: give another person the post first.",
         )
+    change_requests.notify_change(uow, post.person_id)
     old = post.until
     post.until, post.ended_by = max(moment, post.since), uow.actor.id
     audit_trail.record(

@@ -7,18 +7,22 @@ from functools import partial
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.people import Department, Person
+from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
 from services.domain.accounts.changes import apply_changes, get_department, get_person_for_update, refuse_oneself
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
+from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message
 
 LOGIN_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
+GUARDED = ("name", "department_id", "email")  # of somebody who decides, only with a second person
 DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
 
 
@@ -70,9 +74,11 @@ async def reset_password(database: Database, actor: Actor, person_id: str) -> In
             Message("Change your own password in your account."),
         )
         row = get_person_for_update(uow, person_id)
+        change_requests.authorise_account_act(uow, "initial-password", person_id)
         row.password_hash, row.password_set_at, row.must_change_password = password_hash, uow.real_now, True
         lockout.reset(uow, row)
         audit_trail.record(uow, "password-reset", "person", person_id, sessions_ended=sessions.end_all(uow, person_id))
+        holds.add(uow, person_id, "password-reset")
         return row.login
 
     return InitialPassword(person_id, await database.run(actor, act), password)
@@ -82,7 +88,12 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
     """Change a person's details."""
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
-    apply_changes(uow, row, "person", _checked_values(uow, details))
+    values = _checked_values(uow, details)
+    old = {name: getattr(row, name) for name in GUARDED if getattr(row, name) != values[name]}
+    if old and change_requests.decides(uow, person_id):
+        change_requests.authorise(uow, Change("details", person_id, {"new": values, "old": old}))
+    if apply_changes(uow, row, "person", values) and "email" in old:
+        change_requests.notify_change(uow, person_id)
     return row
 
 
@@ -92,6 +103,8 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     require_administrator(uow)
     refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
     row = get_person_for_update(uow, person_id)
+    if row.active:
+        change_requests.notify_change(uow, person_id)
     if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
     return row
@@ -101,6 +114,8 @@ def activate(uow: UnitOfWork, person_id: str) -> Person:
     """Activate a person again, with the posts they hold."""
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
+    if not row.active and change_requests.decides(uow, person_id):
+        change_requests.authorise(uow, Change("activate", person_id, {}))
     apply_changes(uow, row, "person", {"active": True})
     return row
 
@@ -110,6 +125,7 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     if row.locked_until is not None or row.failed_logins or lockout.is_delayed(uow, row):
+        change_requests.authorise_account_act(uow, "unlock", person_id)
         lockout.reset(uow, row)
         audit_trail.record(uow, "account-unlocked", "person", person_id)
     return row
@@ -124,11 +140,14 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
         Message("Another administrator resets your second factor."),
     )
     row = get_person_for_update(uow, person_id)
-    if not second_factors.end(uow, person_id, "second-factor-reset"):
+    if second_factors.get_factor(uow, person_id) is None:
         raise Refused(
             "no-second-factor",
             "This person has no second factor: nothing to reset.",
         )
+    change_requests.authorise_account_act(uow, "reset-second-factor", person_id)
+    second_factors.end(uow, person_id, "second-factor-reset")
+    holds.add(uow, person_id, "second-factor-reset")
     sessions.end_all(uow, person_id)
     return row
 
@@ -142,8 +161,11 @@ def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
         Message("Remove your own passkeys in your account."),
     )
     row = get_person_for_update(uow, person_id)
-    if not passkeys.end_all(uow, person_id, "passkey-ended"):
+    if not passkeys.list_passkeys(uow, person_id):
         raise Refused("no-passkey", "This person has no passkey: nothing to end.")
+    change_requests.authorise_account_act(uow, "end-passkeys", person_id)
+    passkeys.end_all(uow, person_id, "passkey-ended")
+    holds.add(uow, person_id, "passkey-ended")
     sessions.end_all(uow, person_id)
     return row
 
@@ -155,11 +177,14 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     """
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
-    if not identities.unbind(uow, person_id):
+    if not identities.list_identities(uow, person_id):
         raise Refused(
             "not-bound",
             "This person is bound to no account of the provider: nothing to unbind.",
         )
+    change_requests.authorise_account_act(uow, "unbind-identity", person_id)
+    identities.unbind(uow, person_id)
+    holds.add(uow, person_id, "identity-unbound")
     sessions.end_all(uow, person_id)
     return row
 
@@ -208,6 +233,9 @@ def change_department(
         raise NotFound(Message("department"), department_id)
     _check_department(uow, department_id, kind, superior_id)
     values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
+    # its kind and its superiors say what its posts may decide
+    if (row.kind, row.superior_id) != (kind, superior_id) and _is_staffed(uow, department_id):
+        change_requests.authorise(uow, Change("department", None, {"department": department_id, **values}))
     apply_changes(uow, row, "department", values)
     return row
 
@@ -246,6 +274,12 @@ def _checked_values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
         "email": details.email,
         "locale": details.locale,
     }
+
+
+def _is_staffed(uow: UnitOfWork, department_id: str) -> bool:
+    people = select(Person.id).where(Person.department_id == department_id)
+    held = select(Post.id).where(Post.department_id == department_id)
+    return any(uow.session.scalar(query.limit(1)) is not None for query in (people, held))
 
 
 def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_id: str | None) -> None:

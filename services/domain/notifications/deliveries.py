@@ -34,6 +34,15 @@ def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
         uow.after_commit.add(TOPIC)
 
 
+def add_mails(uow: UnitOfWork, notice: "Notice", addresses: Iterable[str]) -> None:
+    """Add a mail to each of these addresses, beside the one to the person's own."""
+    for address in addresses:
+        row = Delivery(notice_id=notice.id, channel=MAIL, created_at=notice.created_at, next_at=notice.created_at)
+        row.address = address
+        uow.session.add(row)
+        uow.after_commit.add(TOPIC)
+
+
 def _is_announced(uow: UnitOfWork, notice: "Notice") -> bool:
     table = type(notice)
     query = (

@@ -62,7 +62,7 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
             return None
         notice = uow.session.get_one(Notice, row.notice_id)
         person = uow.session.get_one(Person, notice.person_id)
-        reason = _undeliverable_because(channel, notice, person)
+        reason = None if row.address else _undeliverable_because(channel, notice, person)
         if reason is None:
             row.attempts += 1
             row.next_at = uow.now + LEASE
@@ -110,7 +110,7 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         subject_id=notice.subject_id,
         at=notice.created_at,
         language=person.locale,
-        address=person.email if row.channel == MAIL else None,
+        address=(row.address or person.email) if row.channel == MAIL else None,
     )
 
 

@@ -25,11 +25,13 @@ def notify(
     application_id: str | None,
     subject_id: str | None = None,
     channels: Iterable[str] | None = None,
+    addresses: Iterable[str] = (),
 ) -> Notice:
     """Notify a person in the portal and by the channels, in the unit's transaction.
 
     If the person is inactive or absent, the head of the department or the deputy is notified as well, unless the notice
-    is personal. ``channels`` are those of the settings unless given. Raises Fatal for a code without a text.
+    is personal. ``channels`` are those of the settings unless given. ``addresses`` are former ones of the person's,
+    which are mailed as well. Raises Fatal for a code without a text.
     """
     personal = texts.get_text(code).personal
     recipients = [person_id]
@@ -49,8 +51,11 @@ def notify(
     ]
     uow.session.add_all(notices)
     uow.session.flush()  # the deliveries refer to them
+    used = tuple(uow.rules.notice_channels if channels is None else channels)
     for notice in notices:
-        deliveries.add(uow, notice, uow.rules.notice_channels if channels is None else channels)
+        deliveries.add(uow, notice, used)
+    if deliveries.MAIL in used:
+        deliveries.add_mails(uow, notices[0], addresses)
     return notices[0]
 
 

@@ -11,7 +11,9 @@ from services.domain.stages.catalogue import STAGES, BilingualLabel
 from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
-Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries", "account"]
+Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
+
+PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests": "/requests"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,20 @@ TEXTS = {
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation is on record.")),
     "notice-undelivered": NoticeText(Message("A notice did not reach somebody of your department: tell them.")),
     "deliveries-failing": NoticeText(Message("Notices do not arrive: check mail and webhook."), "deliveries"),
+    "change-requested": NoticeText(
+        Message("An administrator asks for a change of your account: look at it, and object if it is not right."),
+        "requests",
+        personal=True,
+    ),
+    "change-to-check": NoticeText(
+        Message("An administrator asks for a change that needs a second person: confirm it or object."), "requests"
+    ),
+    "change-carried-out": NoticeText(Message("A change that needed a second person has taken effect."), "requests"),
+    "account-changed": NoticeText(
+        Message("An administrator has changed an account: if it is not right, tell Security at once."),
+        "requests",
+        personal=True,
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
@@ -131,10 +147,8 @@ def find_codes(text: str) -> list[str]:
 def link_path(code: str, application_id: str | None, subject_id: str | None) -> str:
     """Return the path of the page that a notice links to."""
     page = get_text(code).page
-    if page == "deliveries":
-        return "/admin/notices"
-    if page == "account":
-        return "/account"
+    if page in PLAIN_PAGES:
+        return PLAIN_PAGES[page]
     if page == "review" and subject_id is not None:
         return f"/reviews/{subject_id}"
     if page == "consent" and subject_id is not None:

@@ -37,6 +37,7 @@ class Rule(Worded):
     field: str = ""
     choices: tuple[tuple[str, Message], ...] = ()  # a value and its word
     editable: bool = True  # False: changes with something else, not by hand
+    weakened_by: Literal["raising", "lowering"] | None = None  # a protection, which a second person confirms
 
     @property
     def setting(self) -> str:
@@ -74,6 +75,19 @@ class Rule(Worded):
         if isinstance(getattr(rules, self.field or self.name), timedelta) and isinstance(value, int):
             value *= HOUR if self.kind == "hours" else DAY
         return replace(rules, **{self.field or self.name: value})
+
+    def weakens(self, old: str | None, new: str | None) -> bool:
+        """Return whether the change weakens a protection.
+
+        So does returning to the environment's value, which may be any. Choices are written with the strongest first.
+        """
+        if self.weakened_by is None or old == new:
+            return False
+        if old is None or new is None:
+            return True
+        words = [value for value, _word in self.choices]
+        before, after = (words.index(value) if words else self.parse(value) for value in (old, new))
+        return bool(after > before if self.weakened_by == "raising" else after < before)
 
     def text(self, rules: Rules) -> str | None:
         """Return the value in ``rules``, as ``normalise`` writes it; None if not set."""
@@ -125,6 +139,7 @@ RULES = {
         Rule(
             *("max_use_days", "days", Message("longest use period")),
             Message("For how many days a copy may be lent at most; nothing is handed over while it is not set."),
+            weakened_by="raising",
         ),
         Rule(
             *("max_span_hours", "hours", Message("longest span of one item")),
@@ -171,11 +186,13 @@ RULES = {
         Rule(
             *("grace_period", "duration", Message("grace after the due date")),
             Message("How long after the due date a copy that is not back becomes a violation."),
+            weakened_by="raising",
         ),
         Rule(
             *("preservation", "choice", Message("preservation")),
             Message("Which footage is preserved while an application is still being decided."),
             field="preserve",
+            weakened_by="raising",
             choices=(
                 ("always", Message("always")),
                 ("at-risk", Message("what may be overwritten")),
@@ -186,11 +203,13 @@ RULES = {
             *("ordinary_retention_days", "days", Message("retention of ordinary footage")),
             Message("For how many days ordinary footage stays in the archive."),
             field="ordinary_retention",
+            weakened_by="lowering",
         ),
         Rule(
             *("important_retention_days", "days", Message("retention of important footage")),
             Message("For how many days important footage stays in the archive."),
             field="important_retention",
+            weakened_by="lowering",
         ),
         Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),

@@ -12,6 +12,8 @@ from services.database.tables.rule_changes import RuleChange
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
 from services.domain.rules.catalogue import RULES, Rule
 from services.runtime.errors import NotFound, Refused
 from services.runtime.rules import Rules
@@ -78,7 +80,8 @@ def list_changes(uow: UnitOfWork, name: str | None = None, listing: Listing = EV
 def change_rule(uow: UnitOfWork, name: str, value: str | None, reason: str, *, was: str | None) -> RuleChange:
     """Set a rule from the next unit of work on; ``value`` None restores the environment's.
 
-    ``was`` is the value that the administrator saw: Refused if somebody else has changed it since.
+    ``was`` is the value that the administrator saw: Refused if somebody else has changed it since, and until a second
+    person has confirmed what weakens a protection.
     """
     administrators.require_administrator(uow)
     rule = _find_rule(name)
@@ -108,6 +111,9 @@ def record_change(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *
         raise Refused("rule-same", "This is the value already: nothing to change.", field="value")
     if new is not None:
         _check_retention_order(rule.apply(uow.rules, new))
+    if rule.weakens(old, new):
+        payload = {"rule": rule.name, "was": old, "value": new, "reason": reason}
+        change_requests.authorise(uow, Change("rule", None, payload))
     row = RuleChange(at=uow.now, changed_by=uow.actor.id, rule=rule.name, old=old, new=new, reason=reason)
     uow.session.add(row)
     uow.session.flush()

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
+import package_tampering
 import pytest
+import rfc8785
 from case_people import People
 from demo_container import Places
 from evidence_case import anchor, lend
@@ -13,6 +15,11 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 
 from services.app.evidence import sources_of
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.demo.organisation import demo_id
+from services.domain.accounts import staff
+from services.domain.accounts.staff import Details
 from services.evidence import package
 from services.evidence.archive import new_archive
 from services.runtime.errors import Fatal
@@ -45,6 +52,9 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
 
         await refused("no application has this number", "SQ-2000-000001")
         await refused("no approved form was filed")
+        signer = demo_id("zhaoqiang")
+        details = Details("赵强", demo_id("security"), await desk.as_person("zhaoqiang", _own_address), "en")
+        await desk.as_person("luoxin", staff.change_person, signer, details)
         await desk.accept(case)
         stranger = X25519Identity(generate_identity()[0])
         await refused("name the vault's identity", unwrapper=lambda: stranger)
@@ -55,6 +65,17 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         report = examine(target, [made.fingerprints["root"]])
         assert report.exit_code == 0, report.failed
         assert [line.status for line in report.lines if line.check in ("return", "loan-keys")] == ["note", "note"]
+        assert [line.status for line in report.lines if line.check == "accounts"] == ["pass"]
+        contents = package_tampering.read(target)
+        told = [json.loads(json.loads(line)["entry"]) for line in contents[layout.EVENTS].splitlines()]
+        [changed] = [event for event in told if event["action"] == "person-changed"]
+        assert (changed["subject"]["id"], changed["detail"]["new"]) == (signer, {"locale": "en"})
+        named = json.loads(contents[layout.ACCOUNTS])
+        for change in ({"events": []}, {"events": [0]}, {"signers": []}, {"days": 0}):
+            contents[layout.ACCOUNTS] = rfc8785.dumps({**named, **change})
+            resealed = package_tampering.resealed(contents, desk.container.signer)
+            failed = examine(package_tampering.write(tmp_path / "changed.zip", resealed)).failed
+            assert {line.check for line in failed} & {"accounts", "events"}, change
         [event] = desk.events("package-made")
         assert made.sha256 in event.entry
         assert target.stat().st_mode & 0o077 == 0
@@ -96,3 +117,7 @@ def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="it has 4 bytes instead of 8"), new_archive(tmp_path / "case.zip") as writer:
         writer.stream("footage/1-master.mp4", 8, torn())
     assert list(tmp_path.iterdir()) == []
+
+
+def _own_address(uow: UnitOfWork) -> str | None:
+    return uow.session.get_one(Person, uow.actor.id).email

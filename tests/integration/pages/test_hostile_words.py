@@ -176,6 +176,7 @@ NOT_REACHED = {
     "/reviews/{review_id}/confirm", "/reviews/{review_id}/unclaim",
     "/account/agreement", "/hand-overs/{hand_over_id}/accept", "/hand-overs/{hand_over_id}/decline",
     "/account/passkeys/{passkey_id}/rename", "/account/passkeys/{passkey_id}/remove",
+    "/requests/{change_id}/{act}",
     "/admin/engine/incidents/{incident_key}/retry", "/admin/engine/jobs/{job_key}/retries",
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

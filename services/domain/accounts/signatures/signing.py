@@ -17,6 +17,7 @@ from services.domain.accounts.signatures import challenges
 from services.domain.accounts.signatures.challenges import Prepared
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.audit import checkpoints
+from services.domain.change_requests import holds
 from services.domain.stages.schema import Level
 from services.runtime.errors import Refused
 from services.verifier.assertions import check_assertion
@@ -71,9 +72,11 @@ def signing_moment(uow: UnitOfWork, proof: Proof) -> datetime:
 def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
     """Sign a statement with the audit trail's latest checkpoint in it.
 
-    Refused when the passkey's answer, the password or the code is wrong, or the code is missing. Raises Prepared where
-    the statement is only to be shown. The signature's ``method`` names what was given.
+    Refused when the passkey's answer, the password or the code is wrong, or the code is missing, and for 24 hours after
+    an administrator's reset. Raises Prepared where the statement is only to be shown. The signature's ``method`` names
+    what was given.
     """
+    holds.check(uow, uow.actor.id)
     full_statement = {**statement, "auditCheckpoint": checkpoints.newest_as_json(uow)}
     if proof.preparing:
         nonce = secrets.token_hex(16)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
+from second_person import confirmed
 from sqlalchemy import Update, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -135,7 +136,7 @@ async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk
     with pytest.raises(NotFound):
         desk.run(staff.unbind_identity, "nobody", by="admin")
 
-    desk.run(staff.unbind_identity, "head", by="admin")
+    confirmed(desk, staff.unbind_identity, "head")
 
     with pytest.raises(Refused) as refused:
         desk.run(lambda uow: sessions.get_person(uow, signed_in.token, HERE.browser))

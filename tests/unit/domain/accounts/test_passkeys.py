@@ -14,6 +14,7 @@ from authenticator import Authenticator
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from passkey_desk import PLACE, add, asked, preparing, proof, shown
 from review_desk import PASSWORD, ReviewDesk
+from second_person import confirmed
 from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
 
 from services.database.tables.agreements import Agreement
@@ -28,6 +29,7 @@ from services.domain.accounts.signatures import statements as signature_statemen
 from services.domain.accounts.signatures.challenges import LIFETIME, Prepared
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.agreements import service as agreement_service
+from services.domain.change_requests import holds
 from services.runtime.errors import NotFound, Refused
 from services.verifier.assertions import check_assertion
 
@@ -300,7 +302,9 @@ def test_a_passkey_that_is_over_signs_no_more_and_what_it_signed_stays(
 
     with pytest.raises(Refused):
         desk.run(staff.end_passkeys, "head", by="deputy")
-    desk.run(staff.end_passkeys, "head", by="admin")
+    confirmed(desk, staff.end_passkeys, "head")
+    [hold] = desk.run(holds.list_current)
+    desk.run(holds.release, hold.id, by="security-head")
 
     assert refused(desk, review_id, given) == "passkey-wrong"
     assert desk.run(lambda uow: passkeys.list_passkeys(uow, "head")) == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from authenticator import Authenticator
 from review_desk import NOON, PASSWORD, ReviewDesk
+from second_person import confirmed, confirmed_password
 
 from services.database.listing import Listing
 from services.database.tables.audit import AuditEvent
@@ -97,7 +98,7 @@ async def test_whoever_leaves_is_out_at_once_and_stays_in_the_books(desk: Review
     assert desk.run(_holders, "works", "head") == []
     assert desk.the(Person, id="head").active is False
 
-    desk.run(staff.activate, "head", by="admin")
+    confirmed(desk, staff.activate, "head")
     assert desk.run(_holders, "works", "head") == ["head"]
 
 
@@ -108,7 +109,7 @@ async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
             await account_login.log_in(desk.database, "head", "guess", HERE)
     assert desk.run(staff_queries.get_person, "head", by="admin").login_delayed
 
-    desk.run(staff.unlock, "head", by="admin")
+    confirmed(desk, staff.unlock, "head")
 
     assert (await account_login.log_in(desk.database, "head", PASSWORD, HERE)).pending_step is None
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
@@ -120,13 +121,13 @@ async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: R
     half = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
     session = await account_login.submit_code(desk.database, half.token, HERE, app.next_code())
 
-    desk.run(staff.reset_second_factor, "head", by="admin")
+    confirmed(desk, staff.reset_second_factor, "head")
 
     with pytest.raises(Refused):
         desk.run(lambda uow: sessions.get_person(uow, session.token, HERE.browser))
     assert desk.run(second_factors.get_factor, "head") is None
     assert app.secret not in "".join(event.entry for event in desk.all(AuditEvent))
-    initial = await staff.reset_password(desk.database, ADMIN, "head")
+    initial = await confirmed_password(desk, "head")
     with pytest.raises(Refused):
         await account_login.log_in(desk.database, "head", PASSWORD, HERE)
     assert (await account_login.log_in(desk.database, "head", initial.password, HERE)).pending_step == "password"
@@ -144,7 +145,7 @@ async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> N
 @pytest.mark.requirement("R2")
 @pytest.mark.parametrize("kind", sorted(set(STAGES.posts) - set(posts.POSTS_WITHOUT_FOOTAGE)))
 def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: str) -> None:
-    desk.run(posts.assign, "keeper", PostRequest("administrator", "works"), by="admin")
+    confirmed(desk, posts.assign, "keeper", PostRequest("administrator", "works"))
 
     assert refused(desk, posts.assign, "keeper", PostRequest(kind, "works")) == "administrator-sees-no-footage"
     later = PostRequest(kind, "works", since=NOON + DAY)
@@ -158,22 +159,22 @@ def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_end
     assert desk.run(access_queries.list_posts, "reviewer")[0].kind == "security-reviewer"
 
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
-    desk.run(posts.assign, "reviewer", asked, by="admin")
+    confirmed(desk, posts.assign, "reviewer", asked)
 
     assert [post.kind for post in desk.run(access_queries.list_posts, "reviewer")] == ["administrator"]
 
 
 def test_posts_one_after_the_other_do_not_meet(desk: ReviewDesk) -> None:
-    desk.run(posts.assign, "keeper", PostRequest("administrator", "works", until=NOON + DAY), by="admin")
+    confirmed(desk, posts.assign, "keeper", PostRequest("administrator", "works", until=NOON + DAY))
 
-    given = desk.run(posts.assign, "keeper", PostRequest("deputy", "works", since=NOON + DAY), by="admin")
+    given = confirmed(desk, posts.assign, "keeper", PostRequest("deputy", "works", since=NOON + DAY))
 
     assert given.since == NOON + DAY
 
 
 @pytest.mark.requirement("R16")
 def test_a_post_says_who_gave_it_and_when_it_ends(desk: ReviewDesk) -> None:
-    post = desk.run(posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + 3 * DAY), by="admin")
+    post = confirmed(desk, posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + 3 * DAY))
     assert desk.run(_holders, "works", "deputy") == ["deputy", "keeper"]
 
     desk.clock.turn(4 * DAY)
@@ -201,7 +202,7 @@ def test_the_last_administrator_stays(desk: ReviewDesk) -> None:
     post_id = desk.the(Post, person_id="admin").id
     assert refused(desk, posts.end, post_id) == "last-administrator"
 
-    desk.run(posts.assign, "keeper", PostRequest("administrator", "works"), by="admin")
+    confirmed(desk, posts.assign, "keeper", PostRequest("administrator", "works"))
     desk.run(posts.end, post_id, by="admin")
 
     assert desk.run(_holders, None, "administrator") == ["keeper"]

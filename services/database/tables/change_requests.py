@@ -1,0 +1,53 @@
+"""Changes that need a second person, and signatures that wait after a reset (R2, R16, R52)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id, reference
+from services.database.tables.people import Person
+
+
+class ChangeRequest(Base):
+    """A change that an administrator asked for; ``outcome`` is empty while it is open.
+
+    ``person_id`` is who it concerns, if anybody; ``payload`` is what would be done, and what stood there before.
+    """
+
+    __tablename__ = "change_requests"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    kind: Mapped[str]
+    person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
+    payload: Mapped[dict[str, Any]]
+    requested_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    requested_at: Mapped[datetime]
+    effective_at: Mapped[datetime]  # from then on without a confirmation
+    confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    confirmed_at: Mapped[datetime | None]
+    objected_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    objected_at: Mapped[datetime | None]
+    applied_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(index=True)  # carried-out, objected, withdrawn
+
+    person: Mapped[Person | None] = reference(foreign_keys=person_id)
+    requester: Mapped[Person] = reference(foreign_keys=requested_by)
+    confirmer: Mapped[Person | None] = reference(foreign_keys=confirmed_by)
+
+
+class SignatureHold(Base):
+    """A time after a reset in which the person signs nothing, unless somebody confirms it."""
+
+    __tablename__ = "signature_holds"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    reason: Mapped[str]  # the audit action of the reset
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    lifted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    lifted_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = reference(foreign_keys=person_id)

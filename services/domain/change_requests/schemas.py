@@ -1,0 +1,39 @@
+"""The typed views of open requests and held signatures, the same for page and API."""
+
+from datetime import datetime
+
+from services.web.schemas import Answer
+
+
+class ChangeRequestAnswer(Answer):
+    """An open request. ``what`` says in words what would be done; the last three say what the reader may do."""
+
+    id: str
+    kind: str
+    what_zh: str
+    what_en: str
+    person_id: str | None
+    person: str | None
+    requested_by: str
+    requested_at: datetime
+    effective_at: datetime
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+    may_confirm: bool
+    may_object: bool
+    may_carry_out: bool
+
+
+class SignatureHoldAnswer(Answer):
+    """Somebody who signs nothing up to ``until``, unless the reader, who may, confirms it."""
+
+    id: str
+    person_id: str
+    person: str
+    since: datetime
+    until: datetime
+
+
+class OpenRequestsAnswer(Answer):
+    requests: list[ChangeRequestAnswer]
+    holds: list[SignatureHoldAnswer]
