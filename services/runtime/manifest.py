@@ -49,7 +49,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     if read_manifest(folder) == manifest:
         return
     path = folder / FILE_NAME
-    temporary = path.with_name(f".{FILE_NAME}.new")
+    temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}.new")  # processes that share the folder start at once
     with open(temporary, "w", encoding="utf-8", opener=_private) as file:
         json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1, sort_keys=True)
         file.write("\n")
