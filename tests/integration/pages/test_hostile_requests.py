@@ -172,6 +172,16 @@ async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tel
     assert await last(None, MAX_ADDRESS_FAILURES + 1) == 429
 
 
+async def test_browsers_are_to_stay_with_https_where_people_reach_the_portal_so(desk: ReviewDesk) -> None:
+    async def header(public_url: str) -> str | None:
+        app = create_app({"database": desk.database, "settings": Settings.load(portal={"public_url": public_url})})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as browser:
+            return (await browser.get("/login")).headers.get("Strict-Transport-Security")
+
+    assert await header("https://footage.example") == "max-age=31536000"
+    assert await header("http://localhost:8080") is None
+
+
 @pytest.mark.requirement("R52")
 async def test_wrong_tries_do_not_tell_which_names_exist(portal: Portal) -> None:
     async def tries(login: str) -> list[tuple[int, str]]:
