@@ -42,8 +42,9 @@ class Drafter:
     def choose_footage(self) -> None:
         self.page.locator(".cameras button").first.click()
         expect(self.page.locator(".chosen")).to_be_visible()
-        self.page.fill("[name=items-0-start]", "2031-03-04T10:00:00")
-        self.page.locator("[name=items-0-start]").dispatch_event("change")
+        with self.page.expect_response("**/apply/save"):
+            self.page.fill("[name=items-0-start]", "2031-03-04T10:00:00")
+            self.page.locator("[name=items-0-start]").dispatch_event("change")
         expect(self.page.locator(".held .bar")).to_be_visible()
 
     def saved(self) -> None:
