@@ -6,12 +6,14 @@ import httpx
 import pytest
 from portal_client import Portal, problem
 from review_desk import PASSWORD, ReviewDesk
+from second_person import newest
 from soft_passkey import SoftPasskey
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures.challenges import relying_party_of
+from services.domain.change_requests import service as change_requests
 from services.domain.stages.catalogue import STAGES
 from services.runtime.settings import Settings
 
@@ -109,6 +111,8 @@ async def test_passkeys_are_renamed_and_removed_and_an_administrator_ends_them(
     await added(head, SoftPasskey(rp_id="footage.example", origin="https://footage.example"))
 
     assert (await admin.get("/api/people/head")).json()["passkeys"] == 1
+    assert (await admin.post("/api/people/head/end-passkeys")).json()["code"] == "second-person-needed"
+    desk.run(change_requests.confirm, newest(desk), by="security-head")
     assert (await admin.post("/api/people/head/end-passkeys")).json()["passkeys"] == 0
 
     assert all(row.ended_at is not None for row in desk.all(Passkey))

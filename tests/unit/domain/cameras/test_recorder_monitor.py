@@ -326,6 +326,7 @@ async def test_a_turned_clock_is_noticed_at_once(desk: ReviewDesk) -> None:
 
     async with going(round_.run()):
         await booked(desk, lambda row: row.last_seen_at == NOON)
+        await asyncio.gather(*round_._tasks)  # who is still being asked is not asked again
         desk.clock.turn(EVERY)
         round_.wake()
         await booked(desk, lambda row: row.last_seen_at == NOON + EVERY)
