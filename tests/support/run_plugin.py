@@ -99,6 +99,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 def pytest_runtest_protocol() -> Generator[None, Any, Any]:
     root = logging.getLogger()
     handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    os.umask(mask := os.umask(0))
     try:
         return (yield)
     finally:
@@ -107,6 +108,7 @@ def pytest_runtest_protocol() -> Generator[None, Any, Any]:
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.configure(**configuration)
+        os.umask(mask)  # which each command narrows
 
 
 def pytest_enter_pdb() -> None:
