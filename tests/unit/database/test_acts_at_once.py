@@ -70,6 +70,7 @@ class Company:
 
     def on_disk(self) -> list[str]:
         with closing(sqlite3.connect(self.file)) as connection:
+            connection.execute("BEGIN")  # both at one moment, while others commit
             events = [row[0] for row in connection.execute("SELECT subject_id FROM audit_events ORDER BY 1")]
             rows = {row[0] for row in connection.execute("SELECT id FROM departments")}
         assert rows == set(events)
