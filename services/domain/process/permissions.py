@@ -152,6 +152,15 @@ def lock_approval(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     return state
 
 
+def require_undecided(state: CaseState, act: str, *stages: str) -> None:
+    """Raise NotPermitted once one of the stages is decided in this round: people decided on what was found before."""
+    decided = next((stage for stage in stages if stage in state.decisions), None)
+    if decided is not None:
+        raise refusal(
+            act, state.application.id, f"the stage {decided} is decided in this round, on what was found before"
+        )
+
+
 def lock_filed(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     """Load a case that runs, that nobody has rejected or sent back, and whose form of this round is filed (R29)."""
     state = lock(uow, application_id, act)

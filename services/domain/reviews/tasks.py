@@ -217,9 +217,7 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
 
 def _close(uow: UnitOfWork, review: Review, because: str) -> None:
     review.closed_at, review.closed_because = uow.now, because
-    audit_trail.record(
-        uow, "review-closed", "review", review.id, application_id=review.application_id, because=because
-    )
+    audit_trail.record(uow, "review-closed", "review", review.id, application_id=review.application_id, because=because)
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:
