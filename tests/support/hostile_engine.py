@@ -55,7 +55,7 @@ ASKED = (
     *("preliminary asked twice", "release asked twice", "release asked twice"),
     *("signed, security asked beforehand", "signed, incomplete"),
 )
-GIVEN_BACK = ("returned to Security", "inspected", "in order", "disputed", "archived")
+GIVEN_BACK = ("returned to Security", "inspected", "in order", "disputed", "archived", "overdue and archived")
 # What opens, moves or deletes footage, or ends a case.
 GRAVE = (
     *("release-preservation", "release-preservation", "re-archive", "open-violation", "hand-over", "resume-access"),
@@ -133,7 +133,8 @@ class HostileDesk(ReviewDesk):
 
     async def build(self) -> None:
         """Bring a case to every stage: first those whose times are over afterwards."""
-        await self._lend("overdue", requested_use_days=1)
+        for name in ("overdue", "overdue and lost", "overdue and archived"):
+            await self._lend(name, requested_use_days=1)
         await self._offer("offer over")
         self._back("correction over")
         self.clock.turn(OLD)
@@ -172,11 +173,13 @@ class HostileDesk(ReviewDesk):
         ):
             await self._lend(name)
         self._suspended_and_moved()
-        lost = self._hand_over("lost").id
-        self.run(hand_overs.report_loss, lost, kind="lost", what_happened="train", by="keeper")
+        for name in ("lost", "overdue and lost"):
+            lost = self._hand_over(name).id
+            self.run(hand_overs.report_loss, lost, kind="lost", what_happened="train", by="keeper")
         for name in GIVEN_BACK:
             await self._give_back(name)
-        await self.work("re-archive", **self.ids("archived"), decision="in-order")
+        for name in ("archived", "overdue and archived"):
+            await self.work("re-archive", **self.ids(name), decision="in-order")
         self._asked_twice()
         self._reject("closed")
         await self.work("release-preservation", applicationId=self.cases["closed"], closingOutcome="rejected")
@@ -301,7 +304,7 @@ class HostileDesk(ReviewDesk):
         self.run(returns.return_copies, hand_over_id, **given, by="keeper")
         if name != "returned to Security":
             await self.work("inspect-return", **self.ids(name))
-        if name in ("in order", "disputed", "archived"):
+        if name in GIVEN_BACK[2:]:
             review_id = self.opened(self.cases[name], "return-inspection", hand_over_id=hand_over_id)
             self.decide(review_id, "inspector", "discrepancy" if name == "disputed" else "in-order")
 
