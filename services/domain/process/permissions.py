@@ -166,14 +166,11 @@ def lock_filed(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     state = lock(uow, application_id, act)
     require_running(state, act)
     require_filed(state, act)
-    stopped = next(_stopped(state), None)
-    if stopped is not None:
-        raise refusal(act, application_id, stopped)
     return state
 
 
 def require_filed(state: CaseState, act: str) -> None:
-    """Raise NotPermitted unless the approved form of this round is filed (R29)."""
+    """Raise NotPermitted unless this round's approved form is filed, and nobody has stopped the case since (R29)."""
     if state.form is None:
         raise refusal(
             act,
@@ -181,6 +178,9 @@ def require_filed(state: CaseState, act: str) -> None:
             f"there is no filed approved form of round {state.application.round}, and nothing is retrieved without one "
             "(R29)",
         )
+    stopped = next(_stopped(state), None)
+    if stopped is not None:
+        raise refusal(act, state.application.id, stopped)
 
 
 def lock_released(uow: UnitOfWork, application_id: str, item_id: str, act: str) -> tuple[CaseState, Item]:
