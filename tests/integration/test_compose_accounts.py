@@ -30,7 +30,7 @@ FORBIDDEN = (
     "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     "COPY audit_events TO '/tmp/events'",
     "CREATE ROLE another LOGIN",
-    "ALTER ROLE footage_desk_owner PASSWORD 'mine'",
+    "ALTER ROLE desk_owner PASSWORD 'mine'",
 )
 
 
@@ -56,10 +56,10 @@ def write_an_event(server: ComposeDatabase, account: str) -> None:
 @pytest.mark.requirement("R52")
 def test_parts_write_rows_and_change_no_table_and_no_event(server: ComposeDatabase) -> None:
     server.set_up()
-    migrate(server, "footage_desk_owner")
-    write_an_event(server, "footage_desk_parts")
+    migrate(server, "desk_owner")
+    write_an_event(server, "desk_parts")
 
-    with server.connect("footage_desk_parts") as connection:
+    with server.connect("desk_parts") as connection:
         for statement in FORBIDDEN:
             with pytest.raises(InsufficientPrivilege):
                 connection.execute(statement)
@@ -75,9 +75,9 @@ def test_no_account_enters_what_belongs_to_another(server: ComposeDatabase) -> N
     for account, database in [
         ("camunda", "footage_desk"),
         ("camunda", "postgres"),
-        ("footage_desk_parts", "camunda"),
-        ("footage_desk_owner", "camunda"),
-        ("footage_desk_owner", "postgres"),
+        ("desk_parts", "camunda"),
+        ("desk_owner", "camunda"),
+        ("desk_owner", "postgres"),
     ]:
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             server.connect(account, database)
@@ -100,13 +100,13 @@ def test_a_volume_of_before_goes_on_with_the_new_accounts(server: ComposeDatabas
     for _ in range(2):
         server.set_up("footage_desk")
 
-    migrate(server, "footage_desk_owner")
-    write_an_event(server, "footage_desk_parts")
-    with server.connect("footage_desk_parts") as connection:
+    migrate(server, "desk_owner")
+    write_an_event(server, "desk_parts")
+    with server.connect("desk_parts") as connection:
         assert connection.execute("SELECT count(*) FROM audit_events").fetchone() == (2,)
-    with server.connect("footage_desk_owner") as connection:
+    with server.connect("desk_owner") as connection:
         owned = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relowner <> %s::regrole"
-        assert connection.execute(owned, ["footage_desk_owner"]).fetchall() == []
+        assert connection.execute(owned, ["desk_owner"]).fetchall() == []
         connection.execute("ALTER FUNCTION audit_only_grows() RENAME TO audit_only_grows_")
     with server.connect("camunda", "camunda") as connection:
         connection.execute("INSERT INTO theirs DEFAULT VALUES")

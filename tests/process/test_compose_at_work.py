@@ -121,7 +121,7 @@ def databases(open_to_all: Callable[[str], str], tmp_path: Path) -> Iterator[dic
         server.set_up()
         yield {
             f"postgresql+psycopg://{account}@postgres:5432/footage_desk": open_to_all(server.url(account))
-            for account in ("footage_desk_owner", "footage_desk_parts")
+            for account in ("desk_owner", "desk_parts")
         }
 
 
