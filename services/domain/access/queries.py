@@ -5,7 +5,7 @@ own changes. They never outlive the unit.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -68,6 +68,22 @@ def load_all_facts(uow: UnitOfWork, applications: Collection[Application]) -> di
     if missing:
         cache.update(_load_facts(uow, missing))
     return {application.id: cache[application.id] for application in applications}
+
+
+def load_departments(uow: UnitOfWork, person_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+    """Load the departments of people, also of those without a post: their own, and those of their posts."""
+    return _departments_of(uow, person_ids)[0] if person_ids else {}
+
+
+def keep_departments(uow: UnitOfWork, application: Application) -> None:
+    """Keep the departments of the people near the case, as they are when it names them first (T8).
+
+    Membership is given and ended by one administrator at once, and the departments say who signs. So for a case that
+    is under way only posts that decide, which are given by two, add to what it began with.
+    """
+    near = load_facts(uow, application.id).near
+    kept = {person_id: sorted(departments) for person_id, departments in near.items()}
+    application.near_departments = {**kept, **(application.near_departments or {})}
 
 
 def discard_loaded(uow: UnitOfWork) -> None:
@@ -196,7 +212,8 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
         )
         for application in applications
     }
-    departments = _departments_of(uow, {person_id for people in near.values() for person_id in people})
+    kept = {application.id: application.near_departments or {} for application in applications}
+    now, by_post = _departments_of(uow, {person_id for people in near.values() for person_id in people})
     for application in applications:
         # a head who consented to a joint application is an applicant too (R17)
         done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
@@ -210,7 +227,12 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             decided_by=application.decided_by,
             second_person=bool(application.second_person),
             done=done[application.id],
-            near={person_id: departments[person_id] for person_id in near[application.id]},
+            near={
+                person_id: by_post[person_id].union(kept[application.id][person_id])
+                if person_id in kept[application.id]
+                else now[person_id]
+                for person_id in near[application.id]
+            },
             custodians=custodians[application.id],
             return_to=returned.get(application.id),
         )
@@ -243,17 +265,22 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
     )
 
 
-def _departments_of(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, set[str]]:
-    """Load each person's departments: their own, and those of their posts, membership too."""
+def _departments_of(
+    uow: UnitOfWork, person_ids: Collection[str]
+) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
+    """Load each person's departments: their own and those of their posts, and apart those of posts that decide."""
     departments: dict[str, set[str]] = defaultdict(set)
+    by_post: dict[str, set[str]] = defaultdict(set)
     query = (
-        select(Person.id, Person.department_id, Post.department_id)
+        select(Person.id, Person.department_id, Post.department_id, Post.kind)
         .outerjoin(Post, (Post.person_id == Person.id) & held_now(uow)[0] & held_now(uow)[1])
         .where(Person.id.in_(person_ids))
     )
-    for i, own, other in uow.session.execute(query):
+    for i, own, other, kind in uow.session.execute(query):
         departments[i].update({own, other} - {None})
-    return departments
+        if kind not in (None, "member"):
+            by_post[i].add(other)
+    return departments, by_post
 
 
 def _absent(uow: UnitOfWork) -> Select[str]:
