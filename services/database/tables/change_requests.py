@@ -31,9 +31,7 @@ class ChangeRequest(Base):
     objected_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     objected_at: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(
-        index=True
-    )  # carried-out, objected, withdrawn (or then refused)
+    outcome: Mapped[str | None] = mapped_column(index=True)  # carried-out, objected, withdrawn (or then refused)
 
     person: Mapped[Person | None] = reference(foreign_keys=person_id)
     requester: Mapped[Person] = reference(foreign_keys=requested_by)

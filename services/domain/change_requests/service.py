@@ -114,10 +114,10 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
         return
     request = uow.session.info.get(CARRIED_OUT) or _find_open(uow, change)
     if request is None:
-        if _is_post_asked(uow, change):
+        if _is_asked_otherwise(uow, change):
             raise Refused(
-                "post-asked",
-                "This post was asked for already, for another time or by somebody else: have that request withdrawn or "
+                "asked-otherwise",
+                "This was asked for already, in another form or by somebody else: have that request withdrawn or "
                 "carried out first (page Requests).",
             )
         uow.after_refusal.append(partial(_ask, change=change))
@@ -236,7 +236,7 @@ def notify_change(uow: UnitOfWork, person_id: str) -> None:
 def _ask(uow: UnitOfWork, change: Change) -> None:
     """Write the request and notify, unless the same one is open; runs after the refusal."""
     lock_setup(uow)
-    if not is_administrator(uow) or _find_open(uow, change) is not None or _is_post_asked(uow, change):
+    if not is_administrator(uow) or _find_open(uow, change) is not None or _is_asked_otherwise(uow, change):
         return
     request = ChangeRequest(
         id=new_id(),
@@ -297,16 +297,20 @@ def _stored(request: ChangeRequest) -> tuple[str, str | None, dict[str, Any], Ma
     return request.kind, request.person_id, payload, request.payload.get("context", {})
 
 
-def _is_post_asked(uow: UnitOfWork, change: Change) -> bool:
-    """Return whether a request for this post, from whenever and by whomever, is open.
+def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
+    """Return whether a request about the same is open: another one's, or one for another time or value.
 
-    Of several, those who object to one would miss another.
+    Whoever objects to one of several would miss the others.
     """
-    post = (change.person_id, change.payload.get("post"), change.payload.get("department"))
-    return change.kind == "post" and any(
-        (request.person_id, request.payload["post"], request.payload["department"]) == post
-        for request in list_open_posts(uow)
-    )
+    about = _about(change.kind, change.payload)
+    same_person = ChangeRequest.person_id == change.person_id
+    return any(_about(row.kind, row.payload) == about for row in _list_open(uow, same_person))
+
+
+def _about(kind: str, payload: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Return what of its person or set-up a change is about; each department that is added stands for itself."""
+    named = [payload.get(name) for name in ("post", "department", "rule")]
+    return (kind, *named, *([payload["name_zh"], payload["name_en"]] if kind == "new-department" else []))
 
 
 def _list_open(uow: UnitOfWork, *conditions: ColumnElement[bool]) -> list[ChangeRequest]:

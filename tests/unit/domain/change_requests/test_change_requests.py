@@ -129,7 +129,7 @@ async def test_a_confirmation_is_for_this_change_and_for_whoever_asked(desk: Rev
     desk.run(change_requests.confirm, request, by="security-head")
 
     assert refused(desk, posts.assign, "keeper", PostRequest("head", "works"), by="admin") == "second-person-needed"
-    assert refused(desk, posts.assign, "keeper", DEPUTY, by="manager2") == "post-asked"
+    assert refused(desk, posts.assign, "keeper", DEPUTY, by="manager2") == "asked-otherwise"
     with pytest.raises(Refused, match="Whoever asked"):
         await requested_acts.carry_out(desk.database, Actor("person", "manager2"), request)
 

@@ -25,6 +25,7 @@ from services.domain.agreements import service as agreements
 from services.domain.change_requests import holds, queries
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.schemas import ChangeRequestAnswer
+from services.domain.rules import service as rules
 from services.runtime.errors import Fatal, Refused, Retryable
 
 pytestmark = pytest.mark.requirement("R2")
@@ -78,14 +79,16 @@ def kinds_of(desk: ReviewDesk, person_id: str) -> list[str]:
     return sorted(post.kind for post in desk.all(Post, person_id=person_id))
 
 
-def test_a_department_for_which_a_post_is_asked_is_changed_by_two(desk: ReviewDesk) -> None:
+@pytest.mark.parametrize(
+    "changed", [{"kind": "legal"}, {"superior_id": "board"}, {"name_zh": "生产部", "name_en": "Works"}]
+)
+def test_a_department_for_which_a_post_is_asked_is_changed_by_two(desk: ReviewDesk, changed: dict[str, str]) -> None:
     lab = desk.run(staff.add_department, **LAB, kind="business", by="admin").id
     request = asked(desk, posts.assign, "keeper", PostRequest("head", lab))
     desk.run(change_requests.confirm, request, by="security-head")
 
-    for changed in ({"kind": "legal"}, {"superior_id": "board"}, {"name_zh": "生产部", "name_en": "Works"}):
-        values = {**LAB, "kind": "business", **changed}
-        assert refused(desk, staff.change_department, lab, **values) == "second-person-needed"
+    values = {**LAB, "kind": "business", **changed}
+    assert refused(desk, staff.change_department, lab, **values) == "second-person-needed"
 
     assert desk.the(Department, id=lab).kind == "business"
 
@@ -242,11 +245,27 @@ def test_a_post_is_asked_for_once_whatever_its_time(desk: ReviewDesk, by: str) -
 
     for until in (NOON + DAY, NOON + 2 * DAY):
         other = PostRequest("deputy", "works", until=until)
-        assert refused(desk, posts.assign, "keeper", other, by=by) == "post-asked"
+        assert refused(desk, posts.assign, "keeper", other, by=by) == "asked-otherwise"
 
     desk.run(change_requests.object_to, request, by="security-head")
     assert [row.outcome for row in desk.all(ChangeRequest)] == ["objected"]
     asked(desk, posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + DAY), by=by)
+
+
+@pytest.mark.parametrize("by", ["admin", "manager2"])
+def test_what_else_waits_for_a_second_person_is_asked_for_once_too(desk: ReviewDesk, by: str) -> None:
+    desk.post("manager2", "administrator", "board")
+    named = {"name_zh": "works", "name_en": "works", "superior_id": "board"}
+    asked(desk, staff.change_person, "head", Details("head", "works", "one@example.org"))
+    asked(desk, staff.change_department, "works", kind="security", **named)
+    asked(desk, rules.change_rule, "max_use_days", "40", "because of a test", was="30")
+
+    another = Details("head", "works", "two@example.org")
+    assert refused(desk, staff.change_person, "head", another, by=by) == "asked-otherwise"
+    assert refused(desk, staff.change_department, "works", kind="legal", **named, by=by) == "asked-otherwise"
+    reason = "because of another test"
+    assert refused(desk, rules.change_rule, "max_use_days", "40", reason, was="30", by=by) == "asked-otherwise"
+    asked(desk, staff.change_person, "deputy", another, by=by)
 
 
 async def test_a_request_that_was_carried_out_for_nothing_is_over(desk: ReviewDesk) -> None:
