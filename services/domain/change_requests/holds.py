@@ -63,14 +63,21 @@ def check(uow: UnitOfWork, person_id: str) -> None:
         return
     last = max(held, key=lambda hold: hold.until)
     who, _ = _releasers(uow, last, _departments_of_resetters(uow, [last]))
+    named = {"until": local_time(uow, last.until), "who": who}
     message = (
-        "You have just been given a post, so you sign from {until} on, or as soon as {who} confirms that it is you "
-        "who has this account (page Requests)."
+        Message(
+            "You have just been given a post, so you sign from {until} on, or as soon as {who} confirms that it is you "
+            "who has this account (page Requests).",
+            **named,
+        )
         if last.reason == POST_GIVEN
-        else "Your password, second factor or passkeys were reset, so you sign again from {until} on, or as soon as "
-        "{who} confirms that it was you who asked for it (page Requests)."
+        else Message(
+            "Your password, second factor or passkeys were reset, so you sign again from {until} on, or as soon as "
+            "{who} confirms that it was you who asked for it (page Requests).",
+            **named,
+        )
     )
-    raise Refused("signature-held", message, status=403, until=local_time(uow, last.until), who=who)
+    raise Refused("signature-held", message, status=403)
 
 
 def list_current(uow: UnitOfWork, person_id: str | None = None) -> Sequence[SignatureHold]:
