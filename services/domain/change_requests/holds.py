@@ -15,7 +15,7 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import policy
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Message, Text
 
 DURATION = timedelta(hours=24)
 RESET_WITHIN = timedelta(days=30)  # before a post is given, so that the hold begins anew with it
@@ -63,7 +63,7 @@ def check(uow: UnitOfWork, person_id: str) -> None:
         return
     last = max(held, key=lambda hold: hold.until)
     who, _ = _releasers(uow, last, _departments_of_resetters(uow, [last]))
-    named = {"until": local_time(uow, last.until), "who": who}
+    named: dict[str, Text | str] = {"until": local_time(uow, last.until), "who": who}
     message = (
         Message(
             "You have just been given a post, so you sign from {until} on, or as soon as {who} confirms that it is you "

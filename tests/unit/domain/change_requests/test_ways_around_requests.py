@@ -126,7 +126,18 @@ def test_a_request_names_the_department_as_it_was_when_it_was_asked_for(desk: Re
 
     assert "Laboratory: business, below works" in what
     assert "from when it is carried out up to 2031-03-07 20:00" in what
-    assert "自 执行时 起，至 2031-03-07 20:00 止" in shown(desk).what_zh
+    assert "自执行时起，至2031-03-07 20:00为止" in shown(desk).what_zh
+
+
+async def test_a_request_of_an_earlier_release_says_what_it_can_and_is_asked_for_anew(desk: ReviewDesk) -> None:
+    request = asked(desk, posts.assign, "keeper", DEPUTY)
+    payload = {name: value for name, value in desk.the(ChangeRequest).payload.items() if name != "context"}
+    set_values(desk, ChangeRequest, request, payload=payload)
+    assert "deputy in works from" in shown(desk).what_en
+    desk.run(change_requests.confirm, request, by="security-head")
+
+    assert await refused_carry_out(desk, request) == "request-outdated"
+    asked(desk, posts.assign, "keeper", DEPUTY)
 
 
 async def test_an_account_is_not_prepared_while_a_post_is_asked_for_it(desk: ReviewDesk) -> None:
