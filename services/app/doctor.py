@@ -17,6 +17,7 @@ from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
+from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
@@ -26,6 +27,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.manifest import FILE_NAME as MANIFEST
+from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import StorePlace
@@ -45,6 +47,7 @@ from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey
 from services.vault.keys.vault_keys import ESCROW_FILE, read_vault_keys
 from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
 from services.verifier.chains import Chain
 from services.web.dependencies import OpenRecorder
@@ -114,10 +117,10 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         return "turned by the demo" if current.turned else "the machine's; keep it right with NTP"
 
     async def store() -> str:
-        return await _store(settings.store_place)
+        return await _store(settings, PRIMARY, settings.store_place)
 
     async def replica() -> str:
-        return await _store(settings.replica_place)
+        return await _store(settings, REPLICA, settings.replica_place)
 
     async def folder() -> str:
         return await run_in_thread(_folder, settings)
@@ -291,9 +294,17 @@ def _reading(settings: Settings) -> Iterator[Database]:
             database.close()
 
 
-async def _store(place: StorePlace) -> str:
-    store = open_store(place)
-    missing = await run_in_thread(store.missing)
+async def _store(settings: Settings, name: str, place: StorePlace) -> str:
+    return await run_in_thread(_store_now, settings, name, open_store(place))
+
+
+def _store_now(settings: Settings, name: str, store: Store) -> str:
+    """Describe the store; Fatal where it is gone."""
+    missing = store.missing()
+    if missing and _database_exists(settings):
+        with _reading(settings) as database:
+            database.run_now(ACTOR, database_schema.check)
+            belongings.check_store(name, store, database, read_manifest(settings.data_dir))
     return f"{store.describe()} Not made yet: {', '.join(missing)}." if missing else store.describe()
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
+from services.vault.keys.fingerprints import LOAN_FOLDER
 from services.vault.keys.key_files import make_key_folder, read_key_file, shred, write_key_file
 from services.vault.keys.signing_key import ROOT_FILE
 from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, LoanKeys
 
 FORMAT = 1
-LOAN_FOLDER = "loans"
 OFFLINE = (ESCROW_FILE, ROOT_FILE)
 LASTING, LOANS = "keys", "loan-keys"
 _KEY = ".key"

@@ -9,6 +9,7 @@ from services.backup.create import Say
 from services.backup.installation import ACTOR
 from services.database.unit_of_work import Database
 from services.domain.audit import key_events
+from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
 from services.runtime.errors import Fatal
 from services.runtime.manifest import Manifest, read_manifest, write_manifest
@@ -27,7 +28,7 @@ from services.vault.keys.fingerprints import (
 )
 from services.vault.keys.key_files import make_key_folder
 
-ENGINE, PRIMARY, REPLICA = "engine", "primary", "replica"
+ENGINE = "engine"
 COSTS = {
     ENGINE: "Every open case waits in it, and does not continue by itself: withdraw each, and apply anew.",
     PRIMARY: "What only this store held is gone: masters without a replica, copies, documents, the quarantine.",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,16 +105,19 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
         with installation.database() as database:
             database.run_now(ACTOR, _raise_number_series, installation, say)
             database.run_now(ACTOR, _record, bundle, comparison, left_out)
-            _save_manifest(settings, database, folder / ENGINE_FILE)
+            _save_manifest(settings, database, installation.stores, folder / ENGINE_FILE)
         data_folder.narrow_modes(settings.data_dir)
     say("The database is restored, and at the newest schema. Run footage-desk doctor, then start Footage Desk.")
     return RestoreResult(comparison, left_out)
 
 
-def _save_manifest(settings: Settings, database: Database, engine: Path) -> None:
-    """Write what belongs to the restored data folder; a backup without an engine's state has none."""
+def _save_manifest(settings: Settings, database: Database, stores: Iterable[str], engine: Path) -> None:
+    """Write what belongs to the restored data folder; a backup without an engine's state has none.
+
+    The stores are there, and each object that they lack was named.
+    """
     write_manifest(settings.data_dir, Manifest())
-    belongings.save_manifest(settings, database)
+    belongings.save_manifest(settings, database, tuple(stores))
     if settings.embedded and engine.exists():
         belongings.save_engine(settings.data_dir, belongings.engine_identity(engine))
 

@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             request = BackupRequest(target, keys, loan_keys, tuple(recipient or ()), engine_data, without_engine)
-            back_up(Installation.of(settings), request, say)
+            back_up(Installation.of(settings, read_only=True), request, say)
 
     @app.command()
     def restore(  # noqa: PLR0917 - each is an option of the command line

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import shutil
 import sqlite3
@@ -34,6 +35,7 @@ from services.runtime.settings import Settings
 from services.vault.age import generate_identity
 from services.vault.keys.fingerprints import PORTAL_KEY, read_keys
 from services.vault.keys.secret_box import KeyFileBox
+from services.vault.store.opening import open_store
 
 CLERK = Actor("system", "test")
 PASSWORD = "clear-in-the-first-release"
@@ -283,6 +285,120 @@ def test_the_first_release_without_its_engine_or_keys_is_refused(first_release: 
     shutil.rmtree(first_release.keys / "vault")
     with pytest.raises(Fatal, match=r"the vault key of this installation is missing .* masters"):
         open_container(first_release)
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("store", "the primary store"), ("replica", "the replica store")])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_store_that_the_audit_trail_knows_is_not_made_anew(
+    name: str, sentence: str, apart: bool, first_release: Settings, tmp_path: Path
+) -> None:
+    """There is no manifest before the first start of this release, nor in a process of several."""
+    if apart:
+        asyncio.run(run_once(first_release))
+    root, pod = tmp_path / "root", first_release
+    shutil.move(root / name, root / "unmounted")
+    if apart:
+        places = {name: getattr(first_release, name) for name in ("store", "replica", "zone")}
+        pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys, **places)
+
+    def start() -> None:
+        container = open_container(pod, apart=apart)
+        try:
+            _ = container.store, container.replica_store
+        finally:
+            container.database.close()
+
+    with pytest.raises(Fatal, match=f"{sentence} .* is gone"):
+        start()
+    assert not (root / name).exists()
+    lines = {line.part: line for line in asyncio.run(app_doctor.examine(pod, [], portal=apart))}
+    if name == "store" or not apart:
+        assert "is gone" in lines[name].sentence
+
+    shutil.move(root / "unmounted", root / name)
+    start()
+
+
+def test_no_backup_makes_a_store_in_the_place_of_a_lost_one(
+    first_release: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(run_once(first_release))
+    root = tmp_path / "root"
+    shutil.rmtree(root / "store")
+    for name in ("store", "replica"):
+        monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__FOLDER", str(root / name))
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__PREFIX", "main")
+
+    refused = typed(first_release.data_dir, monkeypatch, "backup", str(tmp_path / "backup.age"))
+    assert refused.exit_code == 1
+    assert "the primary store" in refused.stderr
+    assert not (root / "store").exists()
+
+
+def test_a_lost_store_that_was_accepted_is_made(
+    first_release: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(run_once(first_release))
+    root = tmp_path / "root"
+    shutil.rmtree(root / "replica")
+    done = typed(first_release.data_dir, monkeypatch, "accept-loss", "replica", "--confirm")
+    assert done.exit_code == 0, done.output
+
+    open_container(first_release).database.close()
+    assert (root / "replica").exists()
+
+
+LEFT = {"keys": "keys", "store": "store", "loans": "keys/loans"}
+
+
+@pytest.fixture
+def left_behind(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A data folder with nothing but the keys or the store of an installation, as where a disk is not mounted."""
+    store, loans = open_store(settings(data).store_place), data / "keys" / "loans"
+    store.put("documents", "SQ-2031-000001.json", io.BytesIO(b"{}"), metadata={})
+    loans.mkdir(mode=0o700, exist_ok=True)
+    (loans / "copy-1.destroyed").touch(0o600)
+    new = data.parent / "new"
+    kept = LEFT[request.param]
+    (new / kept).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new.chmod(0o700)
+    shutil.move(data / kept, new / kept)
+    return new
+
+
+@pytest.mark.parametrize("left_behind", LEFT, indirect=True)
+@pytest.mark.parametrize("command", [None, ("administrator", "li.na", "李娜"), ("migrate",)])
+def test_no_new_installation_starts_over_the_keys_or_stores_of_an_old_one(
+    command: tuple[str, ...] | None, left_behind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command is not None:
+        assert typed(left_behind, monkeypatch, *command).exit_code == 0
+    before = tree(left_behind)
+
+    with pytest.raises(Fatal, match=r"database is new.* restore the newest backup .* for a new installation name"):
+        open_container(settings(left_behind))
+    assert {name for name in tree(left_behind) if name not in before} <= {
+        *(DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+    }
+
+
+@pytest.mark.parametrize("left_behind", ["store", "loans"], indirect=True)
+def test_a_process_apart_does_not_begin_over_the_store_or_loans_of_an_old_installation(
+    left_behind: Path, tmp_path: Path
+) -> None:
+    places = {"database_url": settings(left_behind).database, "keys_dir": left_behind / "keys"}
+    for _ in range(2):
+        with pytest.raises(Fatal, match="database is new"):
+            open_container(settings(tmp_path / "pod", **places, store={"folder": left_behind / "store"}), apart=True)
+
+
+def test_keys_that_were_made_before_the_first_start_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = typed(tmp_path / "var", monkeypatch, "keys", "make")
+    assert made.exit_code == 0, made.output
+    before = read_keys(tmp_path / "var" / "keys").fingerprints
+
+    open_container(settings(tmp_path / "var")).database.close()
+    assert read_keys(tmp_path / "var" / "keys").fingerprints.items() >= before.items()
 
 
 def test_the_first_release_gets_its_manifest_from_what_is_there(first_release: Settings) -> None:

@@ -9,7 +9,7 @@ from services.vault.keys.secret_box import KeyFileBox
 
 VAULT, ESCROW, SEAL, ROOT, LOG, PORTAL = NAMES = ("vault", "escrow", "seal", "root", "log", "portal")
 # The folders below the keys folder, and the file there that is the key itself; escrow and root belong offline.
-VAULT_FOLDER, SEAL_FOLDER, PORTAL_KEY = "vault", "seal", "portal/secrets.key"
+VAULT_FOLDER, SEAL_FOLDER, LOAN_FOLDER, PORTAL_KEY = "vault", "seal", "loans", "portal/secrets.key"
 
 
 @dataclass(frozen=True)
