@@ -151,6 +151,45 @@ def test_a_wider_mode_is_refused_with_the_command_that_mends_it(data: Path) -> N
     open_container(settings(data)).database.close()
 
 
+@pytest.mark.parametrize("wide", ["folder", "file"])
+def test_what_is_open_to_others_behind_a_link_is_refused(wide: str, data: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(data / "store", elsewhere)
+    (data / "store").symlink_to(elsewhere)
+    (data / "nowhere").symlink_to(tmp_path / "nothing")
+    (elsewhere / "back").symlink_to(data)
+    open_container(settings(data)).database.close()
+    place = elsewhere if wide == "folder" else next(path for path in elsewhere.rglob("*") if path.is_file())
+    place.chmod(place.stat().st_mode | 0o040)
+
+    with pytest.raises(Fatal, match=r"store.* it has mode 0\d40, .* run `chmod -R go= .*elsewhere"):
+        open_container(settings(data))
+    subprocess.run(["chmod", "-R", "go=", elsewhere], check=True)
+    open_container(settings(data)).database.close()
+
+
+def test_a_file_of_another_account_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:
+        os.chown(data / DATABASE, 54321, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    with pytest.raises(Fatal, match=r"it belongs to another account, of the number \d+ \| give it to the account"):
+        open_container(settings(data))
+
+
+def test_what_is_open_behind_a_link_is_not_changed(first_release: Settings, tmp_path: Path) -> None:
+    """It lies elsewhere, and a link may lead anywhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o755)
+    (first_release.data_dir / "link").symlink_to(elsewhere)
+
+    with pytest.raises(Fatal, match=r"link \| it has mode 0755"):
+        open_container(first_release)
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+
+
 def test_an_installation_of_the_first_release_is_narrowed_once(
     first_release: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
