@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from services.app import doctor as app_doctor
 from services.app import server
 from services.app.container import Container, open_container
+from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
@@ -527,7 +528,9 @@ def test_a_restore_writes_for_its_account_alone_and_is_started(first_release: Se
     restored = first_release.model_copy(update={"data_dir": root / "new"})
     (root / "new").mkdir(mode=0o755)
 
-    request = RestoreRequest(KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity)
+    request = RestoreRequest(
+        KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity, sha256=Bundle(KEPT / BACKUP).sha256
+    )
     restore(installation(restored, root, facts.moment), request, lambda _: None)
 
     assert open_to_others(root / "new") == []
