@@ -103,9 +103,9 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
     bundle = check(request.backup, say, request.identity, request.sha256)
     if not bundle.encrypted and request.sha256 is None:
         raise Fatal(
-            f"nothing was restored | {request.backup} | it is in clear, as the first release made them, and "
-            "anybody who could write there can have changed it | compare the SHA-256 that restore --check says with what was "
-            "written down when the backup was made, and name it with --sha256"
+            f"nothing was restored | {request.backup} | it is in clear, as the first release made them, and who could "
+            "write there may have changed it | compare the SHA-256 that restore --check says with what was written "
+            "down when the backup was made, and name it with --sha256"
         )
     lasting, loans = _open_keys(request)
     data_folder.prepare(settings.data_dir)
