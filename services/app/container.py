@@ -37,6 +37,8 @@ from services.vault.keys.fingerprints import (
     LOG,
     PORTAL,
     PORTAL_KEY,
+    RECORDERS,
+    RECORDERS_KEY,
     SEAL,
     SEAL_FOLDER,
     VAULT,
@@ -136,7 +138,7 @@ class Container:
     @cached_property
     def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
-        return partial(open_recorder, places=places_of(self.settings), secrets=self.database.secrets)
+        return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
@@ -188,6 +190,7 @@ class Container:
         from services.app.web import create_app  # noqa: PLC0415 - a worker starts in two thirds of the time without it
 
         self._must_exist(PORTAL, PORTAL_KEY)
+        self._must_exist(RECORDERS, RECORDERS_KEY)
         return create_app(self.for_portal)
 
 
@@ -197,7 +200,11 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
         data_folder.prepare(settings.data_dir)
         belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
-        settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
+        settings.database,
+        clock,
+        rules_of(settings),
+        secrets=KeyFileBox(settings.keys / PORTAL_KEY),
+        recorder_secrets=KeyFileBox(settings.keys / RECORDERS_KEY),
     )
     if database.engine.dialect.name == "sqlite":
         database_schema.migrate(database.engine)
@@ -205,7 +212,7 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
 
 
 def encrypt_recorder_secrets(database: Database) -> None:
-    """Encrypt what earlier releases stored in clear, and remove it from the file; raises Fatal without the key."""
+    """Encrypt what earlier releases stored in clear or with the portal's key, and remove the former from the file."""
     if count := database.run_now(START, camera_recorders.encrypt_secrets):
         database_schema.scrub(database.engine)
         log.warning(
@@ -240,8 +247,6 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
         container.database.run_now(START, review_tasks.check_stages)
         if apart:
             _register_present_keys(container)
-            if (settings.keys / PORTAL_KEY).exists():
-                encrypt_recorder_secrets(container.database)
         else:
             _open_whole(container)
     except BaseException:
@@ -257,6 +262,10 @@ def _register_present_keys(container: Container) -> None:
     container.known_keys = database.run_now(START, key_events.list_known)
     present = read_keys(settings.keys)
     belongings.check_keys(settings.keys, container.known_keys, present, apart=True)
+    if PORTAL in present.private and (RECORDERS in present.private or RECORDERS not in container.known_keys):
+        KeyFileBox(settings.keys / RECORDERS_KEY).ensure()
+        encrypt_recorder_secrets(database)
+        present = read_keys(settings.keys)
     if present.fingerprints.keys() - container.known_keys.keys():
         _register(database, present.fingerprints)
 
@@ -284,7 +293,8 @@ def _open_whole(container: Container) -> None:
     container.known_keys = belongings.check_database(settings, database, container.manifest)
     belongings.check_unused(database, _own_stores(container), settings.keys)
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key
-    KeyFileBox(settings.keys / PORTAL_KEY).ensure()
+    for key in (PORTAL_KEY, RECORDERS_KEY):
+        KeyFileBox(settings.keys / key).ensure()
     encrypt_recorder_secrets(database)
     _register(database, read_keys(settings.keys).fingerprints)
     belongings.save_manifest(settings, database, (PRIMARY, REPLICA))

@@ -34,7 +34,10 @@ from services.runtime.settings.stores import StorePlace
 from services.runtime.threads import run_in_thread
 from services.vault.keys.fingerprints import (
     NAMES,
+    PORTAL,
     PORTAL_KEY,
+    RECORDERS,
+    RECORDERS_KEY,
     SEAL,
     SEAL_FOLDER,
     VAULT,
@@ -183,7 +186,7 @@ def _folder(settings: Settings) -> str:
 
 def _keys(settings: Settings, portal: bool) -> str:
     """Say which keys are here; Fatal where one that the database knows is missing, or open to others."""
-    for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, "portal"):
+    for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, PORTAL, RECORDERS):
         check_key_folder(settings.keys / name)
     present, known = read_keys(settings.keys), dict[str, str]()
     if _database_exists(settings):
@@ -285,9 +288,9 @@ async def _database(settings: Settings) -> str:
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Database]:
     """Open the database to read; SQLite's files stay as they are."""
-    secrets = KeyFileBox(settings.keys / PORTAL_KEY)
+    portal, recorders = KeyFileBox(settings.keys / PORTAL_KEY), KeyFileBox(settings.keys / RECORDERS_KEY)
     with reading.unchanged(settings.database) as url:
-        database = open_database(url, SystemClock(), rules_of(settings), secrets=secrets)
+        database = open_database(url, SystemClock(), rules_of(settings), secrets=portal, recorder_secrets=recorders)
         try:
             yield database
         finally:
@@ -328,7 +331,7 @@ async def _recorders(settings: Settings) -> list[Line]:
     with _reading(settings) as database:
         query = select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
         rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
-    opened = partial(open_recorder, places=places_of(settings), secrets=database.secrets)
+    opened = partial(open_recorder, places=places_of(settings), secrets=database.recorder_secrets)
     return [await _line(f"recorder {row.name}", partial(_recorder, row, opened)) for row in rows]
 
 

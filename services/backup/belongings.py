@@ -32,6 +32,7 @@ from services.vault.keys.fingerprints import (
     NAMES,
     PORTAL,
     PORTAL_KEY,
+    RECORDERS,
     ROOT,
     SEAL,
     VAULT,
@@ -42,7 +43,7 @@ from services.vault.keys.fingerprints import (
 from services.vault.store.protocol import BUCKETS, Store, StoreMissing, StoreRefused
 
 DATABASE, ENGINE = "database", "engine"
-PRIVATE = (VAULT, SEAL, LOG, PORTAL)  # these are needed themselves, of the others the public part is enough
+PRIVATE = (VAULT, SEAL, LOG, PORTAL, RECORDERS)  # these are needed themselves, of the others the public part is enough
 WHOLE = "restore the newest backup into an empty data folder (docs/operations.md, Restore)"
 KEYS = "restore it with footage-desk keys restore FILE --identity IDENTITY"
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -27,14 +28,16 @@ from services.backup.restore import RestoreRequest, restore
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor
+from services.database.tables.key_fingerprints import KeyFingerprint
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
+from services.recorders import secrets
 from services.recorders.registry import open_recorder
 from services.runtime import data_folder
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity
-from services.vault.keys.fingerprints import PORTAL_KEY, read_keys
+from services.vault.keys.fingerprints import PORTAL_KEY, RECORDERS_KEY, read_keys
 from services.vault.keys.secret_box import KeyFileBox
 from services.vault.store.opening import open_store
 
@@ -220,7 +223,7 @@ def test_a_password_of_the_first_release_stays_nowhere_in_clear(first_release: S
     assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
 
     row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
-    box = KeyFileBox(first_release.keys / PORTAL_KEY)
+    box = KeyFileBox(first_release.keys / RECORDERS_KEY)
     assert open_recorder(row.kind, row.configuration, secrets=box) is not None
     events = container.database.run_now(
         CLERK, lambda uow: uow.session.query(AuditEvent).filter_by(action="recorder-secrets-encrypted").all()
@@ -233,12 +236,75 @@ def test_a_password_is_not_sent_to_an_address_that_only_the_database_names(first
     container = open_container(first_release)
     row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
     container.database.close()
-    box = KeyFileBox(first_release.keys / PORTAL_KEY)
+    box = KeyFileBox(first_release.keys / RECORDERS_KEY)
 
     with pytest.raises(Fatal, match="could not decrypt"):
         open_recorder(row.kind, {**row.configuration, "address": "http://10.6.6.6"}, secrets=box)
     with pytest.raises(Fatal, match="this process has no key"):
         open_recorder(row.kind, row.configuration)
+
+
+def as_before_their_own_key(first_release: Settings) -> None:
+    """Encrypt the recorder's password with the portal's key, and forget the recorders' key."""
+    container = open_container(first_release)
+    portal, recorders = (KeyFileBox(first_release.keys / key) for key in (PORTAL_KEY, RECORDERS_KEY))
+
+    def act(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(Recorder, "nvr")
+        cipher, places = row.configuration["password"].removeprefix(secrets.MARK), {"address": "http://10.0.0.7"}
+        purpose = f"recorder onvif password {json.dumps(places)}"
+        assert recorders.decrypt(cipher, purpose) == PASSWORD
+        row.configuration = {**row.configuration, "password": secrets.FORMER + portal.encrypt(PASSWORD, purpose)}
+        uow.session.delete(uow.session.get_one(KeyFingerprint, "recorders"))
+
+    container.database.run_now(CLERK, act)
+    container.database.close()
+    shutil.rmtree(first_release.keys / "recorders")
+    manifest = first_release.data_dir / "installation.json"
+    content = json.loads(manifest.read_text())
+    del content["keys"]["recorders"]
+    manifest.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
+    apart: bool, first_release: Settings, tmp_path: Path
+) -> None:
+    as_before_their_own_key(first_release)
+    pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys)
+    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+
+    def password(loaded: Settings) -> str:
+        container = open_container(loaded, apart=True)
+        try:
+            row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
+            box = container.database.recorder_secrets
+            return secrets.decrypt(row.kind, row.configuration, box, places={"address"})["password"]
+        finally:
+            container.database.close()
+
+    with pytest.raises(Retryable, match="start the portal of this release, which encrypts it anew"):
+        password(worker)
+    open_container(pod if apart else first_release, apart=apart).database.close()
+    shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
+    assert password(worker) == PASSWORD
+    assert password(first_release) == PASSWORD
+
+
+def test_a_worker_that_opens_recorders_reads_no_second_factor(first_release: Settings, tmp_path: Path) -> None:
+    """It is given the recorders' key, and neither reads nor writes what is the portal's."""
+    open_container(first_release).database.close()
+    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+    worker.keys.mkdir(mode=0o700)
+    shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
+    container = open_container(worker, apart=True)
+    sealed = KeyFileBox(first_release.keys / PORTAL_KEY).encrypt("secret", "second factor")
+
+    for box in (container.database.secrets, container.database.recorder_secrets):
+        with pytest.raises(Fatal, match=r"cannot be read|could not decrypt"):
+            box.decrypt(sealed, "second factor")
+    container.database.close()
+    assert sorted(path.name for path in worker.keys.iterdir()) == ["recorders"]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +318,7 @@ def test_a_password_is_not_sent_to_an_address_that_only_the_database_names(first
         ("keys/seal/seal-key.pem", "the seal key of this installation is missing"),
         ("keys/log", "the log key of this installation is missing"),
         ("keys/portal", "the portal key of this installation is missing"),
+        ("keys/recorders", "the recorders key of this installation is missing"),
         ("store", "the primary store"),
         ("replica", "the replica store"),
     ],
@@ -277,7 +344,7 @@ def test_what_is_empty_stops_the_start_and_stays_empty(lost: str, data: Path) ->
     assert (data / lost).read_bytes() == b""
 
 
-@pytest.mark.parametrize("part", ["vault", "seal", "log", "portal"])
+@pytest.mark.parametrize("part", ["vault", "seal", "log", "portal", "recorders"])
 def test_another_key_is_not_taken_for_the_installations(part: str, data: Path, other: Path) -> None:
     shutil.rmtree(data / "keys" / part)
     shutil.copytree(other / "keys" / part, data / "keys" / part)
@@ -449,7 +516,7 @@ def test_the_first_release_gets_its_manifest_from_what_is_there(first_release: S
         open_container(first_release)
 
 
-@pytest.mark.parametrize("part", ["engine", "vault", "seal", "log", "portal"])
+@pytest.mark.parametrize("part", ["engine", "vault", "seal", "log", "portal", "recorders"])
 def test_a_loss_is_accepted_by_one_command_that_says_what_it_costs(
     part: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,7 +577,7 @@ def test_lost_keys_are_restored_from_their_file(data: Path, monkeypatch: pytest.
     arguments = ("--keys", str(data.parent / "keys.age"), "--recipient", recipient)
     made = typed(data, monkeypatch, "backup", str(data.parent / "backup.age"), *arguments)
     assert made.exit_code == 0, made.output
-    for part in ("seal", "log", "portal"):
+    for part in ("seal", "log", "portal", "recorders"):
         shutil.rmtree(data / "keys" / part)
 
     back = typed(data, monkeypatch, "keys", "restore", str(data.parent / "keys.age"), "--identity", str(file))
