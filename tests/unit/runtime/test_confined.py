@@ -176,7 +176,7 @@ async def test_a_process_that_never_answers_is_killed(taken_over: Callable[[str]
         ("time.sleep(3600)", "without a byte"),
         ("os.close(1); time.sleep(3600)", "without a byte"),
         ("sys.stdin.buffer.read(); time.sleep(3600)", "without a byte"),
-        ("while True: os.write(1, b'x'); time.sleep(0.01)", "waited for 1.* seconds, the last 0"),
+        ("while True: os.write(1, b'x'); time.sleep(0.01)", "it was waited for 1"),
         ('os.write(int(sys.argv[-3]), b\'{"report":{"sources":7}}\\n\')', "sent a report that cannot be read"),
     ],
 )
@@ -187,7 +187,9 @@ async def test_a_clip_process_that_sends_without_end_or_never_ends_is_killed(
     monkeypatch.setattr(client, "MOST_FRAGMENTS", 100_000)
     taken_over(f"import time\n{program}")
     made = film(shoot("h264"), "fmp4")
-    limits = Limits(stall_seconds=0.4, cpu_seconds=1)
+    limits = Limits(
+        stall_seconds=0.4 if cause == "without a byte" else 60, cpu_seconds=1 if cause == "it was waited for 1" else 60
+    )
     async with Clip(stream([made.given()]), span(0, 4), "cam1", limits=limits) as one:
         await in_own_thread(lambda: [None for _ in iter(one.read, b"")])
         with pytest.raises(ClipFailed, match=cause):
