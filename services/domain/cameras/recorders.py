@@ -18,9 +18,12 @@ from services.domain.cameras import measurements
 from services.recorders import secrets as recorder_secrets
 from services.recorders.protocol import RecorderFacts
 from services.recorders.registry import KINDS
-from services.recorders.secrets import is_encrypted
-from services.runtime.errors import NotFound, Refused
+from services.recorders.secrets import is_encrypted, is_former
+from services.runtime.errors import Fatal, NotFound, Refused
+from services.runtime.logs import get_logger
 from services.runtime.translations import Message, Text, Worded
+
+log = get_logger(__name__)
 
 HIDDEN = "***"
 CLOCK_FIELDS = ("clock_offset_ms", "clock_method", "clock_uncertainty_ms")
@@ -257,26 +260,34 @@ def audit_view(row: Recorder, secrets: frozenset[str]) -> dict[str, Any]:
 
 
 def encrypt_secrets(uow: UnitOfWork) -> int:
-    """Encrypt the secrets that are stored in clear; return of how many recorders.
+    """Encrypt the secrets that are stored in clear, or with the portal's key; return how many recorders had clear ones.
 
-    The releases before this one stored them so. A second run finds none.
+    The releases before this one stored them so. A second run finds none. What the portal's key does not open stays as
+    it is, and has to be entered anew.
     """
     count = 0
     for row in uow.session.scalars(select(Recorder).where(Recorder.kind.in_(KINDS)).with_for_update()):
         schema = KINDS[row.kind].schema
-        clear = {name for name in schema.secrets & set(row.configuration) if not is_encrypted(row.configuration[name])}
-        if clear:
-            row.configuration = recorder_secrets.encrypt(
-                row.kind, row.configuration, uow.secrets, secrets=clear, places=schema.places
-            )
-            audit_trail.record(uow, "recorder-secrets-encrypted", "recorder", row.id)
-            count += 1
+        old = {name for name in schema.secrets & set(row.configuration) if not is_encrypted(row.configuration[name])}
+        if not old:
+            continue
+        try:
+            clear = recorder_secrets.decrypt_former(row.kind, row.configuration, uow.secrets, places=schema.places)
+        except Fatal as error:
+            cause = str(error)
+            log.warning("a recorder's secrets cannot be decrypted: enter them anew", recorder=row.name, cause=cause)
+            continue
+        count += any(not is_former(row.configuration[name]) for name in old)
+        row.configuration = recorder_secrets.encrypt(
+            row.kind, clear, uow.recorder_secrets, secrets=old, places=schema.places
+        )
+        audit_trail.record(uow, "recorder-secrets-encrypted", "recorder", row.id)
     return count
 
 
 def _encrypted(uow: UnitOfWork, entry: RecorderEntry) -> dict[str, str]:
     return recorder_secrets.encrypt(
-        entry.kind, entry.configuration, uow.secrets, secrets=entry.secrets, places=entry.address_fields
+        entry.kind, entry.configuration, uow.recorder_secrets, secrets=entry.secrets, places=entry.address_fields
     )
 
 

@@ -1,4 +1,4 @@
-"""The portal's own key, created when it first encrypts: it encrypts secrets in the database."""
+"""The portal's own key and that of the recorders, made when they first encrypt: for secrets in the database."""
 
 import base64
 import binascii

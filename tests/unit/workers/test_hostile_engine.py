@@ -69,6 +69,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("retrieve-footage", "filed", {}, "no operator has released it"),
     ("back-up-footage", "filed", {}, "no operator has released it"),
     ("encrypt-copy", "released", {}, "there is no master"),
+    *(
+        (job_type, "partial, refused", {}, "refused at the stage partial-footage, so the case ends .* cancel this job")
+        for job_type in ("back-up-footage", "encrypt-copy")
+    ),
     ("hand-over", "retrieved", {"usePeriodDays": 30}, "there is no copy"),
     ("hand-over", "partial", {"usePeriodDays": 30}, "nobody has accepted that"),
     ("expire-offer", "offered", {}, "may be taken up until"),
