@@ -1,4 +1,4 @@
-"""Let nobody sign for 24 hours after a reset, unless the person's head confirms it (R25, R52)."""
+"""Let nobody sign for 24 hours after a reset or a first second factor, unless the head confirms it (R25, R52)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -35,8 +35,8 @@ def check(uow: UnitOfWork, person_id: str) -> None:
     if held:
         raise Refused(
             "signature-held",
-            "Your password, second factor or passkeys were reset, so you sign again from {until} on, or as soon as "
-            "{who} confirms that it was you who asked for it (page Requests).",
+            "Your password, second factor or passkeys were reset, or your second factor is new, so you sign again from "
+            "{until} on, or as soon as {who} confirms that it was you who asked for it (page Requests).",
             status=403,
             until=local_time(uow, max(hold.until for hold in held)),
             who=_releasers_name(uow, person_id),

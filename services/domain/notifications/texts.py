@@ -104,6 +104,29 @@ TEXTS = {
         "requests",
         personal=True,
     ),
+    "own-account-changed": NoticeText(
+        Message("Your password, second factor or passkeys were changed: if it was not you, tell Security at once."),
+        "account",
+        personal=True,
+    ),
+    "code-refused": NoticeText(
+        Message(
+            "Wrong codes were given for your account after the right password: if it was not you, change your password "
+            "at once."
+        ),
+        "account",
+        personal=True,
+    ),
+    "recovery-code-used": NoticeText(
+        Message("A recovery code was used to sign in to your account: if it was not you, tell Security at once."),
+        "account",
+        personal=True,
+    ),
+    "account-locked": NoticeText(
+        Message("Your account was locked after wrong passwords or codes: if it was not you, tell Security at once."),
+        "account",
+        personal=True,
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
