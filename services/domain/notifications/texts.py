@@ -104,6 +104,11 @@ TEXTS = {
         "requests",
         personal=True,
     ),
+    "agreement-issued": NoticeText(
+        Message("A new version of the confidentiality agreement is issued: read it and sign it in time."),
+        "account",
+        personal=True,
+    ),
     "own-account-changed": NoticeText(
         Message("Your password, second factor or passkeys were changed: if it was not you, tell Security at once."),
         "account",

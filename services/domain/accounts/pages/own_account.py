@@ -253,7 +253,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
         "passkeys": passkeys.list_passkeys(uow, person.id),
         "absences": absences.list_absences(uow, person.id),
         "agreement": valid,
-        "agreement_version": uow.rules.agreement_version,
+        "agreement_text": texts.get_current_text(uow),
         "real_now": uow.real_now,
     }
 
