@@ -76,6 +76,9 @@ TEXTS = {
     "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval.")),
     "preservation-failed": NoticeText(Message("Footage could not be preserved: look at the recorder at once.")),
     "footage-damaged": NoticeText(Message("A check of integrity has found damage: look at it at once.")),
+    "recorder-changed": NoticeText(
+        Message("A recorder was changed while a case waits for its footage: see whether that is right."),
+    ),
     "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
     "return-due-soon": NoticeText(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
