@@ -13,7 +13,7 @@ CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/c
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint chart-test chart-docs chart-golden \
-	recorder-docs chaos test-zeebe clean
+	recorder-docs licences chaos test-zeebe clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -85,6 +85,9 @@ chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm char
 chart-docs: setup-test ## write the chart's README, schema, table of access and copies of alerts and dashboards anew
 	$(BIN)/python deploy/chart/access.py
 	$(BIN)/python deploy/chart/documents.py
+
+licences: setup-test ## write the bill of materials and docs/licences.md anew, after a change of requirements.lock
+	$(BIN)/python deploy/licences/write.py
 
 recorder-docs: setup-test ## write the table of wrong answers in docs/recorders.md anew, from the tests' marks
 	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table

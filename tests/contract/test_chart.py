@@ -37,7 +37,7 @@ SECRETS = {
     "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,
     "worker-closing": BOOKS | STORE | REPLICA | SEAL,
-    "migrate": BOOKS,
+    "migrate": {"footage-desk-database-owner"},
     "deploy-models": set(),
     "backup": BOOKS | STORE | REPLICA,
     "test": set(),
@@ -141,7 +141,8 @@ def test_what_a_part_is_told_makes_settings(name: str, monkeypatch: pytest.Monke
         assert settings.data_dir == Path("/var/lib/footage-desk")
         if part.kind == "Deployment":
             assert settings.health.host == "0.0.0.0"
-            assert settings.database.startswith("postgresql+psycopg://footage_desk@postgres")
+            account = "desk_parts" if name == "city" else "footage_desk"
+            assert settings.database.startswith(f"postgresql+psycopg://{account}@postgres")
 
 
 @pytest.mark.parametrize("name", SETS)

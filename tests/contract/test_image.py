@@ -57,7 +57,7 @@ def test_the_image_says_what_it_is() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert labels["version"] == project["version"]
-    assert set(labels) == {"title", "description", "version"}
+    assert set(labels) == {"title", "licenses", "version", "description"}
 
 
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
@@ -145,7 +145,7 @@ def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: s
 def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> None:
     held = {path.name for path in image.iterdir()}
 
-    legal = {"LICENSE", "NOTICE"}
+    legal = {"LICENSE", "NOTICE", "bill-of-materials.cdx.json"}
     assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock", *legal}
     assert [path.name for path in (image / "deploy").iterdir()] == ["demo"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}

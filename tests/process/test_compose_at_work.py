@@ -16,8 +16,8 @@ from typing import Any
 
 import compose_file
 import httpx
-import psycopg
 import pytest
+from compose_database import compose_database
 from image_layout import lay_out, variables, written
 from service_process import CONFINED, PROGRAM, Running, environment, running
 
@@ -32,7 +32,6 @@ from services.runtime.rules import Rules
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 
-DATABASES = compose_file.DEPLOY / "compose" / "databases.sql"
 SECONDS = 60
 
 
@@ -116,25 +115,18 @@ class Machine:
 
 
 @pytest.fixture
-def database(postgres_url: str, open_to_all: Callable[[str], str]) -> Iterator[str]:
-    """PostgreSQL as the file sets it up: an account, its database, and what runs when the volume is new."""
-    administrator = postgres_url.replace("postgresql+psycopg:", "postgresql:")
-    made = ["footage_desk", "camunda"]
-    with psycopg.connect(administrator, autocommit=True) as connection:
-        connection.execute("CREATE ROLE footage_desk LOGIN SUPERUSER PASSWORD 'not asked for'")
-        connection.execute("CREATE DATABASE footage_desk OWNER footage_desk")
-    theirs = postgres_url.replace("postgres@", "footage_desk@").replace("/postgres?", "/footage_desk?")
-    with psycopg.connect(theirs.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(DATABASES.read_bytes())
-    yield open_to_all(theirs)
-    with psycopg.connect(administrator, autocommit=True) as connection:
-        for name in made:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        connection.execute("DROP ROLE footage_desk")
+def databases(open_to_all: Callable[[str], str], tmp_path: Path) -> Iterator[dict[str, str]]:
+    """PostgreSQL as the file sets its volume up: the address of each account, by the one that the file has."""
+    with compose_database(tmp_path / "postgresql") as server:
+        server.set_up()
+        yield {
+            f"postgresql+psycopg://{account}@postgres:5432/footage_desk": open_to_all(server.url(account))
+            for account in ("desk_owner", "desk_parts")
+        }
 
 
 @pytest.fixture
-def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
+def machine(databases: dict[str, str], s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
     """Every service of ours runs, begun in the order that the file has."""
     recordings = tmp_path / "recordings"
     redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
@@ -144,16 +136,15 @@ def machine(database: str, s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
         engine = stack.enter_context(
             running("engine", "--address", "127.0.0.1:0", "--controlled-clock", env=environment(), cwd=tmp_path)
         )
-        addresses = {
-            "postgresql+psycopg://footage_desk@postgres:5432/footage_desk": database,
+        addresses = databases | {
             "store:9000": s3_server.endpoint,
             "replica:9000": s3_server.endpoint,
-            "footage-desk": s3_server.access_key,
+            **dict.fromkeys(("portal", "workers", "replica-workers"), s3_server.access_key),
             "camunda:26500": engine.printed(r"listens on (\S+)\.\n"),
         }
         one = Machine(tmp_path, services, addresses, stack)
         lay_out(one.app)
-        done: set[str] = {"postgres", "store", "replica", "camunda"}
+        done: set[str] = {"postgres", "store", "store-accounts", "replica", "replica-accounts", "camunda"}
         ours = {name for name, service in services.items() if service["image"].startswith("footage-desk:")}
         while left := ours - done:
             ready = sorted(name for name in left if set(services[name].get("depends_on", {})) <= done)

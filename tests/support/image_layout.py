@@ -51,7 +51,7 @@ def _copy(to: Path) -> None:
             *sources, target = one.split()
             for source in sources:
                 assert source in let_in, f"{source} is copied, and .dockerignore keeps it out"
-                place = to / target / source if target == "./" else to / target
+                place = to / target / Path(source).name if target == "./" else to / target
                 if (ROOT / source).is_dir():
                     shutil.copytree(ROOT / source, place, ignore=_ignore(kept_out))
                 else:

@@ -1,13 +1,17 @@
-{{/* The variables of a container as a list. (dict "root" $ "access" list "extra" dict "own" dict "database" bool "camunda" bool)
+{{/* The variables of a container as a list. (dict "root" $ "access" list "extra" dict "own" dict "database" bool "camunda" bool "owner" bool)
      They are gathered by name, so that none stands there twice: Helm 4 and the API server refuse that. */}}
 {{- define "footage-desk.env" -}}
 {{- $root := .root }}{{- $v := $root.Values }}{{- $env := dict }}
 {{- range $name, $value := .own }}{{- $_ := set $env $name (dict "value" (toString $value)) }}{{- end }}
 {{- if .database }}
-  {{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "database") | fromJson))) }}
+  {{- $user := $v.database.user }}{{- $password := include "footage-desk.secretRef" (dict "root" $root "name" "database") | fromJson }}
+  {{- if and .owner $v.database.owner.user }}
+    {{- $user = $v.database.owner.user }}{{- $password = dict "name" $v.database.owner.existingSecret "key" $v.database.owner.existingSecretKey }}
+  {{- end }}
+  {{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" $password)) }}
   {{- $query := printf "?sslmode=%s" $v.database.sslMode }}
   {{- if $v.database.caSecret }}{{- $query = printf "%s&sslrootcert=/etc/footage-desk/ca/database/ca.crt" $query }}{{- end }}
-  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s:%v/%s%s" ($v.database.user | urlquery) $v.database.host $v.database.port $v.database.name $query)) }}
+  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s:%v/%s%s" ($user | urlquery) $v.database.host $v.database.port $v.database.name $query)) }}
 {{- end }}
 {{- if .camunda }}
   {{- $_ := set $env "ZEEBE_ADDRESS" (dict "value" $v.camunda.grpcAddress) }}

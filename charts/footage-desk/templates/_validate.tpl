@@ -40,6 +40,9 @@
 {{- if and $v.store.endpoint (eq (lower $v.store.endpoint) (lower $v.replica.endpoint)) }}
   {{- $wrong = append $wrong "replica.endpoint is store.endpoint: set it to another server, a backup beside the original is none." }}
 {{- end }}
+{{- if and $v.database.owner.user (not $v.database.owner.existingSecret) }}
+  {{- $wrong = append $wrong "database.owner.user is set and database.owner.existingSecret is not: name the Secret with that account's password." }}
+{{- end }}
 {{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key "seal.key" $v.seal.key "auditLog.key" $v.auditLog.key }}
 {{- range $path, $secret := $asked }}
   {{- if not (include "footage-desk.hasSecret" $secret) }}

@@ -21,7 +21,7 @@ _ADVICE = {
     "InvalidAccessKeyId": _KEYS,
     "SignatureDoesNotMatch": _KEYS,
     "AuthorizationHeaderMalformed": "set {STORE}__REGION to the store's region",
-    "AccessDenied": "check {STORE}__SECRET_KEY, and give the account all rights on the vault's buckets",
+    "AccessDenied": "check {STORE}__SECRET_KEY, and the account's rights (docs/operations.md, Stores)",
     "RequestTimeTooSkewed": "set the clocks of the store and of this machine by NTP, they differ",
     "NoSuchBucket": "run `footage-desk doctor`, a bucket is not there",
 }
