@@ -138,9 +138,11 @@ def issue_version(
 
 
 def _notify_signers(uow: UnitOfWork) -> None:
-    active = select(Person.id).where(Person.active)
-    for person_id in sorted(access_queries.list_agreed(uow, active)):
-        notification_service.notify(uow, person_id, "agreement-issued", application_id=None)
+    agreed = access_queries.list_agreed(uow, select(Person.id).where(Person.active))
+    people = list(uow.session.scalars(select(Person).where(Person.active).order_by(Person.id)))  # loaded once
+    for person in people:
+        if person.id in agreed:
+            notification_service.notify(uow, person.id, "agreement-issued", application_id=None)
 
 
 def _first_version(uow: UnitOfWork) -> str:
