@@ -44,13 +44,14 @@ class VersionText:
     """A version and its text.
 
     ``issued_at`` and ``issued_by`` are None for the first version's standard text. Up to ``counts_from`` signatures
-    under the version before are valid too; None: it counted at once.
+    under ``replaces`` are valid too; None: it counted at once.
     """
 
     version: str
     text_zh: str
     text_en: str
     present: bool
+    replaces: str | None = None
     counts_from: datetime | None = None
     issued_at: datetime | None = None
     issued_by: str | None = None
@@ -134,7 +135,7 @@ def issue_version(
         counts_from=counts_from.isoformat(),
     )
     name = uow.session.get_one(Person, uow.actor.id).name
-    return VersionText(version, text_zh, text_en, True, counts_from, uow.now, name, reason)
+    return VersionText(version, text_zh, text_en, True, old, counts_from, uow.now, name, reason)
 
 
 def _notify_signers(uow: UnitOfWork) -> None:
@@ -158,4 +159,7 @@ def _load_text(uow: UnitOfWork, version: str) -> VersionText:
     if result is None:
         return VersionText(version, STANDARD_ZH, STANDARD_EN, present)
     row, issuer = result
-    return VersionText(version, row.text_zh, row.text_en, present, row.counts_from, row.issued_at, issuer, row.reason)
+    return VersionText(
+        *(version, row.text_zh, row.text_en, present, row.replaces, row.counts_from),
+        *(row.issued_at, issuer, row.reason),
+    )

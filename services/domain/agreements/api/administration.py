@@ -40,12 +40,13 @@ class IssueBody(Body):
 
 
 class TextAnswer(Answer):
-    """``present``: the version to sign now; up to ``counts_from`` signatures under the one before are valid too."""
+    """``present``: the version to sign now; up to ``counts_from`` signatures under ``replaces`` are valid too."""
 
     version: str
     text_zh: str
     text_en: str
     present: bool
+    replaces: str | None = None
     counts_from: Moment | None = None
     issued_at: Moment | None
     issued_by: str | None
