@@ -152,6 +152,14 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             new=stored["value"] or "—",
             reason=stored["reason"],
         )
+    if row.kind == "agreement":
+        return Message(
+            "Issue version {version} of the confidentiality agreement with {days} days to sign it ({reason}): {text}",
+            version=stored["version"],
+            days=stored["grace_days"],
+            reason=stored["reason"],
+            text=Bilingual(stored["text_zh"], stored["text_en"]),
+        )
     return TITLES[row.kind]
 
 
