@@ -20,14 +20,17 @@ NAMES = {
 }
 # Who writes the outbox sends notices; who watches over logins has the key of second factors and asks the provider.
 # The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.
-PORTAL = ("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "sealChain", "store")
+PORTAL = (
+    *("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "recordersKey"),
+    *("sealChain", "store"),
+)
 
 
 def needs(worker: Worker) -> list[str]:
     """What one job type needs beside database and engine."""
     found = {NAMES[name] for name in worker.needs if name in NAMES}
     if "recorders" in found:
-        found.add("portalKey")  # their passwords are encrypted with it
+        found.add("recordersKey")  # their passwords are encrypted with it
     if "vault_keys" in worker.needs:
         found.add("recipients")
         module = inspect.getmodule(worker.handle)

@@ -1,7 +1,7 @@
 """The container: the objects that workers and portal get by name, built from the settings."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from services.backup import belongings
 from services.database import schema as database_schema
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Database
 from services.domain.audit import key_events
+from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.process.engine_view import EngineInspection
 from services.domain.reviews import tasks as review_tasks
@@ -28,13 +29,16 @@ from services.runtime.manifest import Manifest
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
 from services.vault.keys.fingerprints import (
+    LOAN_FOLDER,
     LOG,
     PORTAL,
     PORTAL_KEY,
+    RECORDERS,
+    RECORDERS_KEY,
     SEAL,
     SEAL_FOLDER,
     VAULT,
@@ -60,7 +64,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MODELS = BPMN
-START = Actor("system", "start")
+START = key_events.STARTING
 REVIEW = "review"
 NEEDED = ("video-retrieval", REVIEW)
 
@@ -78,6 +82,7 @@ class Container:
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # for the portal, if set
     engine: EngineInspection | None = None  # for the portal, if the engine runs in this process
+    manifest: Manifest | None = None  # of the data folder, where everything is one process
     known_keys: Mapping[str, str] = field(default_factory=dict)  # of the installation: none of these is made anew
 
     def __post_init__(self) -> None:
@@ -87,11 +92,18 @@ class Container:
     @cached_property
     def store(self) -> Store:
         """Open the store on first use, like the two below: a process that never uses it needs no key."""
-        return self.given_store or _opened(self.settings.store_place, self.clock)
+        return self.given_store or self._opened(PRIMARY, self.settings.store_place)
 
     @cached_property
     def replica_store(self) -> Store:
-        return self.given_replica or _opened(self.settings.replica_place, self.clock)
+        return self.given_replica or self._opened(REPLICA, self.settings.replica_place)
+
+    def _opened(self, name: str, place: StorePlace) -> Store:
+        """Open a store and make its buckets, unless they were there and are gone: then Fatal."""
+        store = open_store(place, self.clock)
+        belongings.check_store(name, store, self.database, self.manifest)
+        store.ensure()
+        return store
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
@@ -126,7 +138,7 @@ class Container:
     @cached_property
     def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
-        return partial(open_recorder, places=places_of(self.settings), secrets=self.database.secrets)
+        return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
@@ -178,6 +190,7 @@ class Container:
         from services.app.web import create_app  # noqa: PLC0415 - a worker starts in two thirds of the time without it
 
         self._must_exist(PORTAL, PORTAL_KEY)
+        self._must_exist(RECORDERS, RECORDERS_KEY)
         return create_app(self.for_portal)
 
 
@@ -187,7 +200,11 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
         data_folder.prepare(settings.data_dir)
         belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
-        settings.database, clock, rules_of(settings), secrets=KeyFileBox(settings.keys / PORTAL_KEY)
+        settings.database,
+        clock,
+        rules_of(settings),
+        secrets=KeyFileBox(settings.keys / PORTAL_KEY),
+        recorder_secrets=KeyFileBox(settings.keys / RECORDERS_KEY),
     )
     if database.engine.dialect.name == "sqlite":
         database_schema.migrate(database.engine)
@@ -195,7 +212,7 @@ def open_migrated_database(settings: Settings, clock: Clock) -> Database:
 
 
 def encrypt_recorder_secrets(database: Database) -> None:
-    """Encrypt what earlier releases stored in clear, and remove it from the file; raises Fatal without the key."""
+    """Encrypt what earlier releases stored in clear or with the portal's key, and remove the former from the file."""
     if count := database.run_now(START, camera_recorders.encrypt_secrets):
         database_schema.scrub(database.engine)
         log.warning(
@@ -222,17 +239,16 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
         settings=settings,
         clock=(clock := data_folder.clock_of(settings.data_dir, demo=settings.demo)),
         database=open_migrated_database(settings, clock),
-        loan_keys=LoanKeys(settings.keys / "loans"),
+        loan_keys=LoanKeys(settings.keys / LOAN_FOLDER),
+        manifest=manifest,
     )
     try:
         container.database.run_now(START, database_schema.check)
         container.database.run_now(START, review_tasks.check_stages)
         if apart:
             _register_present_keys(container)
-            if (settings.keys / PORTAL_KEY).exists():
-                encrypt_recorder_secrets(container.database)
         else:
-            _open_whole(container, manifest)
+            _open_whole(container)
     except BaseException:
         container.database.close()
         raise
@@ -242,11 +258,26 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
 def _register_present_keys(container: Container) -> None:
     """Check the keys that this process was given, and register those that no process had before."""
     settings, database = container.settings, container.database
+    belongings.check_unused(database, _own_stores(container), settings.keys, apart=True)
     container.known_keys = database.run_now(START, key_events.list_known)
     present = read_keys(settings.keys)
     belongings.check_keys(settings.keys, container.known_keys, present, apart=True)
+    if PORTAL in present.private and (RECORDERS in present.private or RECORDERS not in container.known_keys):
+        KeyFileBox(settings.keys / RECORDERS_KEY).ensure()
+        encrypt_recorder_secrets(database)
+        present = read_keys(settings.keys)
     if present.fingerprints.keys() - container.known_keys.keys():
         _register(database, present.fingerprints)
+
+
+def _own_stores(container: Container) -> dict[str, Store]:
+    """Return the stores that this process of several has the settings of; none is made."""
+    settings, stores = container.settings, dict[str, Store]()
+    with suppress(SettingsError):
+        stores[PRIMARY] = open_store(settings.store_place, container.clock)
+    with suppress(SettingsError):
+        stores[REPLICA] = open_store(settings.replica_place, container.clock)
+    return stores
 
 
 def _register(database: Database, fingerprints: Mapping[str, str]) -> None:
@@ -256,23 +287,17 @@ def _register(database: Database, fingerprints: Mapping[str, str]) -> None:
         database.run_now(START, key_events.register, fingerprints)
 
 
-def _open_whole(container: Container, manifest: Manifest | None) -> None:
+def _open_whole(container: Container) -> None:
     """Open the stores and keys of an installation in one process, or make them at its first start."""
     settings, database = container.settings, container.database
-    container.known_keys = belongings.check_database(settings, database, manifest)
-    stores = {"primary": settings.store_place, "replica": settings.replica_place}
-    belongings.check_stores(manifest, {name: open_store(place, container.clock) for name, place in stores.items()})
+    container.known_keys = belongings.check_database(settings, database, container.manifest)
+    belongings.check_unused(database, _own_stores(container), settings.keys)
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key
-    KeyFileBox(settings.keys / PORTAL_KEY).ensure()
+    for key in (PORTAL_KEY, RECORDERS_KEY):
+        KeyFileBox(settings.keys / key).ensure()
     encrypt_recorder_secrets(database)
     _register(database, read_keys(settings.keys).fingerprints)
-    belongings.save_manifest(settings, database, tuple(stores))
-
-
-def _opened(place: StorePlace, clock: Clock) -> Store:
-    store = open_store(place, clock)
-    store.ensure()
-    return store
+    belongings.save_manifest(settings, database, (PRIMARY, REPLICA))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
+from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
@@ -26,13 +27,17 @@ from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.manifest import FILE_NAME as MANIFEST
+from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import StorePlace
 from services.runtime.threads import run_in_thread
 from services.vault.keys.fingerprints import (
     NAMES,
+    PORTAL,
     PORTAL_KEY,
+    RECORDERS,
+    RECORDERS_KEY,
     SEAL,
     SEAL_FOLDER,
     VAULT,
@@ -45,6 +50,7 @@ from services.vault.keys.secret_box import KeyFileBox
 from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey
 from services.vault.keys.vault_keys import ESCROW_FILE, read_vault_keys
 from services.vault.store.opening import open_store
+from services.vault.store.protocol import Store
 from services.vault.time_stamping import HttpTimeStamper, NotGranted, read_trusted
 from services.verifier.chains import Chain
 from services.web.dependencies import OpenRecorder
@@ -114,10 +120,10 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         return "turned by the demo" if current.turned else "the machine's; keep it right with NTP"
 
     async def store() -> str:
-        return await _store(settings.store_place)
+        return await _store(settings, PRIMARY, settings.store_place)
 
     async def replica() -> str:
-        return await _store(settings.replica_place)
+        return await _store(settings, REPLICA, settings.replica_place)
 
     async def folder() -> str:
         return await run_in_thread(_folder, settings)
@@ -180,7 +186,7 @@ def _folder(settings: Settings) -> str:
 
 def _keys(settings: Settings, portal: bool) -> str:
     """Say which keys are here; Fatal where one that the database knows is missing, or open to others."""
-    for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, "portal"):
+    for name in ("loans",) if portal else ("loans", VAULT_FOLDER, SEAL_FOLDER, LOG_FOLDER, PORTAL, RECORDERS):
         check_key_folder(settings.keys / name)
     present, known = read_keys(settings.keys), dict[str, str]()
     if _database_exists(settings):
@@ -282,18 +288,26 @@ async def _database(settings: Settings) -> str:
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Database]:
     """Open the database to read; SQLite's files stay as they are."""
-    secrets = KeyFileBox(settings.keys / PORTAL_KEY)
+    portal, recorders = KeyFileBox(settings.keys / PORTAL_KEY), KeyFileBox(settings.keys / RECORDERS_KEY)
     with reading.unchanged(settings.database) as url:
-        database = open_database(url, SystemClock(), rules_of(settings), secrets=secrets)
+        database = open_database(url, SystemClock(), rules_of(settings), secrets=portal, recorder_secrets=recorders)
         try:
             yield database
         finally:
             database.close()
 
 
-async def _store(place: StorePlace) -> str:
-    store = open_store(place)
-    missing = await run_in_thread(store.missing)
+async def _store(settings: Settings, name: str, place: StorePlace) -> str:
+    return await run_in_thread(_store_now, settings, name, open_store(place))
+
+
+def _store_now(settings: Settings, name: str, store: Store) -> str:
+    """Describe the store; Fatal where it is gone."""
+    missing = store.missing()
+    if missing and _database_exists(settings):
+        with _reading(settings) as database:
+            database.run_now(ACTOR, database_schema.check)
+            belongings.check_store(name, store, database, read_manifest(settings.data_dir))
     return f"{store.describe()} Not made yet: {', '.join(missing)}." if missing else store.describe()
 
 
@@ -317,7 +331,7 @@ async def _recorders(settings: Settings) -> list[Line]:
     with _reading(settings) as database:
         query = select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
         rows = await database.run(ACTOR, lambda uow: list(uow.session.scalars(query)))
-    opened = partial(open_recorder, places=places_of(settings), secrets=database.secrets)
+    opened = partial(open_recorder, places=places_of(settings), secrets=database.recorder_secrets)
     return [await _line(f"recorder {row.name}", partial(_recorder, row, opened)) for row in rows]
 
 

@@ -7,7 +7,7 @@ database agrees with it.
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,11 +26,24 @@ from services.engine.state.store import IDENTITY
 from services.runtime.errors import Fatal
 from services.runtime.manifest import Manifest, read_manifest, write_manifest
 from services.runtime.settings import Settings
-from services.vault.keys.fingerprints import LOG, NAMES, PORTAL, ROOT, SEAL, VAULT, KeyMissing, PresentKeys, read_keys
-from services.vault.store.protocol import Store
+from services.vault.keys.fingerprints import (
+    LOAN_FOLDER,
+    LOG,
+    NAMES,
+    PORTAL,
+    PORTAL_KEY,
+    RECORDERS,
+    ROOT,
+    SEAL,
+    VAULT,
+    KeyMissing,
+    PresentKeys,
+    read_keys,
+)
+from services.vault.store.protocol import BUCKETS, Store, StoreMissing, StoreRefused
 
 DATABASE, ENGINE = "database", "engine"
-PRIVATE = (VAULT, SEAL, LOG, PORTAL)  # these are needed themselves, of the others the public part is enough
+PRIVATE = (VAULT, SEAL, LOG, PORTAL, RECORDERS)  # these are needed themselves, of the others the public part is enough
 WHOLE = "restore the newest backup into an empty data folder (docs/operations.md, Restore)"
 KEYS = "restore it with footage-desk keys restore FILE --identity IDENTITY"
 
@@ -104,15 +117,40 @@ def check_keys(keys: Path, known: Mapping[str, str], present: PresentKeys, *, ap
             raise key_missing(keys, name, fingerprint)
 
 
-def check_stores(manifest: Manifest | None, stores: Mapping[str, Store]) -> None:
-    """Raise Fatal if a store lacks buckets that were made."""
-    for name in manifest.stores if manifest else ():
-        if missing := stores[name].missing():
-            raise Fatal(
-                f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
-                f"{stores[name].describe()} | mount the right disk or name the right server, or restore its copy; "
-                f"{accept(name)}"
-            )
+def check_store(name: str, store: Store, database: Database, manifest: Manifest | None = None) -> None:
+    """Raise Fatal if the store lacks buckets that were made, by the manifest or by the audit trail. Writes nothing.
+
+    The trail alone knows it where there is no manifest: in a process of several, and before the first one is written.
+    """
+    missing = store.missing()
+    if missing and ((manifest and name in manifest.stores) or database.run_now(ACTOR, key_events.was_written, name)):
+        raise Fatal(
+            f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
+            f"{store.describe()} | mount the right disk or name the right server, or restore its copy; {accept(name)}"
+        )
+
+
+def check_unused(database: Database, stores: Mapping[str, Store], keys: Path, *, apart: bool = False) -> None:
+    """Raise Fatal if nobody has used this database, and keys or stores are those of an earlier installation.
+
+    Keys that ``footage-desk keys make`` makes may be there. ``apart``: a process of several, which is given its keys.
+    Writes nothing.
+    """
+    if not database.run_now(ACTOR, key_events.is_unused):
+        return
+    way = (
+        f"name the right database, or {WHOLE}; for a new installation name an empty keys folder, and stores or "
+        "prefixes of its own"
+    )
+    used = [*(keys / LOAN_FOLDER).glob("*"), *([] if apart else (keys / PORTAL_KEY).parent.glob("[!.]*"))]
+    if used:
+        raise _missing(used[0], "the keys of an installation are here, and its database is new", way)
+    for name, store in stores.items():
+        for bucket in BUCKETS:
+            with suppress(StoreMissing, StoreRefused):  # it is not made yet
+                if (key := next(iter(store.list_keys(bucket)), None)) is not None:
+                    what = f"the {name} store has objects of an installation, and the database is new"
+                    raise _missing(Path(bucket, key), f"{what}. {store.describe()}", way)
 
 
 def key_missing(keys: Path, name: str, fingerprint: str) -> KeyMissing:

@@ -6,8 +6,9 @@
     engine/engine.sqlite3    the embedded engine's state, if it was included
     clock.json               by how much a demo has turned its clock
 
-From format 2 on the archive is a .zip inside an age file: ``age --decrypt`` opens it. Format 1 was a folder or a .zip
-in clear, and is read as before. Members are written once and in order; the backup gets its name when all of it is on
+From format 2 on the archive is a .zip inside an age file: ``age --decrypt`` opens it, and one in clear is refused.
+Format 1 was a folder or a .zip in clear, and is read where its SHA-256 is named. No other member than these is read,
+and nothing outside the folder. Members are written once and in order; the backup gets its name when all of it is on
 the disk.
 """
 
@@ -15,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -31,11 +33,14 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
 FORMAT = 2
-READABLE = (1, FORMAT)
+CLEAR = 1  # the format that was not encrypted
+READABLE = (CLEAR, FORMAT)
 AGE = b"age-encryption.org/v1\n"  # how such a file begins
 MANIFEST = "manifest.json"
 NEEDED = {"members", "schema", "tables", "engine", "madeAt"}
-UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, AgeError)
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, AgeError)
+LARGEST_MANIFEST = 16 << 20  # bytes
+_NAMES = re.compile(r"objects\.jsonl|clock\.json|engine/engine\.sqlite3|database/[a-z][a-z0-9_]*\.jsonl")
 _BLOCK = 1 << 20
 
 
@@ -139,10 +144,13 @@ class Bundle:
 
     def __init__(self, place: Path, identity: Path | None = None) -> None:
         self.place = place
+        self.encrypted = False
         try:
             self._archive = zipfile.ZipFile(self._opened(identity)) if place.is_file() else None
             with self._raw(MANIFEST) as file:
-                text = file.read()
+                text = file.read(LARGEST_MANIFEST + 1)
+            if len(text) > LARGEST_MANIFEST:
+                raise ValueError("the manifest is too large")  # noqa: TRY301 - as one that is no JSON
             self.manifest: dict[str, Any] = json.loads(text)
             written_format = self.manifest["format"]
         except AgeError as error:
@@ -159,9 +167,27 @@ class Bundle:
                 f"nothing was restored | {place} | it has format {written_format}, and this version reads "
                 f"{' and '.join(map(str, READABLE))} | restore it with the version that made it"
             )
+        if written_format != CLEAR and not self.encrypted:
+            raise Fatal(
+                f"nothing was restored | {place} | it is in clear, and a backup of format {written_format} is "
+                "encrypted: somebody has opened it, or made it | name the encrypted file that footage-desk backup made"
+            )
         if lacking := NEEDED - set(self.manifest):
             raise self._damaged(MANIFEST, f"it lacks {', '.join(sorted(lacking))}")
+        self._check_names()
         self.sha256 = hashlib.sha256(text).hexdigest()
+
+    def _check_names(self) -> None:
+        """Raise Fatal for a member or table that no backup has: a name may lead out of the backup."""
+        members, tables = self.manifest["members"], self.manifest["tables"]
+        if not isinstance(members, dict) or not isinstance(tables, dict):
+            raise self._damaged(MANIFEST, "its members or tables are no list of names")
+        for name in (*members, *(f"database/{table}.jsonl" for table in tables)):
+            if _NAMES.fullmatch(name) is None:
+                raise self._damaged(repr(name), "no backup has a member of this name")
+        for name, facts in members.items():
+            if not isinstance(facts, dict) or not {"bytes", "sha256"} <= set(facts):
+                raise self._damaged(name, "the manifest does not say its size and SHA-256")
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
@@ -181,7 +207,7 @@ class Bundle:
             digest, size = hashlib.sha256(), 0
             try:
                 with self.open(name) as file:
-                    while block := file.read(_BLOCK):
+                    while size <= facts["bytes"] and (block := file.read(_BLOCK)):
                         digest.update(block)
                         size += len(block)
             except UNREADABLE as error:
@@ -196,6 +222,7 @@ class Bundle:
         start = os.pread(file.fileno(), len(AGE), 0)
         if start != AGE:
             return file
+        self.encrypted = True
         if identity is None:
             raise Fatal(
                 f"nothing was restored | {self.place} | it is encrypted | name the file of its recipient's identity "
@@ -206,7 +233,12 @@ class Bundle:
         return io.BufferedReader(reader, _BLOCK)
 
     def _raw(self, name: str) -> IO[bytes]:
-        return self._archive.open(name) if self._archive is not None else (self.place / name).open("rb")
+        if self._archive is not None:
+            return self._archive.open(name)
+        path = self.place / name
+        if path.is_file() and path.resolve() != self.place.resolve() / name:
+            raise OSError(f"{path} is a link")
+        return path.open("rb")
 
     def _damaged(self, name: str, why: str) -> Fatal:
         return Fatal(f"nothing was restored | {self.place}, {name} | {why} | take another backup")

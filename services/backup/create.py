@@ -14,6 +14,7 @@ from services.backup.installation import ACTOR, Installation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal
+from services.runtime.manifest import read_manifest
 from services.runtime.settings import Settings, variable
 from services.vault.keys.fingerprints import VAULT_FOLDER
 from services.vault.keys.vault_keys import ESCROW_RECIPIENT_FILE
@@ -46,6 +47,7 @@ def back_up(installation: Installation, request: BackupRequest, say: Say) -> str
         made_at = installation.clock.now().isoformat()
         with database_export.snapshot(installation.settings.database) as connection:
             revision = database_export.revision_of(connection)
+            _check_stores(installation)
             say("Writing the database …")
             rows = database_export.dump(connection, out)
             say(f"The database has {sum(rows.values())} rows in {len(rows)} tables.")
@@ -100,6 +102,15 @@ def _check(settings: Settings, request: BackupRequest) -> None:
             f"no backup was made | {make_url(settings.database).database} | there is no database | set "
             f"{variable('data_dir')} or {variable('database_url')} to the one of this installation"
         )
+
+
+def _check_stores(installation: Installation) -> None:
+    """Raise Fatal for a store that is gone; a store that was never used is made."""
+    manifest = read_manifest(installation.settings.data_dir)
+    with installation.database() as database:
+        for name, store in installation.stores.items():
+            belongings.check_store(name, store, database, manifest)
+            store.ensure()
 
 
 def _escrow_recipient(settings: Settings) -> str:

@@ -7,6 +7,7 @@ file: the restored database, the marks in the folder and the hold on the copy's 
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ from typing import Any
 
 from services.runtime.errors import Fatal
 from services.vault.age import AgeError, Encryptor, KeyInvalid, Reader
+from services.vault.keys.fingerprints import LOAN_FOLDER
 from services.vault.keys.key_files import make_key_folder, read_key_file, shred, write_key_file
 from services.vault.keys.signing_key import ROOT_FILE
 from services.vault.keys.vault_keys import ESCROW_FILE, FileIdentity, LoanKeys
 
 FORMAT = 1
-LOAN_FOLDER = "loans"
 OFFLINE = (ESCROW_FILE, ROOT_FILE)
 LASTING, LOANS = "keys", "loan-keys"
 _KEY = ".key"
+_LOAN_KEY = re.compile(rf"{LOAN_FOLDER}/[^/]+{re.escape(_KEY)}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def read(path: Path, kind: str, identity: Path) -> KeyArchive:
         sealed = path.read_bytes()
         opened = Reader(lambda offset, length: sealed[offset : offset + length], len(sealed), FileIdentity(identity))
         content: dict[str, Any] = json.loads(opened.read())
-        files = {name: (str(text), int(mode)) for name, (text, mode) in content["files"].items()}
+        files = {name: (str(text), int(mode) & 0o644) for name, (text, mode) in content["files"].items()}
     except OSError as error:
         raise _unreadable(path, f"it cannot be read ({error.strerror or error})") from error
     except AgeError as error:
@@ -120,6 +122,8 @@ def read(path: Path, kind: str, identity: Path) -> KeyArchive:
     for name in files:
         if not _is_inside(name):
             raise _unreadable(path, f"{name!r} would lie outside the keys folder")
+        if (kind == LOANS) != (_LOAN_KEY.fullmatch(name) is not None) or name.rpartition("/")[2] in OFFLINE:
+            raise _unreadable(path, f"{name!r} is none of the {kind}")
     return KeyArchive(str(content["madeAt"]), files)
 
 

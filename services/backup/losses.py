@@ -9,6 +9,7 @@ from services.backup.create import Say
 from services.backup.installation import ACTOR
 from services.database.unit_of_work import Database
 from services.domain.audit import key_events
+from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
 from services.runtime.errors import Fatal
 from services.runtime.manifest import Manifest, read_manifest, write_manifest
@@ -18,6 +19,7 @@ from services.vault.keys.fingerprints import (
     ESCROW,
     LOG,
     PORTAL,
+    RECORDERS,
     ROOT,
     SEAL,
     SEAL_FOLDER,
@@ -27,7 +29,7 @@ from services.vault.keys.fingerprints import (
 )
 from services.vault.keys.key_files import make_key_folder
 
-ENGINE, PRIMARY, REPLICA = "engine", "primary", "replica"
+ENGINE = "engine"
 COSTS = {
     ENGINE: "Every open case waits in it, and does not continue by itself: withdraw each, and apply anew.",
     PRIMARY: "What only this store held is gone: masters without a replica, copies, documents, the quarantine.",
@@ -36,7 +38,8 @@ COSTS = {
     ESCROW: "Masters that were sealed to it open with the vault's key alone: with both lost, nobody opens them.",
     SEAL: "What it signed is verified as before, by its certificates; what comes has a new root, to be published.",
     LOG: "Heads of the audit trail that it signed are verified as before; a new key signs the next ones.",
-    PORTAL: "Second factors have to be set up anew, recorders' passwords entered, reference pictures uploaded.",
+    PORTAL: "Second factors have to be set up anew, and reference pictures uploaded.",
+    RECORDERS: "Recorders' passwords have to be entered anew.",
 }
 
 

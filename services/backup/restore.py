@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,10 @@ _NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)\.jso
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """What to restore. ``identity`` opens backup and key files; ``read_all`` hashes every object in the stores."""
+    """What to restore. ``identity`` opens backup and key files; ``read_all`` hashes every object in the stores.
+
+    ``sha256`` is that of the backup's manifest, in hexadecimal, as it was written down; a backup in clear needs it.
+    """
 
     backup: Path
     keys: Path | None = None
@@ -38,6 +42,7 @@ class RestoreRequest:
     identity: Path | None = None
     engine_data: Path | None = None
     read_all: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,24 @@ class RestoreResult:
         return not self.comparison.faults
 
 
-def check(backup: Path, say: Say, identity: Path | None = None) -> Bundle:
-    """Read the whole backup and compare it with its manifest; raises Fatal. Writes nothing."""
+def check(backup: Path, say: Say, identity: Path | None = None, sha256: str | None = None) -> Bundle:
+    """Read the whole backup and compare it with its manifest, and that with ``sha256``; raises Fatal.
+
+    Writes nothing.
+    """
     bundle = Bundle(backup, identity)
+    if sha256 is not None and bundle.sha256 != sha256.strip().lower():
+        raise Fatal(
+            f"nothing was restored | {backup} | its manifest has the SHA-256 {bundle.sha256}, and {sha256} is named: "
+            "it is another backup, or somebody has made it | take the one that your note or the audit trail names"
+        )
     database_export.check_revision(bundle.manifest["schema"])
     say(f"{bundle.verify()} members of {backup} are unchanged; {_described(bundle)}")
+    if sha256 is None:
+        say(
+            f"Its manifest has the SHA-256 {bundle.sha256}. A backup is not signed: compare this with what was written "
+            "down when it was made, or name that with --sha256."
+        )
     return bundle
 
 
@@ -82,7 +100,13 @@ def check_stores(installation: Installation, bundle: Bundle, say: Say) -> bool:
 def restore(installation: Installation, request: RestoreRequest, say: Say) -> RestoreResult:
     """Restore everything; after a failure the next try can start again. Raises Fatal and Retryable."""
     settings = installation.settings
-    bundle = check(request.backup, say, request.identity)
+    bundle = check(request.backup, say, request.identity, request.sha256)
+    if not bundle.encrypted and request.sha256 is None:
+        raise Fatal(
+            f"nothing was restored | {request.backup} | it is in clear, as the first release made them, and who could "
+            "write there may have changed it | compare the SHA-256 that restore --check says with what was written "
+            "down when the backup was made, and name it with --sha256"
+        )
     lasting, loans = _open_keys(request)
     data_folder.prepare(settings.data_dir)
     with data_folder.exclusive(settings):
@@ -104,16 +128,19 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
         with installation.database() as database:
             database.run_now(ACTOR, _raise_number_series, installation, say)
             database.run_now(ACTOR, _record, bundle, comparison, left_out)
-            _save_manifest(settings, database, folder / ENGINE_FILE)
+            _save_manifest(settings, database, installation.stores, folder / ENGINE_FILE)
         data_folder.narrow_modes(settings.data_dir)
     say("The database is restored, and at the newest schema. Run footage-desk doctor, then start Footage Desk.")
     return RestoreResult(comparison, left_out)
 
 
-def _save_manifest(settings: Settings, database: Database, engine: Path) -> None:
-    """Write what belongs to the restored data folder; a backup without an engine's state has none."""
+def _save_manifest(settings: Settings, database: Database, stores: Iterable[str], engine: Path) -> None:
+    """Write what belongs to the restored data folder; a backup without an engine's state has none.
+
+    The stores are there, and each object that they lack was named.
+    """
     write_manifest(settings.data_dir, Manifest())
-    belongings.save_manifest(settings, database)
+    belongings.save_manifest(settings, database, tuple(stores))
     if settings.embedded and engine.exists():
         belongings.save_engine(settings.data_dir, belongings.engine_identity(engine))
 

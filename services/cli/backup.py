@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             request = BackupRequest(target, keys, loan_keys, tuple(recipient or ()), engine_data, without_engine)
-            back_up(Installation.of(settings), request, say)
+            back_up(Installation.of(settings, read_only=True), request, say)
 
     @app.command()
     def restore(  # noqa: PLR0917 - each is an option of the command line
@@ -61,6 +61,10 @@ def add_to(app: typer.Typer) -> None:
         read_all: Annotated[
             bool, typer.Option("--read-all", help="Hash every object in the stores, which reads the whole vault.")
         ] = False,
+        sha256: Annotated[
+            str | None,
+            typer.Option(help="The SHA-256 of its manifest, as footage-desk backup said it. Another one is refused."),
+        ] = None,
         check: Annotated[
             bool, typer.Option("--check", help="Only read the backup, and with --read-all the stores. Writes nothing.")
         ] = False,
@@ -72,12 +76,14 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         with reported_errors():
             if check:
-                bundle = restoring.check(backup, say, identity)
+                bundle = restoring.check(backup, say, identity, sha256)
                 complete = not read_all or restoring.check_stores(
                     Installation.of(settings, read_only=True), bundle, say
                 )
             else:
-                request = restoring.RestoreRequest(backup, keys, loan_keys, identity, engine_data, read_all)
+                request = restoring.RestoreRequest(
+                    backup, keys, loan_keys, identity, engine_data, read_all=read_all, sha256=sha256
+                )
                 complete = restoring.restore(Installation.of(settings), request, say).complete
         if not complete:
             raise typer.Exit(STORES_DIFFER)

@@ -72,6 +72,7 @@ class UnitOfWork:
     secrets: SecretBox
     after_commit: set[str] = field(default_factory=set)
     after_refusal: list[Callable[["UnitOfWork"], None]] = field(default_factory=list)
+    recorder_secrets: SecretBox = field(default_factory=NoSecretBox)  # of their own: workers open recorders with it
     events: "list[AuditEvent]" = field(default_factory=list)  # of the audit trail, numbered when the unit commits
 
     @cached_property
@@ -105,6 +106,7 @@ class Database:
         append_events: AppendEvents,
         read_rules: ReadRules,
         secrets: SecretBox | None = None,
+        recorder_secrets: SecretBox | None = None,
         real: Clock | None = None,
     ) -> None:
         self.engine = connect(url)
@@ -114,6 +116,7 @@ class Database:
         self._append_events = append_events
         self._read_rules = read_rules
         self.secrets = secrets or NoSecretBox()
+        self.recorder_secrets = recorder_secrets or self.secrets
         self._one_writer = one_writer(self.engine)
         self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
         self._listeners: dict[str, list[Callable[[], None]]] = {}
@@ -169,6 +172,7 @@ class Database:
                         self.secrets,
                         touched,
                         after_refusal,
+                        self.recorder_secrets,
                     )
                     result = act(uow)
                     self._append_events(session, uow.events)

@@ -9,9 +9,22 @@ from services.runtime.secret_box import SecretBox
 
 
 def open_database(
-    url: str, clock: Clock, rules: Rules, *, secrets: SecretBox | None = None, real: Clock | None = None
+    url: str,
+    clock: Clock,
+    rules: Rules,
+    *,
+    secrets: SecretBox | None = None,
+    recorder_secrets: SecretBox | None = None,
+    real: Clock | None = None,
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     return Database(
-        url, clock, rules, append_events=tree.append, read_rules=RuleOverrides().rules, secrets=secrets, real=real
+        url,
+        clock,
+        rules,
+        append_events=tree.append,
+        read_rules=RuleOverrides().rules,
+        secrets=secrets,
+        recorder_secrets=recorder_secrets,
+        real=real,
     )

@@ -1,19 +1,39 @@
 """Secrets in a recorder's configuration: encrypted where it is stored, decrypted where the recorder is opened.
 
 A secret is bound to the recorder's kind and place, so that whoever can write to the database alone cannot have it sent
-to an address of their choice.
+to an address of their choice. Its key is not the portal's, so that a worker that opens recorders reads no second
+factor and makes no session.
 """
 
 import json
 from collections.abc import Collection, Mapping
 
+from services.runtime.errors import Retryable
 from services.runtime.secret_box import SecretBox
 
-MARK = "encrypted:"  # before the ciphertext
+FORMER = "encrypted:"  # before what was encrypted with the portal's key
+MARK = f"{FORMER}recorders:"  # before the ciphertext; an earlier release takes it for damaged, and not for a password
 
 
 def is_encrypted(value: object) -> bool:
     return isinstance(value, str) and value.startswith(MARK)
+
+
+def is_former(value: object) -> bool:
+    """Return whether the portal's key has encrypted the value, as before recorders had a key of their own."""
+    return isinstance(value, str) and value.startswith(FORMER) and not is_encrypted(value)
+
+
+def decrypt_former(
+    kind: str, configuration: Mapping[str, str], box: SecretBox, *, places: Collection[str]
+) -> dict[str, str]:
+    """Return the configuration with what the portal's key has encrypted in clear; raises Fatal as ``decrypt``."""
+    return {
+        name: box.decrypt(value.removeprefix(FORMER), _purpose(kind, configuration, name, places))
+        if is_former(value)
+        else value
+        for name, value in configuration.items()
+    }
 
 
 def encrypt(
@@ -32,7 +52,15 @@ def encrypt(
 
 
 def decrypt(kind: str, configuration: Mapping[str, str], box: SecretBox, *, places: Collection[str]) -> dict[str, str]:
-    """Return the configuration with its secrets in clear; raises Fatal if one was encrypted for another place."""
+    """Return the configuration with its secrets in clear; raises Fatal if one was encrypted for another place.
+
+    Retryable where the portal has still to encrypt one anew.
+    """
+    if former := [name for name, value in configuration.items() if is_former(value)]:
+        raise Retryable(
+            f"could not open a recorder | its {former[0]} | it is encrypted with the portal's key, as before recorders "
+            "had their own | start the portal of this release, which encrypts it anew, or enter it anew"
+        )
     return {
         name: box.decrypt(value.removeprefix(MARK), _purpose(kind, configuration, name, places))
         if is_encrypted(value)

@@ -21,9 +21,12 @@ async def picture(path: Path, offset: timedelta) -> bytes:
     """
     with await run_in_thread(path.open, "rb") as file:
         output = await answer_of(
-            "services.recorders.snapshot_process", str(offset.total_seconds()), given=file, seconds=TIMEOUT
+            *("services.recorders.snapshot_process", str(offset.total_seconds())),
+            given=file,
+            seconds=TIMEOUT,
+            largest=LARGEST,
         )
-    if not output or len(output) > LARGEST:
+    if not output:
         raise NothingRecorded(f"No picture of {path.name} can be decoded {offset} after its start.")
     return output
 
@@ -44,8 +47,10 @@ async def picture_in(segments: AsyncIterator[Segment], at: datetime) -> bytes:
                     break
         offset = max(0.0, (at - segment.span.start).total_seconds())
         arguments = (str(offset), segment.container, *(["cut"] if cut else []))
-        output = await answer_of("services.recorders.snapshot_process", *arguments, given=held, seconds=TIMEOUT)
-        if output and len(output) <= LARGEST:
+        output = await answer_of(
+            "services.recorders.snapshot_process", *arguments, given=held, seconds=TIMEOUT, largest=LARGEST
+        )
+        if output:
             return output
         large = large or cut
     if large:

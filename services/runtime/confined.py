@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import IO
@@ -22,6 +23,7 @@ log = get_logger(__name__)
 WALLS = ("seccomp", "Landlock")
 REQUIRED = "confinement.required"
 PROBE_SECONDS = 60
+_CHUNK = 1 << 16
 ATTEMPTED = "a confined process attempted what it may not do, and was killed"
 
 
@@ -51,10 +53,12 @@ def environment() -> dict[str, str]:
     return clean_environment(insist=_policy.required)
 
 
-async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float) -> bytes:
-    """Return the output of ``python -m module arguments`` for ``given``; empty if it fails or times out.
+async def answer_of(
+    module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float, largest: int
+) -> bytes:
+    """Return the output of ``python -m module arguments`` for ``given``, at most ``largest`` bytes.
 
-    Raises NotConfined.
+    Empty if it fails, times out or writes more: then it is killed, and not read to its end. Raises NotConfined.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", module, *arguments),
@@ -65,15 +69,46 @@ async def answer_of(module: str, *arguments: str, given: bytes | bytearray | IO[
     )
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate(given if isinstance(given, (bytes, bytearray)) else None)
+            output = await _read_answer(process, given if isinstance(given, (bytes, bytearray)) else None, largest)
     except TimeoutError:
         return b""
     finally:
         if process.returncode is None:
             process.kill()
+            while process.stdout is not None and await process.stdout.read(_CHUNK):
+                pass  # what the pipe still holds: asyncio calls no process ended before that is read
             await process.wait()
+    if output is None:
+        log.error("a confined process answered more than it may, and was killed", module=module, largest=largest)
+        return b""
     await check_status(module, process.returncode)
     return output if process.returncode == 0 else b""
+
+
+async def _read_answer(
+    process: asyncio.subprocess.Process, given: bytes | bytearray | None, largest: int
+) -> bytes | None:
+    """Write ``given``, and read until the process ends; None, with the process as it is, for more than ``largest``."""
+
+    async def write() -> None:
+        if process.stdin is not None and given is not None:
+            with suppress(BrokenPipeError, ConnectionResetError):  # it needs no more
+                process.stdin.write(given)
+                await process.stdin.drain()
+            process.stdin.close()
+
+    writing = asyncio.create_task(write())
+    output = bytearray()
+    try:
+        while process.stdout is not None and (chunk := await process.stdout.read(_CHUNK)):
+            output += chunk
+            if len(output) > largest:
+                return None
+        await process.wait()
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    return bytes(output)
 
 
 async def check_status(module: str, status: int | None) -> None:

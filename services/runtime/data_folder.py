@@ -1,5 +1,6 @@
 """The data folder: who may read it, its lock, since SQLite allows one process, and its clock."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -39,49 +40,69 @@ def _not_writable(folder: Path, cause: str) -> Fatal:
 
 
 def check_modes(folder: Path) -> None:
-    """Raise Fatal if others may read or enter anything in the folder; writes nothing."""
-    for path in _open_to_others(folder):
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        raise _open_to_others_error(path, folder, f"it has mode {mode:04o}, and others than its owner can reach it")
+    """Raise Fatal if others may read or enter anything in the folder, or what its links lead to; writes nothing.
+
+    A file of another account is open to that account, whatever its mode. A hard link needs no check of its own: mode
+    and owner are the file's, by each of its names.
+    """
+    own = {0, os.geteuid(), *([] if os.geteuid() else [folder.stat().st_uid])}  # root reads everything
+    for path, facts in _entries(folder, follow=True):
+        mode = stat.S_IMODE(facts.st_mode)
+        if facts.st_uid not in own:
+            cause = f"it belongs to another account, of the number {facts.st_uid}"
+            raise _open_to_others_error(path, folder, cause, "give it to the account that runs this, with chown")
+        if mode & OTHERS:
+            cause = f"it has mode {mode:04o}, and others than its owner can reach it"
+            raise _open_to_others_error(path, folder, cause)
 
 
 def narrow_modes(folder: Path) -> None:
     """Take all rights of others from what lies in the folder, and log it once.
 
-    For an installation from before modes were checked. Raises Fatal for what this account cannot narrow.
+    For an installation from before modes were checked. Raises Fatal for what this account cannot narrow, and for what
+    is open to others behind a link: it lies elsewhere, and is not ours to change.
     """
-    paths = list(_open_to_others(folder))
+    paths = [path for path, facts in _entries(folder) if stat.S_IMODE(facts.st_mode) & OTHERS]
     for path in paths:
         try:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
         except OSError as error:
             cause = f"its mode cannot be narrowed ({error.strerror or type(error).__name__})"
             raise _open_to_others_error(path, folder, cause) from error
+    check_modes(folder)  # a file system without modes accepts the call and changes nothing
     if paths:
-        check_modes(folder)  # a file system without modes accepts the call and changes nothing
         log.warning("took the rights of others from the data folder", folder=str(folder.absolute()), paths=len(paths))
 
 
-def _open_to_others(folder: Path) -> Iterator[Path]:
-    """Yield the folder and what lies below it, if anybody but the owner has a right to it. Follows no link."""
-    if stat.S_IMODE(folder.stat().st_mode) & OTHERS:
-        yield folder
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(parent, name)
-            try:
-                mode = path.lstat().st_mode
-            except FileNotFoundError:  # another process has removed it
+def _entries(folder: Path, *, follow: bool = False) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the folder and all below it, with their facts; with ``follow`` also what links there lead to, once each."""
+    seen = set[tuple[int, int]]()
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        try:
+            facts = path.stat()
+            if not follow and path != folder and path.is_symlink():
                 continue
-            if stat.S_IMODE(mode) & OTHERS and not stat.S_ISLNK(mode):
-                yield path
+            if follow and (facts.st_dev, facts.st_ino) in seen:
+                continue
+            seen.add((facts.st_dev, facts.st_ino))
+            yield path, facts
+            if stat.S_ISDIR(facts.st_mode):
+                waiting += [Path(entry) for entry in os.scandir(path)]
+        except OSError as error:  # another process has removed it, a link leads nowhere or where we may not go
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
+                raise
 
 
-def _open_to_others_error(path: Path, folder: Path, cause: str) -> Fatal:
-    return Fatal(
-        f"the data folder is open to others | {path.absolute()} | {cause} | run `chmod -R go= {folder.absolute()}` as "
-        "the owner of all of it"
-    )
+def _open_to_others_error(path: Path, folder: Path, cause: str, way: str | None = None) -> Fatal:
+    place = folder if path.is_relative_to(folder) and not _is_behind_link(path, folder) else path.resolve()
+    way = way or f"run `chmod -R go= {place.absolute()}` as the owner of all of it"
+    return Fatal(f"the data folder is open to others | {path.absolute()} | {cause} | {way}")
+
+
+def _is_behind_link(path: Path, folder: Path) -> bool:
+    return not path.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager

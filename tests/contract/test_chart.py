@@ -21,6 +21,7 @@ TOOLS = ROOT / "deploy" / "chart"
 BOOKS = {"footage-desk-database"}
 STORE, REPLICA = {"footage-desk-store"}, {"footage-desk-replica"}
 VAULT, PORTAL = {"footage-desk-vault"}, {"footage-desk-portal-key"}
+RECORDERS_KEY = {"footage-desk-recorders-key"}
 SEAL, LOG = {"footage-desk-seal"}, {"footage-desk-log"}
 NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
 PROVIDER = {"footage-desk-oidc"}
@@ -28,11 +29,11 @@ RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 
 # Which secrets each part of the city is given. Whoever widens this says why.
 SECRETS = {
-    "portal": BOOKS | STORE | PORTAL | LOG | NOTICES | PROVIDER,
+    "portal": BOOKS | STORE | PORTAL | RECORDERS_KEY | LOG | NOTICES | PROVIDER,
     "worker-process": BOOKS,
-    # Recorders' passwords are encrypted with the portal's key.
-    "worker-preserve-footage": BOOKS | STORE | PORTAL,
-    "worker-retrieve-footage": BOOKS | STORE | PORTAL | SEAL,
+    # Who opens recorders decrypts their passwords, and no second factor.
+    "worker-preserve-footage": BOOKS | STORE | RECORDERS_KEY,
+    "worker-retrieve-footage": BOOKS | STORE | RECORDERS_KEY | SEAL,
     "worker-back-up-footage": BOOKS | STORE | REPLICA,
     "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,

@@ -62,6 +62,7 @@ def test_each_part_is_given_its_secrets_and_no_other() -> None:
         assert ("/keys/vault" in mounted) == ("recipients" in needed), name
         assert ("/keys/loans" in mounted) == bool({"loanKeys", "loanKeysRead"} & needed), name
         assert ("/keys/portal" in mounted) == ("portalKey" in needed), name
+        assert ("/keys/recorders" in mounted) == ("recordersKey" in needed), name
         assert (mounted.get("/keys/seal") == "seal-key") == ("sealKey" in needed), name
         assert (mounted.get("/keys/seal") == "seal-chain") == ("sealChain" in needed), name
         assert ("/keys/log" in mounted) == ("logKey" in needed), name

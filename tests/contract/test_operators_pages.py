@@ -33,6 +33,7 @@ SECRETS = {
     "the recipients (public)": {"recipients"},
     "loan keys": {"loanKeys", "loanKeysRead"},
     "the portal's key": {"portalKey"},
+    "the recorders' key": {"recordersKey"},
     "the seal's key": {"sealKey"},
     "the seal's certificates (public)": {"sealKey", "sealChain"},
     "the audit trail's key": {"logKey"},

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import io
+import json
 import os
 import shutil
 import sqlite3
@@ -21,19 +23,23 @@ from typer.testing import CliRunner, Result
 from services.app import doctor as app_doctor
 from services.app import server
 from services.app.container import Container, open_container
+from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor
+from services.database.tables.key_fingerprints import KeyFingerprint
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
+from services.recorders import secrets
 from services.recorders.registry import open_recorder
 from services.runtime import data_folder
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings import Settings
 from services.vault.age import generate_identity
-from services.vault.keys.fingerprints import PORTAL_KEY, read_keys
+from services.vault.keys.fingerprints import PORTAL_KEY, RECORDERS_KEY, read_keys
 from services.vault.keys.secret_box import KeyFileBox
+from services.vault.store.opening import open_store
 
 CLERK = Actor("system", "test")
 PASSWORD = "clear-in-the-first-release"
@@ -149,6 +155,45 @@ def test_a_wider_mode_is_refused_with_the_command_that_mends_it(data: Path) -> N
     open_container(settings(data)).database.close()
 
 
+@pytest.mark.parametrize("wide", ["folder", "file"])
+def test_what_is_open_to_others_behind_a_link_is_refused(wide: str, data: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(data / "store", elsewhere)
+    (data / "store").symlink_to(elsewhere)
+    (data / "nowhere").symlink_to(tmp_path / "nothing")
+    (elsewhere / "back").symlink_to(data)
+    open_container(settings(data)).database.close()
+    place = elsewhere if wide == "folder" else next(path for path in elsewhere.rglob("*") if path.is_file())
+    place.chmod(place.stat().st_mode | 0o040)
+
+    with pytest.raises(Fatal, match=r"store.* it has mode 0\d40, .* run `chmod -R go= .*elsewhere"):
+        open_container(settings(data))
+    subprocess.run(["chmod", "-R", "go=", elsewhere], check=True)
+    open_container(settings(data)).database.close()
+
+
+def test_a_file_of_another_account_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:
+        os.chown(data / DATABASE, 54321, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    with pytest.raises(Fatal, match=r"it belongs to another account, of the number \d+ \| give it to the account"):
+        open_container(settings(data))
+
+
+def test_what_is_open_behind_a_link_is_not_changed(first_release: Settings, tmp_path: Path) -> None:
+    """It lies elsewhere, and a link may lead anywhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o755)
+    (first_release.data_dir / "link").symlink_to(elsewhere)
+
+    with pytest.raises(Fatal, match=r"link \| it has mode 0755"):
+        open_container(first_release)
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+
+
 def test_an_installation_of_the_first_release_is_narrowed_once(
     first_release: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +223,7 @@ def test_a_password_of_the_first_release_stays_nowhere_in_clear(first_release: S
     assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
 
     row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
-    box = KeyFileBox(first_release.keys / PORTAL_KEY)
+    box = KeyFileBox(first_release.keys / RECORDERS_KEY)
     assert open_recorder(row.kind, row.configuration, secrets=box) is not None
     events = container.database.run_now(
         CLERK, lambda uow: uow.session.query(AuditEvent).filter_by(action="recorder-secrets-encrypted").all()
@@ -191,12 +236,75 @@ def test_a_password_is_not_sent_to_an_address_that_only_the_database_names(first
     container = open_container(first_release)
     row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
     container.database.close()
-    box = KeyFileBox(first_release.keys / PORTAL_KEY)
+    box = KeyFileBox(first_release.keys / RECORDERS_KEY)
 
     with pytest.raises(Fatal, match="could not decrypt"):
         open_recorder(row.kind, {**row.configuration, "address": "http://10.6.6.6"}, secrets=box)
     with pytest.raises(Fatal, match="this process has no key"):
         open_recorder(row.kind, row.configuration)
+
+
+def as_before_their_own_key(first_release: Settings) -> None:
+    """Encrypt the recorder's password with the portal's key, and forget the recorders' key."""
+    container = open_container(first_release)
+    portal, recorders = (KeyFileBox(first_release.keys / key) for key in (PORTAL_KEY, RECORDERS_KEY))
+
+    def act(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(Recorder, "nvr")
+        cipher, places = row.configuration["password"].removeprefix(secrets.MARK), {"address": "http://10.0.0.7"}
+        purpose = f"recorder onvif password {json.dumps(places)}"
+        assert recorders.decrypt(cipher, purpose) == PASSWORD
+        row.configuration = {**row.configuration, "password": secrets.FORMER + portal.encrypt(PASSWORD, purpose)}
+        uow.session.delete(uow.session.get_one(KeyFingerprint, "recorders"))
+
+    container.database.run_now(CLERK, act)
+    container.database.close()
+    shutil.rmtree(first_release.keys / "recorders")
+    manifest = first_release.data_dir / "installation.json"
+    content = json.loads(manifest.read_text())
+    del content["keys"]["recorders"]
+    manifest.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
+    apart: bool, first_release: Settings, tmp_path: Path
+) -> None:
+    as_before_their_own_key(first_release)
+    pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys)
+    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+
+    def password(loaded: Settings) -> str:
+        container = open_container(loaded, apart=True)
+        try:
+            row = container.database.run_now(CLERK, lambda uow: uow.session.get_one(Recorder, "nvr"))
+            box = container.database.recorder_secrets
+            return secrets.decrypt(row.kind, row.configuration, box, places={"address"})["password"]
+        finally:
+            container.database.close()
+
+    with pytest.raises(Retryable, match="start the portal of this release, which encrypts it anew"):
+        password(worker)
+    open_container(pod if apart else first_release, apart=apart).database.close()
+    shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
+    assert password(worker) == PASSWORD
+    assert password(first_release) == PASSWORD
+
+
+def test_a_worker_that_opens_recorders_reads_no_second_factor(first_release: Settings, tmp_path: Path) -> None:
+    """It is given the recorders' key, and neither reads nor writes what is the portal's."""
+    open_container(first_release).database.close()
+    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+    worker.keys.mkdir(mode=0o700)
+    shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
+    container = open_container(worker, apart=True)
+    sealed = KeyFileBox(first_release.keys / PORTAL_KEY).encrypt("secret", "second factor")
+
+    for box in (container.database.secrets, container.database.recorder_secrets):
+        with pytest.raises(Fatal, match=r"cannot be read|could not decrypt"):
+            box.decrypt(sealed, "second factor")
+    container.database.close()
+    assert sorted(path.name for path in worker.keys.iterdir()) == ["recorders"]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +318,7 @@ def test_a_password_is_not_sent_to_an_address_that_only_the_database_names(first
         ("keys/seal/seal-key.pem", "the seal key of this installation is missing"),
         ("keys/log", "the log key of this installation is missing"),
         ("keys/portal", "the portal key of this installation is missing"),
+        ("keys/recorders", "the recorders key of this installation is missing"),
         ("store", "the primary store"),
         ("replica", "the replica store"),
     ],
@@ -235,7 +344,7 @@ def test_what_is_empty_stops_the_start_and_stays_empty(lost: str, data: Path) ->
     assert (data / lost).read_bytes() == b""
 
 
-@pytest.mark.parametrize("part", ["vault", "seal", "log", "portal"])
+@pytest.mark.parametrize("part", ["vault", "seal", "log", "portal", "recorders"])
 def test_another_key_is_not_taken_for_the_installations(part: str, data: Path, other: Path) -> None:
     shutil.rmtree(data / "keys" / part)
     shutil.copytree(other / "keys" / part, data / "keys" / part)
@@ -285,6 +394,120 @@ def test_the_first_release_without_its_engine_or_keys_is_refused(first_release: 
         open_container(first_release)
 
 
+@pytest.mark.parametrize(("name", "sentence"), [("store", "the primary store"), ("replica", "the replica store")])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_store_that_the_audit_trail_knows_is_not_made_anew(
+    name: str, sentence: str, apart: bool, first_release: Settings, tmp_path: Path
+) -> None:
+    """There is no manifest before the first start of this release, nor in a process of several."""
+    if apart:
+        asyncio.run(run_once(first_release))
+    root, pod = tmp_path / "root", first_release
+    shutil.move(root / name, root / "unmounted")
+    if apart:
+        places = {name: getattr(first_release, name) for name in ("store", "replica", "zone")}
+        pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys, **places)
+
+    def start() -> None:
+        container = open_container(pod, apart=apart)
+        try:
+            _ = container.store, container.replica_store
+        finally:
+            container.database.close()
+
+    with pytest.raises(Fatal, match=f"{sentence} .* is gone"):
+        start()
+    assert not (root / name).exists()
+    lines = {line.part: line for line in asyncio.run(app_doctor.examine(pod, [], portal=apart))}
+    if name == "store" or not apart:
+        assert "is gone" in lines[name].sentence
+
+    shutil.move(root / "unmounted", root / name)
+    start()
+
+
+def test_no_backup_makes_a_store_in_the_place_of_a_lost_one(
+    first_release: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(run_once(first_release))
+    root = tmp_path / "root"
+    shutil.rmtree(root / "store")
+    for name in ("store", "replica"):
+        monkeypatch.setenv(f"FOOTAGE_DESK_{name.upper()}__FOLDER", str(root / name))
+    monkeypatch.setenv("FOOTAGE_DESK_STORE__PREFIX", "main")
+
+    refused = typed(first_release.data_dir, monkeypatch, "backup", str(tmp_path / "backup.age"))
+    assert refused.exit_code == 1
+    assert "the primary store" in refused.stderr
+    assert not (root / "store").exists()
+
+
+def test_a_lost_store_that_was_accepted_is_made(
+    first_release: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(run_once(first_release))
+    root = tmp_path / "root"
+    shutil.rmtree(root / "replica")
+    done = typed(first_release.data_dir, monkeypatch, "accept-loss", "replica", "--confirm")
+    assert done.exit_code == 0, done.output
+
+    open_container(first_release).database.close()
+    assert (root / "replica").exists()
+
+
+LEFT = {"keys": "keys", "store": "store", "loans": "keys/loans"}
+
+
+@pytest.fixture
+def left_behind(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A data folder with nothing but the keys or the store of an installation, as where a disk is not mounted."""
+    store, loans = open_store(settings(data).store_place), data / "keys" / "loans"
+    store.put("documents", "SQ-2031-000001.json", io.BytesIO(b"{}"), metadata={})
+    loans.mkdir(mode=0o700, exist_ok=True)
+    (loans / "copy-1.destroyed").touch(0o600)
+    new = data.parent / "new"
+    kept = LEFT[request.param]
+    (new / kept).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new.chmod(0o700)
+    shutil.move(data / kept, new / kept)
+    return new
+
+
+@pytest.mark.parametrize("left_behind", LEFT, indirect=True)
+@pytest.mark.parametrize("command", [None, ("administrator", "li.na", "李娜"), ("migrate",)])
+def test_no_new_installation_starts_over_the_keys_or_stores_of_an_old_one(
+    command: tuple[str, ...] | None, left_behind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command is not None:
+        assert typed(left_behind, monkeypatch, *command).exit_code == 0
+    before = tree(left_behind)
+
+    with pytest.raises(Fatal, match=r"database is new.* restore the newest backup .* for a new installation name"):
+        open_container(settings(left_behind))
+    assert {name for name in tree(left_behind) if name not in before} <= {
+        *(DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+    }
+
+
+@pytest.mark.parametrize("left_behind", ["store", "loans"], indirect=True)
+def test_a_process_apart_does_not_begin_over_the_store_or_loans_of_an_old_installation(
+    left_behind: Path, tmp_path: Path
+) -> None:
+    places = {"database_url": settings(left_behind).database, "keys_dir": left_behind / "keys"}
+    for _ in range(2):
+        with pytest.raises(Fatal, match="database is new"):
+            open_container(settings(tmp_path / "pod", **places, store={"folder": left_behind / "store"}), apart=True)
+
+
+def test_keys_that_were_made_before_the_first_start_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = typed(tmp_path / "var", monkeypatch, "keys", "make")
+    assert made.exit_code == 0, made.output
+    before = read_keys(tmp_path / "var" / "keys").fingerprints
+
+    open_container(settings(tmp_path / "var")).database.close()
+    assert read_keys(tmp_path / "var" / "keys").fingerprints.items() >= before.items()
+
+
 def test_the_first_release_gets_its_manifest_from_what_is_there(first_release: Settings) -> None:
     asyncio.run(run_once(first_release))
     (first_release.data_dir / "engine" / ENGINE_FILE).unlink()
@@ -293,7 +516,7 @@ def test_the_first_release_gets_its_manifest_from_what_is_there(first_release: S
         open_container(first_release)
 
 
-@pytest.mark.parametrize("part", ["engine", "vault", "seal", "log", "portal"])
+@pytest.mark.parametrize("part", ["engine", "vault", "seal", "log", "portal", "recorders"])
 def test_a_loss_is_accepted_by_one_command_that_says_what_it_costs(
     part: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,7 +577,7 @@ def test_lost_keys_are_restored_from_their_file(data: Path, monkeypatch: pytest.
     arguments = ("--keys", str(data.parent / "keys.age"), "--recipient", recipient)
     made = typed(data, monkeypatch, "backup", str(data.parent / "backup.age"), *arguments)
     assert made.exit_code == 0, made.output
-    for part in ("seal", "log", "portal"):
+    for part in ("seal", "log", "portal", "recorders"):
         shutil.rmtree(data / "keys" / part)
 
     back = typed(data, monkeypatch, "keys", "restore", str(data.parent / "keys.age"), "--identity", str(file))
@@ -372,7 +595,9 @@ def test_a_restore_writes_for_its_account_alone_and_is_started(first_release: Se
     restored = first_release.model_copy(update={"data_dir": root / "new"})
     (root / "new").mkdir(mode=0o755)
 
-    request = RestoreRequest(KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity)
+    request = RestoreRequest(
+        KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity, sha256=Bundle(KEPT / BACKUP).sha256
+    )
     restore(installation(restored, root, facts.moment), request, lambda _: None)
 
     assert open_to_others(root / "new") == []

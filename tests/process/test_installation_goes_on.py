@@ -35,6 +35,7 @@ from whole_desk import open_desk
 from whole_footage import AGO, MADE_FOR, Footage
 
 from services.app.evidence import sources_of
+from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
 from services.domain.accounts import login
 from services.domain.accounts.client import Client
@@ -167,7 +168,9 @@ async def test_its_backup_is_restored(root: Path, tmp_path: Path) -> None:
     shutil.rmtree(root / "var")
     settings = Settings.load(data_dir=root / "new", rules={"max_use_days": 30}, zone="UTC")
 
-    request = RestoreRequest(KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity)
+    request = RestoreRequest(
+        KEPT / BACKUP, KEPT / KEYS, KEPT / LOAN_KEYS, identity, sha256=Bundle(KEPT / BACKUP).sha256
+    )
     restored = restore(installation(settings, root, FACTS.moment), request, lambda _: None)
 
     assert restored.complete

@@ -153,6 +153,8 @@ class HostileDesk(ReviewDesk):
         await self._release("released")
         await self._retrieve("retrieved")
         await self._retrieve("partial", items=(replace(FORM.items[0], camera_id="half"),))
+        refused = await self._retrieve("partial, refused", items=(replace(FORM.items[0], camera_id="half"),))
+        self.decide(self.opened(refused, "partial-footage"), "reviewer", "rejected")
         await self._retrieve("missing", items=(replace(FORM.items[0], camera_id="dark"),))
         await self._copy("copied")
         self.cases["copied and withdrawn"] = await self._copy("copied and withdrawn")

@@ -74,6 +74,7 @@ app.kubernetes.io/part-of: footage-desk
   "replica" $v.replica.secret
   "vault" $v.vault.identity
   "portal" $v.portal.key
+  "recorders" $v.recorders.key
   "seal" $v.seal.key
   "log" $v.auditLog.key
   "oidc" $v.portal.oidc.secret

@@ -102,6 +102,7 @@
 {{- if has "recipients" .access }}{{- $names = concat $names (list "vault/vault-recipient.txt" "vault/escrow-recipient.txt") }}{{- end }}
 {{- if has "vaultKey" .access }}{{- $names = append $names "vault/vault-identity.txt" }}{{- end }}
 {{- if has "portalKey" .access }}{{- $names = append $names "portal/secrets.key" }}{{- end }}
+{{- if has "recordersKey" .access }}{{- $names = append $names "recorders/secrets.key" }}{{- end }}
 {{- if or (has "sealKey" .access) (has "sealChain" .access) }}{{- $names = append $names "seal/seal-chain.pem" }}{{- end }}
 {{- if has "sealKey" .access }}{{- $names = append $names "seal/seal-key.pem" }}{{- end }}
 {{- if and .root.Values.seal.timeStamp.trusted (or (has "sealKey" .access) (has "logKey" .access)) }}{{- $names = append $names "seal/time-stamp-trusted.pem" }}{{- end }}
@@ -216,6 +217,12 @@
       - secret:
           name: {{ $ref.name }}
           items: [{key: {{ $ref.key }}, path: portal/secrets.key}]
+      {{- end }}
+      {{- if has "recordersKey" .access }}
+      {{- $ref := include "footage-desk.secretRef" (dict "root" .root "name" "recorders") | fromJson }}
+      - secret:
+          name: {{ $ref.name }}
+          items: [{key: {{ $ref.key }}, path: recorders/secrets.key}]
       {{- end }}
       {{- if or (has "sealKey" .access) (has "sealChain" .access) }}
       - configMap:

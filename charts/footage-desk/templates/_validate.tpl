@@ -43,7 +43,7 @@
 {{- if and $v.database.owner.user (not $v.database.owner.existingSecret) }}
   {{- $wrong = append $wrong "database.owner.user is set and database.owner.existingSecret is not: name the Secret with that account's password." }}
 {{- end }}
-{{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key "seal.key" $v.seal.key "auditLog.key" $v.auditLog.key }}
+{{- $asked := dict "database.secret" $v.database.secret "store.secret" $v.store.secret "replica.secret" $v.replica.secret "vault.identity" $v.vault.identity "portal.key" $v.portal.key "recorders.key" $v.recorders.key "seal.key" $v.seal.key "auditLog.key" $v.auditLog.key }}
 {{- range $path, $secret := $asked }}
   {{- if not (include "footage-desk.hasSecret" $secret) }}
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}

@@ -71,6 +71,8 @@ class Application(Base):
     high_impact: Mapped[bool] = mapped_column(default=False)
     sensitivities: Mapped[list[str] | None]  # what the drafter declares the footage to show: forms.SENSITIVITIES
     joint_department_ids: Mapped[list[str] | None]  # departments that agree on the applicant, beside the own (R17)
+    # the departments of drafter, subjects and consenters by person, as they were when the case first named them (T8)
+    near_departments: Mapped[dict[str, Any] | None]
     importance: Mapped[str | None]
     management_needed: Mapped[bool | None]
     decided_by: Mapped[str | None]

@@ -13,7 +13,8 @@ from services.database.tables.people import Person
 class ChangeRequest(Base):
     """A change that an administrator asked for; ``outcome`` is empty while it is open.
 
-    ``person_id`` is who it concerns, if anybody; ``payload`` is what would be done, and what stood there before.
+    ``person_id`` is who it concerns, if anybody; ``payload`` is what would be done, with what stood there before and,
+    in ``context``, what it depends on: names and departments as whoever confirms or objects sees them.
     """
 
     __tablename__ = "change_requests"
@@ -30,7 +31,7 @@ class ChangeRequest(Base):
     objected_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     objected_at: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(index=True)  # carried-out, objected, withdrawn
+    outcome: Mapped[str | None] = mapped_column(index=True)  # carried-out, objected, withdrawn (or then refused)
 
     person: Mapped[Person | None] = reference(foreign_keys=person_id)
     requester: Mapped[Person] = reference(foreign_keys=requested_by)
@@ -38,16 +39,17 @@ class ChangeRequest(Base):
 
 
 class SignatureHold(Base):
-    """A time after a reset in which the person signs nothing, unless somebody confirms it."""
+    """A time after a reset or a first post in which the person signs nothing, unless somebody confirms it."""
 
     __tablename__ = "signature_holds"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    reason: Mapped[str]  # the audit action of the reset
+    reason: Mapped[str]  # the audit action of the reset, or of the post
     since: Mapped[datetime]
     until: Mapped[datetime]
     lifted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     lifted_at: Mapped[datetime | None]
+    reset_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))  # None: before schema 1050
 
     person: Mapped[Person] = reference(foreign_keys=person_id)

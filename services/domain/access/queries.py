@@ -5,7 +5,7 @@ own changes. They never outlive the unit.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,12 +20,13 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
 
-from services.database.tables.agreements import Agreement
+from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
@@ -39,7 +40,7 @@ from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
-OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
+OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
 OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
 
@@ -68,6 +69,22 @@ def load_all_facts(uow: UnitOfWork, applications: Collection[Application]) -> di
     if missing:
         cache.update(_load_facts(uow, missing))
     return {application.id: cache[application.id] for application in applications}
+
+
+def load_departments(uow: UnitOfWork, person_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+    """Load the departments of people, also of those without a post: their own, and those of their posts."""
+    return _departments_of(uow, person_ids)[0] if person_ids else {}
+
+
+def keep_departments(uow: UnitOfWork, application: Application) -> None:
+    """Keep the departments of the people near the case, as they are when it names them first (T8).
+
+    Membership is given and ended by one administrator at once, and the departments say who signs. So for a case that
+    is under way only posts that decide, which are given by two, add to what it began with.
+    """
+    near = load_facts(uow, application.id).near
+    kept = {person_id: sorted(departments) for person_id, departments in near.items()}
+    application.near_departments = {**kept, **(application.near_departments or {})}
 
 
 def discard_loaded(uow: UnitOfWork) -> None:
@@ -107,9 +124,10 @@ def list_agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> s
 
 
 def get_valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
-    """Return the person's agreement of the current version that is neither expired nor ended."""
+    """Return the person's agreement that is neither expired nor ended, of the newest version that they signed."""
     query = select(Agreement).where(Agreement.person_id == person_id, *_valid(uow))
-    return uow.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
+    newest = (Agreement.version == uow.rules.agreement_version).desc()
+    return uow.session.scalar(query.order_by(newest, Agreement.expires_at.desc()).limit(1))
 
 
 def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
@@ -196,7 +214,8 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
         )
         for application in applications
     }
-    departments = _departments_of(uow, {person_id for people in near.values() for person_id in people})
+    kept = {application.id: application.near_departments or {} for application in applications}
+    now, by_post = _departments_of(uow, {person_id for people in near.values() for person_id in people})
     for application in applications:
         # a head who consented to a joint application is an applicant too (R17)
         done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
@@ -210,7 +229,12 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             decided_by=application.decided_by,
             second_person=bool(application.second_person),
             done=done[application.id],
-            near={person_id: departments[person_id] for person_id in near[application.id]},
+            near={
+                person_id: by_post[person_id].union(kept[application.id][person_id])
+                if person_id in kept[application.id]
+                else now[person_id]
+                for person_id in near[application.id]
+            },
             custodians=custodians[application.id],
             return_to=returned.get(application.id),
         )
@@ -243,17 +267,22 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
     )
 
 
-def _departments_of(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, set[str]]:
-    """Load each person's departments: their own, and those of their posts, membership too."""
+def _departments_of(
+    uow: UnitOfWork, person_ids: Collection[str]
+) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
+    """Load each person's departments: their own and those of their posts, and apart those of posts that decide."""
     departments: dict[str, set[str]] = defaultdict(set)
+    by_post: dict[str, set[str]] = defaultdict(set)
     query = (
-        select(Person.id, Person.department_id, Post.department_id)
+        select(Person.id, Person.department_id, Post.department_id, Post.kind)
         .outerjoin(Post, (Post.person_id == Person.id) & held_now(uow)[0] & held_now(uow)[1])
         .where(Person.id.in_(person_ids))
     )
-    for i, own, other in uow.session.execute(query):
+    for i, own, other, kind in uow.session.execute(query):
         departments[i].update({own, other} - {None})
-    return departments
+        if kind not in (None, "member"):
+            by_post[i].add(other)
+    return departments, by_post
 
 
 def _absent(uow: UnitOfWork) -> Select[str]:
@@ -273,9 +302,19 @@ def _agreed(uow: UnitOfWork) -> Select[str]:
     return select(Agreement.person_id).where(*_valid(uow))
 
 
+def select_still_valid(uow: UnitOfWork) -> Select[str | None]:
+    """Select the versions of the agreement that were replaced by texts which do not count yet."""
+    counting = select(func.coalesce(func.max(AgreementText.number), 0)).where(
+        AgreementText.counts_from.is_(None) | (AgreementText.counts_from <= uow.now)
+    )
+    return select(AgreementText.replaces).where(
+        AgreementText.counts_from > uow.now, AgreementText.number > counting.scalar_subquery()
+    )
+
+
 def _valid(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     return (
-        Agreement.version == uow.rules.agreement_version,
+        or_(Agreement.version == uow.rules.agreement_version, Agreement.version.in_(select_still_valid(uow))),
         Agreement.signed_at <= uow.now,
         Agreement.expires_at > uow.now,
         Agreement.ended_at.is_(None),

@@ -25,6 +25,21 @@ def get_department(uow: UnitOfWork, department_id: str, field: str = "department
     return department
 
 
+def department_to_json(uow: UnitOfWork, department_id: str | None) -> dict[str, Any] | None:
+    """Return a department as a request names it: its names, its kind, and the names of the one above it."""
+    row = uow.session.get(Department, department_id) if department_id is not None else None
+    if row is None:
+        return None
+    above = uow.session.get(Department, row.superior_id) if row.superior_id is not None else None
+    return {
+        "id": row.id,
+        "zh": row.name_zh,
+        "en": row.name_en,
+        "kind": row.kind,
+        "superior": None if above is None else {"id": above.id, "zh": above.name_zh, "en": above.name_en},
+    }
+
+
 def apply_changes(uow: UnitOfWork, row: Any, kind: str, values: dict[str, Any]) -> bool:
     """Set values on the row and audit the changed ones.
 

@@ -15,8 +15,9 @@ from services.database.base import new_id
 from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
-from services.domain.accounts.changes import get_department, get_person_for_update
+from services.domain.accounts.changes import department_to_json, get_department, get_person_for_update
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
@@ -56,7 +57,7 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     """Assign a post to a person.
 
     Refused to oneself, where an administrator would get a post that sees footage, and until a second person has
-    confirmed any other post than membership.
+    confirmed any other post than membership. With a first post, or soon after a reset, the person does not sign yet.
     """
     lock_setup(uow)
     require_administrator(uow)
@@ -80,9 +81,14 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     if not row.active:
         raise Refused("not-active", "This person is not active: activate the account first.")
     _check_compatible(uow, person_id, request)
+    set_up = change_requests.is_set_up(uow)
     if request.kind != "member" or change_requests.decides(uow, person_id):
-        change_requests.authorise(uow, Change("post", person_id, request.as_json()))
-    return add(uow, person_id, request)
+        context = {"person": row.name, "department": department_to_json(uow, request.department_id)}
+        change_requests.authorise(uow, Change("post", person_id, request.as_json(), context))
+    post = add(uow, person_id, request)
+    if request.kind != "member" and set_up:
+        holds.add_for_post(uow, post)
+    return post
 
 
 def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
@@ -100,6 +106,8 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
             "last-administrator",
             "This is the last administrator: give another person the post first.",
         )
+    if post.kind != "member":
+        change_requests.check_not_objector(uow, post.person_id, as_checker=True)
     change_requests.notify_change(uow, post.person_id)
     old = post.until
     post.until, post.ended_by = max(moment, post.since), uow.actor.id

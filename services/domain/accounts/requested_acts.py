@@ -22,13 +22,21 @@ ACCOUNT_ACTS: Mapping[str, Callable[[UnitOfWork, str], object]] = {
 async def carry_out(database: Database, actor: Actor, change_id: str) -> InitialPassword | None:
     """Do what was asked for; return the initial password if it was that.
 
-    Refused as the act itself, until somebody has confirmed it or the time to object is over.
+    Refused until somebody has confirmed it or the time to object is over; and as the act itself, which ends the
+    request.
     """
     request = await database.run(actor, change_requests.get_own, change_id)
     if request.kind == "initial-password":
-        return await staff.reset_password(database, actor, str(request.person_id))
-    await database.run(actor, _act, request.kind, str(request.person_id), request.payload)
+        return await staff.reset_password(database, actor, str(request.person_id), change_id=change_id)
+    await database.run(actor, _carry_out, change_id)
     return None
+
+
+def _carry_out(uow: UnitOfWork, change_id: str) -> None:
+    request = change_requests.begin(uow, change_id)
+    payload = {name: value for name, value in request.payload.items() if name != "context"}
+    _act(uow, request.kind, str(request.person_id), payload)
+    change_requests.finish(uow, request)
 
 
 def _act(uow: UnitOfWork, kind: str, person_id: str, payload: Mapping[str, Any]) -> None:
@@ -39,6 +47,8 @@ def _act(uow: UnitOfWork, kind: str, person_id: str, payload: Mapping[str, Any])
     elif kind == "department":
         values = {name: value for name, value in payload.items() if name != "department"}
         staff.change_department(uow, payload["department"], **values)
+    elif kind == "new-department":
+        staff.add_department(uow, **payload)
     elif kind == "rule":
         rules.change_rule(uow, payload["rule"], payload["value"], payload["reason"], was=payload["was"])
     else:

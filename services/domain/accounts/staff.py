@@ -12,7 +12,13 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
-from services.domain.accounts.changes import apply_changes, get_department, get_person_for_update, refuse_oneself
+from services.domain.accounts.changes import (
+    apply_changes,
+    department_to_json,
+    get_department,
+    get_person_for_update,
+    refuse_oneself,
+)
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import holds
 from services.domain.change_requests import service as change_requests
@@ -24,6 +30,8 @@ from services.runtime.translations import Message
 LOGIN_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 GUARDED = ("name", "department_id", "email")  # of somebody who decides, only with a second person
 DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
+# also without people: whoever is above such a department, or moved into it, changes who signs and decides
+POWERFUL_KINDS = ("security", "management")
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,22 @@ async def add_first_administrator(database: Database, actor: Actor, login: str, 
     return InitialPassword(person_id, login, password)
 
 
-async def reset_password(database: Database, actor: Actor, person_id: str) -> InitialPassword:
-    """Set an initial password for a person; their sessions end."""
+async def reset_password(
+    database: Database, actor: Actor, person_id: str, *, change_id: str | None = None
+) -> InitialPassword:
+    """Set an initial password for a person; their sessions end. ``change_id`` is the request that is carried out."""
     password = passwords.generate()
     password_hash = await run_in_thread(passwords.hash_password, password)
 
     def act(uow: UnitOfWork) -> str:
+        request = change_requests.begin(uow, change_id) if change_id is not None else None
+        login = set_password(uow)
+        if request is not None:
+            change_requests.finish(uow, request)
+        return login
+
+    def set_password(uow: UnitOfWork) -> str:
+        lock_setup(uow)
         require_administrator(uow)
         refuse_oneself(
             uow,
@@ -86,12 +104,14 @@ async def reset_password(database: Database, actor: Actor, person_id: str) -> In
 
 def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
     """Change a person's details."""
+    lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     values = _checked_values(uow, details)
     old = {name: getattr(row, name) for name in GUARDED if getattr(row, name) != values[name]}
     if old and change_requests.decides(uow, person_id):
-        change_requests.authorise(uow, Change("details", person_id, {"new": values, "old": old}))
+        context = {"department": department_to_json(uow, values["department_id"])} if "department_id" in old else {}
+        change_requests.authorise(uow, Change("details", person_id, {"new": values, "old": old}, context))
     if apply_changes(uow, row, "person", values) and "email" in old:
         change_requests.notify_change(uow, person_id)
     return row
@@ -104,6 +124,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
     row = get_person_for_update(uow, person_id)
     if row.active:
+        change_requests.check_not_objector(uow, person_id)
         change_requests.notify_change(uow, person_id)
     if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
@@ -112,6 +133,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
 
 def activate(uow: UnitOfWork, person_id: str) -> Person:
     """Activate a person again, with the posts they hold."""
+    lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     if not row.active and change_requests.decides(uow, person_id):
@@ -122,9 +144,10 @@ def activate(uow: UnitOfWork, person_id: str) -> Person:
 
 def unlock(uow: UnitOfWork, person_id: str) -> Person:
     """Unlock a locked account."""
+    lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
-    if row.locked_until is not None or row.failed_logins or lockout.is_delayed(uow, row):
+    if lockout.is_delayed(uow, row):
         change_requests.authorise_account_act(uow, "unlock", person_id)
         lockout.reset(uow, row)
         audit_trail.record(uow, "account-unlocked", "person", person_id)
@@ -133,6 +156,7 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
 
 def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
     """End a lost second factor, and the person's sessions."""
+    lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(
         uow,
@@ -154,6 +178,7 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
 
 def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
     """End a person's lost passkeys, and their sessions."""
+    lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(
         uow,
@@ -175,6 +200,7 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
 
     The next login at the provider binds again.
     """
+    lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
     if not identities.list_identities(uow, person_id):
@@ -212,9 +238,14 @@ def list_departments(uow: UnitOfWork) -> list[Department]:
 
 
 def add_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, superior_id: str | None) -> Department:
-    """Add a department."""
+    """Add a department; of Security or management with a second person."""
+    lock_setup(uow)
     require_administrator(uow)
     _check_department(uow, None, kind, superior_id)
+    if kind in POWERFUL_KINDS:
+        values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
+        context = {"superior": department_to_json(uow, superior_id)}
+        change_requests.authorise(uow, Change("new-department", None, values, context))
     row = Department(id=new_id(), name_zh=name_zh, name_en=name_en, kind=kind, superior_id=superior_id)
     uow.session.add(row)
     uow.session.flush()
@@ -226,16 +257,27 @@ def add_department(uow: UnitOfWork, *, name_zh: str, name_en: str, kind: str, su
 def change_department(
     uow: UnitOfWork, department_id: str, *, name_zh: str, name_en: str, kind: str, superior_id: str | None
 ) -> Department:
-    """Change a department. Refused where its superiors would form a cycle."""
+    """Change a department.
+
+    Refused where its superiors would form a cycle, and until a second person has confirmed it of one that has people,
+    posts or power.
+    """
+    lock_setup(uow)
     require_administrator(uow)
-    row = uow.session.get(Department, department_id, with_for_update=True)
+    row = uow.session.get(Department, department_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound(Message("department"), department_id)
     _check_department(uow, department_id, kind, superior_id)
     values = {"name_zh": name_zh, "name_en": name_en, "kind": kind, "superior_id": superior_id}
-    # its kind and its superiors say what its posts may decide
-    if (row.kind, row.superior_id) != (kind, superior_id) and _is_staffed(uow, department_id):
-        change_requests.authorise(uow, Change("department", None, {"department": department_id, **values}))
+    # its kind and its superiors say what its posts may decide, and its name what people take it for
+    if any(getattr(row, name) != value for name, value in values.items()) and (
+        {row.kind, kind} & {*POWERFUL_KINDS} or _is_staffed(uow, department_id)
+    ):
+        context = {
+            "department": department_to_json(uow, department_id),
+            "superior": department_to_json(uow, superior_id),
+        }
+        change_requests.authorise(uow, Change("department", None, {"department": department_id, **values}, context))
     apply_changes(uow, row, "department", values)
     return row
 
@@ -277,9 +319,16 @@ def _checked_values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
 
 
 def _is_staffed(uow: UnitOfWork, department_id: str) -> bool:
-    people = select(Person.id).where(Person.department_id == department_id)
-    held = select(Post.id).where(Post.department_id == department_id)
-    return any(uow.session.scalar(query.limit(1)) is not None for query in (people, held))
+    """Return whether the department, or one below it, has people or posts, or is to have one by an open request."""
+    directory = access_queries.load_directory(uow)
+    with_those_below = {
+        other for other in directory.departments if department_id in (other, *directory.superiors(other))
+    }
+    people = select(Person.id).where(Person.department_id.in_(with_those_below))
+    held = select(Post.id).where(Post.department_id.in_(with_those_below))
+    return any(uow.session.scalar(query.limit(1)) is not None for query in (people, held)) or any(
+        request.payload["department"] in with_those_below for request in change_requests.list_open_posts(uow)
+    )
 
 
 def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_id: str | None) -> None:

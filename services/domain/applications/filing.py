@@ -2,6 +2,7 @@
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
@@ -13,6 +14,7 @@ def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
     application.submitted_at = uow.now
     application.number = document_service.next_number(uow, "application")
+    access_queries.keep_departments(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,
@@ -37,6 +39,7 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The correction of a returned application: a new round begins."""
     application.round += 1
     application.correction_until = None
+    access_queries.keep_departments(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,

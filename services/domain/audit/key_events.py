@@ -1,18 +1,25 @@
-"""Events of keys in the audit trail: rotations and escrow drills, and which keys the installation has."""
+"""Events of keys and stores in the audit trail: rotations, drills, losses; and what the installation has."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
-from services.database.tables.audit import AuditEvent
+from services.database.tables.audit import AuditAnchor, AuditEvent
 from services.database.tables.key_fingerprints import KeyFingerprint
 from services.database.tables.masters import Master
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import trail
 
+PRIMARY, REPLICA = "primary", "replica"
+STARTING = Actor("system", "start")  # a start, and the command that adds the first administrator
+# Events after which a store holds something; the heads of the trail are anchored in the primary one too.
+WRITTEN = {
+    PRIMARY: ("document-filed", "footage-preserved", "footage-retrieved", "upload-received"),
+    REPLICA: ("master-backed-up",),
+}
 ROTATED, DRILLED, REGISTERED, LOST = "key-rotated", "escrow-drilled", "key-registered", "loss-accepted"
 
 
@@ -49,6 +56,25 @@ def accept_loss(uow: UnitOfWork, part: str, before: str | None, after: str | Non
 def is_loss_accepted(uow: UnitOfWork, part: str) -> bool:
     query = select(AuditEvent.seq).where(AuditEvent.action == LOST, AuditEvent.subject_id == part).limit(1)
     return uow.session.scalar(query) is not None
+
+
+def was_written(uow: UnitOfWork, store: str) -> bool:
+    """Return whether objects were written to the store, ``primary`` or ``replica``, since its last accepted loss."""
+    lost = select(func.max(AuditEvent.seq)).where(AuditEvent.action == LOST, AuditEvent.subject_id == store)
+    after = uow.session.scalar(lost) or 0
+    query = select(AuditEvent.seq).where(AuditEvent.action.in_(WRITTEN[store]), AuditEvent.seq > after)
+    if uow.session.scalar(query.limit(1)) is not None:
+        return True
+    anchored = select(AuditAnchor.size).where(AuditAnchor.size > after).limit(1)
+    return store == PRIMARY and uow.session.scalar(anchored) is not None
+
+
+def is_unused(uow: UnitOfWork) -> bool:
+    """Return whether nobody has worked with this database: no key is known, and only starts have left events."""
+    if uow.session.scalar(select(KeyFingerprint.name).limit(1)) is not None:
+        return False
+    others = or_(AuditEvent.actor_kind != STARTING.kind, AuditEvent.actor_id != STARTING.id)
+    return uow.session.scalar(select(AuditEvent.seq).where(others).limit(1)) is None
 
 
 def get_first_leaf(uow: UnitOfWork) -> str | None:

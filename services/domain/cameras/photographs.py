@@ -19,6 +19,7 @@ MAX_BYTES = 8 << 20
 MAX_PIXELS = 40_000_000  # the largest phone cameras; 320 MB at most while one is decoded
 MIN_WIDTH, MIN_HEIGHT = 160, 90
 TIMEOUT = 30.0
+LARGEST = 1 << 20  # bytes of the small JPEG
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -85,7 +86,10 @@ async def make_thumbnail(content: bytes) -> bytes:
 
 async def _decode(content: bytes, codec: str) -> bytes:
     output = await answer_of(
-        "services.domain.cameras.photograph_process", codec, str(MAX_PIXELS), given=content, seconds=TIMEOUT
+        *("services.domain.cameras.photograph_process", codec, str(MAX_PIXELS)),
+        given=content,
+        seconds=TIMEOUT,
+        largest=LARGEST,
     )
     if not output:
         raise _damaged()

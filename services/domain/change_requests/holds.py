@@ -1,6 +1,6 @@
-"""Let nobody sign for 24 hours after a reset, unless the person's head confirms it (R25, R52)."""
+"""Let nobody sign for 24 hours after a reset, a first factor or a first post, unless the head confirms (R25, R52)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,38 +9,75 @@ from sqlalchemy.orm import joinedload
 
 from services.database.base import new_id
 from services.database.tables.change_requests import SignatureHold
-from services.database.tables.people import Person
+from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import policy
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Message, Text
 
 DURATION = timedelta(hours=24)
+RESET_WITHIN = timedelta(days=30)  # before a post is given, so that the hold begins anew with it
+POST_GIVEN = "post-assigned"
 
 
-def add(uow: UnitOfWork, person_id: str, reason: str) -> None:
-    """Hold the person's signatures from now on; ``reason`` is the audit action of the reset."""
-    row = SignatureHold(id=new_id(), person_id=person_id, reason=reason, since=uow.now, until=uow.now + DURATION)
+def add(uow: UnitOfWork, person_id: str, reason: str, *, begins: datetime | None = None) -> None:
+    """Hold the person's signatures from now on, up to 24 hours after ``begins`` (now).
+
+    ``reason`` is the audit action of the reset, or of the post.
+    """
+    row = SignatureHold(
+        id=new_id(),
+        person_id=person_id,
+        reason=reason,
+        since=uow.now,
+        until=max(begins or uow.now, uow.now) + DURATION,
+        reset_by=uow.actor.id if uow.actor.kind == "person" and uow.actor.id != person_id else None,
+    )
     uow.session.add(row)
     audit_trail.record(
         uow, "signatures-held", "person", person_id, hold=row.id, reason=reason, until=row.until.isoformat()
     )
 
 
+def add_for_post(uow: UnitOfWork, post: Post) -> None:
+    """Hold the signatures of somebody who gets a first post, or was reset in the 30 days before.
+
+    An account that was prepared before it could decide anything is not worth more than one that is reset afterwards.
+    """
+    earlier = select(Post.id).where(Post.person_id == post.person_id, Post.kind != "member", Post.id != post.id)
+    reset = select(SignatureHold.id).where(
+        SignatureHold.person_id == post.person_id,
+        SignatureHold.reason != POST_GIVEN,
+        SignatureHold.since > uow.now - RESET_WITHIN,
+    )
+    if uow.session.scalar(earlier.limit(1)) is None or uow.session.scalar(reset.limit(1)) is not None:
+        add(uow, post.person_id, POST_GIVEN, begins=post.since)
+
+
 def check(uow: UnitOfWork, person_id: str) -> None:
     """Refuse with the end of the hold, and who may confirm, where the person must not sign yet."""
     held = list_current(uow, person_id)
-    if held:
-        raise Refused(
-            "signature-held",
-            "Your password, second factor or passkeys were reset, so you sign again from {until} on, or as soon as "
-            "{who} confirms that it was you who asked for it (page Requests).",
-            status=403,
-            until=local_time(uow, max(hold.until for hold in held)),
-            who=_releasers_name(uow, person_id),
+    if not held:
+        return
+    last = max(held, key=lambda hold: hold.until)
+    who, _ = _releasers(uow, last, _departments_of_resetters(uow, [last]))
+    named: dict[str, Text | str] = {"until": local_time(uow, last.until), "who": who}
+    message = (
+        Message(
+            "You have just been given a post, so you sign from {until} on, or as soon as {who} confirms that it is you "
+            "who has this account (page Requests).",
+            **named,
         )
+        if last.reason == POST_GIVEN
+        else Message(
+            "Your password, second factor or passkeys were reset, or your second factor is new, so you sign again from "
+            "{until} on, or as soon as {who} confirms that it was you who asked for it (page Requests).",
+            **named,
+        )
+    )
+    raise Refused("signature-held", message, status=403)
 
 
 def list_current(uow: UnitOfWork, person_id: str | None = None) -> Sequence[SignatureHold]:
@@ -51,17 +88,17 @@ def list_current(uow: UnitOfWork, person_id: str | None = None) -> Sequence[Sign
     return uow.session.scalars(query.options(joinedload(SignatureHold.person)).order_by(SignatureHold.since)).all()
 
 
-def may_release(uow: UnitOfWork, hold: SignatureHold, releaser_id: str) -> bool:
-    """Return whether this person may confirm that the other one signs."""
-    person = uow.session.get_one(Person, hold.person_id)
-    directory = access_queries.load_directory(uow)
-    return releaser_id in policy.hold_releasers(directory, person.id, person.department_id)
+def list_releasable(uow: UnitOfWork, holds: Iterable[SignatureHold]) -> list[SignatureHold]:
+    """Keep the holds of which the acting person may confirm that the held one signs."""
+    holds = list(holds)
+    departments = _departments_of_resetters(uow, holds)
+    return [hold for hold in holds if uow.actor.id in _releasers(uow, hold, departments)[1]]
 
 
 def release(uow: UnitOfWork, hold_id: str) -> SignatureHold:
     """Confirm that the person signs again; refused to everybody but the person's head."""
     hold = uow.session.get(SignatureHold, hold_id, with_for_update=True, populate_existing=True)
-    if hold is None or not may_release(uow, hold, uow.actor.id):
+    if hold is None or not list_releasable(uow, [hold]):
         raise NotFound(Message("request"), hold_id)
     check(uow, uow.actor.id)
     if hold.until <= uow.now or hold.lifted_at is not None:
@@ -76,10 +113,13 @@ def local_time(uow: UnitOfWork, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(uow.rules.zone)).strftime("%Y-%m-%d %H:%M")
 
 
-def _releasers_name(uow: UnitOfWork, person_id: str) -> Message:
-    directory = access_queries.load_directory(uow)
-    if directory.holds_in(person_id, "security", "head"):
-        return Message("the supervision group")
-    if directory.holds(person_id, "head"):
-        return Message("the head of Security")
-    return Message("the head of your department")
+def _releasers(
+    uow: UnitOfWork, hold: SignatureHold, departments: Mapping[str, Collection[str]]
+) -> tuple[Message, list[str]]:
+    person = uow.session.get_one(Person, hold.person_id)
+    resetting = departments[hold.reset_by] if hold.reset_by is not None else ()
+    return policy.hold_releasers(access_queries.load_directory(uow), person.id, person.department_id, resetting)
+
+
+def _departments_of_resetters(uow: UnitOfWork, holds: Iterable[SignatureHold]) -> Mapping[str, Collection[str]]:
+    return access_queries.load_departments(uow, {hold.reset_by for hold in holds if hold.reset_by is not None})

@@ -1,12 +1,14 @@
 """Who may confirm, object to and carry out a change: pure functions over the organisation (R2, R16)."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from services.database.tables.change_requests import ChangeRequest
 from services.domain.access.policy import Directory
+from services.runtime.translations import Message
 
 OPEN_FOR = timedelta(hours=24)  # to objections, unless a second person confirms
-LAPSES_AFTER = timedelta(days=7)  # from when it could have been carried out
+LAPSES_AFTER = timedelta(days=3)  # from when it could have been carried out
 
 
 def checkers(directory: Directory) -> list[str]:
@@ -19,18 +21,17 @@ def is_checker(directory: Directory, person_id: str) -> bool:
     return directory.holds_in(person_id, "security", "head", "deputy") or directory.holds(person_id, "supervisor")
 
 
-def may_confirm(directory: Directory, request: ChangeRequest, person_id: str) -> bool:
+def may_confirm(directory: Directory, request: ChangeRequest, person_id: str, asking: Collection[str]) -> bool:
     """Return whether the person may be the second one.
 
-    Another administrator, Security's head or deputy, or a supervisor: of other departments than whoever asked, and
-    neither of the two whom it is about.
+    Another administrator, Security's head or deputy, or a supervisor: of other departments than ``asking``, those of
+    whoever asked, and neither of the two whom it is about.
     """
     if person_id in (request.requested_by, request.person_id):
         return False
     if not (is_checker(directory, person_id) or directory.holds(person_id, "administrator")):
         return False
-    asking = directory.departments_of(request.requested_by) if request.requested_by in directory.people else set()
-    return not asking & directory.departments_of(person_id)
+    return directory.departments_of(person_id).isdisjoint(asking)
 
 
 def may_object(directory: Directory, request: ChangeRequest, person_id: str) -> bool:
@@ -43,19 +44,39 @@ def is_effective(request: ChangeRequest, now: datetime) -> bool:
     return request.outcome is None and (request.confirmed_at is not None or request.effective_at <= now)
 
 
+def is_open(request: ChangeRequest, now: datetime) -> bool:
+    """Return whether the change may still be carried out, now or later: neither ended nor lapsed."""
+    return request.outcome is None and now < lapses_at(request)
+
+
 def lapses_at(request: ChangeRequest) -> datetime:
-    return request.effective_at + LAPSES_AFTER
+    possible = min(request.effective_at, request.confirmed_at or request.effective_at)
+    return possible + LAPSES_AFTER
 
 
-def hold_releasers(directory: Directory, person_id: str, department_id: str) -> list[str]:
-    """List who may confirm that somebody signs after a reset.
+def hold_releasers(
+    directory: Directory, person_id: str, department_id: str, resetting: Collection[str]
+) -> tuple[Message, list[str]]:
+    """Return who may confirm that somebody signs after a reset: what they are, and their ids.
 
-    The head of the person's department; of a head, the head of Security; of that one, the supervisors.
+    The head of the person's department; of a head, or without such a one, the head of Security; of that one the
+    supervisors. Nobody of ``resetting``, the departments of the administrator whose act the hold follows: the same two
+    people would be asked for both.
     """
-    if directory.holds_in(person_id, "security", "head"):
-        found = directory.holders(None, "supervisor")
-    elif directory.holds(person_id, "head"):
-        found = directory.holders_in("security", "head")
-    else:
-        found = directory.holders(department_id, "head")
-    return [other for other in found if other != person_id and other not in directory.administrators]
+    groups = [
+        (Message("the head of your department"), directory.holders(department_id, "head")),
+        (Message("the head of Security"), directory.holders_in("security", "head")),
+        (Message("the supervision group"), directory.holders(None, "supervisor")),
+    ]
+    first = 2 if directory.holds_in(person_id, "security", "head") else 1 if directory.holds(person_id, "head") else 0
+    for who, people in groups[first:]:
+        found = [
+            other
+            for other in people
+            if other != person_id
+            and other not in directory.administrators
+            and directory.departments_of(other).isdisjoint(resetting)
+        ]
+        if found:
+            return who, found
+    return groups[-1][0], []

@@ -1,12 +1,25 @@
 """Read the requests that are open, and the signatures that somebody may free."""
 
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.tables.audit import AuditEvent
 from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import is_administrator
 from services.domain.change_requests import holds, policy, service
-from services.domain.change_requests.schemas import ChangeRequestAnswer, OpenRequestsAnswer, SignatureHoldAnswer
+from services.domain.change_requests.schemas import (
+    AccountResetAnswer,
+    ChangeRequestAnswer,
+    OpenRequestsAnswer,
+    SignatureHoldAnswer,
+)
 from services.runtime.labels import word
 from services.runtime.translations import Bilingual, Message, Text
 
@@ -19,6 +32,15 @@ TITLES = {
     "activate": Message("Activate the account again"),
 }
 
+# what makes an account somebody else's, by its audit action
+RESETS = {
+    "person-added": Message("account added"),
+    "password-reset": Message("password set anew"),
+    "second-factor-reset": Message("second factor reset"),
+    "passkey-ended": Message("passkeys ended"),
+    "identity-unbound": Message("account of the provider unbound"),
+}
+
 
 def list_open(uow: UnitOfWork) -> OpenRequestsAnswer:
     """List what the acting person may see of requests, and the holds that they may end."""
@@ -26,19 +48,51 @@ def list_open(uow: UnitOfWork) -> OpenRequestsAnswer:
     names = access_queries.get_names(
         uow, [one for row in requests for one in (row.person_id, row.requested_by, row.confirmed_by)]
     )
-    held = [hold for hold in holds.list_current(uow) if holds.may_release(uow, hold, uow.actor.id)]
+    asking = access_queries.load_departments(uow, {row.requested_by for row in requests})
+    resets = _list_resets(uow, {row.person_id for row in requests if row.person_id is not None})
     return OpenRequestsAnswer(
-        requests=[_answer(uow, row, names) for row in requests],
+        requests=[
+            _answer(uow, row, names, asking=asking[row.requested_by], resets=resets.get(row.person_id or "", []))
+            for row in requests
+        ],
         holds=[
             SignatureHoldAnswer(
-                id=hold.id, person_id=hold.person_id, person=hold.person.name, since=hold.since, until=hold.until
+                id=hold.id,
+                person_id=hold.person_id,
+                person=hold.person.name,
+                reason=hold.reason,
+                since=hold.since,
+                until=hold.until,
             )
-            for hold in held
+            for hold in holds.list_releasable(uow, holds.list_current(uow))
         ],
     )
 
 
-def _answer(uow: UnitOfWork, row: ChangeRequest, names: dict[str, str]) -> ChangeRequestAnswer:
+def _list_resets(uow: UnitOfWork, person_ids: set[str]) -> dict[str, list[AccountResetAnswer]]:
+    """List what administrators did to the accounts of these people in the last 30 days, from the audit trail."""
+    found: dict[str, list[AccountResetAnswer]] = defaultdict(list)
+    if not person_ids:
+        return found
+    query = select(AuditEvent.subject_id, AuditEvent.at, AuditEvent.action).where(
+        AuditEvent.subject_id.in_(person_ids),
+        AuditEvent.action.in_(RESETS),
+        AuditEvent.at > uow.now - holds.RESET_WITHIN,
+    )
+    for person_id, at, action in uow.session.execute(query.order_by(AuditEvent.at)):
+        what = RESETS[action]
+        found[person_id].append(AccountResetAnswer(at=at, action=action, what_zh=what.zh, what_en=what.en))
+    return found
+
+
+def _answer(
+    uow: UnitOfWork,
+    row: ChangeRequest,
+    names: dict[str, str],
+    *,
+    asking: Collection[str],
+    resets: list[AccountResetAnswer],
+) -> ChangeRequestAnswer:
     directory, me = access_queries.load_directory(uow), uow.actor.id
     what = describe(uow, row)
     return ChangeRequestAnswer(
@@ -48,12 +102,14 @@ def _answer(uow: UnitOfWork, row: ChangeRequest, names: dict[str, str]) -> Chang
         what_en=what.en,
         person_id=row.person_id,
         person=names.get(row.person_id or ""),
+        resets=resets,
         requested_by=names.get(row.requested_by, row.requested_by),
         requested_at=row.requested_at,
         effective_at=row.effective_at,
         confirmed_by=names.get(row.confirmed_by or ""),
         confirmed_at=row.confirmed_at,
-        may_confirm=row.confirmed_at is None and policy.may_confirm(directory, row, me),
+        lapses_at=policy.lapses_at(row),
+        may_confirm=row.confirmed_at is None and policy.may_confirm(directory, row, me, asking),
         may_object=row.requested_by == me or policy.may_object(directory, row, me),
         may_carry_out=row.requested_by == me and is_administrator(uow) and policy.is_effective(row, uow.now),
     )
@@ -62,11 +118,14 @@ def _answer(uow: UnitOfWork, row: ChangeRequest, names: dict[str, str]) -> Chang
 def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
     """Say in one sentence what would be done."""
     stored = row.payload
+    context = stored.get("context", {})  # requests of the first releases have none
     if row.kind == "post":
         return Message(
-            "Give the post {post} in {department}",
+            "Give the post {post} in {department} from {since} up to {until}",
             post=_word(stored["post"]),
-            department=_department(uow, stored["department"]),
+            department=_with_kind(context.get("department")) or _department(uow, stored["department"]),
+            since=_moment(uow, stored["since"]) or Message("when it is carried out"),
+            until=_moment(uow, stored["until"]) or Message("an open end"),
         )
     if row.kind == "details":
         return Message(
@@ -74,13 +133,17 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             old=_details(uow, stored["old"]),
             new=_details(uow, {name: stored["new"][name] for name in stored["old"]}),
         )
-    if row.kind == "department":
-        return Message(
-            "Change the department {department}: {kind}, below {superior}",
-            department=_department(uow, stored["department"]),
-            kind=_word(stored["kind"]),
-            superior=_department(uow, stored["superior_id"]),
+    if row.kind in ("department", "new-department"):
+        new = Message(
+            "{department}: {kind}, below {superior}",
+            department=Bilingual(stored["name_zh"], stored["name_en"]),
+            kind=_word(f"department-{stored['kind']}"),
+            superior=_named(context.get("superior")) or _department(uow, stored["superior_id"]),
         )
+        if row.kind == "new-department":
+            return Message("Add the department {new}", new=new)
+        old = _with_kind(context.get("department")) or _department(uow, stored["department"])
+        return Message("Change the department {old} to {new}", old=old, new=new)
     if row.kind == "rule":
         return Message(
             "Change the rule {rule} from {old} to {new} ({reason})",
@@ -88,6 +151,14 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             old=stored["was"] or "—",
             new=stored["value"] or "—",
             reason=stored["reason"],
+        )
+    if row.kind == "agreement":
+        return Message(
+            "Issue version {version} of the confidentiality agreement with {days} days to sign it ({reason}): {text}",
+            version=stored["version"],
+            days=stored["grace_days"],
+            reason=stored["reason"],
+            text=Bilingual(stored["text_zh"], stored["text_en"]),
         )
     return TITLES[row.kind]
 
@@ -97,6 +168,26 @@ def _details(uow: UnitOfWork, values: dict[str, str | None]) -> str:
     if "department_id" in shown:
         shown["department_id"] = _department(uow, shown["department_id"]).zh
     return ", ".join(value or "—" for value in shown.values())
+
+
+def _with_kind(stored: dict[str, Any] | None) -> Text | None:
+    """Word a department as a request has stored it, with its kind and the one above it."""
+    if stored is None:
+        return None
+    return Message(
+        "{department}: {kind}, below {superior}",
+        department=Bilingual(stored["zh"], stored["en"]),
+        kind=_word(f"department-{stored['kind']}"),
+        superior=_named(stored["superior"]) or Bilingual("—", "—"),
+    )
+
+
+def _named(stored: dict[str, Any] | None) -> Text | None:
+    return None if stored is None else Bilingual(stored["zh"], stored["en"])
+
+
+def _moment(uow: UnitOfWork, stored: str | None) -> str | None:
+    return None if stored is None else holds.local_time(uow, datetime.fromisoformat(stored))
 
 
 def _department(uow: UnitOfWork, department_id: str | None) -> Text:

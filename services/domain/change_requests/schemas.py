@@ -5,6 +5,15 @@ from datetime import datetime
 from services.web.schemas import Answer
 
 
+class AccountResetAnswer(Answer):
+    """What was done to the person's account in the last 30 days; ``action`` is that of the audit trail."""
+
+    at: datetime
+    action: str
+    what_zh: str
+    what_en: str
+
+
 class ChangeRequestAnswer(Answer):
     """An open request. ``what`` says in words what would be done; the last three say what the reader may do."""
 
@@ -14,22 +23,28 @@ class ChangeRequestAnswer(Answer):
     what_en: str
     person_id: str | None
     person: str | None
+    resets: list[AccountResetAnswer]
     requested_by: str
     requested_at: datetime
     effective_at: datetime
     confirmed_by: str | None
     confirmed_at: datetime | None
+    lapses_at: datetime
     may_confirm: bool
     may_object: bool
     may_carry_out: bool
 
 
 class SignatureHoldAnswer(Answer):
-    """Somebody who signs nothing up to ``until``, unless the reader, who may, confirms it."""
+    """Somebody who signs nothing up to ``until``, unless the reader, who may, confirms it.
+
+    ``reason`` is the audit action of the reset, or ``post-assigned``.
+    """
 
     id: str
     person_id: str
     person: str
+    reason: str
     since: datetime
     until: datetime
 

@@ -3,15 +3,20 @@
 An administrator alone could become everybody: by a password, a second factor, a post. So an act on somebody who
 decides, or one that weakens a protection, is first written down here. It may be carried out when a second person has
 confirmed it, or after 24 hours in which nobody has objected.
+
+Whoever changes the set-up locks it before reading who decides, and then rows: so all take their locks in one order.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Post
@@ -24,27 +29,57 @@ from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
+DECIDED_WITHIN = timedelta(days=30)  # ago a post ended whose person still counts as one who decides
+CARRIED_OUT = "change_requests.carried_out"  # in the session's info: the request that this unit carries out
+
 
 @dataclass(frozen=True)
 class Change:
-    """What an administrator wants to do. ``payload`` is JSON and says all that the act takes."""
+    """What an administrator wants to do. ``payload`` is JSON and says all that the act takes.
+
+    ``context`` is JSON of what the act depends on and does not change, such as the kind of a post's department: what
+    was asked for and confirmed is carried out only while it is still so.
+    """
 
     kind: str
     person_id: str | None
     payload: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the change as a request stores it."""
+        return {**self.payload, "context": self.context} if self.context else self.payload
 
 
 def decides(uow: UnitOfWork, person_id: str) -> bool:
-    """Return whether the person holds, or will hold, a post other than membership, or holds a copy."""
+    """Return whether the person has to do with decisions or footage, so that an act on them needs a second person.
+
+    They hold, will hold or held in the last 30 days a post other than membership, one was asked for them, or they hold
+    a copy or are to get one. Otherwise an account would be prepared before its post, or between two of them.
+    """
     post = select(Post.id).where(
-        Post.person_id == person_id, Post.kind != "member", Post.until.is_(None) | (Post.until > uow.now)
+        Post.person_id == person_id,
+        Post.kind != "member",
+        Post.until.is_(None) | (Post.until > uow.now - DECIDED_WITHIN),
     )
     # to watch a copy on loan takes no signature, so its custodian's account is worth as much
     copy = select(HandOver.id).where(
         HandOver.custodian_id == person_id,
         *(moment.is_(None) for moment in (HandOver.declined_at, HandOver.lost_at, HandOver.ended_at)),
     )
-    return any(uow.session.scalar(query.limit(1)) is not None for query in (post, copy))
+    named = select(Application.id).where(
+        Application.custodian_id == person_id,
+        Application.submitted_at.is_not(None),
+        Application.closed_at.is_(None),
+    )
+    return any(uow.session.scalar(query.limit(1)) is not None for query in (post, copy, named)) or any(
+        request.person_id == person_id for request in list_open_posts(uow)
+    )
+
+
+def list_open_posts(uow: UnitOfWork) -> list[ChangeRequest]:
+    """List the open requests for posts, of everybody."""
+    return _list_open(uow, ChangeRequest.kind == "post")
 
 
 def is_set_up(uow: UnitOfWork) -> bool:
@@ -58,7 +93,10 @@ def is_set_up(uow: UnitOfWork) -> bool:
 
 
 def authorise_account_act(uow: UnitOfWork, kind: str, person_id: str) -> None:
-    """Authorise an act on somebody's account; on one who decides nothing, notify and go on."""
+    """Authorise an act on somebody's account; on one who decides nothing, notify and go on.
+
+    The caller has locked the set-up.
+    """
     if decides(uow, person_id):
         authorise(uow, Change(kind, person_id, {}))
     else:
@@ -71,11 +109,17 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
     Else it is asked for, once, and refused with the time from which on it may be. The caller has checked everything
     else before.
     """
+    lock_setup(uow)
     if not is_set_up(uow):
         return
-    lock_setup(uow)
-    request = _find_open(uow, change)
+    request = uow.session.info.get(CARRIED_OUT) or _find_open(uow, change)
     if request is None:
+        if _is_asked_otherwise(uow, change):
+            raise Refused(
+                "asked-otherwise",
+                "This was asked for already, in another form or by somebody else: have that request withdrawn or "
+                "carried out first (page Requests).",
+            )
         uow.after_refusal.append(partial(_ask, change=change))
         raise Refused(
             "second-person-needed",
@@ -83,22 +127,57 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
             "department has confirmed it, or from {until} on if nobody objects.",
             until=holds.local_time(uow, uow.now + policy.OPEN_FOR),
         )
-    if not policy.is_effective(request, uow.now):
+    _check_effective(uow, request)
+    if _stored(request) != (change.kind, change.person_id, change.payload, change.context):
+        uow.after_refusal.append(partial(_end_refused, change_id=request.id))
         raise Refused(
-            "second-person-awaited",
-            "This was asked for already: carry it out when somebody of another department has confirmed it, or from "
-            "{until} on if nobody objects.",
-            until=holds.local_time(uow, request.effective_at),
+            "request-outdated",
+            "What this request was about has changed since: the request is over, ask for it anew.",
         )
-    request.applied_at, request.outcome = uow.now, "carried-out"
-    audit_trail.record(uow, "change-carried-out", "change-request", request.id, person=request.person_id)
-    _notify(uow, request, "change-carried-out", "change-carried-out")
+    _apply(uow, request)
+
+
+def begin(uow: UnitOfWork, change_id: str) -> ChangeRequest:
+    """Lock the acting administrator's request to carry it out in this unit, which then asks for nothing anew.
+
+    However the act ends, it is no longer open: ``finish`` ends it, and so does a refusal, since what was confirmed
+    must not lie ready for a time when it means something else.
+    """
+    lock_setup(uow)
+    request = get_own(uow, change_id)
+    _check_effective(uow, request)
+    uow.session.info[CARRIED_OUT] = request
+    uow.after_refusal.append(partial(_end_refused, change_id=change_id))
+    return request
+
+
+def finish(uow: UnitOfWork, request: ChangeRequest) -> None:
+    """Mark the request as carried out, where the act itself needed no second person any more."""
+    del uow.session.info[CARRIED_OUT]
+    if request.outcome is None:
+        _apply(uow, request)
+
+
+def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
+    """Refuse to put somebody out of office who may object to an open request of the acting administrator.
+
+    ``as_checker``: what ends is the office by which they watch over changes, and not the account.
+    """
+    directory = access_queries.load_directory(uow)
+    for request in _list_open(uow, ChangeRequest.requested_by == uow.actor.id):
+        if policy.is_checker(directory, person_id) or (request.person_id == person_id and not as_checker):
+            raise Refused(
+                "objector",
+                "This person may object to a request of yours that is open: withdraw the request first, or have "
+                "another administrator do this.",
+            )
 
 
 def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """Confirm a change as its second person; whoever asked carries it out."""
     request = _get_visible(uow, change_id)
-    if not policy.may_confirm(access_queries.load_directory(uow), request, uow.actor.id):
+    asking = access_queries.load_departments(uow, [request.requested_by])[request.requested_by]
+    if not policy.may_confirm(access_queries.load_directory(uow), request, uow.actor.id, asking):
         raise Refused(
             "not-second-person",
             "Another administrator, the head of Security or the deputy, or a supervisor confirms this: of another "
@@ -143,12 +222,7 @@ def get_own(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 def list_visible(uow: UnitOfWork) -> list[ChangeRequest]:
     """List the open requests that concern the acting person, or all for those who watch over them."""
-    query = select(ChangeRequest).where(
-        ChangeRequest.outcome.is_(None), ChangeRequest.effective_at > uow.now - policy.LAPSES_AFTER
-    )
-    if not _sees_all(uow):
-        query = query.where(ChangeRequest.person_id == uow.actor.id)
-    return list(uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id)))
+    return _list_open(uow, *([] if _sees_all(uow) else [ChangeRequest.person_id == uow.actor.id]))
 
 
 def notify_change(uow: UnitOfWork, person_id: str) -> None:
@@ -162,13 +236,13 @@ def notify_change(uow: UnitOfWork, person_id: str) -> None:
 def _ask(uow: UnitOfWork, change: Change) -> None:
     """Write the request and notify, unless the same one is open; runs after the refusal."""
     lock_setup(uow)
-    if not is_administrator(uow) or _find_open(uow, change) is not None:
+    if not is_administrator(uow) or _find_open(uow, change) is not None or _is_asked_otherwise(uow, change):
         return
     request = ChangeRequest(
         id=new_id(),
         kind=change.kind,
         person_id=change.person_id,
-        payload=change.payload,
+        payload=change.as_json(),
         requested_by=uow.actor.id,
         requested_at=uow.now,
         effective_at=uow.now + policy.OPEN_FOR,
@@ -182,7 +256,7 @@ def _ask(uow: UnitOfWork, change: Change) -> None:
         request.id,
         kind=change.kind,
         person=change.person_id,
-        payload=change.payload,
+        payload=change.as_json(),
         effective_at=request.effective_at.isoformat(),
     )
     _notify(uow, request, "change-requested", "change-to-check")
@@ -205,16 +279,70 @@ def _notify_one(uow: UnitOfWork, person_id: str, code: str, subject_id: str | No
 
 
 def _find_open(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
-    """Find the acting administrator's open request for exactly this change."""
+    """Find the acting administrator's open request for exactly this change, locked."""
     query = select(ChangeRequest).where(
         ChangeRequest.outcome.is_(None),
         ChangeRequest.kind == change.kind,
         ChangeRequest.person_id == change.person_id,
         ChangeRequest.requested_by == uow.actor.id,
-        ChangeRequest.effective_at > uow.now - policy.LAPSES_AFTER,
     )
-    rows = uow.session.scalars(query.order_by(ChangeRequest.requested_at).with_for_update())
-    return next((row for row in rows if row.payload == change.payload), None)
+    query = query.order_by(ChangeRequest.requested_at).with_for_update().execution_options(populate_existing=True)
+    rows = [row for row in uow.session.scalars(query) if policy.is_open(row, uow.now)]
+    return next((row for row in rows if _stored(row)[2] == change.payload), None)
+
+
+def _stored(request: ChangeRequest) -> tuple[str, str | None, dict[str, Any], Mapping[str, Any]]:
+    """Return the kind, person, payload and context of a request."""
+    payload = {name: value for name, value in request.payload.items() if name != "context"}
+    return request.kind, request.person_id, payload, request.payload.get("context", {})
+
+
+def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
+    """Return whether a request about the same is open: another one's, or one for another time or value.
+
+    Whoever objects to one of several would miss the others.
+    """
+    about = _about(change.kind, change.payload)
+    same_person = ChangeRequest.person_id == change.person_id
+    return any(_about(row.kind, row.payload) == about for row in _list_open(uow, same_person))
+
+
+def _about(kind: str, payload: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Return what of its person or set-up a change is about; each department that is added stands for itself."""
+    named = [payload.get(name) for name in ("post", "department", "rule")]
+    return (kind, *named, *([payload["name_zh"], payload["name_en"]] if kind == "new-department" else []))
+
+
+def _list_open(uow: UnitOfWork, *conditions: ColumnElement[bool]) -> list[ChangeRequest]:
+    query = select(ChangeRequest).where(ChangeRequest.outcome.is_(None), *conditions)
+    rows = uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id))
+    return [request for request in rows if policy.is_open(request, uow.now)]
+
+
+def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
+    if not policy.is_effective(request, uow.now):
+        raise Refused(
+            "second-person-awaited",
+            "This was asked for already: carry it out when somebody of another department has confirmed it, or from "
+            "{until} on if nobody objects.",
+            until=holds.local_time(uow, request.effective_at),
+        )
+
+
+def _apply(uow: UnitOfWork, request: ChangeRequest) -> None:
+    request.applied_at, request.outcome = uow.now, "carried-out"
+    audit_trail.record(uow, "change-carried-out", "change-request", request.id, person=request.person_id)
+    _notify(uow, request, "change-carried-out", "change-carried-out")
+
+
+def _end_refused(uow: UnitOfWork, change_id: str) -> None:
+    """End a request whose act was refused when it was to be carried out; runs after the refusal."""
+    request = uow.session.get_one(ChangeRequest, change_id, with_for_update=True, populate_existing=True)
+    if request.outcome is None:
+        request.outcome, request.objected_by, request.objected_at = "withdrawn", uow.actor.id, uow.now
+        audit_trail.record(
+            uow, "change-withdrawn", "change-request", change_id, person=request.person_id, because="refused"
+        )
 
 
 def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
@@ -226,7 +354,7 @@ def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 
 def _check_open(uow: UnitOfWork, request: ChangeRequest) -> None:
-    if request.outcome is not None or policy.lapses_at(request) <= uow.now:
+    if not policy.is_open(request, uow.now):
         raise Refused("request-over", "This request is over: it was carried out, ended or has lapsed.")
 
 

@@ -14,20 +14,34 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from services.runtime import confined
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.iterators import closing
+from services.runtime.logs import get_logger
 from services.runtime.spans import Span
 from services.vault.clip.input import ClipInput
 from services.vault.clip.output import ClipOutput
 from services.vault.clip.protocol import FOOTAGE_FRAME, Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
 from services.vault.coverage import Fragment, Part, WrongFootage
 
+log = get_logger(__name__)
+
 CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
 PROCESS = "services.vault.clip.process"
+# What a process that was taken over may send at most: copied footage is hardly larger than what was received, and a
+# fragment lasts a second, which makes three weeks. Nothing of it is held but the fragments.
+OVERHEAD = 4
+MOST_MORE = 64 << 20  # bytes beside that
+MOST_FRAGMENTS = 1 << 21
+MOST_REPORTED = 256 << 20  # bytes
+LONGEST_LINE = 1 << 24
+LONGEST_SENTENCE = 2000
+# What a line or a report raises that is not what the process writes.
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 T = TypeVar("T")
 
 
@@ -77,11 +91,16 @@ class OwnSegment:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the clip process may use: bytes of address space, bytes of one plain MP4, seconds of processor time."""
+    """What the clip process may use: bytes of address space, bytes of one plain MP4, seconds of processor time.
+
+    It may be waited for as many seconds as it may compute, and ``stall_seconds`` without a byte that it takes or gives:
+    while it has something to take, and what it gives is read.
+    """
 
     memory: int = 1 << 30
     window: int = 96 << 20
     cpu_seconds: int = 4 * 3600
+    stall_seconds: float = 600
 
 
 @dataclass
@@ -135,6 +154,8 @@ class Clip:
         self.results: list[SegmentResult] = []
         self.report: ClipReport | None = None
         self._last: dict[str, Any] = {}
+        self._reported = 0  # bytes of the lines that were read
+        self._fault: str | None = None  # why the process was killed
 
     async def __aenter__(self) -> "Clip":
         reading, writing = os.pipe()
@@ -158,17 +179,23 @@ class Clip:
             for end in (writing, output, input_):
                 os.close(end)
         self._input = ClipInput(sending)
-        self._output = ClipOutput(clip)
+        loop = asyncio.get_running_loop()
+        self._output = ClipOutput(
+            clip,
+            lambda: OVERHEAD * self._input.written + MOST_MORE,
+            partial(loop.call_soon_threadsafe, self._kill, "it wrote more than it was given"),
+        )
         self._sending = asyncio.create_task(self._send_all())
         self._listening = asyncio.create_task(self._listen(reading))
         self._stderr = asyncio.create_task(self._collect_stderr())
+        self._watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        tasks = (self._sending, self._listening, self._stderr)
+        tasks = (self._sending, self._listening, self._stderr, self._watching)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -194,15 +221,37 @@ class Clip:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
+    def _kill(self, fault: str) -> None:
+        """Kill the process for what it does, which ``conclude`` raises."""
+        self._fault = self._fault or fault
+        self.stop()
+
+    async def _watch(self) -> None:
+        """Kill the process once it is waited for too long."""
+        tick = min(1.0, self.limits.stall_seconds / 4)
+        moved, still, waited = -1, 0.0, 0.0
+        while waited < self.limits.cpu_seconds and still < self.limits.stall_seconds:
+            await asyncio.sleep(tick)
+            if self._process.returncode is not None:
+                return
+            before, moved = moved, self._input.written + self._output.size + self._reported
+            waits = self._input.waits_for_process and self._output.waits_for_process
+            waited += tick if waits else 0.0
+            still = still + tick if waits and moved == before else 0.0
+        self._kill(f"it was waited for {waited:.1f} seconds, the last {still:.1f} without a byte")
+
     async def conclude(self) -> None:
         """Check at the end of ``read`` that the clip is whole, and set ``report``."""
         await self._listening
-        if sentence := self._last.get("foreign"):
+        if self._fault is not None:
+            log.error("a clip process was killed", channel=self.channel, cause=self._fault)
+            raise self._failed(f"was killed: {self._fault}")
+        if sentence := _sentence(self._last.get("foreign", "")):
             raise WrongFootage(
                 f"Channel {self.channel} was asked for, and its recorder mixes in another stream: {sentence} "
                 "Nothing was stored; check the recorder's folder or channel, then retry."
             )
-        if sentence := self._last.get("refused"):
+        if sentence := _sentence(self._last.get("refused", "")):
             raise UnsupportedFootage(f"Footage of channel {self.channel} was not copied. {sentence}")
         # A fault of the segments' own streams also ends the process, and is the cause to report.
         await self._sending
@@ -211,11 +260,14 @@ class Clip:
         report = self._last.get("report")
         if status != 0 or report is None:
             words = [confined.ATTEMPTED] if status == -signal.SIGSYS else (await self._stderr).strip().splitlines()[-1:]
-            raise ClipFailed(
-                f"The clip process for channel {self.channel} ended with status {status} and no report"
-                f"{': ' + words[0] if words else ''}; nothing was stored, it is tried again."
-            )
-        self._read_report(report)
+            raise self._failed(f"ended with status {status} and no report{': ' + words[0] if words else ''}")
+        try:
+            self._read_report(report)
+        except MALFORMED as error:
+            raise self._failed(f"sent a report that cannot be read ({type(error).__name__})") from error
+
+    def _failed(self, how: str) -> ClipFailed:
+        return ClipFailed(f"The clip process for channel {self.channel} {how}; nothing was stored, it is tried again.")
 
     async def _send_all(self) -> None:
         try:
@@ -265,16 +317,23 @@ class Clip:
 
     async def _listen(self, reading: int) -> None:
         loop = asyncio.get_running_loop()
-        stream = asyncio.StreamReader(limit=1 << 24)
+        stream = asyncio.StreamReader(limit=LONGEST_LINE)
         pipe = os.fdopen(reading, "rb")
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
         try:
             async for line in stream:
                 message = json.loads(line)
                 if row := message.get("fragment"):
-                    self.fragments.append(Fragment(*row))
+                    time, offset, length = map(int, row)
+                    self.fragments.append(Fragment(time, offset, length))
                 else:
                     self._last = message
+                self._reported += len(line)
+                if self._reported > MOST_REPORTED or len(self.fragments) > MOST_FRAGMENTS:
+                    self._kill("it reported more than it may")
+                    break
+        except MALFORMED as error:
+            self._kill(f"it sent a line that cannot be read ({type(error).__name__})")
         finally:
             transport.close()
 
@@ -287,9 +346,9 @@ class Clip:
 
     def _read_report(self, report: dict[str, Any]) -> None:
         for result, source in zip(self.results, report["sources"], strict=True):
-            result.problem = source["problem"]
+            result.problem = None if source["problem"] is None else _sentence(source["problem"])
             result.lost_from = moment(source["lost_from_ns"])
-            result.left_out = tuple(source["left_out"])
+            result.left_out = tuple(map(_sentence, source["left_out"]))
             result.pictures = tuple(Span(moment(start), moment(end)) for start, end in source["pictures"])
             if result.promised_size is not None and result.size != result.promised_size and result.problem is None:
                 result.problem = f"{result.promised_size} bytes were promised and {result.size} came"
@@ -316,6 +375,10 @@ class Clip:
                 for part in report["parts"]
             ),
         )
+
+
+def _sentence(text: object) -> str:
+    return str(text)[:LONGEST_SENTENCE]
 
 
 async def _framed(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[memoryview]]:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from services.vault.clip.protocol import head, widen
@@ -28,6 +28,8 @@ class ClipInput:
         self._waiting: deque[tuple[Sequence[Bytes], Then]] = deque()
         self._size = 0  # bytes of these
         self._ended = False
+        self._idle = False  # the thread has nothing to write
+        self.written = 0  # bytes that the process has taken
         self._error: OSError | None = None
         self._drained: asyncio.Future[None] | None = None  # the sender waits until less is waiting
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -69,6 +71,11 @@ class ClipInput:
             self._ended = True
             self._changed.notify()
 
+    @property
+    def waits_for_process(self) -> bool:
+        """Whether the process has something to take, or was given all."""
+        return not self._idle
+
     def _check(self) -> None:
         if self._error is not None:
             raise self._error
@@ -77,7 +84,8 @@ class ClipInput:
         try:
             while (frame := self._next()) is not None:
                 parts, then = frame
-                _write(self._descriptor, parts)
+                for written in _write(self._descriptor, parts):
+                    self.written += written
                 then()
                 self._written(parts)
         except OSError as error:
@@ -90,7 +98,9 @@ class ClipInput:
 
     def _next(self) -> tuple[Sequence[Bytes], Then] | None:
         with self._changed:
+            self._idle = not self._waiting and not self._ended
             self._changed.wait_for(lambda: self._waiting or self._ended)
+            self._idle = False
             return self._waiting.popleft() if self._waiting else None
 
     def _written(self, parts: Sequence[Bytes]) -> None:
@@ -112,11 +122,12 @@ class ClipInput:
             self._loop.call_soon_threadsafe(function, *arguments)
 
 
-def _write(descriptor: int, parts: Sequence[Bytes]) -> None:
-    """Write all of them; blocks. Raises OSError."""
+def _write(descriptor: int, parts: Sequence[Bytes]) -> Iterator[int]:
+    """Write all of them, and yield how many bytes each call has written; blocks. Raises OSError."""
     left: list[Bytes] = [part for part in parts if part]
     while left:
         written = os.writev(descriptor, left[:_AT_ONCE])
+        yield written
         while left and written >= len(left[0]):
             written -= len(left.pop(0))
         if written:

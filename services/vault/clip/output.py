@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from services.vault.clip.protocol import widen
 
@@ -12,9 +14,17 @@ BUFFERS = 4  # of which the reader has one: the process works on while the store
 
 
 class ClipOutput:
-    """Reads and hashes ``descriptor``, which it closes at the end, in a thread of its own."""
+    """Reads and hashes ``descriptor``, which it closes at the end, in a thread of its own.
 
-    def __init__(self, descriptor: int) -> None:
+    More bytes than ``most`` returns at the time end it: then it calls ``exceeded``, in that thread.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        most: Callable[[], int] = lambda: sys.maxsize,
+        exceeded: Callable[[], object] = lambda: None,
+    ) -> None:
         widen(descriptor)
         self._descriptor = descriptor
         self._changed = threading.Condition()  # over all that follow
@@ -22,6 +32,9 @@ class ClipOutput:
         self._filled: deque[tuple[memoryview, int]] = deque()
         self._lent: memoryview | None = None
         self._ended = False
+        self._most, self._exceeded = most, exceeded
+        self._full = False  # the reader has not come to take what was read
+        self.size = 0  # bytes that were read
         self._digest = hashlib.sha256()
         threading.Thread(target=self._run, daemon=True, name="clip-output").start()
 
@@ -43,6 +56,11 @@ class ClipOutput:
         """Of all bytes, in hexadecimal, once ``read`` has come to the end."""
         return self._digest.hexdigest()
 
+    @property
+    def waits_for_process(self) -> bool:
+        """Whether what the process writes is read at once."""
+        return not self._full
+
     def close(self) -> None:
         """Release everything, once the process has ended and nobody reads."""
         with self._changed:
@@ -56,6 +74,10 @@ class ClipOutput:
         try:
             while (buffer := self._next()) is not None:
                 size = os.readv(self._descriptor, [buffer])
+                self.size += size
+                if self.size > self._most():
+                    self._exceeded()
+                    break
                 self._digest.update(buffer[:size])
                 self._append(buffer, size)
         finally:
@@ -64,7 +86,9 @@ class ClipOutput:
 
     def _next(self) -> memoryview | None:
         with self._changed:
+            self._full = not self._free
             self._changed.wait_for(lambda: self._free or self._ended)
+            self._full = False
             return None if self._ended else self._free.pop()
 
     def _append(self, buffer: memoryview, size: int) -> None:

@@ -7,9 +7,11 @@ from services.runtime.errors import Fatal
 from services.vault.keys import log_key, signing_key, vault_keys
 from services.vault.keys.secret_box import KeyFileBox
 
-VAULT, ESCROW, SEAL, ROOT, LOG, PORTAL = NAMES = ("vault", "escrow", "seal", "root", "log", "portal")
+NAMES = ("vault", "escrow", "seal", "root", "log", "portal", "recorders")
+VAULT, ESCROW, SEAL, ROOT, LOG, PORTAL, RECORDERS = NAMES
 # The folders below the keys folder, and the file there that is the key itself; escrow and root belong offline.
-VAULT_FOLDER, SEAL_FOLDER, PORTAL_KEY = "vault", "seal", "portal/secrets.key"
+VAULT_FOLDER, SEAL_FOLDER, LOAN_FOLDER = "vault", "seal", "loans"
+PORTAL_KEY, RECORDERS_KEY = "portal/secrets.key", "recorders/secrets.key"
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,15 @@ def read_keys(keys: Path) -> PresentKeys:
         fingerprints[LOG] = log_key.read_log_key(log).public.fingerprint
     elif known := log_key.public_keys(log):
         fingerprints[LOG] = known[0].fingerprint
-    if (portal := KeyFileBox(keys / PORTAL_KEY).fingerprint) is not None:
-        fingerprints[PORTAL] = portal
+    for name, file in ((PORTAL, PORTAL_KEY), (RECORDERS, RECORDERS_KEY)):
+        if (fingerprint := KeyFileBox(keys / file).fingerprint) is not None:
+            fingerprints[name] = fingerprint
     files = {
         VAULT: vault / vault_keys.VAULT_FILE,
         SEAL: seal / signing_key.KEY_FILE,
         LOG: log / log_key.KEY_FILE,
         PORTAL: keys / PORTAL_KEY,
+        RECORDERS: keys / RECORDERS_KEY,
     }
     private = {name for name, file in files.items() if file.exists()}
     return PresentKeys(fingerprints, frozenset(private))

@@ -1,4 +1,4 @@
-"""The portal's own key, created when it first encrypts: it encrypts secrets in the database."""
+"""The portal's own key and that of the recorders, made when they first encrypt: for secrets in the database."""
 
 import base64
 import binascii
@@ -54,6 +54,10 @@ class KeyFileBox:
                 f"could not decrypt | {purpose} | it was encrypted with another key than {self._path}, or was changed "
                 "| restore that key file, or reset the second factors and enter the recorders' passwords anew"
             ) from error
+
+    def digest(self, text: str, purpose: str) -> str:
+        self.ensure()
+        return hmac.digest(self._key, f"footage-desk digest | {purpose} | {text}".encode(), hashlib.sha256).hex()
 
     @cached_property
     def _cipher(self) -> ChaCha20Poly1305:

@@ -8,6 +8,7 @@ import pytest
 from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 from review_pages import HOSTILE, Lens, text_of
+from second_person import newest
 
 from services.app.doctor import Line
 from services.database.tables.cameras import Camera, Recorder
@@ -129,6 +130,8 @@ async def test_a_new_text_of_the_agreement_is_to_be_signed_by_everybody(desk: Re
     assert refused.status_code == 422
     assert texts["textZh"] in refused.text
     assert issued.status_code == 303
+    assert "保密协议" not in text_of(await reviewer.get(f"/reviews/{review_id}"))
+    desk.clock.turn(timedelta(days=14))
     assert "保密协议" in text_of(await reviewer.get(f"/reviews/{review_id}"))
     assert texts["textZh"] in (await reviewer.get("/account/agreement")).text
     for page in ("/inbox", f"/reviews/{review_id}"):
@@ -173,3 +176,27 @@ async def test_the_pages_say_from_when_an_absence_lets_others_sign_and_who_enter
     assert "/confirm" not in page.text
     answer = (await administrator.get("/api/people/head/absences")).json()[0]
     assert (answer["state"], answer["addedBy"], answer["confirmedBy"]) == ("in-force", "deputy", "admin")
+
+
+@pytest.mark.requirement("R2")
+async def test_requests_say_what_would_be_done_what_was_reset_and_when_they_lapse(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    admin = await portal.signed_in("admin")
+    reset = await admin.post("/admin/people/drafter/initial-password")
+    assert reset.status_code == 200
+    typed = {"kind": "deputy", "postDepartment": "works", "until": "2031-03-07"}
+    asked = await admin.post("/admin/people/drafter/posts", data=typed)
+    assert asked.status_code == 409
+
+    second = await portal.signed_in("security-head")
+    page = text_of(await second.get("/requests"))
+    assert "授予职务 副职（works：业务部门，上级 board），自执行时起，至2031-03-08 00:00为止" in page
+    assert "2031-03-04 20:00 UTC+8 重设密码" in page
+    assert "失效时间： 2031-03-08 20:00 UTC+8" in page
+    change_id = newest(desk)
+    assert (await second.post(f"/requests/{change_id}/confirm")).status_code == 303
+    assert (await admin.post(f"/requests/{change_id}/carry-out")).status_code == 303
+
+    head = await portal.signed_in("head")
+    assert "新任职务" in text_of(await head.get("/requests"))

@@ -1,5 +1,6 @@
 """What a backup holds, what it refuses, and that nothing of one that failed stays."""
 
+import hashlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ from small_installation import SmallInstallation, rewrite
 
 from services.backup import create as backing_up
 from services.backup import key_archive
-from services.backup.bundle import Bundle
+from services.backup.bundle import Bundle, new_bundle
 from services.backup.engine_data import locked
 from services.backup.restore import check
 from services.database.unit_of_work import connect
@@ -60,12 +61,78 @@ def test_without_a_recipient_the_escrow_key_opens_the_backup(installation: Small
 @pytest.mark.parametrize("name", ["folder", "one.zip"])
 def test_a_backup_of_the_first_release_in_clear_is_read_as_before(name: str, installation: SmallInstallation) -> None:
     folder = installation.unpacked(installation.back_up())
-    rewrite(folder, format=1)
     if name == "one.zip":
         folder = Path(shutil.make_archive(str(installation.root / "one"), "zip", folder))
 
     check(folder, installation.said.append)
-    installation.restore(folder)
+    with pytest.raises(Fatal, match=r"it is in clear, .* name it with --sha256"):
+        installation.restore(folder, sha256=None)
+    installation.restore(folder, sha256=Bundle(folder).sha256.upper())
+
+
+@pytest.mark.parametrize("packed", ["folder", "zip"])
+def test_a_backup_of_this_format_in_clear_is_refused(packed: str, installation: SmallInstallation) -> None:
+    """Whoever made it knows neither recipient nor identity."""
+    folder = installation.unpacked(installation.back_up())
+    rewrite(folder, format=2)
+    if packed == "zip":
+        folder = Path(shutil.make_archive(str(installation.root / "one"), "zip", folder))
+
+    with pytest.raises(Fatal, match="a backup of format 2 is encrypted: somebody has opened it, or made it"):
+        check(folder, installation.said.append, installation.identity)
+
+
+def test_another_backup_than_the_one_that_was_written_down_is_refused(installation: SmallInstallation) -> None:
+    """Anybody who knows the recipient, which is public, can make one."""
+    written_down = installation.bundle(installation.back_up()).sha256
+    forged = installation.root / "safe" / "forged"
+    with new_bundle(forged, (installation.recipient,)) as out:
+        manifest = installation.bundle(installation.root / "safe" / "backup").manifest
+        with out.member("objects.jsonl"):
+            pass
+        out.finish({**manifest, "tables": {}})
+
+    installation.bundle(forged).verify()
+    with pytest.raises(Fatal, match=f"and {written_down} is named"):
+        installation.restore(forged, sha256=written_down)
+    assert not (installation.root / "new").exists()
+    installation.restore(installation.root / "safe" / "backup", sha256=written_down)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.jsonl", "database/../../outside.jsonl", "/etc/hostname", "keys/vault", "manifest.json/.."]
+)
+def test_a_member_that_leads_out_of_the_backup_is_refused(name: str, installation: SmallInstallation) -> None:
+    folder = installation.unpacked(installation.back_up())
+    (folder.parent / "outside.jsonl").write_bytes(b"")
+    manifest = Bundle(folder).manifest
+    empty = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
+    rewrite(folder, members={**manifest["members"], name: empty})
+
+    with pytest.raises(Fatal, match="no backup has a member of this name"):
+        check(folder, installation.said.append)
+    rewrite(folder, members=manifest["members"], tables={**manifest["tables"], "../../outside": 0})
+    with pytest.raises(Fatal, match="no backup has a member of this name"):
+        check(folder, installation.said.append)
+
+
+@pytest.mark.parametrize("link", ["database", "objects.jsonl"])
+def test_a_link_that_leads_out_of_the_backup_is_not_followed(link: str, installation: SmallInstallation) -> None:
+    folder = installation.unpacked(installation.back_up())
+    check(folder, installation.said.append)
+    shutil.move(folder / link, installation.root / "outside")
+    (folder / link).symlink_to(installation.root / "outside")
+
+    with pytest.raises(Fatal, match="it is missing"):
+        check(folder, installation.said.append)
+
+
+def test_a_file_of_loan_keys_brings_no_other_key(installation: SmallInstallation) -> None:
+    for name in ("seal/seal-key.pem", "vault/copy-1.key", "loans/copy-1.key/..", "loans/older/copy-1.key"):
+        file = installation.root / name.replace("/", "-")
+        key_archive.write(file, key_archive.LOANS, {name: ("x", 0o600)}, (installation.recipient,), "2031-01-01")
+        with pytest.raises(Fatal, match=r"is none of the loan-keys|outside the keys folder"):
+            key_archive.read(file, key_archive.LOANS, installation.identity)
 
 
 def test_a_backup_is_entered_in_the_trail_under_the_hash_of_its_manifest(installation: SmallInstallation) -> None:

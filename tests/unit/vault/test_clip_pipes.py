@@ -104,6 +104,7 @@ def test_the_clip_is_read_ahead_as_far_as_there_are_buffers() -> None:
     writer.start()
     writer.join(0.2)
     assert sum(written) <= BUFFERS * BUFFER + 2 * MIB
+    assert not output.waits_for_process  # it is the reader's turn
     got = hashlib.sha256()
     while piece := output.read():
         got.update(piece)

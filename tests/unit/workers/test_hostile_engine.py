@@ -56,9 +56,9 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("preserve-footage", "rejected", {}, "was rejected"),
     ("preliminary-review", "in use", {}, "approval has ended"),
     ("security-review", "in use", {}, "approval has ended"),
-    ("preliminary-review", "signed", {}, "the stage preliminary is decided in this round"),
-    ("preliminary-review", "returned", {}, "the stage preliminary is decided in this round"),
-    ("security-review", "signed", {}, "the stage security is decided in this round"),
+    ("preliminary-review", "signed", {}, "is decided in this round, on what was found before"),
+    ("preliminary-review", "returned", {}, "is decided in this round, on what was found before"),
+    ("security-review", "signed", {}, "is decided in this round, on what was found before"),
     ("open-review", "signed", {"stage": "security"}, "security-signature, which follows it, is decided"),
     ("open-review", "returned", {"stage": "preliminary"}, "has ended with 'returned'"),
     ("open-review", "disputed", {"stage": "return-inspection"}, "has ended with 'discrepancy'"),
@@ -81,6 +81,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("retrieve-footage", "filed", {}, "no operator has released it"),
     ("back-up-footage", "filed", {}, "no operator has released it"),
     ("encrypt-copy", "released", {}, "there is no master"),
+    *(
+        (job_type, "partial, refused", {}, "refused at the stage partial-footage, so the case ends .* cancel this job")
+        for job_type in ("back-up-footage", "encrypt-copy")
+    ),
     ("hand-over", "retrieved", {"usePeriodDays": 30}, "there is no copy"),
     ("hand-over", "partial", {"usePeriodDays": 30}, "nobody has accepted that"),
     ("expire-offer", "offered", {}, "may be taken up until"),

@@ -1,11 +1,12 @@
 """Who may decide what: every pair of duties, subjects, administrators, agreements, substitutes (T1, T8, F26)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from review_desk import NOON, ReviewDesk
+from review_desk import FORM, NOON, ReviewDesk
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
@@ -14,6 +15,9 @@ from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.accounts import posts, staff
+from services.domain.accounts.staff import Details
+from services.domain.applications import service as application_service
 from services.domain.reviews import escalation
 from services.runtime.errors import Fatal, Refused
 
@@ -222,6 +226,40 @@ def test_where_security_is_concerned_the_head_of_administration_signs(desk: Revi
 
     assert desk.candidates(as_usual) == ["security-head"]
     assert desk.candidates(concerned) == ["office-head"]
+
+
+@pytest.mark.requirement("R25")
+def test_who_signs_does_not_change_with_memberships_that_one_administrator_gives_or_ends(desk: ReviewDesk) -> None:
+    desk.post("drafter", "member", "security")
+    of_security = desk.opened(desk.submitted(custodian_id="drafter"), "security-signature")
+    ordinary = desk.submitted("head", subject_ids=("keeper",), custodian_id="head")
+    ordinary_review = desk.opened(ordinary, "security-signature")
+
+    [membership] = desk.all(Post, person_id="drafter", department_id="security")
+    desk.run(posts.end, membership.id, by="admin")
+    desk.run(staff.change_person, "keeper", Details("keeper", "security"), by="admin")
+    desk.clock.turn(timedelta(minutes=1))
+
+    assert desk.candidates(of_security) == ["office-head"]
+    assert desk.candidates(ordinary_review) == ["security-head"]
+    assert desk.candidates(desk.opened(desk.submitted("deputy"), "security-signature")) == ["security-head"]
+    # a post that decides is given by two, and adds to what the case began with
+    desk.post("keeper", "security-reviewer", "security")
+    assert desk.candidates(ordinary_review) == ["office-head"]
+
+
+@pytest.mark.requirement("R25")
+def test_a_correction_adds_the_departments_of_those_whom_it_names_first(desk: ReviewDesk) -> None:
+    application_id = desk.submitted(subject_ids=("keeper",), custodian_id="drafter")
+    desk.run(staff.change_person, "keeper", Details("keeper", "security"), by="admin")
+    desk.decide(desk.opened(application_id, "preliminary"), "head", "returned")
+    desk.classed(application_id, correction_until=NOON + timedelta(days=1))
+
+    form = replace(FORM, subject_ids=("keeper", "operator"), custodian_id="drafter")
+    desk.run(application_service.correct, application_id, form, by="drafter")
+
+    kept = desk.the(Application, id=application_id).near_departments
+    assert kept == {"drafter": ["works"], "keeper": ["works"], "operator": ["storage"]}
 
 
 @pytest.mark.requirement("R27")
