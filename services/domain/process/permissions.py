@@ -178,6 +178,12 @@ def require_filed(state: CaseState, act: str) -> None:
             f"there is no filed approved form of round {state.application.round}, and nothing is retrieved without one "
             "(R29)",
         )
+    if (stage := state.rejected_in("retrieval")) is not None:
+        raise NotPermitted(
+            f"could not {act} | application {state.application.id} | what was retrieved was refused at the stage "
+            f"{stage}, so the case ends without a copy (R32) | cancel this job: where the footage is wanted all the same, the "
+            "department applies anew"
+        )
     stopped = next(_stopped(state), None)
     if stopped is not None:
         raise refusal(act, state.application.id, stopped)
@@ -190,12 +196,6 @@ def lock_released(uow: UnitOfWork, application_id: str, item_id: str, act: str) 
         raise refusal(act, application_id, f"the database does not have its item {item_id}")
     state = lock_filed(uow, application_id, act)
     require_released(state, act)
-    if (stage := state.rejected_in("retrieval")) is not None:
-        raise NotPermitted(
-            f"could not {act} | application {application_id} | what was retrieved was refused at the stage {stage}, so "
-            "the case ends without a copy (R32) | cancel this job: where the footage is wanted all the same, the "
-            "department applies anew"
-        )
     if item.dropped_in_round is not None:
         raise refusal(act, application_id, f"the item {item_id} was dropped from it")
     return state, item
