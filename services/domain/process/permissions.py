@@ -181,8 +181,8 @@ def require_filed(state: CaseState, act: str) -> None:
     if (stage := state.rejected_in("retrieval")) is not None:
         raise NotPermitted(
             f"could not {act} | application {state.application.id} | what was retrieved was refused at the stage "
-            f"{stage}, so the case ends without a copy (R32) | cancel this job: where the footage is wanted all the same, the "
-            "department applies anew"
+            f"{stage}, so the case ends without a copy (R32) | cancel this job: where the footage "
+            "is wanted all the same, the department applies anew"
         )
     stopped = next(_stopped(state), None)
     if stopped is not None:
