@@ -16,14 +16,15 @@ from whole_footage import MADE_FOR, Footage
 
 from services.app.evidence import sources_of
 from services.database.tables.people import Department, Person
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.accounts import staff
+from services.domain.accounts import requested_acts, staff
 from services.domain.accounts.staff import Details
+from services.domain.change_requests import service as change_requests
 from services.domain.rules import service as rules
 from services.evidence import package
 from services.evidence.archive import new_archive
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Refused
 from services.runtime.threads import run_in_thread
 from services.vault.age import X25519Identity, generate_identity
 from services.vault.keys.log_key import FOLDER, ensure_log_key
@@ -58,7 +59,11 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         await desk.as_person("luoxin", staff.change_person, signer, details)
         was = {"was": "P3D"}
         await desk.as_person("luoxin", rules.change_rule, "reminder_lead", "P2D", "because of a test", **was)
-        await desk.as_person("luoxin", _rename_department, demo_id("security"))
+        with pytest.raises(Refused, match="needs a second person"):
+            await desk.as_person("luoxin", _rename_department, demo_id("security"))
+        [asked] = await desk.as_person("zhaoqiang", change_requests.list_visible)
+        await desk.as_person("zhaoqiang", change_requests.confirm, asked.id)
+        await requested_acts.carry_out(desk.database, Actor("person", demo_id("luoxin")), asked.id)
         await desk.accept(case)
         stranger = X25519Identity(generate_identity()[0])
         await refused("name the vault's identity", unwrapper=lambda: stranger)
