@@ -67,7 +67,7 @@ class Cutter:
         self.dropped = 0
         self.last_pts: int | None = None
         self.last_end: int | None = None
-        self.done: set[str] = set()  # tracks that have passed the asked end
+        self.done: set[str] = set()  # tracks of the open segment that have passed the asked end
         self._job = job
         self._muxer = muxer
         self._tracks: Tracks | None = None  # of the segment that is open
@@ -107,6 +107,7 @@ class Cutter:
         self._tracks, self._key, self._extent, self._checked, self._shift = tracks, tracks.key, extent, None, 0
         self._without_key = 0
         self._repeated.clear()
+        self.done.clear()  # times that were garbled may have passed the asked end
 
     def end_segment(self) -> bool | None:
         """Close the segment while its streams are open; return whether it decodes, None where nothing was copied."""

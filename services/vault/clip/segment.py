@@ -131,7 +131,8 @@ class Segment:
         self._cutter.picture(timed)  # which may move it, to where what it repeats lies
         if not report.garbled:
             report.lost_from_ns = timed.dts + length
-        self._placement.end = timed.dts + length
+        if "video" not in self._cutter.done:
+            self._placement.end = timed.dts + length
         self._end = max(self._end, timed.pts + length)
 
     def _trim(self, end: int) -> None:
