@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from services.runtime.boxes import BoxError, BoxWalk, read_movie
 from services.runtime.media_kinds import CONTAINERS, HEAD, kind_of
-from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.spans import Span, gaps
 from services.runtime.translations import Message
 from services.vault.clip.client import Limits, OwnSegment
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
 from services.vault.store.protocol import Store, Target
-from services.vault.verdict import FootageSource
+from services.vault.verdict import FootageSource, share_of
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=48)
@@ -132,16 +132,17 @@ def _whole(sealed: Sealed) -> Sealed:
     """Take the covered span as the asked one, so that only holes inside it are gaps."""
     coverage: Coverage = sealed.coverage
     asked = Span(coverage.covered[0].start, coverage.covered[-1].end)
+    enough = coverage.pictures is None or coverage.pictures.enough
     holes = gaps(asked, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
     return replace(
         sealed,
-        outcome="partial" if holes or coverage.problems else "complete",
+        outcome="partial" if holes or coverage.problems or not enough else "complete",
         coverage=replace(
             coverage,
             asked=asked,
             gaps=tuple(holes),
             lost=(),
-            share=round(covered_share(asked, coverage.covered), 6),
+            share=share_of(asked, coverage.covered, coverage.pictures),
             lead_in_ms=0,
             tail_ms=0,
             requested=asked,

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.spans import Span, gaps
 from services.vault.sealing import TOLERANCE_MS, Sealed
 from services.vault.store.protocol import Target
 from services.vault.store.replicas import Progress, replicate
+from services.vault.verdict import share_of
 
 # Rounding never makes a partial item complete, nor one with a picture missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001
@@ -35,9 +36,10 @@ def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
     searched = _searched(coverage.asked, granted, window)
     holes = gaps(searched, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
     beyond = coverage.asked.start < searched.start or searched.end < coverage.asked.end
-    if not holes and (sealed.outcome == "complete" or (beyond and not coverage.problems)):
+    enough = coverage.pictures is None or coverage.pictures.enough
+    if not holes and (sealed.outcome == "complete" or (beyond and enough and not coverage.problems)):
         return Holding(sealed, searched, 1.0, "complete")
-    share = round(covered_share(searched, coverage.covered), 6)
+    share = share_of(searched, coverage.covered, coverage.pictures)
     return Holding(sealed, searched, min(max(share, NEARLY_NOTHING), NEARLY_ALL), "partial")
 
 

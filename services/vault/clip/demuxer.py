@@ -8,8 +8,11 @@ from av.packet import Packet
 from av.stream import Stream
 
 from services.vault.clip.bitstream import (
+    MOST_FILLING,
     Description,
     describe,
+    is_picture,
+    is_sound,
     jpeg_size,
     parameter_sets,
     split,
@@ -199,10 +202,12 @@ class StreamDemuxer:
         good, key, place = not (packet.is_corrupt or self._doubtful), packet.is_keyframe, packet.pos
         self._doubtful = packet.is_corrupt
         if self._annex_b:
-            units = split(bytes(packet))
+            body = bytes(packet)
+            units = split(body)
             if key:
                 tracks = _followed(tracks, units)
-            good &= bool(units) and not any(unit[0] & 0x80 for unit in units)
+            good &= all(is_sound(tracks.codec, unit) for unit in units) and bytes(MOST_FILLING + 1) not in body
+            good &= any(is_picture(tracks.codec, unit) for unit in units)
             packet = _like(packet, with_lengths(units))
         elif tracks.codec == "mjpeg":
             tracks = _jpeg_followed(tracks, memoryview(packet))
