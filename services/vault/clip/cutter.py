@@ -116,6 +116,11 @@ class Cutter:
         self._sound: deque[Timed] = deque(maxlen=2000)
 
     @property
+    def end_ns(self) -> int:
+        """The asked end."""
+        return self._job.end_ns
+
+    @property
     def moved(self) -> int:
         """How far the open segment's packets are moved from where they were placed."""
         return self._shift

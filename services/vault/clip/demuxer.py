@@ -19,6 +19,7 @@ from services.vault.clip.bitstream import (
     with_lengths,
     without_lengths,
 )
+from services.vault.clip.decoding import PictureDecoder
 from services.vault.clip.source import Damaged, Source
 from services.vault.clip.tracks import Scale, Tracks
 
@@ -141,6 +142,7 @@ class StreamDemuxer:
         self._step = USUAL_NS
         self._sound_end = 0
         self._doubtful = False  # the picture before was marked
+        self._decoder = PictureDecoder() if segment.heading.container == "ts" else None
         self._waiting: list[_Picture] = []
         self._ahead: list[Packet[Stream]] = []
         self.origin = 0
@@ -209,6 +211,8 @@ class StreamDemuxer:
             good &= all(is_sound(tracks.codec, unit) for unit in units) and bytes(MOST_FILLING + 1) not in body
             good &= any(is_picture(tracks.codec, unit) for unit in units)
             packet = _like(packet, with_lengths(units))
+            if self._decoder is not None:
+                good &= self._decoder.is_whole(packet, tracks)
         elif tracks.codec == "mjpeg":
             tracks = _jpeg_followed(tracks, memoryview(packet))
             good &= tracks.fits(memoryview(packet))

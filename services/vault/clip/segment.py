@@ -132,7 +132,8 @@ class Segment:
         if not self._cutter.picture(timed):  # which may move it, to where what it repeats lies
             return
         if not report.garbled:
-            report.lost_from_ns = timed.dts + length
+            # Times that are garbled may be none that a clock can show.
+            report.lost_from_ns = min(max(0, timed.dts + length), self._cutter.end_ns)
         if "video" not in self._cutter.done:
             self._placement.end = timed.dts + length
         self._end = max(self._end, timed.pts + length)
