@@ -83,7 +83,9 @@ EXAMINED = (
     "declared against counted samples",
     "time stamps of every packet",
     "unit lengths of every picture",
-    "decoding of each segment's first key frame",
+    "units of the codec alone, and no zeros that none can hold",
+    "pictures that lack, by their numbers and times",
+    "decoding of each part's first key frame",
 )
 
 
