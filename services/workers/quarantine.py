@@ -38,9 +38,8 @@ def measure(sealed: Sealed, granted: Span, window: Span, least_share: float = LE
     holes = gaps(searched, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
     beyond = coverage.asked.start < searched.start or searched.end < coverage.asked.end
     enough = coverage.pictures is None or replace(coverage.pictures, least_share=least_share).enough
-    if not holes and (
-        (sealed.outcome == "complete" or beyond or coverage.pictures) and enough and not coverage.problems
-    ):
+    judged = sealed.outcome == "complete" or beyond or coverage.pictures is not None
+    if judged and enough and not holes and not coverage.problems:
         return Holding(sealed, searched, 1.0, "complete")
     share = share_of(searched, coverage.covered, coverage.pictures)
     return Holding(sealed, searched, min(max(share, NEARLY_NOTHING), NEARLY_ALL), "partial")

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -218,9 +217,7 @@ class Clip:
 
     def stop(self) -> None:
         """Kill the process, which ends ``read``."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        confined.kill(self._process)
 
     def _kill(self, fault: str) -> None:
         """Kill the process for what it does, which ``conclude`` raises."""

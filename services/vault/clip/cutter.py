@@ -314,6 +314,8 @@ class Cutter:
         self._muxer.write(timed.packet, "video", timed.dts, timed.pts)
 
     def _write_sound(self, timed: Timed) -> None:
+        if timed.dts < self._muxer.zero_ns:
+            return  # before the first picture: an edit list may put a track's beginning there
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return
