@@ -1,6 +1,5 @@
 """Short losses that the stage about partial footage accepts in advance: nobody is asked, and the record says them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from services.database.tables.applications import Item
 from services.domain.process import permissions
+from services.domain.retrieval import records
 from services.domain.retrieval.records import Report, RetrievalResult, is_accepted
 from services.domain.stages.catalogue import STAGES
 
@@ -15,10 +15,9 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def accepting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    stage = STAGES["partial-footage"]
-    monkeypatch.setitem(STAGES, "partial-footage", stage.model_copy(update={"accepts_lost_per_mille": 20}))
-    yield
+def accepting(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES["partial-footage"].model_copy(update={"accepts_lost_per_mille": 20})
+    monkeypatch.setattr(records, "STAGES", {"partial-footage": stage})
 
 
 def sealed(**changes: Any) -> dict[str, Any]:
