@@ -20,7 +20,7 @@ MOST_FILLING = 64
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 _H264_PICTURES, _NO_H264 = {1, 5}, {0, 2, 3, 4}  # partitions (2 to 4) are of a profile that no camera has
 _HEVC_PICTURES = {*range(10), *range(16, 22)}
-HEAD_BYTES = 80  # of a unit, in which its first fields lie
+HEAD_BYTES = 32  # of a unit, in which its first fields lie
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which hold its size
 
 

@@ -16,6 +16,7 @@ class Rhythm:
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._alike = 0  # how many of the last durations were the same
         self._middle = 0
+        self._judged: tuple[bool, int] | None = None  # ``regular`` and ``limit``, until another duration is read
 
     @property
     def middle(self) -> int:
@@ -30,7 +31,7 @@ class Rhythm:
     @property
     def regular(self) -> bool:
         """Whether most of the last pictures lasted about as long as their median."""
-        return 2 * sum(4 * abs(one - self._middle) <= self._middle for one in self._recent) >= len(self._recent)
+        return self._judge()[0]
 
     @property
     def limit(self) -> int:
@@ -38,7 +39,14 @@ class Rhythm:
 
         A stream that is irregular by nature, as of a camera that sends little when nothing moves, has a second.
         """
-        return max(FLOOR if self.regular else SECOND, 4 * self._middle)
+        return self._judge()[1]
+
+    def _judge(self) -> tuple[bool, int]:
+        if self._judged is None:
+            near = sum(4 * abs(one - self._middle) <= self._middle for one in self._recent)
+            regular = 2 * near >= len(self._recent)
+            self._judged = regular, max(FLOOR if regular else SECOND, 4 * self._middle)
+        return self._judged
 
     def usual(self, duration: int) -> int:
         """Return how long a picture of that stated duration counts for.
@@ -52,6 +60,7 @@ class Rhythm:
                 return duration  # all of them, and so the middle one too
             self._recent.append(duration)
             self._middle = int(median(self._recent))
+            self._judged = None
         if not self._recent:
             return SECOND // 25
         limit = self.limit if self.settled else max(SECOND, 4 * self._middle)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
-_HEAD = 80  # bytes of a unit in which its first fields lie
+_HEAD = 32  # bytes of a unit in which its first fields lie
 _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}  # profiles whose sets say more
 _H264_SPS, _H264_IDR = 7, 5
 _HEVC_SPS, _HEVC_PPS, _HEVC_IDR = 33, 34, {19, 20}
