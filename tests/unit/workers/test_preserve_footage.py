@@ -79,7 +79,7 @@ async def test_the_measured_oldest_picture_puts_footage_at_risk(desk: Desk) -> N
 
 
 async def test_a_recorder_that_has_just_begun_to_record_overwrites_nothing_yet(desk: Desk) -> None:
-    desk.change(Camera, "camera-gate", retention_days=365)
+    desk.change(Camera, "camera-gate", retention_days=365, oldest_frame_at=None, oldest_measured_at=None)
 
     # its oldest picture is three hours old, and was never another one
     assert await preserve(desk, desk.case("gate")) == Result(0, 0)
