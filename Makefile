@@ -89,8 +89,8 @@ chart-docs: setup-test ## write the chart's README, schema, table of access and 
 licences: setup-test ## write the bill of materials and docs/licences.md anew, after a change of requirements.lock
 	$(BIN)/python deploy/licences/write.py
 
-recorder-docs: setup-test ## write the table of wrong answers in docs/recorders.md anew, from the tests' marks
-	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table
+recorder-docs: setup-test ## write the tables of docs/recorders.md anew: wrong answers, and damage with its verdicts
+	cd tests/support && $(CURDIR)/$(BIN)/python -m recorders.table && $(CURDIR)/$(BIN)/python -m damage
 
 chart-golden: setup-test ## write the chart's golden renders anew
 	$(LOCKED) $(BIN)/python deploy/chart/check.py --update

@@ -24,6 +24,13 @@ def add_to(app: typer.Typer) -> None:
         data: Annotated[
             Path, typer.Option(help="The folder for everything that is written; its content is deleted first.")
         ] = Path("var/demo"),
+        store: Annotated[
+            bool,
+            typer.Option(
+                "--store",
+                help="Keep the footage in the store and the replica of the settings, not in folders of its own.",
+            ),
+        ] = False,
     ) -> None:
         """Lead one application through every step without a person, and check the result.
 
@@ -31,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
         """
         from services.demo import walk  # noqa: PLC0415 - run --demo does not need it
 
-        raise typer.Exit(asyncio.run(walk.demonstrate(data, console)))
+        raise typer.Exit(asyncio.run(walk.demonstrate(data, console, own_store=not store)))
 
 
 def prepare(container: Container, *, cases: bool) -> list[Account]:

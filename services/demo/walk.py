@@ -39,18 +39,10 @@ from services.verifier.titles import TITLES
 
 DATA = "data"  # the folder of the demonstration's own data
 
-# Whatever database, stores and keys the environment names: the demonstration uses its own.
-OWN_STORES = dict.fromkeys(
-    (
-        "database_url",
-        "keys_dir",
-        "zeebe_address",
-        "store.folder",
-        "store.endpoint",
-        "replica.folder",
-        "replica.endpoint",
-    )
-)
+# Whatever database, stores and keys the environment names: the demonstration uses its own, but for the stores where it
+# is to show that they do.
+OWN = dict.fromkeys(("database_url", "keys_dir", "zeebe_address"))
+OWN_STORES = dict.fromkeys(("store.folder", "store.endpoint", "replica.folder", "replica.endpoint"))
 
 
 @dataclass
@@ -79,15 +71,19 @@ class Walk:
         return proof.issued_copies(self.container, case.application_id, self.container.settings.data_dir / "recordings")
 
 
-async def demonstrate(data: Path, console: Console) -> int:
-    """Run the whole demonstration in ``data``; return 0 only if every check holds."""
+async def demonstrate(data: Path, console: Console, *, own_store: bool = True) -> int:
+    """Run the whole demonstration in ``data``; return 0 only if every check holds.
+
+    Without ``own_store`` the footage lies in the store of the settings, and stays there.
+    """
     started = datetime.now(UTC)
     configure_logs("error", "console")
     try:
         _clear(data)
         settings = Settings.load(
             **organisation.settings(),
-            **OWN_STORES,
+            **OWN,
+            **(OWN_STORES if own_store else {}),
             data_dir=data / DATA,
             portal={"port": 0},
             engine={"port": 0},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -53,6 +54,16 @@ def environment() -> dict[str, str]:
     return clean_environment(insist=_policy.required)
 
 
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that may just have ended by itself.
+
+    Its own ``kill`` would take its status away from asyncio, which then logs an unknown child process.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+
+
 async def answer_of(
     module: str, *arguments: str, given: bytes | bytearray | IO[bytes], seconds: float, largest: int
 ) -> bytes:
@@ -74,7 +85,7 @@ async def answer_of(
         return b""
     finally:
         if process.returncode is None:
-            process.kill()
+            kill(process)
             while process.stdout is not None and await process.stdout.read(_CHUNK):
                 pass  # what the pipe still holds: asyncio calls no process ended before that is read
             await process.wait()

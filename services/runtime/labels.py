@@ -78,6 +78,11 @@ WORDS: dict[str | bool | None, str] = {
     "time stamps of every packet": "time stamps of every packet",
     "unit lengths of every picture": "unit lengths of every picture",
     "decoding of each segment's first key frame": "decoding of each segment's first key frame",
+    "units of the codec alone, and no zeros that none can hold": (
+        "units of the codec alone, and no zeros that none can hold"
+    ),
+    "pictures that lack, by their numbers and times": "pictures that lack, by their numbers and times",
+    "decoding of each part's first key frame": "decoding of each part's first key frame",
     "the file's own creation time": "the file's own creation time",
     # the notes of a retrieval record
     "the recorder was down; the quarantine holds the whole span": (
@@ -261,6 +266,10 @@ LINES = tuple(
             ),
         ),
         (r"promised and not given: (\S+) to (\S+)", Message("promised and not given: {} to {}")),
+        (
+            r"pictures lost: (\d+) beside (\d+), at (\d+) places",
+            Message("pictures lost: {} beside {}, at {} places"),
+        ),
         (
             r"gone since it was handed in: (\S+) to (\S+)",
             Message("gone since it was handed in: {} to {}"),

@@ -26,12 +26,18 @@ class Rules:
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
+    lost_per_mille: int = 1  # of a thousand pictures so many may lack in footage that is complete
     ordinary_retention: timedelta = timedelta(days=365)
     important_retention: timedelta = timedelta(days=730)
     agreement_version: str = "2026"
     replica_required: bool = field(default=True)
     second_factor: Literal["signers", "everyone", "nobody"] = "nobody"
     notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
+
+    @property
+    def least_share(self) -> float:
+        """How much of the pictures to be expected has to be there in footage that is complete, 0 to 1."""
+        return 1 - self.lost_per_mille / 1000
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -51,6 +57,7 @@ def rules_of(settings: Settings) -> Rules:
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),
         max_items=settings.rules.max_items,
+        lost_per_mille=settings.rules.lost_per_mille,
         first_reminder_after=settings.rules.first_reminder_after,
         ordinary_retention=timedelta(days=settings.rules.ordinary_retention_days),
         important_retention=timedelta(days=settings.rules.important_retention_days),

@@ -69,13 +69,69 @@ class Part:
     container: str = "mp4"
 
 
+LEAST_SHARE = 0.999  # of the pictures that the median rate lets expect; below, footage is not complete
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the pictures of the asked span follow one another.
+
+    ``lost`` lack beside the gaps, at ``holes`` places with those; ``longest_ms`` lies at most between two; the rate is
+    pictures a second, 0 where too few tell. ``least_share`` is what was asked for. Of ``keys_only`` footage it is not
+    known how many pictures lay between its key frames.
+    """
+
+    there: int
+    lost: int
+    holes: int
+    longest_ms: int
+    median_rate: float
+    least_share: float = LEAST_SHARE
+    keys_only: bool = False
+
+    @property
+    def share(self) -> float:
+        """Of those that were to be expected where something is covered, 0 to 1."""
+        return self.there / (self.there + self.lost) if self.there else 1.0
+
+    @property
+    def enough(self) -> bool:
+        return self.share >= self.least_share and not self.keys_only
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "there": self.there,
+            "lost": self.lost,
+            "holes": self.holes,
+            "longestMs": self.longest_ms,
+            "medianRate": self.median_rate,
+            "leastShare": self.least_share,
+            "keyFramesOnly": self.keys_only,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Pictures":
+        """Reverse ``to_json``."""
+        return cls(
+            there=int(data["there"]),
+            lost=int(data["lost"]),
+            holes=int(data["holes"]),
+            longest_ms=int(data["longestMs"]),
+            median_rate=float(data["medianRate"]),
+            least_share=float(data["leastShare"]),
+            keys_only=bool(data["keyFramesOnly"]),
+        )
+
+
 @dataclass(frozen=True)
 class Coverage:
     """The measured facts. ``lost`` is what the recorder promised and did not send; ``zero`` is the wall-clock time of
     media time 0; ``drift_ms`` how far segments were moved against the recorder's own times to join them.
 
     ``requested`` is what the recorder was asked for, to both sides more than ``asked``; ``trimmed_…_ms`` is what its
-    segments reach, by their spans, beyond the first and the last picture that were stored."""
+    segments reach, by their spans, beyond the first and the last picture that were stored. ``pictures`` is None where
+    an earlier release sealed it, which did not count them."""
 
     asked: Span
     covered: tuple[Span, ...]
@@ -99,6 +155,7 @@ class Coverage:
     requested: Span | None = None
     trimmed_before_ms: int = 0
     trimmed_after_ms: int = 0
+    pictures: Pictures | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; moments in ISO 8601 with zone."""
@@ -145,6 +202,7 @@ class Coverage:
             "requested": span_to_json(self.requested or self.asked),
             "trimmedBeforeMs": self.trimmed_before_ms,
             "trimmedAfterMs": self.trimmed_after_ms,
+            **({} if self.pictures is None else {"pictures": self.pictures.to_json()}),
         }
 
     @classmethod
@@ -187,6 +245,7 @@ class Coverage:
             requested=span_from_json(data["requested"]),
             trimmed_before_ms=int(data["trimmedBeforeMs"]),
             trimmed_after_ms=int(data["trimmedAfterMs"]),
+            pictures=Pictures.from_json(data["pictures"]) if "pictures" in data else None,
         )
 
 

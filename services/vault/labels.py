@@ -76,13 +76,16 @@ class Retrieval:
     asked: Span | None = None
 
 
+VERSION = 2  # of the predicate; 2 says how the pictures follow one another. Labels of before say no version.
 # What "complete" rests on. Pictures are copied and not decoded, so a changed bit inside one is not seen.
 EXAMINED = (
     "container boxes and their lengths",
     "declared against counted samples",
     "time stamps of every packet",
     "unit lengths of every picture",
-    "decoding of each segment's first key frame",
+    "units of the codec alone, and no zeros that none can hold",
+    "pictures that lack, by their numbers and times",
+    "decoding of each part's first key frame",
 )
 
 
@@ -95,6 +98,7 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
         {name: sealed.sha256_cipher, f"{name}#footage": sealed.sha256_plain},
         PREDICATE,
         {
+            "version": VERSION,
             "applicationNumber": retrieval.application_number,
             "recordNumber": retrieval.record_number,
             "operator": retrieval.operator,
@@ -137,6 +141,7 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
             "codecs": list(coverage.codecs),
             "fingerprint": coverage.fingerprint,
             "problems": list(coverage.problems),
+            "pictures": coverage.pictures and coverage.pictures.to_json(),
             "sources": coverage.to_json()["sources"],
             "size": {"footage": sealed.plain_size, "object": sealed.size},
             "examined": list(EXAMINED),
@@ -203,6 +208,7 @@ def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("前置/后置", "Lead-in / tail", f"{predicate['leadInMs']} ms / {predicate['tailMs']} ms"),
         ("另取后裁去", "Fetched and cut off", f"{predicate['trimmedBeforeMs']} ms / {predicate['trimmedAfterMs']} ms"),
         ("为接合而移动", "Moved to join", f"{predicate['driftMs']} ms"),
+        *([("画面", "Pictures", _pictures(predicate["pictures"]))] if predicate.get("pictures") else []),
         ("编码", "Codecs", ", ".join(predicate["codecs"])),
         ("调取人", "Operator", predicate["operator"]),
         ("调取时间", "Retrieved at", _time(predicate["retrievedAt"], zone)),
@@ -210,6 +216,11 @@ def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("密文 SHA-256", "SHA-256 of the object", label["subject"][0]["digest"]["sha256"]),
     ]
     return rows
+
+
+def _pictures(pictures: Mapping[str, Any]) -> str:
+    lacking = f"{pictures['holes']} 处缺失 holes, {pictures['lost']} 帧 lost"
+    return f"{pictures['there']} ({pictures['medianRate']}/s); {lacking}; ≤ {pictures['longestMs']} ms"
 
 
 def _time(text: str, zone: ZoneInfo) -> str:

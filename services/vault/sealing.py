@@ -21,6 +21,7 @@ from services.vault.age import Reader, Unwrapper
 from services.vault.camera_signature import NOT_EXAMINED
 from services.vault.clip.client import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
+    LEAST_SHARE,
     Coverage,
     FootageMissing,
     FootageUnreadable,
@@ -148,7 +149,8 @@ async def issue(
     not open, and what ``seal`` raises; then nothing is stored.
     """
     master, coverage = _MasterReader(source), source.sealed.coverage
-    segments = FootageSource(master.parts(), granted, source.channel, promised=coverage.covered)
+    least = coverage.pictures.least_share if coverage.pictures else LEAST_SHARE
+    segments = FootageSource(master.parts(), granted, source.channel, coverage.covered, least_share=least)
     clip = Clip(segments.segments, granted, source.channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
 
     def check_master() -> None:

@@ -10,51 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from services.runtime.boxes import BoxError, BoxWalk, read_movie
-from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.media_kinds import CONTAINERS, HEAD, kind_of
+from services.runtime.spans import Span, gaps
 from services.runtime.translations import Message
 from services.vault.clip.client import Limits, OwnSegment
-from services.vault.clip.source import FIRST_BOXES
 from services.vault.coverage import Coverage
 from services.vault.sealing import TOLERANCE_MS, Sealed, seal
 from services.vault.store.protocol import Store, Target
-from services.vault.verdict import FootageSource
+from services.vault.verdict import FootageSource, share_of
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(hours=48)
 # A plain MP4 whose index comes last is held in memory by the confined process; twice this and its code fit its address
 # space.
 LIMITS = Limits(window=256 << 20)
-HEAD = 512
-
-# Magic numbers and what they mean; ISO boxes have a list of their own.
-_BEGINNINGS = (
-    (0, b"PK\x03\x04", "zip"),
-    (0, b"Rar!", "archive"),
-    (0, b"7z\xbc\xaf", "archive"),
-    (0, b"\x1f\x8b", "archive"),
-    (0, b"%PDF", "pdf"),
-    (0, b"\x89PNG", "image"),
-    (0, b"\xff\xd8\xff", "image"),
-    (0, b"GIF8", "image"),
-    (8, b"WEBP", "image"),
-    (0, b"\x1aE\xdf\xa3", "matroska"),
-    (8, b"AVI ", "avi"),
-    (0, b"FLV\x01", "flv"),
-    (0, b"\x30\x26\xb2\x75", "wmv"),
-    (0, b"\x00\x00\x01\xba", "mpeg-ps"),
-    (0, b"IMKH", "mpeg-ps"),  # as Hikvision's recorders export it
-    (0, b"OggS", "ogg"),
-    (0, b"ID3", "sound"),
-    (8, b"WAVE", "sound"),
-    (0, b"MZ", "program"),
-    (0, b"\x7fELF", "program"),
-)
-
-
-# What the clip copies, by what the file begins with; None is what begins with a box.
-_CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps"}
-
-
 # What a file is that is no MP4 or MOV, in both languages.
 KIND_NAMES = {
     "empty": Message("empty"),
@@ -64,10 +33,13 @@ KIND_NAMES = {
     "image": Message("a picture"),
     "matroska": Message("an MKV or WebM video"),
     "avi": Message("an AVI video"),
+    "dav": Message("a DAV recording of Dahua"),
+    "elementary": Message("a bare stream of pictures without times"),
     "flv": Message("an FLV video"),
     "wmv": Message("a WMV video"),
     "mpeg-ps": Message("an MPEG program stream"),
     "mpeg-ts": Message("an MPEG transport stream"),
+    "m2ts": Message("an MPEG transport stream in packets of 192 bytes"),
     "ogg": Message("an OGG file"),
     "sound": Message("a sound file"),
     "program": Message("a program"),
@@ -84,9 +56,6 @@ class NotFootage(Exception):
     def __init__(self, kind: str) -> None:
         super().__init__(f"the file is no footage: it is {kind}")
         self.kind = kind
-
-
-KINDS = (*dict.fromkeys(kind for _, _, kind in _BEGINNINGS), "empty", "html", "svg", "mpeg-ts", "text", "unknown")
 
 
 @dataclass(frozen=True)
@@ -120,9 +89,9 @@ async def receive(
     """
     reader = _IndexReader(chunks)
     kind = kind_of(await reader.head())
-    if kind is not None and kind not in _CONTAINERS:
+    if kind is not None and kind not in CONTAINERS:
         raise NotFootage(kind)
-    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, _CONTAINERS[kind], reader.stream)
+    file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, CONTAINERS[kind], reader.stream)
     sealed = await seal(
         FootageSource(_one(file), Span(ORIGIN - LONGEST, ORIGIN + LONGEST), name),
         Target(store, bucket, key, metadata={"upload": name}, legal_hold=True),
@@ -159,43 +128,21 @@ def moved_to(sealed: Sealed, start: datetime) -> Sealed:
     )
 
 
-def kind_of(head: bytes) -> str | None:
-    """Return the kind of a file that begins so; None where it may be an MP4 or MOV."""
-    if not head:
-        return "empty"
-    if head[4:8] in FIRST_BOXES:
-        return None
-    known = next((kind for place, mark, kind in _BEGINNINGS if head[place : place + len(mark)] == mark), None)
-    if known is not None:
-        return known
-    if head[0] == 0x47 and (len(head) <= 188 or head[188] == 0x47):
-        return "mpeg-ts"
-    return _text(head)
-
-
-def _text(head: bytes) -> str:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<script")):
-        return "html"
-    if b"<svg" in text:
-        return "svg"
-    return "text" if all(byte in b"\t\r\n" or byte >= 0x20 for byte in head) else "unknown"
-
-
 def _whole(sealed: Sealed) -> Sealed:
     """Take the covered span as the asked one, so that only holes inside it are gaps."""
     coverage: Coverage = sealed.coverage
     asked = Span(coverage.covered[0].start, coverage.covered[-1].end)
+    enough = coverage.pictures is None or coverage.pictures.enough
     holes = gaps(asked, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
     return replace(
         sealed,
-        outcome="partial" if holes or coverage.problems else "complete",
+        outcome="partial" if holes or coverage.problems or not enough else "complete",
         coverage=replace(
             coverage,
             asked=asked,
             gaps=tuple(holes),
             lost=(),
-            share=round(covered_share(asked, coverage.covered), 6),
+            share=share_of(asked, coverage.covered, coverage.pictures),
             lead_in_ms=0,
             tail_ms=0,
             requested=asked,

@@ -1,20 +1,24 @@
 """The verdict on a clip: asked against promised against counted. Nothing wrong is ever called complete."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.runtime.spans import Span, covered_share, gaps, merge
 from services.vault.clip.client import ClipReport, SegmentLike, SegmentResult
 from services.vault.coverage import (
+    LEAST_SHARE,
     Coverage,
     FootageMissing,
     FootageUnreadable,
     OutcomeWord,
+    Pictures,
     SourceSegment,
     WrongFootage,
     span_to_json,
 )
+
+KEYS_ONLY = "key frames are all there is: how many pictures lay between them is not known"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class FootageSource:
 
     ``asked`` is the span to be stored; ``requested`` is what the recorder was asked for, where that is more.
     ``promised`` is what the recorder said it has. ``expected_fingerprint`` is that of the camera's earlier footage,
-    where known.
+    where known. ``least_share`` of the expected pictures has to be there.
     """
 
     segments: AsyncIterator[SegmentLike]
@@ -32,6 +36,7 @@ class FootageSource:
     promised: Sequence[Span] = ()
     requested: Span | None = None
     expected_fingerprint: str | None = None
+    least_share: float = LEAST_SHARE
 
 
 def judge(
@@ -51,13 +56,14 @@ def judge(
     unplayable = [span for _, span in broken if span.duration]
     covered = _without(report.covered, unplayable)
     holes = gaps(asked, covered, tolerance=tolerance) + unplayable
+    pictures = replace(report.pictures, least_share=source.least_share)
     lost = [hole for span in source.promised if (part := span.intersect(asked)) for hole in gaps(part, covered)]
     coverage = Coverage(
         asked=asked,
         covered=covered,
         gaps=tuple(merge(holes)),
         lost=tuple(span for span in merge(lost) if span.duration > tolerance),
-        share=round(covered_share(asked, covered), 6),
+        share=share_of(asked, covered, pictures),
         lead_in_ms=_milliseconds(asked.start - report.first_frame),
         tail_ms=_milliseconds(report.end - asked.end),
         packets=report.packets,
@@ -73,14 +79,21 @@ def judge(
         drift_ms=_milliseconds(report.drift),
         fingerprint=report.parts[0].fingerprint,
         left_out=tuple(dict.fromkeys(stream for result in results for stream in result.left_out)),
-        problems=tuple(f"{result.name}: {result.problem}" for result, _ in broken),
+        problems=tuple(f"{result.name}: {result.problem}" for result, _ in broken)
+        + ((KEYS_ONLY,) if pictures.keys_only else ()),
         requested=source.requested or asked,
         trimmed_before_ms=_milliseconds(
             report.first_frame - min(result.span.start for result in results if result.size)
         ),
         trimmed_after_ms=_milliseconds(max(result.span.end for result in results if result.size) - report.end),
+        pictures=pictures,
     )
-    return ("partial" if coverage.gaps or broken else "complete"), coverage
+    return ("partial" if coverage.gaps or broken or not pictures.enough else "complete"), coverage
+
+
+def share_of(asked: Span, covered: Iterable[Span], pictures: Pictures | None) -> float:
+    """Return how much of the pictures to be expected in the asked span is there, 0 to 1."""
+    return round(covered_share(asked, covered) * (1.0 if pictures is None else pictures.share), 6)
 
 
 def _milliseconds(length: timedelta) -> int:

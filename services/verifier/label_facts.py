@@ -15,6 +15,9 @@ TRIMMED = ("trimmedBeforeMs", "trimmedAfterMs")
 MASTERS = (*MEASURED, *TRIMMED, "lost", "packets", "droppedPackets", "fingerprint", "problems", "requested", "sources")
 
 
+COUNTED = "pictures"  # by releases since labels say their version
+
+
 def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -> None:
     """Raise Invalid for the first difference. ``kind``: master or copy."""
     label, facts = opened.predicate, opened.predicate["database"]
@@ -27,12 +30,14 @@ def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -
         obtained = record["obtained"]
         measured = {**{name: obtained[name] for name in MASTERS}, "searched": obtained["asked"]}
         _compare(label, {**measured, "cameraSignature": record["cameraSignature"]}, f"the record {number}")
+        _compare_pictures(label, obtained, f"the record {number}")
     cipher = next(sha256 for name, sha256 in opened.subjects.items() if not name.endswith("#footage"))
     for data in package.documents.values():
         if "object" in data and data["object"]["sha256Cipher"] == cipher:
             _compare(facts, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
             measured = {name: data["obtained"][name] for name in (*MEASURED, *TRIMMED)}
             _compare(label, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
+            _compare_pictures(label, data["obtained"], f"the printed label {data['number']}")
 
 
 def of_record(record: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +79,12 @@ def printed_facts(facts: dict[str, Any]) -> dict[str, Any]:
         },
         "asked": [facts["asked"]["start"], facts["asked"]["end"]],
     }
+
+
+def _compare_pictures(label: dict[str, Any], obtained: dict[str, Any], by: str) -> None:
+    """Of a label of version 1 neither says them, and of one from the vault of before nobody counted them."""
+    if label.get(COUNTED) != obtained.get(COUNTED):
+        raise Invalid(f"label and {by} differ in {COUNTED}")
 
 
 def _compare(label: dict[str, Any], expected: dict[str, Any], by: str) -> None:

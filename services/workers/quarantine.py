@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.spans import Span, gaps
+from services.vault.coverage import LEAST_SHARE
 from services.vault.sealing import TOLERANCE_MS, Sealed
 from services.vault.store.protocol import Target
 from services.vault.store.replicas import Progress, replicate
+from services.vault.verdict import share_of
 
 # Rounding never makes a partial item complete, nor one with a picture missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001
@@ -26,7 +28,7 @@ class Holding:
     outcome: str  # complete, partial
 
 
-def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
+def measure(sealed: Sealed, granted: Span, window: Span, least_share: float = LEAST_SHARE) -> Holding:
     """Measure an object against ``window``: the granted span, widened by the recorder's clock offset.
 
     What was sealed may reach further than what is granted.
@@ -35,9 +37,11 @@ def measure(sealed: Sealed, granted: Span, window: Span) -> Holding:
     searched = _searched(coverage.asked, granted, window)
     holes = gaps(searched, coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
     beyond = coverage.asked.start < searched.start or searched.end < coverage.asked.end
-    if not holes and (sealed.outcome == "complete" or (beyond and not coverage.problems)):
+    enough = coverage.pictures is None or replace(coverage.pictures, least_share=least_share).enough
+    judged = sealed.outcome == "complete" or beyond or coverage.pictures is not None
+    if judged and enough and not holes and not coverage.problems:
         return Holding(sealed, searched, 1.0, "complete")
-    share = round(covered_share(searched, coverage.covered), 6)
+    share = share_of(searched, coverage.covered, coverage.pictures)
     return Holding(sealed, searched, min(max(share, NEARLY_NOTHING), NEARLY_ALL), "partial")
 
 
@@ -53,13 +57,15 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
     return Span(start, max(granted.end, min(window.end, sealed.end)))
 
 
-def best(preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span) -> Holding | None:
+def best(
+    preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span, least_share: float = LEAST_SHARE
+) -> Holding | None:
     """The quarantine object that covers most of the window, or None when none shows any of the granted span."""
     holdings = []
     for row in preserved:
         sealed = Sealed.from_json(dict(row))
         if any(span.intersect(granted) for span in sealed.coverage.covered):
-            holdings.append(measure(sealed, granted, window))
+            holdings.append(measure(sealed, granted, window, least_share))
     return max(holdings, key=lambda holding: holding.share, default=None)
 
 

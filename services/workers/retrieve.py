@@ -17,7 +17,7 @@ from services.recorders.protocol import NothingRecorded, Recorder, RecorderDown
 from services.runtime import metrics
 from services.runtime.spans import Span, gaps
 from services.vault.clip.client import ClipFailed
-from services.vault.coverage import Coverage, FootageMissing, FootageUnreadable
+from services.vault.coverage import LEAST_SHARE, Coverage, FootageMissing, FootageUnreadable
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.sealing import Sealed, seal
 from services.vault.store.protocol import Store, Target
@@ -45,6 +45,7 @@ class Request:
     span: Span
     metadata: Mapping[str, str]
     legal_hold: bool = False
+    least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Retrieval:
                 promised=promised,
                 requested=requested,
                 expected_fingerprint=request.source.fingerprint,
+                least_share=request.least_share,
             ),
             Target(self.store, attempt.bucket, attempt.key, request.metadata, legal_hold=request.legal_hold),
             recipients=self.vault_keys.recipients,
@@ -135,6 +137,9 @@ def missing(coverage: Coverage) -> list[str]:
     """List for the record what is missing: gaps, promised spans that were not given, and faulty segments."""
     lines = [f"gap: {gap.start.isoformat()} to {gap.end.isoformat()}" for gap in coverage.gaps]
     lines += [f"promised and not given: {one.start.isoformat()} to {one.end.isoformat()}" for one in coverage.lost]
+    if coverage.pictures is not None and coverage.pictures.lost:
+        lost, holes = coverage.pictures.lost, coverage.pictures.holes
+        lines.append(f"pictures lost: {lost} beside {coverage.pictures.there}, at {holes} places")
     return lines + list(coverage.problems)
 
 

@@ -48,7 +48,8 @@ class Command:
 
 @dataclass(frozen=True)
 class Result:
-    """``coverage`` is the covered share of the searched span, 1 only where nothing is missing."""
+    """``coverage`` is the share of the searched span that is there, 1 where nothing is missing that somebody has to
+    accept."""
 
     coverage: float
     record_number: str
@@ -83,7 +84,7 @@ async def handle(
         reporter.enter("storing")
         await labelling.label_master(database, ACTOR, store, signer, command.item_id)
         await vault_actions.discard_spent(database, ACTOR, store, command.item_id)
-    return Result(done.coverage, done.record_number)
+    return Result(done.coverage if done.is_asked_about else 1.0, done.record_number)
 
 
 @dataclass
@@ -131,7 +132,7 @@ class _Run:
         return await self._nothing(outcome)
 
     def _best(self) -> Holding | None:
-        return quarantine.best(self.order.preserved, self.order.asked, self.window)
+        return quarantine.best(self.order.preserved, self.order.asked, self.window, self.order.least_share)
 
     async def _ask_recorder(self) -> list[Span]:
         """Read the recorder's clock and its coverage of the window that follows from it.
@@ -171,13 +172,14 @@ class _Run:
         request = Request(
             *("master", order.application_id, order.item_id, self.command.job_key, order.source, self.window),
             metadata=labelling.metadata_of(order),
+            least_share=order.least_share,
         )
         retrieval = Retrieval(
             *(request, self.recorder, self.database, ACTOR, self.store, self.vault_keys, self.reporter),
             notes=self.difficulties,
         )
         fetched = await retrieval.fetch(promised)
-        holding = quarantine.measure(fetched.sealed, order.asked, self.window)
+        holding = quarantine.measure(fetched.sealed, order.asked, self.window, order.least_share)
         if best is not None and best.share > holding.share + COVERAGE_EPSILON:
             self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
             await self._discard_attempts()
@@ -215,13 +217,14 @@ class _Run:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
+        report = self._report(holding.outcome, holding.share)
         number = await self.database.run(
             ACTOR,
             retrieval_records.create,
             self.order,
             attempt_id,
             sealed.to_json(),
-            self._report(holding.outcome, holding.share),
+            report,
             origin=origin,
         )
         if number is None:
@@ -230,7 +233,8 @@ class _Run:
                 f"nothing was kept | item {self.order.item_id} | the case has ended or another run was first | "
                 "nothing is left to do: the process takes this job back when it hears of it"
             )
-        return RetrievalResult(holding.outcome, holding.share, number)
+        accepted = retrieval_records.is_accepted(report, sealed.to_json())
+        return RetrievalResult(holding.outcome, holding.share, number, accepted)
 
     async def _begin(self) -> UploadAttempt:
         return await self.database.run(

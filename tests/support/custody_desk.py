@@ -375,6 +375,9 @@ def _organisation(uow: UnitOfWork) -> None:
                 place_zh="厂区",
                 place_en="Plant",
                 retention_days=30,
+                # Seen to overwrite: its oldest picture was an older one before.
+                oldest_frame_at=datetime(2020, 1, 1, tzinfo=UTC),
+                oldest_measured_at=datetime(2020, 1, 2, tzinfo=UTC),
             )
         )
 

@@ -1,7 +1,7 @@
 """A bench for the sealing tests: made footage in, sealed object out, and the truth to hold against it."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,7 @@ class Bench:
         )
         known = changes.pop("expected_fingerprint", None)
         footage = FootageSource(source, asked, channel, promised, changes.pop("requested", None), known)
+        footage = replace(footage, least_share=changes.pop("least_share", footage.least_share))
         return await seal(footage, target, recipients=changes.pop("recipients", [self.recipient]), **changes)
 
     def reader(self, location: Location, identity: str | None = None) -> Reader:

@@ -124,6 +124,7 @@ class Item(Base):
     dropped_in_round: Mapped[int | None]
     outcome: Mapped[str | None]  # complete, partial, missing, unreadable
     coverage: Mapped[float | None]
+    loss_accepted: Mapped[bool | None]  # that pictures lack was accepted in advance, by the stage partial-footage
     reported: Mapped[dict[str, Any] | None]  # what the recorder said it has at the submission: at, covered
 
     application: Mapped[Application] = reference()

@@ -60,6 +60,7 @@ class Camera(Base):
     retention_days: Mapped[int]
     oldest_frame_at: Mapped[datetime | None]
     oldest_measured_at: Mapped[datetime | None]
+    oldest_moved_at: Mapped[datetime | None]  # when the oldest picture was last seen to be another: it overwrites
     fingerprint: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     # False for an uploaded file

@@ -17,6 +17,7 @@ from services.domain.notifications import service as notification_service
 from services.recorders.protocol import RecorderFacts
 
 UNREACHABLE_CODES = ("outside-roots", "configuration")
+LEAST_MOVE = timedelta(seconds=2)  # of the oldest picture; names and lengths are no more exact
 HISTORY_RETENTION = timedelta(days=60)
 # Retention now is compared with the measurement of a week ago, or the last one of the two days before.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
@@ -90,6 +91,8 @@ def record_measured(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> 
 
 def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
     """Store a camera's oldest frame, with one measurement a day (F33)."""
+    if camera.oldest_frame_at is not None and oldest - camera.oldest_frame_at > LEAST_MOVE:
+        camera.oldest_moved_at = uow.now
     camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
     day = uow.now.date().isoformat()
     row = uow.session.get(RetentionMeasurement, (camera.id, day))

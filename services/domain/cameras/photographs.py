@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from services.runtime.confined import answer_of
 from services.runtime.errors import Refused
+from services.runtime.media_kinds import HEAD, kind_of
 from services.runtime.translations import Message, Text
-from services.vault.uploaded_file import HEAD, KIND_NAMES, kind_of
+from services.vault.uploaded_file import KIND_NAMES
 from services.web import upload_body
 from services.web.upload_body import Check
 

@@ -45,6 +45,9 @@ DOWN_MESSAGES = {
     ),
     "tls": Message("Its certificate is not trusted: add its authority to this system, or give it another certificate."),
     "login": Message("It does not accept the user and password: type them again."),
+    "privacy": Message(
+        "It shows its privacy page: open its pages as an administrator, answer the question there, and try again."
+    ),
     "forbidden": Message("The user has no right to its recordings: give it that right on the recorder."),
     "busy": Message("It is busy: try again later, and give it fewer fetches at once where that keeps happening."),
     "not-a-recorder": Message(

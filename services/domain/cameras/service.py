@@ -108,7 +108,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
             raise channel_taken(entry.channel)
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
         # Fingerprint and measurements belong to the footage of the old channel.
-        row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
+        row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = row.oldest_moved_at = None
         measurements.delete_retention(uow, camera_id)
     lower_class = (row.camera_class, entry.camera_class) == ("sensitive", "ordinary")
     if lower_class or entry.retention_days > row.retention_days:

@@ -37,8 +37,10 @@ from services.domain.reviews.schemas import (
 )
 from services.recorders.protocol import RecorderDown, WrongChannel
 from services.runtime.errors import NotFound, Refused
-from services.runtime.spans import Span, covered_share, gaps
+from services.runtime.spans import Span, gaps
 from services.runtime.translations import Message
+from services.vault.coverage import Pictures
+from services.vault.verdict import share_of
 from services.web.dependencies import OpenRecorder
 from services.web.errors import Problem
 from services.web.schemas import SpanAnswer
@@ -105,6 +107,7 @@ class CoverageSource:
     source: measurements.CameraChannel
     covered: list[Span] | None
     searched: Span
+    pictures: Pictures | None = None  # how they follow one another in the vault's master
 
 
 def items_of(uow: UnitOfWork, application_id: str) -> list[SheetItem]:
@@ -170,7 +173,11 @@ def _coverage(
         end=item.granted.end,
         covered=[SpanAnswer.model_validate(span) for span in covered],
         gaps=[] if trouble else [SpanAnswer.model_validate(span) for span in gaps(searched, covered)],
-        share=covered_share(searched, covered),
+        share=share_of(searched, covered, source.pictures),
+        pictures_lost=source.pictures.lost if source.pictures else None,
+        pictures_there=source.pictures.there if source.pictures else None,
+        picture_holes=source.pictures.holes if source.pictures else None,
+        longest_between_ms=source.pictures.longest_ms if source.pictures else None,
         asked_now=asked_now,
         trouble=Problem.of(trouble) if trouble else None,
         overwrite_at=item.overwrite_at,
@@ -275,7 +282,9 @@ def _item(item: Item, camera: Camera, recorder: Recorder, held: bool, pictured: 
 def _source(item: SheetItem, row: Item, record: Document | None, master: Master | None) -> CoverageSource:
     searched = item.searched if record is None else searched_span(row, record)
     source = measurements.build_source(item.camera, item.recorder)
-    return CoverageSource(item, source, _in_vault(row, master), searched)
+    counted = master.sealed.get("coverage", {}).get("pictures") if master is not None else None
+    pictures = Pictures.from_json(counted) if counted else None
+    return CoverageSource(item, source, _in_vault(row, master), searched, pictures)
 
 
 def _in_vault(item: Item, master: Master | None) -> list[Span] | None:

@@ -1,6 +1,6 @@
 """The printed label of a master or a copy: source, span, retrieval, and what must not be done with it (R37)."""
 
-from services.domain.retrieval.record_sheet import camera, clock, edges, recorder
+from services.domain.retrieval.record_sheet import camera, clock, edges, pictures, recorder
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Pairs, Part, cell, hashes, joined
 
@@ -30,6 +30,7 @@ def lay_out(label: JsonView) -> list[Part]:
         [("实有时间段", cell(*obtained.spans("covered")))],
         [("缺失", cell(*(obtained.spans("gaps") or ["无"])))],
         [("结果", cell(label.word("outcome"))), ("编码", joined(obtained.get("codecs", ())))],
+        *pictures(obtained),
         [("前置／后置", cell(edges(obtained)))],
     ]
     stored: Pairs = [

@@ -118,7 +118,7 @@ def _content(labelled: LabelFacts) -> dict[str, Any]:
         **{name: facts[name] for name in same},
         "outcome": sealed.get("outcome"),
         "obtained": {
-            **{name: coverage[name] for name in (*shown, "trimmedAfterMs", "driftMs") if name in coverage},
+            **{name: coverage[name] for name in (*shown, "trimmedAfterMs", "driftMs", "pictures") if name in coverage},
         },
         "object": {
             name: sealed[name]

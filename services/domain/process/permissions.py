@@ -219,7 +219,7 @@ def require_accepted(state: CaseState, act: str) -> None:
         raise refusal(act, application_id, f"the item {open_items[0]} is not retrieved yet")
     if not state.retrieved:
         raise refusal(act, application_id, "nothing of it was retrieved")
-    if any(item.outcome != "complete" for item in state.items) and not state.has_ended_with("partial-footage"):
+    if any(map(lacks, state.items)) and not state.has_ended_with("partial-footage"):
         raise refusal(act, application_id, "its footage is partial, and nobody has accepted that (R32)")
 
 
@@ -308,13 +308,18 @@ def _not_retrieving(state: CaseState, stage: str) -> Iterator[str]:
         yield from _whole(state)
 
 
+def lacks(item: Item) -> bool:
+    """Whether somebody has to accept what lacks of an item."""
+    return item.outcome != "complete" and not item.loss_accepted
+
+
 def _whole(state: CaseState) -> Iterator[str]:
     """Yield why there is nothing to ask about partial footage."""
     if not state.has_ended_with("storage-release"):
         yield "the storage office has not released it"
     if any(item.outcome is None for item in state.items):
         yield "not all its items are retrieved yet"
-    if not state.retrieved or all(item.outcome == "complete" for item in state.items):
+    if not state.retrieved or not any(map(lacks, state.items)):
         yield "none of its footage is partial"
 
 

@@ -42,12 +42,14 @@ def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
 def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
     """Return the earliest moment at which footage of ``start`` may be overwritten.
 
-    None where nothing ever overwrites it.
+    None where nothing ever overwrites it. How far back the oldest picture lies is a limit only once it has moved: a
+    recorder that has just begun to record overwrites nothing yet.
     """
     if not camera.overwritten:
         return None
     moments = [start + timedelta(days=camera.retention_days)]
-    if camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
+    seen = camera.oldest_moved_at is not None
+    if seen and camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
         moments.append(start + (camera.oldest_measured_at - camera.oldest_frame_at))
     return min(moments)
 

@@ -94,12 +94,23 @@ def _obtained(record: JsonView, obtained: JsonView) -> Pairs:
         told = record.span([true["firstFrame"], true["lastFrame"]]) if true else "未知（时钟偏差未测量）"
         shown = record.span([obtained.get("firstFrame"), obtained.get("lastFrame")])
         rows.append([("首末画面", cell(f"录像机时间 {shown}", f"标准时间 {told}"))])
+    rows += pictures(obtained)
     rows.append(
         [("前置／后置", cell(edges(obtained))), ("编码", joined(obtained.get("codecs", ())))],
     )
     sources = [f"{entry.text('name')} {entry.text('sha256')[:24]}…" for entry in obtained.each("sources")]
     rows.append([("来源片段", tuple(Line(text, "hash") for text in sources) or cell())])
     return rows
+
+
+def pictures(obtained: JsonView) -> Pairs:
+    """Return how the pictures follow one another; nothing of what an earlier release sealed, which did not count."""
+    found = obtained.part("pictures")
+    if not found.data:
+        return []
+    counted = f"{found.get('there')} 帧，缺 {found.get('lost')} 帧（缺口之外），{found.get('holes')} 处"
+    rate = f"中位帧率每秒 {found.get('medianRate')} 帧，两帧最长相隔 {found.get('longestMs')} 毫秒"
+    return [[("画面", cell(f"{counted}；{rate}"))]]
 
 
 def edges(obtained: JsonView) -> str:

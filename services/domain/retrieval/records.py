@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -21,7 +21,11 @@ from services.domain.cameras.clocks import Clock
 from services.domain.documents import service as document_service
 from services.domain.process import permissions
 from services.domain.retrieval import attempts, masters, preservations, upload_sources
+from services.domain.stages.catalogue import STAGES
 from services.runtime.spans import Span
+from services.vault.coverage import LEAST_SHARE
+
+LONGEST_ACCEPTED = timedelta(seconds=1)  # between two pictures, of what may be accepted in advance
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Order:
     importance: str
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
     reported: list[Span] | None = None  # what the recorder said it has at the submission
+    least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,12 @@ class RetrievalResult:
     outcome: str
     coverage: float
     record_number: str
+    loss_accepted: bool = False
+
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether somebody has to accept what lacks."""
+        return self.outcome != "complete" and not self.loss_accepted
 
 
 def granted_span(item: Item) -> Span:
@@ -123,6 +134,7 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
             *upload_sources.sealed_of(uow, item),
         ),
         reported=reported_spans(item),
+        least_share=uow.rules.least_share,
     )
 
 
@@ -132,7 +144,7 @@ def get_result(uow: UnitOfWork, application_id: str, item_id: str) -> RetrievalR
     record = get_record(uow, item_id)
     if item is None or item.application_id != application_id or item.outcome is None or record is None:
         return None
-    return RetrievalResult(item.outcome, item.coverage or 0.0, record.number)
+    return RetrievalResult(item.outcome, item.coverage or 0.0, record.number, bool(item.loss_accepted))
 
 
 def get_record(uow: UnitOfWork, item_id: str) -> Document | None:
@@ -167,6 +179,7 @@ def _write(uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any]
         return known.number
     item = uow.session.get_one(Item, order.item_id)
     item.outcome, item.coverage = report.outcome, report.coverage
+    item.loss_accepted = is_accepted(report, sealed)
     number = document_service.next_number(uow, "retrieval-record")
     content = _content(uow, order, report, sealed, origin=origin, number=number)
     document = document_service.write(
@@ -231,6 +244,7 @@ def _content(
         "recorderProtection": [row.outcome for row in protections.list_of_item(uow, order.item_id)],
         "outcome": report.outcome,
         "coverage": report.coverage,
+        "lossAccepted": is_accepted(report, sealed),
         "obtained": sealed["coverage"] if sealed else None,
         "trueTime": _true_time(clock, sealed),
         "files": _files(sealed),
@@ -241,6 +255,16 @@ def _content(
         "finishedAt": uow.now.isoformat(),
         "difficulties": list(report.difficulties),
     }
+
+
+def is_accepted(report: Report, sealed: Mapping[str, Any] | None) -> bool:
+    """Whether the stage about partial footage accepts in advance what lacks: short losses, of few pictures."""
+    accepts = STAGES["partial-footage"].accepts_lost_per_mille
+    coverage = sealed["coverage"] if sealed else {}
+    if report.outcome != "partial" or "pictures" not in coverage or coverage["problems"] or coverage["lost"]:
+        return False
+    short = coverage["pictures"]["longestMs"] <= LONGEST_ACCEPTED // timedelta(milliseconds=1)
+    return bool(short and not coverage["pictures"]["keyFramesOnly"] and report.coverage >= 1 - accepts / 1000)
 
 
 def _recorder_changes(uow: UnitOfWork, order: Order, recorder_id: str) -> list[dict[str, Any]]:

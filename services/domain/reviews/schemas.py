@@ -161,6 +161,7 @@ class ItemCoverage(Answer):
     ``covered``, ``gaps`` and ``share`` are of the searched span, which is wider than the granted one because of the
     recorder's clock; nothing of it is known where ``trouble`` says why. ``clockTooFar``: the granted span alone is
     searched, and somebody has to say which time is meant. ``held``: its footage is safe in the vault.
+    ``picturesLost`` lack beside the gaps, at ``pictureHoles`` places with those; None where nobody has counted.
     """
 
     item_id: str
@@ -192,6 +193,10 @@ class ItemCoverage(Answer):
     searched_start: Moment
     searched_end: Moment
     clock_too_far: bool
+    pictures_lost: int | None
+    pictures_there: int | None
+    picture_holes: int | None
+    longest_between_ms: int | None
 
     @property
     def granted(self) -> SpanAnswer:

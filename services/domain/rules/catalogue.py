@@ -4,6 +4,7 @@ A rule has the name of its setting among ``rules``, and its constraints are the 
 direction it protects less. In neither: the organisation's name, and the two reminders, whose end nobody gains by.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -15,14 +16,21 @@ from services.runtime.rules import Rules
 from services.runtime.settings import all_settings
 from services.runtime.translations import Bilingual, Counted, Message, Text, Worded
 
-Kind = Literal["duration", "days", "hours", "count", "choice", "text"]
+Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "text"]
 EXPECTED = {
     "duration": Message("Give a duration in whole minutes, hours or days, such as PT24H or P3D, of 100 years at most."),
     "days": Message("Give a whole number of days from 1 to 36500."),
     "hours": Message("Give a whole number of hours from 1 to 8760."),
     "count": Message("Give a whole number from 1 to 200."),
+    "per-mille": Message("Give a whole number from 0 to 100."),
     "choice": Message("Choose one of those offered."),
     "text": Message("Give a text of 100 characters at most."),
+}
+COUNTED: dict[Kind, Callable[[int], Text]] = {
+    "days": lambda count: Counted("{count} day", "{count} days", count),
+    "hours": lambda count: Counted("{count} hour", "{count} hours", count),
+    "count": lambda count: Counted("{count} item", "{count} items", count),
+    "per-mille": lambda count: Counted("{count} picture in 1,000", "{count} pictures in 1,000", count),
 }
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
@@ -107,12 +115,8 @@ class Rule(Worded):
             return Message("not set")
         if self.kind == "duration":
             return duration_text(self.parse(text))
-        if self.kind == "days":
-            return Counted("{count} day", "{count} days", int(text))
-        if self.kind == "hours":
-            return Counted("{count} hour", "{count} hours", int(text))
-        if self.kind == "count":
-            return Counted("{count} item", "{count} items", int(text))
+        if self.kind in COUNTED:
+            return COUNTED[self.kind](int(text))
         return next((word for value, word in self.choices if value == text), Bilingual(text, text))
 
 
@@ -154,6 +158,14 @@ RULES = {
             *("max_items", "count", Message("items of one application")),
             Message("How many items one application may have at most."),
             weakened_by="raising",  # so does an application
+        ),
+        Rule(
+            *("lost_per_mille", "per-mille", Message("pictures that may lack")),
+            Message(
+                "How many of the pictures to be expected may lack in footage that is complete; where more lack, "
+                "Security is asked."
+            ),
+            weakened_by="raising",
         ),
         Rule(
             *("review_limit", "duration", Message("time for a review")),

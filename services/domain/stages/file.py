@@ -193,6 +193,8 @@ def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]
     for index, code in enumerate(codes):
         if code in codes[:index]:
             yield ("questions", index, "code"), f"{code} is asked already"
+    if stage.accepts_lost_per_mille and stage.code != "partial-footage":
+        yield ("acceptsLostPerMille",), "only the stage partial-footage accepts that pictures lack"
     for index, name in enumerate(stage.returns):
         if RETURNED_BY.get(name, stage.code) != stage.code:
             yield ("returns", index), f"{name} is returned by the stage {RETURNED_BY[name]} alone"

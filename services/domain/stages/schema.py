@@ -72,7 +72,8 @@ class Stage(BilingualLabel):
 
     With the level ``password+totp`` a person who has a second factor, or must have one, gives a one-time code as well.
     ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
-    by no model any more; cases that had it keep its words.
+    by no model any more; cases that had it keep its words. ``accepts_lost_per_mille`` accepts in advance that so many
+    of a thousand pictures lack, at places of a second at most: then the question is not asked.
     """
 
     code: Code
@@ -90,6 +91,7 @@ class Stage(BilingualLabel):
     returns: tuple[Returned, ...] = ()
     follows: BilingualLabel | None = None
     retired: bool = False
+    accepts_lost_per_mille: int = Field(default=0, ge=0, le=100)
 
     @property
     def favourable(self) -> str:

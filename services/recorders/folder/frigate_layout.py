@@ -12,10 +12,9 @@ from services.recorders.folder.layout import (
     aligned,
     channel_folder,
     first_picture,
+    in_reach,
     leads_out,
     listed,
-    measured,
-    within_reach,
 )
 from services.runtime.spans import Span
 
@@ -42,8 +41,7 @@ class FrigateLayout:
             folder = channel_folder(base / hour.strftime("%Y-%m-%d") / hour.strftime("%H"), channel)
             if folder is not None and folder.is_relative_to(base.resolve()):
                 dated += _dated(folder, hour)
-        reached = within_reach(dated, span)
-        return aligned([measured(path, start, following) for start, path, following in reached])
+        return aligned(in_reach(dated, span))
 
     def oldest(self, root: Path) -> dict[str, datetime]:
         oldest: dict[str, datetime] = {}

@@ -1,7 +1,8 @@
 """What the layouts of a folder have in common: files whose names say when they start, and how far they reach."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,12 +14,22 @@ from zoneinfo import ZoneInfo
 from services.recorders.folder.mp4_extents import Extent, read_extent
 from services.recorders.folder.stream_extents import read_stream_extent
 from services.recorders.whole_seconds import runs_of
+from services.runtime.media_kinds import CONTAINERS, HEAD, UNREAD, kind_of
 from services.runtime.spans import Span
 
 USUAL = timedelta(seconds=60)  # the assumed length of a file that cannot be measured
-LONGEST = timedelta(hours=2)  # of a file beside which others begin
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".ts": "ts", ".mpg": "ps", ".ps": "ps"}
+LONGEST = timedelta(hours=2)  # of a file beside which others begin, or whose end is not known
 BOXES = ("mp4", "mov")
+# What a file is called counts only where its first bytes say nothing.
+SUFFIXES = {
+    **{".mp4": "mp4", ".m4v": "mp4", ".3gp": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "mkv"},
+    **{".ts": "ts", ".mts": "ts", ".m2ts": "ts", ".mpg": "ps", ".mpeg": "ps", ".ps": "ps", ".vob": "ps"},
+}
+UNREAD_SUFFIXES = {".avi", ".dav", ".flv", ".wmv", ".asf", ".264", ".h264", ".265", ".h265", ".hevc"}
+# What lies beside footage and is none, though its name says a time.
+_BESIDE = {"empty", "html", "image", "pdf", "program", "sound", "svg", "text"}
+_UNKNOWN = {"archive", "unknown", "zip"}
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # that a name may say
 
 Dated = tuple[datetime, Path]
 
@@ -69,8 +80,13 @@ def leads_out(path: Path, inside: Path) -> bool:
     return path.is_symlink() and not path.resolve().is_relative_to(inside)
 
 
-def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:
-    """The moment that a naive time in a file's name is; the name of an aware one says its zone itself."""
+def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime | None:
+    """The moment that a naive time in a file's name is; the name of an aware one says its zone itself.
+
+    None where no recorder can mean it.
+    """
+    if not EARLIEST.year <= local.year < LATEST.year:
+        return None
     if local.tzinfo is not None:
         return local.astimezone(UTC)
     here = local.replace(tzinfo=zone)
@@ -83,18 +99,44 @@ def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime:
     return first
 
 
-def within_reach(
-    dated: Iterable[Dated], span: Span, *, overlap: timedelta = USUAL
-) -> Iterator[tuple[datetime, Path, datetime | None]]:
-    """Start, file and the next file's start of all that can hold something of the span, in order of time.
+def in_reach(dated: Iterable[Dated], span: Span, *, overlap: timedelta = USUAL) -> list[File]:
+    """The files that can hold something of the span, measured, in order of time.
 
     ``overlap`` is how long a file may overlap those that begin after it.
     """
     starts = sorted(dated)
+    reached = []
     for index, (start, path) in enumerate(starts):
         following = starts[index + 1][0] if index + 1 < len(starts) else None
         if start < span.end and (following is None or max(following, start + overlap) >= span.start - USUAL):
-            yield start, path, following
+            reached.append((start, path))
+    reached = _footage(reached)
+    begins = [start for start, _ in reached]
+    files = []
+    for start, path in reached:
+        after = bisect_right(begins, start)
+        files.append(measured(path, start, begins[after] if after < len(begins) else None))
+    return files
+
+
+def _footage(dated: Sequence[Dated]) -> list[Dated]:
+    """Those that are footage, read or not, by their first bytes; the rest lies beside footage.
+
+    What nobody knows counts as footage where it lies alone: nothing else was kept of that moment.
+    """
+    kinds = {path: _kind(str(path), *_stamp(path)) for _, path in dated}
+    known = {path for path, kind in kinds.items() if _named(path) or kind not in _BESIDE | _UNKNOWN}
+    stems = {path.with_suffix("") for path in known}
+    return [
+        (start, path)
+        for start, path in dated
+        if path in known or (kinds[path] in _UNKNOWN and path.with_suffix("") not in stems)
+    ]
+
+
+def _named(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or suffix in UNREAD_SUFFIXES
 
 
 def first_picture(dated: Iterable[Dated]) -> datetime | None:
@@ -108,16 +150,22 @@ def first_picture(dated: Iterable[Dated]) -> datetime | None:
 def measured(path: Path, start: datetime, following: datetime | None) -> File:
     """A file with its reach: read from its boxes, or from its time stamps where it has no boxes."""
     facts = path.stat()
-    extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
+    container, extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
     pieces = tuple(
         Span(start + timedelta(seconds=begin), start + timedelta(seconds=end)) for begin, end in extent.pieces
     )
     end = max((piece.end for piece in pieces), default=start)
     if extent.fault is not None:
-        end = max(end, start + USUAL if following is None else min(following, start + USUAL))
-    container = CONTAINERS[path.suffix.lower()]
+        end = max(end, _latest_end(start, following, datetime.fromtimestamp(facts.st_mtime, UTC)))
     kind = "fmp4" if extent.fragmented and container == "mp4" else container
     return File(path, facts.st_size, Span(start, end), pieces, kind, extent.fault)
+
+
+def _latest_end(start: datetime, following: datetime | None, closed: datetime) -> datetime:
+    """Up to where a file may reach whose length is not known: until the next one, or until it was written last."""
+    end = start + LONGEST if following is None else min(following, start + LONGEST)
+    # A file that was written last before it began was stamped by another clock.
+    return min(end, max(closed, start + USUAL)) if closed > start else end
 
 
 def aligned(files: Sequence[File]) -> list[File]:
@@ -141,8 +189,28 @@ def _moved(file: File, by: timedelta) -> File:
     return replace(file, span=Span(file.span.start + by, file.span.end + by), pieces=pieces)
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+# Size and time are part of the key: a segment that grows is read anew.
 @lru_cache(maxsize=50_000)
-def _extent(path: str, size: int, modified: int) -> Extent:
-    # Size and time are part of the key: a segment that grows is measured anew.
-    container = CONTAINERS[Path(path).suffix.lower()]
-    return read_extent(Path(path)) if container in BOXES else read_stream_extent(Path(path), container)
+def _kind(path: str, size: int, modified: int) -> str | None:
+    with Path(path).open("rb") as file:
+        return kind_of(file.read(HEAD))
+
+
+@lru_cache(maxsize=50_000)
+def _extent(path: str, size: int, modified: int) -> tuple[str, Extent]:
+    """The container and the extent of a file; its fault says what it is where it is not read."""
+    kind, suffix = _kind(path, size, modified), Path(path).suffix.lower()
+    named = SUFFIXES.get(suffix, "mp4")
+    if kind in UNREAD or (kind in _UNKNOWN and suffix not in SUFFIXES):
+        fault = f"it is {UNREAD.get(kind or '', 'of a kind that is not known')}, which is not read"
+        return named, Extent((), fragmented=False, fault=fault)
+    container = CONTAINERS.get(kind, named)
+    if container == "mp4" and named == "mov":
+        container = named
+    read = read_extent(Path(path)) if container in BOXES else read_stream_extent(Path(path), container)
+    return container, read

@@ -13,11 +13,10 @@ from services.recorders.folder.layout import (
     File,
     channel_folder,
     first_picture,
+    in_reach,
     in_zone,
     leads_out,
     listed,
-    measured,
-    within_reach,
 )
 from services.runtime.spans import Span
 
@@ -35,19 +34,18 @@ class MediaMtxLayout:
         return channel_folder(root, channel) is not None
 
     def files(self, root: Path, channel: str, span: Span) -> list[File]:
-        return [measured(path, start, following) for start, path, following in self._reach(root, channel, span)]
+        return in_reach(self._dated(root, channel), span)
 
     def oldest(self, root: Path) -> dict[str, datetime]:
         oldest = {channel: first_picture(self._dated(root, channel)) for channel in channels_of(root)}
         return {channel: first for channel, first in oldest.items() if first is not None}
 
-    def _reach(self, root: Path, channel: str, span: Span) -> Iterator[tuple[datetime, Path, datetime | None]]:
-        return within_reach(self._dated(root, channel), span)
-
     def _dated(self, root: Path, channel: str) -> Iterator[Dated]:
         folder = channel_folder(root, channel)
         for path in _named(folder) if folder is not None else ():
-            yield in_zone(_moment(path), self.zone, path), path
+            start = in_zone(_moment(path), self.zone, path)
+            if start is not None:
+                yield start, path
 
 
 def channels_of(root: Path) -> list[str]:
@@ -72,7 +70,7 @@ def redate(source: Path, target: Path, day: date) -> list[Path]:
         if copy.exists():
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = copy.with_suffix(".copying")
+        unfinished = copy.with_name(f".{copy.name}")  # a name that says no time
         shutil.copyfile(path, unfinished)
         unfinished.replace(copy)
     return written
@@ -98,7 +96,7 @@ def _named(folder: Path) -> Iterator[Path]:
             _moment(path)
         except ValueError:
             continue
-        if path.suffix == ".mp4" and not leads_out(path, inside):
+        if entry.is_file() and not leads_out(path, inside):
             yield path
 
 

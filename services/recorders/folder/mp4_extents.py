@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, Movie, Track, header, read_fragment, read_movie
 
+LONGEST_HOURS = 26  # of one file; what claims to reach further is garbled
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -30,13 +32,14 @@ class _Walk:
         self._movie: Movie | None = None
         self._pending: tuple[float, float] | None = None  # of a fragment whose data has not been seen whole
         self._pieces: list[tuple[float, float]] = []
+        self._fault: str | None = None  # the first one behind which the file goes on
 
     def extent(self) -> Extent:
-        fault: str | None = None
         try:
             self._walk()
         except BoxError as error:
-            fault = str(error)
+            self._fault = self._fault or str(error)
+        fault = self._fault
         if self._movie is None:
             fault = fault or "the file has no index (moov box)"
         fragmented = self._movie is not None and self._movie.fragmented
@@ -56,12 +59,12 @@ class _Walk:
             elif kind == "mdat":
                 media = True
                 if self._pending is not None:
-                    self._pieces.append(self._pending)
+                    self._add(self._pending)
                     self._pending = None
             offset += length
         track = self._track()
         if media and track is not None and self._movie is not None and not self._movie.fragmented:
-            self._pieces.append((0.0, track.duration / track.timescale))
+            self._add(piece_of(track, 0, track.duration))
 
     def _index(self, kind: str, offset: int, length: int) -> None:
         if length > MAX_INDEX_BYTES:
@@ -76,8 +79,18 @@ class _Walk:
             return
         for run in read_fragment(contents, self._movie):
             if run.track == track.number and run.samples:
-                begin = run.decode_time / track.timescale
-                self._pending = (begin, begin + run.duration / track.timescale)
+                self._pending = piece_of(track, run.decode_time, run.duration)
+
+    def _add(self, piece: tuple[float, float]) -> None:
+        if piece[1] < LONGEST_HOURS * 3600:
+            self._pieces.append(piece)
+        else:
+            self._fault = self._fault or f"its pictures would end {round(piece[1])} seconds behind its start"
 
     def _track(self) -> Track | None:
         return self._movie.first("vide") if self._movie is not None else None
+
+
+def piece_of(track: Track, begin: int, duration: int) -> tuple[float, float]:
+    """Where pictures begin and end, in seconds; both arguments in the track's ticks."""
+    return begin / track.timescale, (begin + duration) / track.timescale

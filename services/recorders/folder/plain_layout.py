@@ -9,17 +9,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.recorders.folder.layout import (
-    CONTAINERS,
     LONGEST,
     File,
     aligned,
     channel_folder,
     first_picture,
+    in_reach,
     in_zone,
     leads_out,
     listed,
-    measured,
-    within_reach,
 )
 from services.runtime.spans import Span
 
@@ -92,8 +90,7 @@ class PlainLayout:
         read = list(self._read(folder)) if folder is not None else []
         exact = {path for _, path, fractions in read if fractions}
         # An event's file may lie beside the long one that was being written.
-        reached = within_reach(((start, path) for start, path, _ in read), span, overlap=LONGEST)
-        files = [measured(path, start, following) for start, path, following in reached]
+        files = in_reach(((start, path) for start, path, _ in read), span, overlap=LONGEST)
         return files if any(file.path in exact for file in files) else aligned(files)
 
     def oldest(self, root: Path) -> dict[str, datetime]:
@@ -107,18 +104,19 @@ class PlainLayout:
         return oldest
 
     def _read(self, folder: Path) -> Iterator[tuple[datetime, Path, bool]]:
-        for path in _media(folder, folder.resolve()):
+        for path in _files(folder, folder.resolve()):
             for pattern in self._patterns:
                 moment = pattern.moment(path, folder)
-                if moment is not None:
-                    yield in_zone(moment, self._zone, path), path, pattern.fractions
+                start = in_zone(moment, self._zone, path) if moment is not None else None
+                if start is not None:
+                    yield start, path, pattern.fractions
                     break
 
 
-def _media(folder: Path, inside: Path) -> Iterator[Path]:
+def _files(folder: Path, inside: Path) -> Iterator[Path]:
     for entry in listed(folder):
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
-            yield from _media(path, inside)
-        elif path.suffix.lower() in CONTAINERS and not leads_out(path, inside):
+            yield from _files(path, inside)
+        elif entry.is_file() and not leads_out(path, inside):
             yield path

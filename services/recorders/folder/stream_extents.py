@@ -11,12 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from services.recorders.folder.mp4_extents import Extent
+from services.recorders.folder.mp4_extents import LONGEST_HOURS, Extent
 
 HEAD = 1 << 20  # bytes from the beginning in which the first time stamp lies
 TAIL = 512 << 10  # bytes before the end; doubled until a time stamp is found
 LONGEST_TAIL = 8 << 20
-LONGEST_HOURS = 26  # the clock of ts and ps wraps
 CLOCK = 90_000
 _WRAP = 1 << 33
 # A packet of video with a time stamp (ISO/IEC 13818-1, 2.4.3.6): its marker bits tell it from the pictures' own bytes.

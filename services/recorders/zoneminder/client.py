@@ -18,6 +18,8 @@ from services.runtime.addresses import Guard
 LOGIN = "/api/host/login.json"
 VIDEO = "/index.php"
 BEFORE_END = 60.0  # seconds before its end that a token is not used any more
+PAGE = 64 << 10  # bytes of a page that are read
+PRIVACY = (b"view=privacy", b'"privacy"', b"privacyForm")
 NO_RIGHT = ("nsufficient", "API disabled", "API Disabled")
 
 
@@ -96,10 +98,21 @@ class ZoneMinderClient:
                 if body.status in (200, 206) and "text/html" not in body.headers.get("content-type", ""):
                     yield body
                     return
+                await self._check_privacy(body)
             if retried or not token:
                 break
             self._forget(token["token"])
         raise self.down("login", "it shows its login page instead of footage")
+
+    async def _check_privacy(self, body: Body) -> None:
+        """Raise RecorderDown for the page about the collection of data, which is shown until somebody answers it."""
+        shown = bytearray(body.headers.get("location", "").encode())
+        async for chunk in body.chunks:
+            shown += chunk
+            if len(shown) > PAGE:
+                break
+        if any(mark in shown for mark in PRIVACY):
+            raise self.down("privacy", "it shows its privacy page instead of footage, until somebody has answered it")
 
     async def _current(self) -> dict[str, str]:
         """The token as a parameter; none where no user is set, as the recorder then asks for none."""

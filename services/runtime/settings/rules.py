@@ -26,6 +26,9 @@ class RuleSettings(Part):
     )
     max_span_hours: int = Field(default=24, ge=1, le=8760, description="the longest span of one item in whole hours")
     max_items: int = Field(default=20, ge=1, le=200, description="how many items one application may have")
+    lost_per_mille: int = Field(
+        default=1, ge=0, le=100, description="how many of a thousand expected pictures may lack in complete footage"
+    )
     first_reminder_after: Duration = Field(
         default=timedelta(hours=12), description="an ISO 8601 duration, such as PT12H"
     )

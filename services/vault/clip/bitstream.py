@@ -11,8 +11,16 @@ from dataclasses import dataclass
 import av
 
 START = b"\0\0\1"
+# No unit holds three zeros in a row (ISO/IEC 14496-10, 7.4.1; the escape byte 3 prevents them): a sector of a disk that
+# was not written, or was lost, does.
+ZEROS = b"\0\0\0"
+# What may lie behind a unit in a stream, to fill up; longer, it lies where something else should be.
+MOST_FILLING = 64
 # Without these a picture cannot be decoded: SPS and PPS of H.264; VPS, SPS and PPS of H.265.
 _SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
+_H264_PICTURES, _NO_H264 = {1, 5}, {0, 2, 3, 4}  # partitions (2 to 4) are of a profile that no camera has
+_HEVC_PICTURES = {*range(10), *range(16, 22)}
+HEAD_BYTES = 32  # of a unit, in which its first fields lie
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: the headers of a frame, which hold its size
 
 
@@ -57,6 +65,42 @@ def parameter_sets(codec: str, units: Sequence[bytes]) -> list[bytes]:
     """Those of the units that are parameter sets, in order."""
     wanted = _SETS.get(codec, frozenset())
     return [unit for unit in units if unit and _kind(codec, unit) in wanted]
+
+
+def is_sound(codec: str, unit: bytes) -> bool:
+    """Whether a unit may be one of this codec: its header is, and it holds no zeros that cannot be in it."""
+    return unit.find(ZEROS) < 0 and may_be(codec, unit[:2])
+
+
+def may_be(codec: str, head: bytes) -> bool:
+    """Whether a unit of this codec may begin so (ISO/IEC 14496-10, table 7-1; ISO/IEC 23008-2, table 7-1)."""
+    if not head or head[0] & 0x80:
+        return False
+    if codec == "h264":
+        return head[0] & 0x1F not in _NO_H264
+    kind = head[0] >> 1 & 0x3F
+    return len(head) > 1 and head[1] & 7 != 0 and (kind >= 32 or (kind in _HEVC_PICTURES and not _layer(head)))
+
+
+def is_picture(codec: str, head: bytes) -> bool:
+    """Whether a unit that begins so is of a picture's own bytes."""
+    return head[0] & 0x1F in _H264_PICTURES if codec == "h264" else head[0] >> 1 & 0x3F in _HEVC_PICTURES
+
+
+def _layer(head: bytes) -> int:
+    return (head[0] & 1) << 5 | head[1] >> 3
+
+
+def first_slice(codec: str, picture: bytes, width: int) -> bytes:
+    """The beginning of the first unit of the picture's own, in a picture whose lengths have ``width`` bytes."""
+    offset = 0
+    while codec in _SETS and offset + width < len(picture):
+        length = int.from_bytes(picture[offset : offset + width], "big")
+        offset += width
+        if is_picture(codec, picture[offset : offset + 1]):
+            return picture[offset : offset + min(length, HEAD_BYTES)]
+        offset += length
+    return b""
 
 
 def _kind(codec: str, unit: bytes) -> int:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +25,7 @@ from services.runtime.spans import Span
 from services.vault.clip.input import ClipInput
 from services.vault.clip.output import ClipOutput
 from services.vault.clip.protocol import FOOTAGE_FRAME, Heading, Job, frame, in_nanoseconds, moment, nanoseconds, pack
-from services.vault.coverage import Fragment, Part, WrongFootage
+from services.vault.coverage import Fragment, Part, Pictures, WrongFootage
 
 log = get_logger(__name__)
 
@@ -131,6 +130,7 @@ class ClipReport:
     dropped: int
     drift: timedelta
     parts: tuple[Part, ...]
+    pictures: Pictures
 
 
 @dataclass
@@ -217,9 +217,7 @@ class Clip:
 
     def stop(self) -> None:
         """Kill the process, which ends ``read``."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        confined.kill(self._process)
 
     def _kill(self, fault: str) -> None:
         """Kill the process for what it does, which ``conclude`` raises."""
@@ -374,7 +372,20 @@ class Clip:
                 )
                 for part in report["parts"]
             ),
+            pictures=_pictures(report["continuity"]),
         )
+
+
+def _pictures(found: dict[str, Any]) -> Pictures:
+    median = int(found["median_ns"])
+    return Pictures(
+        there=int(found["pictures"]),
+        lost=int(found["lost"]),
+        holes=int(found["holes"]),
+        longest_ms=int(found["longest_ns"]) // 1_000_000,
+        median_rate=round(1e9 / median, 3) if median > 0 else 0.0,
+        keys_only=bool(found["keys_only"]),
+    )
 
 
 def _sentence(text: object) -> str:

@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
+from services.vault.clip.continuity import Continuity
 from services.vault.clip.covered_time import SECOND, Extent
 from services.vault.clip.muxer import Muxer
 from services.vault.clip.placement import Relation
@@ -20,6 +21,9 @@ from services.vault.clip.protocol import Job
 from services.vault.clip.source import Unsupported
 from services.vault.clip.tracks import Tracks
 
+REPEATED = 1500  # pictures of a segment by which a fragment that comes twice is recognised
+BACK = SECOND // 2  # by which times may go back: where a container has none for decoding, they are worked out
+TAIL = 16  # bytes of each by which it is
 RECALLED = 16  # pictures by which a repetition is recognised
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
 
@@ -45,19 +49,38 @@ class Timed:
         return bool(self.packet.is_keyframe)
 
 
-def decodes(codec: str, record: bytes, picture: bytes) -> bool:
-    """Return whether a key frame decodes to a whole picture."""
+@dataclass(frozen=True)
+class Opened:
+    """Whether a key frame decodes to a whole picture, and how long one lasts by its parameter sets (0: unsaid)."""
+
+    whole: bool
+    interval_ns: int = 0
+
+
+def open_picture(codec: str, record: bytes, picture: bytes) -> Opened:
+    """Decode a key frame by itself."""
     context = av.CodecContext.create(codec, "r")
     if not isinstance(context, VideoCodecContext):
-        return False
+        return Opened(whole=False)
     context.extradata = record or None
     context.thread_count = 1
     context.options = {"err_detect": "explode"}
     try:
         frames = [*context.decode(Packet(picture)), *context.decode(None)]
     except av.FFmpegError:
-        return False
-    return bool(frames) and not any(frame.is_corrupt for frame in frames)
+        return Opened(whole=False)
+    rate = context.framerate if codec != "mjpeg" else None
+    interval = int(SECOND / rate) if rate else 0
+    return Opened(bool(frames) and not any(frame.is_corrupt for frame in frames), interval)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The first key frame of a part, being opened; ``shown`` in nanoseconds."""
+
+    future: "Future[Opened]"
+    tracks: Tracks
+    shown: int
 
 
 class Cutter:
@@ -67,14 +90,14 @@ class Cutter:
         self.dropped = 0
         self.last_pts: int | None = None
         self.last_end: int | None = None
-        self.done: set[str] = set()  # tracks that have passed the asked end
+        self.done: set[str] = set()  # tracks of the open segment that have passed the asked end
         self._job = job
         self._muxer = muxer
         self._tracks: Tracks | None = None  # of the segment that is open
         self._key: tuple[object, ...] | None = None
         self._extent = Extent()
         self._decoder = ThreadPoolExecutor(max_workers=1)  # decodes while the segment's other pictures are copied
-        self._checked: Future[bool] | None = None
+        self._opened: dict[tuple[object, ...], _Opening] = {}  # of the segment's parts, by their streams
         self._begun = False  # the asked start was reached
         self._flowing = False  # the next picture follows what is written, and need not be a key frame
         self._overlapping = False
@@ -85,8 +108,17 @@ class Cutter:
         self._written_sound = 0
         self._written: deque[memoryview] = deque(maxlen=RECALLED)  # the last pictures
         self._repeated: deque[memoryview] = deque(maxlen=RECALLED)  # of the segment that overlaps them
+        self._read: deque[tuple[int, int, bytes]] = deque(maxlen=REPEATED)  # pictures of the open segment
+        self._reached: int | None = None  # the latest of their decoding times
+        self.backwards = 0  # pictures of the open segment whose time goes back
+        self.continuity = Continuity(job.start_ns)
         self._group: list[Timed] = []
         self._sound: deque[Timed] = deque(maxlen=2000)
+
+    @property
+    def end_ns(self) -> int:
+        """The asked end."""
+        return self._job.end_ns
 
     @property
     def moved(self) -> int:
@@ -104,23 +136,37 @@ class Cutter:
             self._group.clear()
             if not same:
                 self._sound.clear()
-        self._tracks, self._key, self._extent, self._checked, self._shift = tracks, tracks.key, extent, None, 0
+        self._tracks, self._key, self._extent, self._shift = tracks, tracks.key, extent, 0
         self._without_key = 0
+        self._opened.clear()
+        self._read.clear()
+        self._reached = None
+        self.backwards = 0
         self._repeated.clear()
+        self.done.clear()  # times that were garbled may have passed the asked end
 
-    def end_segment(self) -> bool | None:
-        """Close the segment while its streams are open; return whether it decodes, None where nothing was copied."""
+    def end_segment(self) -> int | None:
+        """Close the segment while its streams are open; return from which moment on it does not decode, or None."""
         if self._tracks is None:
             return None
         if not self._begun and self._reach() > self._job.start_ns:
             self._open_group()
         self._tracks = None
-        checked = None if self._checked is None else self._checked.result()
-        return False if self._without_key and not self._extent.spans else checked
+        if self._without_key and not self._extent.spans:
+            return self._job.start_ns
+        for opening in self._opened.values():
+            opened = opening.future.result()
+            if not opened.whole:
+                return opening.shown
+            self.continuity.declared(opening.tracks, opened.interval_ns)
+        return None
 
-    def picture(self, timed: Timed) -> None:
-        """Process the next picture in decoding order."""
+    def picture(self, timed: Timed) -> bool:
+        """Process the next picture in decoding order; False for one that the segment held already."""
         timed.dts, timed.pts = timed.dts + self._shift, timed.pts + self._shift
+        if self._comes_again(timed):
+            self.dropped += 1
+            return False
         if timed.dts >= self._job.end_ns:
             self.done.add("video")
         elif self._overlapping and self._repeats(timed):
@@ -132,6 +178,7 @@ class Cutter:
                 leads = self._reach() > self._job.start_ns or abs(timed.dts - self._held_end()) <= self._job.join_ns
                 self._open_group(leads=leads)
             self._append(timed)
+        return True
 
     def sound(self, timed: Timed) -> None:
         """Process the next packet of sound."""
@@ -142,6 +189,19 @@ class Cutter:
             self._write_sound(timed)
         else:
             self._sound.append(timed)
+
+    def _comes_again(self, timed: Timed) -> bool:
+        """Whether the segment holds the picture twice; one whose time goes back otherwise is not vouched for."""
+        decoded, packet = timed.dts - self._shift, timed.packet
+        mark = decoded, packet.size, bytes(memoryview(packet)[-TAIL:])
+        if self._reached is not None and decoded <= self._reached and mark in self._read:
+            return True
+        self._read.append(mark)
+        if self._reached is not None and decoded < self._reached - BACK:
+            self.backwards += 1
+            timed.shown = None
+        self._reached = max(decoded, self._reached or decoded)
+        return False
 
     def _repeats(self, timed: Timed) -> bool:
         """Whether an overlapping picture is left out: it repeats what is written, or nothing leads to it."""
@@ -227,6 +287,8 @@ class Cutter:
             self._tracks, self._key, self._flowing = timed.tracks, timed.tracks.key, False
 
     def _start_run(self, timed: Timed) -> None:
+        self.continuity.begin(self._current())
+        self.continuity.jump()
         self._muxer.begin(self._current(), timed.dts, timed.pts)
         self._flowing = True
 
@@ -236,18 +298,24 @@ class Cutter:
         return self._tracks
 
     def _write(self, timed: Timed) -> None:
-        if timed.key and self._checked is None:
-            tracks = self._current()
-            self._checked = self._decoder.submit(decodes, tracks.codec, tracks.record, bytes(timed.packet))
+        tracks, body = self._current(), bytes(timed.packet)
+        if timed.key and tracks.key not in self._opened:
+            future = self._decoder.submit(open_picture, tracks.codec, tracks.record, body)
+            shown = timed.dts if timed.shown is None else timed.shown + self._shift
+            self._opened[tracks.key] = _Opening(future, tracks, shown)
         self._written.append(memoryview(timed.packet))
         self._written_end = timed.dts + timed.length
         if timed.shown is not None:
             self._extent.add(timed.shown + self._shift, timed.length)
+            self.continuity.believed(timed.shown + self._shift, timed.length)
+        self.continuity.add(timed.dts, body, tracks, key=timed.key)
         self.last_pts = max(timed.pts, self.last_pts or timed.pts)
         self.last_end = max(timed.pts + timed.length, self.last_end or 0)
         self._muxer.write(timed.packet, "video", timed.dts, timed.pts)
 
     def _write_sound(self, timed: Timed) -> None:
+        if timed.dts < self._muxer.zero_ns:
+            return  # before the first picture: an edit list may put a track's beginning there
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return

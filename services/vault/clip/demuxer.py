@@ -8,14 +8,18 @@ from av.packet import Packet
 from av.stream import Stream
 
 from services.vault.clip.bitstream import (
+    MOST_FILLING,
     Description,
     describe,
+    is_picture,
+    is_sound,
     jpeg_size,
     parameter_sets,
     split,
     with_lengths,
     without_lengths,
 )
+from services.vault.clip.decoding import PictureDecoder
 from services.vault.clip.source import Damaged, Source
 from services.vault.clip.tracks import Scale, Tracks
 
@@ -138,6 +142,7 @@ class StreamDemuxer:
         self._step = USUAL_NS
         self._sound_end = 0
         self._doubtful = False  # the picture before was marked
+        self._decoder = PictureDecoder() if segment.heading.container == "ts" else None
         self._waiting: list[_Picture] = []
         self._ahead: list[Packet[Stream]] = []
         self.origin = 0
@@ -199,11 +204,15 @@ class StreamDemuxer:
         good, key, place = not (packet.is_corrupt or self._doubtful), packet.is_keyframe, packet.pos
         self._doubtful = packet.is_corrupt
         if self._annex_b:
-            units = split(bytes(packet))
+            body = bytes(packet)
+            units = split(body)
             if key:
                 tracks = _followed(tracks, units)
-            good &= bool(units) and not any(unit[0] & 0x80 for unit in units)
+            good &= all(is_sound(tracks.codec, unit) for unit in units) and bytes(MOST_FILLING + 1) not in body
+            good &= any(is_picture(tracks.codec, unit) for unit in units)
             packet = _like(packet, with_lengths(units))
+            if self._decoder is not None:
+                good &= self._decoder.is_whole(packet, tracks)
         elif tracks.codec == "mjpeg":
             tracks = _jpeg_followed(tracks, memoryview(packet))
             good &= tracks.fits(memoryview(packet))

@@ -24,7 +24,7 @@ import av.subtitles.stream
 import av.subtitles.subtitle
 
 from services.runtime.confine import Limits, confine
-from services.vault.clip.covered_time import merged
+from services.vault.clip.covered_time import merged, without
 from services.vault.clip.cutter import Cutter
 from services.vault.clip.muxer import BUFFER, Muxer, Out
 from services.vault.clip.placement import Placement
@@ -70,6 +70,9 @@ def cut(frames: Iterator[Frame], out: Out, report: BinaryIO) -> None:
     except Foreign as error:
         emit({"foreign": str(error)})
         return
+    continuity = cutter.continuity.finish()
+    for segment in sources:
+        segment.pictures = without(segment.pictures, cutter.continuity.uncovered)
     covered = merged([span for source in sources for span in source.pictures])
     emit(
         {
@@ -84,6 +87,7 @@ def cut(frames: Iterator[Frame], out: Out, report: BinaryIO) -> None:
                 "drift_ns": placement.drift_ns,
                 "parts": [asdict(part) for part in muxer.parts],
                 "sources": [asdict(source) for source in sources],
+                "continuity": asdict(continuity),
             }
         }
     )

@@ -57,9 +57,10 @@ class Segment:
                 try:
                     whole = self._copy(container, tracks)
                 finally:
-                    decodes = self._cutter.end_segment()
+                    closed_from = self._cutter.end_segment()
+                    report.garbled += self._cutter.backwards
                 self._trim(self._end)
-            self._check_pictures(decodes)
+            self._check_pictures(closed_from)
             self._source.drain()
             if whole:
                 self._check_counts()
@@ -117,7 +118,7 @@ class Segment:
 
     def _picture(self, one: DemuxedPacket, zero: int) -> None:
         dts, pts = zero + one.dts, zero + one.pts
-        length = self._extent.usual(one.length)
+        length = self._cutter.continuity.rhythm.usual(one.length)
         if self._first is None:
             self._first = (dts, pts)
             self._delay = min(pts - dts, pts - dts if self._delay is None else self._delay)
@@ -128,10 +129,13 @@ class Segment:
         report.garbled += not one.good
         shown = None if self._undecodable else dts + (self._delay or 0)
         timed = Timed(one.packet, dts, pts, length, shown, one.tracks)
-        self._cutter.picture(timed)  # which may move it, to where what it repeats lies
+        if not self._cutter.picture(timed):  # which may move it, to where what it repeats lies
+            return
         if not report.garbled:
-            report.lost_from_ns = timed.dts + length
-        self._placement.end = timed.dts + length
+            # Times that are garbled may be none that a clock can show.
+            report.lost_from_ns = min(max(0, timed.dts + length), self._cutter.end_ns)
+        if "video" not in self._cutter.done:
+            self._placement.end = timed.dts + length
         self._end = max(self._end, timed.pts + length)
 
     def _trim(self, end: int) -> None:
@@ -143,9 +147,11 @@ class Segment:
         trimmed = [[start, min(stop, end)] for start, stop in self._extent.spans if start < end]
         self._extent.spans[:] = trimmed
 
-    def _check_pictures(self, decodes: bool | None) -> None:
-        if decodes is False:
-            self._extent.spans.clear()
+    def _check_pictures(self, closed_from: int | None) -> None:
+        """``closed_from``: the moment from which on they do not decode."""
+        if closed_from is not None:
+            self._trim(closed_from)
+            self._report.lost_from_ns = min(self._report.lost_from_ns or closed_from, closed_from)
             raise Damaged("its pictures do not decode")
 
     def _check_counts(self) -> None:

@@ -13,17 +13,16 @@ import av
 from av.container import InputContainer
 
 from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, BoxWalk, Movie, read_fragment, read_movie
+from services.runtime.media_kinds import FIRST_BOXES, HEAD, UNREAD, kind_of
 from services.vault.clip.container_walks import DamageTracker, MatroskaWalk, PsWalk, TsWalk, Walk, begins
 from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
-HEAD = 512  # bytes by which a segment is recognised
 FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
 # Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and reads the others as
 # MPEG sound.
 A_LAW, MU_LAW = 0x90, 0x91
 MISLABELLED = {0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
 NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
-FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx"}
 
 
 class Damaged(Exception):
@@ -50,6 +49,8 @@ def _what_it_is(head: bytes, container: str) -> str:
         return "the recorder sent an empty body"
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "the recorder sent an HTML page instead of footage"
+    if name := UNREAD.get(kind_of(head) or ""):
+        return f"it is {name}, which is not read"
     if container in NAMES:
         return f"the recorder sent something that is no {NAMES[container]}"
     if head[4:8] not in FIRST_BOXES:

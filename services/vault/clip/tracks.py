@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from services.vault.clip.bitstream import Description, jpeg_size, recorded_sets
+from services.vault.clip.bitstream import ZEROS, Description, is_picture, jpeg_size, may_be, recorded_sets
 from services.vault.clip.covered_time import SECOND
 from services.vault.clip.source import Damaged, Unsupported
 
@@ -73,18 +73,21 @@ class Tracks:
         return (self.record[place] & 3) + 1 if len(self.record) > place else 4
 
     def fits(self, picture: memoryview) -> bool:
-        """Whether the picture's units are as long as they say, and begin as units do (ISO/IEC 14496-15); a JPEG,
-        whether its markers lead to a frame of the track's size."""
-        if self.codec == "mjpeg":
+        """Whether the picture's units are as long as they say and may be units of this codec, one of them of the
+        picture itself (ISO/IEC 14496-15); a JPEG, whether its markers lead to a frame of the track's size."""
+        codec = self.codec
+        if codec == "mjpeg":
             return jpeg_size(picture) == (self.width, self.height)
-        width, offset = self.length_width, 0
-        while offset + width < len(picture):
-            length = int.from_bytes(picture[offset : offset + width], "big")
+        width, offset, seen, body = self.length_width, 0, False, bytes(picture)
+        while offset + width < len(body):
+            length = int.from_bytes(body[offset : offset + width], "big")
             offset += width
-            if not length or picture[offset] & 0x80:
+            head = body[offset : offset + 2]
+            if not length or not may_be(codec, head) or body.find(ZEROS, offset, offset + length) >= 0:
                 return False
+            seen = seen or is_picture(codec, head)
             offset += length
-        return offset == len(picture)
+        return seen and offset == len(body)
 
     def changed(self, description: Description) -> "Tracks":
         """The same streams with other pictures in them."""

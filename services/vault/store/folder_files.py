@@ -23,7 +23,8 @@ FACTS = "facts.json"
 BLOCK = 1 << 20
 BUFFER = 2 << 20  # larger ones were no faster, and two are held
 
-_LATER = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTCONN, errno.EINTR}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_LATER = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTCONN, errno.EINTR}
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,10 @@ def on_disk(act: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
+        if error.errno in _FULL:
+            raise StoreDown(f"the store is full and could not {act} ({reason}): free space on its disk.") from error
         if error.errno in _LATER:
-            raise StoreDown(f"the store could not {act} ({reason}): free space or mend the disk.") from error
+            raise StoreDown(f"the store could not {act} ({reason}): mend the disk or its mount.") from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise StoreRefused(
                 f"the store could not {act} ({reason}): let this account write to {error.filename or 'the folder'}."

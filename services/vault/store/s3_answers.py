@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import INSUFFICIENT_STORAGE
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
@@ -10,8 +11,17 @@ from services.vault.store.protocol import StoreDown, StoreMissing, StoreRefused
 
 _BUSY = {
     "InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "SlowDownRead",
-    "SlowDownWrite", "XMinioServerNotInitialized", "XMinioStorageFull", "NoSuchUpload", "ServerBusy",
+    "SlowDownWrite", "XMinioServerNotInitialized", "NoSuchUpload", "ServerBusy",
 }  # fmt: skip
+_FULL = {
+    "XMinioStorageFull",
+    "XMinioDiskFull",
+    "QuotaExceeded",
+    "XMinioAdminBucketQuotaExceeded",
+    "InsufficientStorage",
+}
+# What TLS libraries say of an answer without TLS.
+_PLAIN = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 MISSING = {"NoSuchKey", "NoSuchVersion"}
 # A version under a lock: MinIO says InvalidRequest (400), AWS and SeaweedFS AccessDenied (403).
 LOCKED = {"InvalidRequest", "AccessDenied", "ObjectLocked"}
@@ -33,6 +43,9 @@ def answers(server: str, act: str) -> Iterator[None]:
     try:
         yield
     except MaxRetryError as error:
+        if isinstance(error.reason, SSLError) and any(word in str(error.reason) for word in _PLAIN):
+            advice = _named("set {STORE}__SECURE to false, or have the store speak TLS")
+            raise StoreRefused(f"the store at {server} speaks HTTP without TLS: {advice}.") from error
         if isinstance(error.reason, SSLError):
             advice = _named("set {STORE}__CA_FILE to the certificate authority that issued it")
             raise StoreRefused(
@@ -54,6 +67,8 @@ def answers(server: str, act: str) -> Iterator[None]:
 
 def _meaning(server: str, act: str, error: S3Error) -> Exception:
     code, said = error.code or "", f"{error.code}: {error.message}"
+    if code in _FULL or error.response.status == INSUFFICIENT_STORAGE:
+        return StoreDown(f"the store at {server} is full and could not {act} ({said}): give it more room.")
     if code in _BUSY or error.response.status >= 500:
         return _down(server, act, said)
     if code in MISSING:

@@ -195,8 +195,13 @@ XML = "<?xml version='1.0'?><Error><Code>{}</Code><Message>told so</Message><Buc
 
 
 @contextmanager
-def answering(status: int, code: str, kind: str = "application/xml", tls: Path | None = None) -> Iterator[S3Store]:
-    """A store whose server gives one answer to everything but lists, where it has one locked version."""
+def answering(
+    status: int, code: str, kind: str = "application/xml", tls: Path | None = None, *, secure: bool | None = None
+) -> Iterator[S3Store]:
+    """A store whose server gives one answer to everything but lists, where it has one locked version.
+
+    ``secure``: whether TLS is spoken to it, where that is not what it speaks.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -224,7 +229,7 @@ def answering(status: int, code: str, kind: str = "application/xml", tls: Path |
         context.load_cert_chain(tls / "certificate.pem", tls / "key.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)
     ca_file = tls / "trusted.pem" if tls is not None and (tls / "trusted.pem").exists() else None
-    secure, port = tls is not None, server.server_port
+    secure, port = tls is not None if secure is None else secure, server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield S3Store(places.S3Store(f"127.0.0.1:{port}", "test", SecretStr("s"), secure, "us-east-1", "test", ca_file))
@@ -293,6 +298,20 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> 
         answering(404, "NoSuchKey", tls=certificate) as store,
         pytest.raises(StoreRefused, match="FOOTAGE_DESK_STORE__CA_FILE"),
     ):
+        list(store.get("masters", "1/1"))
+
+
+def test_a_store_without_tls_is_told_by_the_setting_that_says_so() -> None:
+    with answering(404, "NoSuchKey", secure=True) as store, pytest.raises(StoreRefused) as refusal:
+        list(store.get("masters", "1/1"))
+    assert "speaks HTTP without TLS" in str(refusal.value)
+    assert "FOOTAGE_DESK_STORE__SECURE" in str(refusal.value)
+    assert "certificate" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("status", "code"), [(507, "XMinioStorageFull"), (507, "InsufficientStorage")])
+def test_a_full_store_is_told_to_be_full(status: int, code: str) -> None:
+    with answering(status, code) as store, pytest.raises(StoreDown, match="is full"):
         list(store.get("masters", "1/1"))
 
 

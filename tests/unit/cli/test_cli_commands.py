@@ -7,10 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
+from services.demo import walk
 from services.runtime.data_folder import only_process
+from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
-from services.runtime.settings import all_settings, variable
+from services.runtime.settings import Settings, all_settings, variable
 
 COMMANDS = (
     "run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "backup", "restore", "demo", "doctor",
@@ -128,3 +130,23 @@ def test_the_first_administrator_is_entered_once_and_told_a_password_once(
     assert re.search(r"luo\.xin signs in once with the password \S{12,} and chooses a new one", entered.stdout)
     assert again.exit_code == 1
     assert "an administrator enters more" in again.stderr
+
+
+@pytest.mark.parametrize(("options", "endpoint"), [([], None), (["--store"], "127.0.0.1:9")])
+def test_the_demonstration_uses_the_settings_store_where_it_is_told_to(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], endpoint: str | None
+) -> None:
+    for name, value in {"ENDPOINT": "127.0.0.1:9", "ACCESS_KEY": "key", "SECRET_KEY": "secret"}.items():
+        monkeypatch.setenv(f"FOOTAGE_DESK_STORE__{name}", value)
+        monkeypatch.setenv(f"FOOTAGE_DESK_REPLICA__{name}", value)
+    seen: list[Settings] = []
+
+    def stop(settings: Settings) -> None:
+        seen.append(settings)
+        raise Fatal("far enough")
+
+    monkeypatch.setattr(walk, "_running", stop)
+    ended = runner.invoke(cli_main.app, ["demo", "--data", str(tmp_path / "demo"), *options])
+
+    assert "far enough" in ended.output
+    assert seen[0].store.endpoint == endpoint

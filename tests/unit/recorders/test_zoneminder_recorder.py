@@ -606,3 +606,19 @@ async def test_it_is_a_kind_of_the_registry_and_says_what_it_lacks() -> None:
     for wrong in ({}, told | {"zone": "Peking"}):
         with pytest.raises(Fatal, match="ZoneMinder"):
             open_recorder("zoneminder", wrong)
+
+
+PRIVACY_PAGE = Reply(b'<html><body><div id="page"><form id="privacyForm"></form></div></body></html>', 200, "text/html")
+
+
+@pytest.mark.parametrize(
+    "wrong", [PRIVACY_PAGE, Reply(b"", 302, "text/html", {"Location": "/zm/index.php?view=privacy"})]
+)
+async def test_the_privacy_page_is_told_apart_from_the_login_page(
+    bench: Bench, events: list[Event], wrong: Reply
+) -> None:
+    server = ZoneMinderServer(events, change={"index": downloads(lambda _: wrong)})
+    async with asked_of(server) as zoneminder:
+        with pytest.raises(RecorderDown, match="privacy page") as down:
+            await judged(bench, zoneminder, span(2, 20), "1")
+    assert down.value.code == "privacy"

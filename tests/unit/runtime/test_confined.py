@@ -242,3 +242,16 @@ async def test_what_a_process_attempts_is_in_the_log(tmp_path: Path, monkeypatch
         )
     events = [json.loads(line)["event"] for line in log.getvalue().splitlines()]
     assert events == ["a confined process attempted what it may not do, and was killed"] * 2
+
+
+async def test_a_process_that_ended_by_itself_is_not_killed_away_from_those_who_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(5):
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "", stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        while process.returncode is None:
+            confined.kill(process)  # before it has ended, and while nobody was told yet that it has
+            await asyncio.sleep(0)
+        assert await process.wait() in (0, -9)
+    assert "Unknown child process" not in caplog.text

@@ -1,5 +1,6 @@
 """Times in Matroska, MPEG-TS and MPEG-PS: they begin anywhere, run over, jump, and are not all told."""
 
+import struct
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ from films import Film, assert_heard, film, heard, pictures
 from footage_formats import FPS, TICKS, boxed, packed, shoot
 from vault_bench import Bench, Given, at, span
 
+from services.runtime.boxes import boxes, descend
 from services.runtime.spans import Span
 from services.vault.age import X25519Identity, generate_identity
 from services.vault.clip.client import Limits, UnsupportedFootage
@@ -242,3 +244,54 @@ async def test_opus_in_a_transport_stream_loses_only_its_length(bench: Bench) ->
     shot = shoot("hevc", "opus")
     sealed = await bench.seal(span(0, 4), [Given("opus", "cam1", span(0, 4), boxed(shot, "ts"), container="ts")])
     assert_heard(bench, sealed, shot)
+
+
+def with_edits(body: bytes, kind: bytes, edits: list[tuple[float, float | None]]) -> bytes:
+    """An edit list in the track of that kind: length and beginning in the media (None: empty), in seconds.
+
+    For files that have no chunk offsets, as fragmented ones.
+    """
+    moov = next(box for box in boxes(body) if box.kind == "moov")
+    scale = struct.unpack_from(">I", body, next(descend(body, moov, "mvhd")).body + 12)[0]
+    for track in descend(body, moov, "trak"):
+        handler, media = (next(descend(body, track, "mdia", name)) for name in ("hdlr", "mdhd"))
+        if body[handler.body + 8 : handler.body + 12] != kind:
+            continue
+        ticks = struct.unpack_from(">I", body, media.body + 12)[0]
+        rows = b"".join(
+            struct.pack(">IiI", round(length * scale), -1 if begin is None else round(begin * ticks), 0x10000)
+            for length, begin in edits
+        )
+        listed = struct.pack(">I4sII", 16 + len(rows), b"elst", 0, len(edits)) + rows
+        edited = struct.pack(">I4s", 8 + len(listed), b"edts") + listed
+        place = next(descend(body, track, "mdia")).start
+        made = bytearray(body[:place] + edited + body[place:])
+        for box in (moov, track):
+            made[box.start : box.start + 4] = struct.pack(">I", box.end - box.start + len(edited))
+        return bytes(made)
+    raise AssertionError("there is no such track")
+
+
+@pytest.mark.parametrize(
+    ("kind", "edits", "offset"),
+    [
+        (b"soun", [(0.5, None), (3, 0)], 0.5),
+        (b"soun", [(0.5, None), (1, 0.1), (1, 1.5)], 0.4),
+        (b"vide", [(0.5, None), (3, 0)], -0.5),
+        (b"vide", [(0.5, None), (3, 0.2)], -0.3),
+        (b"vide", [(3, 0.2)], 0.2),
+    ],
+)
+@pytest.mark.parametrize("way", ["fmp4", "mov"])
+async def test_an_edit_list_moves_a_track_as_a_whole_and_keeps_picture_and_sound_together(
+    bench: Bench, way: str, kind: bytes, edits: list[tuple[float, float | None]], offset: float
+) -> None:
+    made = film(shoot("h264", "aac"), way)
+    sealed = await bench.seal(span(0, 4), [made.given(body=with_edits(made.body, kind, edits))])
+    assert sealed.coverage.packets > 40
+    with av.open(part_of(bench.reader(sealed.location), sealed.coverage.parts[0]), "r", format="mov") as container:
+        sounds = [packet for packet in container.demux(audio=0) if packet.size]
+    first = [one.body for one in shoot("h264", "aac").sounds].index(bytes(sounds[0]))
+    at = float(sounds[0].pts * sounds[0].time_base)
+    assert at == pytest.approx(first * 1024 / 16_000 + offset, abs=0.002)
+    assert 0 <= at <= max(offset, 0.065)

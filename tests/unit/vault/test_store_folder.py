@@ -18,7 +18,7 @@ from services.runtime.clock import FixedClock
 from services.runtime.settings import stores as places
 from services.vault.store import folder, folder_files
 from services.vault.store.folder import FolderStore
-from services.vault.store.folder_files import BUFFER
+from services.vault.store.folder_files import BUFFER, on_disk
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import StoreConflict, StoreDown, StoreLocked, StoreRefused
 
@@ -176,3 +176,9 @@ def test_a_sweep_during_a_deletion_leaves_nothing_and_fails_nobody(
 
     assert store.delete("masters", "1/1", stored.version_id)
     assert list((tmp_path / "store" / "test-masters" / "unfinished").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_to_be_full(number: int) -> None:
+    with pytest.raises(StoreDown, match="the store is full"), on_disk("write masters/1/1"):
+        raise OSError(number, "No space left on device")

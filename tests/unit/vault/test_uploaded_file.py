@@ -13,12 +13,13 @@ from footage_maker import truncate
 from uploaded_files import NO_FOOTAGE, START, created, fragmented, plain
 from vault_bench import Bench
 
+from services.runtime.media_kinds import KINDS, kind_of
 from services.runtime.spans import Span
 from services.vault.clip.client import ClipFailed, Limits, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.sealing import MasterSource, Sealed, issue
 from services.vault.store.protocol import Target
-from services.vault.uploaded_file import KINDS, ORIGIN, NotFootage, UploadedFile, kind_of, moved_to, receive
+from services.vault.uploaded_file import ORIGIN, NotFootage, UploadedFile, moved_to, receive
 
 pytestmark = pytest.mark.requirement("R8", "R9")
 

@@ -70,11 +70,20 @@ async def test_the_set_retention_puts_footage_at_risk(desk: Desk) -> None:
 
 
 async def test_the_measured_oldest_picture_puts_footage_at_risk(desk: Desk) -> None:
-    desk.change(Camera, "camera-gate", retention_days=365)
+    earlier = desk.clock.now() - timedelta(days=2)
+    desk.change(Camera, "camera-gate", retention_days=365, oldest_frame_at=earlier, oldest_measured_at=earlier)
 
-    # the recorder holds three hours and no more: it overwrites long before the approvals are through
+    # the recorder held more and holds three hours now: it overwrites long before the approvals are through
     assert await preserve(desk, desk.case("gate")) == Result(1, 0)
     assert desk.row(Camera, "camera-gate").oldest_measured_at == desk.clock.now()
+
+
+async def test_a_recorder_that_has_just_begun_to_record_overwrites_nothing_yet(desk: Desk) -> None:
+    desk.change(Camera, "camera-gate", retention_days=365, oldest_frame_at=None, oldest_measured_at=None)
+
+    # its oldest picture is three hours old, and was never another one
+    assert await preserve(desk, desk.case("gate")) == Result(0, 0)
+    assert desk.row(Camera, "camera-gate").oldest_moved_at is None
 
 
 async def test_a_recorder_that_is_down_is_counted_and_told_and_the_application_goes_on(desk: Desk) -> None:
