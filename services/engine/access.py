@@ -21,7 +21,7 @@ from services.engine.errors import GatewayError
 
 TOKEN_FILE = "gateway.token"  # noqa: S105 - the file's name, in the data folder
 _TOKEN = re.compile(r"[\x21-\x7e]{32,}")
-_HEALTH = "/grpc.health.v1.Health/"
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"  # one short answer; Watch would keep a stream open for anybody
 _LOG_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _make_token(path: Path) -> None:
 
 
 class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Refuses every call without the token, but for gRPC's health; counts what it refuses."""
+    """Refuses every call without the token, but for gRPC's health check, which probes send; counts what it refuses."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
@@ -137,7 +137,7 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has 
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
         header = dict(handler_call_details.invocation_metadata).get("authorization", "")
-        if handler_call_details.method.startswith(_HEALTH) or self.accepts(header):
+        if handler_call_details.method == _HEALTH_CHECK or self.accepts(header):
             return await continuation(handler_call_details)
         return self._refusal
 

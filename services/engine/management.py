@@ -14,6 +14,9 @@ from services.engine.writer import Writer
 
 _READ_SECONDS = 10
 _READY_SECONDS = 5
+_WORDS = 3  # of a request's first line: method, path, version
+_MAX_BODY = 4096  # bytes: a clock's offset has fewer
+_LENGTH_DIGITS = 9  # more are no length that anybody sends; Python refuses to read thousands
 _JSON = "application/json"
 _PUBLIC = ("/livez", "/readyz", "/metrics", "/actuator/prometheus")  # they hold no text of a case and change nothing
 
@@ -58,15 +61,7 @@ class Management:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_READ_SECONDS):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                length = next((int(h[15:]) for h in head.lower().split("\r\n") if h.startswith("content-length:")), 0)
-                body = await reader.readexactly(length)
-            method, path, *_ = head.split(" ", 2)
-            path = path.partition("?")[0].rstrip("/")
-            if path in _PUBLIC or self._accepts(head, writer):
-                status, content_type, response = await self._respond(method, path, body)
-            else:
-                status, content_type, response = _json("401 Unauthorized", {"message": "Send the engine's token."})
+                status, content_type, response = await self._answer(reader, writer)
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(response)}\r\n"
                 "Connection: close\r\n\r\n".encode()
@@ -78,12 +73,26 @@ class Management:
         finally:
             writer.close()
 
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, str, bytes]:
+        """Read a request and respond to it; a body is read only from those who may send one, and is bounded."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        words, lengths = head.partition("\r\n")[0].split(" "), _values(head, "content-length")
+        if len(words) != _WORDS or not all(length.isascii() and length.isdigit() for length in lengths):
+            return _json("400 Bad Request", {"message": "Send a request of HTTP/1.1."})
+        method, path = words[0], words[1].partition("?")[0].rstrip("/")
+        if path not in _PUBLIC and not self._accepts(head, writer):
+            return _json("401 Unauthorized", {"message": "Send the engine's token."})
+        body = b""
+        if path not in _PUBLIC and lengths:
+            if len(lengths[0]) > _LENGTH_DIGITS or int(lengths[0]) > _MAX_BODY:
+                return _json("413 Content Too Large", {"message": f"Send at most {_MAX_BODY} bytes."})
+            body = await reader.readexactly(int(lengths[0]))
+        return await self._respond(method, path, body)
+
     def _accepts(self, head: str, writer: asyncio.StreamWriter) -> bool:
         if self._token is None:
             return True
-        lines = (line.partition(":") for line in head.split("\r\n"))
-        header = next((value.strip() for name, _, value in lines if name.lower() == "authorization"), "")
-        accepted = self._token.accepts(header)
+        accepted = self._token.accepts(next(iter(_values(head, "authorization")), ""))
         if not accepted:
             self._token.refuse(str(writer.get_extra_info("peername")))
         return accepted
@@ -127,12 +136,18 @@ class Management:
                 case _:
                     message = "The paths are /actuator/clock, /actuator/clock/add and /actuator/clock/pin."
                     return _json("404 Not Found", {"message": message})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             message = 'Send {"offsetMilli": n} to /add or {"epochMilli": n} to /pin.'
             return _json("400 Bad Request", {"message": message})
         self._writer.wake()
         now = clock.now()
         return _json("200 OK", {"epochMilli": to_millis(now), "instant": now.isoformat()})
+
+
+def _values(head: str, name: str) -> list[str]:
+    """Return the values of a header in a request's head."""
+    lines = (line.partition(":") for line in head.split("\r\n")[1:])
+    return [value.strip() for found, _, value in lines if found.lower() == name]
 
 
 def _json(status: str, content: object) -> tuple[str, str, bytes]:

@@ -59,11 +59,11 @@ class SocketFile:
         return address
 
     def remove(self) -> None:
-        """Remove the socket; a link stays, so that clients reach the next engine by the same name."""
+        """Remove the socket; a link and its folder stay.
+
+        Clients reach the next engine by the same name, which no other account takes meanwhile.
+        """
         self.bound.unlink(missing_ok=True)
-        if self.bound != self.path:
-            with suppress(OSError):
-                self.bound.parent.rmdir()
 
     def _link_short_place(self) -> None:
         if not _fits(self.bound):

@@ -2,10 +2,9 @@
 
 import base64
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -152,21 +151,21 @@ def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list
 
 
 def _account_events(uow: UnitOfWork, acts: list[SignedAct], size: int) -> list[AuditEvent]:
-    """Return what happened to the accounts of those who signed, in the 30 days before each signature."""
-    signatures: dict[str, list[datetime]] = defaultdict(list)
+    """Return what happened to the signers' accounts, departments and rules in the 30 days before each signature."""
+    signatures = accounts.Signatures()
     for act in acts:
-        signatures[str(act.signature["person"])].append(datetime.fromisoformat(act.signature["signedAt"]))
-    moments = sorted(moment for signed in signatures.values() for moment in signed)
+        signatures.add(act.signature, act.statement)
+    moments = signatures.moments()
     if not moments:
         return []
     since = moments[0] - timedelta(days=accounts.DAYS)
     rows = select(AuditEvent).where(
-        AuditEvent.action.in_(accounts.ACTIONS), AuditEvent.at.between(since, moments[-1]), AuditEvent.seq <= size
+        AuditEvent.action.in_(accounts.ALL_ACTIONS), AuditEvent.at.between(since, moments[-1]), AuditEvent.seq <= size
     )
     found = []
     for event in uow.session.scalars(rows.order_by(AuditEvent.seq)):
-        person = accounts.person_of(json.loads(event.entry))
-        if person is not None and accounts.is_before(event.at, signatures.get(person, [])):
+        entry = json.loads(event.entry)
+        if accounts.is_listed(entry) and signatures.concerns(entry, event.at):
             found.append(event)
     return found
 

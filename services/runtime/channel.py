@@ -87,20 +87,47 @@ def open_channel(settings: Settings, address: str | None = None) -> grpc.aio.Cha
 
 
 def socket_answers(address: str) -> bool:
-    """Whether a process listens on ``unix:PATH``."""
+    """Whether a process of the socket's account listens on ``unix:PATH``."""
     with closing(socket.socket(socket.AF_UNIX)) as probe:
         probe.settimeout(1)
         try:
             probe.connect(_reachable(address).removeprefix("unix:"))
-        except OSError:
+        except (OSError, SettingsError):
             return False
     return True
 
 
 def _reachable(address: str) -> str:
-    """Follow the link by which an engine with a long path leads to its socket."""
-    path = address.removeprefix("unix:").removeprefix("//")
-    return f"unix:{path if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else os.path.realpath(path)}"
+    """Follow the link by which an engine with a long path leads to its socket.
+
+    The short place is in a folder where every account may write: raises SettingsError unless folder and socket belong
+    to whom the link's own folder belongs to, or to this account, and no other may write there.
+    """
+    path = Path(address.removeprefix("unix:").removeprefix("//"))
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return f"unix:{path}"
+    place = Path(os.path.realpath(path))
+    if path.is_symlink() and not _is_owned(place, {path.parent.stat().st_uid, os.geteuid()}):
+        raise SettingsError(
+            f"{path} leads to {place}, which is missing or not the engine's account's alone: start the engine; where "
+            "another account has made that folder, remove it before."
+        )
+    return f"unix:{place}"
+
+
+def _is_owned(place: Path, owners: set[int]) -> bool:
+    """Return whether a socket, if it is there, and its folder are these accounts' alone."""
+    try:
+        folder = place.parent.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(folder.st_mode) or folder.st_uid not in owners or stat.S_IMODE(folder.st_mode) & 0o077:
+        return False
+    try:
+        socket_file = place.lstat()
+    except FileNotFoundError:
+        return True  # the engine is not there, and nobody else can make it
+    return stat.S_ISSOCK(socket_file.st_mode) and socket_file.st_uid in owners
 
 
 def _target(settings: Settings, given: str) -> tuple[str, bool]:

@@ -16,6 +16,10 @@ class SecretBox(Protocol):
         """Return the text; raises Fatal if key or purpose is another one, or the text was changed."""
         ...
 
+    def digest(self, text: str, purpose: str) -> str:
+        """Return a keyed hash in hexadecimal, the same in every process that has the key."""
+        ...
+
 
 class NoSecretBox:
     """A process without a key: raises Fatal as soon as something is to be encrypted."""
@@ -25,6 +29,9 @@ class NoSecretBox:
 
     def decrypt(self, sealed: str, purpose: str) -> str:
         raise _no_key(f"could not decrypt | {purpose}")
+
+    def digest(self, text: str, purpose: str) -> str:
+        raise _no_key(f"could not hash | {purpose}")
 
 
 def _no_key(what: str) -> Fatal:

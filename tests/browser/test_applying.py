@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from portal_client import portal_over
 from review_desk import PASSWORD, ReviewDesk
 from served import served
@@ -133,6 +133,52 @@ def test_who_else_sees_it_is_added_and_taken_off_while_the_rest_stays(drafter: D
     expect(who.get_by_label("head")).to_be_checked()
     expect(who.get_by_label("deputy")).to_have_count(0)
     assert drafter.desk.the(Application).recipient_ids == ["head"]
+
+
+@pytest.mark.requirement("R20")
+def test_saving_and_a_button_at_once_are_no_conflict(drafter: Drafter) -> None:
+    page, held, statuses = drafter.page, list[Route](), list[int]()
+    drafter.choose_footage()
+    page.route("**/apply/save", lambda route: held.append(route))  # noqa: PLW0108  it wants a function
+    page.on("response", lambda answer: statuses.append(answer.status))
+    with page.expect_request("**/apply/save"):
+        page.fill("[name=reason]", REASON)
+
+    page.get_by_role("button", name="添加同一时间的另一个摄像头").click()
+    page.fill("[name=purpose]", "查明事故的原因与责任")  # the focus leaves the button, which waits for the saving
+    with page.expect_response("**/apply/save"):
+        held[0].continue_()
+
+    expect(page.locator(".item")).to_have_count(2)
+    expect(page.locator("[name=reason]")).to_have_value(REASON)
+    expect(page.locator("[name=purpose]")).to_have_value("查明事故的原因与责任")
+    assert set(statuses) == {200}
+    assert drafter.said == []
+
+
+@pytest.mark.requirement("R20")
+def test_nothing_is_saved_beside_a_button_that_is_under_way(drafter: Drafter) -> None:
+    page, held, saves = drafter.page, list[Route](), list[str]()
+    drafter.choose_footage()
+    page.clock.install()
+    page.route("**/apply", lambda route: held.append(route))  # noqa: PLW0108  it wants a function
+    page.on("request", lambda request: saves.append(request.url) if request.url.endswith("/apply/save") else None)
+    with page.expect_request("**/apply"):
+        page.get_by_role("button", name="添加同一时间的另一个摄像头").click()
+
+    page.locator("[name=reason]").press_sequentially("昨")
+    page.clock.run_for(3000)
+    with page.expect_response("**/apply"):
+        held[0].continue_()
+    page.clock.run_for(1000)
+
+    expect(page.locator(".item")).to_have_count(2)
+    assert saves == []
+    page.fill("[name=reason]", REASON)
+    with page.expect_response("**/apply/save") as saved:
+        page.clock.run_for(3000)
+    assert saved.value.status == 200
+    assert drafter.said == []
 
 
 def test_which_of_two_times_is_meant_is_asked_while_one_types(drafter: Drafter) -> None:

@@ -13,6 +13,10 @@ BY_PEOPLE = ("accepted_at", "declined_at", "due_at", "returned_at", "lost_at", "
 OF_PEOPLE = ("decisions", "confirmations", "proposals", "returns", "revisions", "downloads", "people", "posts")
 MARKS = ("important_information", "sensitive_event", "high_impact")
 DONE = ("complete", "partial")
+YES = ("approved", "signed", "accepted", "in-order")
+APPROVALS = ("preliminary", "security", "security-signature", "management")
+# What people decide by after each check.
+READ_BY = {"preliminary-review": APPROVALS, "security-review": APPROVALS[1:]}
 Row = dict[str, Any]
 
 
@@ -37,10 +41,17 @@ def read_snapshot(
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    cases = {row["id"]: {**row, "decisions": {}, "items": [], "loan": None, "grants": []} for row in rows(CASES)}
+    cases = {row["id"]: {**row, **_no_rows()} for row in rows(CASES)}
     for row in rows("select * from decisions order by decided_at, rowid"):
+        case = cases[row["application_id"]]
+        # whatever people say afterwards, a "no" to a question stands
+        if row["round"] == case["round"] and case["decisions"].get(row["stage"]) in (None, *YES):
+            case["decisions"][row["stage"]] = row["outcome"]
+    for row in rows("select * from findings"):
         if row["round"] == cases[row["application_id"]]["round"]:
-            cases[row["application_id"]]["decisions"][row["stage"]] = row["outcome"]
+            cases[row["application_id"]]["findings"].setdefault(row["check"], set()).add(row["id"])
+    for row in rows("select * from violations"):
+        cases[row["application_id"]]["violations"].add(row["kind"])
     for row in rows(ITEMS):
         cases[row["application_id"]]["items"].append(row)
     for row in rows(LOANS):
@@ -56,6 +67,10 @@ def read_snapshot(
         {row["number"]: row for row in rows("select number, application_id, kind from documents")},
         {table: rows("select count(*) as n from " + table)[0]["n"] for table in OF_PEOPLE},  # noqa: S608  # our own names
     )
+
+
+def _no_rows() -> Row:
+    return {"decisions": {}, "items": [], "loan": None, "grants": [], "findings": {}, "violations": set()}
 
 
 CASES = """select a.*, d.kind as department_kind,
@@ -145,10 +160,9 @@ def _case(was: Row, now: Row, before: Snapshot, after: Snapshot, count: Callable
         yield f"{number} is closed otherwise than before"
     if (was["withdrawn_at"], was["round"]) != (now["withdrawn_at"], now["round"]):
         yield f"{number} was withdrawn or corrected"
-    if was["correction_until"] != now["correction_until"] and not (
-        was["correction_until"] is not None and _moment(was["correction_until"]) <= before.now + SLACK
-    ):
-        yield f"the time to correct {number} was changed"
+    yield from _sent_back(was, now, before, count)
+    yield from _found(was, now, count)
+    yield from _violated(was, now, before, count)
     if not was["filed"] and now["filed"]:
         count("form: filed")
         if not _approved(was) or not _open(was):
@@ -159,6 +173,39 @@ def _case(was: Row, now: Row, before: Snapshot, after: Snapshot, count: Callable
             yield f"{number} was granted for longer"
     yield from _loan(was, now, before, count)
     yield from _access(was, now, before, after, count)
+
+
+def _sent_back(was: Row, now: Row, before: Snapshot, count: Callable[[str], None]) -> Iterator[str]:
+    if was["correction_until"] is None and now["correction_until"] is not None:
+        count("incomplete: sent back")
+        if was["decisions"] or was["expired"] or not _open(was):
+            yield f"{was['number']} was sent back"
+    elif was["correction_until"] != now["correction_until"] and not (
+        _moment(was["correction_until"]) <= before.now + SLACK
+    ):
+        yield f"the time to correct {was['number']} was changed"
+
+
+def _found(was: Row, now: Row, count: Callable[[str], None]) -> Iterator[str]:
+    for check, stages in READ_BY.items():
+        if was["findings"].get(check) != now["findings"].get(check):
+            count(f"{check}: found")
+            if any(stage in was["decisions"] for stage in stages):
+                yield f"what {check} found of {was['number']} was changed"
+
+
+def _violated(was: Row, now: Row, before: Snapshot, count: Callable[[str], None]) -> Iterator[str]:
+    loan = was["loan"]
+    for kind in sorted(now["violations"] - was["violations"]):
+        count(f"violation: {kind}")
+        held = _open(was) and loan["lost_at"] is None
+        allowed = {
+            "overdue": held and _moment(loan["due_at"]) <= before.now + SLACK,
+            "loss": loan["lost_at"] is not None,
+            "discrepancy": _loan_over(was) == "return-disputed",
+        }
+        if not allowed[kind]:
+            yield f"the violation {kind} of {was['number']} was opened"
 
 
 def _loan(was: Row, now: Row, before: Snapshot, count: Callable[[str], None]) -> Iterator[str]:
@@ -240,12 +287,12 @@ def _approved(case: Row) -> bool:
 
 def _may_retrieve(case: Row) -> bool:
     released = case["filed"] and case["decisions"].get("storage-release") == "approved"
-    return bool(_open(case) and _approved(case) and released)
+    sent_back = case["correction_until"] is not None or case["decisions"].get("partial-footage") == "rejected"
+    return bool(_open(case) and _approved(case) and released and not sent_back)
 
 
 def _rejected(case: Row) -> bool:
-    approvals = ("preliminary", "security", "security-signature", "management")
-    return any(case["decisions"].get(stage) in ("rejected", "refused") for stage in approvals)
+    return any(case["decisions"].get(stage) in ("rejected", "refused") for stage in APPROVALS)
 
 
 def _ends(case: Row, now: datetime) -> set[str]:

@@ -27,6 +27,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms
 from services.domain.applications import service as application_service
 from services.domain.custody import hand_overs, returns
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal, NotPermitted, Outcome, Refused, Retryable
 from services.runtime.jobs.commands import build_command
 from services.runtime.jobs.worker import Worker, discover
@@ -49,11 +50,21 @@ RUBBISH: tuple[Any, ...] = (
     3.5,
     [],
 )
-GIVEN_BACK = ("returned to Security", "inspected", "in order", "disputed", "archived")
+PEOPLE_ACT = 0.5  # before a job, as probable as this
+ASKED = (
+    *("preliminary asked twice", "release asked twice", "release asked twice"),
+    *("signed, security asked beforehand", "signed, incomplete"),
+)
+GIVEN_BACK = ("returned to Security", "inspected", "in order", "disputed", "archived", "overdue and archived")
 # What opens, moves or deletes footage, or ends a case.
 GRAVE = (
     *("release-preservation", "release-preservation", "re-archive", "open-violation", "hand-over", "resume-access"),
     *("preserve-footage", "file-application", "retrieve-footage", "encrypt-copy", "expire-application"),
+)
+# What may follow an answer.
+ANSWERED = (
+    *("retrieve-footage", "retrieve-footage", "security-review", "preliminary-review", "open-review"),
+    *("file-application", "preserve-footage", "release-preservation"),
 )
 POOLS: dict[str, tuple[Any, ...]] = {
     "stage": (
@@ -122,7 +133,8 @@ class HostileDesk(ReviewDesk):
 
     async def build(self) -> None:
         """Bring a case to every stage: first those whose times are over afterwards."""
-        await self._lend("overdue", requested_use_days=1)
+        for name in ("overdue", "overdue and lost", "overdue and archived"):
+            await self._lend(name, requested_use_days=1)
         await self._offer("offer over")
         self._back("correction over")
         self.clock.turn(OLD)
@@ -163,11 +175,14 @@ class HostileDesk(ReviewDesk):
         ):
             await self._lend(name)
         self._suspended_and_moved()
-        lost = self._hand_over("lost").id
-        self.run(hand_overs.report_loss, lost, kind="lost", what_happened="train", by="keeper")
+        for name in ("lost", "overdue and lost"):
+            lost = self._hand_over(name).id
+            self.run(hand_overs.report_loss, lost, kind="lost", what_happened="train", by="keeper")
         for name in GIVEN_BACK:
             await self._give_back(name)
-        await self.work("re-archive", **self.ids("archived"), decision="in-order")
+        for name in ("archived", "overdue and archived"):
+            await self.work("re-archive", **self.ids(name), decision="in-order")
+        self._asked_twice()
         self._reject("closed")
         await self.work("release-preservation", applicationId=self.cases["closed"], closingOutcome="rejected")
 
@@ -241,6 +256,37 @@ class HostileDesk(ReviewDesk):
         accepted = {"conditions_version": self.rules.policy_version, "proof": self._proof(name)}
         self.run(hand_overs.accept, self._hand_over(name).id, **accepted, by="keeper")
 
+    def _asked_twice(self) -> None:
+        """Questions that the engine has asked twice or beforehand, and a form that is incomplete by now."""
+        self.cases["preliminary asked twice"] = application_id = self.submitted()
+        for stage in ("preliminary", "preliminary", "security"):
+            self.opened(application_id, stage)
+        application_id = self._approve("release asked twice")
+        self.filed(application_id)
+        for _ in range(2):
+            self.opened(application_id, "storage-release")
+        application_id = self._approve("signed, security asked beforehand")
+        self.opened(application_id, "security")
+        self.classed(self._approve("signed, incomplete"), place_of_use="")
+        self.cases["submitted, incomplete"] = self.submitted()
+        self.classed(self.cases["submitted, incomplete"], place_of_use="")
+
+    def answer(self, chance: random.Random, case_id: str) -> bool:
+        """Let somebody who may decide it answer an open question of the case as they like; whether it counted."""
+        open_reviews = sorted(review.id for review in self.all(Review, application_id=case_id, closed_at=None))
+        if not open_reviews:
+            return False
+        review_id = chance.choice(open_reviews)
+        people = self.candidates(review_id)
+        outcome = chance.choice(STAGES[self.the(Review, id=review_id).stage].outcomes)
+        if not people:
+            return False
+        try:
+            self.decide(review_id, chance.choice(people), outcome)
+        except Refused:
+            return False
+        return True
+
     def _suspended_and_moved(self) -> None:
         """Access was suspended at an old date, and the use period was changed since."""
         hand_over_id, until = self._hand_over("moved").id, self.clock.now() + timedelta(days=5)
@@ -260,7 +306,7 @@ class HostileDesk(ReviewDesk):
         self.run(returns.return_copies, hand_over_id, **given, by="keeper")
         if name != "returned to Security":
             await self.work("inspect-return", **self.ids(name))
-        if name in ("in order", "disputed", "archived"):
+        if name in GIVEN_BACK[2:]:
             review_id = self.opened(self.cases[name], "return-inspection", hand_over_id=hand_over_id)
             self.decide(review_id, "inspector", "discrepancy" if name == "disputed" else "in-order")
 
@@ -297,6 +343,7 @@ class HostileEngine:
     file: Path
     allowed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
+    answered: int = 0
 
     def __post_init__(self) -> None:
         desk = self.desk
@@ -309,6 +356,7 @@ class HostileEngine:
         self._keys, self._now = set(desk.loan_keys.keys), desk.clock.now()
         self._known = self._ids()
         self._cases, self._types = sorted(self._known), sorted(desk.workers)
+        self._asked = [desk.cases[name] for name in ASKED]
 
     def reset(self) -> None:
         desk = self.desk
@@ -340,12 +388,24 @@ class HostileEngine:
         self.reset()
         self.desk.clock.turn(chance.choice((timedelta(), timedelta(), timedelta(days=4), timedelta(days=40))))
         connection = sqlite3.connect(self.file)
-        near, sent = self._cases[seed % len(self._cases)], list[Job]()
+        # every third sequence is about a case that people are asked about more than once
+        asked = seed % 3 == 0
+        near = (
+            self._asked[seed // 3 % len(self._asked)] if asked else self._cases[(seed - seed // 3) % len(self._cases)]
+        )
+        sent = list[Job]()
         found: list[str] = []
         try:
             before = self._read(connection)
             for _ in range(jobs):
-                job = chance.choice(sent) if sent and chance.random() < 0.25 else self._job(chance, near)
+                if chance.random() < PEOPLE_ACT and self.desk.answer(chance, near):
+                    self.answered += 1
+                    before = self._read(connection)
+                job = (
+                    chance.choice(sent)
+                    if sent and chance.random() < 0.25
+                    else self._job(chance, near, ANSWERED if asked else GRAVE)
+                )
                 sent.append(job)
                 version = connection.execute("PRAGMA data_version").fetchone()
                 refused = await self._send(job)
@@ -378,8 +438,8 @@ class HostileEngine:
         vault = {*desk.store.objects, *(("replicas of", key) for _, key in desk.replica_store.objects)}
         return read_snapshot(connection, self.desk.clock.now(), frozenset(vault), frozenset(desk.loan_keys.keys))
 
-    def _job(self, chance: random.Random, near: str) -> Job:
-        types = self._types if chance.random() < 0.3 else GRAVE
+    def _job(self, chance: random.Random, near: str, likely: tuple[str, ...]) -> Job:
+        types = self._types if chance.random() < 0.3 else likely
         job_type = chance.choice(types)
         case_id = near if chance.random() < 0.85 else chance.choice(self._cases)
         variables = {name: self._value(name, case_id, chance) for name in self.desk.workers[job_type].variables}

@@ -206,7 +206,7 @@ class HostileOrganisation(ReviewDesk):
         facts = Facts("meeting", description=hostile("uploads.description"), zone="UTC", **told)
         self.run(uploads.announce, facts, None, by="drafter")
         text = hostile("agreement_texts.text") + "字" * 20
-        self.run(texts.issue_version, "2031-1", text, text, hostile("agreement_texts.reason"), by="admin")
+        self.run(texts.issue_version, "2031-1", text, text, reason=hostile("agreement_texts.reason"), by="admin")
         self.run(_sign_again)
         self.run(rule_service.change_rule, "max_items", "19", hostile("rule_changes.reason"), was="20", by="admin")
         self.run(

@@ -1,5 +1,6 @@
 """A desk for tests of reviews: an organisation with a person for every post, and an application up to any stage."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,9 @@ class Box:
         if not sealed.startswith(f"{purpose}:"):
             raise Fatal("it was encrypted for another purpose")
         return sealed.removeprefix(f"{purpose}:")[::-1]
+
+    def digest(self, text: str, purpose: str) -> str:
+        return hashlib.sha256(f"{purpose}:{text}".encode()).hexdigest()
 
 
 @dataclass

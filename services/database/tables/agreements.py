@@ -11,7 +11,10 @@ from services.database.tables.people import Person
 
 
 class AgreementText(Base):
-    """One version of the text in both languages, as it was issued; kept for ever."""
+    """One version of the text in both languages, as it was issued; kept for ever.
+
+    Up to ``counts_from`` signatures under ``replaces`` are valid beside its own.
+    """
 
     __tablename__ = "agreement_texts"
 
@@ -22,6 +25,8 @@ class AgreementText(Base):
     issued_at: Mapped[datetime]
     issued_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     reason: Mapped[str]
+    replaces: Mapped[str | None]  # the version that was to be signed before; unknown of older releases
+    counts_from: Mapped[datetime | None]  # None: it counted at once
 
 
 class Agreement(Base):

@@ -8,9 +8,9 @@ from services.database.base import Base, new_id
 
 
 class LoginFailure(Base):
-    """A failed login, by address, and by login where nobody has it; forgotten after ``lockout.WINDOW``.
+    """A failed login, code or signature, under the key that it is counted by; forgotten after ``lockout.WINDOW``.
 
-    It does not hold what was typed.
+    Codes and signatures are kept for ``lockout.LONG_WINDOW``. It does not hold what was typed.
     """
 
     __tablename__ = "login_failures"

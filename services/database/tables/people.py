@@ -35,7 +35,7 @@ class Person(Base):
     password_hash: Mapped[str]
     locale: Mapped[str] = mapped_column(default="zh")
     active: Mapped[bool] = mapped_column(default=True)
-    failed_logins: Mapped[int] = mapped_column(default=0)
+    failed_logins: Mapped[int] = mapped_column(default=0)  # of older releases; failures are rows of login_failures
     locked_until: Mapped[datetime | None]
     # somebody else knows the password: it is changed before anything else is done
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

@@ -20,12 +20,13 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
 
-from services.database.tables.agreements import Agreement
+from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
@@ -39,7 +40,7 @@ from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
-OF_DIRECTORY = (Department, Person, Post, Absence, Agreement)
+OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
 OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
 
@@ -123,9 +124,10 @@ def list_agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> s
 
 
 def get_valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
-    """Return the person's agreement of the current version that is neither expired nor ended."""
+    """Return the person's agreement that is neither expired nor ended, of the newest version that they signed."""
     query = select(Agreement).where(Agreement.person_id == person_id, *_valid(uow))
-    return uow.session.scalar(query.order_by(Agreement.expires_at.desc()).limit(1))
+    newest = (Agreement.version == uow.rules.agreement_version).desc()
+    return uow.session.scalar(query.order_by(newest, Agreement.expires_at.desc()).limit(1))
 
 
 def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
@@ -300,9 +302,19 @@ def _agreed(uow: UnitOfWork) -> Select[str]:
     return select(Agreement.person_id).where(*_valid(uow))
 
 
+def select_still_valid(uow: UnitOfWork) -> Select[str | None]:
+    """Select the versions of the agreement that were replaced by texts which do not count yet."""
+    counting = select(func.coalesce(func.max(AgreementText.number), 0)).where(
+        AgreementText.counts_from.is_(None) | (AgreementText.counts_from <= uow.now)
+    )
+    return select(AgreementText.replaces).where(
+        AgreementText.counts_from > uow.now, AgreementText.number > counting.scalar_subquery()
+    )
+
+
 def _valid(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     return (
-        Agreement.version == uow.rules.agreement_version,
+        or_(Agreement.version == uow.rules.agreement_version, Agreement.version.in_(select_still_valid(uow))),
         Agreement.signed_at <= uow.now,
         Agreement.expires_at > uow.now,
         Agreement.ended_at.is_(None),

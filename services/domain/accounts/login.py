@@ -10,12 +10,21 @@ from sqlalchemy import select
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.accounts import identities, known_browsers, lockout, passwords, second_factors, sessions
+from services.domain.accounts import (
+    identities,
+    known_browsers,
+    lockout,
+    own_notices,
+    passwords,
+    second_factors,
+    sessions,
+)
 from services.domain.accounts.client import Client
 from services.domain.accounts.identities import ProviderIdentity
 from services.domain.accounts.second_factors import Enrolment
 from services.domain.accounts.sessions import IssuedSession
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
 
@@ -53,7 +62,7 @@ async def log_in_by_provider(database: Database, identity: ProviderIdentity, cli
 async def submit_code(database: Database, token: str, client: Client, code: str) -> IssuedSession:
     """Check a code of the app, or a recovery code.
 
-    Refused with ``code-wrong`` or ``code-used``; the fifth wrong one locks the account.
+    Refused with ``code-wrong`` or ``code-used``; the fifth wrong one ends the login and delays the next.
     """
     return _raise_refusal(await database.run(ACTOR, _submit_code, token, client, code))
 
@@ -108,8 +117,23 @@ def confirm_enrolment(uow: UnitOfWork, token: str, client: Client, code: str) ->
     """Enrol the second factor by its first code, and advance the login."""
     row = sessions.get_pending(uow, token, client.browser, "enrolment")
     person = _lock_person(uow, row)
-    codes = second_factors.confirm_enrolment(uow, person.id, code)
+    first_login = not sessions.has_completed(uow, person.id)
+    codes = enrol(uow, person.id, code, hold=not first_login)
     return Enrolled(_advance(uow, row, person, client), codes)
+
+
+def enrol(uow: UnitOfWork, person_id: str, code: str, *, hold: bool = True) -> list[str]:
+    """Enrol the second factor by its first code, notify its person, and return the recovery codes.
+
+    ``hold``: after the first one that their posts require, nobody signs for a day, since the password alone, which
+    signed nothing before, was enough to enrol it. An account's very first login is not held: nobody used it before.
+    """
+    first = second_factors.get_factor(uow, person_id) is None
+    codes = second_factors.confirm_enrolment(uow, person_id, code)
+    if first and hold and second_factors.is_required(uow, person_id):
+        holds.add(uow, person_id, "second-factor-enrolled")
+    own_notices.notify(uow, person_id, "own-account-changed")
+    return codes
 
 
 def _get_password_hash(uow: UnitOfWork, login: str, client: Client) -> str:
@@ -142,7 +166,7 @@ def _finish_provider_login(uow: UnitOfWork, identity: ProviderIdentity, client: 
     except Refused as refusal:
         audit_trail.record(uow, "login-refused", "address", client.address, issuer=identity.issuer, reason=refusal.code)
         return refusal
-    lockout.check(uow, person, person.login, client)
+    lockout.check_codes(uow, person, client)  # wrong passwords say nothing about who came by the provider
     step = _pending_step(uow, person, code_given=False)
     session = sessions.create(
         uow, person, client.browser, client.address, step, issuer=identity.issuer, subject=identity.subject
@@ -164,19 +188,21 @@ def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: 
 def _submit_code(uow: UnitOfWork, token: str, client: Client, code: str) -> IssuedSession | Refused:
     row = sessions.get_pending(uow, token, client.browser, "code")
     person = _lock_person(uow, row)
-    address = row.address or "unknown"
-    lockout.check(uow, person, person.login, replace(client, address=address))
+    client = replace(client, address=row.address or "unknown")
+    lockout.check_codes(uow, person, client)
     try:
-        if not second_factors.use_recovery_code(uow, person.id, code):
+        if second_factors.use_recovery_code(uow, person.id, code):
+            own_notices.notify(uow, person.id, "recovery-code-used")
+        else:
             second_factors.verify_code(uow, person.id, code)
     except Refused as refusal:
         if refusal.code != "code-wrong":
             raise
-        lockout.count_address_failure(uow, address)
-        if lockout.count_failure(uow, person, "code-refused", address=address):
-            sessions.end_all(uow, person.id)
-            return lockout.account_locked()
+        if lockout.count_wrong_code(uow, person, client, row.token_sha256):
+            row.ended_at = uow.real_now  # this login alone: who knows the password must not end the person's sessions
+            return lockout.codes_delayed()
         return refusal
+    lockout.forget_wrong_codes(uow, person, client, row.token_sha256)
     return _advance(uow, row, person, client)
 
 
@@ -198,7 +224,7 @@ def _pending_step(uow: UnitOfWork, person: Person, *, code_given: bool) -> str |
 
 
 def _complete(uow: UnitOfWork, person: Person, session: IssuedSession, client: Client) -> IssuedSession:
-    """Reset the failures, bind the provider's subject and make the browser a known one.
+    """Forget the wrong passwords, bind the provider's subject and make the browser a known one.
 
     Only a complete login does: a right password must not buy more attempts at the code, and a claimed login alone must
     not bind an account.

@@ -1,9 +1,12 @@
-"""Change the acting person's account; each change requires the password."""
+"""Change the acting person's account; each change requires the password and, where there is a factor, its code.
+
+The person is notified of each: a session can be somebody else's.
+"""
 
 from services.database.tables.people import Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import login as account_login
-from services.domain.accounts import passkeys, second_factors, sessions
+from services.domain.accounts import own_notices, passkeys, second_factors, sessions
 from services.domain.accounts.second_factors import Enrolment
 from services.domain.accounts.sessions import IssuedSession
 from services.domain.accounts.signatures import signing as signature_signing
@@ -13,14 +16,17 @@ from services.runtime import translations
 from services.runtime.errors import Refused
 
 
-async def change_password(database: Database, actor: Actor, token: str, old: str, new: str) -> IssuedSession:
+async def change_password(
+    database: Database, actor: Actor, token: str, old: str, new: str, *, code: str | None = None
+) -> IssuedSession:
     """Change the password and return the renewed session; all others end.
 
-    Refused for a wrong old password (which is counted) and for a weak new one.
+    Refused for a wrong old password or code (which is counted), without the code of a second factor, and for a weak new
+    password.
     """
 
     def check_old(uow: UnitOfWork) -> tuple[str, str]:
-        signature_signing.authenticate(uow, old)
+        _authenticate(uow, old, code)
         person = uow.session.get_one(Person, uow.actor.id)
         return person.login, person.password_hash
 
@@ -30,6 +36,7 @@ async def change_password(database: Database, actor: Actor, token: str, old: str
     def act(uow: UnitOfWork) -> IssuedSession:
         person = uow.session.get_one(Person, uow.actor.id, with_for_update=True)
         account_login.set_password(uow, person, new_hash)
+        own_notices.notify(uow, person.id, "own-account-changed")
         sessions.end_all(uow, person.id, keep=token)
         return sessions.renew(uow, sessions.get(uow, token), None)
 
@@ -56,7 +63,7 @@ def confirm_second_factor(uow: UnitOfWork, token: str, code: str) -> list[str]:
 
     Returns the recovery codes, which are shown once.
     """
-    codes = second_factors.confirm_enrolment(uow, uow.actor.id, code)
+    codes = account_login.enrol(uow, uow.actor.id, code)
     sessions.end_all(uow, uow.actor.id, keep=token)
     return codes
 
@@ -64,6 +71,7 @@ def confirm_second_factor(uow: UnitOfWork, token: str, code: str) -> list[str]:
 def renew_recovery_codes(uow: UnitOfWork, password: str, code: str | None) -> list[str]:
     """Replace the recovery codes."""
     _authenticate(uow, password, code)
+    own_notices.notify(uow, uow.actor.id, "own-account-changed")
     return second_factors.renew_recovery_codes(uow, uow.actor.id)
 
 
@@ -77,6 +85,7 @@ def end_second_factor(uow: UnitOfWork, password: str, code: str | None) -> None:
             status=403,
         )
     second_factors.end(uow, uow.actor.id, "second-factor-ended")
+    own_notices.notify(uow, uow.actor.id, "own-account-changed")
 
 
 def begin_passkey(uow: UnitOfWork, relying_party: RelyingParty, password: str, code: str | None) -> passkeys.Enrolment:
@@ -99,7 +108,7 @@ def end_other_sessions(uow: UnitOfWork, token: str) -> int:
 def _authenticate(uow: UnitOfWork, password: str, code: str | None) -> None:
     """Check the password, and the code where a second factor is enrolled.
 
-    The password alone must not suffice to replace the second factor.
+    The password alone must not suffice to replace the second factor, or the password itself.
     """
     enrolled = second_factors.get_factor(uow, uow.actor.id) is not None
     signature_signing.authenticate(uow, password, code or None, level="password+totp" if enrolled else "password")

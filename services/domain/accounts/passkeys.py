@@ -29,6 +29,7 @@ from services.database.base import new_id
 from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts import own_notices
 from services.domain.accounts.signatures import challenges as signature_challenges
 from services.domain.accounts.signatures.challenges import RelyingParty
 from services.domain.audit import trail as audit_trail
@@ -172,6 +173,7 @@ def finish_enrolment(
         credential_id=credential_id,
         public_key_sha256=hashlib.sha256(der).hexdigest(),
     )
+    own_notices.notify(uow, person_id, "own-account-changed")
     return passkey
 
 
@@ -188,6 +190,7 @@ def remove(uow: UnitOfWork, passkey_id: str) -> Passkey:
     passkey = _get_own(uow, passkey_id)
     passkey.ended_at = uow.real_now
     audit_trail.record(uow, "passkey-removed", "passkey", passkey.id, person=passkey.person_id)
+    own_notices.notify(uow, passkey.person_id, "own-account-changed")
     return passkey
 
 

@@ -143,6 +143,12 @@ def get_previous(uow: UnitOfWork, token: str) -> LoginSession | None:
     return uow.session.scalar(query.order_by(LoginSession.created_at.desc()).limit(1))
 
 
+def has_completed(uow: UnitOfWork, person_id: str) -> bool:
+    """Return whether the person has ever completed a login."""
+    query = select(LoginSession.id).where(LoginSession.person_id == person_id, LoginSession.pending_step.is_(None))
+    return uow.session.scalar(query.limit(1)) is not None
+
+
 def end(uow: UnitOfWork, session_id: str) -> None:
     """End one of the acting person's sessions. Raises NotFound."""
     row = uow.session.scalar(_select_open(uow, uow.actor.id).where(LoginSession.id == session_id))

@@ -147,7 +147,7 @@ def unlock(uow: UnitOfWork, person_id: str) -> Person:
     lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
-    if row.locked_until is not None or row.failed_logins or lockout.is_delayed(uow, row):
+    if lockout.is_delayed(uow, row):
         change_requests.authorise_account_act(uow, "unlock", person_id)
         lockout.reset(uow, row)
         audit_trail.record(uow, "account-unlocked", "person", person_id)

@@ -60,14 +60,18 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
     """Issue a version, which everybody has to sign from now on."""
     try:
         body = typed.body(IssueBody)
-        await database.run(visitor.actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
+        await database.run(visitor.actor, texts.issue_version, **body.model_dump())
     except Refused as refusal:
         if refusal.status == 403:
             raise
         return await _form(visitor, database, refusal, typed)
     return visitor.redirect(
         "/admin/agreements",
-        Message("Version {version} is issued: everybody has to sign it.", version=body.version),
+        Message(
+            "Version {version} is issued: everybody has to sign it within {days} days.",
+            version=body.version,
+            days=body.grace_days,
+        ),
     )
 
 
@@ -79,6 +83,8 @@ async def _form(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,
         current_text=current_text,
+        grace_days=texts.GRACE_DAYS,
+        shortest=texts.SHORTEST_NOTICE_DAYS,
         refusal=refusal,
         typed=typed,
     )

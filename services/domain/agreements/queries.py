@@ -12,6 +12,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
+from services.domain.access import queries as access_queries
 
 Sort = Literal["name", "department", "state", "version", "signed", "expires"]
 STATES = ("valid", "outdated", "expired", "ended", "never")
@@ -36,6 +37,7 @@ def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str =
     The text is searched in name and department. For administrators, Security's head and supervisors.
     """
     administrators.require_reader(uow)
+    versions = {uow.rules.agreement_version, *uow.session.scalars(access_queries.select_still_valid(uow))}
     latest: dict[str, Agreement] = {}
     for agreement in uow.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
         latest[agreement.person_id] = agreement
@@ -46,7 +48,8 @@ def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str =
         .order_by(Person.name, Person.id)
     )
     signers = [
-        _signer(uow, person, department, latest.get(person.id)) for person, department in uow.session.execute(query)
+        _signer(uow, person, department, latest.get(person.id), versions)
+        for person, department in uow.session.execute(query)
     ]
     columns: dict[str, Callable[[Signer], Any]] = {
         "name": lambda signer: signer.name,
@@ -63,13 +66,15 @@ def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str =
     )
 
 
-def _signer(uow: UnitOfWork, person: Person, department: Department, agreement: Agreement | None) -> Signer:
+def _signer(
+    uow: UnitOfWork, person: Person, department: Department, agreement: Agreement | None, versions: set[str | None]
+) -> Signer:
     if agreement is None:
         return Signer(person.id, person.name, department, "never", None, None, None)
     state = "valid"
     if agreement.ended_at is not None:
         state = "ended"
-    elif agreement.version != uow.rules.agreement_version:
+    elif agreement.version not in versions:
         state = "outdated"
     elif agreement.expires_at <= uow.now:
         state = "expired"

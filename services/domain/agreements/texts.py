@@ -1,7 +1,7 @@
 """Store the numbered texts of the confidentiality agreement in both languages (R59)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -9,7 +9,11 @@ from services.database.tables.agreements import AgreementText
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
+from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
+from services.domain.notifications import service as notification_service
 from services.domain.rules import service as rule_service
 from services.domain.rules.catalogue import RULES
 from services.runtime.errors import NotFound, Refused
@@ -31,17 +35,24 @@ hold and confirm that nothing was kept.
 5. I answer for a breach of these duties. They go on when I leave my post or the organisation."""
 
 
+GRACE_DAYS = 14
+SHORTEST_NOTICE_DAYS = 7  # a week's holiday: below it the issue needs a second person
+
+
 @dataclass(frozen=True)
 class VersionText:
     """A version and its text.
 
-    ``issued_at`` and ``issued_by`` are None for the standard text of the first version.
+    ``issued_at`` and ``issued_by`` are None for the first version's standard text. Up to ``counts_from`` signatures
+    under ``replaces`` are valid too; None: it counted at once.
     """
 
     version: str
     text_zh: str
     text_en: str
     present: bool
+    replaces: str | None = None
+    counts_from: datetime | None = None
     issued_at: datetime | None = None
     issued_by: str | None = None
     reason: str | None = None
@@ -77,10 +88,13 @@ def get_text_to_revise(uow: UnitOfWork) -> VersionText:
     return get_current_text(uow)
 
 
-def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, reason: str) -> VersionText:
-    """Issue a version; every earlier signature is outdated from then on (R59).
+def issue_version(
+    uow: UnitOfWork, version: str, text_zh: str, text_en: str, *, reason: str, grace_days: int = GRACE_DAYS
+) -> VersionText:
+    """Issue a version, which is to be signed from now on; earlier signatures are outdated after ``grace_days`` (R59).
 
-    Refused for a version that was issued before.
+    At short notice nobody could sign in time and others would sign in their place, so that takes a second person.
+    Everybody whose signature will be outdated is notified. Refused for a version that was issued before.
     """
     administrators.require_administrator(uow)
     rule = RULES["agreement_version"]
@@ -92,6 +106,11 @@ def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, rea
             field="version",
             version=version,
         )
+    if grace_days < SHORTEST_NOTICE_DAYS:
+        payload = {"version": version, "text_zh": text_zh, "text_en": text_en, "reason": reason}
+        change_requests.authorise(uow, Change("agreement", None, {**payload, "grace_days": grace_days}))
+    old, counts_from = uow.rules.agreement_version, uow.now + timedelta(days=grace_days)
+    _notify_signers(uow)
     uow.session.add(
         AgreementText(
             version=version,
@@ -100,13 +119,31 @@ def issue_version(uow: UnitOfWork, version: str, text_zh: str, text_en: str, rea
             issued_at=uow.now,
             issued_by=uow.actor.id,
             reason=reason,
+            replaces=old,
+            counts_from=counts_from,
         )
     )
-    old = uow.rules.agreement_version
     rule_service.record_change(uow, rule, version, reason, was=old)
-    audit_trail.record(uow, "agreement-issued", "agreement-text", version, old=old, new=version, reason=reason)
+    audit_trail.record(
+        uow,
+        "agreement-issued",
+        "agreement-text",
+        version,
+        old=old,
+        new=version,
+        reason=reason,
+        counts_from=counts_from.isoformat(),
+    )
     name = uow.session.get_one(Person, uow.actor.id).name
-    return VersionText(version, text_zh, text_en, True, uow.now, name, reason)
+    return VersionText(version, text_zh, text_en, True, old, counts_from, uow.now, name, reason)
+
+
+def _notify_signers(uow: UnitOfWork) -> None:
+    agreed = access_queries.list_agreed(uow, select(Person.id).where(Person.active))
+    people = list(uow.session.scalars(select(Person).where(Person.active).order_by(Person.id)))  # loaded once
+    for person in people:
+        if person.id in agreed:
+            notification_service.notify(uow, person.id, "agreement-issued", application_id=None)
 
 
 def _first_version(uow: UnitOfWork) -> str:
@@ -122,4 +159,7 @@ def _load_text(uow: UnitOfWork, version: str) -> VersionText:
     if result is None:
         return VersionText(version, STANDARD_ZH, STANDARD_EN, present)
     row, issuer = result
-    return VersionText(version, row.text_zh, row.text_en, present, row.issued_at, issuer, row.reason)
+    return VersionText(
+        *(version, row.text_zh, row.text_en, present, row.replaces, row.counts_from),
+        *(row.issued_at, issuer, row.reason),
+    )

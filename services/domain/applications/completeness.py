@@ -19,15 +19,21 @@ from services.domain.rules import agreed_limits
 from services.runtime.translations import Message
 
 CHECK = "preliminary-review"
+CHECK_ACT = "check the application"
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
 def review(uow: UnitOfWork, application_id: str) -> bool:
     """Check this round's form and keep what was found; whether it may go to the department's head.
 
-    An incomplete form goes back to the drafter at once: the time to correct it begins.
+    An incomplete form goes back to the drafter at once: the time to correct it begins. Raises NotPermitted once
+    somebody has decided in this round, so that no check takes back what people have signed.
     """
-    application = permissions.lock_approval(uow, application_id, "check the application").application
+    state = permissions.lock_approval(uow, application_id, CHECK_ACT)
+    application = state.application
+    permissions.require_undecided(state, CHECK_ACT, *state.decisions)
+    if state.expired:
+        raise permissions.refusal(CHECK_ACT, application_id, "the time to correct it is over")
     outbox.settle(uow, application_id, "the process has begun the round", messages.APPLICATION_CORRECTED)
     check_findings = check(uow, application, preservations.items_in_scope(uow, application_id))
     findings.store(uow, application_id, application.round, CHECK, check_findings)

@@ -21,6 +21,7 @@ from services.domain.retrieval import preservations
 from services.runtime.translations import Bilingual, Message
 
 CHECK = "security-review"
+CHECK_ACT = "check the application"
 LONG_SPAN = timedelta(hours=4)
 
 
@@ -35,8 +36,13 @@ class SecurityCheckResult:
 
 
 def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
-    """Check the case against the rules and keep what was found for the security reviewer."""
-    application = permissions.lock_approval(uow, application_id, "check the application").application
+    """Check the case against the rules and keep what was found for the security reviewer.
+
+    Raises NotPermitted once Security has decided in this round: what the reviewer has read stays as it was.
+    """
+    state = permissions.lock_approval(uow, application_id, CHECK_ACT)
+    application = state.application
+    permissions.require_undecided(state, CHECK_ACT, *permissions.ORDER[1:])
     outbox.settle(uow, application_id, "the security review has begun", REVIEW_DECIDED)
     items = preservations.items_in_scope(uow, application_id)
     cameras = _cameras(uow, items)

@@ -1,11 +1,11 @@
 """Add, change, retire and list recorders; secrets are written, never read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
@@ -13,8 +13,10 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
+from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.notifications import service as notification_service
 from services.recorders import secrets as recorder_secrets
 from services.recorders.protocol import RecorderFacts
 from services.recorders.registry import KINDS
@@ -150,6 +152,7 @@ def add(uow: UnitOfWork, entry: RecorderEntry) -> Recorder:
 def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> Recorder:
     """Change a recorder from now on; its kind is fixed.
 
+    Where it is and its zone say which footage a running case gets, so those whose cases wait for it are notified.
     Refused when the address changes and stored secrets would be sent to the new one.
     """
     administrators.require_administrator(uow)
@@ -179,16 +182,25 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
     if any(old_configuration.get(name) != row.configuration.get(name) for name in CLOCK_FIELDS):
         # The entered clock is newer than the one that was compared on a picture.
         row.clock_offset_ms = row.clock_method = row.clock_uncertainty_ms = row.clock_measured_at = None
+    new = audit_view(row, entry.secrets)
     audit_trail.record(
         uow,
         "recorder-changed",
         "recorder",
         recorder_id,
         old=old,
-        new=audit_view(row, entry.secrets),
+        new=new,
         secrets_changed=sorted(entry.secrets & set(entry.configuration)),
     )
+    if changed_fields(old, new):
+        _notify_waiting(uow, recorder_id)
     return row
+
+
+def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return which values differ, of two audit views, that say where footage comes from: zone and configuration."""
+    before, after = ({"zone": view.get("zone"), **view.get("configuration", {})} for view in (old, new))
+    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
 
 
 def set_active(uow: UnitOfWork, recorder_id: str, active: bool) -> Recorder:
@@ -316,8 +328,31 @@ def require_no_open_cases(uow: UnitOfWork, *conditions: Any) -> None:
 
     ``conditions`` select the cameras.
     """
-    query = (
-        select(func.count(Application.id.distinct()))
+    waiting = uow.session.scalar(_select_waiting([func.count(Application.id.distinct())], *conditions))
+    if waiting:
+        raise Refused(
+            "case-waits",
+            "{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
+            waiting=waiting,
+        )
+
+
+def _notify_waiting(uow: UnitOfWork, recorder_id: str) -> None:
+    """Notify the drafters of the cases that wait for the recorder, and Security's heads once for all of them."""
+    columns = [Application.number, Application.id, Application.drafter_id]
+    query = _select_waiting(columns, Camera.recorder_id == recorder_id).distinct().order_by(Application.number)
+    cases = uow.session.execute(query).all()
+    for case in cases:
+        notification_service.notify(uow, case.drafter_id, "recorder-changed", application_id=case.id)
+    if cases:
+        for head in access_queries.load_directory(uow).holders_in("security", "head"):
+            notification_service.notify(uow, head, "recorder-changed", application_id=None, subject_id=recorder_id)
+
+
+def _select_waiting(columns: Sequence[Any], *conditions: Any) -> Select[Any]:
+    """Select from the open cases that still have to retrieve footage of these cameras."""
+    return (
+        select(*columns)
         .join(Item, Item.application_id == Application.id)
         .join(Camera, Camera.id == Item.camera_id)
         .where(
@@ -328,10 +363,3 @@ def require_no_open_cases(uow: UnitOfWork, *conditions: Any) -> None:
             Item.outcome.is_(None),
         )
     )
-    waiting = uow.session.scalar(query)
-    if waiting:
-        raise Refused(
-            "case-waits",
-            "{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
-            waiting=waiting,
-        )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.accounts import requested_acts
+from services.domain.agreements import requested_acts
 from services.domain.change_requests import holds, queries, service
 from services.domain.change_requests.schemas import OpenRequestsAnswer
 from services.web.dependencies import GivenDatabase

@@ -1,4 +1,4 @@
-"""Let nobody sign for 24 hours after a reset or with a first post, unless the person's head confirms it (R25, R52)."""
+"""Let nobody sign for 24 hours after a reset, a first factor or a first post, unless the head confirms (R25, R52)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ def add(uow: UnitOfWork, person_id: str, reason: str, *, begins: datetime | None
         reason=reason,
         since=uow.now,
         until=max(begins or uow.now, uow.now) + DURATION,
-        reset_by=uow.actor.id if uow.actor.kind == "person" else None,
+        reset_by=uow.actor.id if uow.actor.kind == "person" and uow.actor.id != person_id else None,
     )
     uow.session.add(row)
     audit_trail.record(
@@ -72,8 +72,8 @@ def check(uow: UnitOfWork, person_id: str) -> None:
         )
         if last.reason == POST_GIVEN
         else Message(
-            "Your password, second factor or passkeys were reset, so you sign again from {until} on, or as soon as "
-            "{who} confirms that it was you who asked for it (page Requests).",
+            "Your password, second factor or passkeys were reset, or your second factor is new, so you sign again from "
+            "{until} on, or as soon as {who} confirms that it was you who asked for it (page Requests).",
             **named,
         )
     )

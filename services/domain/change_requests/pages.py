@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.accounts import requested_acts
+from services.domain.agreements import requested_acts
 from services.domain.change_requests import holds, queries, service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text

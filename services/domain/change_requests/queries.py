@@ -134,16 +134,7 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             new=_details(uow, {name: stored["new"][name] for name in stored["old"]}),
         )
     if row.kind in ("department", "new-department"):
-        new = Message(
-            "{department}: {kind}, below {superior}",
-            department=Bilingual(stored["name_zh"], stored["name_en"]),
-            kind=_word(f"department-{stored['kind']}"),
-            superior=_named(context.get("superior")) or _department(uow, stored["superior_id"]),
-        )
-        if row.kind == "new-department":
-            return Message("Add the department {new}", new=new)
-        old = _with_kind(context.get("department")) or _department(uow, stored["department"])
-        return Message("Change the department {old} to {new}", old=old, new=new)
+        return _describe_department(uow, row)
     if row.kind == "rule":
         return Message(
             "Change the rule {rule} from {old} to {new} ({reason})",
@@ -152,7 +143,29 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             new=stored["value"] or "—",
             reason=stored["reason"],
         )
+    if row.kind == "agreement":
+        return Message(
+            "Issue version {version} of the confidentiality agreement with {days} days to sign it ({reason}): {text}",
+            version=stored["version"],
+            days=stored["grace_days"],
+            reason=stored["reason"],
+            text=Bilingual(stored["text_zh"], stored["text_en"]),
+        )
     return TITLES[row.kind]
+
+
+def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored, context = row.payload, row.payload.get("context", {})
+    new = Message(
+        "{department}: {kind}, below {superior}",
+        department=Bilingual(stored["name_zh"], stored["name_en"]),
+        kind=_word(f"department-{stored['kind']}"),
+        superior=_named(context.get("superior")) or _department(uow, stored["superior_id"]),
+    )
+    if row.kind == "new-department":
+        return Message("Add the department {new}", new=new)
+    old = _with_kind(context.get("department")) or _department(uow, stored["department"])
+    return Message("Change the department {old} to {new}", old=old, new=new)
 
 
 def _details(uow: UnitOfWork, values: dict[str, str | None]) -> str:

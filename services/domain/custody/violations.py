@@ -19,16 +19,25 @@ KINDS = ("overdue", "loss", "discrepancy")
 
 
 def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
-    """Open the violation of an overdue copy and stop access; None when the copies came back inside the grace (R51).
+    """Open the violation of an overdue copy and stop access (R51).
 
-    Raises NotPermitted before the grace is over by the database's clock.
+    None when the copies came back inside the grace, or were reported lost: that is a violation of its own. Raises
+    NotPermitted before the grace is over by the database's clock, and for a case that is closed.
     """
     act = "open a violation"
+    application = permissions.lock(uow, application_id, act).application
     hand_over = log.lock(uow, hand_over_id, application_id)
     if hand_over.due_at is None:
         raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
     late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over)
     if hand_over.returned_at is not None and hand_over.returned_at < late_from:
+        return None
+    known = _known(uow, hand_over, "overdue")
+    if known is not None:
+        return known
+    if application.closed_at is not None:
+        raise permissions.refusal(act, application_id, f"the case is closed as {application.closed_as}")
+    if hand_over.lost_at is not None:
         return None
     if not permissions.is_over(uow, late_from):
         raise permissions.refusal(act, application_id, f"the copies are not overdue before {late_from.isoformat()}")
@@ -42,7 +51,7 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
 def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
     """Open one violation of a kind for each hand-over; suspend access, notify Security and supervision."""
-    known = uow.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
+    known = _known(uow, hand_over, kind)
     if known is not None:
         return known
     violation = Violation(
@@ -69,3 +78,7 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
             subject_id=violation.id,
         )
     return violation
+
+
+def _known(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
+    return uow.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))

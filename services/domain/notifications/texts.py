@@ -76,6 +76,9 @@ TEXTS = {
     "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval.")),
     "preservation-failed": NoticeText(Message("Footage could not be preserved: look at the recorder at once.")),
     "footage-damaged": NoticeText(Message("A check of integrity has found damage: look at it at once.")),
+    "recorder-changed": NoticeText(
+        Message("A recorder was changed while a case waits for its footage: see whether that is right."),
+    ),
     "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
     "return-due-soon": NoticeText(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
@@ -102,6 +105,34 @@ TEXTS = {
     "account-changed": NoticeText(
         Message("An administrator has changed an account: if it is not right, tell Security at once."),
         "requests",
+        personal=True,
+    ),
+    "agreement-issued": NoticeText(
+        Message("A new version of the confidentiality agreement is issued: read it and sign it in time."),
+        "account",
+        personal=True,
+    ),
+    "own-account-changed": NoticeText(
+        Message("Your password, second factor or passkeys were changed: if it was not you, tell Security at once."),
+        "account",
+        personal=True,
+    ),
+    "code-refused": NoticeText(
+        Message(
+            "Wrong codes were given for your account after the right password: if it was not you, change your password "
+            "at once."
+        ),
+        "account",
+        personal=True,
+    ),
+    "recovery-code-used": NoticeText(
+        Message("A recovery code was used to sign in to your account: if it was not you, tell Security at once."),
+        "account",
+        personal=True,
+    ),
+    "account-locked": NoticeText(
+        Message("Your account was locked after wrong passwords or codes: if it was not you, tell Security at once."),
+        "account",
         personal=True,
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),

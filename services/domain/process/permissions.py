@@ -4,7 +4,7 @@ The engine is not trusted: it may send any job, in any order, with any variables
 worker loads the state of its case here, which locks it, and refuses what the state does not allow.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,13 +29,18 @@ MOST_OPEN_REVIEWS = 3
 RETRIEVED = ("complete", "partial")
 RETURNED = "returned"
 # The policy's order of its own stages of approval.
-BEFORE = {"security": "preliminary", "security-signature": "security", "management": "security-signature"}
+ORDER = ("preliminary", "security", "security-signature", "management")
+BEFORE = dict(zip(ORDER[1:], ORDER, strict=False))
 CORRECTION_EXPIRED = "correction-expired"  # the action in the audit trail
 
 
 @dataclass(frozen=True)
 class CaseState:
-    """One submitted case: its items in scope, its loan, and of this round the form and each stage's last decision."""
+    """One submitted case: its items in scope, its loan, and of this round the form and each stage's decision.
+
+    Of a stage that was decided more than once the last unfavourable decision counts, and the last one without any:
+    asking again overrides no "no".
+    """
 
     application: Application
     decisions: Mapping[str, Decision]
@@ -99,13 +104,23 @@ def lock(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     )
     return CaseState(
         application,
-        {decision.stage: decision for decision in uow.session.scalars(decided)},
+        _by_stage(uow.session.scalars(decided)),
         _form(uow, application),
         list(uow.session.scalars(items.order_by(Item.position))),
         hand_over,
         inspected,
         _has_expired(uow, application_id),
     )
+
+
+def _by_stage(decided: Iterable[Decision]) -> dict[str, Decision]:
+    """Return what counts of each stage of decisions that are ordered, the oldest first."""
+    counts: dict[str, Decision] = {}
+    for decision in decided:
+        favourable, known = STAGES[decision.stage].favourable, counts.get(decision.stage)
+        if known is None or known.outcome == favourable or decision.outcome != favourable:
+            counts[decision.stage] = decision
+    return counts
 
 
 def form_number(application: Application) -> str:
@@ -137,8 +152,17 @@ def lock_approval(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     return state
 
 
+def require_undecided(state: CaseState, act: str, *stages: str) -> None:
+    """Raise NotPermitted once one of the stages is decided in this round: people decided on what was found before."""
+    decided = next((stage for stage in stages if stage in state.decisions), None)
+    if decided is not None:
+        raise refusal(
+            act, state.application.id, f"the stage {decided} is decided in this round, on what was found before"
+        )
+
+
 def lock_filed(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
-    """Load a case that runs and whose approved form of this round is filed (R29)."""
+    """Load a case that runs, that nobody has rejected or sent back, and whose form of this round is filed (R29)."""
     state = lock(uow, application_id, act)
     require_running(state, act)
     require_filed(state, act)
@@ -146,7 +170,7 @@ def lock_filed(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
 
 
 def require_filed(state: CaseState, act: str) -> None:
-    """Raise NotPermitted unless the approved form of this round is filed (R29)."""
+    """Raise NotPermitted unless this round's approved form is filed, and nobody has stopped the case since (R29)."""
     if state.form is None:
         raise refusal(
             act,
@@ -154,6 +178,15 @@ def require_filed(state: CaseState, act: str) -> None:
             f"there is no filed approved form of round {state.application.round}, and nothing is retrieved without one "
             "(R29)",
         )
+    if (stage := state.rejected_in("retrieval")) is not None:
+        raise NotPermitted(
+            f"could not {act} | application {state.application.id} | what was retrieved was refused at the stage "
+            f"{stage}, so the case ends without a copy (R32) | cancel this job: where the footage "
+            "is wanted all the same, the department applies anew"
+        )
+    stopped = next(_stopped(state), None)
+    if stopped is not None:
+        raise refusal(act, state.application.id, stopped)
 
 
 def lock_released(uow: UnitOfWork, application_id: str, item_id: str, act: str) -> tuple[CaseState, Item]:
@@ -163,12 +196,6 @@ def lock_released(uow: UnitOfWork, application_id: str, item_id: str, act: str) 
         raise refusal(act, application_id, f"the database does not have its item {item_id}")
     state = lock_filed(uow, application_id, act)
     require_released(state, act)
-    if (stage := state.rejected_in("retrieval")) is not None:
-        raise NotPermitted(
-            f"could not {act} | application {application_id} | what was retrieved was refused at the stage {stage}, so "
-            "the case ends without a copy (R32) | cancel this job: where the footage is wanted all the same, the "
-            "department applies anew"
-        )
     if item.dropped_in_round is not None:
         raise refusal(act, application_id, f"the item {item_id} was dropped from it")
     return state, item
@@ -215,15 +242,9 @@ def require_stage(uow: UnitOfWork, state: CaseState, stage: str, hand_over_id: s
 def _unready(state: CaseState, stage: str, hand_over_id: str | None) -> Iterator[str]:
     """Yield why the case does not ask the question of the stage now."""
     phase = STAGES[stage].phase
-    for ended in ("approval", "retrieval"):
-        rejected = state.rejected_in(ended)
-        if rejected is not None:
-            yield f"it was rejected at the stage {rejected}"
-    if phase in ("approval", "retrieval"):
-        if state.returned:
-            yield "it was sent back and waits for its correction"
-        if state.hand_over is not None:
-            yield "its copies were offered already"
+    yield from _past(state, stage)
+    if phase in ("approval", "retrieval") and state.hand_over is not None:
+        yield "its copies were offered already"
     match phase:
         case "approval":
             yield from _not_approving(state, stage)
@@ -234,6 +255,42 @@ def _unready(state: CaseState, stage: str, hand_over_id: str | None) -> Iterator
         case "return":
             if state.hand_over is None or state.hand_over.returned_at is None or not state.inspected:
                 yield "its copies were not returned and inspected"
+
+
+def is_past(uow: UnitOfWork, review: Review) -> bool:
+    """Return whether the case has gone on without the answer to an open question: none changes it any more.
+
+    The engine may open several questions beforehand, and people answer them in any order.
+    """
+    state = lock(uow, review.application_id, f"decide the review {review.stage}")
+    return review.round != state.application.round or next(_past(state, review.stage), None) is not None
+
+
+def _past(state: CaseState, stage: str) -> Iterator[str]:
+    """Yield why an answer to the question of the stage has nothing left to decide."""
+    answer, phase = state.decisions.get(stage), STAGES[stage].phase
+    if answer is not None and answer.outcome != STAGES[stage].favourable:
+        yield f"the stage {stage} has ended with {answer.outcome!r} in this round"
+    if phase in ("approval", "retrieval"):
+        yield from _stopped(state)
+    if stage in ORDER:
+        if state.form is not None:
+            yield "the approved form of this round is filed already"
+        later = [after for after in ORDER[ORDER.index(stage) + 1 :] if after in state.decisions]
+        if later:
+            yield f"the stage {later[0]}, which follows it, is decided in this round"
+    if stage == "storage-release" and state.has_ended_with(stage):
+        yield "it was released already"
+
+
+def _stopped(state: CaseState) -> Iterator[str]:
+    """Yield why a case goes on with neither its approval nor its retrieval in this round."""
+    for phase in ("approval", "retrieval"):
+        rejected = state.rejected_in(phase)
+        if rejected is not None:
+            yield f"it was rejected at the stage {rejected}"
+    if state.returned:
+        yield "it was sent back and waits for its correction"
 
 
 def _not_approving(state: CaseState, stage: str) -> Iterator[str]:
@@ -247,8 +304,6 @@ def _not_approving(state: CaseState, stage: str) -> Iterator[str]:
 def _not_retrieving(state: CaseState, stage: str) -> Iterator[str]:
     if state.form is None:
         yield "the approved form of this round is not filed"
-    if stage == "storage-release" and state.has_ended_with(stage):
-        yield "it was released already"
     if stage == "partial-footage":
         yield from _whole(state)
 

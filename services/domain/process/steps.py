@@ -36,13 +36,19 @@ class JobReference:
 
 
 def start(uow: UnitOfWork, job: JobReference) -> None:
-    """Record that a job's handler starts; keep its first start. Jobs of no case are ignored."""
-    step = _locked(uow, job)
-    if step is not None:
-        step.attempts += 1
-        step.ended_at = step.outcome = step.stuck_since = None
-        return
+    """Record that a job's handler starts; keep its first start. Jobs of no case are ignored.
+
+    A step that has ended keeps its end, unless the engine took its job back: a job that is sent again does not rewrite
+    what happened. A job with the key of another job's step is ignored.
+    """
     application_id = _case_of(uow, job)
+    step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
+    if step is not None:
+        if _is_of(step, job, application_id):
+            step.attempts += 1
+            if step.outcome in (None, CANCELLED):
+                step.ended_at = step.outcome = step.stuck_since = None
+        return
     if application_id is not None:
         uow.session.add(
             ProcessStep(
@@ -75,22 +81,26 @@ def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
 def refuse(uow: UnitOfWork, job: JobReference, job_type: str, sentence: str) -> None:
     """Record that the database did not allow what a job asked for.
 
-    One event for each job type and case within ``REFUSALS_APART``: the metric counts them all, and no flood of jobs
-    fills the trail. A job of a process instance that is not the case's leaves no step.
+    One event, and one new step that is stuck, for each job type and case within ``REFUSALS_APART``: the metric counts
+    them all, and no flood of jobs fills trail and timeline. A job of a process instance that is not the case's leaves
+    no step.
     """
     step, application_id = _locked(uow, job), _case_of(uow, job)
-    if step is not None:
-        if _is_own(uow, step):
-            mark_stuck(uow, job)
-        else:
-            uow.session.delete(step)
     query = select(AuditEvent.seq).where(
         AuditEvent.action == REFUSED,
         AuditEvent.subject_id == job_type,
         AuditEvent.application_id == application_id,
         AuditEvent.at > uow.now - REFUSALS_APART,
     )
-    if uow.session.scalar(query.limit(1)) is None:
+    first = uow.session.scalar(query.limit(1)) is None
+    if step is not None:
+        if step.ended_at is not None:
+            step.attempts -= 1  # of this run
+        elif _is_own(uow, step) and (first or step.attempts > 1):
+            mark_stuck(uow, job)
+        else:
+            uow.session.delete(step)
+    if first:
         audit_trail.record(
             uow,
             REFUSED,
@@ -142,7 +152,14 @@ def _text(job: JournalledJob, name: str) -> str | None:
 
 
 def _locked(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
-    return uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
+    """Return the job's step, locked; None where there is none, or its key is another job's."""
+    step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
+    return step if step is not None and _is_of(step, job, _case_of(uow, job)) else None
+
+
+def _is_of(step: ProcessStep, job: JobReference, application_id: str | None) -> bool:
+    of_step = (step.application_id, step.process_instance_key, step.process_id, step.element_id)
+    return of_step == (application_id, job.process_instance_key, job.process_id, job.element_id)
 
 
 def _is_own(uow: UnitOfWork, step: ProcessStep) -> bool:

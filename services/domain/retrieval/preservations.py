@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
@@ -18,6 +19,8 @@ from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.domain.stages.catalogue import approval_limit
 from services.runtime.spans import Span
+
+PRESERVATION_FAILED = "preservation-failed"  # the action in the audit trail, and the notice
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,20 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
 def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
     """Record that footage at risk could not be preserved, and notify the storage office.
 
-    Nothing has failed where a later job works on the item: it has taken the work over.
+    Once for each item within ``REMINDERS_APART``, however often the engine sends the job. Nothing has failed where a
+    later job works on the item: it has taken the work over.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
-    audit_trail.record(uow, "preservation-failed", "item", item_id, application_id=application_id, code=code)
-    measurements.notify_storage(uow, "preservation-failed", application_id=application_id, subject_id=item_id)
+    told = select(AuditEvent.seq).where(
+        AuditEvent.action == PRESERVATION_FAILED,
+        AuditEvent.subject_id == item_id,
+        AuditEvent.at > uow.now - permissions.REMINDERS_APART,
+    )
+    if uow.session.scalar(told.limit(1)) is not None:
+        return
+    audit_trail.record(uow, PRESERVATION_FAILED, "item", item_id, application_id=application_id, code=code)
+    measurements.notify_storage(uow, PRESERVATION_FAILED, application_id=application_id, subject_id=item_id)
 
 
 def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:

@@ -42,10 +42,21 @@ def clock(view: JsonView) -> str:
 
 def _source(record: JsonView) -> Pairs:
     source = record.part("source")
-    return [
+    rows: Pairs = [
         [("地点", cell(source.text("site"))), ("摄像头", cell(camera(source)))],
         [("录像机", cell(recorder(source))), ("取自", cell(source.word("origin")))],
         [("录像机时钟", cell(clock(record.part("recorderClock"))))],
+    ]
+    if record.get("recorderChanges"):
+        rows.append([("提交后录像机设置更改", cell(*_changes(record)))])
+    return rows
+
+
+def _changes(record: JsonView) -> list[str]:
+    """Return who changed the recorder's address or zone after the form was submitted; older records do not say."""
+    return [
+        f"{change.when('at')}，{change.text('by.name')}（{'、'.join(change.get('fields', ()))}）"
+        for change in record.each("recorderChanges")
     ]
 
 

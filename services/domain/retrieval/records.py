@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras import clocks, measurements, protections
+from services.domain.cameras import clocks, measurements, protections, recorders
 from services.domain.cameras.clocks import Clock
 from services.domain.documents import service as document_service
 from services.domain.process import permissions
@@ -219,6 +220,7 @@ def _content(
             "origin": origin,
             "upload": None if upload is None else upload_sources.to_json(upload),
         },
+        "recorderChanges": _recorder_changes(uow, order, recorder.id),
         "recorderClock": {"zone": recorder.zone, **clock.as_json()},
         "asked": {**_span_to_json(order.asked), "zone": order.zone},
         "searched": _span_to_json(report.searched or order.asked),
@@ -239,6 +241,23 @@ def _content(
         "finishedAt": uow.now.isoformat(),
         "difficulties": list(report.difficulties),
     }
+
+
+def _recorder_changes(uow: UnitOfWork, order: Order, recorder_id: str) -> list[dict[str, Any]]:
+    """Return who changed where the recorder is, or its zone, since the form was submitted."""
+    application = uow.session.get_one(Application, order.application_id)
+    changes = select(AuditEvent).where(
+        AuditEvent.action == "recorder-changed",
+        AuditEvent.subject_id == recorder_id,
+        AuditEvent.at >= application.submitted_at,
+    )
+    rows = []
+    for event in uow.session.scalars(changes.order_by(AuditEvent.seq)):
+        detail = json.loads(event.entry)["detail"]
+        fields = recorders.changed_fields(detail["old"], detail["new"])
+        if fields:
+            rows.append({"at": event.at.isoformat(), "by": _person(uow, event.actor_id), "fields": fields})
+    return rows
 
 
 def _span(span: Mapping[str, str]) -> Span:

@@ -59,7 +59,7 @@ def _file(uow: UnitOfWork, state: CaseState, claimed: Classification) -> Documen
         raise _refusal(application.id, "there is no such class: see the deployed decision table")
     raised = claimed.at_least(compute_floor(uow, application))
     chain = decisions_of_round(uow, application.id, application.round)
-    _require_chain(application, chain, revision.sha256, management=raised.management_needed)
+    _require_chain(state, revision.sha256, management=raised.management_needed)
     outbox.settle(uow, application.id, "the form is filed", REVIEW_DECIDED)
     _set_class(application, raised)
     granted = application.granted_use_days or application.requested_use_days
@@ -90,16 +90,16 @@ def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> lis
     return list(uow.session.scalars(query))
 
 
-def _require_chain(application: Application, chain: list[Decision], form_sha256: str, *, management: bool) -> None:
-    last = {decision.stage: decision for decision in chain}
+def _require_chain(state: CaseState, form_sha256: str, *, management: bool) -> None:
+    application, decided = state.application, state.decisions
     needed = {
         # whatever else the models ask before the filing has to have been favourable too
-        **{code: STAGES[code].favourable for code in STAGES.of_phase("approval") if code in last},
+        **{code: STAGES[code].favourable for code in STAGES.of_phase("approval") if code in decided},
         **NEEDED,
         **({"management": "approved"} if management else {}),
     }
     for stage, outcome in needed.items():
-        decision = last.get(stage)
+        decision = decided.get(stage)
         if decision is None or decision.outcome != outcome:
             raise _refusal(
                 application.id, f"the stage {stage} has not ended with {outcome!r} in round {application.round}"

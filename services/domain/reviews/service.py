@@ -282,6 +282,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         message_id=decision.id,
         variables=decision.variables,
     )
+    tasks.answer_siblings(uow, review, decision)
     if review.stage != "receipt":
         notification_service.notify(
             uow,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
-from services.database.tables.reviews import Reminder, Review
+from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -187,9 +187,37 @@ def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
         select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None)).with_for_update()
     ).all()
     for review in rows:
-        review.closed_at, review.closed_because = uow.now, because
-        audit_trail.record(uow, "review-closed", "review", review.id, application_id=application_id, because=because)
+        _close(uow, review, because)
     return len(rows)
+
+
+def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None:
+    """Close what else asks the same of the case in this round, and give its process the same answer.
+
+    The engine may ask a question more than once: there is one answer to it, whichever of them people have decided.
+    """
+    siblings = select(Review).where(
+        Review.application_id == review.application_id,
+        Review.stage == review.stage,
+        Review.round == review.round,
+        Review.id != review.id,
+        Review.closed_at.is_(None),
+    )
+    for sibling in uow.session.scalars(siblings.with_for_update()).all():
+        _close(uow, sibling, f"answered:{review.id}")
+        outbox.publish(
+            uow,
+            messages.REVIEW_DECIDED,
+            sibling.id,
+            application_id=review.application_id,
+            message_id=f"{decision.id}:{sibling.id}",
+            variables=decision.variables,
+        )
+
+
+def _close(uow: UnitOfWork, review: Review, because: str) -> None:
+    review.closed_at, review.closed_because = uow.now, because
+    audit_trail.record(uow, "review-closed", "review", review.id, application_id=review.application_id, because=because)
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:
@@ -209,6 +237,8 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
         )
     if application.withdrawn_at is not None:
         raise Refused("withdrawn", "The application was withdrawn: nothing is left to decide.")
+    if permissions.is_past(uow, review):
+        raise Refused("no-longer-asked", "The case has gone on without this review: there is nothing left to decide.")
     return review
 
 

@@ -1,6 +1,7 @@
 """The rules that administrators change: meaning, spelling, checks and effect of each value.
 
-A rule has the name of its setting among ``rules``, and its constraints are the setting's own.
+A rule has the name of its setting among ``rules``, and its constraints are the setting's own. Each says in which
+direction it protects less. In neither: the organisation's name, and the two reminders, whose end nobody gains by.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Rule(Worded):
     field: str = ""
     choices: tuple[tuple[str, Message], ...] = ()  # a value and its word
     editable: bool = True  # False: changes with something else, not by hand
-    weakened_by: Literal["raising", "lowering"] | None = None  # a protection, which a second person confirms
+    weakened_by: Literal["raising", "lowering", "both"] | None = None  # of a protection: a second person confirms it
 
     @property
     def setting(self) -> str:
@@ -86,6 +87,8 @@ class Rule(Worded):
         if old is None or new is None:
             return True
         words = [value for value, _word in self.choices]
+        if self.weakened_by == "both":
+            return True
         before, after = (words.index(value) if words else self.parse(value) for value in (old, new))
         return bool(after > before if self.weakened_by == "raising" else after < before)
 
@@ -145,10 +148,12 @@ RULES = {
             *("max_span_hours", "hours", Message("longest span of one item")),
             Message("How much footage one item may ask for."),
             field="max_span",
+            weakened_by="raising",  # an item shows more people
         ),
         Rule(
             *("max_items", "count", Message("items of one application")),
             Message("How many items one application may have at most."),
+            weakened_by="raising",  # so does an application
         ),
         Rule(
             *("review_limit", "duration", Message("time for a review")),
@@ -156,6 +161,7 @@ RULES = {
                 "The time for each of preliminary review, security review, sign-off and management "
                 "decision; then it escalates."
             ),
+            weakened_by="both",  # shorter: others soon sign in somebody's place; longer: a case is stalled
         ),
         Rule(
             *("first_reminder_after", "duration", Message("first reminder")),
@@ -166,18 +172,22 @@ RULES = {
         Rule(
             *("notify_limit", "duration", Message("time to notify storage")),
             Message("Within what time storage is told after the approval."),
+            weakened_by="raising",  # a notice that does not arrive is passed on later
         ),
         Rule(
             *("release_limit", "duration", Message("time for the release")),
             Message("The time that the storage office has for the release."),
+            weakened_by="both",  # as the time for a review
         ),
         Rule(
             *("correction_period", "duration", Message("time to correct")),
             Message("Within what time an application that was sent back is corrected; then it expires."),
+            weakened_by="lowering",  # the case expires at once, and its footage is no longer preserved
         ),
         Rule(
             *("take_up_period", "duration", Message("time to take up a copy")),
             Message("Within what time the custodian accepts a copy that is ready."),
+            weakened_by="lowering",  # the case ends before anybody could accept the copy
         ),
         Rule(
             *("reminder_lead", "duration", Message("reminder before the due date")),
@@ -203,13 +213,13 @@ RULES = {
             *("ordinary_retention_days", "days", Message("retention of ordinary footage")),
             Message("For how many days ordinary footage stays in the archive."),
             field="ordinary_retention",
-            weakened_by="lowering",
+            weakened_by="both",  # shorter: footage is gone; longer: a lock that nobody can undo
         ),
         Rule(
             *("important_retention_days", "days", Message("retention of important footage")),
             Message("For how many days important footage stays in the archive."),
             field="important_retention",
-            weakened_by="lowering",
+            weakened_by="both",  # as for ordinary footage
         ),
         Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),

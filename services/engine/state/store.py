@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,8 @@ FILE_NAME = "engine.sqlite3"
 FORMAT_VERSION = 3  # in ``user_version``; changes with the tables, the documents and the names of their fields
 _DAMAGE_MESSAGES = ("malformed", "not a database")
 _FIRST_KEY = 2**51  # the first key of partition 1 in Zeebe
+_KEYS_SINCE = 1_577_836_800_000  # ms: 2020-01-01
+_KEYS_PER_MS = 2**10
 IDENTITY = "identity"  # a counter that never counts: a random number that distinguishes this file from a new one
 _PRIVATE = 0o600
 
@@ -45,6 +48,7 @@ class Store:
         Raises DataFileError.
         """
         self._engine = _create_engine(directory)
+        self._first_key = _choose_first_key()
         try:
             self._open_file()
             self._read_counters()
@@ -149,7 +153,7 @@ class Store:
     def _read_counters(self) -> None:
         values: dict[str, int] = dict(_COUNTERS.run(self._driver))
         self.identity = str(values[IDENTITY])
-        self._key: int = values.get("key", _FIRST_KEY)
+        self._key: int = values.get("key", self._first_key)
         self._saved_key = self._key
         self._position: int = values.get("position", 0)
 
@@ -163,6 +167,17 @@ _SAVE_COUNTERS = Statement(
     _INSERT.on_conflict_do_update(index_elements=["name"], set_={"value": _INSERT.excluded.value})
 )
 _COUNTERS = Statement(select(counters))
+
+
+def _choose_first_key() -> int:
+    """Return where a new file's keys begin: above all keys of an engine that was there before it.
+
+    Clients keep keys of jobs and instances, and a second job with the key of an earlier one would be taken for it. No
+    engine gives 1,024 keys a millisecond, so the time alone separates a file from its predecessors, from a Zeebe
+    broker's partition 1, which counts from ``_FIRST_KEY``, and until 2089 from partition 2, which begins at twice that.
+    """
+    millis = time.time_ns() // 1_000_000
+    return _FIRST_KEY + max(millis - _KEYS_SINCE, 0) * _KEYS_PER_MS
 
 
 def _open_error(directory: Path | None, error: DatabaseError | sqlite3.Error) -> Exception:

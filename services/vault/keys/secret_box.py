@@ -55,6 +55,10 @@ class KeyFileBox:
                 "| restore that key file, or reset the second factors and enter the recorders' passwords anew"
             ) from error
 
+    def digest(self, text: str, purpose: str) -> str:
+        self.ensure()
+        return hmac.digest(self._key, f"footage-desk digest | {purpose} | {text}".encode(), hashlib.sha256).hex()
+
     @cached_property
     def _cipher(self) -> ChaCha20Poly1305:
         return ChaCha20Poly1305(self._key)

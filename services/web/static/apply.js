@@ -119,9 +119,30 @@ document.addEventListener("keydown", (event) => {
 
 // The form comes anew after each of its buttons: the keyboard goes on where the button led.
 let pressed = "";
+// Saving and the buttons wait for each other, so that one person alone meets no later version of the own draft. A button
+// saves as well: while it waits or is under way nothing else is saved, and it keeps its value if the focus moves on.
+let acting = false;
 document.addEventListener("submit", (event) => {
-  if (event.target.id === FORM) pressed = event.submitter?.value ?? "";
+  if (event.target.id !== FORM) return;
+  pressed = event.submitter?.value ?? "";
+  acting = true;
 }, true);
+
+document.addEventListener("htmx:confirm", (event) => {
+  if (acting && event.target.id === "autosave") event.preventDefault();
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.target.id === FORM && pressed) event.detail.parameters.act = pressed;
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { pathInfo, xhr } = event.detail;
+  if (pathInfo?.requestPath !== "/apply") return;
+  acting = false;
+  const form = document.getElementById(FORM);
+  if (form && xhr.status === 0) changed(form); // it was not sent: save what it would have saved
+});
 
 function goOn() {
   const [act, index] = pressed.split("-");

@@ -32,6 +32,8 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallInstal
 def typed(installation: SmallInstallation, line: str) -> int:
     """The code with which a line of the page ends; its places are folders of the test."""
     line = line.replace("/safe/identity.txt", str(installation.identity)).replace("RECIPIENT", installation.recipient)
+    if "SHA256" in line:
+        line = line.replace("SHA256", re.findall(r"manifest has the SHA-256 (\w{64})", installation.output())[0])
     for place in PLACES:
         line = line.replace(place, f"{installation.root}{place}")
     words = shlex.split(line)

@@ -15,14 +15,16 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 
 from services.app.evidence import sources_of
-from services.database.tables.people import Person
-from services.database.unit_of_work import UnitOfWork
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.accounts import staff
+from services.domain.accounts import requested_acts, staff
 from services.domain.accounts.staff import Details
+from services.domain.change_requests import service as change_requests
+from services.domain.rules import service as rules
 from services.evidence import package
 from services.evidence.archive import new_archive
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Refused
 from services.runtime.threads import run_in_thread
 from services.vault.age import X25519Identity, generate_identity
 from services.vault.keys.log_key import FOLDER, ensure_log_key
@@ -55,6 +57,13 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         signer = demo_id("zhaoqiang")
         details = Details("赵强", demo_id("security"), await desk.as_person("zhaoqiang", _own_address), "en")
         await desk.as_person("luoxin", staff.change_person, signer, details)
+        was = {"was": "P3D"}
+        await desk.as_person("luoxin", rules.change_rule, "reminder_lead", "P2D", "because of a test", **was)
+        with pytest.raises(Refused, match="needs a second person"):
+            await desk.as_person("luoxin", _rename_department, demo_id("security"))
+        [asked] = await desk.as_person("zhaoqiang", change_requests.list_visible)
+        await desk.as_person("zhaoqiang", change_requests.confirm, asked.id)
+        await requested_acts.carry_out(desk.database, Actor("person", demo_id("luoxin")), asked.id)
         await desk.accept(case)
         stranger = X25519Identity(generate_identity()[0])
         await refused("name the vault's identity", unwrapper=lambda: stranger)
@@ -70,6 +79,7 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
         told = [json.loads(json.loads(line)["entry"]) for line in contents[layout.EVENTS].splitlines()]
         [changed] = [event for event in told if event["action"] == "person-changed"]
         assert (changed["subject"]["id"], changed["detail"]["new"]) == (signer, {"locale": "en"})
+        assert {event["action"] for event in told} >= {"rule-changed", "department-changed"}
         named = json.loads(contents[layout.ACCOUNTS])
         for change in ({"events": []}, {"events": [0]}, {"signers": []}, {"days": 0}):
             contents[layout.ACCOUNTS] = rfc8785.dumps({**named, **change})
@@ -121,3 +131,9 @@ def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
 
 def _own_address(uow: UnitOfWork) -> str | None:
     return uow.session.get_one(Person, uow.actor.id).email
+
+
+def _rename_department(uow: UnitOfWork, department_id: str) -> None:
+    row = uow.session.get_one(Department, department_id)
+    names = {"name_zh": row.name_zh, "name_en": "Guards"}
+    staff.change_department(uow, department_id, **names, kind=row.kind, superior_id=row.superior_id)

@@ -130,6 +130,8 @@ async def test_a_new_text_of_the_agreement_is_to_be_signed_by_everybody(desk: Re
     assert refused.status_code == 422
     assert texts["textZh"] in refused.text
     assert issued.status_code == 303
+    assert "保密协议" not in text_of(await reviewer.get(f"/reviews/{review_id}"))
+    desk.clock.turn(timedelta(days=14))
     assert "保密协议" in text_of(await reviewer.get(f"/reviews/{review_id}"))
     assert texts["textZh"] in (await reviewer.get("/account/agreement")).text
     for page in ("/inbox", f"/reviews/{review_id}"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import ssl
 import stat
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import grpc
 import httpx
@@ -31,7 +33,7 @@ from services.engine.clock import SystemClock
 from services.engine.errors import GatewayError
 from services.engine.server import EngineServer
 from services.engine.socket_file import SocketFile
-from services.runtime.channel import open_channel
+from services.runtime.channel import open_channel, socket_answers
 from services.runtime.engine_client import PyzeebeEngineClient, Unauthorized
 from services.runtime.errors import Retryable
 from services.runtime.settings import Settings, SettingsError
@@ -189,6 +191,8 @@ async def test_unmodified_pyzeebe_works_over_the_socket_however_long_its_path_is
         async with open_channel(Settings.load(zeebe_address=f"unix:{path}")) as channel:
             assert await PyzeebeEngineClient(channel).healthy()
     assert not socket_at(address).exists()
+    if socket_at(address).parent != path.parent:
+        socket_at(address).parent.rmdir()
 
 
 async def test_a_long_path_leads_to_the_same_short_one_again_and_to_none_of_somebody_elses(tmp_path: Path) -> None:
@@ -198,7 +202,7 @@ async def test_a_long_path_leads_to_the_same_short_one_again_and_to_none_of_some
     async with engine(None, f"unix:{path}") as second:
         assert first.address == second.address
     short = socket_at(first.address).parent
-    short.mkdir(mode=0o755)
+    assert mode_of(short) == 0o700  # it stays, so that nobody else takes its name
     short.chmod(0o755)
     try:
         with pytest.raises(GatewayError, match=f"{short} is not this account's alone; remove it"):
@@ -211,6 +215,40 @@ async def test_a_long_path_leads_to_the_same_short_one_again_and_to_none_of_some
             await EngineServer(None, ManualClock(), f"unix:{path}").start()
     finally:
         short.unlink()
+
+
+@pytest.mark.parametrize("taken", ["gone", "of another account", "open to others", "with another account's socket"])
+async def test_a_client_follows_no_link_to_a_socket_that_another_account_may_have_made(
+    taken: str, tmp_path: Path
+) -> None:
+    if "account" in taken and os.geteuid() != 0:
+        pytest.skip("only root gives a file to another account")
+    path = tmp_path / ("long" * 30) / "gateway.socket"
+    settings = Settings.load(zeebe_address=f"unix:{path}")
+    async with engine(None, f"unix:{path}") as first:
+        await open_channel(settings).close()
+        assert socket_answers(f"unix:{path}")
+    place = socket_at(first.address)
+    await open_channel(settings).close()  # the engine is away, and nobody else can take its place
+    try:
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(place))
+            other.listen()
+            match taken:
+                case "gone":
+                    shutil.rmtree(place.parent)
+                case "of another account":
+                    os.chown(place.parent, 65534, 65534)
+                case "open to others":
+                    place.parent.chmod(0o777)
+                case _:
+                    os.chown(place, 65534, 65534)
+
+            with pytest.raises(SettingsError, match=f"{path} leads to {place}, which is missing or not the engine's"):
+                open_channel(settings)
+            assert not socket_answers(f"unix:{path}")
+    finally:
+        shutil.rmtree(place.parent, ignore_errors=True)
 
 
 @pytest.mark.parametrize("brought", [None, "Bearer wrong", "Bearer ", "Basic {token}", "{token}", "Bearer {token}x"])
@@ -227,10 +265,14 @@ async def test_every_call_on_a_port_wants_the_token(
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await channel.unary_stream(f"/gateway_protocol.Gateway/{method.name}")(b"", metadata=metadata).read()
             assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED, method.name
-        health = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        stub = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Watch(health_pb2.HealthCheckRequest(), metadata=metadata, timeout=5).read()
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED  # no stranger keeps a stream open
+        health = await stub.Check(health_pb2.HealthCheckRequest())
         figures = port.server.metrics.exposition().decode()
 
-    refusals = len(METHODS) + 1 + sum(method.server_streaming for method in METHODS)
+    refusals = len(METHODS) + 2 + sum(method.server_streaming for method in METHODS)
     assert f"footage_desk_engine_unauthenticated_calls_total {refusals}.0" in figures
     assert [line for line in caplog.messages if "refused a call without the engine's token from ipv4:127.0.0.1" in line]
     assert token_in(tmp_path) not in caplog.text
@@ -325,6 +367,46 @@ async def test_the_management_port_says_texts_of_incidents_for_the_token_alone(t
     assert (public, refused, clock.status_code) == ([200] * 3, [401] * 2, 401)
     assert (incidents.status_code, incidents.json()) == (200, [])
     assert "footage_desk_engine_unauthenticated_calls_total 3.0" in figures
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /actuator/clock/add HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n", 401),  # asked before it is read
+        (b"GET /livez HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n", 200),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: 4097\r\n\r\n", 413),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 413),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: -1\r\n\r\n", 400),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: x\r\n\r\n", 400),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: \xb2\r\n\r\n", 400),
+        (b"GET\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
+        (b"POST /actuator/clock/add HTTP/1.1\r\n{bearer}Content-Length: 3000\r\n\r\n" + b"[" * 3000, 400),
+        (
+            b"POST /actuator/clock/pin HTTP/1.1\r\n{bearer}Content-Length: 32\r\n\r\n"
+            + b'{"epochMilli": %016d}' % (10**16 - 1),
+            400,
+        ),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_the_management_port_reads_a_short_body_and_only_of_who_has_the_token(
+    sent: bytes, status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = Credentials(token=tmp_path / "token")
+    given = {"credentials": credentials, "controlled_clock": True, "management": PORT}
+    with patch.object(EngineServer, "_needs_token", lambda *_: True):
+        async with engine(None, f"unix:{tmp_path}/s", **given) as port:
+            host, _, number = str(port.server.management_address).rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(number))
+            bearer = f"Authorization: Bearer {(tmp_path / 'token').read_text().strip()}\r\n".encode()
+            writer.write(sent.replace(b"{bearer}", bearer))
+            async with asyncio.timeout(5):  # less than it waits for a body
+                answer = await reader.readline()
+            writer.close()
+
+    assert answer.split()[1] == str(status).encode()
+    assert "Unhandled" not in caplog.text
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", ":0", "desk.example:26500", "unix-abstract:x"])

@@ -45,6 +45,37 @@ def test_a_file_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, 
     assert (tmp_path / FILE_NAME).read_bytes() == written
 
 
+def test_a_new_file_gives_no_key_that_an_earlier_engine_or_a_zeebe_broker_gave(tmp_path: Path) -> None:
+    keys: list[tuple[int, int]] = []
+    for name in ("lost", "new"):
+        store = Store(tmp_path / name)
+        first = store.next_key()
+        for _ in range(1000):
+            last = store.next_key()
+        keys.append((first, last))
+        store.close()
+
+    (_, last_of_lost), (first_of_new, last_of_new) = keys
+    assert last_of_lost < first_of_new
+    # partition 1 of Zeebe, and files of earlier versions, count from 2**51; partition 2 from 2**52
+    assert 2**51 + 10**12 < first_of_new < last_of_new < 2**52
+
+
+def test_a_file_goes_on_with_its_own_keys(tmp_path: Path) -> None:
+    harness = EngineHarness(tmp_path)
+    harness.deploy(ONE_JOB)
+    before = harness.store.next_key()
+    harness.store.rollback()
+    harness.store.begin()
+    assert harness.store.next_key() == before
+    harness.store.commit()
+    harness.store.close()
+
+    again = Store(tmp_path)
+    assert again.next_key() == before + 1
+    again.close()
+
+
 @pytest.mark.parametrize("kept", [0.5, 100, "overwritten"])
 def test_a_file_that_was_cut_off_or_damaged_is_refused(tmp_path: Path, kept: float | str) -> None:
     harness = EngineHarness(tmp_path)

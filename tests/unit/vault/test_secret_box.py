@@ -48,6 +48,15 @@ def test_another_key_opens_nothing(tmp_path: Path) -> None:
         KeyFileBox(tmp_path / "two" / "secrets.key").decrypt(sealed, "p")
 
 
+def test_a_digest_is_the_same_wherever_the_key_is_and_of_one_purpose(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "secrets.key"
+    digest = KeyFileBox(path).digest("nobody", "unknown login")
+
+    assert KeyFileBox(path).digest("nobody", "unknown login") == digest
+    assert KeyFileBox(path).digest("nobody", "another purpose") != digest
+    assert KeyFileBox(tmp_path / "other" / "secrets.key").digest("nobody", "unknown login") != digest
+
+
 @pytest.mark.parametrize("content", ["", "00ff\n", "no hexadecimal"])
 def test_a_key_file_without_a_key_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "secrets.key"

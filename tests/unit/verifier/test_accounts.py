@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.verifier.accounts import is_before, person_of
+from services.verifier.accounts import Signatures, is_before, is_listed, person_of
 
 SIGNED = datetime(2031, 3, 4, 12, tzinfo=UTC)
 
@@ -22,3 +22,28 @@ def test_an_event_is_of_the_person_whose_account_it_changes() -> None:
     assert person_of(key) == "b"
     assert person_of({**event, "action": "logged-in"}) is None
     assert person_of({**event, "application": "c"}) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "signed_in_place_of", "expected"),
+    [
+        ("absence-added", "head", "head", True),  # by it somebody else signed
+        ("absence-added", "head", None, False),
+        ("absence-ended", "deputy", None, True),
+        ("password-reset", "head", "head", False),  # the head did not sign
+        ("department-changed", "works", None, True),
+        ("rule-changed", "review_limit", None, True),
+    ],
+)
+def test_what_a_signature_counted_by_belongs_to_it(
+    action: str, subject: str, signed_in_place_of: str | None, *, expected: bool
+) -> None:
+    signatures = Signatures()
+    signatures.add({"person": "deputy", "signedAt": SIGNED.isoformat()}, {"standsInFor": signed_in_place_of})
+    kind = "person" if subject in ("head", "deputy") else "thing"
+    event = {"action": action, "application": None, "subject": {"kind": kind, "id": subject}, "detail": {}}
+
+    assert is_listed(event)
+    assert signatures.concerns(event, SIGNED - timedelta(days=1)) is expected
+    assert not signatures.concerns(event, SIGNED - timedelta(days=31))
+    assert not is_listed({**event, "application": "c"})

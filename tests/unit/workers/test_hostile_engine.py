@@ -13,8 +13,9 @@ from hostile_engine import HostileEngine, Job, begin, plain_footage
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.reviews import Review
 from services.domain.process import permissions
-from services.runtime.errors import NotPermitted
+from services.runtime.errors import NotPermitted, Refused
 from services.runtime.places import ROOT
 
 SEQUENCES = amount.examples(sample=200, full=10_000)
@@ -38,6 +39,11 @@ ALLOWED = {
     "closed: copy-lost",
     "closed: footage-re-archived",
     "closed: return-disputed",
+    "incomplete: sent back",
+    "preliminary-review: found",
+    "security-review: found",
+    "violation: overdue",
+    "violation: loss",
 }
 
 MOST_OF_IT = 10  # a sample comes to these at least
@@ -50,6 +56,12 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("preserve-footage", "rejected", {}, "was rejected"),
     ("preliminary-review", "in use", {}, "approval has ended"),
     ("security-review", "in use", {}, "approval has ended"),
+    ("preliminary-review", "signed", {}, "is decided in this round, on what was found before"),
+    ("preliminary-review", "returned", {}, "is decided in this round, on what was found before"),
+    ("security-review", "signed", {}, "is decided in this round, on what was found before"),
+    ("open-review", "signed", {"stage": "security"}, "security-signature, which follows it, is decided"),
+    ("open-review", "returned", {"stage": "preliminary"}, "has ended with 'returned'"),
+    ("open-review", "disputed", {"stage": "return-inspection"}, "has ended with 'discrepancy'"),
     ("open-review", "submitted", {"stage": "security-signature"}, "stage security has not ended"),
     ("open-review", "returned", {"stage": "security"}, "sent back"),
     ("open-review", "rejected", {"stage": "security"}, "was rejected"),
@@ -81,6 +93,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("resume-access", "offered", {}, "nobody has accepted"),
     ("open-violation", "in use", {"violationKind": "overdue"}, "not overdue before"),
     ("open-violation", "in use", {"violationKind": "loss"}, "nobody has reported a loss"),
+    ("open-violation", "overdue and archived", {"violationKind": "overdue"}, "is closed as footage-re-archived"),
     ("inspect-return", "in use", {}, "no return"),
     ("re-archive", "in use", {"decision": "in-order"}, "were not returned"),
     ("re-archive", "returned to Security", {"decision": "in-order"}, "was not inspected"),
@@ -156,6 +169,34 @@ def test_the_deployed_table_may_raise_the_class_of_an_ordinary_case(engine: Host
     assert (again.use_period_days, application.importance, application.second_person) == (3, "important", True)
 
 
+@pytest.mark.requirement("R48", "R51")
+def test_copies_that_were_reported_lost_are_not_overdue(engine: HostileEngine) -> None:
+    engine.reset()
+    job = Job(10**6, "open-violation", {**engine.variables("overdue and lost"), "violationKind": "overdue"})
+
+    answer = asyncio.run(engine.desk.handle(job))
+
+    assert answer.violation_id is None
+    assert engine.is_untouched()
+
+
+@pytest.mark.requirement("R29", "R33")
+def test_a_release_that_was_sent_back_is_not_given_by_a_second_question(engine: HostileEngine) -> None:
+    engine.reset()
+    desk, ids = engine.desk, engine.variables("release asked twice")
+    first, second = (review.id for review in desk.all(Review, application_id=ids["applicationId"], closed_at=None))
+
+    desk.decide(first, "operator", "returned")
+
+    with pytest.raises(Refused) as refused:
+        desk.decide(second, "operator2")
+    with pytest.raises(NotPermitted, match="it was sent back"):
+        asyncio.run(desk.work("notify-storage", **ids))
+    with pytest.raises(NotPermitted, match="it was sent back"):
+        asyncio.run(desk.work("retrieve-footage", **ids))
+    assert refused.value.code == "review-closed"
+
+
 @pytest.mark.requirement("R46")
 def test_a_receipt_that_was_signed_in_time_outlives_the_timer(engine: HostileEngine) -> None:
     engine.reset()
@@ -179,6 +220,7 @@ def test_nothing_opens_moves_or_goes_that_the_register_did_not_allow(engine: Hos
 
     assert asyncio.run(attack()) == []
     assert engine.refused > SEQUENCES
+    assert engine.answered > SEQUENCES / 10
     happened = ALLOWED & set(engine.allowed)
     assert happened == ALLOWED or (not amount.all_of_it() and len(happened) >= MOST_OF_IT), ALLOWED - happened
 

@@ -87,6 +87,18 @@ async def test_a_recorder_that_is_down_is_counted_and_told_and_the_application_g
     assert desk.everything() == []
 
 
+async def test_a_job_that_comes_again_and_again_tells_the_storage_office_once_in_twelve_hours(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+    desk.recordings.rename(desk.root / "away")
+
+    for _ in range(5):
+        assert await preserve(desk, case) == Result(0, 1)
+        desk.clock.turn(timedelta(hours=3))
+    assert len(desk.rows(Notice)) == 2
+    assert len([row for row in desk.rows(AuditEvent) if row.action == "preservation-failed"]) == 2
+
+
 async def test_a_vault_that_is_down_is_counted_too(desk: Desk) -> None:
     under(desk, preserve="always")
 

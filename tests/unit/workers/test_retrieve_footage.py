@@ -12,6 +12,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.upload_attempts import UploadAttempt
+from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
@@ -49,6 +50,24 @@ async def test_footage_comes_with_its_record_and_label_and_a_second_run_answers_
     assert content["files"][0]["sha256Cipher"] == master.sealed["sha256Cipher"]
     assert first.record_number == record.number == "DQ-2031-000001"
     assert desk.row(Camera, "camera-gate").fingerprint == master.sealed["coverage"]["fingerprint"]
+
+
+@pytest.mark.requirement("R34")
+async def test_the_record_tells_who_changed_the_recorder_after_the_form(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    renamed = {"zone": "UTC", "configuration": {"root": "/a"}}
+    moved = {**renamed, "configuration": {"root": "/b"}}
+    for new in (renamed, moved):
+        desk.as_person(
+            *("operator", audit_trail.record, "recorder-changed", "recorder", "recorder"),
+            old={**renamed, "name": "before"},
+            new=new,
+        )
+
+    await retrieve(desk, case)
+
+    [change] = json.loads(records(desk)[0].content)["recorderChanges"]
+    assert (change["by"]["id"], change["fields"]) == ("operator", ["root"])
 
 
 @pytest.mark.requirement("R29")

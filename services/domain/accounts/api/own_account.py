@@ -22,8 +22,11 @@ router = APIRouter(prefix="/api/account", tags=["account"])
 
 
 class PasswordChange(Body):
+    """``code``: the authenticator's, where there is a second factor."""
+
     password: Password
     new_password: Password
+    code: Code | None = None
 
 
 class Language(Body):
@@ -91,7 +94,9 @@ async def change_password(
     body: PasswordChange, token: Token, actor: Acting, *, request: Request, response: Response, database: GivenDatabase
 ) -> Me:
     """Change my password; other sessions end, this one gets another token."""
-    session = await own_account.change_password(database, actor, token, body.password, body.new_password)
+    session = await own_account.change_password(
+        database, actor, token, body.password, body.new_password, code=body.code
+    )
     cookies.write(request, response, cookies.SESSION, session.token)
     return await database.run(actor, read_me, session.token)
 

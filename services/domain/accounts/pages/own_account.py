@@ -60,9 +60,9 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
 
 
 @router.get("/password")
-async def show_password(visitor: Visiting) -> Response:
+async def show_password(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the page that changes the password."""
-    return visitor.page("accounts/password.html", shortest=MIN_LENGTH)
+    return await _password(visitor, database)
 
 
 @router.post("/password")
@@ -72,12 +72,10 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
     try:
         require_same(new, typed.text("repeat"))
         session = await own_account.change_password(
-            database, visitor.actor, _token(visitor), typed.text("password"), new
+            database, visitor.actor, _token(visitor), typed.text("password"), new, code=typed.text("code") or None
         )
     except Refused as refusal:
-        return visitor.page(
-            "accounts/password.html", status=refusal.status, refusal=refusal, typed=typed, shortest=MIN_LENGTH
-        )
+        return await _password(visitor, database, typed, refusal)
     answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
     cookies.write(visitor.request, answer, cookies.SESSION, session.token)
     return answer
@@ -255,9 +253,23 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
         "passkeys": passkeys.list_passkeys(uow, person.id),
         "absences": absences.list_absences(uow, person.id),
         "agreement": valid,
-        "agreement_version": uow.rules.agreement_version,
+        "agreement_text": texts.get_current_text(uow),
         "real_now": uow.real_now,
     }
+
+
+async def _password(
+    visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
+) -> Response:
+    state = await database.run(visitor.actor, second_factors.get_state, visitor.person_id)
+    return visitor.page(
+        "accounts/password.html",
+        status=refusal.status if refusal else 200,
+        shortest=MIN_LENGTH,
+        enrolled=state.enrolled_at is not None,
+        refusal=refusal,
+        typed=typed,
+    )
 
 
 async def _second_factor(

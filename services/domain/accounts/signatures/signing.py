@@ -185,5 +185,5 @@ def _code_missing(uow: UnitOfWork) -> Refused:
 
 def _count_failure(uow: UnitOfWork, person_id: str) -> None:
     person = uow.session.get_one(Person, person_id, with_for_update=True)
-    if lockout.count_failure(uow, person, "signature-refused"):
+    if lockout.count_wrong_signature(uow, person):
         sessions.end_all(uow, person_id)

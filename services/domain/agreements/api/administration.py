@@ -30,21 +30,24 @@ class SignersQuestion(ListParameters):
 
 
 class IssueBody(Body):
-    """A new version, which everybody has to sign."""
+    """A new version, which everybody has to sign within ``grace_days``; short ones need a second person."""
 
     version: Version
     text_zh: Wording
     text_en: Wording
     reason: Annotated[Line, Field(min_length=4)]
+    grace_days: Annotated[int, Field(ge=0, le=365)] = texts.GRACE_DAYS
 
 
 class TextAnswer(Answer):
-    """``present``: the version to sign now."""
+    """``present``: the version to sign now; up to ``counts_from`` signatures under ``replaces`` are valid too."""
 
     version: str
     text_zh: str
     text_en: str
     present: bool
+    replaces: str | None = None
+    counts_from: Moment | None = None
     issued_at: Moment | None
     issued_by: str | None
     reason: str | None
@@ -111,8 +114,8 @@ async def list_texts(actor: Acting, database: GivenDatabase) -> list[TextAnswer]
 
 @router.post("/admin/agreements/texts", status_code=201, responses=problems(401, 403, 409))
 async def issue_text(body: IssueBody, actor: Acting, database: GivenDatabase) -> TextAnswer:
-    """Issue a version, which everybody has to sign. Administrators only."""
-    text = await database.run(actor, texts.issue_version, body.version, body.text_zh, body.text_en, body.reason)
+    """Issue a version, which everybody has to sign. Administrators only; at short notice with a second person."""
+    text = await database.run(actor, texts.issue_version, **body.model_dump())
     return TextAnswer.model_validate(text)
 
 

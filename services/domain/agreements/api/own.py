@@ -8,7 +8,7 @@ from services.database.tables.agreements import Agreement
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.http import signed
-from services.domain.agreements import service
+from services.domain.agreements import service, texts
 from services.domain.agreements.schemas import AgreementBody
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
@@ -30,10 +30,14 @@ class AgreementAnswer(Answer):
 
 
 class AgreementsAnswer(Answer):
-    """``version`` is the current one; ``valid``: it is signed and not expired."""
+    """``version`` is the one to sign.
+
+    ``valid``: it is signed and not expired, or the one before is and counts up to ``sign_by``.
+    """
 
     version: str
     valid: bool
+    sign_by: Moment | None = None
     signed: list[AgreementAnswer]
 
 
@@ -42,9 +46,12 @@ async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAns
     """Return my agreements, and the version to sign."""
 
     def read(uow: UnitOfWork) -> AgreementsAnswer:
+        valid = access_queries.get_valid_agreement(uow, uow.actor.id)
+        text = texts.get_current_text(uow)
         return AgreementsAnswer(
-            version=uow.rules.agreement_version,
-            valid=access_queries.get_valid_agreement(uow, uow.actor.id) is not None,
+            version=text.version,
+            valid=valid is not None,
+            sign_by=text.counts_from if valid is not None and valid.version != text.version else None,
             signed=_answers(uow, service.list_own(uow)),
         )
 

@@ -3,6 +3,7 @@
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
@@ -12,13 +13,20 @@ from authenticator import Authenticator
 from review_desk import HASH, PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.deliveries import Delivery
+from services.database.tables.login_failures import LoginFailure
+from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.accounts import lockout, own_account, second_factors, sessions
 from services.domain.accounts import login as account_login
-from services.domain.accounts import own_account, second_factors, sessions
+from services.domain.accounts.changes import apply_changes
 from services.domain.accounts.client import Client
 from services.domain.accounts.sessions import IssuedSession
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreements
+from services.domain.change_requests import holds
 from services.runtime.errors import Refused
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -56,6 +64,15 @@ def must_change(desk: ReviewDesk, person_id: str) -> None:
 
 def must_enrol(desk: ReviewDesk) -> None:
     object.__setattr__(desk.database.rules, "second_factor", "everyone")
+
+
+def _mail(uow: UnitOfWork, person_id: str, address: str) -> None:
+    uow.session.get_one(Person, person_id).email = address
+
+
+async def _enrol_at_login(desk: ReviewDesk, half: IssuedSession) -> None:
+    begun = desk.run(account_login.get_enrolment, half.token, FIREFOX)
+    desk.run(account_login.confirm_enrolment, half.token, HERE, pyotp.TOTP(begun.secret).at(desk.real.now()))
 
 
 async def refused(act: Callable[[], object]) -> Refused:
@@ -128,6 +145,77 @@ async def test_the_right_password_buys_no_further_tries_at_the_code(desk: Review
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("R52")
+async def test_no_login_of_the_victim_buys_further_guesses_at_the_code(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    here = await give_code(desk, await sign_in(desk), app.next_code())
+    known = Client(CHROME, "198.51.100.7", (here.known_browser or "",))
+
+    codes = []
+    for number in range(8):
+        thief = Client(FIREFOX, f"203.0.113.{number}")
+        try:
+            half = await sign_in(desk, place=thief)
+            await account_login.submit_code(desk.database, half.token, thief, app.wrong_code())
+        except Refused as refusal:
+            codes.append(refusal.code)
+        own = await sign_in(desk, place=known)
+        await account_login.submit_code(desk.database, own.token, known, app.next_code())
+
+    assert codes == ["code-wrong"] * 4 + ["account-locked"] * 4
+    assert person_of(desk, here) == "head"  # who knows the password ends nobody's sessions
+
+
+@pytest.mark.requirement("R52")
+async def test_slow_guesses_at_the_code_are_delayed_for_a_day(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    thief = Client(FIREFOX, "203.0.113.1")
+
+    async def guess() -> str:
+        desk.real.turn(timedelta(minutes=4))
+        half = await sign_in(desk, place=thief)
+        return (await refused(lambda: give_code(desk, half, app.wrong_code()))).code
+
+    assert [await guess() for _ in range(15)] == ["code-wrong"] * 14 + ["account-locked"]
+    desk.real.turn(timedelta(hours=1))
+    assert (await refused(lambda: sign_in(desk, place=Client(FIREFOX, "203.0.113.2")))).status == 429
+    desk.real.turn(timedelta(days=1))
+    assert (await sign_in(desk, place=thief)).pending_step == "code"
+
+
+@pytest.mark.requirement("R52")
+async def test_whose_password_is_known_is_told_of_wrong_codes_once_a_day(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    half = await sign_in(desk)
+    for _ in range(2):
+        await refused(lambda: give_code(desk, half, app.wrong_code()))
+    assert [notice.person_id for notice in desk.all(Notice, code="code-refused")] == ["head"]
+
+    await give_code(desk, half, app.next_code())  # the same browser: they were the person's own
+    assert not [row for row in desk.all(LoginFailure) if row.address.startswith("code ")]
+    desk.run(lambda uow: lockout.reset(uow, uow.session.get_one(Person, "head")))
+    recovered = await sign_in(desk)
+    await give_code(desk, recovered, app.recovery_codes[0])
+    assert [notice.person_id for notice in desk.all(Notice, code="recovery-code-used")] == ["head"]
+
+
+@pytest.mark.requirement("R52")
+async def test_no_login_forgets_guesses_at_a_signature(desk: ReviewDesk) -> None:
+    thief = await sign_in(desk)
+    actor, codes = Actor("person", "head"), []
+    for _ in range(5):
+        wrong = await refused(lambda: own_account.change_password(desk.database, actor, thief.token, "guess", NEW))
+        codes.append(wrong.code)
+        locked = desk.the(Person, id="head").locked_until
+        if locked is None:
+            await sign_in(desk, place=Client(CHROME, "198.51.100.7"))
+
+    assert locked is not None
+    assert desk.all(LoginSession, ended_at=None) == []
+    assert {notice.person_id for notice in desk.all(Notice, code="account-locked")} == {"head"}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R52")
 async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half, wrong = await sign_in(desk), app.wrong_code()
@@ -158,7 +246,7 @@ async def test_a_used_code_is_refused_without_being_counted(desk: ReviewDesk) ->
     half = await sign_in(desk)
 
     assert (await refused(lambda: give_code(desk, half, code))).code == "code-used"
-    assert desk.the(Person, id="head").failed_logins == 0
+    assert desk.all(LoginFailure) == []
 
 
 async def test_a_step_is_left_for_ten_minutes(desk: ReviewDesk) -> None:
@@ -250,7 +338,61 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
     wrong = await refused(lambda: own_account.change_password(desk.database, actor, here.token, "guess", NEW))
 
     assert wrong.code == "password-wrong"
-    assert desk.the(Person, id="head").failed_logins == 1
+    assert len(desk.all(LoginFailure, address="signature head")) == 1
+
+
+@pytest.mark.requirement("R25", "R52")
+async def test_a_password_is_changed_with_the_code_and_told_at_the_old_address(desk: ReviewDesk) -> None:
+    app = Authenticator(desk, "head")
+    here = await give_code(desk, await sign_in(desk), app.next_code())
+    desk.database.rules = replace(desk.rules, notice_channels=("mail",))
+    desk.run(_mail, "head", "head@example.org")
+    desk.run(lambda uow: apply_changes(uow, uow.session.get_one(Person, "head"), "person", {"email": "x@example.org"}))
+    actor = Actor("person", "head")
+
+    async def change(code: str | None) -> IssuedSession:
+        return await own_account.change_password(desk.database, actor, here.token, PASSWORD, NEW, code=code)
+
+    assert (await refused(lambda: change(None))).code == "code-missing"
+    assert (await refused(lambda: change(app.wrong_code()))).code == "code-wrong"
+    await change(app.next_code())
+
+    assert [notice.person_id for notice in desk.all(Notice, code="own-account-changed")] == ["head"]
+    assert [row.address for row in desk.all(Delivery) if row.address] == ["head@example.org"]
+
+
+@pytest.mark.requirement("R25")
+async def test_a_first_second_factor_signs_nothing_for_a_day(desk: ReviewDesk) -> None:
+    must_enrol(desk)
+    thief = await sign_in(desk)
+    await _enrol_at_login(desk, thief)
+    assert [hold.person_id for hold in desk.run(holds.list_current)] == []  # nobody was ever here before
+
+    desk.run(lambda uow: second_factors.end(uow, "head", "second-factor-ended"))
+    await _enrol_at_login(desk, await sign_in(desk))
+
+    assert [hold.person_id for hold in desk.run(holds.list_current)] == ["head"]
+    version = desk.rules.agreement_version
+    refusal = await refused(lambda: desk.run(agreements.sign, version, Proof(password=PASSWORD), by="head"))
+    assert refusal.code == "signature-held"
+    assert {notice.person_id for notice in desk.all(Notice, code="own-account-changed")} == {"head"}
+
+
+@pytest.mark.requirement("R25")
+async def test_a_first_second_factor_set_up_in_a_session_signs_nothing_for_a_day(desk: ReviewDesk) -> None:
+    thief = await sign_in(desk)
+    must_enrol(desk)
+    begun = desk.run(own_account.begin_second_factor, PASSWORD, by="head")
+    own = own_account.confirm_second_factor
+    desk.run(own, thief.token, pyotp.TOTP(begun.secret).at(desk.real.now()), by="head")
+
+    assert [hold.person_id for hold in desk.run(holds.list_current)] == ["head"]
+    assert {notice.person_id for notice in desk.all(Notice, code="own-account-changed")} == {"head"}
+    desk.real.turn(timedelta(seconds=30))
+    code = pyotp.TOTP(begun.secret).at(desk.real.now())
+    again = desk.run(own_account.begin_second_factor, PASSWORD, code, by="head")
+    desk.run(own, thief.token, pyotp.TOTP(again.secret).at(desk.real.now()), by="head")
+    assert len(desk.run(holds.list_current)) == 1  # one that replaces another was proved by it
 
 
 async def test_one_sees_ones_sessions_and_ends_them(desk: ReviewDesk) -> None:

@@ -19,8 +19,8 @@ from soft_passkey import ORIGIN, RP_ID, USER_PRESENT, SoftPasskey
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.audit import AuditEvent
+from services.database.tables.login_failures import LoginFailure
 from services.database.tables.passkeys import Passkey, PasskeyChallenge
-from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys, staff
@@ -176,7 +176,7 @@ def test_what_one_person_was_shown_no_other_signs(desk: ReviewDesk, review_id: s
     with pytest.raises(Refused) as caught:
         desk.decide(review_id, "deputy", proof=proof(told, mine, form))
     assert caught.value.code == "challenge-over"
-    assert desk.the(Person, id="head").failed_logins == 1
+    assert len(desk.all(LoginFailure, address="signature head")) == 1
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_does_not_hold_is_refused_and_counted(
         setattr(passkey, name, value)
     given = proof(told, passkey, desk.form_sha256(review_id), **client_data)
     assert refused(desk, review_id, given) == "passkey-wrong"
-    assert desk.the(Person, id="head").failed_logins == 1
+    assert len(desk.all(LoginFailure, address="signature head")) == 1
     assert desk.all(AuditEvent, action="signature-refused")
 
 
@@ -317,7 +317,7 @@ def test_preparing_leaves_no_trace_but_the_statement(desk: ReviewDesk, review_id
     before = desk.run(_events)
     asked(desk, review_id, "head")
     assert desk.run(_events) == before
-    assert desk.the(Person, id="head").failed_logins == 0
+    assert desk.all(LoginFailure) == []
 
 
 def _events(uow: UnitOfWork) -> int:

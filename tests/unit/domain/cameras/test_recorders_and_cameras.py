@@ -11,6 +11,7 @@ from services.database.listing import Listing
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
+from services.database.tables.notices import Notice
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
@@ -81,6 +82,27 @@ def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: Revi
 
     assert refused(lambda: desk.run(camera_recorders.change_recorder, row.id, moved, by="admin")) == "secret-again"
     assert desk.the(Recorder, id=row.id).configuration["address"] == "https://a"
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R2", "R31")
+def test_a_recorder_that_a_case_waits_for_changes_under_the_eyes_of_security_and_the_drafter(desk: ReviewDesk) -> None:
+    def move(**configuration: str) -> None:
+        moved = entry(
+            name="R", site="S", kind="folder", zone="UTC", configuration=configuration, address_fields=frozenset()
+        )
+        desk.run(camera_recorders.change_recorder, "recorder", moved, by="admin")
+
+    move(root="/elsewhere")
+    assert desk.all(Notice, code="recorder-changed") == []  # no case waits
+    application_id = desk.submitted()
+    move(root="/elsewhere")
+    assert desk.all(Notice, code="recorder-changed") == []  # nothing has changed
+
+    move(root="/mine")
+
+    told = {(notice.person_id, notice.application_id) for notice in desk.all(Notice, code="recorder-changed")}
+    assert told == {("drafter", application_id), ("security-head", None)}
 
 
 def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:

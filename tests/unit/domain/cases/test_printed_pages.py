@@ -81,6 +81,9 @@ def test_the_record_prints_both_times_and_where_it_was_searched() -> None:
             },
             reported={"submitted": None, "retrieved": [SPAN]},
             recorderProtection=["protected", None],
+            recorderChanges=[
+                {"at": "2031-03-04T02:00:00+00:00", "by": {"id": "a", "name": "罗欣"}, "fields": ["address", "zone"]}
+            ],
             difficulties=["promised and not given: 2031-03-04T01:00:08+00:00 to 2031-03-04T01:00:16+00:00"],
         ),
     )
@@ -93,6 +96,7 @@ def test_the_record_prints_both_times_and_where_it_was_searched() -> None:
     assert "另取后裁去 4000 毫秒／2500 毫秒" in printed
     assert "提交时 未答复" in printed
     assert "已在录像机上锁定；锁定失败" in printed
+    assert "2031-03-04 10:00:00，罗欣（address、zone）" in printed
     assert "录像机报有而未给出" in printed
 
 

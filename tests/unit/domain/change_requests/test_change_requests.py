@@ -27,6 +27,7 @@ from services.domain.agreements import service as agreements
 from services.domain.change_requests import holds
 from services.domain.change_requests import service as change_requests
 from services.domain.rules import service as rules
+from services.domain.rules.catalogue import RULES
 from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.requirement("R2")
@@ -227,7 +228,9 @@ async def test_of_a_head_security_confirms_and_nobody_who_was_reset_himself(desk
     ("name", "value"),
     [
         ("max_use_days", "31"), ("preservation", "never"), ("ordinary_retention_days", "364"),
-        ("important_retention_days", "729"), ("grace_period", "P30D"),
+        ("important_retention_days", "729"), ("grace_period", "P30D"), ("max_span_hours", "25"), ("max_items", "21"),
+        ("notify_limit", "PT2H"), ("review_limit", "PT1M"), ("review_limit", "P2D"), ("release_limit", "PT1M"),
+        ("correction_period", "PT1M"), ("take_up_period", "PT1M"), ("ordinary_retention_days", "366"),
     ],
 )  # fmt: skip
 def test_a_rule_is_weakened_by_two(desk: ReviewDesk, name: str, value: str) -> None:
@@ -235,9 +238,19 @@ def test_a_rule_is_weakened_by_two(desk: ReviewDesk, name: str, value: str) -> N
     confirmed(desk, rules.change_rule, name, value, "because of a test", was=was)
 
     assert desk.run(rules.get_rule, name, by="admin").value == value
-    desk.run(rules.change_rule, name, was, "stronger again", was=value, by="admin")
+    if RULES[name].weakened_by == "both":
+        desk.run(change_requests.object_to, asked(desk, rules.change_rule, name, was, "a test", was=value), by="admin")
+        confirmed(desk, rules.change_rule, name, was, "stronger again", was=value)
+    else:
+        desk.run(rules.change_rule, name, was, "stronger again", was=value, by="admin")
     assert told(desk, "change-to-check") == {"security-head", "supervisor"}
     asked(desk, rules.change_rule, name, None, "back to the environment", was=was)
+
+
+@pytest.mark.parametrize(("name", "value"), [("first_reminder_after", "PT1H"), ("reminder_lead", "P1D")])
+def test_a_rule_that_protects_nobody_is_changed_by_one(desk: ReviewDesk, name: str, value: str) -> None:
+    was = desk.run(rules.get_rule, name, by="admin").value
+    assert desk.run(rules.change_rule, name, value, "because of a test", was=was, by="admin").new == value
 
 
 def test_a_department_with_people_becomes_no_other_kind_by_one(desk: ReviewDesk) -> None:
