@@ -35,10 +35,12 @@ from services.database.tables.people import Department, Person, Post
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.returns import ArchiveEntry, Inspection, Return
 from services.database.tables.reviews import Decision, Review
+from services.database.tables.stage_visits import StageVisit
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
 from services.domain.applications import forms
+from services.domain.cases.stage_times import OTHER_STAGES
 from services.domain.custody import log as custody_log
 from services.domain.stages.catalogue import STAGES
 from services.verifier.merkle import leaf_hash
@@ -115,12 +117,6 @@ def fill(database: Database, recordings: Path, size: Size) -> None:
     for first in range(0, size.cases, AT_ONCE):
         part = range(first, min(first + AT_ONCE, size.cases))
         database.run_now(ACTOR, _cases, organisation, size, part, series)
-    database.run_now(ACTOR, _analyse)
-
-
-def _analyse(uow: UnitOfWork) -> None:
-    """Count what the planner goes by; PostgreSQL does it by itself, SQLite when the product asks for it."""
-    uow.session.connection().exec_driver_sql("ANALYZE")
 
 
 def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
@@ -196,6 +192,7 @@ class _Case:
 
     def write(self) -> None:
         self.ids = itertools.count()
+        self.visits: list[tuple[datetime, str, datetime]] = []
         self.id, self.item = self._id(), self._id()
         self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
         self.custodian = self.drafter
@@ -236,6 +233,7 @@ class _Case:
             custodian_id=self.custodian,
             created_at=self.begun - HOUR,
             submitted_at=None,
+            listed_at=self.begun - HOUR,
             round=0,
             reason=f"{self.camera['place_zh']}第{n}批货物数量不符，需要核对经过",
             purpose="核对出入库人员与时间的记录",
@@ -273,7 +271,7 @@ class _Case:
     def _submit(self) -> None:
         name = self.organisation.departments[self.department]
         drafter = {"id": self.drafter, "name": self.organisation.names[self.drafter]}
-        self.application["submitted_at"] = self.at
+        self.application["submitted_at"] = self.application["listed_at"] = self.at
         row = self.application
         form = {
             **{"title": forms.TITLE, "number": self.number, "policyVersion": "1", "organisation": "", "round": 0},
@@ -421,6 +419,7 @@ class _Case:
             return
         self.at += DAY
         self.loan["returned_at"] = self.at
+        self.visits.append((self.loan["accepted_at"], "in-use", self.at))
         signed = {"statement_sha256": "0" * 64, "signature": NO_KEY}
         returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
         self.rows.add(Return, id=self._id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
@@ -445,7 +444,10 @@ class _Case:
         self._close("footage-re-archived")
 
     def _close(self, outcome: str) -> None:
-        self.application |= {"closed_at": self.at, "closed_as": outcome}
+        self.application |= {"closed_at": self.at, "closed_as": outcome, "visits_added_at": self.at}
+        for place, (since, stage, until) in enumerate(sorted(self.visits)):
+            of = {"stage": stage, "since": since, "seconds": (until - since).total_seconds()}
+            self.rows.add(StageVisit, application_id=self.id, place=place, **of)
         self._event("case-closed", "application", self.id, outcome=outcome)
 
     def _open(self, stage: str, hand_over: str | None = None) -> dict[str, Any]:
@@ -472,6 +474,7 @@ class _Case:
         self._step("Task_OpenReview", "review")
         self.at += 3 * HOUR
         review |= {"closed_at": self.at, "closed_because": "decided"}
+        self.visits.append((review["opened_at"], stage, self.at))
         statement = _sha256(f"{review['id']}{outcome}".encode())
         self.rows.add(
             Decision,
@@ -497,6 +500,8 @@ class _Case:
     def _step(self, element: str, process: str = "video-retrieval", *, ends: bool = True) -> None:
         self.key += 1
         began, self.at = self.at, self.at + timedelta(minutes=2)
+        if element in OTHER_STAGES:
+            self.visits.append((began, OTHER_STAGES[element], self.at))
         instance = self.application["process_instance_key"] if process == "video-retrieval" else self.key // 10 * 10
         self.rows.add(
             ProcessStep,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 import rfc8785
 from case_invariants import in_database
-from sqlalchemy import func, select
+from portal_client import MODELS
+from sqlalchemy import delete, func, select, update
 
 from services.app.container import use_models
 from services.backup.database_export import snapshot
@@ -19,9 +20,10 @@ from services.database.tables.applications import Application, Revision
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document, NumberSeries
 from services.database.tables.reviews import Review
+from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit.verification import verify_trail
-from services.domain.cases import queries, states
+from services.domain.cases import queries, stage_times, states
 from services.domain.cases import rows as case_rows
 from services.domain.custody.log import broken_at
 from services.domain.reviews import tasks as review_tasks
@@ -98,6 +100,21 @@ def test_each_open_case_is_where_it_was_put(filled: Database) -> None:
         **{"approval": 8, "draft": 2, "correction": 2, "retrieval": 4, "awaiting-receipt": 2},
         **{"in-use": 6, "overdue": 2, "return-inspection": 2},
     }
+
+
+def test_the_stages_of_what_has_ended_are_those_of_its_timeline(filled: Database) -> None:
+    def visits(uow: UnitOfWork) -> list[tuple[object, ...]]:
+        query = select(StageVisit).order_by(StageVisit.application_id, StageVisit.place)
+        return [
+            (row.application_id, row.place, row.stage, row.since, row.seconds) for row in uow.session.scalars(query)
+        ]
+
+    before = filled.run_now(ACTOR, visits)
+    filled.run_now(ACTOR, lambda uow: uow.session.execute(delete(StageVisit)))
+    filled.run_now(ACTOR, lambda uow: uow.session.execute(update(Application).values(visits_added_at=None)))
+    assert not filled.run_now(ACTOR, stage_times.add_up, MODELS)
+    assert filled.run_now(ACTOR, visits) == before
+    assert len(before) > 8 * (SIZE.cases - SIZE.open) // 2
 
 
 def test_hashes_chains_and_numbers_hold(filled: Database) -> None:

@@ -15,8 +15,8 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import LedgerQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.register import list_stage_times
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.stage_times import list_stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
