@@ -25,6 +25,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.case_texts import CaseText, text_of
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document, NumberSeries
@@ -203,6 +204,9 @@ class _Case:
         self.number = None if draft else self._number("SQ")
         self.application = self._application()
         self._item()
+        row = self.application
+        text = text_of(self.number, row["reason"], row["incident_reference"])
+        self.rows.add(CaseText, application_id=self.id, text=text)
         if draft:
             return
         self._submit()

@@ -66,7 +66,7 @@ class Application(Base):
     policy_version: Mapped[str]
     drafter_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"), index=True)
-    custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     previous_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))  # an appeal names the old one (T6)
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]

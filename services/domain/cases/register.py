@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Row, Select, String, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, String, case, cast, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
+from services.database.tables.case_texts import CaseText
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
@@ -27,7 +28,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 OutSort = Literal["due", "number", "custodian", "department", "accepted"]
 RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
 LONGEST_SEARCH = LONGEST_TEXT
-KEEPER = aliased(Person)
+KEEPER, OTHER = aliased(Person), aliased(Application)
 ORDER_OF_STATES = {code: place for place, code in enumerate(states.STATES)}
 
 
@@ -183,28 +184,22 @@ def _matching(uow: UnitOfWork, wanted: Search, state: ColumnElement[str]) -> Sel
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    cameras = (
-        select(Item.application_id)
-        .join(Camera, Camera.id == Item.camera_id)
-        .where(
-            or_(
-                *(
-                    column.icontains(text, autoescape=True)
-                    for column in (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)
-                )
-            )
-        )
+    """Select the cases that mention the text: in their own words, or by a name of the people and places in them."""
+
+    def named(*columns: SQLColumnExpression[str]) -> ColumnElement[bool]:
+        return or_(*(column.icontains(text, autoescape=True) for column in columns))
+
+    people = select(Person.id).where(named(Person.name))
+    departments = select(Department.id).where(named(Department.name_zh, Department.name_en))
+    cameras = select(Camera.id).where(named(Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en))
+    mentioning = union_all(
+        select(CaseText.application_id).where(CaseText.text.contains(text.lower(), autoescape=True)),
+        select(OTHER.id).where(OTHER.drafter_id.in_(people)),
+        select(OTHER.id).where(OTHER.custodian_id.in_(people)),
+        select(OTHER.id).where(OTHER.department_id.in_(departments)),
+        select(Item.application_id).where(Item.camera_id.in_(cameras)),
     )
-    columns = (
-        cast(Application.number, String),
-        Application.reason,
-        Application.incident_reference,
-        Department.name_zh,
-        Department.name_en,
-        Person.name,
-        KEEPER.name,
-    )
-    return or_(*(column.icontains(text, autoescape=True) for column in columns), Application.id.in_(cameras))
+    return Application.id.in_(mentioning)
 
 
 def _order(wanted: Search, state: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
