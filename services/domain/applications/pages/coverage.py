@@ -85,5 +85,5 @@ async def find_cameras(
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
 ) -> Response:
     """Return the cameras to choose from for one item, by site and place."""
-    cameras = await database.read(visitor.actor, directory.cameras)
-    return visitor.part("applications/_cameras.html", cameras=cameras, index=row, search=search, chosen="")
+    found = await database.read(visitor.actor, directory.find_cameras, search)
+    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, chosen="")
