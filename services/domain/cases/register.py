@@ -199,7 +199,9 @@ def _mentions(text: str) -> ColumnElement[bool]:
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),
     )
-    return Application.id.in_(mentioning)
+    # Joined to nothing, so that a database does not look up each of ten thousand mentions of a common word: it walks
+    # the cases in the order of the list until the page is full (75 instead of 281 ms, of a hundred thousand cases).
+    return Application.id.concat("").in_(mentioning)
 
 
 def _order(wanted: Search, state: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
