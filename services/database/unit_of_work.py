@@ -75,7 +75,7 @@ class UnitOfWork:
     after_refusal: list[Callable[["UnitOfWork"], None]] = field(default_factory=list)
     recorder_secrets: SecretBox = field(default_factory=NoSecretBox)  # of their own: workers open recorders with it
     events: "list[AuditEvent]" = field(default_factory=list)  # of the audit trail, numbered when the unit commits
-    reading: bool = False  # of ``Database.read``: the database refuses to write
+    reading: bool = False  # of ``Database.read``: the database refuses to write and to lock
     after_reading: "list[Callable[[UnitOfWork], None]]" = field(default_factory=list)
 
     @cached_property
