@@ -26,6 +26,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.manifest import Manifest
+from services.runtime.models import Model
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
@@ -140,6 +141,11 @@ class Container:
         """Return a function that opens a recorder by its row, within the folders of the settings."""
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
+    @cached_property
+    def process_models(self) -> Mapping[str, Model]:
+        """Return the processes that are deployed, by id."""
+        return read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn")
+
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
         needed = {name for worker in workers for name in worker.needs}
@@ -169,7 +175,7 @@ class Container:
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "trusted_signers": lambda: trusted_signers(self.settings.keys / "seal"),
             "recorders": self.recorders,
-            "models": read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"),
+            "models": self.process_models,
         }
         if isinstance(self.clock, TurnedClock):
             objects["turn_clock"] = self.turn_clock

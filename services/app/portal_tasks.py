@@ -1,5 +1,6 @@
 """What runs beside the portal: relay, notices, consents, recorders, figures, and the signed heads of the log."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -9,14 +10,17 @@ from services.domain.applications.joint import consent_deadlines
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
+from services.domain.cases.stage_times import add_up
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.process.instances import check_instances
 from services.domain.process.relay import Relay
 from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.models import Model
 from services.runtime.periodic import Periodic
 
 COUNT_EVERY = timedelta(seconds=30)
 CHECK_EVERY = timedelta(minutes=5)
+ADD_UP_EVERY = timedelta(minutes=10)
 
 
 def open_log_head(container: Container) -> CheckpointPublisher:
@@ -47,6 +51,11 @@ def follow_clock(
 def count(database: Database) -> Periodic:
     """Return the task that counts what the metrics say of the database."""
     return Periodic("metrics", COUNT_EVERY, partial(database.run, Actor("system", "metrics"), metrics.update_gauges))
+
+
+def add_up_stages(database: Database, models: Mapping[str, Model]) -> Periodic:
+    """Return the task that adds up the stages of cases that have ended."""
+    return Periodic("stage-times", ADD_UP_EVERY, partial(database.run, Actor("system", "metrics"), add_up, models))
 
 
 def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:

@@ -272,7 +272,11 @@ def _periodic_tasks(
         from services.app import portal_tasks  # noqa: PLC0415 - as above
 
         by_clock += portal_tasks.follow_clock(container, client)
-        others += [portal_tasks.count(container.database), portal_tasks.check_cases(container.database, client)]
+        others += [
+            portal_tasks.count(container.database),
+            portal_tasks.add_up_stages(container.database, container.process_models),
+            portal_tasks.check_cases(container.database, client),
+        ]
     if roles.sweeper:
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from services.backup.database_export import check_empty
-from services.bench import clip, engine, relay, submissions, trail
+from services.bench import clip, engine, portal, relay, submissions, trail
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
+from services.bench.year_fill import Size as Year
 from services.cli.context import load_settings, reported_errors, say
 from services.database.unit_of_work import connect
 from services.runtime.logs import configure_logs
@@ -146,6 +147,24 @@ def add_to(app: typer.Typer) -> None:
         """Run instances in the embedded engine over gRPC; the peer commits rows, or is a Zeebe broker."""
         with reported_errors(), _folder(folder) as place:
             _print(engine.measure(place, instances=instances, opened=opened, ended=ended, runs=runs, zeebe=zeebe))
+
+    @group.command("portal")
+    def pages(  # noqa: PLR0917 - each is an option of the command line
+        cases: Annotated[int, typer.Option(min=20, help="The number of cases.")] = 100_000,
+        opened: Annotated[int, typer.Option("--open", min=20, help="How many of them are open.")] = 1500,
+        people: Annotated[int, typer.Option(min=40, help="The number of members beside the demo's people.")] = 2000,
+        cameras: Annotated[int, typer.Option(min=1, help="The number of cameras.")] = 1000,
+        rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 50,
+        seconds: Annotated[float, typer.Option(min=0.1, help="How long each run lasts.")] = 20,
+        folder: Folder = None,
+        database_url: Database = None,
+        runs: Runs = 3,
+    ) -> None:
+        """Ask for the portal's pages with a year of cases; the peer is a bare page of the same framework."""
+        with reported_errors(), _folder(folder) as place:
+            size = Year(cases, min(opened, cases), people, cameras)
+            load = portal.Load(rate, seconds)
+            _print(portal.measure(_database(database_url, place), place, size=size, load=load, runs=runs))
 
 
 def _print(result: dict[str, Any]) -> None:

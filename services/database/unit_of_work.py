@@ -14,7 +14,7 @@ import anyio.to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
@@ -30,6 +30,7 @@ R = TypeVar("R")
 
 RUNBOOK_DB_DOWN = "database-unavailable"
 BEGIN = "BEGIN IMMEDIATE"
+READING = "reading"  # the execution option of transactions that only read
 LOCK_TIMEOUT_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
 BUSY_TIMEOUT_MS = 10  # milliseconds, in which SQLite itself polls five times
 EVERY_COMMIT = "commit"  # the topic of listeners to all commits
@@ -74,11 +75,20 @@ class UnitOfWork:
     after_refusal: list[Callable[["UnitOfWork"], None]] = field(default_factory=list)
     recorder_secrets: SecretBox = field(default_factory=NoSecretBox)  # of their own: workers open recorders with it
     events: "list[AuditEvent]" = field(default_factory=list)  # of the audit trail, numbered when the unit commits
+    reading: bool = False  # of ``Database.read``: the database refuses to write and to lock
+    after_reading: "list[Callable[[UnitOfWork], None]]" = field(default_factory=list)
 
     @cached_property
     def rules(self) -> Rules:
         """The rules at first access: the environment's with the database's changes."""
         return self.read_rules(self.session)
+
+    def write(self, act: "Callable[[UnitOfWork], None]") -> None:
+        """Run ``act`` at once; in a unit that only reads once it has ended, in a short one that writes."""
+        if self.reading:
+            self.after_reading.append(act)
+        else:
+            act(self)
 
     @contextmanager
     def savepoint(self) -> Iterator[SessionTransaction]:
@@ -119,6 +129,10 @@ class Database:
         self.recorder_secrets = recorder_secrets or self.secrets
         self._one_writer = one_writer(self.engine)
         self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
+        self._readers = self.engine.execution_options(**{READING: True, "postgresql_readonly": True})
+        self._reading = sessionmaker(
+            class_=ReadingSession, expire_on_commit=False, join_transaction_mode="rollback_only", autoflush=False
+        )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
@@ -143,25 +157,62 @@ class Database:
         """Run ``act`` as ``run`` does, in this thread."""
         after_refusal: list[Callable[[UnitOfWork], None]] = []
         try:
-            result, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
+            result, uow = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
         except Refused:
             for count in after_refusal:
                 self._once(actor, count, [])
             raise
-        for topic in (*touched, EVERY_COMMIT):
+        for topic in (*uow.after_commit, EVERY_COMMIT):
             for listener in self._listeners.get(topic, ()):
                 listener()
         return result
 
+    async def read(
+        self, actor: Actor, query: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run ``query(uow, …)`` in a thread, in one transaction that can only read, and waits for no writer.
+
+        The audit events that it records are appended in a transaction of their own before this returns: where they
+        cannot be, it raises as ``run`` does, and what was read is not given away (F20).
+        """
+        return await anyio.to_thread.run_sync(partial(self.read_now, actor, query, *args, **kwargs))
+
+    def read_now(
+        self, actor: Actor, query: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run ``query`` as ``read`` does, in this thread."""
+        after_refusal: list[Callable[[UnitOfWork], None]] = []
+        try:
+            result, uow = self._once(actor, lambda uow: query(uow, *args, **kwargs), after_refusal, reading=True)
+        except Refused:
+            for count in after_refusal:
+                self._once(actor, count, [])
+            raise
+        if uow.events or uow.after_reading:
+
+            def write(writing: UnitOfWork) -> None:
+                for act in uow.after_reading:
+                    act(writing)
+                writing.events[:0] = uow.events
+
+            self.run_now(actor, write)
+        return result
+
     def _once(
-        self, actor: Actor, act: Callable[[UnitOfWork], R], after_refusal: list[Callable[[UnitOfWork], None]]
-    ) -> tuple[R, set[str]]:
-        """Run the act in one transaction; return its result and the topics that it touched."""
+        self,
+        actor: Actor,
+        act: Callable[[UnitOfWork], R],
+        after_refusal: list[Callable[[UnitOfWork], None]],
+        *,
+        reading: bool = False,
+    ) -> tuple[R, UnitOfWork]:
+        """Run the act in one transaction; return its result and the unit, which has ended."""
         touched: set[str] = set()
-        with metrics.TRANSACTION_DURATION.time(), self._one_writer:
+        engine, sessions = (self._readers, self._reading) if reading else (self.engine, self._sessions)
+        with metrics.TRANSACTION_DURATION.time(), nullcontext() if reading else self._one_writer:
             try:
                 # Not the session's own transaction, which would leave one open whose commit has failed.
-                with self.engine.begin() as connection, self._sessions(bind=connection) as session:
+                with engine.begin() as connection, sessions(bind=connection) as session:
                     uow = UnitOfWork(
                         session,
                         self.clock.now(),
@@ -173,9 +224,11 @@ class Database:
                         touched,
                         after_refusal,
                         self.recorder_secrets,
+                        reading=reading,
                     )
                     result = act(uow)
-                    self._append_events(session, uow.events)
+                    if not reading:
+                        self._append_events(session, uow.events)
                     session.commit()
             except OperationalError as error:
                 metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
@@ -200,7 +253,7 @@ class Database:
                         f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
                     ) from error
                 raise
-        return result, touched
+        return result, uow
 
     def close(self) -> None:
         self.engine.dispose()
@@ -219,7 +272,7 @@ def connect(url: str) -> Engine:
         event.listen(engine, "handle_error", _refuse_damaged)
     elif engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, path=engine.url.database or ""))
-        event.listen(engine, "begin", _begin_as_writer)
+        event.listen(engine, "begin", _begin)
         event.listen(engine, "handle_error", _invalidate_lost_transaction)
         event.listen(engine, "handle_error", _refuse_damaged)
     return engine
@@ -232,6 +285,29 @@ def one_writer(engine: Engine) -> AbstractContextManager[object]:
     without a break: the longest wait was at most 1 s with the lock, and 3 of 3 s without it.
     """
     return threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+
+
+class ReadingSession(Session):
+    """A session of a transaction that only reads."""
+
+
+@event.listens_for(ReadingSession, "do_orm_execute")
+def _refuse_to_lock(execution: ORMExecuteState) -> None:
+    """Refuse what PostgreSQL refuses in such a transaction, on SQLite as well."""
+    if getattr(execution.statement, "_for_update_arg", None) is not None:
+        raise RuntimeError("a unit of work that only reads locks no rows")
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction of SQLite: to read, a deferred one, which neither waits for the writer nor keeps it off."""
+    reads = bool(connection.get_execution_options().get(READING))
+    if connection.info.get(READING, False) != reads:
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
+        connection.info[READING] = reads
+    if reads:
+        connection.exec_driver_sql("BEGIN DEFERRED")
+    else:
+        _begin_as_writer(connection)
 
 
 def _begin_as_writer(connection: Connection) -> None:

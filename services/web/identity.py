@@ -91,7 +91,7 @@ GivenIdentity = Annotated[Identity, Depends(identity)]
 
 async def acting(request: Request, token: Token, database: GivenDatabase, accounts: GivenIdentity) -> Actor:
     """Return the signed-in person as actor for ``run``; Refused with 401 when the session is over, or half."""
-    return await database.run(ANONYMOUS, accounts.actor, token, browser_of(request))
+    return await database.read(ANONYMOUS, accounts.actor, token, browser_of(request))
 
 
 Acting = Annotated[Actor, Depends(acting)]

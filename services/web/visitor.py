@@ -162,7 +162,7 @@ async def visitor(
                 status=403,
             )
     try:
-        person = await database.run(ANONYMOUS, accounts.person, token, browser_of(request), settings)
+        person = await database.read(ANONYMOUS, accounts.person, token, browser_of(request), settings)
     except Refused as refusal:
         if refusal.status == 401:
             raise NotSignedIn from refusal

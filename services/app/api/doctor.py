@@ -50,5 +50,5 @@ def doctor(request: Request) -> Examine:
 @router.get("", responses=problems(401, 403, 404))
 async def examine(actor: Acting, database: GivenDatabase, request: Request) -> list[LineAnswer]:
     """Every part of the set-up, looked at now. Administrators only; nothing secret is in it."""
-    await database.run(actor, administrators.require_administrator)
+    await database.read(actor, administrators.require_administrator)
     return [LineAnswer.model_validate(line) for line in await doctor(request)()]

@@ -37,7 +37,7 @@ class Overview:
 @router.get("/admin")
 async def show_overview(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show what to administer and what needs action. Security's head and supervisors may read."""
-    overview = await database.run(visitor.actor, _overview)
+    overview = await database.read(visitor.actor, _overview)
     return visitor.page("app/administration.html", overview=overview)
 
 

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/admin/doctor")
 @router.get("")
 async def examine(visitor: Visiting, database: GivenDatabase, request: Request) -> Response:
     """Examine every part of the set-up; for administrators."""
-    await database.run(visitor.actor, administrators.require_administrator)
+    await database.read(visitor.actor, administrators.require_administrator)
     lines = await doctor(request)()
     if visitor.is_htmx:
         return visitor.part("app/_doctor.html", lines=lines)

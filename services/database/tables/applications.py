@@ -7,7 +7,8 @@ keeps the history (docs/failures.md F24).
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -35,6 +36,16 @@ OUTCOMES = (
 )
 
 
+TO_ADD_UP = text("visits_added_at IS NULL")
+CONCERNS = text("subject_ids <> '[]'")
+
+
+def _listed_at(context: DefaultExecutionContext) -> datetime:
+    row: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy types it not
+    moment: datetime = row.get("submitted_at") or row["created_at"]
+    return moment
+
+
 class Application(Base):
     """One case. Reason and purpose stay here and never become process variables (F27).
 
@@ -42,16 +53,25 @@ class Application(Base):
     """
 
     __tablename__ = "applications"
+    # a year has a hundred thousand of them, and at any time few are open or name whom they concern
+    __table_args__ = (
+        Index("ix_applications_closed", "closed_at", "submitted_at"),
+        Index("ix_applications_listed", "listed_at", "id"),
+        Index("ix_applications_to_add_up", "closed_at", sqlite_where=TO_ADD_UP, postgresql_where=TO_ADD_UP),
+        Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     number: Mapped[str | None] = mapped_column(unique=True)  # SQ-2026-000123, given at submission
     policy_version: Mapped[str]
     drafter_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"), index=True)
-    custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     previous_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))  # an appeal names the old one (T6)
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
+    # the one that it has: by it lists are sorted; it never differs
+    listed_at: Mapped[datetime | None] = mapped_column(default=_listed_at)
     round: Mapped[int] = mapped_column(default=0)  # corrections so far; as the process counts them
 
     reason: Mapped[str]
@@ -89,6 +109,7 @@ class Application(Base):
     withdrawn_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
+    visits_added_at: Mapped[datetime | None]  # when its ``StageVisit`` rows were written, after it had ended
 
     drafter: Mapped[Person] = reference(foreign_keys=drafter_id)
     department: Mapped[Department] = reference()

@@ -6,12 +6,14 @@ Both stay when a consultation has ended, whatever its outcome.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
+
+RUNNING = text("ended_at IS NULL")
 
 
 class Consultation(Base):
@@ -21,6 +23,7 @@ class Consultation(Base):
     """
 
     __tablename__ = "consultations"
+    __table_args__ = (Index("ix_consultations_open", "due_at", sqlite_where=RUNNING, postgresql_where=RUNNING),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

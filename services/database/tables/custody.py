@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from services.database.tables.returns import Return
 
 
+LENT = text("ended_at IS NULL")
+
+
 class HandOver(Base):
     """All copies of one application, offered to its custodian, who holds them from ``accepted_at`` on."""
 
     __tablename__ = "hand_overs"
+    __table_args__ = (Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)

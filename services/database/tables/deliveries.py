@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.notices import Notice
+
+WAITING = text("delivered_at IS NULL AND given_up_at IS NULL")
 
 
 class Delivery(Base):
@@ -17,7 +19,10 @@ class Delivery(Base):
     """
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_waiting", "channel", "given_up_at", "delivered_at", "next_at"),)
+    __table_args__ = (
+        Index("ix_deliveries_waiting", "channel", "given_up_at", "delivered_at", "next_at"),
+        Index("ix_deliveries_open", "channel", sqlite_where=WAITING, postgresql_where=WAITING),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     notice_id: Mapped[str] = mapped_column(ForeignKey("notices.id"), index=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -23,13 +23,16 @@ class Document(Base):
     """One filed document: canonical JSON (RFC 8785) as text, never changed after it was written."""
 
     __tablename__ = "documents"
-    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "subject_id"),
+        Index("ix_documents_of_kind", "kind", "application_id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]  # application-form, or a kind of documents.SERIES
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)  # agreements: none
-    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"))
+    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"), index=True)
     subject_id: Mapped[str | None]  # the hand-over, master, copy or agreement that has one such document
     content: Mapped[str]
     sha256: Mapped[str]

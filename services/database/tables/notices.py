@@ -2,18 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application
 from services.database.tables.people import Person
 
+UNREAD = text("read_at IS NULL")
+
 
 class Notice(Base):
     """One notice to one person, unread while ``read_at`` is empty."""
 
     __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_unread", "person_id", sqlite_where=UNREAD, postgresql_where=UNREAD),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)

@@ -3,16 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
+
+HELD = text("released_at IS NULL")
 
 
 class Preservation(Base):
     """One quarantine object for one item; holds a legal hold until it is released."""
 
     __tablename__ = "preservations"
+    __table_args__ = (Index("ix_preservations_held", "item_id", sqlite_where=HELD, postgresql_where=HELD),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

@@ -3,17 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application
+
+OPEN = text("closed_at IS NULL")
 
 
 class Review(Base):
     """Open while ``closed_at`` is empty. ``job_key`` makes opening idempotent: one review for each open-review job."""
 
     __tablename__ = "reviews"
+    __table_args__ = (Index("ix_reviews_open", "stage", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
@@ -39,6 +42,7 @@ class Decision(Base):
     """The one answer to a review, with the signature over the form's hash."""
 
     __tablename__ = "decisions"
+    __table_args__ = (Index("ix_decisions_decided_by", "decided_by", "application_id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), unique=True)
@@ -68,7 +72,7 @@ class Confirmation(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), index=True)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     confirmed_at: Mapped[datetime]
     statement_sha256: Mapped[str]
     signature: Mapped[dict[str, Any]]

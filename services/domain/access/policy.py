@@ -189,8 +189,9 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
             "subject",
             Message("You are a subject of this case and decide nothing in it: leave it to somebody else."),
         )
-    for other, who in all_duties().items():
-        if other != duty and person_id in facts.done.get(other, ()):
+    done = {other for other, people in facts.done.items() if other != duty and person_id in people}
+    for other, who in all_duties().items() if done else ():
+        if other in done:
             return _refused(
                 f"was-{other}",
                 Message("You are {who} of this case: leave this to somebody else.", who=who),

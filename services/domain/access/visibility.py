@@ -4,9 +4,26 @@ Administrators see only what they draft themselves. The subjects of a case see n
 beforehand that it exists, or what reviewers say of them (T8).
 """
 
-from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from services.database.tables.applications import Application
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from services.database.tables.applications import CONCERNS, Application
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
@@ -18,11 +35,14 @@ from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
 UNRESTRICTED_POSTS = ("security-reviewer", "supervisor")
+OTHER = aliased(Application)  # beside the one that the condition is on
 
 
 def get_visible(uow: UnitOfWork, application_id: str) -> Application:
     """Return the application if the acting person may see it; NotFound otherwise."""
-    application = uow.session.scalar(select_visible(uow).where(Application.id == application_id))
+    application = uow.session.scalar(
+        select(Application).where(Application.id == application_id, is_visible(uow, single=True))
+    )
     if application is None and _is_asked(uow, application_id):
         application = uow.session.get(Application, application_id)
     if application is None:
@@ -41,6 +61,30 @@ def list_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False
 def select_visible(uow: UnitOfWork) -> Select[Application]:
     """Build the query of all applications that the acting person may see."""
     return select(Application).where(is_visible(uow))
+
+
+def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Build the condition on a column of submitted cases' ids that the acting person may see them."""
+    me = uow.actor.id
+    if _sees_all(uow):
+        hidden = select(Application.id).where(_concerns(me), Application.drafter_id != me)
+        return application_id.not_in(hidden)
+    return application_id.in_(select_visible(uow).with_only_columns(Application.id))
+
+
+def count_closed(uow: UnitOfWork) -> int:
+    """Count the cases that have ended, of those that the acting person may see.
+
+    Who sees all cases has them counted by an index, less those that concern the person: a case that ends was submitted.
+    """
+    ended = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
+    if not _sees_all(uow):
+        return uow.session.scalar(ended.where(is_visible(uow))) or 0
+    me = uow.actor.id
+    # the condition inside the sum: beside it, SQLite would rather search what has ended than what concerns somebody
+    others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
+    hidden = select(func.sum(case((others, 1), else_=0))).where(_concerns(me))
+    return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
 
 
 def require_readable(uow: UnitOfWork, review: Review) -> None:
@@ -76,47 +120,91 @@ def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_visible(uow: UnitOfWork) -> ColumnElement[bool]:
-    """Build the condition on ``Application`` that the acting person may see it."""
+def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
+    """Build the condition on ``Application`` that the acting person may see it.
+
+    ``single``: of a query for one case, which looks for the person's part in it. A list collects the cases instead, of
+    which most people have few among very many.
+    """
     me = uow.actor.id
     directory = queries.load_directory(uow)
     posts = directory.posts_of(me)
     drafted = Application.drafter_id == me
     if directory.holds(me, "administrator"):
         return drafted
-    parts: list[ColumnElement[bool]] = []
-    submitted = Application.submitted_at.is_not(None)
     heads = {post.department_id for post in posts if post.kind in ("head", "deputy")}
     kinds = {post.kind for post in posts}
-    if directory.holds_in(me, "security", "head", "deputy") or kinds & set(UNRESTRICTED_POSTS):
-        parts.append(submitted)
-    if heads:
-        parts.append(submitted & Application.department_id.in_(heads))
-        # heads of joint departments, while they are asked and once they have consented (R17)
-        asked = (
-            select(Consent.application_id)
-            .join(Consultation, Consultation.id == Consent.consultation_id)
-            .where(
-                Consent.department_id.in_(heads),
-                Consultation.ended_because.is_(None) | (Consultation.ended_because == "consented"),
-            )
+    parts = _joint(heads)
+    if _sees_all(uow):
+        seen: ColumnElement[bool] = Application.submitted_at.is_not(None)  # of which all else but a consent is a part
+        if parts:
+            seen |= _among(parts, single=single)
+    else:
+        seen = _among([*parts, *_of_posts(kinds, heads), *_of_person(me)], single=single)
+        if "storage-operator" in kinds:
+            seen |= _among([FILED], single=True)  # most cases: collected for each list, they would cost more
+    return or_(drafted, ~_concerns(me) & seen)
+
+
+def _sees_all(uow: UnitOfWork) -> bool:
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    return not directory.holds(me, "administrator") and (
+        directory.holds(me, *UNRESTRICTED_POSTS) or directory.holds_in(me, "security", "head", "deputy")
+    )
+
+
+# a column of applications' ids, and the query that selects it
+_Part = tuple[SQLColumnExpression[Any], Select[Any]]
+FILED: _Part = (
+    Document.application_id,
+    select(Document.application_id).where(Document.kind == "application-form"),
+)
+
+
+def _among(parts: Sequence[_Part], *, single: bool) -> ColumnElement[bool]:
+    if single:
+        return or_(*(query.where(column == Application.id).correlate(Application).exists() for column, query in parts))
+    return Application.id.in_(union_all(*(query for _, query in parts)))
+
+
+def _concerns(person_id: str) -> ColumnElement[bool]:
+    """Select the cases that concern the person; few concern anybody, and these are indexed."""
+    named = cast(Application.subject_ids, String).contains(f'"{person_id}"', autoescape=True)
+    return and_(text(f"{Application.__tablename__}.{CONCERNS}"), named)
+
+
+def _joint(heads: Collection[str]) -> list[_Part]:
+    """Of heads of joint departments, while they are asked and once they have consented (R17)."""
+    if not heads:
+        return []
+    asked = (
+        select(Consent.application_id)
+        .join(Consultation, Consultation.id == Consent.consultation_id)
+        .where(
+            Consent.department_id.in_(heads),
+            Consultation.ended_because.is_(None) | (Consultation.ended_because == "consented"),
         )
-        parts.append(Application.id.in_(asked))
-    if "storage-operator" in kinds:
-        filed = select(Document.application_id).where(Document.kind == "application-form")
-        parts.append(Application.id.in_(filed))
+    )
+    return [(Consent.application_id, asked)]
+
+
+def _of_posts(kinds: Collection[str], heads: Collection[str]) -> list[_Part]:
+    parts: list[_Part] = []
+    if heads:
+        own = select(OTHER.id).where(OTHER.department_id.in_(heads), OTHER.submitted_at.is_not(None))
+        parts.append((OTHER.id, own))
     for kind, stage in (("manager", "management"), ("return-inspector", "return-inspection")):
         if kind in kinds:
-            parts.append(Application.id.in_(select(Review.application_id).where(Review.stage == stage)))
-    parts += [
-        Application.id.in_(select(HandOver.application_id).where(HandOver.custodian_id == me)),
-        Application.id.in_(select(Decision.application_id).where(Decision.decided_by == me)),
-        submitted & Application.id.in_(select(Consent.application_id).where(Consent.person_id == me)),
-        Application.id.in_(
-            select(Review.application_id)
-            .join(Confirmation, Confirmation.review_id == Review.id)
-            .where(Confirmation.person_id == me)
-        ),
+            parts.append((Review.application_id, select(Review.application_id).where(Review.stage == stage)))
+    return parts
+
+
+def _of_person(me: str) -> list[_Part]:
+    submitted = select(Consent.application_id).join(OTHER, OTHER.id == Consent.application_id)
+    confirmed = select(Review.application_id).join(Confirmation, Confirmation.review_id == Review.id)
+    return [
+        (HandOver.application_id, select(HandOver.application_id).where(HandOver.custodian_id == me)),
+        (Decision.application_id, select(Decision.application_id).where(Decision.decided_by == me)),
+        (Consent.application_id, submitted.where(Consent.person_id == me, OTHER.submitted_at.is_not(None))),
+        (Review.application_id, confirmed.where(Confirmation.person_id == me)),
     ]
-    concerned = cast(Application.subject_ids, String).contains(f'"{me}"', autoescape=True)
-    return or_(drafted, ~concerned & or_(*parts))

@@ -190,8 +190,14 @@ def _get_live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, 
 
 
 def _record_use(uow: UnitOfWork, row: LoginSession) -> None:
-    if uow.real_now - row.last_seen_at >= LAST_SEEN_INTERVAL:
-        row.last_seen_at = uow.real_now
+    token, seen = row.token_sha256, uow.real_now
+    if seen - row.last_seen_at >= LAST_SEEN_INTERVAL:
+        used = update(LoginSession).where(LoginSession.token_sha256 == token, LoginSession.last_seen_at < seen)
+
+        def record(writing: UnitOfWork) -> None:
+            writing.session.execute(used.values(last_seen_at=seen))
+
+        uow.write(record)
 
 
 def _select_open(uow: UnitOfWork, person_id: str) -> Select[LoginSession]:

@@ -37,7 +37,7 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, query: Annota
         listing = query.listing(visitor.language)
         return queries.list_signers(uow, listing, state=state), texts.get_current_text(uow)
 
-    signers, current_text = await database.run(visitor.actor, read)
+    signers, current_text = await database.read(visitor.actor, read)
     if query.as_csv:
         return signers_csv(signers)
     return visitor.page("agreements/agreements.html", current_text=current_text, states=STATES, **query.shown(signers))
@@ -46,7 +46,7 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, query: Annota
 @router.get("/texts")
 async def list_texts(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show all versions of the text, newest first."""
-    return visitor.page("agreements/agreement_texts.html", texts=await database.run(visitor.actor, texts.list_texts))
+    return visitor.page("agreements/agreement_texts.html", texts=await database.read(visitor.actor, texts.list_texts))
 
 
 @router.get("/issue")

@@ -1,7 +1,11 @@
 """The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+from dataclasses import dataclass
 
+from sqlalchemy import Select, func, select
+
+from services.database.listing import Listing
 from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
@@ -32,27 +36,57 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Col
     ]
 
 
-def cameras(uow: UnitOfWork) -> list[CameraChoice]:
-    """Return the cameras in use, by site and name; no uploaded files."""
-    query = (
+SHOWN = 60  # cameras to choose from at a time
+
+
+@dataclass(frozen=True)
+class FoundCameras:
+    """The first ``SHOWN`` cameras that a search finds, and how many more there are."""
+
+    cameras: list[CameraChoice]
+    more: int
+
+
+def cameras(uow: UnitOfWork, ids: Collection[str] | None = None) -> list[CameraChoice]:
+    """Return the cameras in use, by site and name, or those of them with these ids; no uploaded files."""
+    query = _select_cameras().order_by(Recorder.site, Camera.name_en, Camera.id)
+    if ids is not None:
+        query = query.where(Camera.id.in_(ids))
+    return [_choice(*row) for row in uow.session.execute(query)]
+
+
+def find_cameras(uow: UnitOfWork, text: str) -> FoundCameras:
+    """Find cameras in use by name, place or site, in this order of site and place; two statements."""
+    listing = Listing(text)
+    matching = _select_cameras().where(
+        listing.mentioned(Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Recorder.site)
+    )
+    part = matching.order_by(Recorder.site, Camera.place_zh, Camera.name_en, Camera.id).limit(SHOWN)
+    found = [_choice(*row) for row in uow.session.execute(part)]
+    if len(found) < SHOWN:
+        return FoundCameras(found, 0)
+    return FoundCameras(found, (uow.session.scalar(matching.with_only_columns(func.count())) or 0) - SHOWN)
+
+
+def _select_cameras() -> Select[Camera, Recorder, str | None]:
+    return (
         select(Camera, Recorder, CameraPicture.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
         .outerjoin(CameraPicture, CameraPicture.camera_id == Camera.id)
         .where(Recorder.kind != UPLOADED, Camera.active, Recorder.active)
-        .order_by(Recorder.site, Camera.name_en, Camera.id)
     )
-    return [
-        CameraChoice(
-            id=camera.id,
-            name_zh=camera.name_zh,
-            name_en=camera.name_en,
-            place_zh=camera.place_zh,
-            place_en=camera.place_en,
-            camera_class=camera.camera_class,
-            site=recorder.site,
-            zone=recorder.zone,
-            retention_days=camera.retention_days,
-            reference_picture=picture is not None,
-        )
-        for camera, recorder, picture in uow.session.execute(query)
-    ]
+
+
+def _choice(camera: Camera, recorder: Recorder, picture: str | None) -> CameraChoice:
+    return CameraChoice(
+        id=camera.id,
+        name_zh=camera.name_zh,
+        name_en=camera.name_en,
+        place_zh=camera.place_zh,
+        place_en=camera.place_en,
+        camera_class=camera.camera_class,
+        site=recorder.site,
+        zone=recorder.zone,
+        retention_days=camera.retention_days,
+        reference_picture=picture is not None,
+    )

@@ -12,7 +12,7 @@ from services.domain.retrieval import preservations
 
 def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
-    application.submitted_at = uow.now
+    application.submitted_at = application.listed_at = uow.now
     application.number = document_service.next_number(uow, "application")
     access_queries.keep_departments(uow, application)
     revision = forms.freeze(uow, application, by)

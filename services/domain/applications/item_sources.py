@@ -1,5 +1,6 @@
 """What an item of a form may name: a camera, or a file that a person uploaded, in a camera's place (R7 to R9)."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,10 +41,10 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
     return [File(row, _camera(uow, row)) for row in mine]
 
 
-def cameras(uow: UnitOfWork, application_id: str | None = None) -> list[CameraChoice]:
-    """Return what the items of this form may name: every camera, and the files."""
+def cameras(uow: UnitOfWork, application_id: str | None, ids: Collection[str]) -> list[CameraChoice]:
+    """Return what the items of this form may name: of the cameras those with these ids, and the files."""
     uploaded = [file.camera for file in files(uow, application_id) if file.camera is not None]
-    return [*directory.cameras(uow), *uploaded]
+    return [*directory.cameras(uow, ids), *uploaded]
 
 
 def _own(uow: UnitOfWork, application_id: str | None) -> str | None:

@@ -167,7 +167,7 @@ def get_own(uow: UnitOfWork, application_id: str, *, for_change: bool = False) -
     A head whom the case concerns does not act for the department in it (T8).
     """
     query = select(Application).where(Application.id == application_id)
-    application = uow.session.scalar(query.with_for_update() if for_change else query)
+    application = uow.session.scalar(query.with_for_update() if for_change and not uow.reading else query)
     if application is None or not is_of_applicant(uow, application):
         raise NotFound(Message("application"), application_id)
     return application

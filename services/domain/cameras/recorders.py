@@ -304,7 +304,7 @@ def _encrypted(uow: UnitOfWork, entry: RecorderEntry) -> dict[str, str]:
 
 
 def _get_for_update(uow: UnitOfWork, recorder_id: str) -> Recorder:
-    row = uow.session.get(Recorder, recorder_id, with_for_update=True)
+    row = uow.session.get(Recorder, recorder_id, with_for_update=not uow.reading)
     if row is None or row.kind == UPLOADED:
         raise NotFound(Message("recorder"), recorder_id)
     return row

@@ -41,7 +41,7 @@ def upload(uow: UnitOfWork, camera_id: str, jpeg: bytes) -> None:
 
 def store(uow: UnitOfWork, camera_id: str, jpeg: bytes, person_id: str) -> None:
     """Store a photograph without a check of permissions (also for the demo)."""
-    row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
+    row = uow.session.get(CameraPicture, camera_id, with_for_update=not uow.reading)
     old = row.sha256 if row else None
     if row is None:
         row = CameraPicture(camera_id=camera_id)
@@ -56,7 +56,7 @@ def remove(uow: UnitOfWork, camera_id: str) -> None:
     """Delete the photograph. Raises NotFound; retired cameras are allowed."""
     administrators.require_administrator(uow)
     service.get_camera(uow, camera_id)
-    row = uow.session.get(CameraPicture, camera_id, with_for_update=True)
+    row = uow.session.get(CameraPicture, camera_id, with_for_update=not uow.reading)
     if row is None:
         raise _not_found(camera_id)
     uow.session.delete(row)

@@ -190,7 +190,7 @@ def _same_channel(entry: CameraEntry) -> Select[str]:
 
 
 def _get_for_update(uow: UnitOfWork, camera_id: str) -> Camera:
-    row = uow.session.get(Camera, camera_id, with_for_update=True)
+    row = uow.session.get(Camera, camera_id, with_for_update=not uow.reading)
     if row is None or uow.session.get_one(Recorder, row.recorder_id).kind == UPLOADED:
         raise NotFound(Message("camera"), camera_id)
     return row

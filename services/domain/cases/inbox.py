@@ -1,6 +1,6 @@
 """Reviews as their deciders see them: the list of open ones, and one with all that belongs to it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,69 +43,91 @@ CONFLICTS = ("was-", "agreement-missing")
 
 def list_waiting(uow: UnitOfWork) -> list[WaitingReview]:
     """Return the open reviews that the actor may decide or confirm now; overwritten first comes first."""
-    return list_all(uow)[0]
+    return _views(uow, _sorted_out(uow)[0])
 
 
 def list_barred(uow: UnitOfWork) -> list[BarredReview]:
     """Return the open reviews that a conflict keeps from the actor; none that the actor may not see (T8)."""
-    return list_all(uow)[1]
+    return _barred(uow, _sorted_out(uow)[1])
 
 
 def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
     """Return what waits and what is barred; as many statements for one review as for thousands."""
-    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    decidable, conflicts = _sorted_out(uow)
+    return _views(uow, decidable), _barred(uow, conflicts)
+
+
+def _sorted_out(uow: UnitOfWork) -> "tuple[list[_Open], list[tuple[_Open, Refused]]]":
+    """Return what the actor may decide now, and what a conflict bars, with its refusal."""
+    directory = access_queries.load_directory(uow)
     decidable, conflicts = [], []
     for entry in _open(uow):
-        refusal = access_policy.refusal_for(directory, entry.facts, entry.review, me, second=entry.second)
+        refusal = access_policy.refusal_for(directory, entry.facts, entry.review, uow.actor.id, second=entry.second)
         if refusal is None:
             decidable.append(entry)
         elif refusal.code.startswith(CONFLICTS):
             # so the person is neither an administrator nor a subject, and may read what comes with the post
             conflicts.append((entry, refusal))
-    listed = [*decidable, *(entry for entry, _ in conflicts)]
-    footage = queries.footage(uow, [entry.application for entry in listed])
-    deciders = {
-        entry.review.id: _deciders(directory, entry.facts, entry.review, second=entry.second) for entry, _ in conflicts
-    }
-    named = [*(entry.review.claimed_by for entry in listed), *(entry.first for entry in listed)]
-    names = access_queries.get_names(uow, [*named, *(person_id for ids in deciders.values() for person_id in ids)])
+    return decidable, conflicts
 
-    def view(entry: _Open) -> WaitingReview:
-        review, application = entry.review, entry.application
-        return WaitingReview(
-            id=review.id,
-            application_id=application.id,
-            number=application.number,
-            stage=review.stage,
-            round=review.round,
-            opened_at=review.opened_at,
-            due_at=review.due_at,
-            escalated_at=review.escalated_at,
-            overwrite_at=footage[application.id].overwrite_at,
-            claimed=review.claimed_by is not None,
-            claimed_by_me=review.claimed_by == me,
-            to_confirm=entry.second,
-            department_zh=entry.department.name_zh,
-            department_en=entry.department.name_en,
-            purpose_category=application.purpose_category,
-            items=footage[application.id].items,
-            claimed_by=names[review.claimed_by] if review.claimed_by else None,
-            stands_in_for=names[entry.first] if entry.first else None,
-            hand_over_id=review.hand_over_id,
-        )
 
-    barred = [
-        BarredReview(
-            review=view(entry),
-            why_not=Problem.of(refusal),
-            who_can=[names[person_id] for person_id in deciders[entry.review.id]],
-        )
-        for entry, refusal in conflicts
-    ]
-    return (
-        sorted((view(entry) for entry in decidable), key=_urgency),
-        sorted(barred, key=lambda line: _urgency(line.review)),
+def _views(uow: UnitOfWork, entries: "Sequence[_Open]") -> list[WaitingReview]:
+    """Return these reviews, overwritten first; two statements."""
+    if not entries:
+        return []
+    me = uow.actor.id
+    footage = queries.footage(uow, [entry.application for entry in entries])
+    names = access_queries.get_names(
+        uow, [name for entry in entries for name in (entry.review.claimed_by, entry.first)]
     )
+    return sorted(
+        (
+            WaitingReview(
+                id=review.id,
+                application_id=application.id,
+                number=application.number,
+                stage=review.stage,
+                round=review.round,
+                opened_at=review.opened_at,
+                due_at=review.due_at,
+                escalated_at=review.escalated_at,
+                overwrite_at=footage[application.id].overwrite_at,
+                claimed=review.claimed_by is not None,
+                claimed_by_me=review.claimed_by == me,
+                to_confirm=entry.second,
+                department_zh=entry.department.name_zh,
+                department_en=entry.department.name_en,
+                purpose_category=application.purpose_category,
+                items=footage[application.id].items,
+                claimed_by=names[review.claimed_by] if review.claimed_by else None,
+                stands_in_for=names[entry.first] if entry.first else None,
+                hand_over_id=review.hand_over_id,
+            )
+            for entry in entries
+            for review, application in [(entry.review, entry.application)]
+        ),
+        key=_urgency,
+    )
+
+
+def _barred(uow: UnitOfWork, conflicts: "Sequence[tuple[_Open, Refused]]") -> list[BarredReview]:
+    directory, of_review = (
+        access_queries.load_directory(uow),
+        {entry.review.id: (entry, why) for entry, why in conflicts},
+    )
+    deciders = {
+        review_id: _deciders(directory, entry.facts, entry.review, second=entry.second)
+        for review_id, (entry, _) in of_review.items()
+    }
+    names = access_queries.get_names(uow, {person_id for ids in deciders.values() for person_id in ids})
+    return [
+        BarredReview(
+            review=line,
+            why_not=Problem.of(of_review[line.id][1]),
+            who_can=[names[person_id] for person_id in deciders[line.id]],
+        )
+        for line in _views(uow, [entry for entry, _ in conflicts])
+    ]
 
 
 def select_lines(

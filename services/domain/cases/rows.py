@@ -175,7 +175,7 @@ class CaseRows:
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:
     """Return the case, if the actor may see it; NotFound, as for one that does not exist, otherwise."""
-    query = _head(application_id).add_columns(visibility.is_visible(uow).label("seen"))
+    query = _head(application_id).add_columns(visibility.is_visible(uow, single=True).label("seen"))
     row = uow.session.execute(query).one_or_none()
     if row is not None:
         rows = CaseRows(uow, row.Application, _head_of(row))

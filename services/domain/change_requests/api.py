@@ -26,7 +26,7 @@ class CarriedOutAnswer(Answer):
 @router.get("/change-requests", responses=problems(401))
 async def list_requests(actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
     """List the open requests: all for those who watch over them, else those that concern oneself."""
-    return await database.run(actor, queries.list_open)
+    return await database.read(actor, queries.list_open)
 
 
 @router.post("/change-requests/{change_id}/confirm", responses=problems(401, 403, 404, 409))

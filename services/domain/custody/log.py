@@ -27,9 +27,9 @@ def lock(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
     return hand_over
 
 
-def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOver:
-    """Return a hand-over that the actor is custodian of, locked; NotFound for everybody else."""
-    hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=True, populate_existing=True)
+def get_mine(uow: UnitOfWork, hand_over_id: str, *, for_change: bool = True) -> HandOver:
+    """Return a hand-over that the actor is custodian of, locked ``for_change``; NotFound for everybody else."""
+    hand_over = uow.session.get(HandOver, hand_over_id, with_for_update=for_change, populate_existing=True)
     if hand_over is None or uow.actor.kind != "person" or hand_over.custodian_id != uow.actor.id:
         raise NotFound(Message("hand-over"), hand_over_id)
     return hand_over

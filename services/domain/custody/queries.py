@@ -108,7 +108,7 @@ def _end(loan: LoanLine) -> datetime:
 
 def get_mine(uow: UnitOfWork, hand_over_id: str) -> HandOverView:
     """Return one of the actor's hand-overs; reading it is an event. NotFound for everybody else."""
-    hand_over = custody_log.get_mine(uow, hand_over_id)
+    hand_over = custody_log.get_mine(uow, hand_over_id, for_change=False)
     audit_trail.record(uow, "hand-over-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
     [view] = _views(uow, select(HandOver).where(HandOver.id == hand_over_id))
     return view

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import joinedload
 
+from services.database.moments import DAY_SECONDS, seconds_of
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
@@ -52,6 +53,16 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
     if seen and camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
         moments.append(start + (camera.oldest_measured_at - camera.oldest_frame_at))
     return min(moments)
+
+
+def overwrite_order() -> ColumnElement[float]:
+    """Compute what ``overwrite_moment`` does, as a number to sort by; of a query on ``Item`` and ``Camera``.
+
+    The moment is not kept on the item: each probe of its recorder changes it for every item of the camera.
+    """
+    at_most = Camera.retention_days * DAY_SECONDS
+    measured = seconds_of(Camera.oldest_measured_at) - seconds_of(Camera.oldest_frame_at)
+    return seconds_of(Item.asked_start) + case((measured < at_most, measured), else_=at_most)
 
 
 def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:

@@ -144,7 +144,7 @@ def remove(uow: UnitOfWork, upload_id: str) -> Upload:
 def get_own(uow: UnitOfWork, upload_id: str, *, for_change: bool = False) -> Upload:
     """Return the actor's upload; NotFound for others'."""
     query = select(Upload).where(Upload.id == upload_id, Upload.person_id == uow.actor.id)
-    upload = uow.session.scalar(query.with_for_update() if for_change else query)
+    upload = uow.session.scalar(query.with_for_update() if for_change and not uow.reading else query)
     if upload is None:
         raise NotFound(Message("upload"), upload_id)
     return upload

@@ -96,7 +96,7 @@ def rule_answer(state: RuleState, settings: Settings) -> RuleAnswer:
 @router.get("", responses=problems(401, 403))
 async def list_rules(actor: Acting, database: GivenDatabase, settings: GivenSettings) -> list[RuleAnswer]:
     """Every rule with its current value. For administrators, Security's head and the supervision group."""
-    states = await database.run(actor, service.list_rules)
+    states = await database.read(actor, service.list_rules)
     return [rule_answer(state, settings) for state in states]
 
 
@@ -105,7 +105,7 @@ async def rule_history(
     question: Annotated[HistoryQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[ChangeAnswer]:
     """The changes of all rules or of one, the newest first."""
-    changes = await database.run(actor, service.list_changes, question.rule, question.listing())
+    changes = await database.read(actor, service.list_changes, question.rule, question.listing())
     return [change_answer(change) for change in changes]
 
 

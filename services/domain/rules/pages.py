@@ -42,14 +42,14 @@ class ListQuery(lists.ListQuery):
 @router.get("")
 async def list_rules(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """Every rule with its meaning, its value, and where that comes from."""
-    states = await database.run(visitor.actor, service.list_rules)
+    states = await database.read(visitor.actor, service.list_rules)
     return visitor.page("rules/rules.html", states=states, source=_source(settings), variable=variable)
 
 
 @router.get("/history")
 async def list_history(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """All changes, the newest first; ``form=csv`` as CSV."""
-    changes = await database.run(visitor.actor, service.list_changes, None, query.listing(visitor.language))
+    changes = await database.read(visitor.actor, service.list_changes, None, query.listing(visitor.language))
     if query.as_csv:
         rows = [
             (change.row.at.isoformat(), change.row.rule, change.row.old, change.row.new, change.by, change.row.reason)

@@ -78,6 +78,10 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("database", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
         (("audit", "--events", "300", "--appends", "100"), "recomputed_per_second"),
+        (
+            ("portal", "--cases", "40", "--open", "20", "--people", "40", "--cameras", "2", "--seconds", "0.2"),
+            "milliseconds_p95",
+        ),
         (("engine", "--instances", "10", "--open", "3", "--ended", "5"), "instances_per_second_at_concurrency_100"),
     ],
 )

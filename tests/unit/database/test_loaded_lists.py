@@ -25,7 +25,7 @@ from services.database.tables.second_factors import SecondFactor
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
-from services.domain.cases.register import list_stage_times
+from services.domain.cases.stage_times import list_stage_times
 from services.domain.custody import queries as custody_queries
 from services.runtime.models import read
 

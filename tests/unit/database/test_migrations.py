@@ -1,14 +1,16 @@
 """What the migrations guarantee: a trail that only grows, and no database from before the first release."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Actor
+from services.database.tables.applications import Application
+from services.database.tables.case_texts import CaseText
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal, Retryable
@@ -79,4 +81,53 @@ def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, tabl
     for statement in (change, f"DELETE FROM {table}"):  # noqa: S608
         with pytest.raises(DatabaseError, match="only grows"), database.engine.begin() as connection:
             connection.execute(text(statement))
+    database.close()
+
+
+def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1060")
+    case = {
+        **{
+            "policy_version": "1",
+            "drafter_id": "p",
+            "department_id": "d",
+            "round": 0,
+            "purpose": "",
+            "legal_basis": "",
+        },
+        **{"purpose_category": "", "way_of_use": "view", "place_of_use": "", "subject_ids": "[]"},
+        **{"requested_use_days": 1, "important_information": False, "sensitive_event": False, "high_impact": False},
+    }
+    of_case = {
+        "draft": {"number": None, "reason": "Not Yet", "created_at": NOON, "submitted_at": None},
+        "case": {"number": "SQ-1", "reason": "Lost", "created_at": NOON, "submitted_at": NOON + timedelta(days=1)},
+    }
+    rows = {
+        "departments": [{"id": "d", "name_zh": "d", "name_en": "d", "kind": "business"}],
+        "people": [
+            {
+                **{"id": "p", "login": "p", "name": "p", "department_id": "d", "password_hash": "", "locale": "zh"},
+                **{"active": True, "failed_logins": 0},
+            }
+        ],
+        "applications": [{"id": key, **case, **values} for key, values in of_case.items()],
+    }
+    with database.engine.begin() as connection:
+        for table, written in rows.items():
+            for row in written:
+                names = ", ".join(row)
+                values = text(f"INSERT INTO {table} ({names}) VALUES (:{names.replace(', ', ', :')})")  # noqa: S608
+                connection.execute(values, row)
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> list[tuple[object, ...]]:
+        query = select(Application.id, Application.listed_at, CaseText.text).join(CaseText)
+        return [tuple(row) for row in uow.session.execute(query.order_by(Application.id))]
+
+    assert database.run_now(Actor("system", "test"), read) == [
+        ("case", NOON + timedelta(days=1), "sq-1\nlost"),
+        ("draft", NOON, "not yet"),
+    ]
     database.close()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from services.database import schema as database_schema
@@ -14,7 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
 from services.database.unit_of_work import EVERY_COMMIT, Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.errors import Retryable
+from services.runtime.errors import Refused, Retryable
 
 pytestmark = pytest.mark.both_databases
 
@@ -99,3 +99,59 @@ def test_listeners_hear_of_commits_and_of_nothing_else(database: Database) -> No
 
     database.run_now(ACTOR, department, "one")
     assert heard == ["commit"]
+
+
+def test_a_reading_waits_for_no_writer_of_any_process(database: Database) -> None:
+    database.run_now(ACTOR, department, "one")
+    with database.engine.begin() as writer:  # as another process: on SQLite it holds the one writer's lock
+        writer.execute(insert(Department), {"id": "two", "name_zh": "二", "name_en": "two", "kind": "business"})
+        assert database.read_now(ACTOR, lambda uow: uow.session.scalars(select(Department.id)).all()) == ["one"]
+
+
+@pytest.mark.requirement("R52")
+def test_the_event_of_a_reading_is_kept_before_its_answer_is_given(database: Database) -> None:
+    def read(uow: UnitOfWork) -> int:
+        audit_trail.record(uow, "department-read", "department", "all")
+        return uow.session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+    assert database.read_now(ACTOR, read) == 0
+    assert database.run_now(ACTOR, lambda uow: uow.session.scalars(select(AuditEvent.action)).all()) == [
+        "department-read"
+    ]
+
+
+@pytest.mark.requirement("R52")
+def test_a_reading_whose_event_cannot_be_kept_gives_no_answer(database: Database) -> None:
+    def refuse(*_: object) -> None:
+        raise Retryable("the disk is full")
+
+    database._append_events = refuse
+    with pytest.raises(Retryable, match="full"):
+        database.read_now(ACTOR, lambda uow: audit_trail.record(uow, "department-read", "department", "all"))
+    assert database.read_now(ACTOR, lambda uow: uow.session.scalar(select(func.count()).select_from(AuditEvent))) == 0
+
+
+def test_a_reading_can_neither_write_nor_lock(database: Database) -> None:
+    def write(uow: UnitOfWork) -> None:
+        uow.session.execute(insert(Department), {"id": "no", "name_zh": "无", "name_en": "no", "kind": "business"})
+
+    with pytest.raises(Exception, match=r"(?i)read.?only"):
+        database.read_now(ACTOR, write)
+    with pytest.raises(RuntimeError, match="locks no rows"):
+        database.read_now(ACTOR, lambda uow: uow.session.get(Department, "one", with_for_update=True))
+    database.run_now(ACTOR, write)  # the connection writes again
+
+
+def test_what_a_reading_leaves_to_write_is_written_after_it(database: Database) -> None:
+    database.read_now(ACTOR, lambda uow: uow.write(lambda writing: department(writing, "one")))
+    assert database.run_now(ACTOR, lambda uow: uow.session.scalars(select(Department.id)).all()) == ["one"]
+
+
+def test_what_a_refused_reading_counts_is_counted(database: Database) -> None:
+    def refuse(uow: UnitOfWork) -> None:
+        uow.after_refusal.append(lambda counting: department(counting, "one"))
+        raise Refused("no", "No.")
+
+    with pytest.raises(Refused):
+        database.read_now(ACTOR, refuse)
+    assert database.run_now(ACTOR, lambda uow: uow.session.scalars(select(Department.id)).all()) == ["one"]

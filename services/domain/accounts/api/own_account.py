@@ -86,7 +86,7 @@ async def read_account(token: Token, actor: Acting, database: GivenDatabase) -> 
             sessions=[_session(row, current) for row in account_sessions.list_own(uow)],
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.post("/password", responses=problems(*USUAL, 429))

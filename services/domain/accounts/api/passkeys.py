@@ -58,7 +58,7 @@ class PasskeyAnswer(Answer):
 @router.get("", responses=problems(401))
 async def my_passkeys(actor: Acting, database: GivenDatabase) -> list[PasskeyAnswer]:
     """List my passkeys."""
-    rows = await database.run(actor, lambda uow: passkeys.list_passkeys(uow, uow.actor.id))
+    rows = await database.read(actor, lambda uow: passkeys.list_passkeys(uow, uow.actor.id))
     return [PasskeyAnswer.model_validate(row) for row in rows]
 
 

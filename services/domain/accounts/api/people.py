@@ -209,7 +209,7 @@ async def list_people(
 ) -> PeopleAnswer:
     """List people by name."""
     people_filter = staff_queries.PeopleFilter(question.department_id, question.post, question.active)
-    page = await database.run(actor, staff_queries.list_people, people_filter, question.listing())
+    page = await database.read(actor, staff_queries.list_people, people_filter, question.listing())
     return PeopleAnswer(people=[person_line(row) for row in page.lines], total=page.total)
 
 
@@ -222,7 +222,7 @@ async def add_person(body: NewPerson, actor: Acting, database: GivenDatabase) ->
 @router.get("/people/{person_id}", responses=problems(401, 403, 404))
 async def read_person(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Return one person with posts, absences and account state."""
-    return await database.run(actor, person_answer, person_id)
+    return await database.read(actor, person_answer, person_id)
 
 
 @router.put("/people/{person_id}", responses=problems(*USUAL))
@@ -304,7 +304,7 @@ async def list_absences(person_id: Identifier, actor: Acting, database: GivenDat
 
     One's own, those of the department for its head, or anybody's for administrators.
     """
-    return [AbsenceAnswer.model_validate(row) for row in await database.run(actor, absences.list_absences, person_id)]
+    return [AbsenceAnswer.model_validate(row) for row in await database.read(actor, absences.list_absences, person_id)]
 
 
 @router.post("/people/{person_id}/absences", status_code=201, responses=problems(*USUAL))
@@ -339,7 +339,7 @@ async def list_departments(
     question: Annotated[DepartmentsQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[DepartmentAnswer]:
     """List departments by name."""
-    rows = await database.run(actor, staff_queries.list_departments, question.listing())
+    rows = await database.read(actor, staff_queries.list_departments, question.listing())
     return [DepartmentAnswer.model_validate(row.row) for row in rows]
 
 

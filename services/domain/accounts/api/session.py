@@ -67,7 +67,7 @@ async def sign_out(token: Token, actor: Acting, request: Request, response: Resp
 @router.get("/me", responses=problems(401))
 async def me(token: Token, actor: Acting, database: GivenDatabase) -> Me:
     """Return the logged-in person, their posts and the CSRF token."""
-    return await database.run(actor, read_me, token)
+    return await database.read(actor, read_me, token)
 
 
 def read_me(uow: UnitOfWork, token: str) -> Me:

@@ -36,7 +36,7 @@ async def list_departments(
     """Show departments with a form; ``form=csv`` exports all matches."""
     if query.as_csv:
         return _csv(
-            visitor, await database.run(visitor.actor, staff_queries.list_departments, query.whole(visitor.language))
+            visitor, await database.read(visitor.actor, staff_queries.list_departments, query.whole(visitor.language))
         )
     return await _page(visitor, database, query=query)
 

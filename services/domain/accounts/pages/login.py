@@ -25,7 +25,7 @@ async def show_login(
     guest: GivenGuest, database: GivenDatabase, settings: GivenSettings, provider: GivenProvider
 ) -> Response:
     """Show the login page; logged-in people are redirected."""
-    logged_in: bool = await database.run(ANONYMOUS, _is_logged_in, guest.session, guest.browser)
+    logged_in: bool = await database.read(ANONYMOUS, _is_logged_in, guest.session, guest.browser)
     if logged_in:
         return RedirectResponse(guest.next_path, 303)
     return await first_page(guest, database, settings, provider)
@@ -89,7 +89,7 @@ async def show_enrolment(guest: GivenGuest, database: GivenDatabase) -> Response
 @router.get("/login/enrolment/qr.svg")
 async def qr_code(guest: GivenGuest, database: GivenDatabase) -> Response:
     """Return the QR code for the authenticator app."""
-    enrolment = await database.run(account_login.ACTOR, account_login.get_enrolment, guest.session, guest.browser)
+    enrolment = await database.read(account_login.ACTOR, account_login.get_enrolment, guest.session, guest.browser)
     return qr.image(enrolment.address)
 
 

@@ -108,7 +108,7 @@ async def show_enrolment(visitor: Visiting, database: GivenDatabase) -> Response
 @router.get("/second-factor/qr.svg")
 async def qr_code(visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the QR code while the enrolment waits for its first code."""
-    enrolment = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
+    enrolment = await database.read(visitor.actor, second_factors.get_enrolment, visitor.person_id)
     if enrolment is None:
         raise NotFound(Message("QR code"), "")
     return qr.image(enrolment.address)

@@ -54,7 +54,7 @@ async def list_people(visitor: Visiting, database: GivenDatabase, query: Asked) 
         page = staff_queries.list_people(uow, query.people_filter(), query.listing(visitor.language))
         return page, {"departments": directory.departments(uow)}
 
-    page, context = await database.run(visitor.actor, read)
+    page, context = await database.read(visitor.actor, read)
     return visitor.page(
         "accounts/people.html", total=page.total, kinds=STAGES.posts, **query.shown(page.lines), **context
     )
@@ -63,7 +63,7 @@ async def list_people(visitor: Visiting, database: GivenDatabase, query: Asked) 
 @router.get("/people.csv")
 async def people_as_csv(visitor: Visiting, database: GivenDatabase, query: Asked) -> Response:
     """Export the people as CSV."""
-    page = await database.run(
+    page = await database.read(
         visitor.actor, staff_queries.list_people, query.people_filter(), query.whole(visitor.language)
     )
     header = [visitor.translated(text) for text in HEADER]

@@ -97,19 +97,19 @@ def signers_csv(signers: list[Signer]) -> Response:
 @router.get("/agreements/text", responses=problems(401))
 async def read_text(actor: Acting, database: GivenDatabase) -> TextAnswer:
     """Return the text to sign now."""
-    return TextAnswer.model_validate(await database.run(actor, texts.get_current_text))
+    return TextAnswer.model_validate(await database.read(actor, texts.get_current_text))
 
 
 @router.get("/agreements/texts/{version}", responses=problems(401, 404))
 async def read_old_text(version: str, actor: Acting, database: GivenDatabase) -> TextAnswer:
     """Return the text of a version."""
-    return TextAnswer.model_validate(await database.run(actor, texts.get_text, version))
+    return TextAnswer.model_validate(await database.read(actor, texts.get_text, version))
 
 
 @router.get("/admin/agreements/texts", responses=problems(401, 403))
 async def list_texts(actor: Acting, database: GivenDatabase) -> list[TextAnswer]:
     """List all versions, newest first."""
-    return [TextAnswer.model_validate(text) for text in await database.run(actor, texts.list_texts)]
+    return [TextAnswer.model_validate(text) for text in await database.read(actor, texts.list_texts)]
 
 
 @router.post("/admin/agreements/texts", status_code=201, responses=problems(401, 403, 409))
@@ -128,10 +128,10 @@ async def list_signers(
     def read(uow: UnitOfWork) -> list[SignerAnswer]:
         return [signer_answer(signer) for signer in queries.list_signers(uow, question.listing(), state=question.state)]
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/admin/agreements/signers.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_signers(actor: Acting, database: GivenDatabase) -> Response:
     """Export the signers as CSV."""
-    return signers_csv(await database.run(actor, queries.list_signers))
+    return signers_csv(await database.read(actor, queries.list_signers))

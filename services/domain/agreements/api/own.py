@@ -55,7 +55,7 @@ async def my_agreements(actor: Acting, database: GivenDatabase) -> AgreementsAns
             signed=_answers(uow, service.list_own(uow)),
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.post("", status_code=201, responses=signed(401, 403, 409))

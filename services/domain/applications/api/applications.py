@@ -143,7 +143,7 @@ async def list_applications(
         rows = visibility.list_visible(uow, limit=limit, offset=offset, mine=mine)
         return case_queries.list_summaries(uow, rows)
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/applications/own", responses=problems(401))
@@ -163,7 +163,7 @@ async def list_own(
         )
         return lines[asked.offset : asked.offset + asked.limit]
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
@@ -194,7 +194,7 @@ async def read_form(application_id: str, actor: Acting, database: GivenDatabase)
             form=Form.from_form(forms.from_application(uow, finding)),
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.put("/applications/{application_id}", responses=problems(*USUAL))

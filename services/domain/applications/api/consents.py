@@ -26,13 +26,13 @@ class RefusalBody(FormSigning):
 @router.get("", responses=problems(401))
 async def list_consents(actor: Acting, database: GivenDatabase) -> list[WaitingConsent]:
     """Return the consents that wait for me, the first to be overwritten first."""
-    return await database.run(actor, consent_queries.list_waiting)
+    return await database.read(actor, consent_queries.list_waiting)
 
 
 @router.get("/{consent_id}", responses=problems(401, 404))
 async def read_consent(consent_id: Identifier, actor: Acting, database: GivenDatabase) -> ConsentView:
     """Return one consent with the form it is about."""
-    return await database.run(actor, consent_queries.get_consent, consent_id)
+    return await database.read(actor, consent_queries.get_consent, consent_id)
 
 
 @router.post("/{consent_id}/consent", responses=signed(*USUAL))

@@ -34,13 +34,13 @@ async def read_directory(actor: Acting, database: GivenDatabase, department_id: 
             people=directory.colleagues(uow, department_id=department_id),
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/cameras", responses=problems(401))
 async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraChoice]:
     """Return the cameras that can be asked for."""
-    return await database.run(actor, directory.cameras)
+    return await database.read(actor, directory.cameras)
 
 
 @router.get(
@@ -48,4 +48,4 @@ async def list_cameras(actor: Acting, database: GivenDatabase) -> list[CameraCho
 )
 async def read_reference(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> Response:
     """Return the photograph by which people know the camera's place; it is no footage."""
-    return Response(await database.run(actor, reference_pictures.read, camera_id), media_type="image/jpeg")
+    return Response(await database.read(actor, reference_pictures.read, camera_id), media_type="image/jpeg")

@@ -92,7 +92,7 @@ GivenReceiver = Annotated[Receiver, Depends(receiver)]
 @router.get("", responses=problems(401))
 async def list_uploads(actor: Acting, database: GivenDatabase) -> list[UploadAnswer]:
     """My uploads that no submitted application names, the newest first."""
-    return [to_answer(row) for row in await database.run(actor, uploads.list_unused)]
+    return [to_answer(row) for row in await database.read(actor, uploads.list_unused)]
 
 
 @router.post("", status_code=201, responses=problems(*USUAL))
@@ -104,7 +104,7 @@ async def announce(body: AnnouncementBody, actor: Acting, database: GivenDatabas
 @router.get("/{upload_id}", responses=problems(401, 404))
 async def read_upload(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> UploadAnswer:
     """Return one of my uploads."""
-    return to_answer(await database.run(actor, uploads.get_own, upload_id))
+    return to_answer(await database.read(actor, uploads.get_own, upload_id))
 
 
 @router.put("/{upload_id}", responses=problems(*USUAL))

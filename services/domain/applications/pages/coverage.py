@@ -59,7 +59,7 @@ async def show_coverage(
         source = recorder_coverage.get_source(uow, item.camera.id, item.span.start)
         return _Question(item, source, item.span if askable else None, preserved)
 
-    question = await database.run(visitor.actor, read)
+    question = await database.read(visitor.actor, read)
     coverage, down = None, False
     if question.source is not None and question.span is not None:
         try:
@@ -85,5 +85,5 @@ async def find_cameras(
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
 ) -> Response:
     """Return the cameras to choose from for one item, by site and place."""
-    cameras = await database.run(visitor.actor, directory.cameras)
-    return visitor.part("applications/_cameras.html", cameras=cameras, index=row, search=search, chosen="")
+    found = await database.read(visitor.actor, directory.find_cameras, search)
+    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, chosen="")

@@ -42,7 +42,7 @@ async def begin(
                 values["previousId"] = service.get_own(uow, application.id).id
         return form_view.build(uow, form_view.new_id(), typed_form.typed_of(values), version=0)
 
-    return _form(visitor, await database.run(visitor.actor, read))
+    return _form(visitor, await database.read(visitor.actor, read))
 
 
 @router.get("/applications/{application_id}/edit")
@@ -53,7 +53,7 @@ async def edit(
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
 ) -> Response:
     """Return a draft, or the correction of a returned application, as it was typed last."""
-    return _form(visitor, await database.run(visitor.actor, form_view.get_view, application_id), picking=pick)
+    return _form(visitor, await database.read(visitor.actor, form_view.get_view, application_id), picking=pick)
 
 
 @router.post("/apply")
@@ -147,7 +147,7 @@ async def delete(application_id: str, visitor: Visiting, database: GivenDatabase
 @router.get("/applications/{application_id}/withdraw")
 async def ask_to_withdraw(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return why it is withdrawn, before it is."""
-    row = await database.run(visitor.actor, service.get_own, application_id)
+    row = await database.read(visitor.actor, service.get_own, application_id)
     return visitor.page("applications/withdraw.html", application=row)
 
 

@@ -10,12 +10,13 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
+from services.domain.applications.directory import FoundCameras
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
 from services.domain.applications.objections import Objection
 from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
-from services.domain.applications.schemas import CameraChoice, Colleague
+from services.domain.applications.schemas import Colleague
 from services.domain.cases import queries as case_queries
 from services.domain.cases.schemas import ConsultationView
 from services.runtime import local_times
@@ -43,7 +44,7 @@ class FormView:
     number: str | None
     typed: TypedForm
     reading: Reading
-    cameras: Sequence[CameraChoice]
+    found: FoundCameras
     files: Sequence[File]
     colleagues: Sequence[Colleague]
     departments: Sequence[Department]
@@ -95,7 +96,8 @@ def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
 
 def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
     """Return the fields of a stored form."""
-    return typed_form.stored_fields(form, item_sources.cameras(uow, application_id))
+    named = {item.camera_id for item in form.items}
+    return typed_form.stored_fields(form, item_sources.cameras(uow, application_id, named))
 
 
 def file_fields(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, str]]:
@@ -124,7 +126,6 @@ def build(
     application: Application | None = None,
 ) -> FormView:
     """Return the page of this form, as it is typed."""
-    cameras = directory.cameras(uow)
     reading = parse(uow, typed, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return FormView(
@@ -134,7 +135,7 @@ def build(
         number=application.number if application else None,
         typed=typed,
         reading=reading,
-        cameras=cameras,
+        found=directory.find_cameras(uow, typed.text("cameraSearch")),
         files=item_sources.files(uow, application_id),
         colleagues=directory.colleagues(uow),
         departments=directory.departments(uow),
@@ -154,7 +155,8 @@ def parse(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, firs
 
     ``first`` is the place, from 0, of the first item that is typed: a part of the page sends one item alone.
     """
-    by_id = {camera.id: camera for camera in item_sources.cameras(uow, application_id)}
+    named = {item["cameraId"] for item in typed_form.items_of(typed)}
+    by_id = {camera.id: camera for camera in item_sources.cameras(uow, application_id, named)}
     return typed_form.parse(typed, by_id, uow.rules.zone, first)
 
 

@@ -41,7 +41,7 @@ async def my_uploads(
 
     ``from`` is one whose file did not come: what was said of it need not be typed again.
     """
-    facts = await database.run(visitor.actor, uploads.get_own, earlier) if earlier else None
+    facts = await database.read(visitor.actor, uploads.get_own, earlier) if earlier else None
     return await _uploads_page(visitor, database, settings, facts=facts)
 
 

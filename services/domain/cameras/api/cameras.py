@@ -104,14 +104,14 @@ async def list_cameras(
     question: Annotated[CamerasQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[CameraRowAnswer]:
     """List the cameras in use, or the retired ones."""
-    lines = await database.run(actor, service.list_cameras, question.listing(), retired=question.retired)
+    lines = await database.read(actor, service.list_cameras, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/list.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_cameras(actor: Acting, database: GivenDatabase) -> Response:
     """Export all cameras in use, in the columns of the import."""
-    lines = await database.run(actor, service.list_cameras)
+    lines = await database.read(actor, service.list_cameras)
     return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
 
 
@@ -138,7 +138,7 @@ async def import_cameras(
 @router.get("/{camera_id}", responses=problems(401, 403, 404))
 async def read_camera(camera_id: str, actor: Acting, database: GivenDatabase) -> CameraRowAnswer:
     """Return one camera."""
-    return row_answer(await database.run(actor, service.get_camera, camera_id))
+    return row_answer(await database.read(actor, service.get_camera, camera_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))

@@ -140,14 +140,14 @@ async def list_recorders(
     question: Annotated[RecordersQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RecorderRowAnswer]:
     """List the recorders in use, or the retired ones."""
-    lines = await database.run(actor, camera_recorders.list_recorders, question.listing(), retired=question.retired)
+    lines = await database.read(actor, camera_recorders.list_recorders, question.listing(), retired=question.retired)
     return [row_answer(line) for line in lines]
 
 
 @router.get("/{recorder_id}", responses=problems(401, 403, 404))
 async def read_recorder(recorder_id: str, actor: Acting, database: GivenDatabase) -> RecorderRowAnswer:
     """Return one recorder, without its secrets."""
-    return row_answer(await database.run(actor, camera_recorders.get_recorder, recorder_id))
+    return row_answer(await database.read(actor, camera_recorders.get_recorder, recorder_id))
 
 
 @router.post("", status_code=201, responses=problems(401, 403, 409))

@@ -35,7 +35,7 @@ class ListQuery(lists.ListQuery):
 async def list_cameras(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """Show the cameras; ``form=csv`` answers with all matches for the import."""
     listing = query.listing(visitor.language)
-    lines = await database.run(visitor.actor, service.list_cameras, listing, retired=query.retired)
+    lines = await database.read(visitor.actor, service.list_cameras, listing, retired=query.retired)
     if query.as_csv:
         return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
     return visitor.page("cameras/cameras.html", **query.shown(lines))
@@ -44,7 +44,7 @@ async def list_cameras(visitor: Visiting, database: GivenDatabase, query: Annota
 @router.get("/new")
 async def new_camera(visitor: Visiting, database: GivenDatabase, recorder: str = "") -> Response:
     """Show the form of a new camera."""
-    await database.run(visitor.actor, administrators.require_administrator)
+    await database.read(visitor.actor, administrators.require_administrator)
     return await _form(visitor, database, recorder=recorder)
 
 
@@ -63,7 +63,7 @@ async def add_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 @router.get("/list")
 async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the form of the CSV import."""
-    await database.run(visitor.actor, administrators.require_administrator)
+    await database.read(visitor.actor, administrators.require_administrator)
     return visitor.page("cameras/camera_list.html", result=None, columns=csv_import.COLUMNS, refusal=None)
 
 

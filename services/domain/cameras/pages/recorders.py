@@ -36,7 +36,7 @@ class ListQuery(lists.ListQuery):
 async def list_recorders(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """Show recorders in use, or retired ones; ``form=csv`` exports all matches."""
     listing = query.listing(visitor.language)
-    lines = await database.run(visitor.actor, camera_recorders.list_recorders, listing, retired=query.retired)
+    lines = await database.read(visitor.actor, camera_recorders.list_recorders, listing, retired=query.retired)
     if query.as_csv:
         return _csv(visitor, lines)
     return visitor.page("cameras/recorders.html", **query.shown(lines))
@@ -45,7 +45,7 @@ async def list_recorders(visitor: Visiting, database: GivenDatabase, query: Anno
 @router.get("/new")
 async def new_recorder(visitor: Visiting, database: GivenDatabase, kind: str = "folder") -> Response:
     """Show the form of a new recorder, with its kind's fields."""
-    await database.run(visitor.actor, administrators.require_administrator)
+    await database.read(visitor.actor, administrators.require_administrator)
     return _form(visitor, kind)
 
 

@@ -36,13 +36,13 @@ class DocumentAnswer(Answer):
 @router.get("/cases/{application_id}", responses=problems(401, 404))
 async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> CaseView:
     """Read the whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
-    return await database.run(actor, queries.get_case, application_id)
+    return await database.read(actor, queries.get_case, application_id)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)
 async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """Return the document as a page to print."""
-    document = await database.run(actor, document_service.read_document, number, "page")
+    document = await database.read(actor, document_service.read_document, number, "page")
     return HTMLResponse(
         document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
     )
@@ -51,7 +51,7 @@ async def print_document(number: str, actor: Acting, database: GivenDatabase) ->
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
 async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
     """Return the document as PDF/A-3, its data attached as data.json."""
-    read = await database.run(actor, document_service.read_document, number, "pdf")
+    read = await database.read(actor, document_service.read_document, number, "pdf")
     pdf = await run_in_thread(
         document_layouts.render_pdf, read.kind, read.number, read.content, read.sha256, read.made_at
     )
@@ -62,7 +62,7 @@ async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -
 @router.get("/documents/{number:path}", responses=problems(401, 404))
 async def read_document(number: str, actor: Acting, database: GivenDatabase) -> DocumentAnswer:
     """Return the document's data."""
-    document = await database.run(actor, document_service.read_document, number, "data")
+    document = await database.read(actor, document_service.read_document, number, "data")
     return DocumentAnswer(
         number=document.number,
         kind=document.kind,

@@ -32,7 +32,7 @@ async def read_picture(
     at: Moment | None = None,
 ) -> Response:
     """Return what the camera showed at the start of the approved span, or at another moment inside it."""
-    picture = await database.run(actor, review_sheets.get_picture_source, review_id, item_id, at)
+    picture = await database.read(actor, review_sheets.get_picture_source, review_id, item_id, at)
     configuration = {name: str(value) for name, value in picture.source.configuration.items()}
     try:
         image = await recorders(picture.source.kind, configuration).snapshot(picture.source.channel, picture.at)

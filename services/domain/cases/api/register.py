@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.register import list_stage_times
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.stage_times import list_stage_times
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -74,7 +74,7 @@ async def search_register(
         wanted = question.search(uow.rules.zone)
         return case_register.list_cases(uow, wanted, limit=question.limit, offset=question.offset)
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/copies-out", responses=problems(401))
@@ -88,7 +88,7 @@ async def copies_out(
             uow, question.listing(), overdue=question.overdue, department_id=question.department_id
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/next-overwritten", responses=problems(401))
@@ -96,13 +96,13 @@ async def next_overwritten(
     question: Annotated[RiskQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[RiskLine]:
     """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
-    return await database.run(actor, case_register.list_next_overwritten, question.listing())
+    return await database.read(actor, case_register.list_next_overwritten, question.listing())
 
 
 @router.get("/states", responses=problems(401))
 async def count_states(actor: Acting, database: GivenDatabase) -> dict[str, int]:
     """Return how many cases are in each state, of those that I may see."""
-    return await database.run(actor, case_register.count_by_state)
+    return await database.read(actor, case_register.count_by_state)
 
 
 @router.get("/stages", responses=problems(401))
@@ -114,7 +114,7 @@ async def stage_lengths(
     def read(uow: UnitOfWork) -> list[StageLine]:
         return list_stage_times(uow, models, uow.now - timedelta(days=days), uow.now)
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 def midnight(day: date | None, zone: str, *, days: int = 0) -> datetime | None:

@@ -38,7 +38,7 @@ async def read_office(
     question: Annotated[PreservedQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> StorageOffice:
     """Return everything at a glance; the parameters are those of the quarantine."""
-    return await database.run(actor, storage_office.get_office, question.listing())
+    return await database.read(actor, storage_office.get_office, question.listing())
 
 
 @router.post("/recorders/{recorder_id}/measure", responses=problems(*USUAL))

@@ -61,8 +61,8 @@ async def read_steps(
 ) -> Timeline:
     """Read the timeline of the case in its process, or in one ``review`` that the process called."""
     if review is None:
-        return await database.run(actor, timeline.get_timeline, application_id, models)
-    return await database.run(actor, timeline.get_review_timeline, application_id, review, models)
+        return await database.read(actor, timeline.get_timeline, application_id, models)
+    return await database.read(actor, timeline.get_review_timeline, application_id, review, models)
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))
@@ -79,4 +79,4 @@ async def check_integrity(
 @router.get("/cases/{application_id}/integrity", responses=problems(401, 404))
 async def read_integrity(application_id: str, actor: Acting, database: GivenDatabase) -> IntegrityCheckView | None:
     """Read the last check of the case, running or ended; null where there was none."""
-    return await database.run(actor, queries.get_integrity_check, application_id)
+    return await database.read(actor, queries.get_integrity_check, application_id)

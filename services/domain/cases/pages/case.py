@@ -45,7 +45,7 @@ async def show(
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
     """Return the case; with ``review`` the diagram shows that review's own process."""
-    case, case_timeline = await database.run(visitor.actor, _read, application_id, models, review)
+    case, case_timeline = await database.read(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
         case=case,

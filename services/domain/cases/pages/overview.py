@@ -16,7 +16,7 @@ router = APIRouter()
 @router.get("/")
 async def show(visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what is waiting, what is about to be overwritten, who holds what, what is overdue."""
-    view = await database.run(visitor.actor, get_overview, visitor.posts)
+    view = await database.read(visitor.actor, get_overview, visitor.posts)
     return visitor.page("cases/overview.html", overview=view, decides=bool(visitor.posts & menu.DECIDES))
 
 

@@ -15,8 +15,8 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import LedgerQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.register import list_stage_times
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.stage_times import list_stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
@@ -91,7 +91,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         found = case_register.list_cases(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
         return found, directory.departments(uow)
 
-    lines, departments = await database.run(visitor.actor, read)
+    lines, departments = await database.read(visitor.actor, read)
     if wanted.as_csv and refusal is None:
         return _csv(visitor, lines)
     return visitor.page(
@@ -116,7 +116,7 @@ async def copies_out(
         found = case_register.list_copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
         return found, directory.departments(uow)
 
-    lines, departments = await database.run(visitor.actor, read)
+    lines, departments = await database.read(visitor.actor, read)
     if wanted.as_csv:
         return _out_csv(visitor, lines)
     return visitor.page("cases/copies_out.html", departments=departments, **wanted.shown(lines))
@@ -127,7 +127,7 @@ async def next_overwritten(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskQuery, Query()]
 ) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
-    lines = await database.run(visitor.actor, case_register.list_next_overwritten, wanted.listing(visitor.language))
+    lines = await database.read(visitor.actor, case_register.list_next_overwritten, wanted.listing(visitor.language))
     if wanted.as_csv:
         return _risk_csv(visitor, lines)
     return visitor.page("cases/next_overwritten.html", **wanted.shown(lines))
@@ -145,7 +145,7 @@ async def stages(
         times = list_stage_times(uow, models, uow.now - timedelta(days=days), uow.now, department_id=chosen)
         return times, directory.departments(uow)
 
-    times, departments = await database.run(visitor.actor, read)
+    times, departments = await database.read(visitor.actor, read)
     if wanted.form == "csv":
         return _stages_csv(visitor, times)
     most = max((time.ninetieth for time in times), default=0) or 1

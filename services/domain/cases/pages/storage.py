@@ -30,7 +30,7 @@ async def read_office(visitor: Visiting, database: GivenDatabase) -> Response:
 @router.get("/storage/work")
 async def read_work(visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what is on its way, alone: the page asks for it every two seconds."""
-    work, figures = await database.run(visitor.actor, storage_office.list_work)
+    work, figures = await database.read(visitor.actor, storage_office.list_work)
     if not visitor.is_htmx:
         return visitor.redirect("/storage")
     return visitor.part("cases/_storage_work.html", work=work, figures=figures)

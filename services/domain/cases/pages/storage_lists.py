@@ -38,7 +38,7 @@ class RecordersQuery(lists.ListQuery):
 @router.get("/storage/preserved")
 async def preserved(visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]) -> Response:
     """Return the quarantine."""
-    items = await database.run(visitor.actor, storage_office.list_preserved, wanted.listing(visitor.language))
+    items = await database.read(visitor.actor, storage_office.list_preserved, wanted.listing(visitor.language))
     return visitor.page("cases/storage_preserved.html", **wanted.shown(items))
 
 
@@ -47,7 +47,7 @@ async def preserved_as_csv(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[PreservedQuery, Query()]
 ) -> Response:
     """Return all that matches of the quarantine."""
-    items = await database.run(visitor.actor, storage_office.list_preserved, wanted.whole(visitor.language))
+    items = await database.read(visitor.actor, storage_office.list_preserved, wanted.whole(visitor.language))
     columns = (_("Number"), _("Item"), _("Camera"), _("Preserved"), _("Extent"), _("Overwritten from"))
     rows: list[list[Cell]] = [
         [
@@ -72,7 +72,7 @@ async def list_recorders(
     def read(uow: UnitOfWork) -> tuple[list[WatchedRecorder], bool]:
         return storage_office.list_recorders(uow, wanted.listing(visitor.language)), storage_office.may_measure(uow)
 
-    recorders, may_measure = await database.run(visitor.actor, read)
+    recorders, may_measure = await database.read(visitor.actor, read)
     if wanted.as_csv:
         return _csv(visitor, recorders)
     return visitor.page("cases/storage_recorders.html", may_measure=may_measure, **wanted.shown(recorders))

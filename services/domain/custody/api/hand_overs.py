@@ -20,13 +20,13 @@ async def my_hand_overs(
     question: Annotated[HandOversQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[HandOverView]:
     """Return what I am custodian of, the most urgent first."""
-    return await database.run(actor, queries.list_mine, question.listing())
+    return await database.read(actor, queries.list_mine, question.listing())
 
 
 @router.get("/{hand_over_id}", responses=problems(401, 404))
 async def read_hand_over(hand_over_id: Identifier, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Return one hand-over of mine."""
-    return await database.run(actor, queries.get_mine, hand_over_id)
+    return await database.read(actor, queries.get_mine, hand_over_id)
 
 
 @router.post("/{hand_over_id}/accept", responses=signed(*USUAL))
@@ -54,4 +54,4 @@ async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, datab
 @router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))
 async def read_log(hand_over_id: Identifier, actor: Acting, database: GivenDatabase) -> LogView:
     """Return the custody log, with its chain of hashes checked (R47)."""
-    return await database.run(actor, queries.get_log, hand_over_id)
+    return await database.read(actor, queries.get_log, hand_over_id)

@@ -67,14 +67,14 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first."""
-    views = await database.run(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
+    views = await database.read(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
     return visitor.page("custody/list.html", **wanted.shown(views))
 
 
 @router.get("/hand-overs.csv")
 async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return the same list as a table for a spreadsheet."""
-    views = await database.run(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
+    views = await database.read(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
     rows = [
         (
             view.number,
@@ -141,7 +141,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
 @router.get("/hand-overs/{hand_over_id}/report-loss")
 async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what a report does, and its form."""
-    view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
+    view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page("custody/loss.html", view=view, held=view.state in HELD)
 
 
@@ -176,7 +176,7 @@ async def read_log(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
 ) -> Response:
     """Return the custody log, to read and to print (R47)."""
-    log = await database.run(visitor.actor, queries.get_log, hand_over_id)
+    log = await database.read(visitor.actor, queries.get_log, hand_over_id)
     entries = _entries(visitor, log, wanted.listing(visitor.language))
     return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
 
@@ -186,7 +186,7 @@ async def read_log_as_csv(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
 ) -> Response:
     """Return the custody log for a spreadsheet, with the chain of its hashes."""
-    log = await database.run(visitor.actor, queries.get_log, hand_over_id)
+    log = await database.read(visitor.actor, queries.get_log, hand_over_id)
     rows = [
         (
             entry.seq,

@@ -93,7 +93,7 @@ async def list_deliveries(
             deliveries=[answer_of(line) for line in lines],
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.post("/retry", responses=problems(401, 403))

@@ -45,14 +45,14 @@ async def list_notices(
     question: Annotated[NoticesQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> list[NoticeAnswer]:
     """My notices, the newest first."""
-    rows = await database.run(actor, queries.list_own, question.listing(), unread_only=question.unread)
+    rows = await database.read(actor, queries.list_own, question.listing(), unread_only=question.unread)
     return [NoticeAnswer.model_validate(row) for row in rows]
 
 
 @router.get("/unread", responses=problems(401))
 async def count_unread(actor: Acting, database: GivenDatabase) -> UnreadAnswer:
     """How many of my notices I have not read."""
-    return UnreadAnswer(unread=await database.run(actor, service.count_unread))
+    return UnreadAnswer(unread=await database.read(actor, service.count_unread))
 
 
 @router.post("/read", responses=problems(401, 403))

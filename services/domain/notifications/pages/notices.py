@@ -31,7 +31,7 @@ class ListQuery(lists.ListQuery):
 async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """List my notices, newest first."""
     part = query.listing(visitor.language)
-    lines = await database.run(visitor.actor, queries.list_own, part, unread_only=query.unread)
+    lines = await database.read(visitor.actor, queries.list_own, part, unread_only=query.unread)
     if query.as_csv:
         return _csv(visitor, lines)
     return visitor.page("notifications/list.html", **query.shown(lines))

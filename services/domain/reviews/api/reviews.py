@@ -39,19 +39,19 @@ async def my_reviews(
             descending=asked.descending,
         )
 
-    return await database.run(actor, read)
+    return await database.read(actor, read)
 
 
 @router.get("/conflicts", responses=problems(401))
 async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredReview]:
     """Return the open reviews of my posts that a conflict keeps from me, and who can decide them."""
-    return await database.run(actor, case_inbox.list_barred)
+    return await database.read(actor, case_inbox.list_barred)
 
 
 @router.get("/{review_id}", responses=problems(401, 404))
 async def read_review(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
     """Return one review with its questions, the form and its hash, and what the checks found."""
-    return await database.run(actor, case_inbox.get_review, review_id)
+    return await database.read(actor, case_inbox.get_review, review_id)
 
 
 @router.post("/{review_id}/claim", responses=problems(*USUAL))

@@ -16,11 +16,11 @@ async def read_coverage(
     review_id: str, actor: Acting, database: GivenDatabase, recorders: GivenRecorders
 ) -> list[ItemCoverage]:
     """Return what exists of each item now; of what was retrieved, what the vault holds."""
-    sources = await database.run(actor, review_sheets.coverage_sources, review_id)
+    sources = await database.read(actor, review_sheets.coverage_sources, review_id)
     return await review_sheets.measure(sources, recorders)
 
 
 @router.get("/{review_id}/return", responses=problems(401, 404))
 async def read_return(review_id: str, actor: Acting, database: GivenDatabase) -> ReturnSheet:
     """Return what a return inspection is about."""
-    return await database.run(actor, review_sheets.get_return, review_id)
+    return await database.read(actor, review_sheets.get_return, review_id)

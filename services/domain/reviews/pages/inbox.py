@@ -43,7 +43,7 @@ class Inbox:
 @router.get("/inbox")
 async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what waits for my decision; htmx asks for the list alone."""
-    inbox = await database.run(visitor.actor, _read, asked)
+    inbox = await database.read(visitor.actor, _read, asked)
     begin = (asked.page - 1) * PER_PAGE
     context: dict[str, Any] = {
         "asked": asked,
@@ -61,7 +61,7 @@ async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting,
 @router.get("/inbox.csv")
 async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the same list, all pages of it, as CSV."""
-    inbox = await database.run(visitor.actor, _read, asked)
+    inbox = await database.read(visitor.actor, _read, asked)
     header = [
         visitor.translated(title)
         for title in (

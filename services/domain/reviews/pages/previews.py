@@ -21,7 +21,7 @@ router = APIRouter()
 @router.get("/reviews/{review_id}/coverage")
 async def coverage(review_id: str, visitor: Visiting, database: GivenDatabase, recorders: GivenRecorders) -> Response:
     """Show a bar for each item; a page of its own where there is no htmx."""
-    sources = await database.run(visitor.actor, review_sheets.coverage_sources, review_id)
+    sources = await database.read(visitor.actor, review_sheets.coverage_sources, review_id)
     items = await review_sheets.measure(sources, recorders)
     answer = visitor.part if visitor.is_htmx else visitor.page
     template = "reviews/_coverage.html" if visitor.is_htmx else "reviews/coverage.html"
@@ -49,7 +49,7 @@ async def preview(
         review_sheets.require_inside(item.granted, when)
         return item, when.isoformat()
 
-    item, when = await database.run(visitor.actor, read)
+    item, when = await database.read(visitor.actor, read)
     answer = visitor.part if visitor.is_htmx else visitor.page
     template = "reviews/_frame.html" if visitor.is_htmx else "reviews/frame.html"
     return answer(

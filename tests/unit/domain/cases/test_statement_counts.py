@@ -23,7 +23,7 @@ from services.domain.audit import trail as audit_trail
 
 MOST = 25
 SIZES = (20, 2_000)
-TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+TRANSACTION = ("BEGIN", "PRAGMA query_only", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 SIGNED = {"statement_sha256": "0" * 64, "signature": {}}
 DAY = timedelta(days=1)
 # by what is open: the stage of the review, or where the case is without one

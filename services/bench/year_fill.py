@@ -1,0 +1,603 @@
+"""Fill a database with a year of cases: rows as the product writes them, without its acts, files and signatures' keys.
+
+The organisation is the demo's, with departments, members and cameras added. Cases that have ended went through every
+stage to the archive, or were rejected; the newest are open, spread over every stage. A case has about 70 rows, of them
+15 audit events and 6 notices; a real one has 125 (docs/capacity.md).
+"""
+
+import hashlib
+import itertools
+import json
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Table, insert
+
+from services.database.base import Base
+from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.case_texts import CaseText, text_of
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.documents import Document, NumberSeries
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Department, Person, Post
+from services.database.tables.process_steps import ProcessStep
+from services.database.tables.returns import ArchiveEntry, Inspection, Return
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.stage_visits import StageVisit
+from services.database.tables.upload_attempts import UploadAttempt
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.organisation import demo_id, seed_demo
+from services.domain.applications import forms
+from services.domain.cases.stage_times import OTHER_STAGES
+from services.domain.custody import log as custody_log
+from services.domain.stages.catalogue import STAGES
+from services.verifier.merkle import leaf_hash
+
+ACTOR = Actor("system", "bench")
+SEED = 2031
+YEAR, HOUR, DAY = timedelta(days=365), timedelta(hours=1), timedelta(days=1)
+AT_ONCE = 1000  # cases in one transaction
+CACHE_KIB = 256 << 10  # of SQLite's pages while it is filled, in which its indexes have room
+ZONE = "Asia/Shanghai"
+APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
+REJECTED_EACH = 10  # one in so many of those that have ended
+# where the open ones are; a stage is an open review
+OPEN = (
+    *(*APPROVAL, "management", "storage-release", "receipt", "return-inspection"),
+    *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
+)
+PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
+PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
+NO_KEY = {"method": "password", "sha256": "0" * 64}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is filled in."""
+
+    cases: int
+    open: int = 1500
+    people: int = 2000
+    cameras: int = 1000
+
+
+@dataclass
+class _Rows:
+    """Rows by table, and the events of the audit trail in order."""
+
+    of: dict[type[Base], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    events: list[AuditEvent] = field(default_factory=list)
+
+    def add(self, table: type[Base], **values: Any) -> dict[str, Any]:
+        self.of[table].append(values)
+        return values
+
+    def write(self, uow: UnitOfWork) -> None:
+        for table in cast("Sequence[Table]", Base.metadata.sorted_tables):
+            for mapped, rows in self.of.items():
+                if mapped.__table__ is table and rows:
+                    columns = {column.key: _default(column) for column in table.columns}
+                    uow.session.execute(insert(table), [columns | row for row in rows])
+        uow.events.extend(self.events)
+
+
+@dataclass(frozen=True)
+class _Organisation:
+    drafters: Sequence[tuple[str, str, str]]  # person, department, head of the department
+    departments: Mapping[str, dict[str, str]]
+    names: Mapping[str, str]
+    cameras: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Chance, and the last number of each series of documents."""
+
+    chance: random.Random
+    numbers: dict[str, int]
+
+
+def fill(database: Database, recordings: Path, size: Size) -> None:
+    """Fill an empty, migrated database with ``size``; the same rows each time, up to ids and the present time."""
+    database.run_now(ACTOR, lambda uow: seed_demo(uow, recordings, zone=ZONE))
+    organisation = database.run_now(ACTOR, _organisation, size)
+    series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
+    for first in range(0, size.cases, AT_ONCE):
+        part = range(first, min(first + AT_ONCE, size.cases))
+        database.run_now(ACTOR, _cases, organisation, size, part, series)
+
+
+def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
+    rows, since = _Rows(), uow.now - 2 * YEAR
+    departments = {f"bench-department-{n}": {"zh": f"第{n + 1}车间", "en": f"Workshop {n + 1}"} for n in range(20)}
+    for department, name in departments.items():
+        of = {"name_zh": name["zh"], "name_en": name["en"], "superior_id": demo_id("management")}
+        rows.add(Department, id=department, kind="business", **of)
+    drafters, names = [], {}
+    keys = list(departments)
+    for n in range(max(size.people, 2 * len(keys))):
+        person, department = f"bench-person-{n}", keys[n % len(keys)]
+        names[person] = f"员工{n:05}"
+        of = {"login": person, "name": names[person], "department_id": department, "password_hash": "!"}
+        rows.add(Person, id=person, locale="zh", active=True, failed_logins=0, must_change_password=False, **of)
+        kind = "head" if n < len(keys) else "member"
+        rows.add(Post, id=person, person_id=person, department_id=department, kind=kind, since=since)
+        signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": uow.now + YEAR}
+        rows.add(Agreement, id=person, person_id=person, **signed)
+        if kind == "member":
+            drafters.append((person, department, f"bench-person-{n % len(keys)}"))
+    cameras = []
+    for n in range(max(size.cameras, 1)):
+        recorder = f"bench-recorder-{n // 32}"
+        if n % 32 == 0:
+            of = {"name": f"录像机{n // 32 + 1}", "site": f"厂区{n // 640 + 1}", "kind": "folder", "zone": ZONE}
+            rows.add(Recorder, id=recorder, configuration={}, active=True, **of)
+        place = PLACES[n % len(PLACES)]
+        camera = {
+            **{"id": f"bench-camera-{n}", "recorder_id": recorder, "channel": str(n % 32 + 1)},
+            **{"name_zh": f"{place}{n + 1}号", "name_en": f"Camera {n + 1}", "place_zh": f"{n % 9 + 1}号楼{place}"},
+            **{"place_en": f"Building {n % 9 + 1}", "camera_class": "ordinary", "retention_days": 15 + n % 31},
+        }
+        cameras.append(rows.add(Camera, active=True, overwritten=True, **camera))
+    rows.write(uow)
+    return _Organisation(drafters, departments, names, cameras)
+
+
+def _cases(uow: UnitOfWork, organisation: _Organisation, size: Size, part: range, series: _Series) -> None:
+    if uow.session.get_bind().dialect.name == "sqlite":
+        uow.session.connection().exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIB}")
+    rows = _Rows()
+    for number in part:
+        begun = uow.now - YEAR + YEAR * (number / size.cases) - 10 * DAY
+        left = size.cases - number
+        if left <= size.open:
+            stands = OPEN[number % len(OPEN)]
+            begun = uow.now - (2 + left % 5) * DAY if stands not in ("in-use", "overdue") else uow.now - 20 * DAY
+        else:
+            stands = "rejected" if number % REJECTED_EACH == 0 else "ended"
+            begun = min(begun, uow.now - 60 * DAY)
+        _Case(rows, organisation, series, stands, number, begun, uow.now).write()
+    rows.events.sort(key=lambda event: event.at)
+    rows.write(uow)
+    for name, last in series.numbers.items():
+        prefix, year = name.split("-")
+        row = uow.session.get(NumberSeries, (prefix, int(year)))
+        if row is None:
+            uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
+        else:
+            row.last = last
+
+
+@dataclass
+class _Case:
+    rows: _Rows
+    organisation: _Organisation
+    series: _Series
+    stands: str
+    place: int
+    begun: datetime
+    now: datetime
+
+    def write(self) -> None:
+        self.ids = itertools.count()
+        self.visits: list[tuple[datetime, str, datetime]] = []
+        self.id, self.item = self._id(), self._id()
+        self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
+        self.custodian = self.drafter
+        self.camera = self.series.chance.choice(self.organisation.cameras)
+        self.at = self.begun
+        self.key = (self.place + 1) * 1000  # of the process instance; those of its steps follow
+        draft = self.stands == "draft"
+        self.number = None if draft else self._number("SQ")
+        self.application = self._application()
+        self._item()
+        row = self.application
+        text = text_of(self.number, row["reason"], row["incident_reference"])
+        self.rows.add(CaseText, application_id=self.id, text=text)
+        if draft:
+            return
+        self._submit()
+        if self.stands == "correction":
+            self._decide("preliminary", self.head, "returned")
+            self.application |= {"correction_until": self.now + 3 * DAY, "correction_seconds": 3 * 86400}
+        elif self._approve():
+            self._retrieve()
+
+    def _id(self) -> str:
+        """Return an identifier of the product's form, in the order of the cases: a year's rows lie by age as well."""
+        return f"{self.place:08x}-0000-4000-8000-{next(self.ids):012x}"
+
+    def _number(self, prefix: str) -> str:
+        year = self.at.astimezone(ZoneInfo(ZONE)).year
+        self.series.numbers[f"{prefix}-{year}"] += 1
+        return f"{prefix}-{year}-{self.series.numbers[f'{prefix}-{year}']:06d}"
+
+    def _application(self) -> dict[str, Any]:
+        n = self.place
+        return self.rows.add(
+            Application,
+            id=self.id,
+            number=self.number,
+            policy_version="1",
+            drafter_id=self.drafter,
+            department_id=self.department,
+            custodian_id=self.custodian,
+            created_at=self.begun - HOUR,
+            submitted_at=None,
+            listed_at=self.begun - HOUR,
+            round=0,
+            reason=f"{self.camera['place_zh']}第{n}批货物数量不符，需要核对经过",
+            purpose="核对出入库人员与时间的记录",
+            purpose_category=PURPOSES[n % len(PURPOSES)],
+            legal_basis="internal-management",
+            incident_reference=f"SJ-{n:06}" if n % 4 == 0 else None,
+            way_of_use="view",
+            place_of_use="部门办公室",
+            subject_ids=[],
+            recipient_ids=[],
+            requested_use_days=7,
+            important_information=False,
+            sensitive_event=False,
+            high_impact=False,
+            sensitivities=[],
+            joint_department_ids=[],
+            near_departments={self.drafter: [self.department]},
+            process_instance_key=self.key,
+        )
+
+    def _item(self) -> None:
+        start = self.begun - DAY
+        self.asked = (start, start + HOUR)
+        self.item_row = self.rows.add(
+            Item,
+            id=self.item,
+            application_id=self.id,
+            position=1,
+            camera_id=self.camera["id"],
+            zone=ZONE,
+            asked_start=self.asked[0],
+            asked_end=self.asked[1],
+        )
+
+    def _submit(self) -> None:
+        name = self.organisation.departments[self.department]
+        drafter = {"id": self.drafter, "name": self.organisation.names[self.drafter]}
+        self.application["submitted_at"] = self.application["listed_at"] = self.at
+        row = self.application
+        form = {
+            **{"title": forms.TITLE, "number": self.number, "policyVersion": "1", "organisation": "", "round": 0},
+            **{"submittedAt": self.at.isoformat(), "department": {"id": self.department, **name}},
+            **{"drafter": drafter, "custodian": drafter, "recipients": [], "previousApplication": None},
+            **{"reason": row["reason"], "purpose": row["purpose"], "purposeCategory": row["purpose_category"]},
+            **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
+            **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
+            **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
+            **{"jointDepartments": [], "consents": []},
+            "items": [
+                {
+                    **{"id": self.item, "position": 1, "zone": ZONE, "source": {"kind": "camera"}},
+                    "camera": {name: self.camera[key] for name, key in CAMERA_NAMES.items()},
+                    "place": {"zh": self.camera["place_zh"], "en": self.camera["place_en"]},
+                    **{"from": self.asked[0].isoformat(), "to": self.asked[1].isoformat()},
+                }
+            ],
+        }
+        self.form_sha256 = _sha256(canonical(form))
+        of = {"submitted_by": self.drafter, "submitted_at": self.at, "form": form, "sha256": self.form_sha256}
+        self.rows.add(Revision, id=self._id(), application_id=self.id, round=0, **of)
+        self._event("application-submitted", "application", self.id, number=self.number, sha256=self.form_sha256)
+        self._publish("application-submitted", self.id)
+        self._step("Task_OpenCase")
+        self._step("Task_PreserveFootage")
+        self._step("Task_PreliminaryReview")
+
+    def _approve(self) -> bool:
+        """Decide what was decided; False where the case waits or has ended."""
+        for stage, by in APPROVAL.items():
+            person = self.head if stage == "preliminary" else demo_id(by)
+            if self.stands == stage:
+                self._open(stage)
+                return False
+            if stage == "security" and self.stands == "rejected":
+                self._decide(stage, person, "rejected")
+                self._step("Task_ReleaseRejected")
+                self._close("rejected")
+                return False
+            self._decide(stage, person, STAGES[stage].favourable)
+            if stage == "preliminary":
+                self._step("Task_SecurityReview")
+        if self.stands == "management":
+            self._open("management")
+            return False
+        return True
+
+    def _retrieve(self) -> None:
+        granted = {"granted_way_of_use": "view", "granted_use_days": 7, "importance": "ordinary"}
+        self.application |= {**granted, "management_needed": False, "second_person": False, "backup_needed": False}
+        self.application |= {"decided_by": demo_id("zhaoqiang"), "max_use_days": 30}
+        self.item_row |= {"granted_start": self.asked[0], "granted_end": self.asked[1]}
+        self._document("application-form", self.number or "", {"number": self.number, "round": 0})
+        self._step("Task_FileApplication")
+        self.application["storage_notified_at"] = self.at
+        self._step("Task_NotifyStorage")
+        if self.stands == "storage-release":
+            self._open("storage-release")
+            return
+        self._decide("storage-release", demo_id("hutao"), "approved")
+        if self.stands == "retrieval":
+            self._step("Task_RetrieveFootage", ends=False)
+            return
+        self._seal()
+        self._lend()
+
+    def _seal(self) -> None:
+        self._step("Task_RetrieveFootage")
+        self.item_row |= {"outcome": "complete", "coverage": 1.0}
+        span = [moment.isoformat() for moment in self.asked]
+        sealed: dict[str, Any] = {
+            **{"key": f"{self.id}/{self.item}", "sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28},
+            **{"sha256Cipher": _sha256(self.id.encode()), "outcome": "complete", "fragments": []},
+            "coverage": {
+                **{"asked": span, "covered": [span], "gaps": [], "share": 1.0, "leadInMs": 0, "tailMs": 0},
+                **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
+            },
+        }
+        record = self._number("DQ")
+        content = {
+            **{"number": record, "item": self.item, "form": {"number": self.number}, "difficulties": []},
+            "recorderClock": {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500},
+        }
+        master = self._id()
+        self._document("retrieval-record", record, content, item_id=self.item, subject_id=master)
+        kept = {"application_id": self.id, "item_id": self.item}
+        facts: dict[str, Any] = {
+            "item": self.item,
+            "sha256_plain": sealed["sha256Plain"],
+            "sha256_cipher": sealed["sha256Cipher"],
+        }
+        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, **kept}
+        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters"), **of)
+        self._event("footage-retrieved", "master", master, outcome="complete", **facts)
+        self._step("Task_EncryptCopy")
+        self.copy = self.rows.add(
+            Copy,
+            id=self._id(),
+            **kept,
+            master_id=master,
+            attempt_id=self._upload("copy", "copies"),
+            made_at=self.at,
+            sealed=sealed,
+        )
+        self._event("copy-issued", "copy", self.copy["id"], **facts)
+
+    def _upload(self, purpose: str, bucket: str) -> str:
+        attempt = self._id()
+        of = {"purpose": purpose, "application_id": self.id, "item_id": self.item, "subject_id": self.item}
+        done = {"job_key": self.key, "bucket": bucket, "key": attempt, "started_at": self.at, "finished_at": self.at}
+        self.rows.add(UploadAttempt, id=attempt, version_id="1", **of, **done)
+        return attempt
+
+    def _lend(self) -> None:
+        self._step("Task_HandOver")
+        loan = self._id()
+        self.copy["hand_over_id"] = loan
+        self.entries = 0, custody_log.NOTHING_BEFORE
+        self.loan = self.rows.add(
+            HandOver,
+            id=loan,
+            application_id=self.id,
+            custodian_id=self.custodian,
+            agreement_id=self.custodian,
+            offered_at=self.at,
+            take_up_until=self.at + 7 * DAY,
+            use_days=7,
+            grace_seconds=86400,
+        )
+        self._log("offered", None)
+        if self.stands == "receipt":
+            self.loan["take_up_until"] = self.now + 5 * DAY
+            self._open("receipt", loan)
+            return
+        self._decide("receipt", self.custodian, "accepted", loan)
+        until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
+        self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
+        self._log("received", self.custodian)
+        grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
+        self.grant = self.rows.add(Grant, id=self._id(), **grant, until=until)
+        self.at += DAY
+        self._log("viewed", self.custodian)
+        if self.stands in ("in-use", "overdue"):
+            return
+        self.at += DAY
+        self.loan["returned_at"] = self.at
+        self.visits.append((self.loan["accepted_at"], "in-use", self.at))
+        signed = {"statement_sha256": "0" * 64, "signature": NO_KEY}
+        returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
+        self.rows.add(Return, id=self._id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
+        self.grant |= {"ended_at": self.at, "ended_because": "returned"}
+        self.copy["key_destroyed_at"] = self.at
+        self._log("returned", self.custodian)
+        self._publish("copy-returned", loan)
+        self._step("Task_InspectReturn")
+        found = {"hashes": {self.copy["id"]: True}, "findings": []}
+        self.rows.add(Inspection, id=self._id(), hand_over_id=loan, inspected_at=self.at, **found)
+        if self.stands == "return-inspection":
+            self._open("return-inspection", loan)
+            return
+        self._decide("return-inspection", demo_id("machao"), "in-order", loan)
+        self._step("Task_ReArchive")
+        dispose = self.at + YEAR
+        self.loan["ended_at"] = self.at
+        self.copy |= {"discarded_at": self.at, "discarded_because": "returned"}
+        self.master |= {"archived_at": self.at, "dispose_after": dispose}
+        archived = {"archived_at": self.at, "in_order": True, "dispose_after": dispose, "location": "masters"}
+        self.rows.add(ArchiveEntry, id=self._id(), application_id=self.id, **archived)
+        self._close("footage-re-archived")
+
+    def _close(self, outcome: str) -> None:
+        self.application |= {"closed_at": self.at, "closed_as": outcome, "visits_added_at": self.at}
+        for place, (since, stage, until) in enumerate(sorted(self.visits)):
+            of = {"stage": stage, "since": since, "seconds": (until - since).total_seconds()}
+            self.rows.add(StageVisit, application_id=self.id, place=place, **of)
+        self._event("case-closed", "application", self.id, outcome=outcome)
+
+    def _open(self, stage: str, hand_over: str | None = None) -> dict[str, Any]:
+        self.at += HOUR
+        self._notify("review-opened", demo_id("wulei") if stage != "preliminary" else self.head)
+        self.key += 10
+        return self.rows.add(
+            Review,
+            id=self._id(),
+            application_id=self.id,
+            stage=stage,
+            round=0,
+            hand_over_id=hand_over,
+            job_key=self.key,
+            process_instance_key=self.key,
+            opened_at=self.at,
+            due_at=self.at + 3 * DAY,
+            closed_at=None,
+            closed_because=None,
+        )
+
+    def _decide(self, stage: str, by: str, outcome: str, hand_over: str | None = None) -> None:
+        review = self._open(stage, hand_over)
+        self._step("Task_OpenReview", "review")
+        self.at += 3 * HOUR
+        review |= {"closed_at": self.at, "closed_because": "decided"}
+        self.visits.append((review["opened_at"], stage, self.at))
+        statement = _sha256(f"{review['id']}{outcome}".encode())
+        self.rows.add(
+            Decision,
+            id=self._id(),
+            review_id=review["id"],
+            application_id=self.id,
+            stage=stage,
+            round=0,
+            outcome=outcome,
+            decided_by=by,
+            decided_at=self.at,
+            answers={question.code: True for question in STAGES[stage].questions},
+            reason="理由充分",
+            opinion="同意",
+            variables={"decision": outcome},
+            form_sha256=self.form_sha256,
+            statement_sha256=statement,
+            signature={**NO_KEY, "person": by, "signedAt": self.at.isoformat()},
+        )
+        self._event("review-decided", "review", review["id"], by=by, outcome=outcome, statement_sha256=statement)
+        self._publish("review-decided", review["id"])
+
+    def _step(self, element: str, process: str = "video-retrieval", *, ends: bool = True) -> None:
+        self.key += 1
+        began, self.at = self.at, self.at + timedelta(minutes=2)
+        if element in OTHER_STAGES:
+            self.visits.append((began, OTHER_STAGES[element], self.at))
+        instance = self.application["process_instance_key"] if process == "video-retrieval" else self.key // 10 * 10
+        self.rows.add(
+            ProcessStep,
+            element_instance_key=self.key,
+            application_id=self.id,
+            process_id=process,
+            process_instance_key=instance,
+            element_id=element,
+            item_id=self.item if element in ("Task_RetrieveFootage", "Task_EncryptCopy") else None,
+            began_at=began,
+            ended_at=self.at if ends else None,
+            outcome="completed" if ends else None,
+            attempts=1,
+        )
+
+    def _log(self, event: str, person: str | None) -> None:
+        seq, previous = self.entries
+        of = {"hand_over_id": self.loan["id"], "seq": seq + 1, "at": self.at, "event": event, "person_id": person}
+        entry = {"id": self._id(), "copy_id": self.copy["id"], "detail": {}, "previous_sha256": previous, **of}
+        entry["sha256"] = _sha256(canonical(custody_log.line_of(cast(CustodyEntry, SimpleNamespace(**entry)))))
+        self.entries = seq + 1, entry["sha256"]
+        self.rows.add(CustodyEntry, **entry)
+        detail: dict[str, Any] = {"seq": seq + 1, "copy": self.copy["id"], "sha256": entry["sha256"]}
+        self._event(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
+
+    def _document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
+        data = canonical({**content, "demo": False})
+        written: dict[str, Any] = {"content": data.decode(), "sha256": _sha256(data), "made_at": self.at, "demo": False}
+        self.rows.add(Document, id=self._id(), number=number, kind=kind, application_id=self.id, **written, **of)
+        self._event(f"{kind}-written", "document", number, sha256=written["sha256"])
+
+    def _publish(self, name: str, key: str) -> None:
+        moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
+        self.rows.add(
+            OutboxMessage,
+            id=self._id(),
+            application_id=self.id,
+            name=name,
+            correlation_key=key,
+            message_id=self._id(),
+            variables={"applicationId": self.id},
+            attempts=1,
+            settled_because="received",
+            **moments,
+        )
+
+    def _notify(self, code: str, person: str) -> None:
+        read = None if self.now - self.at < 5 * DAY else self.at
+        of = {"person_id": person, "application_id": self.id, "code": code, "subject_id": None}
+        self.rows.add(Notice, id=self._id(), created_at=self.at, read_at=read, **of)
+
+    def _event(self, action: str, kind: str, subject: str, *, by: str | None = None, **detail: Any) -> None:
+        actor = ("person", by or self.drafter) if by or action == "application-submitted" else ("worker", "bench")
+        entry = canonical(
+            {
+                "action": action,
+                "actor": {"id": actor[1], "kind": actor[0]},
+                "application": self.id,
+                "at": self.at.isoformat(),
+                "detail": detail,
+                "subject": {"id": subject, "kind": kind},
+            }
+        )
+        self.rows.events.append(
+            AuditEvent(
+                at=self.at,
+                actor_kind=actor[0],
+                actor_id=actor[1],
+                action=action,
+                subject_kind=kind,
+                subject_id=subject,
+                application_id=self.id,
+                entry=entry.decode(),
+                leaf_sha256=leaf_hash(entry).hex(),
+            )
+        )
+
+
+CAMERA_NAMES = {"id": "id", "zh": "name_zh", "en": "name_en"}
+_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """Write as RFC 8785 does: true here of text, whole numbers and keys in ASCII, and four times as fast."""
+    return _dump(value).encode()
+
+
+def _default(column: Any) -> Any:
+    """Return what a row that leaves this column out has."""
+    default = column.default
+    return default.arg if default is not None and default.is_scalar else None
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

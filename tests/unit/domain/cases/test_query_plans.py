@@ -1,0 +1,117 @@
+"""With a year of cases no page reads all of them: what is big is searched by an index (SQLite tells its plans)."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from services.app.container import use_models
+from services.bench.year_fill import Size, fill
+from services.database import schema as database_schema
+from services.database.listing import Listing
+from services.database.tables.custody import HandOver
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.organisation import demo_id
+from services.domain.applications import directory
+from services.domain.cases import inbox, metrics, overview, queries, register
+from services.domain.cases.register import Search
+from services.domain.custody import queries as custody_queries
+from services.domain.notifications import service as notification_service
+from services.domain.wiring import open_database
+from services.runtime.clock import SystemClock
+from services.runtime.rules import Rules
+
+ACTOR = Actor("system", "test")
+POSTS = frozenset({"security-reviewer"})
+BIG = (
+    *("applications", "items", "revisions", "reviews", "decisions", "documents", "masters", "copies", "hand_overs"),
+    *("custody_entries", "process_steps", "notices", "outbox", "audit_events", "grants", "stage_visits", "returns"),
+)
+FULL = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING)")
+# What lists read in the order of an index ends with the page, whatever follows.
+ORDERED = "SCAN applications USING INDEX ix_applications_listed"
+
+
+EVERYBODY = ("wulei", "zhaoqiang", "hanxue", "zhangwei", "hutao", "gaofeng", "machao", "lina")
+SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
+KEEPER = "keeper"  # whoever holds a copy
+
+
+# by page: who asks, and what is read. Of all cases those alone count who see the overview with them
+PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
+    "overview": (SEES_ALL, lambda uow, _: overview.get_overview(uow, POSTS)),
+    "overview of others": (EVERYBODY, lambda uow, _: overview.get_overview(uow, frozenset())),
+    "inbox": (EVERYBODY, lambda uow, _: inbox.list_all(uow)),
+    "states": (SEES_ALL, lambda uow, _: register.count_by_state(uow)),
+    "next overwritten": (EVERYBODY, lambda uow, _: register.list_next_overwritten(uow, Listing(limit=51))),
+    "copies out": (EVERYBODY, lambda uow, _: register.list_copies_out(uow, Listing(limit=51))),
+    "register": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(), limit=51)),
+    "register of a state": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(state="in-use"), limit=51)),
+    "register by number": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(text="-000007"), limit=51)),
+    "case": ((*SEES_ALL, "hutao", KEEPER), lambda uow, loan: queries.get_case(uow, loan.application_id)),
+    "loan": ((KEEPER,), lambda uow, loan: custody_queries.get_mine(uow, loan.id)),
+    "custody log": ((*SEES_ALL, KEEPER), lambda uow, loan: custody_queries.get_log(uow, loan.id)),
+    "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
+    "metrics": ((KEEPER,), lambda uow, _: metrics.update_gauges(uow)),
+    "cameras": (EVERYBODY, lambda uow, _: directory.find_cameras(uow, "5")),
+    "form": (EVERYBODY, lambda uow, _: directory.cameras(uow, ["bench-camera-1"])),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    use_models(None)
+    folder = tmp_path_factory.mktemp("plans")
+    database = open_database(f"sqlite:///{folder / 'database.sqlite3'}", SystemClock(), Rules(max_use_days=30))
+    database_schema.migrate(database.engine)
+    fill(database, folder / "recordings", Size(cases=60, open=28, people=45, cameras=40))
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def loan(filled: Database) -> HandOver:
+    held = select(HandOver).where(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
+    return filled.run_now(ACTOR, lambda uow: uow.session.scalars(held.order_by(HandOver.id).limit(1)).one())
+
+
+@pytest.mark.parametrize(("page", "who"), [(page, who) for page, (readers, _) in PAGES.items() for who in readers])
+def test_no_page_reads_all_rows_of_a_big_table(filled: Database, loan: HandOver, page: str, who: str) -> None:
+    actor = Actor("person", loan.custodian_id if who == KEEPER else demo_id(who))
+    scans = [
+        (plan, statement)
+        for statement, plans in _plans(filled, actor, lambda uow: PAGES[page][1](uow, loan))
+        for plan in plans
+        if FULL.search(plan)
+    ]
+    assert scans == []
+
+
+def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(filled: Database) -> None:
+    actor = Actor("person", demo_id("wulei"))
+    found = _plans(filled, actor, lambda uow: register.list_cases(uow, Search(), limit=51))
+    [plan] = [plan for statement, plan in found if "LIMIT" in statement and "FROM applications" in statement]
+    assert ORDERED in plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+
+
+def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, list[str]]]:
+    """Each statement of the page, with SQLite's plan for it."""
+    told: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith(("SELECT", "WITH")):
+            told.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        database.run_now(actor, page)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    with database.engine.connect() as connection:
+        return [
+            (statement, [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)])
+            for statement, parameters in told
+        ]

@@ -1,0 +1,65 @@
+"""The register finds a case by its own words as they are now, and by the names of people and places as they are now."""
+
+import pytest
+from review_desk import FORM, ReviewDesk
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera
+from services.database.tables.case_texts import CaseText
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.applications import drafts
+from services.domain.applications import service as application_service
+from services.domain.cases.register import Search, list_cases
+
+
+@pytest.fixture
+def desk(tmp_path: object) -> ReviewDesk:
+    return ReviewDesk(f"sqlite:///{tmp_path}/database.sqlite3")
+
+
+def found(desk: ReviewDesk, text: str) -> list[str]:
+    return [line.id for line in desk.run(list_cases, Search(text=text), limit=50, by="reviewer")]
+
+
+def change(desk: ReviewDesk, table: type, key: str, **values: object) -> None:
+    def act(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(table, key)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    desk.run(act)
+
+
+@pytest.mark.requirement("R20")
+def test_a_case_is_found_by_any_part_of_its_words_whatever_the_case(desk: ReviewDesk) -> None:
+    one = desk.submitted(reason="Lost at GATE 3, 100%_sure", incident_reference="SJ-77")
+    number = desk.the(Application, id=one).number or ""
+    for text in ("gate 3", "GATE", "sj-77", "100%_", number, number[-3:], "lost"):
+        assert found(desk, text) == [one], text
+    for text in ("gate 4", "100_%", "lost\nsj"):
+        assert found(desk, text) == [], text
+
+
+@pytest.mark.requirement("R20")
+def test_changed_words_and_names_are_found_as_they_are_now(desk: ReviewDesk) -> None:
+    one = desk.submitted()
+    change(desk, Application, one, reason="A new reason")
+    change(desk, Person, "drafter", name="Anna")
+    change(desk, Person, "keeper", name="Keith")
+    change(desk, Camera, "camera", place_en="the harbour")
+    change(desk, Department, "works", name_en="The mill")
+    for text in ("new reason", "anna", "keith", "harbour", "mill"):
+        assert found(desk, text) == [one], text
+    assert found(desk, "货物丢失") == []
+
+
+def test_a_deleted_draft_leaves_no_words(desk: ReviewDesk) -> None:
+    def act(uow: UnitOfWork) -> None:
+        draft = application_service.create_draft(uow, FORM)
+        assert uow.session.scalar(select(CaseText.text)) == FORM.reason
+        drafts.discard(uow, draft.id)
+
+    desk.run(act, by="drafter")
+    assert desk.all(CaseText) == []
