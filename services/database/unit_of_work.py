@@ -142,12 +142,14 @@ class Database:
     ) -> R:
         """Run ``act`` as ``run`` does, in this thread."""
         after_refusal: list[Callable[[UnitOfWork], None]] = []
-        try:
-            result, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
-        except Refused:
-            for count in after_refusal:
-                self._once(actor, count, [])
-            raise
+        with metrics.TRANSACTION_DURATION.time(), self._one_writer:
+            try:
+                result, touched = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
+            except Refused:
+                # before the next one writes, who may be guessing in another thread
+                for count in after_refusal:
+                    self._once(actor, count, [])
+                raise
         for topic in (*touched, EVERY_COMMIT):
             for listener in self._listeners.get(topic, ()):
                 listener()
@@ -158,48 +160,47 @@ class Database:
     ) -> tuple[R, set[str]]:
         """Run the act in one transaction; return its result and the topics that it touched."""
         touched: set[str] = set()
-        with metrics.TRANSACTION_DURATION.time(), self._one_writer:
-            try:
-                # Not the session's own transaction, which would leave one open whose commit has failed.
-                with self.engine.begin() as connection, self._sessions(bind=connection) as session:
-                    uow = UnitOfWork(
-                        session,
-                        self.clock.now(),
-                        self.real.now(),
-                        actor,
-                        partial(self._read_rules, base=self.rules),
-                        self.clock.turned,
-                        self.secrets,
-                        touched,
-                        after_refusal,
-                        self.recorder_secrets,
-                    )
-                    result = act(uow)
-                    self._append_events(session, uow.events)
-                    session.commit()
-            except OperationalError as error:
-                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-                if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
-                    raise Retryable(
-                        f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
-                        "it; what failed is retried",
-                        runbook=RUNBOOK_DB_DOWN,
-                    ) from error
+        try:
+            # Not the session's own transaction, which would leave one open whose commit has failed.
+            with self.engine.begin() as connection, self._sessions(bind=connection) as session:
+                uow = UnitOfWork(
+                    session,
+                    self.clock.now(),
+                    self.real.now(),
+                    actor,
+                    partial(self._read_rules, base=self.rules),
+                    self.clock.turned,
+                    self.secrets,
+                    touched,
+                    after_refusal,
+                    self.recorder_secrets,
+                )
+                result = act(uow)
+                self._append_events(session, uow.events)
+                session.commit()
+        except OperationalError as error:
+            metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+            if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
                 raise Retryable(
-                    f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
-                    "check that the database runs and is reachable",
+                    f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
+                    "it; what failed is retried",
                     runbook=RUNBOOK_DB_DOWN,
                 ) from error
-            except IntegrityError as error:
-                metrics.TRANSACTION_FAILURES.labels("conflict").inc()
-                raise Retryable("another act came first | its row is in the database already | try again") from error
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-                    raise Retryable(
-                        f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
-                    ) from error
-                raise
+            raise Retryable(
+                f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
+                "check that the database runs and is reachable",
+                runbook=RUNBOOK_DB_DOWN,
+            ) from error
+        except IntegrityError as error:
+            metrics.TRANSACTION_FAILURES.labels("conflict").inc()
+            raise Retryable("another act came first | its row is in the database already | try again") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+                raise Retryable(
+                    f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
+                ) from error
+            raise
         return result, touched
 
     def close(self) -> None:
