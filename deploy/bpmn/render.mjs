@@ -2,11 +2,11 @@
 //   node render.mjs [--to=folder] [file …]
 // Every SVG names the SHA-256 of the file that it was made from, so that a test sees when it is out of date.
 import { createHash } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+
+import { chromium } from 'playwright-core';
 
 import { modelFiles, picturesFolder } from './files.mjs';
 
@@ -14,14 +14,14 @@ const require = createRequire(import.meta.url);
 const viewer = readFileSync(require.resolve('bpmn-js/dist/bpmn-viewer.production.min.js'), 'utf8');
 const overviewNames = { 'video-retrieval': 'process' };
 
-function chromium() {
+function executable() {
   const candidates = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
   const found = candidates.find((path) => path && existsSync(path));
   if (!found) throw new Error('No Chromium found: "apt-get install chromium", or name one in the variable CHROMIUM.');
   return found;
 }
 
-// Runs in the page. Pictures come back as JSON in the document, which Chromium dumps.
+// Runs in the page.
 async function draw(xml) {
   const drawing = new window.BpmnJS({ container: '#canvas' });
   await drawing.importXML(xml);
@@ -40,31 +40,19 @@ async function draw(xml) {
     const { svg } = await drawing.saveSVG();
     pictures[plane.businessObject.id] = svg;
   }
-  document.getElementById('result').textContent = JSON.stringify(pictures);
+  return pictures;
 }
 
-const page = (xml) => `<!doctype html><meta charset="utf-8"><div id="canvas" style="width:2400px;height:1200px"></div>
-<script id="result" type="application/json"></script><script>${viewer}</script>
-<script>(${draw})(${JSON.stringify(xml).replaceAll('<', '\\u003c')}).catch((error) => {
-  document.getElementById('result').textContent = JSON.stringify({ error: String(error) });
-});</script>`;
-
-function pictures(file) {
-  const folder = mkdtempSync(join(tmpdir(), 'bpmn-render-'));
+async function pictures(browser, file) {
+  const page = await browser.newPage();
   try {
-    const html = join(folder, 'page.html');
-    writeFileSync(html, page(readFileSync(file, 'utf8')));
-    const flags = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${folder}`];
-    const dom = execFileSync(chromium(), [...flags, '--virtual-time-budget=20000', '--dump-dom', `file://${html}`], {
-      encoding: 'utf8',
-      maxBuffer: 1 << 28,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const answer = JSON.parse(dom.split('<script id="result" type="application/json">')[1].split('</script>')[0]);
-    if (answer.error) throw new Error(`${file}: ${answer.error.replace(/\s*\n\s*/g, ', ')}`);
-    return answer;
+    await page.setContent('<div id="canvas" style="width:2400px;height:1200px"></div>');
+    await page.addScriptTag({ content: viewer });
+    return await page.evaluate(draw, readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`${file}: ${error.message.replace(/^page\.evaluate: /, '').split(/\n\s+at /)[0].replace(/\s*\n\s*/g, ', ')}`);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await page.close();
   }
 }
 
@@ -87,12 +75,13 @@ const kebab = (id) => id.replace(/^Phase_/, '').replace(/([a-z])([A-Z])/g, '$1-$
 const args = process.argv.slice(2);
 const folder = picturesFolder(args);
 mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({ executablePath: executable(), args: ['--no-sandbox'] });
 for (const file of modelFiles(args).filter((name) => name.endsWith('.bpmn'))) {
   const process_ = basename(file, '.bpmn');
   const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
   const overview = overviewNames[process_] ?? process_;
   try {
-    for (const [id, svg] of Object.entries(pictures(file))) {
+    for (const [id, svg] of Object.entries(await pictures(browser, file))) {
       const name = id === process_ ? overview : `${overview}-${kebab(id)}`;
       const target = join(folder, `${name}.svg`);
       writeFileSync(target, finish(svg, name, file, hash));
@@ -103,3 +92,4 @@ for (const file of modelFiles(args).filter((name) => name.endsWith('.bpmn'))) {
     process.exitCode = 1;
   }
 }
+await browser.close();

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tools
 from bpmn_makers import diagram, end, job, start
 from case_people import OpenDesk, People
 from modeler import Drawing
@@ -191,8 +192,9 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
     assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."
 
 
+@pytest.mark.tool("chromium")
 def test_the_pictures_of_the_changed_models_are_drawn(changed: Path) -> None:
-    run("picture", changed.parent)
+    run("picture", changed.parent, **tools.chromium_environment(), CHROMIUM=str(tools.chromium()))
     drawn = (changed / "process-approval.svg").read_text(encoding="utf-8")
 
     assert "翻译审核" in drawn
