@@ -106,8 +106,9 @@ def begin_passkey(uow: UnitOfWork, relying_party: RelyingParty, password: str, c
 
 def remove_passkey(uow: UnitOfWork, passkey_id: str, password: str, code: str | None) -> Passkey:
     """Remove a passkey, proved by password and code: somebody else's session must not take away what signs safely."""
+    removed = passkeys.remove(uow, passkey_id)  # first: whose it is not is told so whatever they type
     _authenticate(uow, password, code)
-    return passkeys.remove(uow, passkey_id)
+    return removed
 
 
 def end_other_sessions(uow: UnitOfWork, token: str) -> int:
