@@ -67,7 +67,7 @@ test: setup-test lint bpmn-lint ## run every check and test, the long ones as a 
 	$(PYTEST)
 
 test-all: export FOOTAGE_DESK_TESTS = all
-test-all: setup-test lint bpmn-lint chart-test ## every seed, example and database too, promtool and the chart; takes hours
+test-all: setup-test lint bpmn-lint chart-test ## every seed, example and database too, promtool and the chart; takes one to two hours
 	$(PYTEST) -o timeout=3600
 
 lint: setup-test ## ruff, strict types, who may import whom

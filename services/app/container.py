@@ -291,7 +291,10 @@ def _open_whole(container: Container) -> None:
     """Open the stores and keys of an installation in one process, or make them at its first start."""
     settings, database = container.settings, container.database
     container.known_keys = belongings.check_database(settings, database, container.manifest)
-    belongings.check_unused(database, _own_stores(container), settings.keys)
+    if container.manifest is None:
+        belongings.check_unused(database, _own_stores(container), settings.keys)
+        # A first start that is killed from here on finds that what it has made is its own.
+        belongings.begin(settings, database)
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key
     for key in (PORTAL_KEY, RECORDERS_KEY):
         KeyFileBox(settings.keys / key).ensure()

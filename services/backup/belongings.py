@@ -153,6 +153,12 @@ def check_unused(database: Database, stores: Mapping[str, Store], keys: Path, *,
                     raise _missing(Path(bucket, key), f"{what}. {store.describe()}", way)
 
 
+def begin(settings: Settings, database: Database) -> None:
+    """Write an empty manifest before the first start of an installation makes anything."""
+    if database.run_now(ACTOR, key_events.is_unused):
+        write_manifest(settings.data_dir, Manifest())
+
+
 def key_missing(keys: Path, name: str, fingerprint: str) -> KeyMissing:
     return KeyMissing(
         f"the {name} key of this installation is missing | {keys.absolute()} | the database knows {fingerprint}, and "

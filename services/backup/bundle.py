@@ -83,6 +83,29 @@ class _Encrypted(io.RawIOBase):
         self._out.write(self._encryptor.finish())
 
 
+class _Compared(io.RawIOBase):
+    """Hash what is read of a member; at its end, or beyond its size, ``changed`` is raised if it is another."""
+
+    def __init__(self, file: IO[bytes], facts: dict[str, Any], changed: Fatal) -> None:
+        super().__init__()
+        self._file, self._facts, self._changed = file, facts, changed
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        block = self._file.read(memoryview(buffer).nbytes)
+        self._digest.update(block)
+        self._size += len(block)
+        ended = not block and (self._size, self._digest.hexdigest()) != (self._facts["bytes"], self._facts["sha256"])
+        if ended or self._size > self._facts["bytes"]:
+            raise self._changed
+        memoryview(buffer).cast("B")[: len(block)] = block
+        return len(block)
+
+
 class BundleWriter:
     """Writes the members; made by ``new_bundle``. ``members`` has those that were written."""
 
@@ -191,7 +214,11 @@ class Bundle:
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a member to read; raises Fatal if the manifest does not name it, or it is missing."""
+        """Open a member to read; raises Fatal if the manifest does not name it, or it is missing.
+
+        What is read is compared with the manifest at its end, each time: whoever can write where the backup is could
+        exchange a member after `verify`. So nothing that was read counts before the block has ended.
+        """
         if name not in self.manifest["members"]:
             raise self._damaged(name, "the manifest does not name it")
         try:
@@ -199,21 +226,21 @@ class Bundle:
         except (OSError, KeyError) as error:
             raise self._damaged(name, "it is missing") from error
         with file:
-            yield file
+            compared = _Compared(file, self.manifest["members"][name], self._damaged(name, "it has changed"))
+            reader = io.BufferedReader(compared, _BLOCK)
+            yield reader
+            while reader.read(_BLOCK):
+                pass  # to the end, where it is compared
 
     def verify(self) -> int:
         """Read every member; return their number. Raises Fatal for the first that has changed."""
-        for name, facts in self.manifest["members"].items():
-            digest, size = hashlib.sha256(), 0
+        for name in self.manifest["members"]:
             try:
                 with self.open(name) as file:
-                    while size <= facts["bytes"] and (block := file.read(_BLOCK)):
-                        digest.update(block)
-                        size += len(block)
+                    while file.read(_BLOCK):
+                        pass
             except UNREADABLE as error:
                 raise self._damaged(name, "it cannot be read") from error
-            if (size, digest.hexdigest()) != (facts["bytes"], facts["sha256"]):
-                raise self._damaged(name, "it has changed")
         return len(self.manifest["members"])
 
     def _opened(self, identity: Path | None) -> IO[bytes]:

@@ -111,10 +111,13 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
     data_folder.prepare(settings.data_dir)
     with data_folder.exclusive(settings):
         folder = request.engine_data or settings.data_dir / "engine"
-        _check_target(settings, bundle, request, folder)
+        clock = _read_clock(bundle)
+        _check_target(settings, bundle, request, folder, clock)
         engine = connect(settings.database)
         try:
             database_export.check_empty(engine)
+            # before anything is written, so that an inventory that cannot be read leaves nothing half restored
+            comparison = compare(installation, bundle, say, read_all=request.read_all)
             if lasting is not None:
                 key_archive.check_no_conflict(settings.keys, lasting)
                 count = key_archive.restore_lasting_keys(settings.keys, lasting)
@@ -123,8 +126,7 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
                 left_out = _load(engine, installation, bundle, loans, say)
         finally:
             engine.dispose()
-        installation = _with_clock(installation, bundle)
-        comparison = compare(installation, bundle, say, read_all=request.read_all)
+        installation = _with_clock(installation, clock)
         with installation.database() as database:
             database.run_now(ACTOR, _raise_number_series, installation, say)
             database.run_now(ACTOR, _record, bundle, comparison, left_out)
@@ -170,14 +172,16 @@ def _open_keys(request: RestoreRequest) -> tuple[KeyArchive | None, KeyArchive |
     return opened(request.keys, key_archive.LASTING), opened(request.loan_keys, key_archive.LOANS)
 
 
-def _check_target(settings: Settings, bundle: Bundle, request: RestoreRequest, folder: Path) -> None:
+def _check_target(
+    settings: Settings, bundle: Bundle, request: RestoreRequest, folder: Path, clock: bytes | None
+) -> None:
     engine_data.check_absent(folder)
     if bundle.manifest["engine"] and not settings.embedded and request.engine_data is None:
         raise Fatal(
             f"nothing was restored | the engine's state in {bundle.place} | {variable('zeebe_address')} is set, so the "
             "data folder of that engine is not known | name its folder with --engine-data, or unset the variable"
         )
-    if _is_clock_turned(bundle) and not settings.demo:
+    if clock is not None and json.loads(clock)["offsetMilli"] and not settings.demo:
         raise Fatal(
             f"nothing was restored | {bundle.place} | a demo has turned the clock of this database, and the "
             f"machine's clock is behind it | set {variable('demo')}=true"
@@ -246,19 +250,18 @@ def _loan_keys(
     return left_out
 
 
-def _with_clock(installation: Installation, bundle: Bundle) -> Installation:
-    if CLOCK not in bundle.manifest["members"] or not installation.settings.demo:
-        return installation
-    with bundle.open(CLOCK) as file:
-        (installation.settings.data_dir / CLOCK).write_bytes(file.read())
-    return replace(installation, clock=data_folder.clock_of(installation.settings.data_dir, demo=True))
-
-
-def _is_clock_turned(bundle: Bundle) -> bool:
+def _read_clock(bundle: Bundle) -> bytes | None:
     if CLOCK not in bundle.manifest["members"]:
-        return False
+        return None
     with bundle.open(CLOCK) as file:
-        return bool(json.load(file)["offsetMilli"])
+        return file.read()
+
+
+def _with_clock(installation: Installation, clock: bytes | None) -> Installation:
+    if clock is None or not installation.settings.demo:
+        return installation
+    (installation.settings.data_dir / CLOCK).write_bytes(clock)
+    return replace(installation, clock=data_folder.clock_of(installation.settings.data_dir, demo=True))
 
 
 def _raise_number_series(uow: UnitOfWork, installation: Installation, say: Say) -> None:

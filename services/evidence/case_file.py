@@ -120,7 +120,8 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     case.anchors = list(_anchors(uow, case.events[0].seq, size))
     case.accounts = _account_events(uow, acts, size)
     case.events = sorted([*case.events, *case.accounts], key=lambda event: event.seq)
-    people = {entry.person_id for entry in case.custody} | {act.statement.get("standsInFor") for act in acts}
+    people = {entry.person_id for entry in case.custody}
+    people |= {absent for act in acts for absent in accounts.represented(act.statement)}
     known = access_queries.get_names(uow, people)
     case.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
     since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)

@@ -364,8 +364,7 @@ def _acts(case: CaseFile) -> dict[str, bytes]:
     members = {}
     for number, act in enumerate(case.acts, 1):
         people = {str(act.statement["person"]): act.person}
-        if (absent := act.statement.get("standsInFor")) is not None:
-            people[str(absent)] = case.names[str(absent)]
+        people |= {absent: case.names[absent] for absent in accounts.represented(act.statement)}
         name = "-".join((f"decisions/{number:02d}", act.kind, *([act.stage] if act.stage else [])))
         members[f"{name}.json"] = rfc8785.dumps(
             {"statement": act.statement, "signature": act.signature, "people": people}

@@ -1,7 +1,7 @@
 """Check what happened to the accounts of those who signed, in the 30 days before each signature.
 
 A signature is worth what its account was worth: whether somebody else had just set its password is part of the case. So
-are the absence of the person in whose place it was given, and changes of departments and rules, by which it counted.
+are the absences of those in whose place it was given, and changes of departments and rules, by which it counted.
 """
 
 from collections.abc import Mapping
@@ -42,8 +42,8 @@ class Signatures:
         """Add one act, with its statement."""
         at = moment(signature["signedAt"])
         self.signed.setdefault(str(signature["person"]), []).append(at)
-        if statement.get("standsInFor") is not None:
-            self.replaced.setdefault(str(statement["standsInFor"]), []).append(at)
+        for person in represented(statement):
+            self.replaced.setdefault(person, []).append(at)
 
     def moments(self) -> list[datetime]:
         return sorted(at for signed in self.signed.values() for at in signed)
@@ -55,6 +55,12 @@ class Signatures:
             return is_before(at, self.moments())
         replaced = self.replaced.get(person, []) if entry["action"] in ABSENCES else []
         return is_before(at, self.signed.get(person, []) + replaced)
+
+
+def represented(statement: Mapping[str, Any]) -> list[str]:
+    """Return in whose place the statement was signed; those of older releases name the first one alone."""
+    first = statement.get("standsInFor")
+    return sorted({str(person) for person in (*statement.get("represented", ()), first) if person is not None})
 
 
 def is_listed(entry: Mapping[str, Any]) -> bool:

@@ -3,24 +3,32 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from compose_database import ComposeDatabase, compose_database
 from compose_file import DEPLOY
 from psycopg.errors import InsufficientPrivilege
+from review_desk import ReviewDesk
 from sqlalchemy import create_engine
 
 from services.database import schema
 from services.database.unit_of_work import Actor
-from services.domain.audit import trail
+from services.domain.audit import checkpoint_publisher, trail
+from services.domain.retrieval import uploads
+from services.domain.retrieval.uploads import Facts
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.vault.store.protocol import BUCKETS
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+# What the portal writes in the store.
+UPLOADS = "arn:aws:s3:::footage-desk-quarantine/quarantine/uploads/*"
+HEADS = "arn:aws:s3:::footage-desk-documents/checkpoints/*"
 FORBIDDEN = (
     "ALTER TABLE audit_events DISABLE TRIGGER ALL",
     "SET session_replication_role = replica",
@@ -113,10 +121,17 @@ def test_a_volume_of_before_goes_on_with_the_new_accounts(server: ComposeDatabas
         connection.execute("ALTER TABLE theirs ADD name text")
 
 
+def statements(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        (DEPLOY / "compose" / "store" / f"{name}.json").read_text(encoding="utf-8")
+    )["Statement"]
+    assert {one["Effect"] for one in found} == {"Allow"}
+    return found
+
+
 def policy(name: str) -> dict[str, tuple[set[str], set[str]]]:
     """Statements by their name: what they allow, and on what."""
-    found = json.loads((DEPLOY / "compose" / "store" / f"{name}.json").read_text(encoding="utf-8"))["Statement"]
-    assert {one["Effect"] for one in found} == {"Allow"}
+    found = statements(name)
     return {one["Sid"]: (set(one["Action"]), set(one["Resource"])) for one in found}
 
 
@@ -144,6 +159,31 @@ def test_the_portal_deletes_nothing_and_writes_no_master_and_no_copy() -> None:
 
     assert not any("Delete" in action for action in writing)
     assert {resource for actions, resources in allowed.values() if actions & writing for resource in resources} == {
-        "arn:aws:s3:::footage-desk-quarantine/*",
-        "arn:aws:s3:::footage-desk-documents/checkpoints/*",
+        UPLOADS,
+        HEADS,
     }
+
+
+def test_the_portal_locks_signed_heads_alone_and_lifts_no_hold() -> None:
+    """A hold is laid on an upload at its put, which S3 and MinIO allow by the same action as to lift it."""
+    locking = {
+        action: (one["Resource"], one.get("Condition"))
+        for one in statements("portal")
+        for action in one["Action"]
+        if action in ("s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention")
+    }
+
+    assert locking == {
+        "s3:PutObjectRetention": ([HEADS], None),
+        "s3:PutObjectLegalHold": ([UPLOADS], {"StringEquals": {"s3:object-lock-legal-hold": "ON"}}),
+    }
+
+
+@pytest.mark.requirement("R8")
+def test_the_portal_writes_where_uploads_and_signed_heads_are_stored(tmp_path: Path) -> None:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}")
+    upload = desk.run(uploads.announce, Facts("meeting", "a", "b", "c", "d", "e", "UTC"), 6, by="keeper")
+    desk.close()
+
+    assert fnmatchcase(f"arn:aws:s3:::footage-desk-{uploads.BUCKET}/{upload.key}", UPLOADS)
+    assert fnmatchcase(f"arn:aws:s3:::footage-desk-{checkpoint_publisher.BUCKET}/{checkpoint_publisher.FOLDER}7", HEADS)

@@ -20,6 +20,7 @@ import pytest
 from installation_fixture import BACKUP, FOLDERS, IDENTITY, KEPT, KEYS, LOAN_KEYS, Facts, installation
 from typer.testing import CliRunner, Result
 
+from services.app import container as container_module
 from services.app import doctor as app_doctor
 from services.app import server
 from services.app.container import Container, open_container
@@ -497,6 +498,20 @@ def test_a_process_apart_does_not_begin_over_the_store_or_loans_of_an_old_instal
     for _ in range(2):
         with pytest.raises(Fatal, match="database is new"):
             open_container(settings(tmp_path / "pod", **places, store={"folder": left_behind / "store"}), apart=True)
+
+
+def test_a_first_start_that_is_killed_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(container_module, "_register", killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_container(settings(tmp_path / "var"))
+    before = read_keys(tmp_path / "var" / "keys").fingerprints
+
+    open_container(settings(tmp_path / "var")).database.close()
+    assert read_keys(tmp_path / "var" / "keys").fingerprints == before != {}
 
 
 def test_keys_that_were_made_before_the_first_start_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -274,6 +274,19 @@ def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person
     return groups[0][0] if groups and person_id not in groups[0] else None
 
 
+def all_before(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> list[str]:
+    """List all whose turn comes before that of a substitute: those in charge, and nearer substitutes.
+
+    By their absence, or after the limit, the substitute signs; so the statement names them, subjects too.
+    """
+    return _all_before(pools(directory, facts, STAGES[review.stage]), person_id)
+
+
+def all_before_in_department(directory: Directory, department_id: str, person_id: str) -> list[str]:
+    """List all whose turn to consent for the department (R17) comes before that of a substitute."""
+    return _all_before(_department_pools(directory, department_id), person_id)
+
+
 def people_represented(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> list[str]:
     """List all in charge in whose place a substitute signs; without the subjects, who learn nothing (T8)."""
     return _represented(pools(directory, facts, STAGES[review.stage]), person_id, facts.subjects)
@@ -331,6 +344,11 @@ def substitutes(directory: Directory, department_id: str, excluded: Collection[s
         if eligible:
             return eligible
     return []
+
+
+def _all_before(groups: Pools, person_id: str) -> list[str]:
+    own = next((number for number, group in enumerate(groups) if person_id in group), 0)
+    return list(dict.fromkeys(person for group in groups[:own] for person in group))
 
 
 def _represented(groups: Pools, person_id: str, excluded: Collection[str]) -> list[str]:

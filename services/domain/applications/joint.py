@@ -15,7 +15,7 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import consent_givers, heads_represented
+from services.domain.access.policy import all_before_in_department, consent_givers, heads_represented
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import filing, forms
@@ -202,6 +202,8 @@ def refusal_for(
 def _sign(
     uow: UnitOfWork, row: Consent, consultation: Consultation, answer: str, proof: Proof, *, reason: str | None = None
 ) -> None:
+    application = uow.session.get_one(Application, row.application_id)
+    directory = access_queries.load_directory(uow)
     statement = {
         "kind": "consent",
         "consent": row.id,
@@ -212,6 +214,7 @@ def _sign(
         "answer": answer,
         "reason": reason,
         "person": uow.actor.id,
+        "represented": all_before_in_department(directory, row.department_id, uow.actor.id),
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof)
@@ -227,9 +230,7 @@ def _sign(
         **signed.event_fields,
         reason=reason,
     )
-    application = uow.session.get_one(Application, row.application_id)
-    directory, outside = access_queries.load_directory(uow), _outside(application)
-    for person_id in heads_represented(directory, row.department_id, uow.actor.id, outside):
+    for person_id in heads_represented(directory, row.department_id, uow.actor.id, _outside(application)):
         notification_service.notify(uow, person_id, "signed-in-your-place", application_id=application.id)
 
 

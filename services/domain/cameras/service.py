@@ -95,8 +95,9 @@ def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
 def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera:
     """Change a camera from now on.
 
-    Refused while open cases still need its footage: another recorder or channel, which is other footage, and a lower
-    class, by which a case that is being approved would need less.
+    Refused while open cases still need its footage: another recorder or channel, which is other footage, a lower
+    class, by which a case that is being approved would need less, and more days of retention, by which its footage
+    would no longer count as at risk and not be preserved (T4).
     """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
@@ -109,7 +110,8 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
         # Fingerprint and measurements belong to the footage of the old channel.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = None
         measurements.delete_retention(uow, camera_id)
-    if (row.camera_class, entry.camera_class) == ("sensitive", "ordinary"):
+    lower_class = (row.camera_class, entry.camera_class) == ("sensitive", "ordinary")
+    if lower_class or entry.retention_days > row.retention_days:
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
     for name, value in asdict(entry).items():
         setattr(row, name, value)

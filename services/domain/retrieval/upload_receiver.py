@@ -10,7 +10,7 @@ import anyio
 
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Actor, Database
-from services.domain.retrieval import upload_sources, uploads
+from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Measured
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
@@ -20,7 +20,7 @@ from services.vault import uploaded_file
 from services.vault.clip.client import ClipFailed, UnsupportedFootage
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.sealing import Sealed
-from services.vault.store.protocol import Store, discard
+from services.vault.store.protocol import Store
 from services.vault.uploaded_file import NotFootage, UploadedFile
 
 log = get_logger(__name__)
@@ -30,14 +30,17 @@ MOST_UPLOADS = 4  # files that one process receives at a time: each has a proces
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where files go, and to whom they are encrypted: the vault's public recipients, never its key."""
+    """Where files go, and to whom they are encrypted: the vault's public recipients, never its key.
+
+    The portal may delete nothing in the store: what an upload leaves there, the sweeper removes.
+    """
 
     database: Database
     store: Store
     recipients: Callable[[], Sequence[str]]
 
     async def receive(self, actor: Actor, upload_id: str, chunks: Callable[[Upload], AsyncIterator[bytes]]) -> Upload:
-        """Receive the upload; an error is recorded as its failure, and nothing of the file is stored.
+        """Receive the upload; an error is recorded as its failure, and nothing of the file is kept.
 
         Raises Refused, and Retryable where a part of the installation is down.
         """
@@ -63,14 +66,8 @@ class Receiver:
                     raise
                 raise refusal from error
         if not wanted:
-            await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
             raise Refused("upload-gone", "This upload was cancelled meanwhile.")
         return await self.database.run(actor, uploads.get_own, upload_id)
-
-    async def discard(self, actor: Actor, upload: Upload) -> None:
-        """Remove what an upload has left in the vault."""
-        await run_in_thread(discard, self.store, uploads.BUCKET, upload.key)
-        await self.database.run(actor, upload_sources.mark_swept, [upload.id])
 
     async def _abandon(self, actor: Actor, upload_id: str, error: BaseException) -> None:
         reason = error.code if isinstance(error, Refused) else type(error).__name__

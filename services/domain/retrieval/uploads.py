@@ -93,9 +93,10 @@ def start(uow: UnitOfWork, upload_id: str) -> Upload:
 
 
 def finish(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:
-    """Record what came; False where it is no longer wanted and its object is to be deleted."""
-    upload = uow.session.get(Upload, upload_id, with_for_update=True, populate_existing=True)
-    if upload is None or upload.abandoned_at is not None or upload.removed_at is not None:
+    """Record what came; False where it is no longer wanted, and its object is to be swept."""
+    upload = uow.session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+    if upload.abandoned_at is not None or upload.removed_at is not None:
+        upload.swept_at = None  # a sweep may have found nothing under the key, because the file was still coming
         return False
     upload.received_at = upload.changed_at = uow.now
     upload.sha256, upload.size = measured.sha256, measured.size
@@ -126,7 +127,7 @@ def abandon(uow: UnitOfWork, upload_id: str, because: str) -> None:
 
 
 def remove(uow: UnitOfWork, upload_id: str) -> Upload:
-    """Delete an own upload that no submitted application names; its object is to be discarded."""
+    """Delete an own upload that no submitted application names; its object is to be swept."""
     upload = get_own(uow, upload_id, for_change=True)
     if upload.state in ("failed", "removed"):
         return upload
@@ -259,7 +260,7 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
 
 
 def retire(uow: UnitOfWork, upload: Upload, because: str) -> None:
-    """The upload is wanted no more: its object is to be discarded, and swept then."""
+    """The upload is wanted no more: its object is to be swept."""
     if upload.removed_at is None:
         upload.removed_at, upload.removed_because = uow.now, because
         audit_trail.record(

@@ -12,7 +12,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import people_represented, second_people, stands_in_for
+from services.domain.access.policy import all_before, people_represented, second_people, stands_in_for
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.signing import Signed
@@ -71,6 +71,7 @@ def decide(
         **_stage_variables(uow, application, stage, outcome, granting),
         **(extra_variables or {}),
     }
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
     statement = {
         "kind": "decision",
         "review": review.id,
@@ -87,9 +88,8 @@ def decide(
         "granted": scopes.granted(uow, application),
         "variables": variables,
         "person": uow.actor.id,
-        "standsInFor": stands_in_for(
-            access_queries.load_directory(uow), access_queries.load_facts(uow, application.id), review, uow.actor.id
-        ),
+        "standsInFor": stands_in_for(directory, facts, review, uow.actor.id),
+        "represented": all_before(directory, facts, review, uow.actor.id),
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     declined = (stage.code, outcome) == ("receipt", "declined")  # nobody gets footage by it
@@ -115,6 +115,8 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
     reason = _text(reason)
     if not agrees and reason is None:
         raise refused_missing("reason", Message("Say why you disagree."))
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
+    represented = all_before(directory, facts, review, uow.actor.id)
     statement = {
         "kind": "confirmation",
         "review": review.id,
@@ -123,6 +125,7 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
         "agrees": agrees,
         "reason": reason,
         "person": uow.actor.id,
+        "represented": [person_id for person_id in represented if person_id != proposal.person_id],
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
     signed = signature_signing.sign(uow, statement, proof, level=STAGES[review.stage].level)

@@ -10,7 +10,7 @@ from services.runtime.errors import Retryable
 from services.vault.age import SEALED_CHUNK, Encryptor
 from services.vault.byte_stream import ByteStream, HashedStream, in_own_thread, settle
 from services.vault.camera_signature import CameraSignature
-from services.vault.store.protocol import Stored, StoreDown, Target
+from services.vault.store.protocol import Stored, StoreDown, StoreRefused, Target
 
 V = TypeVar("V")
 
@@ -164,6 +164,8 @@ async def _remove(target: Target, stored: Stored | None) -> None:
 
     removal = in_own_thread(remove)
     await settle(removal)
-    if isinstance(removal.exception(), StoreDown):
-        return  # the upload's own error is the one to report; the retry sweeps this key first
+    if isinstance(removal.exception(), StoreDown | StoreRefused):
+        # The upload's own error is the one to report. The retry or the sweeper removes what is under this key; the
+        # portal's account may not.
+        return
     removal.result()

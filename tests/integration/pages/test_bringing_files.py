@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from portal_client import Portal, problem
+from portal_store import PortalStore
 from review_desk import NOON, ReviewDesk
 from uploaded_files import NO_FOOTAGE, START, created, fragmented
 
@@ -46,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 async def portal(desk: ReviewDesk, store: Store) -> AsyncIterator[Portal]:
     _, recipient = generate_identity()
-    async with Portal(desk, store=store, vault_recipients=lambda: [recipient]) as opened:
+    async with Portal(desk, store=PortalStore(store), vault_recipients=lambda: [recipient]) as opened:
         yield opened
 
 
@@ -234,17 +235,46 @@ async def test_nobody_holds_more_than_a_few_open_uploads(drafter: httpx.AsyncCli
     assert await announced(drafter)
 
 
-async def test_a_deleted_upload_is_gone_from_the_vault(
+async def sweep(desk: ReviewDesk, store: Store) -> int:
+    return await sweep_abandoned(desk.database, store, None, None, all_open=False)
+
+
+async def test_a_deleted_upload_is_swept_from_the_vault_which_the_portal_may_not(
     desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
     upload_id = await announced(drafter)
     await sent(drafter, upload_id, film)
+    by_page = await announced(drafter)
+    await sent(drafter, by_page, film)
 
     assert (await drafter.delete(f"/api/uploads/{upload_id}")).status_code == 204
+    answer = await drafter.post(f"/uploads/{by_page}/delete", data={})
 
+    assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/uploads")
+    assert (await drafter.get("/api/uploads")).json() == []
+    assert await sweep(desk, store) == 2
     assert left(store) == []
-    assert desk.the(Upload).swept_at is not None
+    assert all(upload.swept_at is not None for upload in desk.all(Upload))
     assert (await drafter.delete(f"/api/uploads/{upload_id}")).status_code == 204
+    assert await sweep(desk, store) == 0
+
+
+async def test_a_file_that_comes_after_its_upload_was_given_up_and_swept_is_swept_again(
+    desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
+) -> None:
+    upload_id = await announced(drafter)
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        async for chunk in chunks(film):
+            yield chunk
+        desk.run(uploads.abandon, upload_id, "nobody sends it any more")
+        desk.run(upload_sources.mark_swept, [upload_id])  # S3 shows nothing of an upload before its end
+
+    assert problem(await sent(drafter, upload_id, overtaken()))[:2] == (409, "upload-gone")
+
+    assert left(store) == [f"quarantine/uploads/{upload_id}"]
+    assert await sweep(desk, store) == 1
+    assert left(store) == []
 
 
 @pytest.mark.parametrize(

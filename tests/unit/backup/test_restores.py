@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from small_installation import SmallInstallation, rewrite
 from sqlalchemy import Table, select, text
 from whole_footage import MADE_FOR
 
-from services.backup import database_export
+from services.backup import database_export, engine_data, inventory
+from services.backup import restore as restoring
 from services.backup.bundle import Bundle, new_bundle
 from services.backup.installation import ACTOR
 from services.database import schema as database_schema
@@ -23,6 +26,7 @@ from services.runtime.clock import TurnedClock
 from services.runtime.errors import Fatal
 from services.vault.age import generate_identity
 
+PEOPLE = database_export.member_of("people")
 RETAINED = MADE_FOR + timedelta(days=365)
 
 
@@ -41,6 +45,51 @@ def rows(url: str) -> dict[str, list[Any]]:
         return {name: of(table) for name, table in database_schema.metadata().tables.items() if name != "audit_nodes"}
     finally:
         engine.dispose()
+
+
+def exchange(folder: Path, name: str) -> None:
+    """Change a member as who can write there may: what it says stays well-formed."""
+    path = folder / name
+    lines = path.read_bytes().splitlines(keepends=True)
+    if name == PEOPLE:
+        head, *people = map(json.loads, lines)
+        at = [column["name"] for column in head["columns"]].index("password_hash")
+        forged = [[*row[:at], "the forger's", *row[at + 1 :]] for row in people]
+        lines = [json.dumps(line).encode() + b"\n" for line in (head, *forged)]
+    else:
+        lines.append(lines[-1] if name == inventory.MEMBER else b" ")
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("name", [PEOPLE, engine_data.MEMBER, inventory.MEMBER, "clock.json"])
+def test_what_was_compared_is_what_is_restored(
+    name: str, installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the comparison with --sha256 and the loading somebody exchanges a member of a backup in clear."""
+    installation.put("documents", "one")
+    TurnedClock(installation.root / "var" / "clock.json").turn(timedelta(days=9))
+    (installation.root / "var" / "engine").mkdir()
+    with closing(sqlite3.connect(installation.root / "var" / engine_data.MEMBER)) as engine, engine:
+        engine.execute("CREATE TABLE counters (id INTEGER)")
+    folder = installation.unpacked(installation.back_up())
+    assert name in Bundle(folder).manifest["members"]
+    check = restoring.check
+
+    def checked(*args: Any, **named: Any) -> Bundle:
+        bundle = check(*args, **named)
+        exchange(folder, name)
+        return bundle
+
+    monkeypatch.setattr(restoring, "check", checked)
+    with pytest.raises(Fatal, match=rf"{name} \| it has changed"):
+        installation.restore(folder, settings={"demo": True})
+
+    new = installation.root / "new"
+    assert not list((new / "engine").glob("*"))
+    assert not (new / "clock.json").exists()
+    database = connect(installation.settings("new").database)
+    database_export.check_empty(database)
+    database.dispose()
 
 
 @pytest.mark.postgres

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import pytest
 from footage_maker import Camera, numbers_in
+from portal_store import PortalStore
 from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 
 from services.recorders.protocol import Segment
@@ -297,6 +298,18 @@ async def test_cancelled_after_the_upload_takes_the_object_back(bench: Bench, ca
     with pytest.raises(asyncio.CancelledError):
         await store.task
     assert bench.objects() == []
+
+
+async def test_an_account_that_may_delete_nothing_is_told_of_the_uploads_own_error(
+    bench: Bench, camera: Camera
+) -> None:
+    """The portal's account in compose: what is left under the key, a sweeper removes."""
+    camera.record(NOON, 4)
+    store = Late(PortalStore(bench.store))
+    store.task = asyncio.create_task(bench.seal(span(0, 4), store=store, legal_hold=True))
+    with pytest.raises(asyncio.CancelledError):
+        await store.task
+    assert bench.objects() == ["masters/item/1"]
 
 
 class Counted:

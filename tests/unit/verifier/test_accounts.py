@@ -1,6 +1,7 @@
 """Which events of accounts belong to a package."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -25,22 +26,26 @@ def test_an_event_is_of_the_person_whose_account_it_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "subject", "signed_in_place_of", "expected"),
+    ("action", "subject", "statement", "expected"),
     [
-        ("absence-added", "head", "head", True),  # by it somebody else signed
-        ("absence-added", "head", None, False),
-        ("absence-ended", "deputy", None, True),
-        ("password-reset", "head", "head", False),  # the head did not sign
-        ("department-changed", "works", None, True),
-        ("rule-changed", "review_limit", None, True),
+        ("absence-added", "head", {"standsInFor": "head"}, True),  # by it somebody else signed
+        ("absence-added", "head", {"standsInFor": "head", "represented": ["head", "head2"]}, True),
+        ("absence-added", "head2", {"standsInFor": "head", "represented": ["head", "head2"]}, True),
+        ("absence-added", "head2", {"represented": ["head2"]}, True),  # a consent and a confirmation
+        ("absence-added", "head2", {"standsInFor": "head"}, False),  # as older releases wrote it
+        ("absence-added", "head", {"standsInFor": None, "represented": []}, False),
+        ("absence-ended", "deputy", {}, True),
+        ("password-reset", "head", {"standsInFor": "head"}, False),  # the head did not sign
+        ("department-changed", "works", {}, True),
+        ("rule-changed", "review_limit", {}, True),
     ],
 )
 def test_what_a_signature_counted_by_belongs_to_it(
-    action: str, subject: str, signed_in_place_of: str | None, *, expected: bool
+    action: str, subject: str, statement: dict[str, Any], *, expected: bool
 ) -> None:
     signatures = Signatures()
-    signatures.add({"person": "deputy", "signedAt": SIGNED.isoformat()}, {"standsInFor": signed_in_place_of})
-    kind = "person" if subject in ("head", "deputy") else "thing"
+    signatures.add({"person": "deputy", "signedAt": SIGNED.isoformat()}, statement)
+    kind = "person" if subject in ("head", "head2", "deputy") else "thing"
     event = {"action": action, "application": None, "subject": {"kind": kind, "id": subject}, "detail": {}}
 
     assert is_listed(event)

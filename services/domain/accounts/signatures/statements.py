@@ -85,8 +85,9 @@ def _decision(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         days = statement["variables"]["usePeriodDays"]
         yield Line(Message("Use period"), Message("{days} days", days=days))
         yield _coded(Message("Way of use"), statement["variables"]["wayOfUse"])
-    if statement["standsInFor"]:
-        yield _plain(Message("In the place of"), uow.session.get_one(Person, statement["standsInFor"]).name)
+    if represented := statement.get("represented") or [*filter(None, [statement["standsInFor"]])]:
+        names = [uow.session.get_one(Person, person_id).name for person_id in represented]
+        yield _plain(Message("In the place of"), ", ".join(names))
     yield from _signer_lines(uow, statement)
     yield _plain(Message("SHA-256 of the form"), statement["form"])
 

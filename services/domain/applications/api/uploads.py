@@ -143,9 +143,12 @@ async def receive_file(
 
 
 @router.delete("/{upload_id}", status_code=204, responses=problems(*USUAL))
-async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase, receiver: GivenReceiver) -> None:
-    """Delete one of my uploads that no submitted application names."""
-    await receiver.discard(actor, await database.run(actor, uploads.remove, upload_id))
+async def delete(upload_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
+    """Delete one of my uploads that no submitted application names.
+
+    The sweeper removes its file within a quarter of an hour.
+    """
+    await database.run(actor, uploads.remove, upload_id)
 
 
 def to_answer(row: Upload) -> UploadAnswer:

@@ -9,7 +9,6 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import joint
 from services.domain.applications.api.consents import ConsentBody, RefusalBody
-from services.domain.applications.api.uploads import GivenReceiver
 from services.domain.applications.pages.upload import TypedFacts, local_start, start_of
 from services.domain.cases import consent_queries
 from services.domain.cases.schemas import ConsentView
@@ -85,11 +84,11 @@ async def update_upload(
 
 @router.post("/uploads/{upload_id}/delete")
 async def delete(
-    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings, place: GivenReceiver
+    upload_id: Identifier, visitor: Visiting, database: GivenDatabase, settings: GivenSettings
 ) -> Response:
     """Delete a file of mine that no submitted application names."""
     try:
-        await place.discard(visitor.actor, await database.run(visitor.actor, uploads.remove, upload_id))
+        await database.run(visitor.actor, uploads.remove, upload_id)
     except NotFound:
         raise
     except Refused as refusal:

@@ -189,6 +189,14 @@ def test_a_substitute_stands_in_for_whoever_is_in_charge_first() -> None:
     assert access_policy.stands_in_for(DIRECTORY, CASE, review, "head") is None
 
 
+def test_all_come_before_a_substitute_whose_turn_is_earlier() -> None:
+    review = Review(stage="preliminary")
+    assert access_policy.all_before(DIRECTORY, CASE, review, "head") == []
+    assert access_policy.all_before(DIRECTORY, CASE, review, "deputy") == ["head"]
+    assert access_policy.all_before(DIRECTORY, CASE, review, "board-head") == ["head", "deputy"]
+    assert access_policy.all_before_in_department(DIRECTORY, "works", "board-head") == ["head", "deputy"]
+
+
 @pytest.mark.parametrize(
     ("case", "person", "code"),
     [

@@ -16,6 +16,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
+from services.domain.retrieval import preservations
 from services.recorders.secrets import decrypt, is_encrypted
 from services.runtime.errors import NotFound, Refused
 
@@ -155,6 +156,25 @@ def test_a_camera_is_not_made_ordinary_under_a_case_that_waits(desk: ReviewDesk)
     desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
     desk.run(camera_service.change_camera, "camera", lower, by="admin")
     assert desk.the(Camera, id="camera").camera_class == "ordinary"
+
+
+@pytest.mark.requirement("R31")
+def test_a_camera_is_not_said_to_keep_longer_under_a_case_that_waits(desk: ReviewDesk) -> None:
+    """The days say what is at risk of being overwritten, and so what is preserved (T4)."""
+    row = desk.the(Camera, id="camera")
+    same = camera(recorder_id=row.recorder_id, channel=row.channel, retention_days=1)
+    desk.run(camera_service.change_camera, "camera", same, by="admin")
+    application_id = desk.submitted()
+    longer = replace(same, retention_days=3650)
+
+    assert refused(lambda: desk.run(camera_service.change_camera, "camera", longer, by="admin")) == "case-waits"
+    assert len(desk.run(preservations.list_needs, application_id)[1]) == 1
+
+    desk.run(camera_service.change_camera, "camera", replace(same, name_en="Gate 3"), by="admin")
+    item = desk.the(Item, application_id=application_id).id
+    desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
+    desk.run(camera_service.change_camera, "camera", longer, by="admin")
+    assert desk.the(Camera, id="camera").retention_days == 3650
 
 
 def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: ReviewDesk) -> None:
