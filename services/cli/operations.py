@@ -10,6 +10,7 @@ from services.app.container import START, open_migrated_database
 from services.backup import losses
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
+from services.database.unit_of_work import Actor
 from services.domain.accounts import staff
 from services.domain.wiring import open_database
 from services.runtime import data_folder, incidents
@@ -17,6 +18,8 @@ from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Refused
 from services.runtime.rules import rules_of
+
+RESCUE = Actor("system", "administrator-reset")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,19 +49,31 @@ def add_to(app: typer.Typer) -> None:
     @app.command()
     def administrator(
         login: Annotated[str, typer.Argument(help="The login name, such as li.na.")],
-        name: Annotated[str, typer.Argument(help="The name, as pages and documents show it.")],
+        name: Annotated[str | None, typer.Argument(help="The name, as pages and documents show it.")] = None,
+        reset: Annotated[
+            bool,
+            typer.Option(
+                "--reset", help="Give an administrator who has lost password or second factor a way in again."
+            ),
+        ] = False,
     ) -> None:
         """Enter the first administrator, who then enters everybody else in the portal. Prints a password, once.
 
-        Only while the database has no people. The password is changed at the first sign-in.
+        Only while the database has no people. With --reset, of an administrator who is there: their second factor and
+        passkeys end, and Security and the supervisors are told. The password is changed at the first sign-in.
         """
         settings = load_settings()
+        if reset == (name is not None):
+            raise typer.BadParameter("give a name, or --reset without one", param_hint="NAME")
 
         async def work() -> None:
             database = open_migrated_database(settings, SystemClock())
             try:
                 await database.run(START, database_schema.check)
-                entered = await staff.add_first_administrator(database, START, login, name)
+                if name is None:
+                    entered = await staff.rescue_administrator(database, RESCUE, login)
+                else:
+                    entered = await staff.add_first_administrator(database, START, login, name)
             except Refused as refusal:
                 typer.echo(refusal.en, err=True)
                 raise typer.Exit(1) from None

@@ -156,12 +156,14 @@ class Database:
     ) -> R:
         """Run ``act`` as ``run`` does, in this thread."""
         after_refusal: list[Callable[[UnitOfWork], None]] = []
-        try:
-            result, uow = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
-        except Refused:
-            for count in after_refusal:
-                self._once(actor, count, [])
-            raise
+        with metrics.TRANSACTION_DURATION.time(), self._one_writer:
+            try:
+                result, uow = self._once(actor, lambda uow: act(uow, *args, **kwargs), after_refusal)
+            except Refused:
+                # before the next one writes, who may be guessing in another thread
+                for count in after_refusal:
+                    self._once(actor, count, [])
+                raise
         for topic in (*uow.after_commit, EVERY_COMMIT):
             for listener in self._listeners.get(topic, ()):
                 listener()
@@ -183,10 +185,12 @@ class Database:
         """Run ``query`` as ``read`` does, in this thread."""
         after_refusal: list[Callable[[UnitOfWork], None]] = []
         try:
-            result, uow = self._once(actor, lambda uow: query(uow, *args, **kwargs), after_refusal, reading=True)
+            with metrics.TRANSACTION_DURATION.time():
+                result, uow = self._once(actor, lambda uow: query(uow, *args, **kwargs), after_refusal, reading=True)
         except Refused:
-            for count in after_refusal:
-                self._once(actor, count, [])
+            with self._one_writer:
+                for count in after_refusal:
+                    self._once(actor, count, [])
             raise
         if uow.events or uow.after_reading:
 
@@ -209,50 +213,49 @@ class Database:
         """Run the act in one transaction; return its result and the unit, which has ended."""
         touched: set[str] = set()
         engine, sessions = (self._readers, self._reading) if reading else (self.engine, self._sessions)
-        with metrics.TRANSACTION_DURATION.time(), nullcontext() if reading else self._one_writer:
-            try:
-                # Not the session's own transaction, which would leave one open whose commit has failed.
-                with engine.begin() as connection, sessions(bind=connection) as session:
-                    uow = UnitOfWork(
-                        session,
-                        self.clock.now(),
-                        self.real.now(),
-                        actor,
-                        partial(self._read_rules, base=self.rules),
-                        self.clock.turned,
-                        self.secrets,
-                        touched,
-                        after_refusal,
-                        self.recorder_secrets,
-                        reading=reading,
-                    )
-                    result = act(uow)
-                    if not reading:
-                        self._append_events(session, uow.events)
-                    session.commit()
-            except OperationalError as error:
-                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-                if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
-                    raise Retryable(
-                        f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
-                        "it; what failed is retried",
-                        runbook=RUNBOOK_DB_DOWN,
-                    ) from error
+        try:
+            # Not the session's own transaction, which would leave one open whose commit has failed.
+            with engine.begin() as connection, sessions(bind=connection) as session:
+                uow = UnitOfWork(
+                    session,
+                    self.clock.now(),
+                    self.real.now(),
+                    actor,
+                    partial(self._read_rules, base=self.rules),
+                    self.clock.turned,
+                    self.secrets,
+                    touched,
+                    after_refusal,
+                    self.recorder_secrets,
+                    reading=reading,
+                )
+                result = act(uow)
+                if not reading:
+                    self._append_events(session, uow.events)
+                session.commit()
+        except OperationalError as error:
+            metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+            if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
                 raise Retryable(
-                    f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
-                    "check that the database runs and is reachable",
+                    f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
+                    "it; what failed is retried",
                     runbook=RUNBOOK_DB_DOWN,
                 ) from error
-            except IntegrityError as error:
-                metrics.TRANSACTION_FAILURES.labels("conflict").inc()
-                raise Retryable("another act came first | its row is in the database already | try again") from error
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-                    raise Retryable(
-                        f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
-                    ) from error
-                raise
+            raise Retryable(
+                f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
+                "check that the database runs and is reachable",
+                runbook=RUNBOOK_DB_DOWN,
+            ) from error
+        except IntegrityError as error:
+            metrics.TRANSACTION_FAILURES.labels("conflict").inc()
+            raise Retryable("another act came first | its row is in the database already | try again") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+                raise Retryable(
+                    f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
+                ) from error
+            raise
         return result, uow
 
     def close(self) -> None:

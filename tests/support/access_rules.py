@@ -146,7 +146,7 @@ RULES = {
     "POST /api/account/passkeys/begin": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/passkeys": Rule(EVERYONE, body=PASSKEY),
     "POST /api/account/passkeys/{passkey_id}/rename": Rule(NONE, body={"name": "x"}),
-    "POST /api/account/passkeys/{passkey_id}/remove": Rule(NONE),
+    "POST /api/account/passkeys/{passkey_id}/remove": Rule(NONE, body={"password": PASSWORD}),
     "POST /api/account/second-factor/remove": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/recovery-codes": Rule(EVERYONE, body={"password": PASSWORD}),
     "POST /api/account/sessions/end-others": Rule(EVERYONE),
@@ -167,10 +167,12 @@ RULES = {
     "POST /api/change-requests/{change_id}/carry-out": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     # an administrator's of the supervisor's department, about somebody of Security
     "POST /api/change-requests/{change_id}/confirm": Rule(
-        frozenset({"security-head"}), frozenset({"admin", "supervisor"})
+        frozenset({"security-head"}),
+        frozenset({"admin", "supervisor"}),
+        body={"password": PASSWORD},
     ),
     "POST /api/change-requests/{change_id}/object": Rule(READERS),
-    "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"})),
+    "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}

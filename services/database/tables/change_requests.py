@@ -28,6 +28,7 @@ class ChangeRequest(Base):
     effective_at: Mapped[datetime]  # from then on without a confirmation
     confirmed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     confirmed_at: Mapped[datetime | None]
+    signature: Mapped[dict[str, Any] | None]  # of the confirmation, with its statement; None: before schema 1090
     objected_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     objected_at: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]
@@ -50,6 +51,7 @@ class SignatureHold(Base):
     until: Mapped[datetime]
     lifted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     lifted_at: Mapped[datetime | None]
+    signature: Mapped[dict[str, Any] | None]  # of whoever lifted it, with its statement; None: before schema 1090
     reset_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))  # None: before schema 1050
 
     person: Mapped[Person] = reference(foreign_keys=person_id)

@@ -6,7 +6,9 @@ by itself.
 
 Codes come after a right password, so who guesses them knows it. They are counted apart, for all unknown browsers of an
 account together, and no login of the person from elsewhere forgets them: only the right code in the same login does.
+Those after a login at the provider are counted apart again: who knows the password must not keep out who comes by it.
 Signatures come after a login, and nothing but time forgets them. Five in 15 minutes, or 15 in a day, are too many.
+Failures of an IPv6 address are those of its network of 64 bits, from which one machine takes as many as it likes.
 """
 
 import hashlib
@@ -21,7 +23,7 @@ from services.database.tables.login_failures import LoginFailure
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import known_browsers, own_notices
-from services.domain.accounts.client import Client
+from services.domain.accounts.client import Client, counted_address
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, Refused
 
@@ -68,7 +70,7 @@ def check_codes(uow: UnitOfWork, person: Person, client: Client) -> None:
 
 def check_address(uow: UnitOfWork, address: str) -> None:
     """Refuse with 429 while the address is delayed."""
-    if _count_recent(uow, address) >= MAX_ADDRESS_FAILURES:
+    if _count_recent(uow, counted_address(address)) >= MAX_ADDRESS_FAILURES:
         raise Refused(
             "address-locked",
             "There were too many wrong sign-ins from this address: try again in 15 minutes.",
@@ -105,7 +107,7 @@ def count_wrong_code(uow: UnitOfWork, person: Person, client: Client, attempt: s
     known = known_browsers.find(uow, person, client.known_browsers)
     place = _codes_from(uow, person, client)
     count_address_failure(uow, client.address)
-    key = _code_key(person, known) if known is not None else f"{_code_key(person, None)}{attempt}"
+    key = _code_key(person, known, client) + ("" if known is not None else attempt)
     uow.session.add(LoginFailure(address=key, at=uow.real_now))
     wrong = _count(uow, place, LONG_WINDOW)
     audit_trail.record(uow, "code-refused", "person", person.id, wrong=wrong, address=client.address)
@@ -120,20 +122,42 @@ def count_wrong_code(uow: UnitOfWork, person: Person, client: Client, attempt: s
 def forget_wrong_codes(uow: UnitOfWork, person: Person, client: Client, attempt: str) -> None:
     """Forget the wrong codes of this login and this known browser, after the right code."""
     known = known_browsers.find(uow, person, client.known_browsers)
-    keys = [f"{_code_key(person, None)}{attempt}"]
+    keys = [f"{_code_key(person, None, client)}{attempt}"]
     if known is not None:
-        keys.append(_code_key(person, known))
+        keys.append(_code_key(person, known, client))
     uow.session.execute(delete(LoginFailure).where(LoginFailure.address.in_(keys)))
 
 
-def count_wrong_signature(uow: UnitOfWork, person: Person) -> bool:
-    """Count a wrong password, code or passkey in a session; return whether it locks the account."""
+def check_signature(uow: UnitOfWork, person: Person) -> None:
+    """Refuse a signature while the account is locked, or too many were wrong.
+
+    Those that were begun together must not all be tried before the first is counted: lock the person's row before.
+    """
+    locked = person.locked_until is not None and person.locked_until > uow.real_now
+    if locked or _is_guessed(uow, _signatures(person.id)):
+        raise Refused(
+            "account-locked",
+            "The password or the code was wrong too often and nothing was signed: try again in 15 minutes, after many "
+            "of them tomorrow, or ask an administrator to unlock the account.",
+            status=403,
+            field="password",
+        )
+
+
+def count_wrong_signature(uow: UnitOfWork, person_id: str) -> None:
+    """Count a wrong password, code or passkey in a session.
+
+    Waits for no lock: those who wait for the person's row would all be let through before this one is counted.
+    """
     _forget_old(uow)
-    key = f"{_SIGNATURES} {person.id}"
-    uow.session.add(LoginFailure(address=key, at=uow.real_now))
-    ours = LoginFailure.address == key
-    audit_trail.record(uow, "signature-refused", "person", person.id, wrong=_count(uow, ours, LONG_WINDOW))
-    if not _is_guessed(uow, ours):
+    uow.session.add(LoginFailure(address=f"{_SIGNATURES} {person_id}", at=uow.real_now))
+    wrong = _count(uow, _signatures(person_id), LONG_WINDOW)
+    audit_trail.record(uow, "signature-refused", "person", person_id, wrong=wrong)
+
+
+def lock_after_signatures(uow: UnitOfWork, person: Person) -> bool:
+    """Lock the account where too many signatures were wrong; return whether they were."""
+    if not _is_guessed(uow, _signatures(person.id)):
         return False
     person.locked_until = uow.real_now + LOCK_DURATION
     audit_trail.record(uow, "account-locked", "person", person.id)
@@ -144,7 +168,7 @@ def count_wrong_signature(uow: UnitOfWork, person: Person) -> bool:
 def count_address_failure(uow: UnitOfWork, address: str) -> None:
     """Count a failure of this address, and delete old failures."""
     _forget_old(uow)
-    uow.session.add(LoginFailure(address=address, at=uow.real_now))
+    uow.session.add(LoginFailure(address=counted_address(address), at=uow.real_now))
 
 
 def end_delay(uow: UnitOfWork, person: Person, client: Client) -> None:
@@ -214,26 +238,31 @@ def _account(uow: UnitOfWork, person: Person | None, login: str) -> str:
 
 def _pair(account: str, known: str | None, client: Client) -> str:
     """Return the key of an account and where it is tried from."""
-    return f"{account} {client.address}" if known is None else f"{account} {_sha256(known)}"
+    return f"{account} {counted_address(client.address)}" if known is None else f"{account} {_sha256(known)}"
 
 
-def _code_key(person: Person, known: str | None) -> str:
-    """Return the key of codes in a known browser, or what those in unknown ones begin with."""
-    return f"{_CODES} {person.id} {'unknown ' if known is None else _sha256(known)}"
+def _code_key(person: Person, known: str | None, client: Client) -> str:
+    """Return the key of codes in a known browser, or what those in unknown ones, or by the provider, begin with."""
+    unknown = "provider " if client.by_provider else "unknown "
+    return f"{_CODES} {person.id} {unknown if known is None else _sha256(known)}"
 
 
 def _codes_from(uow: UnitOfWork, person: Person, client: Client) -> ColumnElement[bool]:
     """Select the wrong codes that are counted together with one from there."""
     known = known_browsers.find(uow, person, client.known_browsers)
-    key = _code_key(person, known)
+    key = _code_key(person, known, client)
     return LoginFailure.address.startswith(key, autoescape=True) if known is None else LoginFailure.address == key
 
 
 def _guesses(person: Person) -> ColumnElement[bool]:
     return or_(
         LoginFailure.address.startswith(f"{_CODES} {person.id} ", autoescape=True),
-        LoginFailure.address == f"{_SIGNATURES} {person.id}",
+        _signatures(person.id),
     )
+
+
+def _signatures(person_id: str) -> ColumnElement[bool]:
+    return LoginFailure.address == f"{_SIGNATURES} {person_id}"
 
 
 def _is_guessed(uow: UnitOfWork, which: ColumnElement[bool]) -> bool:

@@ -166,7 +166,8 @@ def _finish_provider_login(uow: UnitOfWork, identity: ProviderIdentity, client: 
     except Refused as refusal:
         audit_trail.record(uow, "login-refused", "address", client.address, issuer=identity.issuer, reason=refusal.code)
         return refusal
-    lockout.check_codes(uow, person, client)  # wrong passwords say nothing about who came by the provider
+    # wrong passwords, and codes after them, say nothing about who came by the provider
+    lockout.check_codes(uow, person, replace(client, by_provider=True))
     step = _pending_step(uow, person, code_given=False)
     session = sessions.create(
         uow, person, client.browser, client.address, step, issuer=identity.issuer, subject=identity.subject
@@ -188,7 +189,7 @@ def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: 
 def _submit_code(uow: UnitOfWork, token: str, client: Client, code: str) -> IssuedSession | Refused:
     row = sessions.get_pending(uow, token, client.browser, "code")
     person = _lock_person(uow, row)
-    client = replace(client, address=row.address or "unknown")
+    client = replace(client, address=row.address or "unknown", by_provider=row.issuer is not None)
     lockout.check_codes(uow, person, client)
     try:
         if second_factors.use_recovery_code(uow, person.id, code):

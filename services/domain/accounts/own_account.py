@@ -3,10 +3,13 @@
 The person is notified of each: a session can be somebody else's.
 """
 
+from dataclasses import replace
+
+from services.database.tables.passkeys import Passkey
 from services.database.tables.people import Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.accounts import known_browsers, own_notices, passkeys, second_factors, sessions
 from services.domain.accounts import login as account_login
-from services.domain.accounts import own_notices, passkeys, second_factors, sessions
 from services.domain.accounts.second_factors import Enrolment
 from services.domain.accounts.sessions import IssuedSession
 from services.domain.accounts.signatures import signing as signature_signing
@@ -19,10 +22,10 @@ from services.runtime.errors import Refused
 async def change_password(
     database: Database, actor: Actor, token: str, old: str, new: str, *, code: str | None = None
 ) -> IssuedSession:
-    """Change the password and return the renewed session; all others end.
+    """Change the password and return the renewed session, in a known browser; all others end.
 
-    Refused for a wrong old password or code (which is counted), without the code of a second factor, and for a weak new
-    password.
+    Refused for a wrong old password or code (which is counted), without the code of a second factor, for a weak new
+    password, and where an administrator has reset or deactivated the account meanwhile.
     """
 
     def check_old(uow: UnitOfWork) -> tuple[str, str]:
@@ -34,11 +37,15 @@ async def change_password(
     new_hash = await account_login.hash_new_password(login, old_hash, new)
 
     def act(uow: UnitOfWork) -> IssuedSession:
-        person = uow.session.get_one(Person, uow.actor.id, with_for_update=True)
+        person = uow.session.get_one(Person, uow.actor.id, with_for_update=True, populate_existing=True)
+        # The new password was hashed meanwhile, which takes long enough for a reset to come in between.
+        if not person.active or person.password_hash != old_hash:
+            raise sessions.no_session()
         account_login.set_password(uow, person, new_hash)
         own_notices.notify(uow, person.id, "own-account-changed")
         sessions.end_all(uow, person.id, keep=token)
-        return sessions.renew(uow, sessions.get(uow, token), None)
+        renewed = sessions.renew(uow, sessions.get(uow, token), None)
+        return replace(renewed, known_browser=known_browsers.issue(uow, person))
 
     return await database.run(actor, act)
 
@@ -95,6 +102,13 @@ def begin_passkey(uow: UnitOfWork, relying_party: RelyingParty, password: str, c
     """
     methods = signature_signing.authenticate(uow, password, code or None, level="password+totp")
     return passkeys.begin_enrolment(uow, uow.actor.id, relying_party, "+".join(methods))
+
+
+def remove_passkey(uow: UnitOfWork, passkey_id: str, password: str, code: str | None) -> Passkey:
+    """Remove a passkey, proved by password and code: somebody else's session must not take away what signs safely."""
+    removed = passkeys.remove(uow, passkey_id)  # first: whose it is not is told so whatever they type
+    _authenticate(uow, password, code)
+    return removed
 
 
 def end_other_sessions(uow: UnitOfWork, token: str) -> int:

@@ -80,7 +80,7 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "This person is not active: activate the account first.")
-    _check_compatible(uow, person_id, request)
+    check_compatible(uow, person_id, request)
     set_up = change_requests.is_set_up(uow)
     if request.kind != "member" or change_requests.decides(uow, person_id):
         context = {"person": row.name, "department": department_to_json(uow, request.department_id)}
@@ -92,7 +92,7 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
 
 
 def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
-    """End a post now or later. Refused for the last administrator's."""
+    """End a post now or later. Refused for the last administrator's whose post has no end."""
     lock_setup(uow)
     require_administrator(uow)
     post = uow.session.get(Post, post_id, with_for_update=True, populate_existing=True)
@@ -101,20 +101,60 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
         raise Refused("ended", "This post is over by then already.")
-    if post.kind == "administrator" and not _has_other_administrator(uow, post, moment):
-        raise Refused(
-            "last-administrator",
-            "This is the last administrator: give another person the post first.",
-        )
+    if post.kind == "administrator":
+        require_other_administrator(uow, post.person_id, moment)
     if post.kind != "member":
         change_requests.check_not_objector(uow, post.person_id, as_checker=True)
     change_requests.notify_change(uow, post.person_id)
     old = post.until
     post.until, post.ended_by = max(moment, post.since), uow.actor.id
+    if post.kind == "administrator" and moment == uow.now:
+        change_requests.end_all_of(uow, post.person_id)
     audit_trail.record(
         uow, "post-ended", "person", post.person_id, post=post.id, kind=post.kind, old=_iso(old), new=_iso(post.until)
     )
     return post
+
+
+def require_other_administrator(uow: UnitOfWork, person_id: str, at: datetime) -> None:
+    """Refuse where nobody but this person would administer from ``at`` on, without an end.
+
+    One whose own post ends, or begins later, would leave a time without any.
+    """
+    query = (
+        select(Post.id)
+        .join(Person, Person.id == Post.person_id)
+        .where(
+            Post.kind == "administrator",
+            Post.person_id != person_id,
+            Person.active,
+            Post.since <= at,
+            Post.until.is_(None),
+        )
+    )
+    if uow.session.scalar(query.limit(1)) is None:
+        raise Refused(
+            "last-administrator",
+            "This is the last administrator whose post has no end: give another person the post first.",
+        )
+
+
+def check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> None:
+    """Refuse a post that is held already, and an administrator's together with one that sees footage."""
+    kind, since = request.kind, request.since or uow.now
+    overlapping = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > since))
+    if request.until is not None:
+        overlapping = overlapping.where(Post.since < request.until)
+    for other in uow.session.scalars(overlapping):
+        if other.kind == kind and other.department_id == request.department_id:
+            raise Refused("held-already", "This person holds that post already in that time.")
+        pair = {other.kind, kind}
+        if "administrator" in pair and pair.difference(POSTS_WITHOUT_FOOTAGE):
+            raise Refused(
+                "administrator-sees-no-footage",
+                "Administrators see no footage: nobody holds that post together with one that "
+                "decides, releases, inspects or supervises. End the other post first.",
+            )
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
@@ -148,39 +188,6 @@ def add(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     }
     audit_trail.record(uow, "post-assigned", "person", person_id, post=post.id, old=None, new=new)
     return post
-
-
-def _check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> None:
-    kind, since = request.kind, request.since or uow.now
-    overlapping = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > since))
-    if request.until is not None:
-        overlapping = overlapping.where(Post.since < request.until)
-    for other in uow.session.scalars(overlapping):
-        if other.kind == kind and other.department_id == request.department_id:
-            raise Refused("held-already", "This person holds that post already in that time.")
-        pair = {other.kind, kind}
-        if "administrator" in pair and pair.difference(POSTS_WITHOUT_FOOTAGE):
-            raise Refused(
-                "administrator-sees-no-footage",
-                "Administrators see no footage: nobody holds that post together with one that "
-                "decides, releases, inspects or supervises. End the other post first.",
-            )
-
-
-def _has_other_administrator(uow: UnitOfWork, post: Post, at: datetime) -> bool:
-    query = (
-        select(Post.id)
-        .join(Person, Person.id == Post.person_id)
-        .where(
-            Post.kind == "administrator",
-            Post.id != post.id,
-            Post.person_id != post.person_id,
-            Person.active,
-            Post.since <= at,
-            or_(Post.until.is_(None), Post.until > at),
-        )
-    )
-    return uow.session.scalar(query.limit(1)) is not None
 
 
 def _iso(moment: datetime | None) -> str | None:

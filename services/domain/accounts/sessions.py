@@ -105,7 +105,12 @@ def get(uow: UnitOfWork, token: str) -> LoginSession:
 
 
 def renew(uow: UnitOfWork, row: LoginSession, pending_step: str | None) -> IssuedSession:
-    """Replace a session by one with another token."""
+    """Replace a session by one with another token.
+
+    Refused where it has ended: whoever ended it would not have ended the new one.
+    """
+    if row.ended_at is not None:
+        raise no_session()
     row.ended_at = uow.real_now
     person = uow.session.get_one(Person, row.person_id)
     renewed = create(

@@ -69,6 +69,19 @@ async def add_first_administrator(database: Database, actor: Actor, login: str, 
     return InitialPassword(person_id, login, password)
 
 
+async def rescue_administrator(database: Database, actor: Actor, login: str) -> InitialPassword:
+    """Set an initial password for an administrator from the machine itself, and end the second factor and passkeys.
+
+    For a sole administrator who has lost one of them. Signatures are held, and whoever watches over changes is told, as
+    after any reset. Where nobody administers any more, somebody who once did is activated and administers again.
+    Refused for everybody else.
+    """
+    password = passwords.generate()
+    password_hash = await run_in_thread(passwords.hash_password, password)
+    person_id = await database.run(actor, _rescue, login, password_hash)
+    return InitialPassword(person_id, login, password)
+
+
 async def reset_password(
     database: Database, actor: Actor, person_id: str, *, change_id: str | None = None
 ) -> InitialPassword:
@@ -93,10 +106,7 @@ async def reset_password(
         )
         row = get_person_for_update(uow, person_id)
         change_requests.authorise_account_act(uow, "initial-password", person_id)
-        row.password_hash, row.password_set_at, row.must_change_password = password_hash, uow.real_now, True
-        lockout.reset(uow, row)
-        audit_trail.record(uow, "password-reset", "person", person_id, sessions_ended=sessions.end_all(uow, person_id))
-        holds.add(uow, person_id, "password-reset")
+        _set_initial_password(uow, row, password_hash)
         return row.login
 
     return InitialPassword(person_id, await database.run(actor, act), password)
@@ -118,16 +128,22 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
 
 
 def deactivate(uow: UnitOfWork, person_id: str) -> Person:
-    """Deactivate a person and end their sessions; nothing is deleted."""
+    """Deactivate a person and end their sessions; nothing is deleted.
+
+    Refused for an administrator beside whom no other stays. What a former administrator asked for is over.
+    """
     lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
     row = get_person_for_update(uow, person_id)
     if row.active:
+        if access_queries.load_directory(uow).holds(person_id, "administrator"):
+            posts.require_other_administrator(uow, person_id, uow.now)
         change_requests.check_not_objector(uow, person_id)
         change_requests.notify_change(uow, person_id)
     if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
+        change_requests.end_all_of(uow, person_id)
     return row
 
 
@@ -280,6 +296,40 @@ def change_department(
         change_requests.authorise(uow, Change("department", None, {"department": department_id, **values}, context))
     apply_changes(uow, row, "department", values)
     return row
+
+
+def _rescue(uow: UnitOfWork, login: str, password_hash: str) -> str:
+    lock_setup(uow)
+    row = uow.session.scalar(select(Person).where(Person.login == login).with_for_update())
+    administrators = access_queries.load_directory(uow).administrators
+    if row is None or row.id not in (administrators or _list_former_administrators(uow)):
+        raise Refused(
+            "not-administrator",
+            "Only an administrator's account is reset from here: an administrator resets all others in the portal.",
+        )
+    if row.id not in administrators:
+        apply_changes(uow, row, "person", {"active": True})
+        uow.session.flush()
+        if not access_queries.load_directory(uow).holds(row.id, "administrator"):
+            post = posts.PostRequest("administrator", row.department_id)
+            posts.check_compatible(uow, row.id, post)
+            posts.add(uow, row.id, post)
+    _set_initial_password(uow, row, password_hash)
+    second_factors.end(uow, row.id, "second-factor-reset")
+    passkeys.end_all(uow, row.id, "passkey-ended")
+    change_requests.notify_change(uow, row.id)
+    return row.id
+
+
+def _list_former_administrators(uow: UnitOfWork) -> set[str]:
+    return set(uow.session.scalars(select(Post.person_id).where(Post.kind == "administrator", Post.since <= uow.now)))
+
+
+def _set_initial_password(uow: UnitOfWork, row: Person, password_hash: str) -> None:
+    row.password_hash, row.password_set_at, row.must_change_password = password_hash, uow.real_now, True
+    lockout.reset(uow, row)
+    audit_trail.record(uow, "password-reset", "person", row.id, sessions_ended=sessions.end_all(uow, row.id))
+    holds.add(uow, row.id, "password-reset")
 
 
 def _add_checked(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:

@@ -106,10 +106,11 @@ def issue_version(
             field="version",
             version=version,
         )
+    old, counts_from = uow.rules.agreement_version, uow.now + timedelta(days=grace_days)
     if grace_days < SHORTEST_NOTICE_DAYS:
         payload = {"version": version, "text_zh": text_zh, "text_en": text_en, "reason": reason}
-        change_requests.authorise(uow, Change("agreement", None, {**payload, "grace_days": grace_days}))
-    old, counts_from = uow.rules.agreement_version, uow.now + timedelta(days=grace_days)
+        change = Change("agreement", None, {**payload, "grace_days": grace_days}, {"replaces": old})
+        change_requests.authorise(uow, change)
     _notify_signers(uow)
     uow.session.add(
         AgreementText(

@@ -17,6 +17,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import filing, forms, joint
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import NotFound, NotPermitted, Refused
@@ -109,7 +110,10 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
 
 
 def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
-    """Withdraw before anything was handed over; afterwards somebody holds a copy and has to return it."""
+    """Withdraw before anything was handed over; afterwards somebody holds a copy and has to return it.
+
+    Footage that was preserved is discarded with it, so nobody withdraws who must not sign yet after a reset.
+    """
     application = get_own(uow, application_id, for_change=True)
     if application.withdrawn_at is not None:
         return application
@@ -123,6 +127,7 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     refusal = withdrawal_refusal(application, handed_over=handed_over, copies_ready=ready)
     if refusal is not None:
         raise refusal
+    holds.check(uow, uow.actor.id)
     application.withdrawn_at = uow.now
     application.correction_until = None
     audit_trail.record(

@@ -23,21 +23,30 @@ POST_GIVEN = "post-assigned"
 
 
 def add(uow: UnitOfWork, person_id: str, reason: str, *, begins: datetime | None = None) -> None:
-    """Hold the person's signatures from now on, up to 24 hours after ``begins`` (now).
+    """Hold the person's signatures for 24 hours from ``begins`` (now), and not before: they sign by other right until
+    then.
 
     ``reason`` is the audit action of the reset, or of the post.
     """
+    since = max(begins or uow.now, uow.now)
     row = SignatureHold(
         id=new_id(),
         person_id=person_id,
         reason=reason,
-        since=uow.now,
-        until=max(begins or uow.now, uow.now) + DURATION,
+        since=since,
+        until=since + DURATION,
         reset_by=uow.actor.id if uow.actor.kind == "person" and uow.actor.id != person_id else None,
     )
     uow.session.add(row)
     audit_trail.record(
-        uow, "signatures-held", "person", person_id, hold=row.id, reason=reason, until=row.until.isoformat()
+        uow,
+        "signatures-held",
+        "person",
+        person_id,
+        hold=row.id,
+        reason=reason,
+        since=since.isoformat(),
+        until=row.until.isoformat(),
     )
 
 
@@ -82,7 +91,9 @@ def check(uow: UnitOfWork, person_id: str) -> None:
 
 def list_current(uow: UnitOfWork, person_id: str | None = None) -> Sequence[SignatureHold]:
     """List the holds of now, of everybody or of one person, with their people."""
-    query = select(SignatureHold).where(SignatureHold.until > uow.now, SignatureHold.lifted_at.is_(None))
+    query = select(SignatureHold).where(
+        SignatureHold.since <= uow.now, SignatureHold.until > uow.now, SignatureHold.lifted_at.is_(None)
+    )
     if person_id is not None:
         query = query.where(SignatureHold.person_id == person_id)
     return uow.session.scalars(query.options(joinedload(SignatureHold.person)).order_by(SignatureHold.since)).all()

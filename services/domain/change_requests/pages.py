@@ -6,19 +6,24 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.accounts import second_person
+from services.domain.accounts.signatures import signing
+from services.domain.accounts.signatures.given import Proof
+from services.domain.accounts.signatures.http import Signing
 from services.domain.agreements import requested_acts
-from services.domain.change_requests import holds, queries, service
+from services.domain.change_requests import queries, service
+from services.domain.change_requests.schemas import OpenRequestsAnswer
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
+from services.web.forms import Typed
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/requests")
 
-ACTS: dict[str, tuple[Callable[[UnitOfWork, str], object], Text]] = {
-    "confirm": (service.confirm, Message("It is confirmed: whoever asked for it can carry it out.")),
-    "object": (service.object_to, Message("It will not be done.")),
-    "release": (holds.release, Message("It is confirmed: the person signs again.")),
+SIGNED_ACTS: dict[str, tuple[Callable[[UnitOfWork, str, Proof], object], Text]] = {
+    "confirm": (second_person.confirm, Message("It is confirmed: whoever asked for it can carry it out.")),
+    "release": (second_person.release_signatures, Message("It is confirmed: the person signs again.")),
 }
 
 
@@ -29,7 +34,9 @@ async def list_requests(visitor: Visiting, database: GivenDatabase) -> Response:
 
 
 @router.post("/{change_id}/{act}")
-async def act_on_request(change_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
+async def act_on_request(
+    change_id: str, act: str, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
     """Confirm a request, object to it or carry it out; let a held person sign again."""
     try:
         if act == "carry-out":
@@ -38,10 +45,13 @@ async def act_on_request(change_id: str, act: str, visitor: Visiting, database: 
                 return visitor.redirect("/requests", Message("It is done."))
             headers = {"Cache-Control": "no-store"}
             return visitor.page("accounts/first_password.html", headers=headers, initial=initial, new=False)
-        if act not in ACTS:
+        if act == "object":
+            await database.run(visitor.actor, service.object_to, change_id)
+            return visitor.redirect("/requests", Message("It will not be done."))
+        if act not in SIGNED_ACTS:
             raise NotFound(Message("act"), act)
-        change, message = ACTS[act]
-        await database.run(visitor.actor, change, change_id)
+        confirm, message = SIGNED_ACTS[act]
+        await database.run(visitor.actor, confirm, change_id, typed.body(Signing).proof())
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -50,6 +60,9 @@ async def act_on_request(change_id: str, act: str, visitor: Visiting, database: 
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    view = await database.run(visitor.actor, queries.list_open)
+    def read(uow: UnitOfWork) -> tuple[OpenRequestsAnswer, bool]:
+        return queries.list_open(uow), "totp" in signing.methods(uow, second_person.LEVEL)
+
+    view, with_code = await database.run(visitor.actor, read)
     status = refusal.status if refusal else 200
-    return visitor.page("change_requests/requests.html", status=status, view=view, refusal=refusal)
+    return visitor.page("change_requests/requests.html", status=status, view=view, with_code=with_code, refusal=refusal)

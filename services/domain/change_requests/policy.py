@@ -39,9 +39,18 @@ def may_object(directory: Directory, request: ChangeRequest, person_id: str) -> 
     return person_id == request.person_id or is_checker(directory, person_id)
 
 
-def is_effective(request: ChangeRequest, now: datetime) -> bool:
-    """Return whether the change may be carried out now."""
-    return request.outcome is None and (request.confirmed_at is not None or request.effective_at <= now)
+def may_withdraw(directory: Directory, request: ChangeRequest, person_id: str) -> bool:
+    """Return whether the person may withdraw: whoever asked, and any other administrator."""
+    return person_id == request.requested_by or directory.holds(person_id, "administrator")
+
+
+def is_effective(request: ChangeRequest, now: datetime, *, unheard: bool) -> bool:
+    """Return whether the change may be carried out now.
+
+    ``unheard``: whom it concerns could not object, so it needs a second person however much time has passed.
+    """
+    in_time = not unheard and request.effective_at <= now
+    return request.outcome is None and (request.confirmed_at is not None or in_time)
 
 
 def is_open(request: ChangeRequest, now: datetime) -> bool:

@@ -49,10 +49,18 @@ def list_open(uow: UnitOfWork) -> OpenRequestsAnswer:
         uow, [one for row in requests for one in (row.person_id, row.requested_by, row.confirmed_by)]
     )
     asking = access_queries.load_departments(uow, {row.requested_by for row in requests})
+    unheard = service.list_unheard(uow, requests)
     resets = _list_resets(uow, {row.person_id for row in requests if row.person_id is not None})
     return OpenRequestsAnswer(
         requests=[
-            _answer(uow, row, names, asking=asking[row.requested_by], resets=resets.get(row.person_id or "", []))
+            _answer(
+                uow,
+                row,
+                names,
+                asking=asking[row.requested_by],
+                unheard=row.id in unheard,
+                resets=resets.get(row.person_id or "", []),
+            )
             for row in requests
         ],
         holds=[
@@ -91,6 +99,7 @@ def _answer(
     names: dict[str, str],
     *,
     asking: Collection[str],
+    unheard: bool,
     resets: list[AccountResetAnswer],
 ) -> ChangeRequestAnswer:
     directory, me = access_queries.load_directory(uow), uow.actor.id
@@ -110,8 +119,12 @@ def _answer(
         confirmed_at=row.confirmed_at,
         lapses_at=policy.lapses_at(row),
         may_confirm=row.confirmed_at is None and policy.may_confirm(directory, row, me, asking),
-        may_object=row.requested_by == me or policy.may_object(directory, row, me),
-        may_carry_out=row.requested_by == me and is_administrator(uow) and policy.is_effective(row, uow.now),
+        only_confirmed=unheard,
+        may_object=policy.may_object(directory, row, me) or policy.may_withdraw(directory, row, me),
+        objects=row.requested_by != me and policy.may_object(directory, row, me),
+        may_carry_out=row.requested_by == me
+        and is_administrator(uow)
+        and policy.is_effective(row, uow.now, unheard=unheard),
     )
 
 
@@ -145,8 +158,10 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
         )
     if row.kind == "agreement":
         return Message(
-            "Issue version {version} of the confidentiality agreement with {days} days to sign it ({reason}): {text}",
+            "Issue version {version} of the confidentiality agreement in place of {replaces}, with {days} days to "
+            "sign it ({reason}): {text}",
             version=stored["version"],
+            replaces=context.get("replaces", "—"),
             days=stored["grace_days"],
             reason=stored["reason"],
             text=Bilingual(stored["text_zh"], stored["text_en"]),

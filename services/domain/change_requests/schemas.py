@@ -15,7 +15,11 @@ class AccountResetAnswer(Answer):
 
 
 class ChangeRequestAnswer(Answer):
-    """An open request. ``what`` says in words what would be done; the last three say what the reader may do."""
+    """An open request. ``what`` says in words what would be done; the last four say what the reader may do.
+
+    ``only_confirmed``: whom it concerns could not sign in to object, so ``effective_at`` does not count.
+    ``objects``: whether what ``may_object`` allows is an objection, or else a withdrawal.
+    """
 
     id: str
     kind: str
@@ -30,8 +34,10 @@ class ChangeRequestAnswer(Answer):
     confirmed_by: str | None
     confirmed_at: datetime | None
     lapses_at: datetime
+    only_confirmed: bool
     may_confirm: bool
     may_object: bool
+    objects: bool
     may_carry_out: bool
 
 

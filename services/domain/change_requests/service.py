@@ -7,19 +7,21 @@ confirmed it, or after 24 hours in which nobody has objected.
 Whoever changes the set-up locks it before reading who decides, and then rows: so all take their locks in one order.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
+from services.database.tables.audit import AuditEvent
 from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.custody import HandOver
-from services.database.tables.people import Post
+from services.database.tables.people import Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import is_administrator, lock_setup, require_administrator
@@ -29,6 +31,7 @@ from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
+MAX_ASKED = 20  # by one administrator: open, or withdrawn within a day
 DECIDED_WITHIN = timedelta(days=30)  # ago a post ended whose person still counts as one who decides
 CARRIED_OUT = "change_requests.carried_out"  # in the session's info: the request that this unit carries out
 
@@ -54,8 +57,9 @@ class Change:
 def decides(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether the person has to do with decisions or footage, so that an act on them needs a second person.
 
-    They hold, will hold or held in the last 30 days a post other than membership, one was asked for them, or they hold
-    a copy or are to get one. Otherwise an account would be prepared before its post, or between two of them.
+    They hold, will hold or held in the last 30 days a post other than membership, one was asked for them, they hold
+    a copy or are to get one, or they drafted a case that is open, which they can withdraw. Otherwise an account would
+    be prepared before its post, or between two of them.
     """
     post = select(Post.id).where(
         Post.person_id == person_id,
@@ -68,7 +72,7 @@ def decides(uow: UnitOfWork, person_id: str) -> bool:
         *(moment.is_(None) for moment in (HandOver.declined_at, HandOver.lost_at, HandOver.ended_at)),
     )
     named = select(Application.id).where(
-        Application.custodian_id == person_id,
+        or_(Application.custodian_id == person_id, Application.drafter_id == person_id),
         Application.submitted_at.is_not(None),
         Application.closed_at.is_(None),
     )
@@ -120,7 +124,20 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
                 "This was asked for already, in another form or by somebody else: have that request withdrawn or "
                 "carried out first (page Requests).",
             )
+        if _count_asked(uow) >= MAX_ASKED:
+            raise Refused(
+                "requests-enough",
+                "There are {most} requests of yours that are open, or that you withdrew today: have some of them "
+                "confirmed and carry them out first (page Requests).",
+                most=MAX_ASKED,
+            )
         uow.after_refusal.append(partial(_ask, change=change))
+        if change.person_id is not None and not uow.session.get_one(Person, change.person_id).active:
+            raise Refused(
+                "second-person-needed",
+                "This needs a second person and was asked for: carry it out under Requests when somebody of another "
+                "department has confirmed it. Whom it concerns could not sign in to object, so no time does instead.",
+            )
         raise Refused(
             "second-person-needed",
             "This needs a second person and was asked for: carry it out under Requests when somebody of another "
@@ -156,6 +173,41 @@ def finish(uow: UnitOfWork, request: ChangeRequest) -> None:
     del uow.session.info[CARRIED_OUT]
     if request.outcome is None:
         _apply(uow, request)
+
+
+def end_all_of(uow: UnitOfWork, person_id: str) -> None:
+    """End the open requests of somebody who administers no more."""
+    for request in uow.session.scalars(
+        select(ChangeRequest).where(ChangeRequest.outcome.is_(None), ChangeRequest.requested_by == person_id)
+    ):
+        _withdraw(uow, request, because="left")
+
+
+def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[str]:
+    """Return the ids of the requests whose person could not always sign in to object since it was asked for.
+
+    They are inactive, or were put out or let in again meanwhile. For these no time takes the second person's place.
+    """
+    asked = {request.person_id for request in requests if request.person_id is not None}
+    if not asked:
+        return set()
+    inactive = set(uow.session.scalars(select(Person.id).where(Person.id.in_(asked), ~Person.active)))
+    changes = select(AuditEvent.subject_id, AuditEvent.at, AuditEvent.entry).where(
+        AuditEvent.action == "person-changed",
+        AuditEvent.subject_id.in_(asked),
+        AuditEvent.at >= min(request.requested_at for request in requests),
+    )
+    changed = [
+        (person_id, at)
+        for person_id, at, entry in uow.session.execute(changes)
+        if "active" in json.loads(entry)["detail"].get("new", {})
+    ]
+    return {
+        request.id
+        for request in requests
+        if request.person_id in inactive
+        or any(person_id == request.person_id and at >= request.requested_at for person_id, at in changed)
+    }
 
 
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
@@ -194,19 +246,22 @@ def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 
 def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
-    """End a request: by an objection, or withdrawn by whoever asked."""
+    """End a request: by an objection, or withdrawn by whoever asked or another administrator."""
     request = _get_visible(uow, change_id)
-    own = request.requested_by == uow.actor.id
-    if not own and not policy.may_object(access_queries.load_directory(uow), request, uow.actor.id):
+    directory = access_queries.load_directory(uow)
+    objects = policy.may_object(directory, request, uow.actor.id)
+    if not objects and not policy.may_withdraw(directory, request, uow.actor.id):
         raise Refused(
             "not-objector",
             "Whom it concerns, Security and the supervision group object to this: tell one of them.",
             status=403,
         )
     _check_open(uow, request)
-    request.outcome = "withdrawn" if own else "objected"
-    request.objected_by, request.objected_at = uow.actor.id, uow.now
-    audit_trail.record(uow, f"change-{request.outcome}", "change-request", request.id, person=request.person_id)
+    if request.requested_by == uow.actor.id or not objects:
+        _withdraw(uow, request)
+        return request
+    request.outcome, request.objected_by, request.objected_at = "objected", uow.actor.id, uow.now
+    audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id)
     return request
 
 
@@ -316,11 +371,32 @@ def _about(kind: str, payload: Mapping[str, Any]) -> tuple[str | None, ...]:
 def _list_open(uow: UnitOfWork, *conditions: ColumnElement[bool]) -> list[ChangeRequest]:
     query = select(ChangeRequest).where(ChangeRequest.outcome.is_(None), *conditions)
     rows = uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id))
-    return [request for request in rows if policy.is_open(request, uow.now)]
+    administrators = access_queries.load_directory(uow).administrators
+    # what somebody asked for whose post has run out since can be carried out by nobody
+    return [row for row in rows if policy.is_open(row, uow.now) and row.requested_by in administrators]
+
+
+def _count_asked(uow: UnitOfWork) -> int:
+    """Count what the acting administrator has asked for: the open requests, and those withdrawn on the same day.
+
+    Each is told to everybody who watches over changes; among too many they would miss the one that matters.
+    """
+    own = ChangeRequest.requested_by == uow.actor.id
+    withdrawn = select(func.count()).where(
+        own, ChangeRequest.outcome == "withdrawn", ChangeRequest.requested_at > uow.now - policy.OPEN_FOR
+    )
+    return len(_list_open(uow, own)) + (uow.session.scalar(withdrawn) or 0)
 
 
 def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
-    if not policy.is_effective(request, uow.now):
+    unheard = request.id in list_unheard(uow, [request])
+    if not policy.is_effective(request, uow.now, unheard=unheard):
+        if unheard:
+            raise Refused(
+                "second-person-awaited",
+                "This was asked for already: carry it out when somebody of another department has confirmed it. Whom "
+                "it concerns could not sign in to object, so no time does instead.",
+            )
         raise Refused(
             "second-person-awaited",
             "This was asked for already: carry it out when somebody of another department has confirmed it, or from "
@@ -339,10 +415,12 @@ def _end_refused(uow: UnitOfWork, change_id: str) -> None:
     """End a request whose act was refused when it was to be carried out; runs after the refusal."""
     request = uow.session.get_one(ChangeRequest, change_id, with_for_update=True, populate_existing=True)
     if request.outcome is None:
-        request.outcome, request.objected_by, request.objected_at = "withdrawn", uow.actor.id, uow.now
-        audit_trail.record(
-            uow, "change-withdrawn", "change-request", change_id, person=request.person_id, because="refused"
-        )
+        _withdraw(uow, request, because="refused")
+
+
+def _withdraw(uow: UnitOfWork, request: ChangeRequest, **because: str) -> None:
+    request.outcome, request.objected_by, request.objected_at = "withdrawn", uow.actor.id, uow.now
+    audit_trail.record(uow, "change-withdrawn", "change-request", request.id, person=request.person_id, **because)
 
 
 def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
@@ -354,7 +432,7 @@ def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 
 def _check_open(uow: UnitOfWork, request: ChangeRequest) -> None:
-    if not policy.is_open(request, uow.now):
+    if request not in _list_open(uow, ChangeRequest.id == request.id):
         raise Refused("request-over", "This request is over: it was carried out, ended or has lapsed.")
 
 

@@ -75,7 +75,7 @@ def return_copies(
         "returnTo": return_to,
         "returnedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(uow, statement, proof)
+    signed = signature_signing.sign(uow, statement, proof, while_held=True)
     returned = Return(
         id=new_id(),
         hand_over_id=hand_over_id,

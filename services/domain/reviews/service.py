@@ -92,7 +92,8 @@ def decide(
         "represented": all_before(directory, facts, review, uow.actor.id),
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
-    signed = signature_signing.sign(uow, statement, proof, level=stage.level)
+    declined = (stage.code, outcome) == ("receipt", "declined")  # nobody gets footage by it
+    signed = signature_signing.sign(uow, statement, proof, level=stage.level, while_held=declined)
     _notify_represented(uow, review)
     if needs_second_person(application, review) and outcome == stage.favourable:
         return _propose(uow, review, signed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from portal_client import Portal
-from review_desk import NOON, ReviewDesk
+from review_desk import NOON, PASSWORD, ReviewDesk
 from review_pages import HOSTILE, Lens, text_of
 from second_person import newest
 
@@ -195,7 +195,7 @@ async def test_requests_say_what_would_be_done_what_was_reset_and_when_they_laps
     assert "2031-03-04 20:00 UTC+8 重设密码" in page
     assert "失效时间： 2031-03-08 20:00 UTC+8" in page
     change_id = newest(desk)
-    assert (await second.post(f"/requests/{change_id}/confirm")).status_code == 303
+    assert (await second.post(f"/requests/{change_id}/confirm", data={"password": PASSWORD})).status_code == 303
     assert (await admin.post(f"/requests/{change_id}/carry-out")).status_code == 303
 
     head = await portal.signed_in("head")

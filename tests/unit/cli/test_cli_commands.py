@@ -131,6 +131,14 @@ def test_the_first_administrator_is_entered_once_and_told_a_password_once(
     assert again.exit_code == 1
     assert "an administrator enters more" in again.stderr
 
+    for nothing in (["luo.xin"], ["luo.xin", "罗欣", "--reset"]):
+        assert runner.invoke(cli_main.app, ["administrator", *nothing]).exit_code == 2
+    nobody = runner.invoke(cli_main.app, ["administrator", "second", "--reset"])
+    assert (nobody.exit_code, nobody.stderr[:25]) == (1, "Only an administrator's a")
+    reset = runner.invoke(cli_main.app, ["administrator", "luo.xin", "--reset"])
+    assert re.search(r"luo\.xin signs in once with the password \S{12,} and chooses a new one", reset.stdout)
+    assert reset.stdout != entered.stdout
+
 
 @pytest.mark.parametrize(("options", "endpoint"), [([], None), (["--store"], "127.0.0.1:9")])
 def test_the_demonstration_uses_the_settings_store_where_it_is_told_to(

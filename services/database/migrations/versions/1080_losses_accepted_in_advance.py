@@ -9,7 +9,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1080"
-down_revision = "1060"
+down_revision = "1072"
 branch_labels = None
 depends_on = None
 

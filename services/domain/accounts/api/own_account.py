@@ -10,8 +10,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, second_factors
 from services.domain.accounts import sessions as account_sessions
 from services.domain.accounts.api.login import CodeBody, FactorEnrolmentAnswer, Password
-from services.domain.accounts.api.session import Me, read_me
-from services.web import cookies
+from services.domain.accounts.api.session import Me, read_me, write_session
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting, Token
@@ -97,7 +96,7 @@ async def change_password(
     session = await own_account.change_password(
         database, actor, token, body.password, body.new_password, code=body.code
     )
-    cookies.write(request, response, cookies.SESSION, session.token)
+    write_session(request, response, session)
     return await database.run(actor, read_me, session.token)
 
 

@@ -96,11 +96,11 @@ async def rename_passkey(
 
 
 @router.post("/{passkey_id}/remove", responses=problems(*USUAL))
-async def remove_passkey(passkey_id: Identifier, actor: Acting, database: GivenDatabase) -> Done:
-    """Remove one of my passkeys."""
+async def remove_passkey(passkey_id: Identifier, body: Confirmed, actor: Acting, database: GivenDatabase) -> Done:
+    """Remove one of my passkeys. Needs the password, and a code where a second factor is enrolled."""
 
     def act(uow: UnitOfWork) -> Done:
-        passkeys.remove(uow, passkey_id)
+        own_account.remove_passkey(uow, passkey_id, body.password, body.code)
         return Done(at=uow.now)
 
     return await database.run(actor, act)

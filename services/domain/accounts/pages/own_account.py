@@ -11,6 +11,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, own_account, passkeys, second_factors, sessions
+from services.domain.accounts.api.session import write_session
 from services.domain.accounts.pages.browser_names import browser_name
 from services.domain.accounts.pages.login import require_same
 from services.domain.accounts.passwords import MIN_LENGTH
@@ -77,7 +78,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
     except Refused as refusal:
         return await _password(visitor, database, typed, refusal)
     answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
-    cookies.write(visitor.request, answer, cookies.SESSION, session.token)
+    write_session(visitor.request, answer, session)
     return answer
 
 

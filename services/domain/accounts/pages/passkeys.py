@@ -5,7 +5,7 @@ from fastapi.responses import Response
 
 from services.database.tables.passkeys import Passkey
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import passkeys, second_factors
+from services.domain.accounts import own_account, passkeys, second_factors
 from services.domain.accounts.api.passkeys import PasskeyName
 from services.domain.accounts.second_factors import State
 from services.domain.accounts.signatures.challenges import relying_party_of
@@ -39,9 +39,22 @@ async def rename(
 
 
 @router.post("/{passkey_id}/remove")
-async def remove(passkey_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
+async def remove(
+    passkey_id: str, visitor: Visiting, *, typed: Typed, database: GivenDatabase, settings: GivenSettings
+) -> Response:
     """Remove a passkey."""
-    await database.run(visitor.actor, passkeys.remove, passkey_id)
+    try:
+        await database.run(
+            visitor.actor,
+            own_account.remove_passkey,
+            passkey_id,
+            typed.text("password"),
+            typed.text("code") or None,
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, database, settings, refusal=refusal)
     return visitor.redirect("/account/passkeys", Message("The passkey is removed: it signs no more."))
 
 

@@ -69,19 +69,23 @@ def signing_moment(uow: UnitOfWork, proof: Proof) -> datetime:
     return uow.now
 
 
-def sign(uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Level = "password") -> Signed:
+def sign(
+    uow: UnitOfWork, statement: dict[str, Any], proof: Proof, *, level: Level = "password", while_held: bool = False
+) -> Signed:
     """Sign a statement with the audit trail's latest checkpoint in it.
 
     Refused when the passkey's answer, the password or the code is wrong, or the code is missing, and for 24 hours after
-    an administrator's reset. Raises Prepared where the statement is only to be shown. The signature's ``method`` names
-    what was given.
+    an administrator's reset unless ``while_held``: for what gives footage back, which must not come too late. Raises
+    Prepared where the statement is only to be shown. The signature's ``method`` names what was given.
     """
-    holds.check(uow, uow.actor.id)
+    if not while_held:
+        holds.check(uow, uow.actor.id)
     full_statement = {**statement, "auditCheckpoint": checkpoints.newest_as_json(uow)}
     if proof.preparing:
         nonce = secrets.token_hex(16)
         raise Prepared(proof.preparing, uow.actor.id, {**full_statement, "nonce": nonce}, uow.now)
     if proof.passkey is not None:
+        lockout.check_signature(uow, _lock_person(uow))
         return _sign_by_passkey(uow, statement, proof.passkey, level)
     used_methods = authenticate(uow, proof.password, proof.code, level=level)
     return _signed(uow, full_statement, "+".join(used_methods))
@@ -127,7 +131,7 @@ def _signed(uow: UnitOfWork, statement: dict[str, Any], method: str, **more: Any
 
 
 def _wrong_passkey(uow: UnitOfWork) -> Refused:
-    uow.after_refusal.append(partial(_count_failure, person_id=uow.actor.id))
+    _count_after_refusal(uow)
     return Refused(
         "passkey-wrong",
         "The passkey's signature does not hold, or it is none of your passkeys: nothing was signed.",
@@ -141,13 +145,14 @@ def authenticate(
 ) -> tuple[str, ...]:
     """Check password and code of the acting person; return the methods used.
 
-    Refused as in ``sign``. Failures count like failed logins, in a transaction of their own: the thief of a session
-    must not find password or code by trying.
+    Refused as in ``sign``, and while the account is locked. Failures count like failed logins, in a transaction of
+    their own: the thief of a session must not find password or code by trying.
     """
-    person = uow.session.get_one(Person, uow.actor.id)
+    person = _lock_person(uow)
+    lockout.check_signature(uow, person)
     required = methods(uow, level)
     if not passwords.verify(person.password_hash, password):
-        uow.after_refusal.append(partial(_count_failure, person_id=person.id))
+        _count_after_refusal(uow)
         raise Refused(
             "password-wrong",
             "The password is wrong and nothing was signed: enter it again.",
@@ -162,7 +167,7 @@ def authenticate(
         second_factors.verify_code(uow, person.id, code)
     except Refused as refusal:
         if refusal.code == "code-wrong":
-            uow.after_refusal.append(partial(_count_failure, person_id=person.id))
+            _count_after_refusal(uow)
         raise
     return METHODS["password+totp"]
 
@@ -183,7 +188,20 @@ def _code_missing(uow: UnitOfWork) -> Refused:
     )
 
 
-def _count_failure(uow: UnitOfWork, person_id: str) -> None:
+def _lock_person(uow: UnitOfWork) -> Person:
+    """Lock the acting person's row, so that of several guesses at once each sees those before it.
+
+    Rows that refer to the person may be written meanwhile.
+    """
+    return uow.session.get_one(Person, uow.actor.id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def _count_after_refusal(uow: UnitOfWork) -> None:
+    count, lock = lockout.count_wrong_signature, _lock_guessed
+    uow.after_refusal += [partial(count, person_id=uow.actor.id), partial(lock, person_id=uow.actor.id)]
+
+
+def _lock_guessed(uow: UnitOfWork, person_id: str) -> None:
     person = uow.session.get_one(Person, person_id, with_for_update=True)
-    if lockout.count_wrong_signature(uow, person):
+    if lockout.lock_after_signatures(uow, person):
         sessions.end_all(uow, person_id)

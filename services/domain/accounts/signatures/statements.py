@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
+from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.change_requests import queries as change_queries
 from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import Label
 from services.runtime.translations import Bilingual, Message, Text, Worded, in_context
@@ -53,6 +55,8 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "consent": _consent,
         "confidentiality-agreement": _agreement,
         "return": _return,
+        "change-confirmation": _change_confirmation,
+        "signature-release": _signature_release,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -145,6 +149,22 @@ def _return(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(Message("Download {number}", number=number), value)
     yield Line(Message("Other copies"), Message("none was kept"))
     yield _moment(uow, Message("Returned at"), statement["returnedAt"])
+
+
+def _change_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    request = uow.session.get_one(ChangeRequest, statement["request"])
+    yield Line(Message("Act"), Message("Confirming a change as its second person"))
+    yield Line(Message("Change"), change_queries.describe(uow, request))
+    if request.person_id is not None:
+        yield _plain(Message("Concerns"), uow.session.get_one(Person, request.person_id).name)
+    yield _plain(Message("Asked for by"), uow.session.get_one(Person, request.requested_by).name)
+    yield from _signer_lines(uow, statement)
+
+
+def _signature_release(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Act"), Message("Confirming that a person signs again"))
+    yield _plain(Message("Person"), uow.session.get_one(Person, statement["concerns"]).name)
+    yield from _signer_lines(uow, statement)
 
 
 def _item(uow: UnitOfWork, line: Mapping[str, Any]) -> Line:

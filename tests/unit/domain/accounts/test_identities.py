@@ -17,7 +17,7 @@ from services.database.tables.identities import Identity
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import identities, sessions, staff
+from services.domain.accounts import identities, lockout, sessions, staff
 from services.domain.accounts import login as account_login
 from services.domain.accounts.client import Client
 from services.domain.accounts.identities import ProviderIdentity
@@ -211,3 +211,25 @@ def test_the_tables_themselves_keep_one_subject_to_one_person(desk: ReviewDesk) 
             enter(session, "one", "head")
             with pytest.raises(IntegrityError):
                 enter(session, subject, person_id)
+
+
+@pytest.mark.requirement("R52")
+async def test_wrong_codes_of_a_stranger_keep_nobody_out_who_comes_by_the_provider(desk: ReviewDesk) -> None:
+    """Codes after a login at the provider are counted apart, and are as few."""
+    app, elsewhere = Authenticator(desk, "head"), Client("Chrome", "203.0.113.9")
+    for _ in range(lockout.MAX_FAILURES):
+        half = await account_login.log_in(desk.database, "head", PASSWORD, elsewhere)
+        with pytest.raises(Refused):
+            await account_login.submit_code(desk.database, half.token, elsewhere, app.wrong_code())
+
+    half = await come_in(desk, "one", "head")
+    session = await account_login.submit_code(desk.database, half.token, HERE, app.next_code())
+    assert session.pending_step is None
+
+    for number in range(lockout.MAX_FAILURES):
+        half = await come_in(desk, "one", "head")
+        with pytest.raises(Refused) as found:
+            await account_login.submit_code(desk.database, half.token, HERE, app.wrong_code())
+        assert found.value.code == ("code-wrong" if number < lockout.MAX_FAILURES - 1 else "account-locked")
+    with pytest.raises(Refused, match="too many wrong codes"):
+        await come_in(desk, "one", "head")

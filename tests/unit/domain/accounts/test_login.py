@@ -19,7 +19,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
-from services.domain.accounts import lockout, own_account, second_factors, sessions
+from services.domain.accounts import lockout, own_account, second_factors, sessions, staff
 from services.domain.accounts import login as account_login
 from services.domain.accounts.changes import apply_changes
 from services.domain.accounts.client import Client
@@ -329,6 +329,46 @@ async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: 
             person_of(desk, over, FIREFOX if over is here else CHROME)
     session = desk.the(LoginSession, ended_at=None)
     assert session.expires_at == session.created_at + sessions.LIFETIME
+
+
+@pytest.mark.parametrize("act", ["reset", "deactivated", "ended"])
+async def test_what_an_administrator_does_during_a_change_of_the_password_wins(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """A thief with session and password changes the password while he is locked out: a hash takes a while."""
+    thief, actor = await sign_in(desk, "drafter"), Actor("person", "drafter")
+    hash_new = account_login.hash_new_password
+
+    async def slow(login: str, old: str, new: str) -> str:
+        hashed = await hash_new(login, old, new)
+        if act == "reset":
+            await staff.reset_password(desk.database, Actor("person", "admin"), "drafter")
+        elif act == "deactivated":
+            desk.run(staff.deactivate, "drafter", by="admin")
+        else:
+            desk.run(sessions.end_all, "drafter", by="drafter")
+        return hashed
+
+    monkeypatch.setattr(account_login, "hash_new_password", slow)
+    late = await refused(lambda: own_account.change_password(desk.database, actor, thief.token, PASSWORD, NEW))
+
+    assert (late.code, late.status) == ("logged-out", 401)
+    assert desk.all(LoginSession, ended_at=None) == []
+    assert desk.all(AuditEvent, action="password-changed") == []
+
+
+async def test_a_new_password_of_ones_own_leaves_the_browser_known(desk: ReviewDesk) -> None:
+    here = await sign_in(desk)
+    actor = Actor("person", "head")
+    renewed = await own_account.change_password(desk.database, actor, here.token, PASSWORD, NEW)
+    for number in range(lockout.MAX_ACCOUNT_FAILURES):
+        place = Client("curl", f"203.0.113.{number}")
+        await refused(lambda place=place: account_login.log_in(desk.database, "head", "wrong", place))
+
+    await refused(lambda: account_login.log_in(desk.database, "head", NEW, HERE))
+    assert renewed.known_browser is not None
+    known = replace(HERE, known_browsers=(renewed.known_browser,))
+    assert (await account_login.log_in(desk.database, "head", NEW, known)).pending_step is None
 
 
 async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:

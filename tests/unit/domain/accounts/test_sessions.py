@@ -13,7 +13,7 @@ from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import known_browsers, lockout, sessions
 from services.domain.accounts import login as account_login
-from services.domain.accounts.client import Client
+from services.domain.accounts.client import Client, counted_address
 from services.domain.accounts.sessions import IssuedSession
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Refused
@@ -190,6 +190,32 @@ async def test_portals_count_a_name_that_nobody_has_together(
             monkeypatch.setattr(lockout, "_PROCESS_KEY", bytes([number]) * 32)  # each time another portal
             codes.append((await _refused(desk, real, login=login, password="guess")).code)
         assert codes == ["login-failed"] * 4 + ["account-locked"] * 2
+
+
+@pytest.mark.requirement("R52")
+async def test_the_addresses_of_one_machine_by_ipv6_are_counted_together(desk: ReviewDesk, real: FixedClock) -> None:
+    """A machine takes as many as it likes of the 2**64 of its network."""
+    addresses = [f"2001:db8:1:2::{number:x}" for number in range(1, 61)]
+    for address in addresses[: lockout.MAX_ACCOUNT_FAILURES]:
+        await _refused(desk, real, password="wrong", address=address)
+    assert (await _sign_in(desk, real)).pending_step is None  # the account is not delayed everywhere
+
+    codes = [(await _refused(desk, real, login=f"name{at}", address=at)).code for at in addresses]
+    assert codes[-1] == "address-locked"
+    assert (await _refused(desk, real, login="name", address="2001:db8:1:3::1")).code == "login-failed"
+    told = [event.entry for event in desk.all(AuditEvent, action="login-refused")]
+    assert any('2001:db8:1:2::5"' in entry for entry in told)  # the trail has the whole address
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("unknown", "unknown"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("fe80::1%eth0", "fe80::/64"),
+    ],
+)  # fmt: skip
+def test_an_address_is_counted_by_what_one_machine_has(address: str, counted: str) -> None:
+    assert counted_address(address) == counted
 
 
 async def test_old_wrong_sign_ins_are_forgotten(desk: ReviewDesk, real: FixedClock) -> None:

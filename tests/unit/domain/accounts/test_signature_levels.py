@@ -1,5 +1,8 @@
 """What a signature needs at each stage, and what is kept of it; what is wrong is counted, though nothing is signed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from authenticator import Authenticator
 from review_desk import PASSWORD, ReviewDesk
@@ -9,6 +12,8 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.login_failures import LoginFailure
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
+from services.domain.accounts import lockout
+from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreement_service
 from services.domain.cases import inbox as case_inbox
@@ -81,6 +86,49 @@ def test_wrong_passwords_and_codes_at_signatures_lock_the_account(desk: ReviewDe
     assert desk.the(Person, id="security-head").locked_until is not None
     assert len(desk.all(AuditEvent, action="signature-refused")) == 5
     assert desk.all(Decision, review_id=review_id) == []
+
+
+@pytest.mark.requirement("R52")
+def test_guesses_that_are_under_way_together_are_no_more_than_five(desk: ReviewDesk) -> None:
+    """Each was let in before the first one failed; the fifth ends the sessions, and the others go on."""
+    app = Authenticator(desk, "head")
+
+    def guess() -> str:
+        with pytest.raises(Refused) as found:
+            desk.run(signing.authenticate, PASSWORD, app.wrong_code(), level="password+totp", by="head")
+        return found.value.code
+
+    answers = [guess() for _ in range(40)]
+
+    assert answers.count("code-wrong") == lockout.MAX_FAILURES
+    assert set(answers[lockout.MAX_FAILURES :]) == {"account-locked"}
+    with pytest.raises(Refused, match="too often"):
+        desk.run(signing.authenticate, PASSWORD, app.next_code(), level="password+totp", by="head")
+    desk.real.turn(lockout.LOCK_DURATION)
+    desk.run(signing.authenticate, PASSWORD, app.next_code(), level="password+totp", by="head")
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.both_databases
+def test_of_guesses_by_many_threads_few_are_tried(any_database_url: str) -> None:
+    desk = ReviewDesk(any_database_url)
+    app, begin = Authenticator(desk, "head"), Barrier(20)
+
+    def guess(_: int) -> str:
+        begin.wait()
+        try:
+            desk.run(signing.authenticate, PASSWORD, app.wrong_code(), level="password+totp", by="head")
+        except Refused as refusal:
+            return refusal.code
+        return "right"
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(guess, range(20)))
+
+    # in PostgreSQL the next one may have begun while the one before is counted
+    assert answers.count("code-wrong") <= 2 * lockout.MAX_FAILURES
+    assert "account-locked" in answers
+    desk.close()
 
 
 def test_a_refusal_for_another_reason_counts_nothing_and_uses_no_code(desk: ReviewDesk, review_id: str) -> None:

@@ -10,6 +10,7 @@ from second_person import newest
 from soft_passkey import SoftPasskey
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.change_requests import ChangeRequest, SignatureHold
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures.challenges import relying_party_of
@@ -106,7 +107,12 @@ async def test_passkeys_are_renamed_and_removed_and_an_administrator_ends_them(
     assert (await head.post(f"{path}/rename", json={"name": "my phone"})).json()["name"] == "my phone"
     assert [one["name"] for one in (await head.get("/api/account/passkeys")).json()] == ["my phone"]
     assert "my phone" in (await head.get("/account/passkeys")).text
-    assert (await head.post(f"{path}/remove")).status_code == 200
+    assert problem(await head.post(f"{path}/remove", json={"password": "guess"})) == (403, "password-wrong", "password")
+    page = await head.post(f"/account/passkeys/{made['id']}/remove", data={})
+    assert page.status_code == 403
+    assert f'id="password-{made["id"]}"' in page.text
+    assert len((await head.get("/api/account/passkeys")).json()) == 1
+    assert (await head.post(f"{path}/remove", json={"password": PASSWORD})).status_code == 200
     assert (await head.get("/api/account/passkeys")).json() == []
     await added(head, SoftPasskey(rp_id="footage.example", origin="https://footage.example"))
 
@@ -146,3 +152,34 @@ def test_passkeys_belong_to_the_address_that_people_type() -> None:
     assert place(None) == ("localhost", f"http://localhost:{port}")
     assert place("http://[::1]:8080") is None
     assert place("http://127.0.0.1:8080") is None
+
+
+@pytest.mark.requirement("R2", "R52")
+async def test_a_second_person_proves_that_it_is_them(desk: ReviewDesk, portal: Portal, passkey: SoftPasskey) -> None:
+    """An unlocked screen of Security's head confirms no change, and lets nobody sign who was reset."""
+    admin, second = await portal.signed_in("admin"), await portal.signed_in("security-head")
+    await added(second, passkey)
+    assert (await admin.post("/api/people/head/initial-password")).json()["code"] == "second-person-needed"
+    request_id = newest(desk)
+    path = f"/api/change-requests/{request_id}/confirm"
+
+    assert problem(await second.post(path, json={})) == (422, "missing", "password")
+    assert problem(await second.post(path, json={"password": "guess"})) == (403, "password-wrong", "password")
+    assert (await second.post(f"/requests/{request_id}/confirm")).status_code == 422
+    assert desk.the(ChangeRequest).confirmed_at is None
+    shown = (await second.post(path, json={"prepare": True})).json()
+    assert (shown["words"][0]["zh"], shown["words"][1]["zh"]) == ("作为第二人确认更改", "重设初始密码")
+    signed = {"pending": shown["pending"], **passkey.assertion(shown["options"]["challenge"])}
+    assert (await second.post(path, json={"passkey": signed})).status_code == 200
+    request = desk.the(ChangeRequest)
+    assert (request.confirmed_by, request.signature["method"]) == ("security-head", "passkey")
+    assert request.signature["statement"]["request"] == request_id
+
+    assert (await admin.post("/api/people/head/initial-password")).status_code == 200
+    hold = desk.the(SignatureHold)
+    path = f"/api/signature-holds/{hold.id}/release"
+    assert problem(await second.post(path, json={"password": "guess"})) == (403, "password-wrong", "password")
+    assert (await second.post(f"/requests/{hold.id}/release", data={"password": "guess"})).status_code == 403
+    assert desk.the(SignatureHold).lifted_at is None
+    assert (await second.post(f"/requests/{hold.id}/release", data={"password": PASSWORD})).status_code == 303
+    assert desk.the(SignatureHold).signature["statement"]["concerns"] == "head"

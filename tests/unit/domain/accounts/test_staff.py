@@ -11,7 +11,9 @@ from second_person import confirmed, confirmed_password
 
 from services.database.listing import Listing
 from services.database.tables.audit import AuditEvent
+from services.database.tables.notices import Notice
 from services.database.tables.people import Absence, Department, Person, Post
+from services.database.tables.sessions import LoginSession
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts import absences, posts, second_factors, sessions, staff, staff_queries
@@ -20,6 +22,7 @@ from services.domain.accounts.client import Client
 from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.staff import Details
 from services.domain.accounts.staff_queries import PeopleFilter
+from services.domain.change_requests import holds
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 
@@ -207,6 +210,61 @@ def test_the_last_administrator_stays(desk: ReviewDesk) -> None:
 
     assert desk.run(_holders, None, "administrator") == ["keeper"]
     assert refused(desk, staff.list_departments) == "administrators-only"
+
+
+def test_there_is_always_an_administrator_without_an_end(desk: ReviewDesk) -> None:
+    """One whose own post ends in a week is none who stays."""
+    confirmed(desk, posts.assign, "keeper", PostRequest("administrator", "works", since=NOON + 3 * DAY))
+    admin, keeper = desk.the(Post, person_id="admin").id, desk.the(Post, person_id="keeper", kind="administrator").id
+    assert refused(desk, posts.end, admin) == "last-administrator"  # for three days there would be none
+    desk.run(posts.end, admin, at=NOON + 7 * DAY, by="admin")
+    desk.clock.turn(3 * DAY)
+
+    assert refused(desk, staff.deactivate, "keeper") == "last-administrator"
+    assert refused(desk, posts.end, keeper) == "last-administrator"
+    assert refused(desk, posts.end, keeper, at=NOON + 30 * DAY) == "last-administrator"
+
+    desk.clock.turn(5 * DAY)
+    assert desk.run(_holders, None, "administrator") == ["keeper"]
+
+
+@pytest.mark.requirement("R52")
+async def test_a_sole_administrator_is_let_in_again_from_the_machine_and_it_is_told(desk: ReviewDesk) -> None:
+    operator = Actor("system", "administrator-reset")
+    Authenticator(desk, "admin")
+    session = await account_login.log_in(desk.database, "admin", PASSWORD, HERE)
+
+    for nobody in ("security-head", "drafter", "who"):
+        with pytest.raises(Refused) as found:
+            await staff.rescue_administrator(desk.database, operator, nobody)
+        assert found.value.code == "not-administrator"
+    initial = await staff.rescue_administrator(desk.database, operator, "admin")
+
+    assert desk.the(LoginSession, person_id="admin").ended_at is not None, session
+    half = await account_login.log_in(desk.database, "admin", initial.password, HERE)
+    assert half.pending_step == "password"  # and no code
+    assert {notice.person_id for notice in desk.all(Notice, code="account-changed")} == {
+        "admin", "security-head", "supervisor",
+    }  # fmt: skip
+    assert [hold.person_id for hold in desk.run(holds.list_current)] == ["admin"]
+    assert '"kind":"system"' in desk.the(AuditEvent, action="password-reset").entry
+    assert desk.the(AuditEvent, action="second-factor-reset").subject_id == "admin"
+
+
+async def test_where_nobody_administers_any_more_somebody_who_did_is_let_in_again(desk: ReviewDesk) -> None:
+    """An installation of an earlier release may have come to that."""
+
+    def leave(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "admin").active = False
+
+    desk.run(leave)
+    operator = Actor("system", "administrator-reset")
+    with pytest.raises(Refused):
+        await staff.rescue_administrator(desk.database, operator, "keeper")
+
+    await staff.rescue_administrator(desk.database, operator, "admin")
+
+    assert desk.run(_holders, None, "administrator") == ["admin"]
 
 
 def test_a_change_is_told_as_old_and_new(desk: ReviewDesk) -> None:

@@ -9,6 +9,7 @@ from review_desk import PASSWORD, ReviewDesk
 from second_person import asked, confirmed
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.notices import Notice
 from services.database.unit_of_work import Actor
 from services.domain.access import queries as access_queries
@@ -111,3 +112,20 @@ async def test_people_see_until_when_their_signature_counts(desk: ReviewDesk, po
     assert ZH in (await head.get("/account/agreement")).text
     await head.post("/api/agreements", json={"version": "2032", "password": PASSWORD})
     assert (await head.get("/api/agreements")).json()["signBy"] is None
+
+
+@pytest.mark.parametrize("version", ["2032", "2033"])
+async def test_a_text_is_issued_in_place_of_the_one_that_was_confirmed(desk: ReviewDesk, version: str) -> None:
+    """Another text came first: the request is over, and what it was about can be asked for anew."""
+    request = asked(desk, texts.issue_version, "2032", ZH, EN, reason="a test", grace_days=0)
+    [shown] = desk.run(change_request_queries.list_open, by="security-head").requests
+    assert f"取代第 {desk.rules.agreement_version} 版" in shown.what_zh
+    desk.run(change_requests.confirm, request, by="security-head")
+    issue(desk, version)
+
+    with pytest.raises(Refused) as refused:
+        await requested_acts.carry_out(desk.database, Actor("person", "admin"), request)
+
+    assert refused.value.code == ("agreement-version-used" if version == "2032" else "request-outdated")
+    assert desk.the(ChangeRequest).outcome == "withdrawn"
+    assert desk.run(texts.get_current_text, by="head").version == version

@@ -15,6 +15,7 @@ from second_person import asked, confirmed, confirmed_password, newest
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.change_requests import ChangeRequest, SignatureHold
+from services.database.tables.notices import Notice
 from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts import posts, requested_acts, second_factors, staff
@@ -22,6 +23,7 @@ from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.staff import Details
 from services.domain.agreements import service as agreements
+from services.domain.applications import service as application_service
 from services.domain.change_requests import holds, queries
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.schemas import ChangeRequestAnswer
@@ -345,13 +347,110 @@ async def test_no_head_of_the_resetters_department_releases_a_hold(desk: ReviewD
     desk.run(holds.release, hold.id, by="security-head")
 
 
-def test_whoever_asked_and_has_no_post_any_more_still_has_a_department(desk: ReviewDesk) -> None:
+@pytest.mark.parametrize("leaving", ["post", "account", "in time"])
+async def test_what_somebody_asked_for_who_administers_no_more_is_over_and_blocks_nobody(
+    desk: ReviewDesk, leaving: str
+) -> None:
     desk.post("manager2", "administrator", "board")
     request = asked(desk, posts.assign, "keeper", DEPUTY)
-    desk.run(posts.end, desk.the(Post, person_id="admin").id, by="manager2")
+    post_id = desk.the(Post, person_id="admin").id
+    if leaving == "account":
+        desk.run(staff.deactivate, "admin", by="manager2")
+    else:
+        desk.run(posts.end, post_id, at=NOON + HOUR if leaving == "in time" else None, by="manager2")
+    desk.clock.turn(2 * HOUR)
 
+    assert desk.run(queries.list_open, by="security-head").requests == []
     assert refused(desk, change_requests.confirm, request, by="supervisor") == "not-second-person"
-    assert not shown(desk, by="supervisor").may_confirm
+    assert refused(desk, change_requests.confirm, request, by="security-head") == "request-over"
+    assert asked(desk, posts.assign, "keeper", DEPUTY, by="manager2") != request
+
+
+def test_another_administrator_withdraws_a_request(desk: ReviewDesk) -> None:
+    desk.post("manager2", "administrator", "board")
+    request = asked(desk, posts.assign, "keeper", DEPUTY)
+    assert (shown(desk, "manager2").may_object, shown(desk, "manager2").objects) == (True, False)
+
+    desk.run(change_requests.object_to, request, by="manager2")
+
+    assert (desk.the(ChangeRequest).outcome, desk.the(ChangeRequest).objected_by) == ("withdrawn", "manager2")
+    asked(desk, posts.assign, "keeper", DEPUTY, by="manager2")
+
+
+def test_a_flood_of_requests_does_not_bury_the_one_that_matters(desk: ReviewDesk) -> None:
+    """Withdrawn ones count for a day, or each would make room for the next."""
+    desk.post("manager2", "administrator", "board")
+
+    def add(number: int, by: str = "admin") -> str:
+        named = {"name_zh": f"保卫{number}", "name_en": f"Security {number}", "superior_id": None}
+        return refused(desk, staff.add_department, **named, kind="security", by=by)
+
+    for number in range(change_requests.MAX_ASKED):
+        assert add(number) == "second-person-needed"
+        if number < 5:
+            desk.run(change_requests.object_to, newest(desk), by="admin")
+
+    assert add(100) == "requests-enough"
+    assert len(desk.all(Notice, code="change-to-check", person_id="supervisor")) == change_requests.MAX_ASKED
+    assert add(101, "manager2") == "second-person-needed"
+    desk.run(change_requests.object_to, desk.all(ChangeRequest, outcome=None)[0].id, by="security-head")
+    assert add(102) == "second-person-needed"
+
+
+async def test_one_administrator_becomes_no_drafter_of_a_running_case_and_ends_it(desk: ReviewDesk) -> None:
+    """The preserved footage of a withdrawn case is let go."""
+    case = desk.submitted()  # drafted by a plain member
+
+    assert await refused_password(desk, "drafter") == "second-person-needed"
+
+    set_values(desk, Application, case, closed_at=NOON)
+    assert (await staff.reset_password(desk.database, ADMIN, "drafter")).login == "drafter"
+
+
+@pytest.mark.requirement("R52")
+async def test_whose_signatures_are_held_ends_no_case_meanwhile(desk: ReviewDesk) -> None:
+    case = desk.submitted()
+    await confirmed_password(desk, "head")
+
+    assert refused(desk, application_service.withdraw, case, "not needed", by="head") == "signature-held"
+    desk.run(application_service.withdraw, case, "not needed", by="drafter")
+
+
+@pytest.mark.parametrize("activated", [False, True])
+async def test_no_time_takes_the_place_of_a_second_person_for_somebody_who_was_put_out_of_office(
+    desk: ReviewDesk, activated: bool
+) -> None:
+    """Deactivated, a head hears of the request and cannot sign in to object."""
+    desk.run(staff.deactivate, "head", by="admin")
+    assert await refused_password(desk, "head") == "second-person-needed"
+    request = newest(desk)
+    desk.clock.turn(23 * HOUR)
+    if activated:
+        confirmed(desk, staff.activate, "head")
+    desk.clock.turn(2 * HOUR)
+
+    assert (shown(desk).only_confirmed, shown(desk, "admin").may_carry_out) == (True, False)
+    assert await refused_password(desk, "head") == "second-person-awaited"
+    desk.run(change_requests.confirm, request, by="security-head")
+    assert (await staff.reset_password(desk.database, ADMIN, "head")).login == "head"
+
+
+@pytest.mark.requirement("R52")
+async def test_who_gets_a_post_later_signs_until_then(desk: ReviewDesk) -> None:
+    version = desk.rules.agreement_version
+    await confirmed_password(desk, "head")
+    desk.clock.turn(2 * DAY)
+    set_values(desk, Person, "head", password_hash=desk.the(Person, id="deputy").password_hash)
+    begins = desk.clock.now() + 60 * DAY
+    for person_id, kind, department in (("keeper", "deputy", "works"), ("head", "manager", "board")):
+        confirmed(desk, posts.assign, person_id, PostRequest(kind, department, since=begins))
+        desk.run(agreements.sign, version, Proof(password=PASSWORD), by=person_id)
+
+    desk.clock.turn(60 * DAY)
+    for person_id in ("keeper", "head"):
+        assert refused(desk, agreements.sign, version, Proof(password=PASSWORD), by=person_id) == "signature-held"
+    desk.clock.turn(DAY)
+    desk.run(agreements.sign, version, Proof(password=PASSWORD), by="keeper")
 
 
 class Between:

@@ -16,6 +16,8 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision
+from services.database.unit_of_work import UnitOfWork
+from services.domain.change_requests import holds
 from services.domain.custody import grants, hand_overs, viewings
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
@@ -289,6 +291,29 @@ def test_a_loss_is_reported_once_stops_access_and_rules_out_a_return(desk: Desk,
 
 
 @pytest.mark.requirement("R47")
+def test_a_custodian_gives_back_and_declines_in_time_whatever_holds_the_signatures(
+    desk: Desk, lent: tuple[Case, str]
+) -> None:
+    """What gives footage back must not come too late; what gives more of it waits."""
+    case, hand_over_id = lent
+
+    def hold(uow: UnitOfWork) -> None:
+        holds.add(uow, "custodian", "password-reset")
+
+    desk.do(hold)
+    with pytest.raises(Refused) as caught:
+        case.accept(hand_over_id)
+    assert caught.value.code == "signature-held"
+    desk.clock.turn(timedelta(days=1))
+    case.accept(hand_over_id)
+    other = desk.case("gate").approve()
+    declined = desk.do(desk.lend_on_paper, other)
+
+    desk.do(hold)
+    desk.as_person("custodian", hand_overs.decline, declined, reason="not needed", proof=other.proof())
+    assert case.give_back(hand_over_id).returned_by == "custodian"
+
+
 def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk, lent: tuple[Case, str]) -> None:
     case, hand_over_id = lent
     case.accept(hand_over_id)
