@@ -165,7 +165,8 @@ async def browsers_of(portal: Portal) -> dict[str, httpx.AsyncClient]:
 
 LAST = ("/logout", "/account/password")  # they end what the other forms need
 THOROUGH = ("drafter", "supervisor", "admin")  # they try every page, the others those that they are led to
-SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason"}  # their readers are the process, and the drafter
+# Their readers are the process, the drafter, and the search.
+SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason", "case_texts.text"}
 # Forms that a page shows only in a state which this organisation is not in, or before there is a session.
 NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
