@@ -89,7 +89,7 @@ async def show_enrolment(guest: GivenGuest, database: GivenDatabase) -> Response
 @router.get("/login/enrolment/qr.svg")
 async def qr_code(guest: GivenGuest, database: GivenDatabase) -> Response:
     """Return the QR code for the authenticator app."""
-    enrolment = await database.read(account_login.ACTOR, account_login.get_enrolment, guest.session, guest.browser)
+    enrolment = await database.run(account_login.ACTOR, account_login.get_enrolment, guest.session, guest.browser)
     return qr.image(enrolment.address)
 
 
