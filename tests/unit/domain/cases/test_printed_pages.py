@@ -131,5 +131,5 @@ def test_nothing_that_people_wrote_becomes_markup() -> None:
 def test_what_the_outcome_rests_on_is_printed_in_chinese() -> None:
     printed = render_page("retrieval-record", "DQ-2031-000001", "a" * 64, record(examined=list(EXAMINED)))
 
-    assert "每个片段首个关键帧的解码" in printed
+    assert "解码每一部分的第一个关键帧" in printed
     assert not [what for what in EXAMINED if what in printed]
