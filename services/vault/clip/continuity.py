@@ -16,6 +16,7 @@ STEP = SECOND // 10_000  # of the distances that are counted
 FASTEST = SECOND // 240  # more pictures a second than that no camera makes
 FEW = 3  # key frames that need not have anything between them
 SHORT, LATE = 0.75, 1.5  # of the median: a picture that came late makes the next distance short
+SECOND_PICTURE = 2  # of a file
 FORGIVEN = 12  # pictures within which one that came late is made up for
 
 
@@ -44,6 +45,11 @@ class Continuity:
         self._before: int | None = None
         self._early: list[tuple[int, int]] = []
         self._stream = _Stream(None)
+        self._of_segment = 0
+
+    def begin_segment(self) -> None:
+        """The next picture is the first of another file."""
+        self._of_segment = 0
 
     def begin(self, tracks: Tracks) -> None:
         """The pictures from here on are of these streams."""
@@ -69,6 +75,7 @@ class Continuity:
     def add(self, at: int, picture: bytes, tracks: Tracks, *, key: bool) -> None:
         """The next picture that is written, at its decoding time."""
         before, self._before = self._before, at
+        self._of_segment += 1
         if self.rhythm.settled:
             self._judge_first()
         stream, report, rhythm = self._stream, self._report, self.rhythm
@@ -79,6 +86,8 @@ class Continuity:
         known = stream.numbers.known
         lacking = stream.numbers.add(first_slice(tracks.codec, picture, tracks.length_width))
         goes_on = stream.numbers.known > known
+        # FFmpeg shows a file's first picture longer, by what its sound begins late.
+        opening = self._of_segment == SECOND_PICTURE and not goes_on
         excess = lacking if at < self._start or before is None else max(0, lacking - distance // FASTEST)
         stream.numbers.lost -= excess
         report.pictures += at >= self._start
@@ -91,8 +100,8 @@ class Continuity:
         if late or lacking > excess:
             report.holes += 1
         elif not rhythm.settled:
-            stream.first.append((distance, goes_on))
-        else:
+            stream.first.append((distance, goes_on, opening))
+        elif not opening:
             self._by_time(distance, goes_on=goes_on)
 
     def _by_time(self, distance: int, *, goes_on: bool) -> None:
@@ -138,10 +147,10 @@ class Continuity:
             if length > self.rhythm.limit:
                 self.uncovered.append([start + self.rhythm.middle, start + length])
         self._early.clear()
-        for distance, goes_on in self._stream.first:
+        for distance, goes_on, opening in self._stream.first:
             if distance > self.rhythm.limit:
                 self._report.holes += 1
-            else:
+            elif not opening:
                 self._by_time(distance, goes_on=goes_on)
         self._stream.first.clear()
 
@@ -169,4 +178,4 @@ class _Stream:
         self.pictures = self.keys = 0
         self.late = self.since = 0  # pictures that lack by time since the last late one, and how long ago that was
         self.early = 0.0  # by how much the pictures since came early, in pictures
-        self.first: list[tuple[int, bool]] = []  # distances before the rhythm was settled
+        self.first: list[tuple[int, bool, bool]] = []  # distances before the rhythm was settled

@@ -138,6 +138,7 @@ class Cutter:
                 self._sound.clear()
         self._tracks, self._key, self._extent, self._shift = tracks, tracks.key, extent, 0
         self._without_key = 0
+        self.continuity.begin_segment()
         self._opened.clear()
         self._read.clear()
         self._reached = None
