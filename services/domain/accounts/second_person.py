@@ -3,6 +3,9 @@
 Each is worth a signature, so it takes what a signature takes: an unlocked screen must not be a second person.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from services.database.tables.change_requests import ChangeRequest, SignatureHold
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
@@ -23,10 +26,8 @@ def confirm(uow: UnitOfWork, change_id: str, proof: Proof) -> ChangeRequest:
         "change": request.kind,
         "concerns": request.person_id,
         "payload": request.payload,
-        "person": uow.actor.id,
-        "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
-    request.signature = signature_signing.sign(uow, statement, proof, level=LEVEL).signature
+    _sign(uow, request, statement, proof)
     return request
 
 
@@ -38,8 +39,12 @@ def release_signatures(uow: UnitOfWork, hold_id: str, proof: Proof) -> Signature
         "hold": hold.id,
         "concerns": hold.person_id,
         "reason": hold.reason,
-        "person": uow.actor.id,
-        "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
     }
-    hold.signature = signature_signing.sign(uow, statement, proof, level=LEVEL).signature
+    _sign(uow, hold, statement, proof)
     return hold
+
+
+def _sign(uow: UnitOfWork, row: ChangeRequest | SignatureHold, statement: Mapping[str, Any], proof: Proof) -> None:
+    moment = signature_signing.signing_moment(uow, proof).isoformat()
+    whole = {**statement, "person": uow.actor.id, "decidedAt": moment}
+    row.signature = signature_signing.sign(uow, whole, proof, level=LEVEL).signature

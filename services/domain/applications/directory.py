@@ -78,6 +78,11 @@ def _select_cameras() -> Select[Camera, Recorder, str | None]:
 
 
 def _choice(camera: Camera, recorder: Recorder, picture: str | None) -> CameraChoice:
+    return choice_of(camera, site=recorder.site, zone=recorder.zone, reference_picture=picture is not None)
+
+
+def choice_of(camera: Camera, *, site: str, zone: str, **more: bool) -> CameraChoice:
+    """Return the camera as a form offers it; ``more`` are fields of `CameraChoice` that the camera does not have."""
     return CameraChoice(
         id=camera.id,
         name_zh=camera.name_zh,
@@ -85,8 +90,8 @@ def _choice(camera: Camera, recorder: Recorder, picture: str | None) -> CameraCh
         place_zh=camera.place_zh,
         place_en=camera.place_en,
         camera_class=camera.camera_class,
-        site=recorder.site,
-        zone=recorder.zone,
+        site=site,
+        zone=zone,
         retention_days=camera.retention_days,
-        reference_picture=picture is not None,
+        **more,
     )

@@ -58,15 +58,4 @@ def _camera(uow: UnitOfWork, upload: Upload) -> CameraChoice | None:
     camera = uow.session.get(Camera, upload.id)
     if camera is None or upload.state != "received":
         return None
-    return CameraChoice(
-        id=camera.id,
-        name_zh=camera.name_zh,
-        name_en=camera.name_en,
-        place_zh=camera.place_zh,
-        place_en=camera.place_en,
-        camera_class=camera.camera_class,
-        site=upload.recorded_by,
-        zone=upload.zone,
-        retention_days=camera.retention_days,
-        uploaded=True,
-    )
+    return directory.choice_of(camera, site=upload.recorded_by, zone=upload.zone, uploaded=True)

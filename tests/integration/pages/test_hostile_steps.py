@@ -1,15 +1,14 @@
 """Ways around an approval: steps at the same moment, steps of another case, steps of a case that has ended."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 from types import ModuleType
 from typing import Any
 
 import pytest
+from at_once import at_once
 from custody_desk import Desk
 from review_desk import FORM, ReviewDesk
 
@@ -41,21 +40,6 @@ def desk(any_database_url: str, tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path, tmp_path / "nothing", database_url=any_database_url)
     yield desk
     desk.database.close()
-
-
-def at_once(*acts: Any) -> list[Any]:
-    """What each act answered or raised, all begun at the same moment."""
-    barrier = Barrier(len(acts))
-
-    def run(act: Any) -> Any:
-        barrier.wait()
-        try:
-            return act()
-        except (Refused, Fatal, Retryable) as error:
-            return error
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(run, acts))
 
 
 @pytest.mark.requirement("R24", "R25")

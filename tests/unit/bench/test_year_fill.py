@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 import rfc8785
 from case_invariants import in_database
+from filled_year import filled_year
 from portal_client import MODELS
 from sqlalchemy import delete, func, select, update
 
-from services.app.container import use_models
 from services.backup.database_export import snapshot
-from services.bench.year_fill import OPEN, Size, fill
+from services.bench.year_fill import OPEN, Size
 from services.database import schema as database_schema
 from services.database.base import Base
 from services.database.tables.applications import Application, Revision
@@ -27,9 +27,6 @@ from services.domain.cases import queries, stage_times, states
 from services.domain.cases import rows as case_rows
 from services.domain.custody.log import broken_at
 from services.domain.reviews import tasks as review_tasks
-from services.domain.wiring import open_database
-from services.runtime.clock import SystemClock
-from services.runtime.rules import Rules
 
 SIZE = Size(cases=60, open=2 * len(OPEN), people=45, cameras=40)
 ACTOR = Actor("system", "test")
@@ -37,13 +34,8 @@ ACTOR = Actor("system", "test")
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    use_models(None)
-    folder = tmp_path_factory.mktemp("year")
-    database = open_database(f"sqlite:///{folder / 'database.sqlite3'}", SystemClock(), Rules(max_use_days=30))
-    database_schema.migrate(database.engine)
-    fill(database, folder / "recordings", SIZE)
-    yield database
-    database.close()
+    with filled_year(tmp_path_factory.mktemp("year"), SIZE) as database:
+        yield database
 
 
 def test_sqlite_and_the_product_find_nothing_wrong(filled: Database) -> None:

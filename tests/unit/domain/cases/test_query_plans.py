@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from filled_year import filled_year
 from sqlalchemy import event, select
 
-from services.app.container import use_models
-from services.bench.year_fill import Size, fill
-from services.database import schema as database_schema
+from services.bench.year_fill import Size
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import Actor, Database, UnitOfWork
@@ -19,9 +18,6 @@ from services.domain.cases import inbox, metrics, overview, queries, register
 from services.domain.cases.register import Search
 from services.domain.custody import queries as custody_queries
 from services.domain.notifications import service as notification_service
-from services.domain.wiring import open_database
-from services.runtime.clock import SystemClock
-from services.runtime.rules import Rules
 
 ACTOR = Actor("system", "test")
 POSTS = frozenset({"security-reviewer"})
@@ -62,13 +58,8 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    use_models(None)
-    folder = tmp_path_factory.mktemp("plans")
-    database = open_database(f"sqlite:///{folder / 'database.sqlite3'}", SystemClock(), Rules(max_use_days=30))
-    database_schema.migrate(database.engine)
-    fill(database, folder / "recordings", Size(cases=60, open=28, people=45, cameras=40))
-    yield database
-    database.close()
+    with filled_year(tmp_path_factory.mktemp("plans"), Size(cases=60, open=28, people=45, cameras=40)) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from filled_year import filled_year
 from portal_client import MODELS
 from sqlalchemy import event, select, update
 
-from services.app.container import use_models
-from services.bench.year_fill import Size, fill
-from services.database import schema as database_schema
+from services.bench.year_fill import Size
 from services.database.tables.applications import Application
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
@@ -17,9 +16,6 @@ from services.demo.organisation import demo_id
 from services.domain.cases import stage_times
 from services.domain.cases.schemas import StageLine
 from services.domain.cases.stage_times import add_up, list_stage_times
-from services.domain.wiring import open_database
-from services.runtime.clock import SystemClock
-from services.runtime.rules import Rules
 
 ACTOR = Actor("system", "test")
 READERS = ("wulei", "hanxue", "zhangwei", "hutao", "machao", "lina")
@@ -27,13 +23,8 @@ READERS = ("wulei", "hanxue", "zhangwei", "hutao", "machao", "lina")
 
 @pytest.fixture
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    use_models(None)
-    folder = tmp_path_factory.mktemp("stages")
-    database = open_database(f"sqlite:///{folder / 'database.sqlite3'}", SystemClock(), Rules(max_use_days=30))
-    database_schema.migrate(database.engine)
-    fill(database, folder / "recordings", Size(cases=60, open=28, people=45, cameras=4))
-    yield database
-    database.close()
+    with filled_year(tmp_path_factory.mktemp("stages"), Size(cases=60, open=28, people=45, cameras=4)) as database:
+        yield database
 
 
 def times(database: Database, login: str, department: str | None = None) -> list[StageLine]:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from typing import Any
 
 import pytest
+from at_once import at_once
 from authenticator import Authenticator
 from review_desk import NOON, PASSWORD, ReviewDesk
 from second_person import asked, confirmed, confirmed_password, newest
@@ -489,7 +488,7 @@ def test_of_an_objection_and_a_carrying_out_at_one_moment_one_counts(desk: Revie
         request = asked(desk, posts.assign, "keeper", PostRequest("deputy", "works"))
         desk.run(change_requests.confirm, request, by="security-head")
 
-        at_once(
+        without_deadlock(
             lambda request=request: asyncio.run(requested_acts.carry_out(desk.database, ADMIN, request)),
             lambda request=request: desk.run(change_requests.object_to, request, by="security-deputy"),
         )
@@ -511,7 +510,7 @@ def test_a_request_carried_out_twice_at_one_moment_gives_one_post(desk: ReviewDe
     def carry_out() -> Any:
         return asyncio.run(requested_acts.carry_out(desk.database, ADMIN, request))
 
-    answers = at_once(carry_out, carry_out, lambda: desk.run(posts.assign, "keeper", DEPUTY, by="admin"))
+    answers = without_deadlock(carry_out, carry_out, lambda: desk.run(posts.assign, "keeper", DEPUTY, by="admin"))
 
     assert sum(not isinstance(answer, Exception) for answer in answers) == 1
     assert kinds_of(desk, "keeper") == ["deputy", "member"]
@@ -525,7 +524,9 @@ def test_of_requests_for_one_post_at_one_moment_one_is_written(desk: ReviewDesk)
     def ask(by: str, days: int) -> Any:
         return desk.run(posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + days * DAY), by=by)
 
-    at_once(*(lambda by=by, days=days: ask(by, days) for by, days in (("admin", 1), ("admin", 2), ("manager2", 1))))
+    without_deadlock(
+        *(lambda by=by, days=days: ask(by, days) for by, days in (("admin", 1), ("admin", 2), ("manager2", 1)))
+    )
 
     assert len(desk.all(ChangeRequest)) == 1
 
@@ -534,7 +535,7 @@ def test_of_requests_for_one_post_at_one_moment_one_is_written(desk: ReviewDesk)
 @pytest.mark.requirement("R52")
 def test_a_reset_and_a_request_for_a_post_at_one_moment_leave_no_account_unheld(desk: ReviewDesk) -> None:
     for person_id in ("drafter", "keeper"):
-        at_once(
+        without_deadlock(
             lambda person_id=person_id: asyncio.run(staff.reset_password(desk.database, ADMIN, person_id)),
             lambda person_id=person_id: desk.run(posts.assign, person_id, DEPUTY, by="admin"),
         )
@@ -545,18 +546,7 @@ def test_a_reset_and_a_request_for_a_post_at_one_moment_leave_no_account_unheld(
         assert "post-assigned" in {hold.reason for hold in desk.run(holds.list_current, person_id)}
 
 
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each act answered or raised, all begun at the same moment."""
-    barrier = Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        barrier.wait()
-        try:
-            return act()
-        except (Refused, Fatal, Retryable) as error:
-            return error
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        answers = list(threads.map(run, acts))
-    assert not [answer for answer in answers if isinstance(answer, (Fatal, Retryable))]  # as by a deadlock
+def without_deadlock(*acts: Callable[[], Any]) -> list[Any]:
+    answers = at_once(*acts)
+    assert not [answer for answer in answers if isinstance(answer, (Fatal, Retryable))]
     return answers
