@@ -14,6 +14,7 @@ import anyio.to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
 from services.runtime import metrics
@@ -244,6 +245,13 @@ class Database:
             raise Retryable(
                 f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
                 "check that the database runs and is reachable",
+                runbook=RUNBOOK_DB_DOWN,
+            ) from error
+        except PoolTimeout as error:
+            metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
+            raise Retryable(
+                f"the database did not answer in time | {self.engine.url.render_as_string()} | every connection "
+                "of this process was in use | try again; where it goes on, look for slow statements or start more processes",
                 runbook=RUNBOOK_DB_DOWN,
             ) from error
         except IntegrityError as error:

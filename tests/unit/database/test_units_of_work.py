@@ -155,3 +155,19 @@ def test_what_a_refused_reading_counts_is_counted(database: Database) -> None:
     with pytest.raises(Refused):
         database.read_now(ACTOR, refuse)
     assert database.run_now(ACTOR, lambda uow: uow.session.scalars(select(Department.id)).all()) == ["one"]
+
+
+def test_without_a_free_connection_a_unit_is_tried_again_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = database.engine.pool
+    monkeypatch.setattr(pool, "_timeout", 0)
+    taken = [pool.connect() for _ in range(15)]
+    try:
+        for unit in (database.run_now, database.read_now):
+            with pytest.raises(Retryable, match="every connection of this process was in use"):
+                unit(ACTOR, lambda _: None)
+    finally:
+        for connection in taken:
+            connection.close()
+    database.run_now(ACTOR, department, "one")
