@@ -251,7 +251,7 @@ class Database:
             metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
             raise Retryable(
                 f"the database did not answer in time | {self.engine.url.render_as_string()} | every connection "
-                "of this process was in use | try again; where it goes on, look for slow statements or start more processes",
+                "of this process was in use | try again; where it goes on, look for slow statements",
                 runbook=RUNBOOK_DB_DOWN,
             ) from error
         except IntegrityError as error:
