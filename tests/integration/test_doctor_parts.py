@@ -18,6 +18,7 @@ from services.database.tables.cameras import Recorder
 from services.database.unit_of_work import Actor
 from services.demo import organisation
 from services.runtime.clock import TurnedClock
+from services.runtime.labels import WORDS
 from services.runtime.settings import Settings, unknown_variables
 from services.vault.keys.signing_key import LEAF_LASTS, ensure_signing_key
 from services.vault.keys.vault_keys import ensure_keys
@@ -46,6 +47,16 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     lines = await app_doctor.examine(settings(tmp_path), [])
     assert [line for line in lines if not line.well] == []
     assert "folder mediamtx, 2 channel(s)" in {line.sentence for line in lines}
+
+
+async def test_the_page_has_words_for_each_part(tmp_path: Path) -> None:
+    container = open_container(settings(tmp_path))
+    container.database.close()
+    stamped = settings(tmp_path, **{"time_stamp.url": f"http://{NOBODY}"})
+
+    parts = {line.part.replace(" ", "-") for line in await app_doctor.examine(stamped, [])}
+    wanted = {f"doctor-{part}{end}" for part in parts for end in ("", "-well", "-ill")}
+    assert wanted <= set(WORDS)
 
 
 async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica(tmp_path: Path) -> None:
