@@ -192,24 +192,34 @@ class _Token:
         self._file = file
         self._token = token
 
-    def _added(self, details: Any) -> Any:
-        if self._token is None and self._file.exists():  # the engine has started since, for the first time
+    def _latest(self) -> str | None:
+        """Return what the file holds now: an engine makes it at its first start, and anew where it was lost."""
+        if self._file.exists():
             with suppress(SettingsError):
                 self._token = _read_token(self._file)
-        if self._token is None:
-            return details
-        header = ("authorization", f"Bearer {self._token}")
-        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), header))
+        return self._token
+
+
+def _with_token(details: Any, token: str | None) -> Any:
+    if token is None:
+        return details
+    header = ("authorization", f"Bearer {token}")
+    return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), header))
 
 
 class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types
     async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(self._added(details), request)
+        token = self._latest()
+        call = await continuation(_with_token(details, token), request)
+        # gRPC repeats a call, while no engine is there, with the header of its first try.
+        if await call.code() is grpc.StatusCode.UNAUTHENTICATED and (newer := self._latest()) != token:
+            call = await continuation(_with_token(details, newer), request)
+        return call
 
 
 class _StreamToken(_Token, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc]  # as above
     async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
-        return await continuation(self._added(details), request)
+        return await continuation(_with_token(details, self._latest()), request)
 
 
 def _listed(addresses: str, secure: bool) -> str:

@@ -316,6 +316,31 @@ async def test_a_client_that_is_there_before_the_engines_first_start_finds_its_t
             assert (await PyzeebeEngineClient(channel).topology()).partitions == 1
 
 
+async def test_a_call_that_began_before_the_engines_first_start_finds_its_token(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    address = f"127.0.0.1:{unused_tcp_port}"
+    async with open_channel(Settings.load(zeebe_address=address, data_dir=tmp_path)) as channel:
+        call = asyncio.create_task(PyzeebeEngineClient(channel).topology())
+        while (state := channel.get_state()) is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            await channel.wait_for_state_change(state)
+        async with engine(tmp_path / "engine", address):
+            assert (await call).partitions == 1
+
+
+async def test_a_client_goes_on_where_the_engines_token_was_lost_and_made_anew(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    address = f"127.0.0.1:{unused_tcp_port}"
+    async with open_channel(Settings.load(zeebe_address=address, data_dir=tmp_path)) as channel:
+        client = PyzeebeEngineClient(channel)
+        async with engine(tmp_path / "engine", address):
+            assert (await client.topology()).partitions == 1
+        (tmp_path / "engine" / "gateway.token").unlink()
+        async with engine(tmp_path / "engine", address):
+            assert (await client.topology()).partitions == 1
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
