@@ -114,9 +114,9 @@ async def _locks(settings: Settings) -> str:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     if waiting.since is not None and clock.now() - waiting.since > LOCK_WAITS:
         raise Fatal(
-            f"{what} wait for their lock, the first since {waiting.since:%Y-%m-%d %H:%M} UTC, and until then the store's "
-            "administrator can delete them: see that the process with encrypt-copy runs and reaches both stores, and "
-            "what its log says"
+            f"{what} wait for their lock, the first since {waiting.since:%Y-%m-%d %H:%M} UTC, and until then the "
+            "store's administrator can delete them: see that the process with encrypt-copy runs and reaches both "
+            "stores, and what its log says"
         )
     if waiting.since is not None:
         return f"{what} are about to be locked in the store"
