@@ -77,7 +77,7 @@ async def lock_master(
     database: Database, actor: Actor, store: Store, item_id: str, replica_store: Store | None = None
 ) -> None:
     """Lock an item's master, with label and replica, once their row has committed; nothing where it is done."""
-    lock = await database.run(actor, locks.get_of_item, item_id)
+    lock = await database.read(actor, locks.get_of_item, item_id)
     if lock is None:
         return
     await run_in_thread(hold, store, lock)
@@ -101,6 +101,7 @@ class LockKeeper:
         self._replica_store = replica_store
         self._signer = signer
         self._after: dict[str, str] = {}
+        self._refused = 0  # disposals, of those that were seen since the beginning
 
     async def run(self) -> bool:
         """Take one step of each kind; return whether there is more to do now.
@@ -160,15 +161,15 @@ class LockKeeper:
         return more
 
     async def _dispose(self) -> bool:
-        after = self._after.get("dispose", "")
-        ended = await self._database.read(ACTOR, locks.list_to_dispose, after, AT_ONCE)
-        more = self._go_on("dispose", [lock.master_id for lock in ended], AT_ONCE)
-        gone = []
+        ended = await self._database.read(ACTOR, locks.list_to_dispose, self._refused, AT_ONCE)
+        more = len(ended) >= AT_ONCE
+        gone: list[str] = []
         try:
             for lock in ended:
                 if await _is_done(dispose, self._store, self._replica_store, lock):
                     gone.append(lock.master_id)
         finally:
+            self._refused = self._refused + len(ended) - len(gone) if more else 0
             if gone:
                 await self._database.run(ACTOR, locks.record_disposal, gone)
         return more

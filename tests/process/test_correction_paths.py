@@ -169,7 +169,7 @@ async def test_withdrawing_before_the_release(desk: People) -> None:
 
 
 @pytest.mark.zeebe
-async def test_withdrawing_after_the_retrieval_discards_the_masters(desk: People) -> None:
+async def test_after_a_withdrawal_masters_wait_for_their_disposal_under_their_locks(desk: People) -> None:
     case = await desk.apply("cam1", "yard")
     await desk.reach(case, "partial-footage")
     assert len(desk.rows(Master)) == 2

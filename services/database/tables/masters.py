@@ -26,7 +26,7 @@ class Master(Base):
     __table_args__ = (
         Index("ix_masters_to_lock", "id", sqlite_where=TO_LOCK, postgresql_where=TO_LOCK),
         Index("ix_masters_in_use", "retain_until", sqlite_where=IN_USE, postgresql_where=IN_USE),
-        Index("ix_masters_to_dispose", "dispose_after", sqlite_where=TO_DISPOSE, postgresql_where=TO_DISPOSE),
+        Index("ix_masters_to_dispose", "dispose_after", "id", sqlite_where=TO_DISPOSE, postgresql_where=TO_DISPOSE),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

@@ -97,14 +97,13 @@ def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
     soon = retention.renewed_before(uow)
     query = (
         select(Master.application_id)
-        .join(Application, Application.id == Master.application_id)
         .where(
             *(Master.discarded_at.is_(None), Master.archived_at.is_(None), Master.unneeded_at.is_(None)),
             Master.retain_until.is_(None) | (Master.retain_until < soon),
-            Application.closed_at.is_(None),
         )
+        .limit(limit)
     )
-    return list(dict.fromkeys(uow.session.scalars(query.limit(limit))))
+    return list(dict.fromkeys(uow.session.scalars(query)))
 
 
 def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
@@ -171,16 +170,17 @@ def list_to_file(uow: UnitOfWork, after: str, limit: int) -> tuple[list[Document
     return rows, checkpoints.newest_as_json(uow) if rows else None
 
 
-def list_to_dispose(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:
-    """List masters that no loan needs and whose lock has ended, by id, from ``after`` on."""
+def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[MasterLock]:
+    """List masters that no loan needs and whose lock has ended, the first ones first, without ``passed_over`` ones."""
     query = (
         select(Master)
         .where(
             *(Master.discarded_at.is_(None), Master.unneeded_at.is_not(None)),
-            *(Master.dispose_after <= uow.now, Master.id > after),
+            Master.dispose_after <= uow.now,
         )
-        .order_by(Master.id)
+        .order_by(Master.dispose_after, Master.id)
         .limit(limit)
+        .offset(passed_over)
     )
     return [lock_of(row) for row in uow.session.scalars(query)]
 

@@ -20,15 +20,18 @@ MOMENTS = {
     "masters": ("retain_until", "lock_due_since", "unneeded_at"),
     "documents": ("filed_at", "retain_until", "lock_due_since"),
 }
-# name, table, column, condition
+# name, table, columns, condition
 INDEXES = (
-    ("ix_masters_to_lock", "masters", "id", "lock_due_since IS NOT NULL AND discarded_at IS NULL"),
+    ("ix_masters_to_lock", "masters", ["id"], "lock_due_since IS NOT NULL AND discarded_at IS NULL"),
     (
-        *("ix_masters_in_use", "masters", "retain_until"),
+        *("ix_masters_in_use", "masters", ["retain_until"]),
         "discarded_at IS NULL AND archived_at IS NULL AND unneeded_at IS NULL",
     ),
-    ("ix_masters_to_dispose", "masters", "dispose_after", "discarded_at IS NULL AND unneeded_at IS NOT NULL"),
-    ("ix_documents_to_file", "documents", "id", "lock_due_since IS NOT NULL"),
+    (
+        *("ix_masters_to_dispose", "masters", ["dispose_after", "id"]),
+        "discarded_at IS NULL AND unneeded_at IS NOT NULL",
+    ),
+    ("ix_documents_to_file", "documents", ["id"], "lock_due_since IS NOT NULL"),
 )
 LOCKED = (
     "UPDATE masters SET retain_until = dispose_after WHERE archived_at IS NOT NULL",
@@ -54,6 +57,6 @@ def upgrade() -> None:
     now = sa.bindparam("now", datetime.now(UTC), Moment())
     for statement in TO_LOCK:
         op.execute(sa.text(statement).bindparams(now))
-    for name, table, column, condition in INDEXES:
+    for name, table, columns, condition in INDEXES:
         where = sa.text(condition)
-        op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
+        op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
