@@ -177,6 +177,12 @@ async def test_after_a_withdrawal_masters_wait_for_their_disposal_under_their_lo
     await desk.withdraw(case)
 
     await desk.closed(case, "withdrawn")
+    assert all(master.awaits_disposal for master in desk.rows(Master))
+    if desk.broker is not None:
+        return  # a broker's own timers are not turned so far
+    await desk.turn(days=64)
+    await desk.until(lambda _: all(master.discarded_at for master in desk.rows(Master)), "the disposal")
+    assert list(desk.container.store.list_keys("masters")) == []
 
 
 @pytest.mark.zeebe
