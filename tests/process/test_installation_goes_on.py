@@ -39,7 +39,6 @@ from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
-from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import login
 from services.domain.accounts.client import Client
 from services.domain.applications import service as application_service
@@ -129,11 +128,9 @@ async def check(desk: People) -> None:
 
 async def check_locks(desk: People) -> None:
     """What open cases of the first release have in the vault is locked at the first start of this one."""
-
-    def waiting(uow: UnitOfWork) -> int:
-        return locks.count_waiting(uow).masters + locks.count_waiting(uow).documents
-
-    await desk.until(lambda uow: not waiting(uow), "the locks")
+    assert desk.look(locks.count_waiting).since is not None
+    await desk.keep_locks()
+    assert desk.look(locks.count_waiting).since is None
     for master in desk.rows(Master):
         facts = desk.container.store.stat("masters", master.sealed["key"], master.sealed["versionId"])
         label = desk.container.store.stat("masters", label_key(master.sealed["key"]))

@@ -211,9 +211,10 @@ def await_disposal(uow: UnitOfWork, row: Master) -> None:
     """From now on nothing opens this master: it stays until its lock has ended, and is disposed of then."""
     if row.unneeded_at is not None:
         return
+    if row.lock_due_since is not None:
+        retention.renew(uow, [row])  # the stores refuse a moment that has passed before they were told of it
     until = row.retain_until or retention.provisional_end(uow)
-    retention.extend(uow, [row], until)
-    row.unneeded_at, row.dispose_after = uow.now, until
+    row.unneeded_at, row.dispose_after, row.retain_until = uow.now, until, until
     audit_trail.record(
         uow,
         "master-unneeded",

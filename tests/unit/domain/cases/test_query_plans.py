@@ -96,7 +96,7 @@ def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(filled: Database) 
         ("ix_masters_in_use", lambda uow: locks.list_lapsing(uow, 50)),
         ("ix_masters_to_lock", lambda uow: locks.list_due(uow, "", 50)),
         ("ix_documents_to_file", lambda uow: locks.list_to_file(uow, "", 10)),
-        ("ix_masters_to_dispose", lambda uow: locks.list_to_dispose(uow, "", 50)),
+        ("ix_masters_to_dispose", lambda uow: locks.list_to_dispose(uow, 0, 50)),
         ("ix_masters_to_lock", locks.count_waiting),
     ],
 )
