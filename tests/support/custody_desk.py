@@ -186,9 +186,16 @@ class Desk:
         assert trusted_signers(self.root / "seal").include(label.chain)
         return label.statement
 
+    def remove_as_root(self, bucket: str, key: str) -> None:
+        """Remove an object from the disk, whatever locks it."""
+        shutil.rmtree(self._place(bucket, key))
+
+    def _place(self, bucket: str, key: str) -> Path:
+        return self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="")
+
     def damage(self, bucket: str, key: str) -> None:
         """Flip a bit of an object on the disk."""
-        path = self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="") / "data"
+        path = self._place(bucket, key) / "data"
         path.chmod(0o600)
         body = bytearray(path.read_bytes())
         body[len(body) // 2] ^= 1
