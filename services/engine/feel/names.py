@@ -5,7 +5,8 @@ from dataclasses import fields, is_dataclass
 
 from services.engine.feel.calls import Call
 from services.engine.feel.iteration import Filter, For, Quantified
-from services.engine.feel.nodes import ContextNode, FunctionDefinition, In, InputValue, Name
+from services.engine.feel.nodes import ContextNode, FunctionDefinition, Literal, Name
+from services.engine.feel.values import type_name
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -63,10 +64,25 @@ def mentions_name(node: object, name: str) -> bool:
     return any(mentions_name(child, name) for child in children(node))
 
 
-def reads_input(node: object) -> bool:
-    """Return whether a node reads `?`, except inside an `in`."""
-    if isinstance(node, InputValue):
-        return True
-    if isinstance(node, In):
-        return reads_input(node.value)
-    return any(reads_input(child) for child in children(node))
+def called_functions(node: object, bound: frozenset[str] = _NO_NAMES) -> Iterator[str]:
+    """Yield the names of the functions that a node calls and does not define."""
+    if isinstance(node, Call) and node.name not in bound:
+        yield node.name
+    if isinstance(node, ContextNode):
+        for key, value in node.entries:
+            yield from called_functions(value, bound)
+            bound = bound | {key}
+        return
+    for child in children(node):
+        yield from called_functions(child, bound)
+
+
+def filtered_values(node: object) -> Iterator[str]:
+    """Yield the kind of each value that is filtered and is no list, as the text shows without evaluation."""
+    if isinstance(node, Filter):
+        if isinstance(node.source, Literal) and node.source.value is not None:
+            yield type_name(node.source.value)
+        elif isinstance(node.source, ContextNode):
+            yield "context"
+    for child in children(node):
+        yield from filtered_values(child)

@@ -6,7 +6,6 @@ from services.engine.feel.builtins import (  # noqa: F401 - importing a group re
     conversion,
     lists,
     numbers,
-    range_text,
     ranges,
     statistics,
     strings,

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import regex
 
+from services.engine.feel.builtins.registry import Unsuitable
 from services.engine.feel.errors import FeelEvaluationError
 
 _MAX_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ backtracks without end
@@ -38,10 +39,14 @@ class Pattern:
             return list(self._compiled.finditer(text, timeout=_MAX_SECONDS))
 
     def replace(self, text: str, replacement: str) -> str:
-        """Replace matches, with ``$1`` and ``${name}``; raises ValueError for unknown groups."""
-        with self._bounded():
-            result = self._compiled.sub(lambda match: _fill_references(match, replacement), text, timeout=_MAX_SECONDS)
-            return str(result)
+        """Replace matches, with ``$1`` and ``${name}``; raises Unsuitable for unknown groups."""
+        try:
+            with self._bounded():
+                return str(
+                    self._compiled.sub(lambda match: _fill_references(match, replacement), text, timeout=_MAX_SECONDS)
+                )
+        except ValueError as error:
+            raise Unsuitable from error
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -56,18 +61,15 @@ class Pattern:
 
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str, flags: str | None = None) -> Pattern:
-    """Compile a pattern with flags s, m, i, x, q; raises ValueError."""
+    """Compile a pattern with flags s, m, i, x, others mean nothing; raises Unsuitable for what is no pattern."""
     letters = flags or ""
-    if set(letters) - set("smixq"):
-        raise ValueError(f"'{flags}' has flags other than s, m, i, x and q.")
     value = 0
     for letter in letters:
         value |= _FLAGS.get(letter, 0)
     try:
-        translated = re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters)
-        return Pattern(pattern, regex.compile(translated, value))
-    except regex.error as error:
-        raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
+        return Pattern(pattern, regex.compile(_python_pattern(pattern, letters), value))
+    except (regex.error, ValueError) as error:
+        raise Unsuitable from error
 
 
 def _python_pattern(pattern: str, flags: str) -> str:
