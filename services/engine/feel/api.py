@@ -7,7 +7,7 @@ from functools import lru_cache
 from services.engine.feel.convert import from_json
 from services.engine.feel.errors import FeelEvaluationError, FeelSyntaxError
 from services.engine.feel.grammar import Parser
-from services.engine.feel.names import called_functions, filtered_values, free_names
+from services.engine.feel.names import called_functions, free_names, meaningless_parts
 from services.engine.feel.nodes import Failing, Name, Node, UnaryTestList, input_bindings
 from services.engine.feel.scope import Now, Scope, Variables, system_now
 from services.engine.feel.values import Value
@@ -28,9 +28,9 @@ class Expression:
         return frozenset(called_functions(self.node))
 
     @property
-    def filtered(self) -> tuple[str, ...]:
-        """Return the kinds of values that it filters although they are no lists, where the text shows it."""
-        return tuple(dict.fromkeys(filtered_values(self.node)))
+    def meaningless(self) -> tuple[str, ...]:
+        """Return clauses about parts that are null or false whatever the variables are."""
+        return tuple(dict.fromkeys(meaningless_parts(self.node)))
 
     @property
     def variable(self) -> str | None:
@@ -60,9 +60,9 @@ class UnaryTests:
         return frozenset(called_functions(self.node))
 
     @property
-    def filtered(self) -> tuple[str, ...]:
-        """Return the kinds of values that they filter although they are no lists, where the text shows it."""
-        return tuple(dict.fromkeys(filtered_values(self.node)))
+    def meaningless(self) -> tuple[str, ...]:
+        """Return clauses about parts that are null or false whatever the variables are."""
+        return tuple(dict.fromkeys(meaningless_parts(self.node)))
 
     def matches(self, value: object, variables: Mapping[str, object], now: Now = system_now) -> bool:
         """Return whether the input matches; null does not.

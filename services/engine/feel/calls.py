@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.engine.feel.builtins import call_builtin
+from services.engine.feel.builtins import call_builtin, find_builtin
 from services.engine.feel.errors import PartError
 from services.engine.feel.nodes import Node
 from services.engine.feel.scope import Scope
@@ -33,13 +33,13 @@ class Call(Node):
     arguments: Arguments
 
     def evaluate(self, scope: Scope) -> Value:
+        count, names = len(self.arguments.values), self.arguments.names
+        function = find_function(scope.functions(self.name), self.arguments)
+        overload = None if function is not None else find_builtin(self.name, count, names)
         try:
-            values = self.arguments.evaluate(scope)
-            names = self.arguments.names
-            function = find_function(scope.functions(self.name), values, names)
             if function is not None:
-                return call_function(function, values, names)
-            return call_builtin(self.name, values, names, scope.now)
+                return call_function(function, self.arguments.evaluate(scope), names)
+            return overload and call_builtin(overload, self.arguments.evaluate(scope), names, scope.now)
         except PartError:
             return None
 
@@ -55,11 +55,10 @@ class CallPath(Node):
     def evaluate(self, scope: Scope) -> Value:
         context = self.source.evaluate(scope)
         entry = context.get(self.name) if isinstance(context, dict) else None
-        values = self.arguments.evaluate(scope)
-        function = find_function([entry] if isinstance(entry, Function) else [], values, self.arguments.names)
+        function = find_function([entry] if isinstance(entry, Function) else [], self.arguments)
         if function is None:
-            raise PartError(f"There is no context with the function '{self.name}' and {len(values)} parameters.")
-        return call_function(function, values, self.arguments.names)
+            raise PartError(f"There is no context with such a function '{self.name}'.")
+        return call_function(function, self.arguments.evaluate(scope), self.arguments.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,14 @@ class InstanceOf(Node):
         return self.type.is_instance(self.value.evaluate(scope))
 
 
-def find_function(functions: Iterable[Function], values: Sequence[Value], names: Sequence[str]) -> Function | None:
+def find_function(functions: Iterable[Function], arguments: Arguments) -> Function | None:
     """Return the first function that has these parameters."""
-    fits = (lambda f: set(names) <= set(f.params)) if names else (lambda f: len(f.params) == len(values))
-    return next(filter(fits, functions), None)
+    for function in functions:
+        if set(arguments.names) <= set(function.params) and (
+            arguments.names or len(function.params) == len(arguments.values)
+        ):
+            return function
+    return None
 
 
 def call_function(function: Function, values: Sequence[Value], names: Sequence[str]) -> Value:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from services.engine.feel.calls import Call
+from services.engine.feel.calls import Call, InstanceOf
 from services.engine.feel.iteration import Filter, For, Quantified
 from services.engine.feel.nodes import ContextNode, FunctionDefinition, Literal, Name
+from services.engine.feel.types import TYPE_NAMES
 from services.engine.feel.values import type_name
 
 _NO_NAMES: frozenset[str] = frozenset()
@@ -77,12 +78,15 @@ def called_functions(node: object, bound: frozenset[str] = _NO_NAMES) -> Iterato
         yield from called_functions(child, bound)
 
 
-def filtered_values(node: object) -> Iterator[str]:
-    """Yield the kind of each value that is filtered and is no list, as the text shows without evaluation."""
+def meaningless_parts(node: object) -> Iterator[str]:
+    """Yield clauses about what the text itself shows to be null or false on every cluster."""
     if isinstance(node, Filter):
+        kind = "context" if isinstance(node.source, ContextNode) else ""
         if isinstance(node.source, Literal) and node.source.value is not None:
-            yield type_name(node.source.value)
-        elif isinstance(node.source, ContextNode):
-            yield "context"
+            kind = type_name(node.source.value)
+        if kind:
+            yield f"a {kind} is filtered as if it were a list, which is null in Camunda's FEEL; write [ ] around it"
+    if isinstance(node, InstanceOf) and node.type.name not in TYPE_NAMES:
+        yield f"no value has the type '{node.type.name}' in Camunda's FEEL; name one of {', '.join(sorted(TYPE_NAMES))}"
     for child in children(node):
-        yield from filtered_values(child)
+        yield from meaningless_parts(child)

@@ -136,7 +136,6 @@ class Zone:
         offset = moment.astimezone(region_zone(self.region)).utcoffset()
         return int(offset.total_seconds()) if offset is not None else 0
 
-
     def standard_seconds(self) -> int:
         """Return the offset without summer time, that of 2024 for a region."""
         if self.region is None:

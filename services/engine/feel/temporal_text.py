@@ -31,6 +31,7 @@ _DAY_TIME_TEXT = re.compile(
 )
 _MAX_MONTHS = 12 * 2**31
 _MAX_OFFSET = 18 * 3600
+_LAST_PLAIN_YEAR = 9999  # a day behind it is written with a plus, as java.time.LocalDate does
 
 Temporal = Date | Time | DateTime | YearMonths | DayTime
 
@@ -102,7 +103,7 @@ def parse_zone(text: str) -> Zone | None:
 def format_temporal(value: Temporal) -> str:
     """Return the text of `string()`; as in Camunda, a duration's fraction of a second is left out."""
     if isinstance(value, Date):
-        return _format_date(value)
+        return ("+" if value.year > _LAST_PLAIN_YEAR else "") + _format_date(value)
     if isinstance(value, Time):
         return _format_nanos(value.nanos) + _format_zone(value.zone)
     if isinstance(value, DateTime):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from services.engine.feel.values import Value, type_name
 
 # names with blanks, the longest first, since some begin alike
-TYPE_NAMES = ("years and months duration", "days and time duration", "date and time", "function")
-NAMES = frozenset([*TYPE_NAMES, "Any", "number", "boolean", "string", "date", "time", "list", "context", "range"])
+SPACED_NAMES = ("years and months duration", "days and time duration", "date and time", "function")
+TYPE_NAMES = frozenset(
+    [*SPACED_NAMES, "Any", "number", "boolean", "string", "date", "time", "list", "context", "range"]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class ValueParser(Cursor):
         if token.kind is Kind.WORD:
             return self._word()
         if token.kind is Kind.QUOTED_NAME:
-            return Name(self.advance().text)
+            called = self.called_name()
+            return Call(called, self._arguments()) if called else Name(self.advance().text)
         if token.kind is Kind.NUMBER:
             return Literal(Decimal(self.advance().text))
         if token.kind is Kind.STRING:

@@ -1,6 +1,6 @@
 """What FEEL a file may use: that of the Camunda version that it was written for.
 
-Camunda 8.6 evaluates with FEEL 1.18, 8.7 and 8.8 with 1.19. A function that a cluster does not have gives null there
+Camunda 8.6 and 8.7 evaluate with FEEL 1.18, 8.8 with 1.19. A function that a cluster does not have gives null there
 without a word, so a file that calls one is refused.
 """
 
@@ -14,7 +14,7 @@ from services.engine.feel import Expression, UnaryTests
 
 _VERSION = "{http://camunda.org/schema/modeler/1.0}executionPlatformVersion"
 _OLDEST = (8, 6)
-_SINCE = {"is blank": (8, 7), "partition": (8, 7)}  # of FEEL 1.19
+_SINCE = {"is blank": (8, 8), "partition": (8, 8)}  # of FEEL 1.19
 _LATER = {"from json": "8.9", "to json": "8.9", "fromAi": "8.8"}  # not part of the engine
 _DMN_ALONE = frozenset(["is", "list replace", "range"])
 
@@ -34,12 +34,11 @@ class Platform:
                 yield f"the function '{name}' is of Camunda {_LATER[name]} and later, which this engine does not follow"
             elif _SINCE.get(name, _OLDEST) > (self.version or _OLDEST):
                 yield f"the function '{name}' is of Camunda {_text(_SINCE[name])} and later, and {self._named()}"
-        for kind in compiled.filtered:
-            yield f"a {kind} is filtered as if it were a list, which is null in Camunda's FEEL; write [ ] around it"
+        yield from compiled.meaningless
 
     def _named(self) -> str:
         if self.version is None:
-            return f"the file names no version, so that it may run on {_text(_OLDEST)}: give it executionPlatformVersion"
+            return f"the file names no version and may run on {_text(_OLDEST)}: give it executionPlatformVersion"
         return f"the file is for {_text(self.version)} (executionPlatformVersion): do without it, or name that version"
 
 

@@ -9,8 +9,8 @@ def _variable(context: dict[str, Value], key: str) -> Value:
     return None if isinstance(value, Function) else value
 
 
-@builtin("get value", "m: context", "key: any")
 @builtin("get value", "context: context", "key: any")
+@builtin("get value", "m: context", "key: any")
 def get_value(context: dict[str, Value], key: Value) -> Value:
     """Return the entry of a key, or of a path of keys."""
     if isinstance(key, list):
@@ -32,8 +32,8 @@ def get_entries(context: dict[str, Value]) -> Value:
     return [{"key": key, "value": value} for key, value in entries_of(context).items()]
 
 
-@builtin("context put", "context: context", "key: any", "value: any")
 @builtin("context put", "context: context", "keys: list", "value: any")
+@builtin("context put", "context: context", "key: any", "value: any")
 @builtin("put", "context: context", "key: any", "value: any")
 def context_put(context: dict[str, Value], key: Value, value: Value) -> Value:
     """Return the context with one changed entry, by key or path; what is on the path and no context is replaced."""

@@ -98,15 +98,16 @@ def _param(spec: str) -> Param:
     return Param(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
-def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
-    """Call the first overload that has these parameters.
+def find_builtin(name: str, count: int, names: Sequence[str]) -> Builtin | None:
+    """Return the first overload that has as many parameters, or those of these names."""
+    return next((overload for overload in _OVERLOADS.get(name, []) if overload.has(count, names)), None)
 
-    As in Camunda, the result is null if there is none or if the arguments do not fit. Raises FeelEvaluationError where
-    the computation itself breaks, such as the remainder of a division by zero.
+
+def call_builtin(overload: Builtin, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
+    """Call a built-in; as in Camunda, the result is null if the arguments do not fit.
+
+    Raises FeelEvaluationError where the computation itself breaks, such as the remainder of a division by zero.
     """
-    overload = next((item for item in _OVERLOADS.get(name, []) if item.has(len(values), names)), None)
-    if overload is None:
-        return None
     arguments = overload.arguments(values, names)
     if not all(param.accepts(value) for param, value in zip(overload.params, arguments, strict=True)):
         return None
@@ -115,4 +116,6 @@ def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: 
     except Unsuitable:
         return None
     except (DecimalException, ValueError, OverflowError, ZeroDivisionError) as error:
-        raise FeelEvaluationError(f"The function '{name}' has no result for these arguments: {error}.") from error
+        raise FeelEvaluationError(
+            f"The function '{overload.name}' has no result for these arguments: {error}."
+        ) from error

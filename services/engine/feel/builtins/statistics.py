@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import reduce
 
 from services.engine.feel.builtins.registry import Unsuitable, builtin
 from services.engine.feel.values import DECIMAL, Value, compare, from_float, is_comparable
@@ -36,10 +37,7 @@ def maximum(items: list[Value]) -> Value:
 
 
 def _sum(numbers: Sequence[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for number in numbers:
-        total = DECIMAL.add(total, number)
-    return total
+    return reduce(DECIMAL.add, numbers)
 
 
 @builtin("sum", "list: list", variadic=True)
@@ -51,9 +49,7 @@ def total(items: list[Value]) -> Value:
 def product(items: list[Value]) -> Value:
     if not items:
         return None
-    result = Decimal(1)
-    for number in _numbers(items):
-        result = DECIMAL.multiply(result, number)
+    result = reduce(DECIMAL.multiply, _numbers(items))
     return abs(result) if result.is_zero() else result
 
 

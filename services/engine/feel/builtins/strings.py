@@ -151,9 +151,7 @@ def string_join_with_delimiter(items: list[Value], delimiter: str | None) -> Val
 
 
 @builtin("string join", "list: list", "delimiter: string?", "prefix: string?", "suffix: string?")
-def string_join_with_ends(
-    items: list[Value], delimiter: str | None, prefix: str | None, suffix: str | None
-) -> Value:
+def string_join_with_ends(items: list[Value], delimiter: str | None, prefix: str | None, suffix: str | None) -> Value:
     """Join strings; nulls are skipped, other items make the result null, and so does a prefix without a suffix."""
     texts = [item for item in items if isinstance(item, str)]
     if len(texts) + items.count(None) < len(items) or (prefix is None) != (suffix is None):
