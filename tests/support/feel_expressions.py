@@ -742,7 +742,7 @@ class Generator:
     """Random expressions; most fit together, some do not."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - draws expressions
 
     def cases(self, count: int) -> list[Case]:
         return [self._case() for _ in range(count)]

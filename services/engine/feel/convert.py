@@ -45,10 +45,8 @@ def to_json(value: Value) -> object:
     are left out. A date and time in a region includes its offset (`…+02:00[Europe/Berlin]`).
     Raises FeelEvaluationError for a number of more than 4,300 digits.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # half of a character, which `substring` can leave, is "?"
     if isinstance(value, Decimal):
         return _number_to_json(value)
     if isinstance(value, dict):

@@ -125,7 +125,7 @@ class Parser(ValueParser):
             node = Conjunction(node, self._comparison())
         return node
 
-    def _comparison(self) -> Node:  # noqa: PLR0911 - one for each operator
+    def _comparison(self) -> Node:
         if self.at(*_COMPARISONS):
             return self._input_comparison()
         left = self.additive()

@@ -45,7 +45,7 @@ def unreadable_expression(text: str, error: FeelSyntaxError) -> Expression:
 
     A file that an earlier release deployed can hold one: its instances go on up to there, and then have an incident.
     """
-    return Expression(text, unreadable(text, error))
+    return Expression(text, unreadable(text.strip().removeprefix("="), error))
 
 
 def type_name(value: Any) -> str:

@@ -21,14 +21,18 @@ def _units(string: str) -> bytes:
 
 
 def _part(string: str, start: Decimal, length: int | None) -> str:
-    """Return a part from position 1, or from -1 backwards; raises ValueError outside the string."""
+    """Return a part from position 1, or from -1 backwards; raises ValueError outside the string.
+
+    Half of a character is "?", which is what a cluster stores of it.
+    """
     units = _units(string)
     size, position = len(units) // 2, whole_part(start)
     first = position - 1 if position > 0 else size + position
     end = size if length is None else min(first + length, size)
     if not 0 <= first <= end:
         raise ValueError(f"the string has {size} characters")
-    return units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass")
+    part = units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass")
+    return part.encode("utf-8", "replace").decode()
 
 
 @builtin("substring", "string: string", "start position: number")

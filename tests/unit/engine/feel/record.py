@@ -1,7 +1,8 @@
 """Write `recorded.jsonl` anew: what the released FEEL engines answer to the expressions of `feel_expressions.py`.
 
-`written.txt` has further expressions, one a line. Run it with `.venv/bin/python tests/unit/engine/feel/record.py` after a change of the expressions. Each line is a list:
-an expression, or unary tests with their input; the answer of FEEL 1.18; and that of 1.19, where it is another one.
+`written.txt` has further expressions, one a line. Run it with `.venv/bin/python tests/unit/engine/feel/record.py` after
+a change of the expressions. Each line is a list: an expression, or unary tests with their input; the answer of FEEL
+1.18; and that of 1.19, where it is another one.
 """
 
 import json
@@ -10,8 +11,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[4]), str(Path(__file__).parents[3] / "support")]
 
-from feel_expressions import Generator, systematic
-from feel_reference import VERSIONS, missing, theirs
+from feel_expressions import Generator, systematic  # noqa: E402 - found in the folder above
+from feel_reference import VERSIONS, missing, theirs  # noqa: E402 - as above
 
 SEED, RANDOM = 1, 1500
 
