@@ -29,6 +29,7 @@ class Scope:
     """Bindings inside an enclosing scope; the outermost has the evaluation's variables."""
 
     __slots__ = ("bindings", "now", "parent")
+    has_functions = True
 
     def __init__(self, bindings: Mapping[str, Value], parent: "Scope") -> None:
         self.bindings = bindings
@@ -56,23 +57,16 @@ class Scope:
         """Yield the functions of a name, the innermost first: entries of contexts, not parameters."""
         scope: Scope | None = self
         while scope is not None:
-            if scope.has_functions and name in scope.bindings and isinstance(value := scope.read(name), Function):
+            if name in scope.bindings and scope.has_functions and isinstance(value := scope.read(name), Function):
                 yield value
             scope = scope.parent
-
-    @property
-    def has_functions(self) -> bool:
-        return True
 
 
 class Parameters(Scope):
     """The values that a function or an iteration gives its names; one that is a function cannot be called."""
 
     __slots__ = ()
-
-    @property
-    def has_functions(self) -> bool:
-        return False
+    has_functions = False
 
 
 class Variables(Scope):

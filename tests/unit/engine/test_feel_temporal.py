@@ -204,6 +204,7 @@ def test_parts(expression: str, result: str) -> None:
         ('duration("PT" + string(hours) + "H")', "PT3H"),
         ('cycle(duration("PT1H"))', '"R/PT1H"'),
         ('cycle(3, duration("P1D"))', '"R3/P1D"'),
+        ('cycle(duration("PT0.5S"))', '"R/PT0.5S"'),
         ('cycle(repetitions: 3, interval: duration("P1M"))', '"R3/P1M"'),
         ('cycle(null, duration("P1D"))', '"R/P1D"'),
         ('cycle("PT1H")', "null"),

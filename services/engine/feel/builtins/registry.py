@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 
 from services.engine.feel.errors import FeelEvaluationError
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
@@ -98,7 +99,8 @@ def _param(spec: str) -> Param:
     return Param(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
-def find_builtin(name: str, count: int, names: Sequence[str]) -> Builtin | None:
+@lru_cache(maxsize=4096)
+def find_builtin(name: str, count: int, names: tuple[str, ...]) -> Builtin | None:
     """Return the first overload that has as many parameters, or those of these names."""
     return next((overload for overload in _OVERLOADS.get(name, []) if overload.has(count, names)), None)
 

@@ -13,7 +13,7 @@ from services.engine.feel.temporal import (
     day_number,
     month_length,
 )
-from services.engine.feel.temporal_text import format_temporal
+from services.engine.feel.temporal_text import format_for_json
 from services.engine.feel.values import Value
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -70,10 +70,10 @@ def last_day_of_month(value: Date | DateTime) -> Value:
 @builtin("cycle", "repetitions: duration")
 def cycle(interval: YearMonths | DayTime) -> Value:
     """Return the text of an endless cycle timer, Zeebe's addition to FEEL."""
-    return "R/" + format_temporal(interval)
+    return "R/" + format_for_json(interval)
 
 
 @builtin("cycle", "repetitions: number?", "interval: duration")
 def bounded_cycle(repetitions: Decimal | None, interval: YearMonths | DayTime) -> Value:
     count = "" if repetitions is None else int(repetitions)
-    return f"R{count}/{format_temporal(interval)}"
+    return f"R{count}/{format_for_json(interval)}"
