@@ -207,7 +207,7 @@ def _mapping_context(mappings: Sequence[tuple[str, Expression]], *, merging: boo
     """Return the FEEL context of (target, source) pairs.
 
     Each mapping sees those before it. ``a.b`` and ``a.c`` become one entry ``a``. With ``merging`` a nested target
-    is merged into the variable's existing context; a value that is no context fails.
+    is merged into the variable's existing context; a value that is no context becomes null.
     """
     context: _Context = {}
     for target, source in mappings:
