@@ -81,6 +81,8 @@ annotations:
 {{- range $key := list "nodeSelector" "affinity" "dnsConfig" "updateStrategy" }}
 {{- if hasKey $own $key }}{{- $_ := set $worker $key (index $own $key) }}{{- end }}
 {{- end }}
+{{/* Without any it is refused in a sentence (_validate.tpl), which is made after the Deployments. */}}
+{{- if not $worker.jobTypes }}{{- $_ := set $worker "jobTypes" list }}{{- end }}
 {{- $worker | toJson }}
 {{- end }}
 

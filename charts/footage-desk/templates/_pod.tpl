@@ -121,6 +121,15 @@ envFrom:
 {{- end }}
 {{- end }}
 
+{{/* Requests and limits without those that are null, which the API server would read as 0. */}}
+{{- define "footage-desk.resources" -}}
+{{- $kept := deepCopy . }}
+{{- range $how := list "requests" "limits" }}
+  {{- range $what, $amount := index $kept $how }}{{- if kindIs "invalid" $amount }}{{- $_ := unset (index $kept $how) $what }}{{- end }}{{- end }}
+{{- end }}
+{{- toYaml $kept }}
+{{- end }}
+
 {{/* What every container of ours has, beside its name, its command and its ports. */}}
 {{- define "footage-desk.container" -}}
 image: {{ include "footage-desk.image" .root }}
@@ -133,7 +142,7 @@ env:
 securityContext:
   {{- toYaml .root.Values.containerSecurityContext | nindent 2 }}
 resources:
-  {{- toYaml .values.resources | nindent 2 }}
+  {{- include "footage-desk.resources" .values.resources | nindent 2 }}
 volumeMounts:
   {{- include "footage-desk.mounts" . | nindent 2 }}
 {{- end }}
@@ -168,7 +177,7 @@ volumeMounts:
   securityContext:
     {{- toYaml .root.Values.containerSecurityContext | nindent 4 }}
   resources:
-    {{- toYaml .root.Values.keys.resources | nindent 4 }}
+    {{- include "footage-desk.resources" .root.Values.keys.resources | nindent 4 }}
   volumeMounts:
     - {name: scripts, mountPath: /scripts, readOnly: true}
     - {name: keys, mountPath: /keys}
