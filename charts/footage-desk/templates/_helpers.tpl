@@ -37,9 +37,10 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Those of a hook: when, in which order, and that it goes before the next one and after it has succeeded; what failed stays to be read. */}}
+{{/* Those of a hook: when, in which order, and that it goes before the next one and after it has succeeded; what failed stays, and Helm
+     prints its log. */}}
 {{- define "footage-desk.hookAnnotations" -}}
-{{- include "footage-desk.annotations" (dict "root" .root "own" (mergeOverwrite (deepCopy (default dict .own)) (dict "helm.sh/hook" .when "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded"))) }}
+{{- include "footage-desk.annotations" (dict "root" .root "own" (mergeOverwrite (deepCopy (default dict .own)) (dict "helm.sh/hook" .when "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" "helm.sh/hook-output-log-policy" "hook-failed"))) }}
 {{- end }}
 
 {{- define "footage-desk.image" -}}
