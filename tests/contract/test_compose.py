@@ -79,9 +79,8 @@ def test_every_part_is_confined() -> None:
 
 
 def test_no_log_fills_the_disk() -> None:
-    kept = {name: one.get("logging", {}).get("options", {}) for name, one in SERVICES.items()}
-
-    assert kept == dict.fromkeys(SERVICES, {"max-size": "20m", "max-file": "5"})
+    for name, one in SERVICES.items():
+        assert one.get("logging", {}).get("options") == {"max-size": "20m", "max-file": "5"}, name
 
 
 def test_footage_is_read_behind_two_walls_or_not_at_all() -> None:
