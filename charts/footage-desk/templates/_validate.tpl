@@ -98,7 +98,7 @@
 {{- end }}
 {{- $table := .Files.Get "files/access.json" | fromJson }}
 {{- $known := $table.jobTypes }}{{- $done := list }}
-{{- $needs := list "database" }}
+{{- $needs := prepend $table.portal "database" }}
 {{- range $_, $some := $known }}{{- $needs = concat $needs $some }}{{- end }}
 {{- range $name, $w := include "footage-desk.workers" . | fromJson }}
   {{- if not $w.jobTypes }}
