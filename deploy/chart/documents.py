@@ -209,7 +209,7 @@ def _long(default: Any) -> bool:
 
 def schema(values: list[Value]) -> str:
     """The JSON schema: closed, so that a mistyped value is found; ``global`` is shared with other charts."""
-    pod = {value.path[-1]: _schema(value, {}) for value in values if value.path[-1] in POD}
+    pod = {name: {"$ref": f"#/properties/{name}"} for name in POD}
     root = _object(values, pod)
     root["properties"]["global"]["additionalProperties"] = True
     root["properties"]["workers"] = {
