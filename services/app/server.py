@@ -193,7 +193,13 @@ async def run(
         dependencies = container.for_workers(roles.workers)
         log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
-            settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)
+            settings,
+            roles.workers,
+            dependencies,
+            channel,
+            health=health,
+            journal=StepJournal(container.database),
+            clock=container.clock,
         )
         try:
             if roles.deploy:
