@@ -6,7 +6,13 @@ from services.runtime.errors import Away
 
 # libpq has no code for what fails while it connects, so its words are read; a server may be set to speak Chinese.
 _REFUSALS = (
-    *("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry", "not permitted to log"),
+    *(
+        "authentication failed",
+        "no password supplied",
+        "does not exist",
+        "no pg_hba.conf entry",
+        "not permitted to log",
+    ),
     *("certificate", "does not support SSL", "认证失败", "不存在"),
 )
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

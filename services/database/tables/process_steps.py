@@ -7,7 +7,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base
 
-
 WAITING = text("waiting_since IS NOT NULL")
 
 
@@ -19,9 +18,7 @@ class ProcessStep(Base):
     """
 
     __tablename__ = "process_steps"
-    __table_args__ = (
-        Index("ix_process_steps_waiting", "waiting_for", sqlite_where=WAITING, postgresql_where=WAITING),
-    )
+    __table_args__ = (Index("ix_process_steps_waiting", "waiting_for", sqlite_where=WAITING, postgresql_where=WAITING),)
 
     element_instance_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

@@ -89,9 +89,9 @@ def _waits(uow: UnitOfWork) -> None:
     )
     waits = {part: (number, since) for part, number, since in uow.session.execute(query)}
     for part in PARTS:
-        number, since = waits.get(part, (0, uow.now))
+        number, since = waits.get(part, (0, None))
         metrics.STEPS_WAITING.labels(part).set(number)
-        metrics.LONGEST_WAIT.labels(part).set((uow.now - since).total_seconds())
+        metrics.LONGEST_WAIT.labels(part).set((uow.now - since).total_seconds() if since is not None else 0)
 
 
 def _notices(uow: UnitOfWork) -> None:

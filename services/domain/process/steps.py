@@ -38,8 +38,9 @@ class JobReference:
 def start(uow: UnitOfWork, job: JobReference) -> datetime | None:
     """Record that a job's handler starts; keep its first start. Jobs of no case are ignored.
 
-    Return since when it has waited for a part that was away. A step that has ended keeps its end, unless the engine took its job back: a job that is sent again does not rewrite
-    what happened. A job with the key of another job's step is ignored.
+    Return since when it has waited for a part that was away. A step that has ended keeps its end, unless the engine
+    took its job back: a job that is sent again does not rewrite what happened. A job with the key of another job's step
+    is ignored.
     """
     application_id = _case_of(uow, job)
     step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)

@@ -21,9 +21,7 @@ SILENCE = timedelta(seconds=30)
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.
 ERRORS = {
     "RecorderDown": Message("The recorder cannot be reached: check its power and network."),
-    "BrokenOff": Message(
-        "The recorder broke off in mid-transfer: look at its network where that keeps happening."
-    ),
+    "BrokenOff": Message("The recorder broke off in mid-transfer: look at its network where that keeps happening."),
     "ReplayUnsupported": Message(
         "Nothing here can fetch from this recorder: export the footage there and bring the file."
     ),
@@ -36,9 +34,7 @@ ERRORS = {
         "The footage is not this camera's and was not kept: check which camera the channel carries."
     ),
     "UnsupportedFootage": Message("The footage is in a format that cannot be handled: tell the administrator."),
-    "ClipFailed": Message(
-        "Handling the footage broke off: tell the administrator where it keeps happening."
-    ),
+    "ClipFailed": Message("Handling the footage broke off: tell the administrator where it keeps happening."),
     "NotConfined": Message(
         "The machine cannot confine the process that reads footage, so it reads none: tell the administrator."
     ),
