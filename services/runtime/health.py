@@ -109,8 +109,8 @@ def health_app(health: Health) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         unready = await health.unready()
-        answer = {"ready": not unready, "unready": unready, "away": dict(health.away)}
-        return JSONResponse(answer, 503 if unready else 200)
+        away = {"away": health.away} if health.away else {}
+        return JSONResponse({"ready": not unready, "unready": unready, **away}, 503 if unready else 200)
 
     async def show_metrics(_request: Request) -> Response:
         exposition = b"".join([metrics.exposition(), *(export() for export in health.exporters)])
