@@ -234,6 +234,7 @@ async def test_a_job_that_no_try_can_do_is_marked_as_stuck(desk: People) -> None
         assert stopped.attempts > 1
         assert (stopped.standstill.part, stopped.standstill.stopped) == ("recorder", True)
 
+    await desk.turn(minutes=1)  # a silent recorder is asked again after half a minute
     await desk.resolve(incident)
     await desk.review(case, "receipt")
     await desk.quiet()

@@ -1,4 +1,4 @@
-"""However many jobs wait for silent recorders, few connections are made, and other recorders' jobs keep their places."""
+"""Jobs that wait for silent recorders make few connections, and leave other recorders' jobs their places."""
 
 import asyncio
 from dataclasses import replace
@@ -25,10 +25,12 @@ class Asked:
         self.code = code
         self.probes = 0
         self.release: asyncio.Event | None = None
+        self.asked = asyncio.Event()
 
     async def probe(self) -> RecorderFacts:
         self.probes += 1
         if self.release is not None:
+            self.asked.set()
             await self.release.wait()
         return RecorderFacts("maker", "one", "id", self.code is None, {}, None, "unknown", None, "UTC")
 
@@ -81,8 +83,7 @@ async def test_a_process_asks_one_silent_recorder_at_a_time(desk: Desk, source: 
     hangs.release = asyncio.Event()
 
     asking = asyncio.create_task(probing(desk, hangs, source))
-    while hangs.probes < 2:
-        await asyncio.sleep(0)
+    await hangs.asked.wait()
     with pytest.raises(RecorderDown, match="a moment ago"):
         await probing(desk, waits, other)
     assert waits.probes == 1
