@@ -4,20 +4,27 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from services.app import container as container_module
 from services.app import server
-from services.app.container import Container, open_container
+from services.app.container import Container, open_container, open_migrated_database
+from services.cli import processes
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health
 from services.runtime.jobs.failures import Backoff
 from services.runtime.settings import Settings
-from services.vault.store.protocol import Store, StoreDown, StoreRefused
+from services.runtime.settings.stores import FolderStore, S3Store
+from services.vault.store.opening import open_store
+from services.vault.store.protocol import BUCKETS, Store, StoreDown, StoreRefused
 
 ANSWERS = 15  # seconds
 
@@ -161,3 +168,33 @@ async def test_a_signal_ends_the_wait(tmp_path: Path) -> None:
     async with asyncio.timeout(ANSWERS):
         assert await server.open_when_back(settings, attempt, DOWN, once) is None
     assert attempt.made == 1
+
+
+def test_every_process_waits_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = Attempts(tmp_path)
+
+    @contextmanager
+    def locked(_settings: Settings, *, apart: bool) -> Iterator[Container]:
+        assert apart
+        yield attempt()
+
+    monkeypatch.setattr(processes, "locked_container", locked)
+    monkeypatch.setattr(server, "open_when_back", partial(server.open_when_back, backoff=AT_ONCE))
+    with processes._opened(Settings.load(data_dir=tmp_path, health={"port": 0}), apart=True) as container:
+        assert attempt.made == 3
+        container.database.close()
+
+
+def test_the_migration_makes_the_buckets_of_the_stores_that_it_is_given(
+    away: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_hand(place: object, clock: Clock) -> Store:
+        assert isinstance(place, S3Store)
+        return open_store(FolderStore(tmp_path / "s3", place.prefix), clock)
+
+    monkeypatch.setattr(container_module, "open_store", at_hand)
+    database = open_migrated_database(away, SystemClock())
+    assert container_module.make_buckets(away, database, SystemClock()) == ["primary"]
+    assert len(list((tmp_path / "s3").iterdir())) == len(BUCKETS)
+    assert not (tmp_path / "replica").exists()  # a folder is made by the first start
+    database.close()
