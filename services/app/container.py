@@ -118,14 +118,7 @@ class Container:
         return store
 
     def _admit(self, name: str, store: Store) -> None:
-        """Make the store's buckets, unless they were there and are gone: then Fatal.
-
-        Raises StoreRefused for buckets without object lock, StoreDown without an answer.
-        """
-        if self.new_database:
-            belongings.check_empty(name, store)
-        belongings.check_store(name, store, self.database, self.manifest)
-        store.ensure()
+        _admit(name, store, self.database, self.manifest, is_new=self.new_database)
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
@@ -318,15 +311,28 @@ def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[s
 
     Raises as ``Container.store``. A folder is made by the first start of ``footage-desk run``.
     """
-    container = Container(settings, clock, database, LoanKeys(settings.keys / LOAN_FOLDER))
-    container.new_database = database.run_now(START, key_events.is_unused)
+    places = dict[str, StorePlace]()
     with suppress(SettingsError):
-        if isinstance(settings.store_place, S3Place):
-            _ = container.store
+        places[PRIMARY] = settings.store_place
     with suppress(SettingsError):
-        if isinstance(settings.replica_place, S3Place):
-            _ = container.replica_store
-    return list(container.opened_stores)
+        places[REPLICA] = settings.replica_place
+    servers = {name: place for name, place in places.items() if isinstance(place, S3Place)}
+    is_new = database.run_now(START, key_events.is_unused) if servers else False
+    for name, place in servers.items():
+        _admit(name, open_store(place, clock), database, None, is_new=is_new)
+    return list(servers)
+
+
+def _admit(name: str, store: Store, database: Database, manifest: Manifest | None, *, is_new: bool) -> None:
+    """Make the store's buckets, unless they were there and are gone: then Fatal.
+
+    Raises StoreRefused for buckets without object lock, StoreDown without an answer. ``is_new``: nobody has used the
+    database, so that the store must not have an installation's objects.
+    """
+    if is_new:
+        belongings.check_empty(name, store)
+    belongings.check_store(name, store, database, manifest)
+    store.ensure()
 
 
 def _register(database: Database, fingerprints: Mapping[str, str]) -> None:
