@@ -1,6 +1,7 @@
 """Run the roles of one process, built from the settings."""
 
 import asyncio
+import itertools
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -28,12 +29,15 @@ from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health, serve_health
 from services.runtime.http import address_of, listen, serve
+from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
+from services.runtime.waiting import set_within
+from services.vault.store.protocol import Store
 
 if TYPE_CHECKING:
     from services.domain.audit.checkpoint_publisher import CheckpointPublisher
@@ -44,6 +48,8 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
+WATCH_STORES_EVERY = timedelta(minutes=1)
+START_PAUSES = Backoff(first=timedelta(seconds=1), factor=2, longest=timedelta(seconds=30))
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -202,7 +208,13 @@ async def run(
         dependencies = container.for_workers(roles.workers)
         log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
-            settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)
+            settings,
+            roles.workers,
+            dependencies,
+            channel,
+            health=health,
+            journal=StepJournal(container.database),
+            clock=container.clock,
         )
         try:
             if roles.deploy:
@@ -215,6 +227,9 @@ async def run(
                     group.start_soon(serve, container.portal(), portal_listener)
                 for task in _periodic_tasks(container, roles, client, log_head):
                     group.start_soon(task.run)
+                if container.opened_stores:
+                    watch = partial(watch_stores, container.opened_stores, health)
+                    group.start_soon(Periodic("stores", WATCH_STORES_EVERY, watch).run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
                 group.start_soon(confined.report_missing_walls)
                 if ready is not None:
@@ -230,6 +245,57 @@ async def run(
                 with anyio.CancelScope(shield=True):
                     await log_head.sign()
             await channel.close()
+
+
+async def watch_stores(stores: Mapping[str, Store], health: Health) -> None:
+    """Ask each store, and say in readiness which one does not answer or cannot be used."""
+    for name, store in stores.items():
+        part = f"store {name}"
+        try:
+            await run_in_thread(store.missing)
+        except (Retryable, Fatal) as error:
+            if part not in health.away:
+                log.warning("a store is away or cannot be used", store=name, cause=str(error))
+            health.away[part] = str(error)
+        else:
+            if health.away.pop(part, None) is not None:
+                log.info("a store answers again", store=name)
+
+
+async def open_when_back(
+    settings: Settings, attempt: Callable[[], Container], error: Retryable, backoff: Backoff = START_PAUSES
+) -> Container | None:
+    """Call ``attempt`` in a thread until nothing that the start needs is away; None if a signal comes first.
+
+    Meanwhile the process is alive and not ready. Raises what a wait does not mend, such as a wrong password.
+    """
+    health, stop, opened = Health(), asyncio.Event(), list[Container]()
+    cause = str(error)
+
+    async def check() -> str:
+        return cause
+
+    health.checks["start"] = check
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve_health, health, _listen(settings, "health"))
+        for number_of_try in itertools.count():
+            pause = backoff.delay(number_of_try).total_seconds()
+            log.warning("waits to start until a part is back", cause=cause, retry_in_seconds=pause)
+            if await set_within(stop, pause):
+                break
+            try:
+                opened.append(await run_in_thread(attempt))
+            except Retryable as again:
+                if again.away is None:
+                    raise
+                cause = str(again)
+            else:
+                break
+        group.cancel_scope.cancel()
+    return opened[0] if opened and not stop.is_set() else None
 
 
 async def run_until_signalled(container: Container, roles: Roles, ready: Ready | None = None) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
+from services.database.outages import away
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Fatal, Refused, Retryable
@@ -246,6 +247,7 @@ class Database:
                 f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
                 "check that the database runs and is reachable",
                 runbook=RUNBOOK_DB_DOWN,
+                away=away(error.orig),
             ) from error
         except PoolTimeout as error:
             metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
@@ -253,6 +255,7 @@ class Database:
                 f"the database did not answer in time | {self.engine.url.render_as_string()} | every connection "
                 "of this process was in use | try again; where it goes on, look for slow statements",
                 runbook=RUNBOOK_DB_DOWN,
+                away="database",
             ) from error
         except IntegrityError as error:
             metrics.TRANSACTION_FAILURES.labels("conflict").inc()
@@ -261,7 +264,7 @@ class Database:
             if error.connection_invalidated:
                 metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
                 raise Retryable(
-                    f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
+                    f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN, away="database"
                 ) from error
             raise
         return result, uow

@@ -45,6 +45,8 @@ class Health:
 
     monotonic: Callable[[], float] = time.monotonic
     checks: dict[str, Check] = field(default_factory=dict)
+    away: dict[str, str] = field(default_factory=dict)
+    """What is away without which this process still works, such as a store: a sentence by part."""
     pollers: dict[str, Poller] = field(default_factory=dict)
     exporters: list[Callable[[], bytes]] = field(default_factory=list)
     """Further metrics of this process for ``/metrics``, in Prometheus' text format."""
@@ -107,7 +109,8 @@ def health_app(health: Health) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         unready = await health.unready()
-        return JSONResponse({"ready": not unready, "unready": unready}, 503 if unready else 200)
+        away = {"away": health.away} if health.away else {}
+        return JSONResponse({"ready": not unready, "unready": unready, **away}, 503 if unready else 200)
 
     async def show_metrics(_request: Request) -> Response:
         exposition = b"".join([metrics.exposition(), *(export() for export in health.exporters)])

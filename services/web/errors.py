@@ -155,6 +155,15 @@ def _refused(_request: Request, error: Exception) -> RefusalResponse:
 
 def _retryable(_request: Request, error: Exception) -> RefusalResponse:
     log.warning("call_delayed", error=str(error))
+    if isinstance(error, Retryable) and error.away == "store":
+        return answer(
+            "try-again",
+            Message(
+                "The object storage does not answer, so that footage and files cannot be read or stored now; "
+                "everything else works. Try again in a while."
+            ),
+            503,
+        )
     return answer("try-again", in_context("errors", "A part of the system is away: try again in a while."), 503)
 
 

@@ -141,6 +141,9 @@
 {{- if $undone }}
   {{- $wrong = append $wrong (printf "no worker does %s: cases would stop there; add it to the jobTypes of one of the workers." (join ", " $undone)) }}
 {{- end }}
+{{- if not (or $v.loanKeys.existingClaim (has "ReadWriteMany" $v.loanKeys.accessModes) (has "ReadWriteOnce" $v.loanKeys.accessModes)) }}
+  {{- $wrong = append $wrong "loanKeys.accessModes has no ReadWriteMany: several pods share the loan keys and some write them, so keep it and name a storageClass that bears it, or name an existingClaim." }}
+{{- end }}
 {{- with $v.backup }}
   {{- if and .enabled (not .existingClaim) }}
     {{- $wrong = append $wrong "backup.enabled is true and backup.existingClaim is not set: name the claim that backups are written to." }}

@@ -17,9 +17,12 @@ OCTETS = "application/octet-stream"
 
 
 class StoreDown(Retryable):
-    """The store does not answer, is overloaded or full: the same call may succeed later."""
+    """The store does not answer, is overloaded or ``full``: the same call may succeed later."""
 
     runbook = "sealing-stalled"
+
+    def __init__(self, message: str, *, full: bool = False) -> None:
+        super().__init__(message, away=None if full else "store")
 
 
 class StoreConflict(Exception):
