@@ -44,6 +44,7 @@ def connect(url: str, settings: DatabaseSettings = UNLIMITED) -> Engine:
         hide_parameters=True,
     )
     if engine.dialect.name == "postgresql":
+        event.listen(engine, "checkin", _leave_mode_to_server)
         event.listen(engine, "handle_error", _leave_read_only)
     elif engine.url.query.get("mode") == "ro":
         event.listen(engine, "connect", _begin_by_ourselves)
@@ -125,6 +126,15 @@ def _is_locked(error: OperationalError) -> bool:
 def sqlite_code(error: BaseException | None) -> int:
     """Return SQLite's primary code of an error, whatever its extended one; 0 for another database's."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _leave_mode_to_server(connection: Any, _record: object) -> None:
+    """Undo how SQLAlchemy ends a transaction that only read: all further ones would begin READ WRITE.
+
+    That overrules a server that was made read-only.
+    """
+    if connection is not None and not connection.closed and connection.read_only is not None:
+        connection.read_only = None
 
 
 def _leave_read_only(context: ExceptionContext) -> None:
