@@ -1,10 +1,12 @@
 """The engine and its two dialects: how a connection is opened, and how a transaction of SQLite begins."""
 
 import sqlite3
+import ssl
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -24,6 +26,8 @@ UNLIMITED = DatabaseSettings().without_limits
 # A server that is gone without a word is noticed within half a minute: by the first where a connection is idle, by the
 # last, in milliseconds, where it waits for what was sent.
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+SYSTEM = "system"  # libpq's word for the authorities that the machine trusts
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def connect(url: str, settings: DatabaseSettings = UNLIMITED) -> Engine:
@@ -59,7 +63,10 @@ def connect(url: str, settings: DatabaseSettings = UNLIMITED) -> Engine:
 
 
 def connect_arguments(address: URL, settings: DatabaseSettings = UNLIMITED) -> dict[str, Any]:
-    """Return what psycopg is told beside the address, whose own parameters win; nothing for SQLite."""
+    """Return what psycopg is told beside the address, whose own parameters win; nothing for SQLite.
+
+    Raises Fatal for ``sslrootcert=system`` with a weaker ``sslmode`` than verify-full, or where there are none.
+    """
     if address.get_backend_name() != "postgresql":
         return {}
     arguments: dict[str, Any] = {
@@ -73,12 +80,34 @@ def connect_arguments(address: URL, settings: DatabaseSettings = UNLIMITED) -> d
     else:
         arguments["target_session_attrs"] = "read-write"  # of several hosts the one that is no standby
     given = {name: value for name, value in arguments.items() if name not in address.query}
+    if address.query.get("sslrootcert") == SYSTEM:
+        given |= {"sslrootcert": _system_authorities(address), "sslmode": "verify-full"}
     if not settings.pooler:
         given["options"] = (
             f"-c statement_timeout={settings.statement_seconds}s "
             f"-c idle_in_transaction_session_timeout={settings.idle_seconds}s {address.query.get('options', '')}"
         ).rstrip()
     return given
+
+
+def _system_authorities(address: URL) -> str:
+    """Return the file of the authorities that this machine trusts.
+
+    psycopg's own OpenSSL looks for them in a folder that no machine has.
+    """
+    where = address.render_as_string()
+    if (mode := address.query.get("sslmode", "verify-full")) != "verify-full":
+        raise Fatal(
+            f"could not open the database | {where} | any public authority could vouch for any server with sslmode="
+            f"{mode} | set sslmode=verify-full, or sslrootcert to a file with your own authority"
+        )
+    for file in (ssl.get_default_verify_paths().cafile, *BUNDLES):
+        if file is not None and Path(file).is_file():
+            return file
+    raise Fatal(
+        f"could not open the database | {where} | this machine has no file with the authorities that it trusts | "
+        "install ca-certificates, or set sslrootcert to a file"
+    )
 
 
 def one_writer(engine: Engine) -> AbstractContextManager[object]:
