@@ -15,7 +15,9 @@ from services.database.engine import connect
 from services.database.tables.applications import Application
 from services.database.tables.people import Department
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.process.relay import Relay
 from services.domain.wiring import open_database
+from services.runtime import metrics, periodic
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
@@ -78,6 +80,30 @@ async def test_while_the_database_hangs_the_portal_lives_and_says_try_again(
         assert {answer.status_code for answer in held} == {200}
         assert (await portal.http.get("/api/me")).status_code == 200
         await portal.ready()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a defect"), TimeoutError("of a library"), Retryable("away")])
+async def test_a_background_task_that_ends_in_an_error_ends_nothing_else(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    began, again = asyncio.Event(), asyncio.Event()
+
+    async def run(_: Relay) -> None:
+        if not began.is_set():
+            began.set()
+            raise error
+        again.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Relay, "run", run)
+    monkeypatch.setattr(periodic, "AGAIN_AFTER", 0.0)
+    failures = metrics.PERIODIC_FAILURES.labels("relay")
+    before = failures._value.get()
+    async with run_portal(url, tmp_path) as portal, asyncio.timeout(BOUND_SECONDS):
+        await again.wait()
+        assert failures._value.get() == before + 1
+        assert (await portal.http.get("/api/me")).status_code == 200
+        assert (await portal.health("/livez")).status_code == 200
 
 
 class Load:

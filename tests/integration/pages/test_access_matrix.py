@@ -224,10 +224,8 @@ async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal:
 
 # A GET that writes, what, and why. All others read in a unit that waits for no writer (``Database.read``).
 WRITTEN_BY_GET = {
-    # the download is marked as begun, so that a second one is refused
+    # each sending is counted before it begins
     "GET /api/downloads/{download_id}/content": "start_download",
-    # the secret that the page shows is made when it is first shown
-    "GET /account/second-factor/set-up": "get_enrolment",
     # who reads a case's variables is in its trail before they are given
     "GET /api/admin/engine/instances/{instance_key}/variables": "_record_variables_read",
     "GET /admin/engine/instances/{instance_key}/variables": "_record_variables_read",

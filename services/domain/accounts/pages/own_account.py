@@ -282,7 +282,7 @@ async def _second_factor(
 
 
 async def _enrolment_page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    enrolment = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
+    enrolment = await database.read(visitor.actor, second_factors.get_enrolment, visitor.person_id)
     if enrolment is None:
         return visitor.redirect("/account/second-factor")
     status, headers = refusal.status if refusal else 200, {"Cache-Control": "no-store"}

@@ -20,7 +20,11 @@ async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDat
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
         await run_allowed(
-            database, visitor.actor, copy_id, "view", lambda: database.read(visitor.actor, grants.check, copy_id, "view")
+            database,
+            visitor.actor,
+            copy_id,
+            "view",
+            lambda: database.read(visitor.actor, grants.check, copy_id, "view"),
         )
     except NotFound:
         raise
