@@ -1,5 +1,6 @@
 """The gRPC channel to the engine: a socket, plain, TLS or OAuth, with gRPC's own retries (docs/zeebe.md)."""
 
+import asyncio
 import ipaddress
 import json
 import os
@@ -211,8 +212,13 @@ class _UnaryToken(_Token, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore
     async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         token = self._latest()
         call = await continuation(_with_token(details, token), request)
+        try:
+            code = await call.code()
+        except asyncio.CancelledError:  # which gRPC hands on to the call only once an interceptor has returned it
+            call.cancel()
+            raise
         # gRPC repeats a call, while no engine is there, with the header of its first try.
-        if await call.code() is grpc.StatusCode.UNAUTHENTICATED and (newer := self._latest()) != token:
+        if code is grpc.StatusCode.UNAUTHENTICATED and (newer := self._latest()) != token:
             call = await continuation(_with_token(details, newer), request)
         return call
 

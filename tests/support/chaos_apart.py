@@ -37,7 +37,7 @@ from services.runtime.settings import Settings
 PARTS = ("engine", "portal-1", "portal-2", "worker-1", "worker-2")
 PORTALS = tuple(name for name in PARTS if name.startswith("portal"))
 # What the later of two who do the same is told, or what was there a moment ago.
-TOO_LATE = re.compile(r" answered (404|409|422): ")
+TOO_LATE = re.compile(r" answered (404|409|422): |\"copy-returned\"")
 
 at: ContextVar[str] = ContextVar("at")
 
