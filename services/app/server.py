@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import anyio
+from lxml import etree
 
 from services.app.container import Container, models
 from services.backup import belongings
+from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
 from services.runtime import confined
@@ -125,7 +127,13 @@ def _engine_addresses(settings: Settings) -> list[str]:
 
 
 async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
-    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id."""
+    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id.
+
+    Warns of inclusive joins at which a cluster can wait for ever.
+    """
+    for path in models(folder):
+        for uneven in uneven_joins(etree.parse(path)) if path.suffix == ".bpmn" else []:
+            log.warning("a case can wait for ever on a cluster", model=path.name, cause=str(uneven))
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:

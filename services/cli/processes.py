@@ -55,6 +55,7 @@ def _add_processes(app: typer.Typer) -> None:
         )
         with _opened(settings) as container:
             container.doctor = partial(doctor.examine, settings, unknown_variables())
+            cases = cases and (not settings.demo or demonstration.can_lay_out(settings))
             accounts = demonstration.prepare(container, cases=cases) if settings.demo else []
             console.print("Starting engine, workers and portal …", style="dim", soft_wrap=True)
 

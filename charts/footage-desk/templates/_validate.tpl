@@ -103,16 +103,24 @@
     {{- $wrong = append $wrong "portal.autoscaling.minReplicas is above maxReplicas: turn them round." }}
   {{- end }}
 {{- end }}
-{{- $known := (.Files.Get "files/access.json" | fromJson).jobTypes }}{{- $done := list }}
+{{- $table := .Files.Get "files/access.json" | fromJson }}
+{{- $known := $table.jobTypes }}{{- $done := list }}
+{{- $needs := prepend $table.portal "database" }}
+{{- range $_, $some := $known }}{{- $needs = concat $needs $some }}{{- end }}
 {{- range $name, $w := include "footage-desk.workers" . | fromJson }}
   {{- if not $w.jobTypes }}
-    {{- $wrong = append $wrong (printf "workers.%s has no jobTypes: name what it does, or set workers.%s.enabled to false." $name $name) }}
+    {{- $wrong = append $wrong (printf "workers.%s has no jobTypes: mend its name, name what it does, or set workers.%s.enabled to false." $name $name) }}
   {{- end }}
   {{- range $w.jobTypes }}
     {{- if and (not (hasKey $known .)) (not $w.extraAccess) }}
       {{- $wrong = append $wrong (printf "workers.%s does %s, which this release does not know: mend its name, or say in workers.%s.extraAccess what it needs ([database] where it needs no more)." $name . $name) }}
     {{- end }}
     {{- $done = append $done . }}
+  {{- end }}
+  {{- range $w.extraAccess }}
+    {{- if not (has . $needs) }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraAccess names %s, which nothing here is called: take one of %s." $name . (join ", " ($needs | uniq | sortAlpha))) }}
+    {{- end }}
   {{- end }}
   {{- if lt (int $w.replicas) 1 }}
     {{- $wrong = append $wrong (printf "workers.%s.replicas is below 1: its jobs would wait for ever; set 1 or more." $name) }}
@@ -155,6 +163,24 @@
   {{- end }}
   {{- if and .enabled .existingClaim (eq .existingClaim .loanKeysClaim) }}
     {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the database, name another claim." }}
+  {{- end }}
+{{- end }}
+{{- $settings := (.Files.Get "files/settings.json" | fromJson).settings }}
+{{- $given := dict "config" $v.config "extraEnv" $v.extraEnv }}
+{{- range $part := list "portal" "workerDefaults" "migration" "deployment" "backup" "test" }}
+  {{- $_ := set $given (printf "%s.extraEnv" $part) (default dict (index $v $part).extraEnv) }}
+{{- end }}
+{{- range $name, $own := $v.workers }}{{- $_ := set $given (printf "workers.%s.extraEnv" $name) (default dict $own.extraEnv) }}{{- end }}
+{{- range $path, $variables := $given }}
+  {{- range $name, $_ := $variables }}
+    {{- if and (hasPrefix "FOOTAGE_DESK_" $name) (not (has $name $settings)) }}
+      {{- $wrong = append $wrong (printf "%s.%s is no setting of this release, so nothing would read it: mend its name (docs/settings.md)." $path $name) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- range $v.prometheusRule.excludeRules }}
+  {{- if not ($.Files.Get (printf "files/alerts/%s.yaml" .)) }}
+    {{- $wrong = append $wrong (printf "prometheusRule.excludeRules names %s, and no alert has that file: mend its name, such as no-worker." .) }}
   {{- end }}
 {{- end }}
 {{- range $name, $_ := $v.config }}

@@ -37,7 +37,7 @@ def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(
     database.close()
 
 
-@pytest.mark.parametrize(("schema", "sentence"), [(None, "the database is empty"), ("9999", "the schema 9999 and not")])
+@pytest.mark.parametrize(("schema", "sentence"), [(None, "the database is empty"), ("1000", "the schema 1000 and not")])
 def test_a_database_of_another_schema_is_not_used(empty_database_url: str, schema: str | None, sentence: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     if schema:
@@ -47,6 +47,23 @@ def test_a_database_of_another_schema_is_not_used(empty_database_url: str, schem
 
     with pytest.raises(Fatal, match=f"{sentence}.*run footage-desk migrate"):
         database.run_now(Actor("system", "test"), database_schema.check)
+    database.close()
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(empty_database_url: str) -> None:
+    """A rollback of the chart over a change of the schema ends with this sentence, before any pod is replaced."""
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(Fatal, match=r"schema 9999 of a newer release.*nothing was changed"):
+        database_schema.migrate(database.engine)
+    with pytest.raises(Fatal, match=r"schema 9999 of a newer release.*run that release"):
+        database.run_now(Actor("system", "test"), database_schema.check)
+
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
     database.close()
 
 
