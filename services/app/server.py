@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
+LOCK_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
@@ -274,6 +275,17 @@ async def _sign_last(log_head: "CheckpointPublisher") -> None:
         report_failure("checkpoints", error)
 
 
+def _keep_locks(container: Container) -> Periodic:
+    """Return the task that locks, files and disposes of what the database says; commits that leave some wake it."""
+    from services.domain.documents import retention  # noqa: PLC0415 - a portal locks nothing of a case
+    from services.workers.vault_locks import LockKeeper  # noqa: PLC0415 - as above
+
+    keeper = LockKeeper(container.database, container.store, container.replica_store, lambda: container.signer)
+    task = Periodic("locks", LOCK_EVERY, keeper.run)
+    container.database.on(retention.TOPIC, task.wake)
+    return task
+
+
 def _open_log_head(container: Container) -> "CheckpointPublisher":
     from services.app import portal_tasks  # noqa: PLC0415 - a worker starts faster without pages and lists
 
@@ -296,6 +308,7 @@ def _periodic_tasks(
             portal_tasks.check_cases(container.database, client),
         ]
     if roles.sweeper:
+        by_clock.append(_keep_locks(container))
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     container.on_turn.extend(task.wake for task in by_clock)

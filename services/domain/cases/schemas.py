@@ -88,12 +88,18 @@ class MeasuredFootage(Answer):
 
 
 class MasterView(Answer):
-    """``origin``: recorder, quarantine or upload."""
+    """``origin``: recorder, quarantine or upload.
+
+    ``retainUntil``: no store deletes it before, whoever asks. ``awaitsDisposal``: its case ended without a loan,
+    nothing opens it any more, and it is disposed of after ``disposeAfter``.
+    """
 
     sha256_cipher: str
     origin: str
     retrieved_at: datetime
     replica_verified_at: datetime | None
+    retain_until: datetime | None
+    awaits_disposal: bool
     dispose_after: datetime | None
     discarded_at: datetime | None
 
@@ -431,7 +437,10 @@ class Timeline(Answer):
 
 
 class CaseLine(Answer):
-    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone."""
+    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone.
+
+    ``awaitsDisposal``: it ended without a loan, and the vault keeps footage of it until its lock has ended.
+    """
 
     id: str
     number: str | None
@@ -447,6 +456,7 @@ class CaseLine(Answer):
     overwrite_at: datetime | None
     due_at: datetime | None
     closed_at: datetime | None
+    awaits_disposal: bool
 
 
 class OutLine(Answer):

@@ -220,6 +220,15 @@ def discard(store: Store, bucket: str, key: str) -> int:
     return removed
 
 
+def keep_until(store: Store, bucket: str, key: str, version_id: str, until: datetime) -> None:
+    """Lock a version at least until then; changes nothing where it is locked for longer. Raises StoreMissing."""
+    facts = store.stat(bucket, key, version_id)
+    if facts is None:
+        raise StoreMissing(f"there is no version {version_id} of {bucket}/{key}, so that it cannot be locked.")
+    if facts.retain_until is None or facts.retain_until < until:
+        store.retain(bucket, key, version_id, until)
+
+
 def check_location(bucket: str, key: str) -> None:
     """Raises StoreRefused unless ``bucket`` is one of ours and ``key`` means the same in every store."""
     if bucket not in BUCKETS:
