@@ -216,15 +216,16 @@ class Container:
 
 def open_migrated_database(settings: Settings, clock: Clock) -> Database:
     """Open the database; migrate it first if it is SQLite, which no other process uses."""
-    if settings.database.startswith("sqlite"):
+    if settings.database_address.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
         belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
-        settings.database,
+        settings.database_address,
         clock,
         rules_of(settings),
         secrets=KeyFileBox(settings.keys / PORTAL_KEY),
         recorder_secrets=KeyFileBox(settings.keys / RECORDERS_KEY),
+        connections=settings.database,
     )
     if database.engine.dialect.name == "sqlite":
         database_schema.migrate(database.engine)

@@ -294,7 +294,7 @@ async def _max_use_days(settings: Settings) -> int | None:
 
 def _database_exists(settings: Settings) -> bool:
     """Whether there is a database; a SQLite file is made by the first start."""
-    url = make_url(settings.database)
+    url = make_url(settings.database_address)
     return url.drivername != "sqlite" or Path(url.database or "").exists()
 
 
@@ -309,8 +309,15 @@ async def _database(settings: Settings) -> str:
 def _reading(settings: Settings) -> Iterator[Database]:
     """Open the database to read; SQLite's files stay as they are."""
     portal, recorders = KeyFileBox(settings.keys / PORTAL_KEY), KeyFileBox(settings.keys / RECORDERS_KEY)
-    with reading.unchanged(settings.database) as url:
-        database = open_database(url, SystemClock(), rules_of(settings), secrets=portal, recorder_secrets=recorders)
+    with reading.unchanged(settings.database_address) as url:
+        database = open_database(
+            url,
+            SystemClock(),
+            rules_of(settings),
+            secrets=portal,
+            recorder_secrets=recorders,
+            connections=settings.database,
+        )
         try:
             yield database
         finally:

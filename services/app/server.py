@@ -17,7 +17,6 @@ from lxml import etree
 
 from services.app.container import Container, models
 from services.backup import belongings
-from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -27,13 +26,13 @@ from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
-from services.runtime.health import Health, serve_health
+from services.runtime.health import HUNG_SECONDS, Health, serve_health
 from services.runtime.http import address_of, listen, serve
 from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
-from services.runtime.periodic import Periodic
+from services.runtime.periodic import Periodic, keep_running, report_failure
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.waiting import set_within
@@ -157,6 +156,8 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
 class PeriodicTask(Protocol):
     """A task that runs periodically until it is cancelled."""
 
+    name: str
+
     async def run(self) -> None: ...
 
     def wake(self) -> None: ...
@@ -198,8 +199,10 @@ async def run(
     async with engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health.checks["database"] = lambda: _check_database(container.database)
-        if settings.embedded or settings.database.startswith("sqlite"):
+        health.checks["database"] = container.database.readiness.check
+        health.hung_seconds = container.database.hung_seconds
+        health.hung_limit = max(HUNG_SECONDS, 2.0 * settings.database.statement_seconds)
+        if settings.embedded or settings.database_address.startswith("sqlite"):
             health.checks["disk"] = DiskSpace(settings.data_dir).check
         if roles.workers:
             health.checks["engine"] = lambda: _check_engine(client)
@@ -226,12 +229,13 @@ async def run(
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
                 for task in _periodic_tasks(container, roles, client, log_head):
-                    group.start_soon(task.run)
+                    group.start_soon(keep_running, task.name, task.run)
                 if container.opened_stores:
                     watch = partial(watch_stores, container.opened_stores, health)
-                    group.start_soon(Periodic("stores", WATCH_STORES_EVERY, watch).run)
+                    stores = Periodic("stores", WATCH_STORES_EVERY, watch)
+                    group.start_soon(keep_running, stores.name, stores.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
-                group.start_soon(confined.report_missing_walls)
+                group.start_soon(keep_running, "walls", confined.report_missing_walls)
                 if ready is not None:
                     await ready(
                         Addresses(
@@ -243,7 +247,7 @@ async def run(
         finally:
             if log_head is not None:
                 with anyio.CancelScope(shield=True):
-                    await log_head.sign()
+                    await _sign_last(log_head)
             await channel.close()
 
 
@@ -331,6 +335,14 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
         log.info("removed what interrupted uploads had left", keys=swept)
 
 
+async def _sign_last(log_head: "CheckpointPublisher") -> None:
+    """Sign what was done since the last checkpoint; the next start does it where that fails."""
+    try:
+        await log_head.sign()
+    except Exception as error:  # noqa: BLE001  # the channel has to be closed, and what ended the process is raised
+        report_failure("checkpoints", error)
+
+
 def _keep_locks(container: Container) -> Periodic:
     """Return the task that locks, files and disposes of what the database says; commits that leave some wake it."""
     from services.domain.documents import retention  # noqa: PLC0415 - a portal locks nothing of a case
@@ -379,18 +391,6 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
     finally:
         with anyio.CancelScope(shield=True):
             await runner.stop()
-
-
-async def _check_database(database: Database) -> str | None:
-    def query() -> None:
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
-
-    try:
-        await run_in_thread(query)
-    except Exception as error:  # noqa: BLE001  # the cause does not matter: the database does not answer
-        return f"the database does not answer ({type(error).__name__})"
-    return None
 
 
 async def _check_engine(client: PyzeebeEngineClient) -> str | None:

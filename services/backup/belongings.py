@@ -235,7 +235,7 @@ def _check_unregistered(uow: UnitOfWork, keys: Path, present: PresentKeys) -> No
 
 
 def _sqlite_file(settings: Settings) -> Path | None:
-    url = make_url(settings.database)
+    url = make_url(settings.database_address)
     return Path(url.database) if url.drivername == "sqlite" and url.database else None
 
 

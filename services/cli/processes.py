@@ -142,6 +142,7 @@ def _add_preparations(app: typer.Typer) -> None:
         Running it again changes nothing.
         """
         settings = load_settings()
+        settings = settings.model_copy(update={"database": settings.database.without_limits})
         with reported_errors(), data_folder.exclusive(settings):
             database = open_migrated_database(settings, SystemClock())
             try:

@@ -28,6 +28,10 @@ class Retryable(Exception):
             self.away = away
 
 
+class Busy(Retryable):
+    """More was asked of this process at once than it can do: nothing is wrong, and it can be asked again soon."""
+
+
 class Outcome(Exception):
     """A result that the diagram draws: the runner throws a BPMN error with this code."""
 

@@ -116,7 +116,7 @@ TRANSACTION_DURATION = Histogram(
 )
 TRANSACTION_FAILURES = Counter(
     "footage_desk_database_transaction_failures",
-    "Failed transactions by reason: unavailable, conflict",
+    "Failed transactions by reason: unavailable, busy (no connection was free in time), conflict",
     ["reason"],
     registry=REGISTRY,
 )
@@ -220,7 +220,7 @@ for _outcome in ("preserved", "failed"):
     PRESERVATIONS.labels(_outcome)
 for _outcome in TIMESTAMP_OUTCOMES:
     TIMESTAMP_REQUESTS.labels(_outcome)
-for _reason in ("unavailable", "conflict"):
+for _reason in ("unavailable", "busy", "conflict"):
     TRANSACTION_FAILURES.labels(_reason)
 
 

@@ -179,7 +179,7 @@ def test_what_a_part_is_told_makes_settings(name: str, monkeypatch: pytest.Monke
         if part.kind == "Deployment":
             assert settings.health.host == "0.0.0.0"
             account = "desk_parts" if name == "city" else "footage_desk"
-            assert settings.database.startswith(f"postgresql+psycopg://{account}@postgres")
+            assert settings.database_address.startswith(f"postgresql+psycopg://{account}@postgres")
 
 
 @pytest.mark.parametrize("name", SETS)

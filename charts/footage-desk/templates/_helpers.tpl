@@ -97,6 +97,21 @@ annotations:
 {{- $all | toJson }}
 {{- end }}
 
+{{/* The most connections to the database that the release may hold, with one pod more of each part while an upgrade replaces them, and its jobs. */}}
+{{- define "footage-desk.databaseConnections" -}}
+{{- $sum := add (ternary 2 0 .Values.migration.enabled) (ternary 2 0 .Values.backup.enabled) }}
+{{- if .Values.portal.enabled }}
+  {{- $pods := ternary .Values.portal.autoscaling.maxReplicas .Values.portal.replicas .Values.portal.autoscaling.enabled }}
+  {{- $sum = add $sum (mul (add1 (int $pods)) (add1 (int .Values.portal.databasePool))) }}
+{{- end }}
+{{- range $name, $w := include "footage-desk.workers" . | fromJson }}
+  {{- $pods := $w.replicas }}
+  {{- if $w.autoscaling.enabled }}{{- $pods = $w.autoscaling.maxReplicas }}{{- else if $w.keda.enabled }}{{- $pods = $w.keda.maxReplicas }}{{- end }}
+  {{- $sum = add $sum (mul (add1 (int $pods)) (add1 (int $w.databasePool))) }}
+{{- end }}
+{{- $sum }}
+{{- end }}
+
 {{/* Every secret of the chart as {name: {secret, key, env}}: `inline` gets a key in a Secret of ours. As JSON. */}}
 {{- define "footage-desk.secrets" -}}
 {{- $v := .Values }}

@@ -26,7 +26,14 @@
   {{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" $password)) }}
   {{- $query := printf "?sslmode=%s" $v.database.sslMode }}
   {{- if $v.database.caSecret }}{{- $query = printf "%s&sslrootcert=/etc/footage-desk/ca/database/ca.crt" $query }}{{- end }}
-  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s:%v/%s%s" ($user | urlquery) $v.database.host $v.database.port $v.database.name $query)) }}
+  {{- if $v.database.systemAuthorities }}{{- $query = printf "%s&sslrootcert=system" $query }}{{- end }}
+  {{- $where := printf "%s:%v" $v.database.host $v.database.port }}
+  {{- if contains "," (toString $v.database.host) }}
+    {{- $where = "" }}
+    {{- range splitList "," $v.database.host }}{{- $query = printf "%s&host=%s:%v" $query (trim .) $v.database.port }}{{- end }}
+  {{- end }}
+  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s/%s%s" ($user | urlquery) $where $v.database.name $query)) }}
+  {{- if $v.database.pooler }}{{- $_ := set $env "FOOTAGE_DESK_DATABASE__POOLER" (dict "value" "true") }}{{- end }}
 {{- end }}
 {{- if .camunda }}
   {{- $_ := set $env "ZEEBE_ADDRESS" (dict "value" $v.camunda.grpcAddress) }}

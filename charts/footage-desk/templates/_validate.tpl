@@ -23,8 +23,15 @@
 {{- if not $v.database.host }}
   {{- $wrong = append $wrong "database.host is not set: set it to the PostgreSQL server's name." }}
 {{- end }}
-{{- if and (hasPrefix "verify-" $v.database.sslMode) (not $v.database.caSecret) }}
+{{- if and (hasPrefix "verify-" $v.database.sslMode) (not (or $v.database.caSecret $v.database.systemAuthorities)) }}
   {{- $wrong = append $wrong (printf "database.sslMode is %s and database.caSecret is not set: name a Secret with the authority of the server as ca.crt, or nothing can be verified." $v.database.sslMode) }}
+{{- end }}
+{{- if and $v.database.systemAuthorities (or $v.database.caSecret (ne $v.database.sslMode "verify-full")) }}
+  {{- $wrong = append $wrong "database.systemAuthorities is true: set database.sslMode to verify-full and leave database.caSecret empty, or any public authority could vouch for any server." }}
+{{- end }}
+{{- $most := int (include "footage-desk.databaseConnections" .) }}
+{{- if and $v.database.maxConnections (gt $most (int $v.database.maxConnections)) }}
+  {{- $wrong = append $wrong (printf "the release may open %d connections and database.maxConnections is %d: raise PostgreSQL's max_connections and this, or lower databasePool and the most pods of portal and workers." $most (int $v.database.maxConnections)) }}
 {{- end }}
 {{- range $group := list "store" "replica" }}
   {{- $place := index $v $group }}
@@ -131,6 +138,9 @@
     {{- $wrong = append $wrong (printf "workers.%s makes names longer than 63 letters: shorten it." $name) }}
   {{- end }}
   {{- range $variable, $_ := $w.extraEnv }}
+    {{- if eq $variable "FOOTAGE_DESK_DATABASE__POOL_SIZE" }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_DATABASE__POOL_SIZE, which the sum of connections would not know: set workers.%s.databasePool." $name $name) }}
+    {{- end }}
     {{- if eq $variable "FOOTAGE_DESK_WORKERS__DRAIN_SECONDS" }}
       {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_WORKERS__DRAIN_SECONDS, which the pod's end would not know: set workers.%s.drainSeconds." $name $name) }}
     {{- end }}
@@ -179,6 +189,9 @@
 {{- range $name, $_ := $v.config }}
   {{- if regexMatch "(PASSWORD|SECRET|_KEY$|DATABASE_URL)" $name }}
     {{- $wrong = append $wrong (printf "config.%s looks like a secret, and config is a ConfigMap: use the values that take an existingSecret, or extraEnv with a secretKeyRef." $name) }}
+  {{- end }}
+  {{- if eq $name "FOOTAGE_DESK_DATABASE__POOL_SIZE" }}
+    {{- $wrong = append $wrong "config.FOOTAGE_DESK_DATABASE__POOL_SIZE is set, and portal and workers have sizes of their own: set portal.databasePool and workerDefaults.databasePool." }}
   {{- end }}
   {{- if eq $name "FOOTAGE_DESK_DEMO" }}
     {{- $wrong = append $wrong "config.FOOTAGE_DESK_DEMO is set: a demo is one process, run it with footage-desk run --demo." }}
