@@ -37,6 +37,12 @@ LAST_SUCCESSFUL_POLL = Gauge(
     ["type"],
     registry=REGISTRY,
 )
+POLL_FAILURES = Counter(
+    "footage_desk_poll_failures",
+    "Polls for jobs that failed, by reason: unavailable, refused (somebody has to act)",
+    ["type", "reason"],
+    registry=REGISTRY,
+)
 JOBS_IN_FLIGHT = Gauge("footage_desk_jobs_in_flight", "Jobs whose handler runs now", ["type"], registry=REGISTRY)
 JOB_CAPACITY = Gauge("footage_desk_job_capacity", "Jobs that may run at once", ["type"], registry=REGISTRY)
 JOBS_REFUSED = Counter(
@@ -230,6 +236,8 @@ def expect_jobs(job_type: str, capacity: int) -> None:
         JOB_INVOCATIONS.labels(job_type, action)
     for counter in (JOBS_ACTIVATED, JOBS_HANDLED, JOBS_REFUSED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
         counter.labels(job_type)
+    for reason in ("unavailable", "refused"):
+        POLL_FAILURES.labels(job_type, reason)
     JOB_CAPACITY.labels(job_type).set(capacity)
     LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()
 
