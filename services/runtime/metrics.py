@@ -15,7 +15,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
     "camunda_job_invocations",
-    "Jobs by outcome: activated, completed, failed, bpmn-error",
+    "Jobs by outcome: activated, completed, failed, waiting (for a part that is away), bpmn-error",
     ["type", "action"],
     registry=REGISTRY,
 )
@@ -214,7 +214,7 @@ NOTICES_WAITING = Gauge(
 )
 AUDIT_EVENTS = Gauge("footage_desk_audit_events", "Events in the audit trail", registry=DATABASE_REGISTRY)
 
-JOB_ACTIONS = ("activated", "completed", "failed", "bpmn-error")
+JOB_ACTIONS = ("activated", "completed", "failed", "waiting", "bpmn-error")
 TIMESTAMP_OUTCOMES = ("granted", "failed")
 NOTICE_OUTCOMES = ("delivered", "deferred", "failed")
 

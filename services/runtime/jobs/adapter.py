@@ -155,6 +155,11 @@ class JobAdapter(ZeebeAdapter):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "failed").inc()
         return FailJobResponse()
 
+    async def wait_job(self, job: Job, message: str, back_off_ms: int) -> None:
+        """Give a job back with all its retries until the back-off is over; counted apart from what fails."""
+        if await self._report("delay", super().fail_job(job.key, job.retries, message, back_off_ms, {})):
+            metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "waiting").inc()
+
     async def throw_error(
         self, job_key: int, message: str, variables: Mapping[str, Any], error_code: str = ""
     ) -> ThrowErrorResponse:

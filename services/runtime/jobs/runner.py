@@ -245,7 +245,7 @@ class JobRunner:
         message = waiting_message(job, str(error), next_step)
         log.warning("a part is away, the job waits", message=message, away=part, retry_in_seconds=delay.total_seconds())
         await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
-        await self._adapter.fail_job(job.key, job.retries, message, round(delay.total_seconds() * 1000), {})
+        await self._adapter.wait_job(job, message, round(delay.total_seconds() * 1000))
 
     def _forget(self, job: Job) -> None:
         self._attempts.forget(job.key)
