@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import anyio
 
-from services.app.container import Container, models
+from services.app.container import START, Container, models
 from services.backup import belongings
+from services.database import leases
 from services.database.unit_of_work import Database
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -191,6 +192,9 @@ async def run(
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if roles.portal else None
         dependencies = container.for_workers(roles.workers)
+        if container.database.engine.dialect.name == "sqlite":
+            # No other process uses it: one that was killed leaves nothing to wait for.
+            await container.database.run(START, leases.end_all)
         log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
             settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)

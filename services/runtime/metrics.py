@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
-# Read from the database. Only the process that reads them exports them: elsewhere these gauges would be a wrong 0.
+# Counted in the database by one process at a time, and kept there as text, which every portal exports. So they are
+# there while another takes over, and the same from all: their rules and panels take the max.
 DATABASE_REGISTRY = CollectorRegistry(auto_describe=True)
+INSTANCE_REGISTRY = CollectorRegistry(auto_describe=True)  # of a task with a lease of its own
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
@@ -135,6 +137,17 @@ PERIODIC_INTERVAL = Gauge(
 PERIODIC_FAILURES = Counter(
     "footage_desk_periodic_task_failures", "Runs of a periodic task that failed", ["task"], registry=REGISTRY
 )
+LEASE_HELD = Gauge(
+    "footage_desk_lease_held",
+    "1 if this process does a task that one process does at a time, else 0",
+    ["task"],
+    registry=REGISTRY,
+)
+MESSAGES_PUBLISHED_TWICE = Counter(
+    "footage_desk_messages_published_twice",
+    "Messages that two portals have published at once; the engine takes one of them",
+    registry=REGISTRY,
+)
 
 DATABASE_METRICS_UPDATED = Gauge(
     "footage_desk_database_metrics_updated_timestamp_seconds",
@@ -187,7 +200,7 @@ OUTBOX_LAG = Gauge(
 CASES_WITHOUT_INSTANCE = Gauge(
     "footage_desk_cases_without_instance",
     "Open cases for which the engine has no process instance",
-    registry=DATABASE_REGISTRY,
+    registry=INSTANCE_REGISTRY,
 )
 CHECKPOINT_LAG = Gauge(
     "footage_desk_checkpoint_lag_seconds",
@@ -245,7 +258,17 @@ def expect_periodic(task: str, interval: float) -> None:
     PERIODIC_FAILURES.labels(task)
 
 
+class Counted:
+    """What was last read of the table ``counted_metrics``; empty in a process that does not read it."""
+
+    text = ""
+
+
+def export_counted(text: str) -> None:
+    """Export what was counted in the database, as its text says, until it is read again."""
+    Counted.text = text
+
+
 def exposition() -> bytes:
     """Return all metrics in Prometheus' text format; those of the database if this process has read them."""
-    updated = DATABASE_REGISTRY.get_sample_value("footage_desk_database_metrics_updated_timestamp_seconds")
-    return generate_latest(REGISTRY) + (generate_latest(DATABASE_REGISTRY) if updated else b"")
+    return generate_latest(REGISTRY) + Counted.text.encode()

@@ -58,7 +58,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The labels of each series' name that the code exports."""
     found: dict[str, set[str]] = {"up": set()}
     engine = EngineMetrics(tmp_path_factory.mktemp("engine"), lambda: 0, lambda: 0)
-    for collector in [*metrics.REGISTRY._collector_to_names, *metrics.DATABASE_REGISTRY._collector_to_names]:
+    registries = metrics.REGISTRY, metrics.DATABASE_REGISTRY, metrics.INSTANCE_REGISTRY
+    for collector in (collector for registry in registries for collector in registry._collector_to_names):
         labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
             for suffix in SUFFIXES[family.type]:

@@ -50,13 +50,19 @@ def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     return list(uow.session.scalars(query))
 
 
-def mark_published(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:
-    """Record that the engine has the message; republish after ``retry_after`` unless settled."""
-    uow.session.execute(
+def mark_published(uow: UnitOfWork, message_id: str, *, attempts: int, retry_after: timedelta) -> bool:
+    """Record that the engine has the message; republish after ``retry_after`` unless settled.
+
+    ``attempts``: how often it had been published when it was read. Returns False if another process has published it
+    since then.
+    """
+    statement = (
         update(OutboxMessage)
-        .where(OutboxMessage.message_id == message_id)
-        .values(published_at=uow.now, attempts=OutboxMessage.attempts + 1, next_at=uow.now + retry_after)
+        .where(OutboxMessage.message_id == message_id, OutboxMessage.attempts == attempts)
+        .values(published_at=uow.now, attempts=attempts + 1, next_at=uow.now + retry_after)
+        .returning(OutboxMessage.id)
     )
+    return uow.session.scalar(statement) is not None
 
 
 def mark_refused(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:
