@@ -56,6 +56,25 @@ class Addresses:
 
 
 @asynccontextmanager
+async def _traced(container: Container) -> AsyncIterator[None]:
+    """Send traces while the block runs, if the settings say where to."""
+    endpoint = container.settings.tracing.endpoint
+    if endpoint is None:
+        yield
+        return
+    from services.database.tracing import trace_statements  # noqa: PLC0415 - off by default, and slow to import
+    from services.runtime import trace_export  # noqa: PLC0415 - as above
+
+    provider = trace_export.start(container.settings, endpoint)
+    trace_statements(container.database.engine, provider)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_in_thread(provider.shutdown)
+
+
+@asynccontextmanager
 async def engine_of(
     container: Container, given: "EngineServer | None" = None, health: Health | None = None
 ) -> AsyncIterator[str]:
@@ -181,7 +200,7 @@ async def run(
     """
     settings = container.settings
     health = Health()
-    async with engine_of(container, engine, health) as engine_address:
+    async with _traced(container), engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health.checks["database"] = lambda: _check_database(container.database)

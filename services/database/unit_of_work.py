@@ -16,6 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
+from sqlalchemy.pool import Pool, QueuePool
 
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
@@ -135,6 +136,7 @@ class Database:
             class_=ReadingSession, expire_on_commit=False, join_transaction_mode="rollback_only", autoflush=False
         )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
+        _watch_pool(self.engine.pool)
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
         """Call ``listener`` (in a worker thread) after each commit that touched ``topic``.
@@ -216,7 +218,9 @@ class Database:
         engine, sessions = (self._readers, self._reading) if reading else (self.engine, self._sessions)
         try:
             # Not the session's own transaction, which would leave one open whose commit has failed.
-            with engine.begin() as connection, sessions(bind=connection) as session:
+            with metrics.CONNECTIONS_WAITED_FOR.track_inprogress():
+                connected = engine.connect()
+            with connected as connection, connection.begin(), sessions(bind=connection) as session:
                 uow = UnitOfWork(
                     session,
                     self.clock.now(),
@@ -268,6 +272,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _watch_pool(pool: Pool) -> None:
+    """Have the metrics say how many connections of this process are in use, and how many there may be."""
+    if isinstance(pool, QueuePool):
+        metrics.CONNECTIONS_IN_USE.set_function(pool.checkedout)
+        metrics.CONNECTIONS_LIMIT.set(pool.size() + pool._max_overflow)
 
 
 def connect(url: str) -> Engine:

@@ -11,6 +11,8 @@ from sqlalchemy import select, update
 
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
+from services.runtime.logs import current_request_id
+from services.runtime.tracing import current_trace_parent
 
 TIME_TO_LIVE = timedelta(hours=1)
 
@@ -33,6 +35,8 @@ def publish(
         variables=variables,
         created_at=uow.now,
         next_at=uow.now,
+        request_id=current_request_id(),
+        trace_parent=current_trace_parent(),
     )
     uow.session.add(message)
     uow.after_commit.add("outbox")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
@@ -19,6 +21,7 @@ from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger, log_context
+from services.runtime.tracing import span
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
@@ -39,6 +42,8 @@ class OutgoingMessage:
     message_id: str
     variables: dict[str, Any] = field(repr=False)  # never printed
     attempts: int
+    request_id: str | None = None
+    trace_parent: str | None = None
 
 
 class Relay:
@@ -74,7 +79,15 @@ class Relay:
             if not await self._lease.hold():
                 log.warning("another process publishes now, after this one had stood still")
                 return done
-            with log_context(application_id=message.application_id):
+            with (
+                log_context(application_id=message.application_id, request_id=message.request_id),
+                span(
+                    f"publish {message.name}",
+                    message.trace_parent,
+                    SpanKind.PRODUCER,
+                    {"messaging.message.id": message.message_id, "footage_desk.request_id": message.request_id},
+                ),
+            ):
                 try:
                     await self._client.publish_message(
                         message.name,
@@ -124,6 +137,8 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
                 message.message_id,
                 message.variables,
                 message.attempts,
+                message.request_id,
+                message.trace_parent,
             )
         )
     return outgoing

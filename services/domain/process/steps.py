@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.jobs.journal import JournalledJob
+from services.runtime.jobs.journal import Cause, JournalledJob
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 REFUSED = "job-refused"  # the action in the audit trail
@@ -62,6 +63,22 @@ def start(uow: UnitOfWork, job: JobReference) -> None:
                 attempts=1,
             )
         )
+
+
+def start_with_cause(uow: UnitOfWork, job: JobReference) -> Cause | None:
+    """Record a start, and return the request of the last message to the case's process.
+
+    Read by the time it was written: the engine may hand the job out before the relay has noted what it published.
+    """
+    start(uow, job)
+    query = (
+        select(OutboxMessage.request_id, OutboxMessage.trace_parent)
+        .where(OutboxMessage.application_id == _case_of(uow, job))
+        .order_by(OutboxMessage.created_at.desc())
+        .limit(1)
+    )
+    row = uow.session.execute(query).first()
+    return Cause(*row) if row is not None else None
 
 
 def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
@@ -121,8 +138,8 @@ class StepJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def began(self, job: JournalledJob, /) -> None:
-        await self._database.run(ACTOR, start, _job_reference(job))
+    async def began(self, job: JournalledJob, /) -> Cause | None:
+        return await self._database.run(ACTOR, start_with_cause, _job_reference(job))
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
         await self._database.run(ACTOR, end, _job_reference(job), outcome)

@@ -1,5 +1,6 @@
 """The journal of process steps, to which the runner reports every job."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.runtime.jobs.commands import JobFacts
@@ -12,11 +13,19 @@ class JournalledJob(JobFacts, Protocol):
     def bpmn_process_id(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Cause:
+    """The request that the process was last told of before a job, and its trace."""
+
+    request_id: str | None
+    trace_parent: str | None
+
+
 class Journal(Protocol):
     """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
-    async def began(self, job: JournalledJob, /) -> None:
-        """A handler is about to run for the job."""
+    async def began(self, job: JournalledJob, /) -> Cause | None:
+        """A handler is about to run for the job; return what led to it, if that is known."""
         ...
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
@@ -35,8 +44,8 @@ class Journal(Protocol):
 class NoJournal:
     """Record nothing."""
 
-    async def began(self, job: JournalledJob, /) -> None:
-        pass
+    async def began(self, job: JournalledJob, /) -> Cause | None:
+        return None
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
         pass

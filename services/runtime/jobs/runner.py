@@ -6,11 +6,13 @@ variables to fetch. A handler may be called twice for one job, but never twice a
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import anyio
 import grpc
 import structlog
+from opentelemetry.trace import SpanKind
 from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
@@ -27,12 +29,13 @@ from services.runtime.jobs.failures import (
     runbook_of,
     stack,
 )
-from services.runtime.jobs.journal import Journal, NoJournal
+from services.runtime.jobs.journal import Cause, Journal, NoJournal
 from services.runtime.jobs.lease import Interrupted, Lease, LeaseLost
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.threads import thread_limiter
+from services.runtime.tracing import span
 
 log = get_logger(__name__)
 
@@ -170,10 +173,13 @@ class JobRunner:
         started = time.perf_counter()
         try:
             async with lease:
-                await self._journal.began(job)
-                command = build_command(worker.command, job)
-                variables = result_variables(await worker.handle(command, **bound))
-                await self._journal.ended(job, "completed")
+                cause = await self._journal.began(job)
+                if cause is not None:
+                    structlog.contextvars.bind_contextvars(request_id=cause.request_id)
+                with _span(job, cause):
+                    command = build_command(worker.command, job)
+                    variables = result_variables(await worker.handle(command, **bound))
+                    await self._journal.ended(job, "completed")
             self._attempts.forget(job.key)
             return variables
         finally:
@@ -243,3 +249,17 @@ class JobRunner:
             await entry
         except Retryable as error:
             log.warning("the end of a step was not recorded", cause=str(error))
+
+
+def _span(job: Job, cause: Cause | None) -> AbstractContextManager[None]:
+    return span(
+        f"job {job.type}",
+        cause.trace_parent if cause is not None else None,
+        SpanKind.CONSUMER,
+        {
+            "camunda.job.key": job.key,
+            "camunda.process.instance.key": job.process_instance_key,
+            "camunda.element.id": job.element_id,
+            "footage_desk.request_id": cause.request_id if cause is not None else None,
+        },
+    )

@@ -29,6 +29,7 @@ from services.runtime.settings.process import (
     HealthSettings,
     LogSettings,
     RecorderSettings,
+    TracingSettings,
     WorkerSettings,
 )
 from services.runtime.settings.rules import RuleSettings
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = NoticeSettings()
     health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     recorders: RecorderSettings = RecorderSettings()
     confinement: ConfinementSettings = ConfinementSettings()
     audit: AuditSettings = AuditSettings()
