@@ -49,6 +49,8 @@ class OutgoingMessage:
 class Relay:
     """One for each process, of which the one with the lease publishes."""
 
+    name = "relay"
+
     def __init__(self, database: Database, client: EngineClient, *, lease: Lease | None = None) -> None:
         self._database = database
         self._client = client

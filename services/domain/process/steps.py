@@ -4,18 +4,18 @@ Waits for people have no row here: their start and end are in the rows of review
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from services.database.tables.applications import Application
+from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.jobs.journal import Cause, JournalledJob
+from services.runtime.jobs.journal import Begun, JournalledJob, Wait
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 REFUSED = "job-refused"  # the action in the audit trail
@@ -36,11 +36,12 @@ class JobReference:
     item_id: str | None = None
 
 
-def start(uow: UnitOfWork, job: JobReference) -> None:
+def start(uow: UnitOfWork, job: JobReference) -> datetime | None:
     """Record that a job's handler starts; keep its first start. Jobs of no case are ignored.
 
-    A step that has ended keeps its end, unless the engine took its job back: a job that is sent again does not rewrite
-    what happened. A job with the key of another job's step is ignored.
+    Return since when it has waited for a part that was away. A step that has ended keeps its end, unless the engine
+    took its job back: a job that is sent again does not rewrite what happened. A job with the key of another job's step
+    is ignored.
     """
     application_id = _case_of(uow, job)
     step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
@@ -48,8 +49,11 @@ def start(uow: UnitOfWork, job: JobReference) -> None:
         if _is_of(step, job, application_id):
             step.attempts += 1
             if step.outcome in (None, CANCELLED):
-                step.ended_at = step.outcome = step.stuck_since = None
-        return
+                if step.stuck_since is not None:
+                    _wait_no_more(step)
+                step.ended_at = step.outcome = step.stuck_since = step.next_try_at = None
+            return step.waiting_since
+        return None
     if application_id is not None:
         uow.session.add(
             ProcessStep(
@@ -63,14 +67,43 @@ def start(uow: UnitOfWork, job: JobReference) -> None:
                 attempts=1,
             )
         )
+    return None
 
 
-def start_with_cause(uow: UnitOfWork, job: JobReference) -> Cause | None:
-    """Record a start, and return the request of the last message to the case's process.
+def list_open_of_items(uow: UnitOfWork, item_ids: set[str]) -> dict[str, ProcessStep]:
+    """Return the open step of each item, the newest where there are several; one statement."""
+    query = (
+        select(ProcessStep)
+        .join(Item, (Item.application_id == ProcessStep.application_id) & (Item.id == ProcessStep.item_id))
+        .where(Item.id.in_(item_ids), ProcessStep.ended_at.is_(None))
+        .order_by(ProcessStep.began_at)
+    )
+    return {str(step.item_id): step for step in uow.session.scalars(query)}
 
-    Read by the time it was written: the engine may hand the job out before the relay has noted what it published.
+
+def wait(uow: UnitOfWork, job: JobReference, wait: Wait | None) -> None:
+    """Record that a part is away and the job is tried again; None: it waits no more."""
+    step = _locked(uow, job)
+    if step is None or step.ended_at is not None:
+        return
+    if wait is None:
+        _wait_no_more(step)
+        return
+    step.waiting_for, step.waiting_since = wait.part, wait.since
+    step.next_try_at, step.waiting_until = wait.next_try_at, wait.until
+
+
+def _wait_no_more(step: ProcessStep) -> None:
+    step.waiting_for = step.waiting_since = step.next_try_at = step.waiting_until = None
+
+
+def begin(uow: UnitOfWork, job: JobReference) -> Begun:
+    """Record a start, and return what led to it: the request of the last message to the case's process.
+
+    The last one by the time it was written, because the engine may hand the job out before the relay has noted that it
+    published the message.
     """
-    start(uow, job)
+    waiting_since = start(uow, job)
     query = (
         select(OutboxMessage.request_id, OutboxMessage.trace_parent)
         .where(OutboxMessage.application_id == _case_of(uow, job))
@@ -78,7 +111,7 @@ def start_with_cause(uow: UnitOfWork, job: JobReference) -> Cause | None:
         .limit(1)
     )
     row = uow.session.execute(query).first()
-    return Cause(*row) if row is not None else None
+    return Begun(waiting_since, *(row or (None, None)))
 
 
 def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
@@ -86,6 +119,7 @@ def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
     step = _locked(uow, job)
     if step is not None and step.ended_at is None:
         step.ended_at, step.outcome, step.stuck_since = uow.now, outcome, None
+        _wait_no_more(step)
 
 
 def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
@@ -93,6 +127,7 @@ def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
     step = _locked(uow, job)
     if step is not None and step.ended_at is None and step.stuck_since is None:
         step.stuck_since = uow.now
+        step.waiting_since = step.next_try_at = step.waiting_until = None
 
 
 def refuse(uow: UnitOfWork, job: JobReference, job_type: str, sentence: str) -> None:
@@ -138,8 +173,11 @@ class StepJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def began(self, job: JournalledJob, /) -> Cause | None:
-        return await self._database.run(ACTOR, start_with_cause, _job_reference(job))
+    async def began(self, job: JournalledJob, /) -> Begun:
+        return await self._database.run(ACTOR, begin, _job_reference(job))
+
+    async def waits(self, job: JournalledJob, waited: Wait | None, /) -> None:
+        await self._database.run(ACTOR, wait, _job_reference(job), waited)
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
         await self._database.run(ACTOR, end, _job_reference(job), outcome)

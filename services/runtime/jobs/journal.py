@@ -1,9 +1,21 @@
 """The journal of process steps, to which the runner reports every job."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from services.runtime.errors import Away
 from services.runtime.jobs.commands import JobFacts
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A job waits for a part that is away, since ``since``; after ``until`` it becomes an incident."""
+
+    part: Away
+    since: datetime
+    next_try_at: datetime
+    until: datetime
 
 
 class JournalledJob(JobFacts, Protocol):
@@ -14,18 +26,27 @@ class JournalledJob(JobFacts, Protocol):
 
 
 @dataclass(frozen=True)
-class Cause:
-    """The request that the process was last told of before a job, and its trace."""
+class Begun:
+    """What is known of a job as it begins.
 
-    request_id: str | None
-    trace_parent: str | None
+    ``waiting_since``: since when it has waited for a part that was away. The request is the one that the process was
+    last told of; ``trace_parent`` (W3C Trace Context) names its trace.
+    """
+
+    waiting_since: datetime | None = None
+    request_id: str | None = None
+    trace_parent: str | None = None
 
 
 class Journal(Protocol):
     """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
-    async def began(self, job: JournalledJob, /) -> Cause | None:
-        """A handler is about to run for the job; return what led to it, if that is known."""
+    async def began(self, job: JournalledJob, /) -> Begun:
+        """A handler is about to run for the job."""
+        ...
+
+    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+        """The job is tried again because a part is away; None: it has failed otherwise, and waits no more."""
         ...
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
@@ -44,8 +65,11 @@ class Journal(Protocol):
 class NoJournal:
     """Record nothing."""
 
-    async def began(self, job: JournalledJob, /) -> Cause | None:
-        return None
+    async def began(self, job: JournalledJob, /) -> Begun:
+        return Begun()
+
+    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+        pass
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
         pass
