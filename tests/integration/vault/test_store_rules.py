@@ -121,23 +121,6 @@ def test_an_object_is_never_overwritten(any_store: Store, key: str) -> None:
     assert facts.version_id == first.version_id
 
 
-def test_of_two_who_put_the_same_the_second_conflicts_though_the_first_has_swept(any_store: Store, key: str) -> None:
-    class Overtaken(io.BytesIO):
-        """While it is read, somebody else puts the object and sweeps what was left of it."""
-
-        def readinto(self, room: object, /) -> int:
-            if any_store.stat("masters", key) is None:
-                put(any_store, key, b"the first")
-                any_store.sweep("masters", key)
-            return super().readinto(room)  # type: ignore[arg-type]  # a buffer
-
-    with pytest.raises(StoreConflict):
-        any_store.put("masters", key, Overtaken(b"the second"), metadata={})
-
-    assert whole(any_store.get("masters", key)) == b"the first"
-    assert any_store.sweep("masters", key) == 0
-
-
 def test_keys_that_begin_alike_are_different_objects(any_store: Store, key: str) -> None:
     other = f"{key}0"
     label = f"{key}.label.json"
