@@ -9,7 +9,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -159,6 +159,11 @@ def take(uow: UnitOfWork, name: str, holder: str, seconds: float, time_: LeaseTi
 def give_back(uow: UnitOfWork, name: str, holder: str) -> None:
     """End a lease of this holder, so that another may take it at once."""
     uow.session.execute(update(LeaseRow).where(LeaseRow.name == name, LeaseRow.holder == holder).values(until=0.0))
+
+
+def drop(uow: UnitOfWork, names: Collection[str], holder: str) -> None:
+    """Remove leases of this holder, of which each has its own name and is needed once."""
+    uow.session.execute(delete(LeaseRow).where(LeaseRow.name.in_(names), LeaseRow.holder == holder))
 
 
 def end_all(uow: UnitOfWork) -> None:
