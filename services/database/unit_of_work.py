@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
+from services.database.group_commit import wait_for_disk
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Fatal, Refused, Retryable
@@ -216,24 +217,26 @@ class Database:
         engine, sessions = (self._readers, self._reading) if reading else (self.engine, self._sessions)
         try:
             # Not the session's own transaction, which would leave one open whose commit has failed.
-            with engine.begin() as connection, sessions(bind=connection) as session:
-                uow = UnitOfWork(
-                    session,
-                    self.clock.now(),
-                    self.real.now(),
-                    actor,
-                    partial(self._read_rules, base=self.rules),
-                    self.clock.turned,
-                    self.secrets,
-                    touched,
-                    after_refusal,
-                    self.recorder_secrets,
-                    reading=reading,
-                )
-                result = act(uow)
-                if not reading:
-                    self._append_events(session, uow.events)
-                session.commit()
+            with engine.connect() as connection:
+                with connection.begin(), sessions(bind=connection) as session:
+                    uow = UnitOfWork(
+                        session,
+                        self.clock.now(),
+                        self.real.now(),
+                        actor,
+                        partial(self._read_rules, base=self.rules),
+                        self.clock.turned,
+                        self.secrets,
+                        touched,
+                        after_refusal,
+                        self.recorder_secrets,
+                        reading=reading,
+                    )
+                    result = act(uow)
+                    if not reading:
+                        self._append_events(session, uow.events)
+                    session.commit()
+                wait_for_disk(connection)
         except OperationalError as error:
             metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
             if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
