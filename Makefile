@@ -3,16 +3,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
-# Of the tests that run at once: one more than two cores, for they wait for leases, disks and a browser as well.
-WORKERS ?= 3
+# Of the tests that run at once: twice two cores, for they wait for leases, disks and a browser as well.
+WORKERS ?= 4
 # Node, npm and Go come with the locked test packages.
 LOCKED := PATH="$(CURDIR)/$(BIN):$$PATH"
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/check-log
 # Each process of the tests would compile the product anew, for a second, where the environment says to write no bytecode.
 unexport PYTHONDONTWRITEBYTECODE
+# What builds an image; buildah makes one layer of all unless it is told --layers.
+IMAGE_BUILDER ?= docker build
+# The time of the commit, which is what an image is dated by.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint chart-test chart-docs chart-golden \
+.PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
 	recorder-docs licences chaos test-zeebe clean
 
 help: ## list the commands
@@ -78,6 +82,13 @@ lint: setup-test ## ruff, strict types, who may import whom
 
 bpmn-lint: setup-test ## lint and format check of models, review stages and element templates
 	export $(LOCKED) && $(BIN)/footage-desk bpmn lint && $(BIN)/footage-desk bpmn format --check && $(BIN)/footage-desk bpmn templates --check
+
+image: ## build the image of this commit, with IMAGE_BUILDER="buildah build --layers --format docker" where there is no Docker
+	$(IMAGE_BUILDER) --file deploy/Dockerfile --tag footage-desk:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+		--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+		--build-arg CREATED=$(shell date --utc --date=@$(SOURCE_DATE_EPOCH) +%FT%TZ) \
+		--build-arg REVISION=$(or $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null),unknown) \
+		--build-arg SOURCE=$(or $(shell git config --get remote.origin.url | sed 's|//[^/]*@|//|'),unknown) .
 
 chart-test: setup-test ## lint, unit tests, renders and schemas of the Helm chart; builds helm and its like once
 	$(LOCKED) $(BIN)/python deploy/chart/check.py

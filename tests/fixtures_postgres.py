@@ -20,7 +20,8 @@ from new_database import lay_out
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Database, connect
+from services.database.engine import connect
+from services.database.unit_of_work import Database
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules

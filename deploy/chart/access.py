@@ -1,4 +1,4 @@
-"""What each part needs of secrets, volumes and networks, read off the code, for the chart (files/access.json)."""
+"""What the chart has to know of the code: what each part needs of secrets, volumes and networks, and every setting."""
 
 import inspect
 import json
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from services.app import server
 from services.runtime.jobs.worker import Worker, discover
+from services.runtime.settings import all_settings, variable
 
-TABLE = Path(__file__).parents[2] / "charts" / "footage-desk" / "files" / "access.json"
+FILES = Path(__file__).parents[2] / "charts" / "footage-desk" / "files"
 
 # What a handler asks for by parameter name, and what the chart calls it.
 NAMES = {
@@ -47,6 +48,12 @@ def table() -> str:
     return json.dumps(table, indent=2) + "\n"
 
 
+def settings() -> str:
+    """The names of all settings as the chart reads them, to find a mistyped one."""
+    return json.dumps({"settings": sorted(variable(path) for path in all_settings())}, indent=2) + "\n"
+
+
 if __name__ == "__main__":
-    TABLE.write_text(table(), encoding="utf-8")
-    sys.stdout.write(f"{TABLE.name} is written\n")
+    for name, text in (("access.json", table()), ("settings.json", settings())):
+        (FILES / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"files/{name} is written\n")

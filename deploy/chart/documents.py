@@ -1,7 +1,8 @@
 """README.md and values.schema.json of the chart, made from the comments in values.yaml; copies of the alerts too.
 
 A value is described by the comment above it that begins with ``# --``; ``# @schema {…}`` adds to what follows from its
-default. Written by ``make chart-docs``; a test finds what has drifted.
+default. A map below ``# @pod`` also takes what stands under POD, for the pods of one part. Written by
+``make chart-docs``; a test finds what has drifted.
 """
 
 import json
@@ -18,8 +19,64 @@ import yaml
 DEPLOY = Path(__file__).parents[1]
 CHART = DEPLOY.parent / "charts" / "footage-desk"
 COPIES = {"alerts": (DEPLOY / "prometheus" / "rules", "*.yaml"), "dashboards": (DEPLOY / "grafana", "*.json")}
-# Maps whose keys are the operator's own.
-FREE = {"config", "workers", "commonLabels", "portal.extraEnv", "nodeSelector", "affinity"}
+# What holds for every pod, and may be said of one part's pods as well; the last two of Deployments alone.
+POD = (
+    *("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName", "schedulerName"),
+    *("hostAliases", "dnsPolicy", "dnsConfig", "podLabels", "podAnnotations"),
+    *("extraEnv", "extraEnvFrom", "extraVolumes", "extraVolumeMounts", "initContainers", "sidecars"),
+    *("topologySpreadConstraints", "updateStrategy"),
+)
+TEXT, OBJECT = {"type": "string"}, {"type": "object"}
+
+
+def _closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return schema | ({"required": list(required)} if required else {})
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _map(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _named(*required: str) -> dict[str, Any]:
+    return {"type": "object", "required": ["name", *required]}
+
+
+# Labels and annotations; a number or a truth value there would be refused by the API server alone.
+TEXTS = _map(TEXT)
+VARIABLE = {"type": ["string", "number", "boolean"]}
+QUANTITIES = _map({"type": ["string", "number", "null"]})
+PEERS = _list(_closed(podSelector=OBJECT, namespaceSelector=OBJECT, ipBlock=OBJECT))
+PORTS = _list({"type": "integer", "minimum": 1, "maximum": 65535})
+# What Kubernetes takes, by the last word of a value's name: as far as a mistyped word would show late, or never.
+KUBERNETES = {
+    **dict.fromkeys(("annotations", "labels", "podLabels", "podAnnotations", "commonLabels", "nodeSelector"), TEXTS),
+    **dict.fromkeys(("commonAnnotations", "deploymentAnnotations"), TEXTS),
+    **dict.fromkeys(("podSecurityContext", "containerSecurityContext", "affinity"), OBJECT),
+    **dict.fromkeys(("metrics", "triggers", "parentRefs"), _list(OBJECT)),
+    **dict.fromkeys(("extraEgress", "portalExtraEgress"), _list(_closed(to=_list(OBJECT), ports=_list(OBJECT)))),
+    **dict.fromkeys(("initContainers", "sidecars", "extraVolumes"), _list(_named())),
+    "config": _map(VARIABLE),
+    "extraEnv": _map({"anyOf": [VARIABLE, _closed(("valueFrom",), valueFrom=OBJECT)]}),
+    "extraEnvFrom": _list(_closed(configMapRef=OBJECT, secretRef=OBJECT, prefix=TEXT)),
+    "extraVolumeMounts": _list(_named("mountPath")),
+    "resources": _closed(requests=QUANTITIES, limits=QUANTITIES, claims=_list(OBJECT)),
+    "tolerations": _list(
+        _closed(key=TEXT, operator=TEXT, value=TEXT, effect=TEXT, tolerationSeconds={"type": "integer"})
+    ),
+    "topologySpreadConstraints": _list({"type": "object", "required": ["topologyKey", "whenUnsatisfiable"]}),
+    "hostAliases": _list(_closed(("ip", "hostnames"), ip=TEXT, hostnames=_list(TEXT))),
+    "dnsConfig": _closed(nameservers=_list(TEXT), searches=_list(TEXT), options=_list(OBJECT)),
+    "updateStrategy": _closed(
+        ("type",),
+        type={"enum": ["RollingUpdate", "Recreate"]},
+        rollingUpdate=_closed(maxUnavailable={"type": ["integer", "string"]}, maxSurge={"type": ["integer", "string"]}),
+    ),
+}
 KEY = re.compile(r"( *)([A-Za-z][\w-]*):(?: (.*))?$")
 
 
@@ -31,6 +88,7 @@ class Value:
     told: str
     extra: dict[str, Any]
     default: Any
+    pod: bool = False
     children: list["Value"] = field(default_factory=list)
 
     @property
@@ -59,7 +117,7 @@ def read(text: str) -> list[Value]:
             continue  # a key of an item of a list
         path = (*stack[-1][1].path, key) if stack else (key,)
         told, extra = _comment(comment)
-        value = Value(path, told, extra, _at(values, path))
+        value = Value(path, told, extra, _at(values, path), "@pod" in comment)
         (stack[-1][1].children if stack else roots).append(value)
         stack.append((indent, value))
         comment = []
@@ -70,6 +128,8 @@ def _comment(lines: list[str]) -> tuple[str, dict[str, Any]]:
     told, extra = [], {}
     begun = False
     for line in lines:
+        if line == "@pod":
+            continue
         if line.startswith("@schema "):
             extra = json.loads(line.removeprefix("@schema "))
         elif line.startswith("-- "):
@@ -103,12 +163,40 @@ def readme(values: list[Value]) -> str:
     lines = [head, "", "## What each part is given", "", "| part | beside database and gateway |", "|---|---|"]
     lines += [f"| `{name}` | {', '.join(needs) or '—'} |" for name, needs in parts.items() if needs]
     rest = [f"`{name}`" for name, needs in parts.items() if not needs]
-    lines += [f"| {', '.join(rest)} | — |", "", "## Values", "", "| value | default | what it is |", "|---|---|---|"]
+    lines += [f"| {', '.join(rest)} | — |", "", "## What a ResourceQuota has to hold", "", *quota(values)]
+    lines += ["", "## Values", "", "| value | default | what it is |", "|---|---|---|"]
     for value in leaves(values):
         default = "see [values.yaml](values.yaml)" if _long(value.default) else f"`{_shown(value.default)}`"
         lines.append(f"| `{value.name}` | {default} | {value.told.replace('|', chr(92) + '|')} |")
     lines += ["", f"Chart {chart['version']} of Footage Desk {chart['appVersion']}. Made from values.yaml.", ""]
     return "\n".join(lines)
+
+
+def quota(values: list[Value]) -> list[str]:
+    """What the pods of values.yaml ask for, as a table: at rest, and while an upgrade replaces each."""
+    plain = {value.name: value.default for value in values}
+    parts = [plain["portal"], *({**plain["workerDefaults"], **own} for own in plain["workers"].values())]
+    at_rest = [part["resources"] for part in parts for _ in range(part["replicas"])]
+    upgrade = [*at_rest, *(part["resources"] for part in parts), plain["deployment"]["resources"]]
+    lines = [
+        "| | pods | requests.cpu | requests.memory | limits.cpu | limits.memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, pods in (("at rest", at_rest), ("in an upgrade", upgrade)):
+        sums = [
+            (sum(_milli(pod[how]["cpu"]) for pod in pods), sum(_mebi(pod[how]["memory"]) for pod in pods))
+            for how in ("requests", "limits")
+        ]
+        lines.append(f"| {name} | {len(pods)} | {' | '.join(f'{cpu}m | {memory}Mi' for cpu, memory in sums)} |")
+    return lines
+
+
+def _milli(cpu: str) -> int:
+    return int(cpu.removesuffix("m")) if cpu.endswith("m") else int(cpu) * 1000
+
+
+def _mebi(memory: str) -> int:
+    return int(memory[:-2]) * {"Mi": 1, "Gi": 1024}[memory[-2:]]
 
 
 def _shown(default: Any) -> str:
@@ -120,40 +208,45 @@ def _long(default: Any) -> bool:
 
 
 def schema(values: list[Value]) -> str:
-    """The JSON schema: closed, so that a mistyped value is found; ``global`` is Helm's own."""
-    root = _object(values)
-    root["properties"]["global"] = {"type": "object"}
+    """The JSON schema: closed, so that a mistyped value is found; ``global`` is shared with other charts."""
+    pod = {name: {"$ref": f"#/properties/{name}"} for name in POD}
+    root = _object(values, pod)
+    root["properties"]["global"]["additionalProperties"] = True
     root["properties"]["workers"] = {
         "type": "object",
-        "additionalProperties": {**_worker(values), "required": ["jobTypes"]},
+        "propertyNames": {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+        "additionalProperties": _worker(values, pod),
     }
     return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **root}, indent=2) + "\n"
 
 
-def _worker(values: list[Value]) -> dict[str, Any]:
+def _worker(values: list[Value], pod: dict[str, Any]) -> dict[str, Any]:
     defaults = next(value for value in values if value.name == "workerDefaults")
-    worker = _object(defaults.children)
-    worker["properties"]["jobTypes"] = {"type": "array", "items": {"type": "string"}}
+    worker = _schema(defaults, pod)
+    worker.pop("description")
+    worker["properties"]["jobTypes"] = _list(TEXT)
     return worker
 
 
-def _object(values: list[Value]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {value.path[-1]: _schema(value) for value in values},
-    }
+def _object(values: list[Value], pod: dict[str, Any]) -> dict[str, Any]:
+    return _closed(**{value.path[-1]: _schema(value, pod) for value in values})
 
 
-def _schema(value: Value) -> dict[str, Any]:
+def _schema(value: Value, pod: dict[str, Any]) -> dict[str, Any]:
     told = {"description": value.told} if value.told else {}
     last = value.path[-1]
-    if value.name in FREE or last in ("extraEnv", "resources", "annotations", "labels", "podLabels", "podAnnotations"):
-        return {**told, "type": "object", **value.extra}
-    if last in ("podSecurityContext", "containerSecurityContext"):
-        return {**told, "type": "object"}
+    if value.pod:
+        whole = _object(value.children, pod)
+        whole["properties"] |= pod
+        return {**told, **whole}
+    if last in KUBERNETES:
+        return {**told, **KUBERNETES[last], **value.extra}
+    if value.path[0] == "networkPolicy" and last.endswith(("To", "From")):
+        return {**told, **PEERS}
+    if value.path[0] == "networkPolicy" and last.endswith("Ports"):
+        return {**told, **PORTS}
     if value.children:
-        return {**told, **_object(value.children), **value.extra}
+        return {**told, **_object(value.children, pod), **value.extra}
     kinds: dict[type, Any] = {
         bool: "boolean",
         int: "integer",

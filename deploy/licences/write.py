@@ -8,6 +8,7 @@ finds what has drifted.
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -20,6 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BILL = HERE / "bill-of-materials.cdx.json"
 PAGE = ROOT / "docs" / "licences.md"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCKED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)(?:\s*;\s*(?P<marker>[^\\]+))?")
 OWN = {"bpmn.io"}  # licences that SPDX does not list
 # What a package says in words, and its SPDX identifier.
@@ -110,7 +112,14 @@ def bill(components: list[Component], vendored: list[Component]) -> dict[str, An
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {"component": {"type": "application", "name": "footage-desk", "licenses": _licences("Apache-2.0")}},
+        "metadata": {
+            "component": {
+                "type": "application",
+                "name": "footage-desk",
+                "version": PROJECT["version"],
+                "licenses": _licences("Apache-2.0"),
+            }
+        },
         "components": [
             {
                 "type": "library",

@@ -31,6 +31,7 @@ from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError, variable
+from services.runtime.settings.stores import S3Store as S3Place
 from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
 from services.vault.keys.fingerprints import (
@@ -54,7 +55,8 @@ from services.vault.keys.signer import Signer, trusted_signers
 from services.vault.keys.signing_key import CHAIN_FILE, ensure_signing_key
 from services.vault.keys.vault_keys import VAULT_RECIPIENT_FILE, LoanKeys, VaultKeys, ensure_keys, recipients_in
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, StoreDown
+from services.vault.store.unchecked import UncheckedStore
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
 
 if TYPE_CHECKING:
@@ -85,6 +87,9 @@ class Container:
     engine: EngineInspection | None = None  # for the portal, if the engine runs in this process
     manifest: Manifest | None = None  # of the data folder, where everything is one process
     known_keys: Mapping[str, str] = field(default_factory=dict)  # of the installation: none of these is made anew
+    apart: bool = False  # one process of several
+    new_database: bool = False  # nobody had used it at the start
+    opened_stores: dict[str, Store] = field(default_factory=dict)  # by name, those that this process uses
 
     def __post_init__(self) -> None:
         use_models(self.settings.models_dir)
@@ -100,11 +105,20 @@ class Container:
         return self.given_replica or self._opened(REPLICA, self.settings.replica_place)
 
     def _opened(self, name: str, place: StorePlace) -> Store:
-        """Open a store and make its buckets, unless they were there and are gone: then Fatal."""
+        """Open a store and check it; one that is away is checked before its first use, but at a first start."""
         store = open_store(place, self.clock)
-        belongings.check_store(name, store, self.database, self.manifest)
-        store.ensure()
+        try:
+            self._admit(name, store)
+        except StoreDown as error:
+            if not self.apart and (self.manifest is None or name not in self.manifest.stores):
+                raise
+            log.warning("a store does not answer; it is checked before it is used", store=name, cause=str(error))
+            store = UncheckedStore.of(store, partial(self._admit, name, store))
+        self.opened_stores[name] = store
         return store
+
+    def _admit(self, name: str, store: Store) -> None:
+        _admit(name, store, self.database, self.manifest, is_new=self.new_database)
 
     @cached_property
     def vault_keys(self) -> VaultKeys:
@@ -202,15 +216,16 @@ class Container:
 
 def open_migrated_database(settings: Settings, clock: Clock) -> Database:
     """Open the database; migrate it first if it is SQLite, which no other process uses."""
-    if settings.database.startswith("sqlite"):
+    if settings.database_address.startswith("sqlite"):
         data_folder.prepare(settings.data_dir)
         belongings.check_folder(settings)  # what is opened and is not there would be made
     database = open_database(
-        settings.database,
+        settings.database_address,
         clock,
         rules_of(settings),
         secrets=KeyFileBox(settings.keys / PORTAL_KEY),
         recorder_secrets=KeyFileBox(settings.keys / RECORDERS_KEY),
+        connections=settings.database,
     )
     if database.engine.dialect.name == "sqlite":
         database_schema.migrate(database.engine)
@@ -247,6 +262,7 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
         database=open_migrated_database(settings, clock),
         loan_keys=LoanKeys(settings.keys / LOAN_FOLDER),
         manifest=manifest,
+        apart=apart,
     )
     try:
         container.database.run_now(START, database_schema.check)
@@ -264,7 +280,12 @@ def open_container(settings: Settings, *, apart: bool = False) -> Container:
 def _register_present_keys(container: Container) -> None:
     """Check the keys that this process was given, and register those that no process had before."""
     settings, database = container.settings, container.database
-    belongings.check_unused(database, _own_stores(container), settings.keys, apart=True)
+    belongings.check_unused(database, {}, settings.keys, apart=True)
+    container.new_database = database.run_now(START, key_events.is_unused)
+    if container.new_database:
+        for name, store in _own_stores(container).items():
+            with suppress(StoreDown):  # then before its first use
+                belongings.check_empty(name, store)
     container.known_keys = database.run_now(START, key_events.list_known)
     present = read_keys(settings.keys)
     belongings.check_keys(settings.keys, container.known_keys, present, apart=True)
@@ -284,6 +305,35 @@ def _own_stores(container: Container) -> dict[str, Store]:
     with suppress(SettingsError):
         stores[REPLICA] = open_store(settings.replica_place, container.clock)
     return stores
+
+
+def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[str]:
+    """Make and check the buckets of the S3 stores that the settings name; return the stores' names.
+
+    Raises as ``Container.store``. A folder is made by the first start of ``footage-desk run``.
+    """
+    places = dict[str, StorePlace]()
+    with suppress(SettingsError):
+        places[PRIMARY] = settings.store_place
+    with suppress(SettingsError):
+        places[REPLICA] = settings.replica_place
+    servers = {name: place for name, place in places.items() if isinstance(place, S3Place)}
+    is_new = database.run_now(START, key_events.is_unused) if servers else False
+    for name, place in servers.items():
+        _admit(name, open_store(place, clock), database, None, is_new=is_new)
+    return list(servers)
+
+
+def _admit(name: str, store: Store, database: Database, manifest: Manifest | None, *, is_new: bool) -> None:
+    """Make the store's buckets, unless they were there and are gone: then Fatal.
+
+    Raises StoreRefused for buckets without object lock, StoreDown without an answer. ``is_new``: nobody has used the
+    database, so that the store must not have an installation's objects.
+    """
+    if is_new:
+        belongings.check_empty(name, store)
+    belongings.check_store(name, store, database, manifest)
+    store.ensure()
 
 
 def _register(database: Database, fingerprints: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
+from services.domain.custody import locks
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.wiring import open_database
 from services.recorders.registry import open_recorder, places_of
@@ -57,6 +58,7 @@ from services.web.dependencies import OpenRecorder
 
 ACTOR = Actor("system", "doctor")
 DRILL_EVERY = timedelta(days=366)
+LOCK_WAITS = timedelta(hours=1)  # longer than a store is away for a moment
 SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
 
 
@@ -83,6 +85,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     lines.append(_use_period(await _max_use_days(settings) if database else settings.rules.max_use_days))
     if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
+        lines.append(await _line("locks", partial(_locks, settings)))
         lines += await _recorders(settings)
     return lines
 
@@ -101,6 +104,23 @@ async def _drilled(settings: Settings) -> str:
             "footage-desk keys drill --identity FILE"
         )
     return f"the escrow key opened masters {when}; try it once a year with footage-desk keys drill"
+
+
+async def _locks(settings: Settings) -> str:
+    """Say whether the stores hold what they are to hold; Fatal where something has waited for long."""
+    with _reading(settings) as database:
+        waiting = await database.run(ACTOR, locks.count_waiting)
+    what = f"{waiting.masters} master(s) and {waiting.documents} document(s)"
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    if waiting.since is not None and clock.now() - waiting.since > LOCK_WAITS:
+        raise Fatal(
+            f"{what} wait for their lock, the first since {waiting.since:%Y-%m-%d %H:%M} UTC, and until then the "
+            "store's administrator can delete them: see that the process with encrypt-copy runs and reaches both "
+            "stores, and what its log says"
+        )
+    if waiting.since is not None:
+        return f"{what} are about to be locked in the store"
+    return "what the database knows is locked in the store, while its case is open and until its disposal"
 
 
 async def _line(part: str, check: Callable[[], Awaitable[str]]) -> Line:
@@ -274,7 +294,7 @@ async def _max_use_days(settings: Settings) -> int | None:
 
 def _database_exists(settings: Settings) -> bool:
     """Whether there is a database; a SQLite file is made by the first start."""
-    url = make_url(settings.database)
+    url = make_url(settings.database_address)
     return url.drivername != "sqlite" or Path(url.database or "").exists()
 
 
@@ -289,8 +309,15 @@ async def _database(settings: Settings) -> str:
 def _reading(settings: Settings) -> Iterator[Database]:
     """Open the database to read; SQLite's files stay as they are."""
     portal, recorders = KeyFileBox(settings.keys / PORTAL_KEY), KeyFileBox(settings.keys / RECORDERS_KEY)
-    with reading.unchanged(settings.database) as url:
-        database = open_database(url, SystemClock(), rules_of(settings), secrets=portal, recorder_secrets=recorders)
+    with reading.unchanged(settings.database_address) as url:
+        database = open_database(
+            url,
+            SystemClock(),
+            rules_of(settings),
+            secrets=portal,
+            recorder_secrets=recorders,
+            connections=settings.database,
+        )
         try:
             yield database
         finally:

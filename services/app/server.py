@@ -1,6 +1,7 @@
 """Run the roles of one process, built from the settings."""
 
 import asyncio
+import itertools
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import anyio
+from lxml import etree
 
 from services.app.container import Container, models
 from services.backup import belongings
-from services.database.unit_of_work import Database
+from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
 from services.runtime import confined
@@ -24,14 +26,17 @@ from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
-from services.runtime.health import Health, serve_health
+from services.runtime.health import HUNG_SECONDS, Health, serve_health
 from services.runtime.http import address_of, listen, serve
+from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
-from services.runtime.periodic import Periodic
+from services.runtime.periodic import Periodic, keep_running, report_failure
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
+from services.runtime.waiting import set_within
+from services.vault.store.protocol import Store
 
 if TYPE_CHECKING:
     from services.domain.audit.checkpoint_publisher import CheckpointPublisher
@@ -40,7 +45,10 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
+LOCK_EVERY = timedelta(seconds=30)
 ENGINE_WAIT = timedelta(seconds=60)
+WATCH_STORES_EVERY = timedelta(minutes=1)
+START_PAUSES = Backoff(first=timedelta(seconds=1), factor=2, longest=timedelta(seconds=30))
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -127,7 +135,13 @@ def _engine_addresses(settings: Settings) -> list[str]:
 
 
 async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
-    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id."""
+    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id.
+
+    Warns of inclusive joins at which a cluster can wait for ever.
+    """
+    for path in models(folder):
+        for uneven in uneven_joins(etree.parse(path)) if path.suffix == ".bpmn" else []:
+            log.warning("a case can wait for ever on a cluster", model=path.name, cause=str(uneven))
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:
@@ -141,6 +155,8 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
 
 class PeriodicTask(Protocol):
     """A task that runs periodically until it is cancelled."""
+
+    name: str
 
     async def run(self) -> None: ...
 
@@ -183,8 +199,10 @@ async def run(
     async with engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
-        health.checks["database"] = lambda: _check_database(container.database)
-        if settings.embedded or settings.database.startswith("sqlite"):
+        health.checks["database"] = container.database.readiness.check
+        health.hung_seconds = container.database.hung_seconds
+        health.hung_limit = max(HUNG_SECONDS, 2.0 * settings.database.statement_seconds)
+        if settings.embedded or settings.database_address.startswith("sqlite"):
             health.checks["disk"] = DiskSpace(settings.data_dir).check
         if roles.workers:
             health.checks["engine"] = lambda: _check_engine(client)
@@ -193,7 +211,13 @@ async def run(
         dependencies = container.for_workers(roles.workers)
         log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
-            settings, roles.workers, dependencies, channel, health=health, journal=StepJournal(container.database)
+            settings,
+            roles.workers,
+            dependencies,
+            channel,
+            health=health,
+            journal=StepJournal(container.database),
+            clock=container.clock,
         )
         try:
             if roles.deploy:
@@ -205,9 +229,13 @@ async def run(
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
                 for task in _periodic_tasks(container, roles, client, log_head):
-                    group.start_soon(task.run)
+                    group.start_soon(keep_running, task.name, task.run)
+                if container.opened_stores:
+                    watch = partial(watch_stores, container.opened_stores, health)
+                    stores = Periodic("stores", WATCH_STORES_EVERY, watch)
+                    group.start_soon(keep_running, stores.name, stores.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
-                group.start_soon(confined.report_missing_walls)
+                group.start_soon(keep_running, "walls", confined.report_missing_walls)
                 if ready is not None:
                     await ready(
                         Addresses(
@@ -219,8 +247,59 @@ async def run(
         finally:
             if log_head is not None:
                 with anyio.CancelScope(shield=True):
-                    await log_head.sign()
+                    await _sign_last(log_head)
             await channel.close()
+
+
+async def watch_stores(stores: Mapping[str, Store], health: Health) -> None:
+    """Ask each store, and say in readiness which one does not answer or cannot be used."""
+    for name, store in stores.items():
+        part = f"store {name}"
+        try:
+            await run_in_thread(store.missing)
+        except (Retryable, Fatal) as error:
+            if part not in health.away:
+                log.warning("a store is away or cannot be used", store=name, cause=str(error))
+            health.away[part] = str(error)
+        else:
+            if health.away.pop(part, None) is not None:
+                log.info("a store answers again", store=name)
+
+
+async def open_when_back(
+    settings: Settings, attempt: Callable[[], Container], error: Retryable, backoff: Backoff = START_PAUSES
+) -> Container | None:
+    """Call ``attempt`` in a thread until nothing that the start needs is away; None if a signal comes first.
+
+    Meanwhile the process is alive and not ready. Raises what a wait does not mend, such as a wrong password.
+    """
+    health, stop, opened = Health(), asyncio.Event(), list[Container]()
+    cause = str(error)
+
+    async def check() -> str:
+        return cause
+
+    health.checks["start"] = check
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve_health, health, _listen(settings, "health"))
+        for number_of_try in itertools.count():
+            pause = backoff.delay(number_of_try).total_seconds()
+            log.warning("waits to start until a part is back", cause=cause, retry_in_seconds=pause)
+            if await set_within(stop, pause):
+                break
+            try:
+                opened.append(await run_in_thread(attempt))
+            except Retryable as again:
+                if again.away is None:
+                    raise
+                cause = str(again)
+            else:
+                break
+        group.cancel_scope.cancel()
+    return opened[0] if opened and not stop.is_set() else None
 
 
 async def run_until_signalled(container: Container, roles: Roles, ready: Ready | None = None) -> None:
@@ -256,6 +335,25 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
         log.info("removed what interrupted uploads had left", keys=swept)
 
 
+async def _sign_last(log_head: "CheckpointPublisher") -> None:
+    """Sign what was done since the last checkpoint; the next start does it where that fails."""
+    try:
+        await log_head.sign()
+    except Exception as error:  # noqa: BLE001  # the channel has to be closed, and what ended the process is raised
+        report_failure("checkpoints", error)
+
+
+def _keep_locks(container: Container) -> Periodic:
+    """Return the task that locks, files and disposes of what the database says; commits that leave some wake it."""
+    from services.domain.documents import retention  # noqa: PLC0415 - a portal locks nothing of a case
+    from services.workers.vault_locks import LockKeeper  # noqa: PLC0415 - as above
+
+    keeper = LockKeeper(container.database, container.store, container.replica_store, lambda: container.signer)
+    task = Periodic("locks", LOCK_EVERY, keeper.run)
+    container.database.on(retention.TOPIC, task.wake)
+    return task
+
+
 def _open_log_head(container: Container) -> "CheckpointPublisher":
     from services.app import portal_tasks  # noqa: PLC0415 - a worker starts faster without pages and lists
 
@@ -278,6 +376,7 @@ def _periodic_tasks(
             portal_tasks.check_cases(container.database, client),
         ]
     if roles.sweeper:
+        by_clock.append(_keep_locks(container))
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     container.on_turn.extend(task.wake for task in by_clock)
@@ -292,18 +391,6 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
     finally:
         with anyio.CancelScope(shield=True):
             await runner.stop()
-
-
-async def _check_database(database: Database) -> str | None:
-    def query() -> None:
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
-
-    try:
-        await run_in_thread(query)
-    except Exception as error:  # noqa: BLE001  # the cause does not matter: the database does not answer
-        return f"the database does not answer ({type(error).__name__})"
-    return None
 
 
 async def _check_engine(client: PyzeebeEngineClient) -> str | None:

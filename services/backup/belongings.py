@@ -45,6 +45,10 @@ from services.vault.store.protocol import BUCKETS, Store, StoreMissing, StoreRef
 DATABASE, ENGINE = "database", "engine"
 PRIVATE = (VAULT, SEAL, LOG, PORTAL, RECORDERS)  # these are needed themselves, of the others the public part is enough
 WHOLE = "restore the newest backup into an empty data folder (docs/operations.md, Restore)"
+NEW_DATABASE = (
+    f"name the right database, or {WHOLE}; for a new installation name an empty keys folder, and stores or prefixes of "
+    "its own"
+)
 KEYS = "restore it with footage-desk keys restore FILE --identity IDENTITY"
 
 
@@ -123,7 +127,8 @@ def check_store(name: str, store: Store, database: Database, manifest: Manifest 
     The trail alone knows it where there is no manifest: in a process of several, and before the first one is written.
     """
     missing = store.missing()
-    if missing and ((manifest and name in manifest.stores) or database.run_now(ACTOR, key_events.was_written, name)):
+    # Read apart: a store may be checked late, by whoever uses it first, and perhaps while this thread writes.
+    if missing and ((manifest and name in manifest.stores) or database.read_now(ACTOR, key_events.was_written, name)):
         raise Fatal(
             f"a part of the installation is missing | the {name} store | {', '.join(missing)} is gone. "
             f"{store.describe()} | mount the right disk or name the right server, or restore its copy; {accept(name)}"
@@ -138,19 +143,20 @@ def check_unused(database: Database, stores: Mapping[str, Store], keys: Path, *,
     """
     if not database.run_now(ACTOR, key_events.is_unused):
         return
-    way = (
-        f"name the right database, or {WHOLE}; for a new installation name an empty keys folder, and stores or "
-        "prefixes of its own"
-    )
     used = [*(keys / LOAN_FOLDER).glob("*"), *([] if apart else (keys / PORTAL_KEY).parent.glob("[!.]*"))]
     if used:
-        raise _missing(used[0], "the keys of an installation are here, and its database is new", way)
+        raise _missing(used[0], "the keys of an installation are here, and its database is new", NEW_DATABASE)
     for name, store in stores.items():
-        for bucket in BUCKETS:
-            with suppress(StoreMissing, StoreRefused):  # it is not made yet
-                if (key := next(iter(store.list_keys(bucket)), None)) is not None:
-                    what = f"the {name} store has objects of an installation, and the database is new"
-                    raise _missing(Path(bucket, key), f"{what}. {store.describe()}", way)
+        check_empty(name, store)
+
+
+def check_empty(name: str, store: Store) -> None:
+    """Raise Fatal if the store of a new database has objects. Writes nothing."""
+    for bucket in BUCKETS:
+        with suppress(StoreMissing, StoreRefused):  # it is not made yet
+            if (key := next(iter(store.list_keys(bucket)), None)) is not None:
+                what = f"the {name} store has objects of an installation, and the database is new"
+                raise _missing(Path(bucket, key), f"{what}. {store.describe()}", NEW_DATABASE)
 
 
 def begin(settings: Settings, database: Database) -> None:
@@ -229,7 +235,7 @@ def _check_unregistered(uow: UnitOfWork, keys: Path, present: PresentKeys) -> No
 
 
 def _sqlite_file(settings: Settings) -> Path | None:
-    url = make_url(settings.database)
+    url = make_url(settings.database_address)
     return Path(url.database) if url.drivername == "sqlite" and url.database else None
 
 

@@ -45,7 +45,8 @@ def back_up(installation: Installation, request: BackupRequest, say: Say) -> str
     recipients = request.recipients or (_escrow_recipient(installation.settings),)
     with _locked_engine(installation.settings, request) as engine, new_bundle(request.target, recipients) as out:
         made_at = installation.clock.now().isoformat()
-        with database_export.snapshot(installation.settings.database) as connection:
+        settings = installation.settings
+        with database_export.snapshot(settings.database_address, settings.database.without_limits) as connection:
             revision = database_export.revision_of(connection)
             _check_stores(installation)
             say("Writing the database …")
@@ -64,7 +65,7 @@ def back_up(installation: Installation, request: BackupRequest, say: Say) -> str
                 "madeAt": made_at,
                 "madeBy": f"footage-desk {version('footage-desk')}",
                 "organisation": installation.settings.organisation,
-                "database": make_url(installation.settings.database).get_backend_name(),
+                "database": make_url(installation.settings.database_address).get_backend_name(),
                 "schema": revision,
                 "tables": rows,
                 "objects": count,
@@ -97,9 +98,12 @@ def _check(settings: Settings, request: BackupRequest) -> None:
             "name another file"
         )
     belongings.check_folder(settings)
-    if settings.database.startswith("sqlite") and not Path(make_url(settings.database).database or "").exists():
+    if (
+        settings.database_address.startswith("sqlite")
+        and not Path(make_url(settings.database_address).database or "").exists()
+    ):
         raise Fatal(
-            f"no backup was made | {make_url(settings.database).database} | there is no database | set "
+            f"no backup was made | {make_url(settings.database_address).database} | there is no database | set "
             f"{variable('data_dir')} or {variable('database_url')} to the one of this installation"
         )
 

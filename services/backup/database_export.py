@@ -33,6 +33,7 @@ from sqlalchemy import (
     func,
     inspect,
     literal,
+    make_url,
     select,
     text,
 )
@@ -42,7 +43,9 @@ from sqlalchemy.types import TypeEngine
 from services.backup.bundle import Bundle, BundleWriter
 from services.database import schema as database_schema
 from services.database.base import Json, Moment, Whole
+from services.database.engine import UNLIMITED, connect_arguments
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.settings.database import DatabaseSettings
 
 ROWS_AT_ONCE = 500
 VERSIONS = "alembic_version"
@@ -58,9 +61,11 @@ KINDS: dict[str, TypeEngine[Any]] = {
 
 
 @contextmanager
-def snapshot(url: str) -> Iterator[Connection]:
+def snapshot(url: str, settings: DatabaseSettings = UNLIMITED) -> Iterator[Connection]:
     """Open a read-only snapshot that blocks no writer; Retryable if the database does not answer."""
-    engine = create_engine(url, hide_parameters=True)
+    arguments = connect_arguments(make_url(url), settings)
+    arguments.pop("target_session_attrs", None)  # a standby will do
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_read_only)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))

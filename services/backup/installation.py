@@ -42,7 +42,8 @@ class Installation:
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        database = open_database(self.settings.database, self.clock, rules_of(self.settings))
+        address, connections = self.settings.database_address, self.settings.database.without_limits
+        database = open_database(address, self.clock, rules_of(self.settings), connections=connections)
         try:
             yield database
         finally:

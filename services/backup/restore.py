@@ -16,8 +16,9 @@ from services.backup.create import CLOCK, Say, say_first
 from services.backup.installation import ACTOR, Installation
 from services.backup.key_archive import KeyArchive
 from services.database import schema as database_schema
+from services.database.engine import connect
 from services.database.tables.documents import NumberSeries
-from services.database.unit_of_work import Database, UnitOfWork, connect
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import FOLDER as CHECKPOINTS
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
@@ -113,7 +114,7 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
         folder = request.engine_data or settings.data_dir / "engine"
         clock = _read_clock(bundle)
         _check_target(settings, bundle, request, folder, clock)
-        engine = connect(settings.database)
+        engine = connect(settings.database_address, settings.database.without_limits)
         try:
             database_export.check_empty(engine)
             # before anything is written, so that an inventory that cannot be read leaves nothing half restored

@@ -24,9 +24,10 @@ from services.backup.database_export import snapshot
 from services.bench.figures import Peer, report, timed_sync
 from services.database import schema as database_schema
 from services.database.base import new_id
+from services.database.engine import connect, one_writer
 from services.database.group_commit import wait_for_disk
 from services.database.tables.audit import AuditEvent
-from services.database.unit_of_work import Actor, UnitOfWork, connect, one_writer
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.verification import verify_trail

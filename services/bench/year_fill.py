@@ -368,7 +368,7 @@ class _Case:
             "sha256_plain": sealed["sha256Plain"],
             "sha256_cipher": sealed["sha256Cipher"],
         }
-        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, **kept}
+        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": self.at + YEAR, **kept}
         self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters"), **of)
         self._event("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
@@ -442,7 +442,7 @@ class _Case:
         dispose = self.at + YEAR
         self.loan["ended_at"] = self.at
         self.copy |= {"discarded_at": self.at, "discarded_because": "returned"}
-        self.master |= {"archived_at": self.at, "dispose_after": dispose}
+        self.master |= {"archived_at": self.at, "dispose_after": dispose, "retain_until": dispose}
         archived = {"archived_at": self.at, "in_order": True, "dispose_after": dispose, "location": "masters"}
         self.rows.add(ArchiveEntry, id=self._id(), application_id=self.id, **archived)
         self._close("footage-re-archived")

@@ -124,7 +124,7 @@ def add_to(app: typer.Typer) -> None:
 @contextmanager
 def _database_snapshot(settings: Settings) -> Iterator[Connection]:
     """Open a read-only snapshot of the database; raises Fatal if it has another schema."""
-    with snapshot(settings.database) as connection:
+    with snapshot(settings.database_address, settings.database.without_limits) as connection:
         database_schema.check_in(connection)
         yield connection
 
@@ -187,7 +187,8 @@ def _in_unit_of_work(
     settings: Settings, act: Callable[Concatenate[UnitOfWork, P], R], *arguments: P.args, **named: P.kwargs
 ) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    database = open_database(settings.database, clock, rules_of(settings))
+    connections = settings.database.without_limits
+    database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
     try:
         database.run_now(ACTOR, database_schema.check)
         return database.run_now(ACTOR, act, *arguments, **named)

@@ -18,7 +18,7 @@ from services.bench import verify as verifying
 from services.bench.figures import size_of
 from services.bench.year_fill import Size as Year
 from services.cli.context import load_settings, reported_errors, say
-from services.database.unit_of_work import connect
+from services.database.engine import connect
 from services.runtime.logs import configure_logs
 
 Folder = Annotated[

@@ -14,6 +14,7 @@ from services.cli.context import console, error_console
 from services.demo import organisation, situations
 from services.demo.organisation import Account
 from services.demo.people import StepFailed
+from services.runtime.settings import Settings, variable
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,6 +46,19 @@ def prepare(container: Container, *, cases: bool) -> list[Account]:
     """Write the demo organisation, and recordings of the days that it needs."""
     console.print("Preparing the demo organisation and its recordings of yesterday …", style="dim", soft_wrap=True)
     return organisation.prepare(container, situations.RECORDED if cases else (1,))
+
+
+def can_lay_out(settings: Settings) -> bool:
+    """Return whether the demo's cases can be made, and say why not: they need an engine whose clock we turn."""
+    if settings.embedded:
+        return True
+    error_console.print(
+        f"The demo's cases are not made: they need days of the process to pass, and the engine at "
+        f"{settings.zeebe_address} has a clock of its own, which this program does not turn. Unset "
+        f"{variable('zeebe_address')} for --cases; without them the demo runs on.",
+        soft_wrap=True,
+    )
+    return False
 
 
 def print_accounts(accounts: list[Account]) -> None:

@@ -151,7 +151,8 @@ def _open_database(settings: Settings) -> Iterator[Database]:
     """Open the database, which must exist before a key is rotated: the rotation is an audit event."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
     with data_folder.exclusive(settings):
-        database = open_database(settings.database, clock, rules_of(settings))
+        connections = settings.database.without_limits
+        database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
         try:
             database.run_now(ACTOR, database_schema.check)
             yield database

@@ -100,7 +100,8 @@ def _add_losses(app: typer.Typer) -> None:
         settings = load_settings()
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         with reported_errors(), data_folder.exclusive(settings):
-            database = open_database(settings.database, clock, rules_of(settings))
+            connections = settings.database.without_limits
+            database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
             try:
                 database.run_now(START, database_schema.check)
                 losses.accept_loss(settings, database, part, say, confirmed=confirm)

@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from services.app import server
-from services.app.container import START, Container, check_models, locked_container, open_migrated_database
+from services.app.container import (
+    START,
+    Container,
+    check_models,
+    locked_container,
+    make_buckets,
+    open_migrated_database,
+)
 from services.app.server import Addresses, Ready, Roles
 from services.cli.context import console, fail, load_settings, reported_errors
 from services.database import schema as database_schema
@@ -17,6 +24,7 @@ from services.runtime import data_folder
 from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.errors import Retryable
 from services.runtime.jobs.worker import WorkerError
 from services.runtime.settings import Settings, unknown_variables, variable
 
@@ -55,6 +63,7 @@ def _add_processes(app: typer.Typer) -> None:
         )
         with _opened(settings) as container:
             container.doctor = partial(doctor.examine, settings, unknown_variables())
+            cases = cases and (not settings.demo or demonstration.can_lay_out(settings))
             accounts = demonstration.prepare(container, cases=cases) if settings.demo else []
             console.print("Starting engine, workers and portal …", style="dim", soft_wrap=True)
 
@@ -128,16 +137,23 @@ def _add_preparations(app: typer.Typer) -> None:
 
     @app.command()
     def migrate() -> None:
-        """Migrate the database to the newest schema. Running it again changes nothing."""
+        """Migrate the database to the newest schema, and make the buckets of the S3 stores that the settings name.
+
+        Running it again changes nothing.
+        """
         settings = load_settings()
+        settings = settings.model_copy(update={"database": settings.database.without_limits})
         with reported_errors(), data_folder.exclusive(settings):
             database = open_migrated_database(settings, SystemClock())
             try:
                 database.run_now(START, lambda uow: uow.session.connection())
                 database_schema.migrate(database.engine)
+                stores = make_buckets(settings, database, SystemClock())
             finally:
                 database.close()
         console.print("The database is at the newest schema.")
+        for name in stores:
+            console.print(f"The buckets of the {name} store are there, with object lock.")
 
 
 def _settings_of_one_process(command: str) -> Settings:
@@ -163,7 +179,21 @@ def _settings_of_one_process(command: str) -> Settings:
 
 @contextmanager
 def _opened(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
-    with reported_errors(), locked_container(settings, apart=apart) as container:
+    """Open the container; while the database is away, wait for it and answer liveness."""
+    with reported_errors(), ExitStack() as stack:
+
+        def attempt() -> Container:
+            return stack.enter_context(locked_container(settings, apart=apart))
+
+        try:
+            container = attempt()
+        except Retryable as error:
+            if error.away is None:
+                raise
+            opened = asyncio.run(server.open_when_back(settings, attempt, error))
+            if opened is None:
+                raise typer.Exit(0) from None
+            container = opened
         yield container
 
 

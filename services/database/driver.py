@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from services.database.engine import READ_ONLY
+
 
 class Driver:
     """Execute statements with ``?`` for each value, on either database."""
@@ -50,13 +52,17 @@ class Driver:
 def open_driver(connection: Connection, what: str) -> Iterator[Driver]:
     """Open a cursor in the connection's transaction; raises SQLAlchemy's errors, with ``what``."""
     dialect, raw = connection.dialect, connection.connection
-    cursor, base = raw.cursor(), dialect.loaded_dbapi.Error
+    base, cursor = dialect.loaded_dbapi.Error, None
     try:
+        cursor = raw.cursor()
         yield Driver(cursor, dialect.name == "postgresql")
     except base as error:
-        lost = dialect.is_disconnect(error, raw, cursor)
+        lost = dialect.is_disconnect(error, raw, cursor) or getattr(error, "sqlstate", None) == READ_ONLY
+        if lost:
+            connection.invalidate(error)
         raise DBAPIError.instance(
             what, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=dialect
         ) from error
     finally:
-        cursor.close()
+        if cursor is not None:
+            cursor.close()

@@ -34,12 +34,12 @@ def migrations() -> Path:
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Migrate the database to ``revision``, by default the newest.
 
-    A second run changes nothing. Raises Fatal for a database from before the first release.
+    A second run changes nothing. Raises Fatal for a database from before the first release, or of a newer one.
     """
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations()))
     with engine.connect() as connection:
-        _refuse_unreleased(connection, _present(connection))
+        _refuse_foreign(connection, _present(connection))
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
         connection.commit()
@@ -66,7 +66,7 @@ def check_in(connection: Connection) -> str:
         return newest or "none"
     if present is None:
         raise Fatal("the database is empty: run footage-desk migrate")
-    _refuse_unreleased(connection, present)
+    _refuse_foreign(connection, present)
     raise Fatal(f"the database has the schema {present} and not {newest}: run footage-desk migrate of this version")
 
 
@@ -74,11 +74,18 @@ def _present(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _refuse_unreleased(connection: Connection, present: str | None) -> None:
+def _refuse_foreign(connection: Connection, present: str | None) -> None:
+    """Raise Fatal for a schema that no migration of this release leads on from."""
     if present in BEFORE_THE_FIRST_RELEASE:
         raise Fatal(
             f"the database was not opened | {connection.engine.url.render_as_string()} | its schema {present} is from "
             "before the first release, and no release migrates it | nothing was changed or deleted: move the data "
             "folder (FOOTAGE_DESK_DATA_DIR, var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, "
             "then start anew"
+        )
+    known = {script.revision for script in ScriptDirectory(str(migrations())).walk_revisions()}
+    if present is not None and present not in known:
+        raise Fatal(
+            f"the database has the schema {present} of a newer release, which this one does not know | nothing was "
+            "changed: run that release, or with this one restore the backup from before"
         )

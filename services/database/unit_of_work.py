@@ -1,28 +1,28 @@
 """The unit of work: one transaction, one moment, one actor. Committed here and nowhere else."""
 
-import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
-import anyio.to_thread
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
+from services.database.engine import READING, UNLIMITED, connect, one_writer
+from services.database.failures import busy, explain
 from services.database.group_commit import wait_for_disk
+from services.database.places import NoPlace, Places
+from services.database.readiness import Readiness
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.errors import Refused
 from services.runtime.rules import Rules
 from services.runtime.secret_box import NoSecretBox, SecretBox
+from services.runtime.settings.database import DatabaseSettings
+from services.runtime.threads import run_in_own_thread
 
 if TYPE_CHECKING:
     from services.database.tables.audit import AuditEvent
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RUNBOOK_DB_DOWN = "database-unavailable"
-BEGIN = "BEGIN IMMEDIATE"
-READING = "reading"  # the execution option of transactions that only read
-LOCK_TIMEOUT_SECONDS = 10.0  # how long a transaction waits to begin while another process writes
-BUSY_TIMEOUT_MS = 10  # milliseconds, in which SQLite itself polls five times
 EVERY_COMMIT = "commit"  # the topic of listeners to all commits
 
 
@@ -106,6 +101,17 @@ class UnitOfWork:
                 del self.events[before:]
 
 
+class ReadingSession(Session):
+    """A session of a transaction that only reads."""
+
+
+@event.listens_for(ReadingSession, "do_orm_execute")
+def _refuse_to_lock(execution: ORMExecuteState) -> None:
+    """Refuse what PostgreSQL refuses in such a transaction, on SQLite as well."""
+    if getattr(execution.statement, "_for_update_arg", None) is not None:
+        raise RuntimeError("a unit of work that only reads locks no rows")
+
+
 class Database:
     """Opens units of work on one database. SQLite has one writer at a time; PostgreSQL locks rows."""
 
@@ -120,8 +126,10 @@ class Database:
         secrets: SecretBox | None = None,
         recorder_secrets: SecretBox | None = None,
         real: Clock | None = None,
+        connections: DatabaseSettings = UNLIMITED,
     ) -> None:
-        self.engine = connect(url)
+        self.engine = connect(url, connections)
+        self.readiness = Readiness(url, connections)
         self.clock = clock
         self.real = real or SystemClock()
         self.rules = rules  # the environment's; those of a unit include the changes in the database
@@ -136,6 +144,11 @@ class Database:
             class_=ReadingSession, expire_on_commit=False, join_transaction_mode="rollback_only", autoflush=False
         )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
+        size, wait = connections.pool_size, connections.wait_seconds
+        # SQLite's writers share one connection and wait for its lock: they would keep those waiting that only read.
+        shared = self.engine.dialect.name != "sqlite"
+        self._reading_places = Places(size if shared else size - 1, wait)
+        self._writing_places = self._reading_places if shared else Places(size, wait)
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
         """Call ``listener`` (in a worker thread) after each commit that touched ``topic``.
@@ -149,9 +162,17 @@ class Database:
     ) -> R:
         """Run ``act(uow, …)`` in a thread, in one transaction that commits when it returns.
 
-        Rolls back and raises what ``act`` raises; Retryable if the database is busy or down.
+        Rolls back and raises what ``act`` raises. For a fault of the database raises Retryable, which is Busy where all
+        connections stay in use, or Refused for a value that it cannot store.
         """
-        return await anyio.to_thread.run_sync(partial(self.run_now, actor, act, *args, **kwargs))
+        return await self._in_place(self._writing_places, partial(self.run_now, actor, act, *args, **kwargs))
+
+    async def _in_place(self, places: Places, unit: Callable[[], R]) -> R:
+        try:
+            async with places.one():
+                return await run_in_own_thread(unit)
+        except NoPlace as error:
+            raise busy(self.engine) from error
 
     def run_now(
         self, actor: Actor, act: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
@@ -179,7 +200,7 @@ class Database:
         The audit events that it records are appended in a transaction of their own before this returns: where they
         cannot be, it raises as ``run`` does, and what was read is not given away (F20).
         """
-        return await anyio.to_thread.run_sync(partial(self.read_now, actor, query, *args, **kwargs))
+        return await self._in_place(self._reading_places, partial(self.read_now, actor, query, *args, **kwargs))
 
     def read_now(
         self, actor: Actor, query: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
@@ -237,165 +258,17 @@ class Database:
                         self._append_events(session, uow.events)
                     session.commit()
                 wait_for_disk(connection)
-        except OperationalError as error:
-            metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-            if _sqlite_code(error.orig) == sqlite3.SQLITE_FULL:
-                raise Retryable(
-                    f"the disk is full | {self.engine.url.render_as_string()} | nothing was written | make room on "
-                    "it; what failed is retried",
-                    runbook=RUNBOOK_DB_DOWN,
-                ) from error
-            raise Retryable(
-                f"the database did not answer | {self.engine.url.render_as_string()} | {error.orig} | "
-                "check that the database runs and is reachable",
-                runbook=RUNBOOK_DB_DOWN,
-            ) from error
-        except PoolTimeout as error:
-            metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-            raise Retryable(
-                f"the database did not answer in time | {self.engine.url.render_as_string()} | every connection "
-                "of this process was in use | try again; where it goes on, look for slow statements",
-                runbook=RUNBOOK_DB_DOWN,
-            ) from error
-        except IntegrityError as error:
-            metrics.TRANSACTION_FAILURES.labels("conflict").inc()
-            raise Retryable("another act came first | its row is in the database already | try again") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                metrics.TRANSACTION_FAILURES.labels("unavailable").inc()
-                raise Retryable(
-                    f"the connection to the database broke | {error.orig}", runbook=RUNBOOK_DB_DOWN
-                ) from error
-            raise
+        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
+            failure = explain(error, self.engine)
+            if failure is None:
+                raise
+            raise failure from error
         return result, uow
 
+    def hung_seconds(self) -> float:
+        """Return for how long no unit of work has begun or ended while all connections are in use, in seconds."""
+        return max(self._reading_places.hung_seconds(), self._writing_places.hung_seconds())
+
     def close(self) -> None:
+        self.readiness.close()
         self.engine.dispose()
-
-
-def connect(url: str) -> Engine:
-    """Create the engine; for SQLite with WAL, full sync, foreign keys and immediate transactions.
-
-    An address of ``reading.unchanged`` gets transactions that only read.
-    """
-    # The text of an error is logged, so it must not have people's texts and the hashes of their passwords.
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
-    if engine.dialect.name == "sqlite" and engine.url.query.get("mode") == "ro":
-        event.listen(engine, "connect", _begin_by_ourselves)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-        event.listen(engine, "handle_error", _refuse_damaged)
-    elif engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", partial(_prepare_sqlite, path=engine.url.database or ""))
-        event.listen(engine, "begin", _begin)
-        event.listen(engine, "handle_error", _invalidate_lost_transaction)
-        event.listen(engine, "handle_error", _refuse_damaged)
-    return engine
-
-
-def one_writer(engine: Engine) -> AbstractContextManager[object]:
-    """Return a lock that lets one thread of this process write at a time; none for PostgreSQL.
-
-    SQLite has one writer, and the threads that wait for it poll, in no order. Measured with 32 threads that write
-    without a break: the longest wait was at most 1 s with the lock, and 3 of 3 s without it.
-    """
-    return threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-
-
-class ReadingSession(Session):
-    """A session of a transaction that only reads."""
-
-
-@event.listens_for(ReadingSession, "do_orm_execute")
-def _refuse_to_lock(execution: ORMExecuteState) -> None:
-    """Refuse what PostgreSQL refuses in such a transaction, on SQLite as well."""
-    if getattr(execution.statement, "_for_update_arg", None) is not None:
-        raise RuntimeError("a unit of work that only reads locks no rows")
-
-
-def _begin(connection: Connection) -> None:
-    """Begin a transaction of SQLite: to read, a deferred one, which neither waits for the writer nor keeps it off."""
-    reads = bool(connection.get_execution_options().get(READING))
-    if connection.info.get(READING, False) != reads:
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
-        connection.info[READING] = reads
-    if reads:
-        connection.exec_driver_sql("BEGIN DEFERRED")
-    else:
-        _begin_as_writer(connection)
-
-
-def _begin_as_writer(connection: Connection) -> None:
-    """Begin a writing transaction as soon as that of another process has ended.
-
-    Polls often: a process that writes without a break frees the lock for a fraction of a millisecond between two
-    commits, and SQLite by itself soon polls ten times a second only.
-    """
-    until = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    while True:
-        try:
-            connection.exec_driver_sql(BEGIN)
-        except OperationalError as error:
-            if not _is_locked(error) or time.monotonic() >= until:
-                raise
-        else:
-            return
-
-
-def _is_locked(error: OperationalError) -> bool:
-    return _sqlite_code(error.orig) == sqlite3.SQLITE_BUSY
-
-
-def _sqlite_code(error: BaseException | None) -> int:
-    """Return SQLite's primary code of an error, whatever its extended one; 0 for another database's."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _refuse_damaged(context: ExceptionContext) -> None:
-    """Raise Fatal where the file is damaged or no database."""
-    engine = context.engine
-    if engine is not None and _is_damaged(context.original_exception):
-        raise _damaged(engine.url.database or "", context.original_exception) from context.original_exception
-
-
-def _is_damaged(error: BaseException) -> bool:
-    return _sqlite_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _damaged(path: str, error: BaseException) -> Fatal:
-    return Fatal(
-        f"could not read the database | {path} | the file is damaged, or no database ({error}) | stop the product, "
-        "move the file and its -wal and -shm away, and restore the newest backup with footage-desk restore",
-        runbook=RUNBOOK_DB_DOWN,
-    )
-
-
-def _invalidate_lost_transaction(context: ExceptionContext) -> None:
-    """Invalidate a connection whose transaction SQLite has ended by itself.
-
-    SQLite does so when the disk is full or fails, and would commit each later statement at once. The same holds if a
-    savepoint could not be rolled back.
-    """
-    connection = context.connection
-    if connection is None or connection.invalidated or not connection.in_transaction():
-        return
-    driver: Any = connection.connection.dbapi_connection
-    if not driver.in_transaction or (context.statement or "").startswith("ROLLBACK TO"):
-        context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
-
-
-def _begin_by_ourselves(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-
-
-def _prepare_sqlite(connection: Any, record: object, *, path: str) -> None:
-    _begin_by_ourselves(connection, record)
-    cursor = connection.cursor()
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-            cursor.execute(f"PRAGMA {pragma}")
-    except sqlite3.DatabaseError as error:
-        if _is_damaged(error):
-            raise _damaged(path, error) from error
-        raise
-    cursor.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers import element_templates, required_steps
+from services.designers.inclusive_joins import uneven_joins
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import StageFile
 from services.runtime.errors import Fatal
@@ -31,6 +32,7 @@ def find_problems(folder: Path, workers: Iterable[Worker]) -> list[str]:
     sentences = [f"{stage_file.NAME}, {problem}" for problem in problems]
     sentences += _unknown_jobs(models.values(), {worker.job_type for worker in workers})
     sentences += required_steps.unmet(models.values())
+    sentences += [f"{name}, {uneven}" for name, tree in trees.items() for uneven in uneven_joins(tree)]
     sentences += _applied_templates(trees, folder / element_templates.FOLDER)
     if file is not None:
         sentences += _stages(models.values(), file)

@@ -67,7 +67,7 @@ DOES: Mapping[str, str] = {
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
     "re-archive": "销毁借用密钥，终止访问，母本保留到处置日期，本案结案",
-    "release-preservation": "未移交而结案时，清除保管库中为本案保存的录像，并说明结案原因",
+    "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
     "resume-access": "使用期限变更后，恢复访问到新的到期日",

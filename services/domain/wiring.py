@@ -1,11 +1,13 @@
 """What the domain adds to every unit of work: the audit trail's tree and the rules that hold."""
 
+from services.database.engine import UNLIMITED
 from services.database.unit_of_work import Database
 from services.domain.audit import tree
 from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules
 from services.runtime.secret_box import SecretBox
+from services.runtime.settings.database import DatabaseSettings
 
 
 def open_database(
@@ -16,6 +18,7 @@ def open_database(
     secrets: SecretBox | None = None,
     recorder_secrets: SecretBox | None = None,
     real: Clock | None = None,
+    connections: DatabaseSettings = UNLIMITED,
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     return Database(
@@ -27,4 +30,5 @@ def open_database(
         secrets=secrets,
         recorder_secrets=recorder_secrets,
         real=real,
+        connections=connections,
     )

@@ -94,6 +94,15 @@ def find(uow: UnitOfWork, number: str) -> str:
     return application.id
 
 
+def require_needed(uow: UnitOfWork, application_id: str) -> None:
+    """Raise Fatal where footage of the case waits for its disposal: nothing opens it any more, for nobody."""
+    if any(row.awaits_disposal for row in masters.list_of_application(uow, application_id)):
+        raise Fatal(
+            f"no package was made | application {application_id} | its case has ended without a loan, and its footage "
+            "is not opened any more and waits for its disposal | make the package with --footage hash"
+        )
+
+
 def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     """Read the case as of the signed checkpoint ``note``; None if it has newer events."""
     application = uow.session.get_one(Application, application_id)

@@ -92,6 +92,8 @@ class Prepared:
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
     """Write the package of the application to ``target``; raises Fatal and Retryable."""
     application_id = sources.database.run_now(actor, case_file.find, number)
+    if how != "hash":
+        sources.database.run_now(actor, case_file.require_needed, application_id)
     prepared = _prepare(sources, application_id, how, actor)
     case = prepared.case
     with new_archive(target) as writer:

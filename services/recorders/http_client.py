@@ -239,7 +239,7 @@ class HttpClient:
     def down(self, code: str, cause: str) -> RecorderDown:
         """Build the error; ``cause`` completes its sentence and holds nothing secret."""
         kind = BrokenOff if code == "broken-off" else RecorderDown
-        return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}. It is tried again.", code)
+        return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}.", code)
 
     async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
         with self._errors_named(path, began=True):

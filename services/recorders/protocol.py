@@ -12,17 +12,22 @@ from services.runtime.spans import Span
 JOIN_TOLERANCE = timedelta(milliseconds=200)
 
 
+# Codes of what a wait does not mend. The rest may be a recorder that restarts: one that boots may answer with a page.
+REFUSALS = frozenset({"denied", "tls", "login", "privacy", "forbidden", "zone", "broken-off"})
+
+
 class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
-    answers over HTTP, zone where its own time zone is not the one entered, or down where nothing more is known.
+    answers over HTTP, zone where its own time zone is not the one entered, or down where nothing more is known. It is
+    away unless the code is one of ``REFUSALS``.
     """
 
     runbook = "recorder-down"
 
     def __init__(self, message: str, code: str = "down") -> None:
-        super().__init__(message)
+        super().__init__(message, away=None if code in REFUSALS else "recorder")
         self.code = code
 
 

@@ -126,7 +126,7 @@ def only_process(folder: Path) -> Iterator[None]:
 
 def exclusive(settings: Settings) -> AbstractContextManager[None]:
     """Lock a SQLite database against other processes; PostgreSQL needs no lock."""
-    return only_process(settings.data_dir) if settings.database.startswith("sqlite") else nullcontext()
+    return only_process(settings.data_dir) if settings.database_address.startswith("sqlite") else nullcontext()
 
 
 def clock_of(folder: Path, *, demo: bool) -> Clock:

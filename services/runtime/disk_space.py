@@ -25,7 +25,7 @@ class DiskSpace:
         self._is_full = is_full
         sentence = (
             f"the disk of {self._folder} has {free >> 20} MiB free: delete what is not the product's, or enlarge it; "
-            "nothing is lost, and what waits goes on by itself"
+            "nothing is lost, but jobs whose retries are used up meanwhile become incidents"
         )
         if is_full and not was_full:
             log.error("the disk is nearly full", folder=str(self._folder), free_mib=free >> 20)

@@ -1,23 +1,35 @@
 """The ways in which a job may fail (docs/zeebe.md), and refusals to a person."""
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from services.runtime.translations import Message, Text, Value
+
+Away: TypeAlias = Literal["recorder", "store", "database"]
+"""A part of the installation that can be away for a while, and is waited for."""
 
 
 class Retryable(Exception):
     """Retry later: the runner fails the job with back-off. Say what failed, on which object, and why.
 
     ``runbook`` names the page of docs/runbooks that an operator reads when the retries are used up; each kind of
-    failure has its own, and one raise may name another.
+    failure has its own, and one raise may name another. ``away`` names the part that does not answer: it is waited for,
+    and no retry is used up. None for what a wait does not mend, such as a wrong password or a full store.
     """
 
     runbook = "jobs-failing"
+    away: Away | None = None
 
-    def __init__(self, message: str, *, runbook: str | None = None) -> None:
+    def __init__(self, message: str, *, runbook: str | None = None, away: Away | None = None) -> None:
         super().__init__(message)
         if runbook is not None:
             self.runbook = runbook
+        if away is not None:
+            self.away = away
+
+
+class Busy(Retryable):
+    """More was asked of this process at once than it can do: nothing is wrong, and it can be asked again soon."""
 
 
 class Outcome(Exception):

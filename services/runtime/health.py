@@ -1,7 +1,8 @@
 """Liveness, readiness and metrics on a port of their own (docs/zeebe.md).
 
-Alive means: the event loop runs, the pollers poll, the channel is open. It never depends on another server; an
-engine that is down leaves a worker alive, because restarting it would not help.
+Alive means: the event loop runs, the pollers poll, the channel is open, and the pool of the database is not hung for
+good. It never depends on another server: an engine or a database that is down leaves a worker alive, because restarting
+it would not help.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ Check = Callable[[], Awaitable[str | None]]
 
 LOOP_LIMIT = 15.0
 CHECK_SECONDS = 5.0
+HUNG_SECONDS = 600.0
 
 
 @dataclass
@@ -45,10 +47,15 @@ class Health:
 
     monotonic: Callable[[], float] = time.monotonic
     checks: dict[str, Check] = field(default_factory=dict)
+    away: dict[str, str] = field(default_factory=dict)
+    """What is away without which this process still works, such as a store: a sentence by part."""
     pollers: dict[str, Poller] = field(default_factory=dict)
     exporters: list[Callable[[], bytes]] = field(default_factory=list)
     """Further metrics of this process for ``/metrics``, in Prometheus' text format."""
     connected: Callable[[], bool] = lambda: True
+    hung_seconds: Callable[[], float] = lambda: 0.0
+    """For how long, in seconds, every connection to the database has been in use and none given back."""
+    hung_limit: float = HUNG_SECONDS
     draining: bool = False
     """Whether the polls have ended on purpose: a worker that drains finishes its jobs and is alive."""
     loop_stamp: float = field(init=False)
@@ -78,6 +85,8 @@ class Health:
             faults.append(f"the event loop has not turned for {now - self.loop_stamp:.0f} s")
         if not self.connected():
             faults.append("the channel to the engine is closed for good")
+        if (hung := self.hung_seconds()) > self.hung_limit:
+            faults.append(f"no connection to the database has become free for {hung:.0f} s")
         if not self.draining:
             faults += [f"nobody polls for {name}" for name, poller in self.pollers.items() if poller.silent(now)]
         return faults
@@ -107,7 +116,8 @@ def health_app(health: Health) -> Starlette:
 
     async def readyz(_request: Request) -> Response:
         unready = await health.unready()
-        return JSONResponse({"ready": not unready, "unready": unready}, 503 if unready else 200)
+        away = {"away": health.away} if health.away else {}
+        return JSONResponse({"ready": not unready, "unready": unready, **away}, 503 if unready else 200)
 
     async def show_metrics(_request: Request) -> Response:
         exposition = b"".join([metrics.exposition(), *(export() for export in health.exporters)])

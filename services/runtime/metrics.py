@@ -116,7 +116,7 @@ TRANSACTION_DURATION = Histogram(
 )
 TRANSACTION_FAILURES = Counter(
     "footage_desk_database_transaction_failures",
-    "Failed transactions by reason: unavailable, conflict",
+    "Failed transactions by reason: unavailable, busy (no connection was free in time), conflict",
     ["reason"],
     registry=REGISTRY,
 )
@@ -184,6 +184,15 @@ RECORDER_UP = Gauge(
 OUTBOX_LAG = Gauge(
     "footage_desk_outbox_lag_seconds", "Age of the oldest message that waits for the engine", registry=DATABASE_REGISTRY
 )
+LONGEST_WAIT = Gauge(
+    "footage_desk_longest_wait_seconds",
+    "How long the step that has waited longest has waited for a part that is away: recorder, store, database",
+    ["part"],
+    registry=DATABASE_REGISTRY,
+)
+STEPS_WAITING = Gauge(
+    "footage_desk_steps_waiting", "Steps that wait for a part that is away", ["part"], registry=DATABASE_REGISTRY
+)
 CASES_WITHOUT_INSTANCE = Gauge(
     "footage_desk_cases_without_instance",
     "Open cases for which the engine has no process instance",
@@ -211,7 +220,7 @@ for _outcome in ("preserved", "failed"):
     PRESERVATIONS.labels(_outcome)
 for _outcome in TIMESTAMP_OUTCOMES:
     TIMESTAMP_REQUESTS.labels(_outcome)
-for _reason in ("unavailable", "conflict"):
+for _reason in ("unavailable", "busy", "conflict"):
     TRANSACTION_FAILURES.labels(_reason)
 
 

@@ -12,13 +12,17 @@ from services.runtime.waiting import set_within
 
 log = get_logger(__name__)
 
+LONGEST_PAUSE = 30.0
+AGAIN_AFTER = 5.0
+
 
 class Periodic:
     """Run ``act`` every ``every``, and at once when it is woken.
 
     ``act`` returns True if work is left: the next run then follows at once. A run that fails is logged and counted,
-    and the next one retries; no failure ends the process. After a failure nothing wakes the task for ``pause``. If
-    ``at_once`` is False, the first run follows the first wait.
+    and the next one retries; no failure ends the process. After a failure nothing wakes the task for ``pause``, and
+    for twice as long after each further one, up to half a minute. If ``at_once`` is False, the first run follows the
+    first wait.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Periodic:
         self._act = act
         self._at_once = at_once
         self._pause = pause.total_seconds()
+        self._failures = 0  # in a row
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -61,15 +66,46 @@ class Periodic:
         """Run once; return whether work is left."""
         try:
             more = await self._act()
-        except Retryable as error:
-            log.warning("a periodic task failed and will retry", task=self.name, cause=str(error))
-        except Exception as error:  # noqa: BLE001  # no error may stop the process
-            log.error(  # noqa: TRY400  # the texts of a traceback may hold personal data
-                "a periodic task failed", task=self.name, cause=type(error).__name__, stack=stack(error)
-            )
+        except (Exception, asyncio.CancelledError) as error:  # no error may end the process
+            if _is_cancelled(error):
+                raise
+            report_failure(self.name, error)
         else:
+            self._failures = 0
             metrics.PERIODIC_LAST_RUN.labels(self.name).set_to_current_time()
             return bool(more)
-        metrics.PERIODIC_FAILURES.labels(self.name).inc()
-        await asyncio.sleep(self._pause)
+        await asyncio.sleep(max(self._pause, min(self._pause * 2**self._failures, LONGEST_PAUSE)))
+        self._failures = min(self._failures + 1, 16)
         return False
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run what a process does in the background until it ends; begin it again where it ends in an error.
+
+    No such error ends the process and all else that it does.
+    """
+    while True:
+        try:
+            await work()
+        except (Exception, asyncio.CancelledError) as error:  # see above
+            if _is_cancelled(error):
+                raise
+            report_failure(name, error)
+        else:
+            return
+        await asyncio.sleep(AGAIN_AFTER)
+
+
+def report_failure(task: str, error: BaseException) -> None:
+    """Log and count the failure of a background task."""
+    metrics.PERIODIC_FAILURES.labels(task).inc()
+    if isinstance(error, Retryable):
+        log.warning("a periodic task failed and will retry", task=task, cause=str(error))
+    else:  # the texts of a traceback may hold personal data
+        log.error("a periodic task failed", task=task, cause=type(error).__name__, stack=stack(error))
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Return whether the task itself is cancelled, and not a call that it waits for: grpc.aio raises that too."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)

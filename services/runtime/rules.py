@@ -6,6 +6,9 @@ from typing import Literal
 
 from services.runtime.settings import Settings
 
+# How long a lock lasts beyond the longest loan: time for the offer before it, and for return and inspection after it.
+LOCK_MARGIN = timedelta(days=30)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -38,6 +41,11 @@ class Rules:
     def least_share(self) -> float:
         """How much of the pictures to be expected has to be there in footage that is complete, 0 to 1."""
         return 1 - self.lost_per_mille / 1000
+
+    @property
+    def lock_term(self) -> timedelta:
+        """For how long the stores lock what a case has brought there, until its end is known."""
+        return timedelta(days=self.max_use_days or 0) + self.grace_period + LOCK_MARGIN
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, PrivateAttr
 from starlette.exceptions import HTTPException
 
-from services.runtime.errors import Fatal, Refused, Retryable
+from services.runtime.errors import Busy, Fatal, Refused, Retryable
 from services.runtime.logs import get_logger
-from services.runtime.translations import Bilingual, Message, Text, in_context
+from services.runtime.translations import Bilingual, Message, Text
 
 log = get_logger(__name__)
 
@@ -153,9 +153,27 @@ def _refused(_request: Request, error: Exception) -> RefusalResponse:
     return answer(error.code, error.message, error.status, error.field)
 
 
-def _retryable(_request: Request, error: Exception) -> RefusalResponse:
+def delayed(error: Exception) -> RefusalResponse:
+    """Answer that it can be asked again later."""
     log.warning("call_delayed", error=str(error))
-    return answer("try-again", in_context("errors", "A part of the system is away: try again in a while."), 503)
+    if isinstance(error, Busy):
+        return answer(
+            "busy", Message("The system has more to do than it can right now: try again in a few seconds."), 503
+        )
+    if isinstance(error, Retryable) and error.away == "store":
+        return answer(
+            "try-again",
+            Message(
+                "The object storage does not answer, so that footage and files cannot be read or stored now; "
+                "everything else works. Try again in a while."
+            ),
+            503,
+        )
+    return answer("try-again", Message("A part of the system is away: try again in a while."), 503)
+
+
+def _retryable(_request: Request, error: Exception) -> RefusalResponse:
+    return delayed(error)
 
 
 def _fatal(_request: Request, error: Exception) -> RefusalResponse:

@@ -9,7 +9,7 @@ from services.domain.retrieval.attempts import NoLongerWanted
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, Target
 from services.vault.store.replicas import replicate
-from services.workers import vault_actions
+from services.workers import vault_actions, vault_locks
 from services.workers.progress_reporter import ProgressReporter, report_progress
 
 JOB_TYPE = "back-up-footage"
@@ -46,6 +46,7 @@ async def handle(command: Command, database: Database, store: Store, replica_sto
             await _replicate(
                 command, master, database=database, store=store, replica_store=replica_store, reporter=reporter
             )
+        await vault_locks.lock_master(database, ACTOR, store, command.item_id, replica_store)
     return Result(True)
 
 

@@ -2,56 +2,61 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from services.database.tables.documents import Document
 from services.domain.cases.document_layouts import render_pdf
-from services.domain.custody.closing import StoredObject, VaultActions
+from services.domain.custody.locks import DocumentToFile
 from services.domain.documents.service import Filed
 from services.vault.envelopes import CONTENT_TYPE, open_envelope, statement
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, StoreConflict, StoreDown, keep_until
 from services.verifier.filed import PREDICATE
 
 BUCKET = "documents"
 
 
-def file(store: Store, signer: Signer, actions: VaultActions, document: Document) -> Iterator[StoredObject]:
-    """Write a document's objects; those of an earlier run stay, and the statement is made of what is stored."""
-    data, pdf = f"{document.number}.json", f"{document.number}.pdf"
-    content = document.content.encode()
-    yield _put(store, document, data, lambda: content, "application/json")
-    yield _put(store, document, pdf, partial(_render, document), "application/pdf")
+def file(store: Store, signer: Signer, due: DocumentToFile, checkpoint: dict[str, Any] | None) -> Filed:
+    """Write a document's objects, lock them, and return the hashes of what is stored.
+
+    Those of an earlier run stay, and the statement is made of what is stored. One that belongs to several cases, such
+    as an agreement, stays for the longest of their terms.
+    """
+    document = due.document
+    pdf, content = f"{document.number}.pdf", document.content.encode()
 
     def signed() -> bytes:
-        return signer.sign(_statement(store, actions, document))
+        return signer.sign(_statement(store, due, checkpoint))
 
-    yield _put(store, document, label_key(document.number), signed, CONTENT_TYPE)
-
-
-def read_filed(store: Store, document: Document) -> Filed:
-    """Return the hashes of what is stored."""
+    for key, made, content_type in (
+        (f"{document.number}.json", lambda: content, "application/json"),
+        (pdf, partial(_render, document), "application/pdf"),
+        (label_key(document.number), signed, CONTENT_TYPE),
+    ):
+        keep_until(store, BUCKET, key, _put(store, document, key, made, content_type), due.until)
     label = open_envelope(b"".join(store.get(BUCKET, label_key(document.number))))
-    return Filed(_sha256(store, f"{document.number}.pdf"), label.payload_sha256)
+    return Filed(_sha256(store, pdf), label.payload_sha256)
 
 
 def _sha256(store: Store, key: str) -> str:
     return hashlib.sha256(b"".join(store.get(BUCKET, key))).hexdigest()
 
 
-def _statement(store: Store, actions: VaultActions, document: Document) -> dict[str, Any]:
+def _statement(store: Store, due: DocumentToFile, checkpoint: dict[str, Any] | None) -> dict[str, Any]:
+    document = due.document
     names = (f"{document.number}.pdf", f"{document.number}.json")
     subjects = {name: _sha256(store, name) for name in names}
     predicate: dict[str, Any] = {
         "kind": document.kind,
         "number": document.number,
-        "application": actions.application_number,
+        "application": due.application_number,
         "madeAt": document.made_at.isoformat(),
         "demo": document.demo,
-        "auditCheckpoint": actions.checkpoint,
+        "auditCheckpoint": checkpoint,
     }
     if document.item_id is not None:
         predicate["item"] = document.item_id
@@ -62,11 +67,16 @@ def _render(document: Document) -> bytes:
     return render_pdf(document.kind, document.number, document.content, document.sha256, document.made_at)
 
 
-def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> StoredObject:
+def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> str:
+    """Store an object unless it is there; return its version."""
     there = store.stat(BUCKET, key)
-    if there is not None:
-        return StoredObject(BUCKET, key, there.version_id)
-    store.sweep(BUCKET, key)  # a run that died in this put has left its parts
-    metadata = {"kind": document.kind, "sha256": document.sha256}
-    stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
-    return StoredObject(BUCKET, key, stored.version_id)
+    if there is None:
+        store.sweep(BUCKET, key)  # a run that died in this put has left its parts
+        metadata = {"kind": document.kind, "sha256": document.sha256}
+        with suppress(StoreConflict):  # another process has filed it meanwhile
+            stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
+            return stored.version_id
+        there = store.stat(BUCKET, key)
+        if there is None:
+            raise StoreDown(f"{BUCKET}/{key} was filed by another process and is gone: it is tried again.")
+    return there.version_id

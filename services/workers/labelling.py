@@ -63,18 +63,22 @@ async def _label(
 ) -> None:
     facts = await database.run(actor, labels.get_facts, item_id, kind)
     label = await run_in_thread(_write, store, signer, facts)
-    await database.run(actor, labels.write, item_id, facts, label.payload_sha256)
+    await database.run(actor, labels.write, item_id, facts, label.payload_sha256, label.version_id)
     # one that was there before goes, or is kept, with its object
-    if label.written and not await database.run(actor, labels.is_wanted, item_id):
+    if label.written and not await database.run(actor, labels.is_wanted, item_id, kind):
         await vault_actions.discard(store, facts.sealed["bucket"], label_key(facts.sealed["key"]))
 
 
 @dataclass(frozen=True)
 class _Label:
-    """The SHA-256 of what a label signs; None without an object, or a signature. ``written``: by this call."""
+    """The SHA-256 of what a label signs; None without an object, or a signature. ``written``: by this call.
+
+    ``version_id`` is that of the label itself; None without an object.
+    """
 
     payload_sha256: str | None
     written: bool
+    version_id: str | None
 
 
 def _write(store: Store, signer: Signer, facts: LabelFacts) -> _Label:
@@ -86,14 +90,16 @@ def _write(store: Store, signer: Signer, facts: LabelFacts) -> _Label:
         "sha256-cipher": sealed.sha256_cipher,
     }
     if store.stat(sealed.bucket, sealed.key) is None:
-        return _Label(None, written=False)
+        return _Label(None, written=False, version_id=None)
     store.set_tags(sealed.bucket, sealed.key, sealed.version_id, tags)
     key = label_key(sealed.key)
-    if store.stat(sealed.bucket, key) is not None:
-        return _Label(_payload_sha256(b"".join(store.get(sealed.bucket, key))), written=False)
+    there = store.stat(sealed.bucket, key)
+    if there is not None:
+        payload_sha256 = _payload_sha256(b"".join(store.get(sealed.bucket, key)))
+        return _Label(payload_sha256, written=False, version_id=there.version_id)
     store.sweep(sealed.bucket, key)  # a run that died in this put has left its parts
     label = signer.sign(_statement(sealed, facts))
-    store.put(
+    stored = store.put(
         sealed.bucket,
         key,
         io.BytesIO(label),
@@ -101,7 +107,7 @@ def _write(store: Store, signer: Signer, facts: LabelFacts) -> _Label:
         legal_hold=facts.kind == "copy",
         content_type=CONTENT_TYPE,
     )
-    return _Label(_payload_sha256(label), written=True)
+    return _Label(_payload_sha256(label), written=True, version_id=stored.version_id)
 
 
 def _payload_sha256(label: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""release-preservation: every exit without a hand-over; nothing stays in the vault (docs/failures.md F1)."""
+"""release-preservation: every exit without a hand-over; masters stay until their locks end (docs/failures.md F1)."""
 
 from dataclasses import dataclass
 

@@ -25,7 +25,7 @@ from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, Target
-from services.workers import labelling, quarantine, vault_actions
+from services.workers import labelling, quarantine, vault_actions, vault_locks
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.quarantine import Holding
 from services.workers.retrieve import Request, Retrieval, lost_since, missing
@@ -82,7 +82,9 @@ async def handle(
         if done.outcome in OUTCOMES:
             raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
         reporter.enter("storing")
+        await vault_locks.lock_master(database, ACTOR, store, command.item_id)
         await labelling.label_master(database, ACTOR, store, signer, command.item_id)
+        await vault_locks.lock_master(database, ACTOR, store, command.item_id)
         await vault_actions.discard_spent(database, ACTOR, store, command.item_id)
     return Result(done.coverage if done.is_asked_about else 1.0, done.record_number)
 

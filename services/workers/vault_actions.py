@@ -5,7 +5,8 @@ from functools import partial
 
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
-from services.domain.custody.closing import StoredObject, VaultActions
+from services.domain.custody.closing import VaultActions
+from services.domain.custody.locks import DocumentToFile, StoredObject
 from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.threads import run_in_thread
@@ -14,7 +15,7 @@ from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
 from services.vault.store.protocol import Store
 from services.vault.store.protocol import discard as discard_object
-from services.workers import document_filing
+from services.workers import document_filing, vault_locks
 
 SWEEPER = Actor("system", "sweeper")
 
@@ -101,25 +102,15 @@ def _apply(
         _discard(store, kept.bucket, kept.key)
     for kept in actions.lift_holds:
         _each(store, kept, partial(_lift, store))
-    if actions.retain_until is not None:
-        for kept in actions.retain:
-            _each(store, kept, partial(_retain, store, actions))
-    if signer is not None:
+    for lock in actions.locks:
+        vault_locks.hold(store, lock)
+    if signer is not None and actions.retain_until is not None:
         for document in actions.file:
-            for kept in document_filing.file(store, signer, actions, document):
-                _keep(store, actions, kept)
-            filed[document.number] = document_filing.read_filed(store, document)
-    if replica_store is not None:
-        _apply_to_replicas(actions, replica_store)
+            due = DocumentToFile(document, actions.application_number, actions.retain_until)
+            filed[document.number] = document_filing.file(store, signer, due, actions.checkpoint)
+    for lock in actions.locks:
+        vault_locks.hold_replica(replica_store, lock)
     return filed
-
-
-def _apply_to_replicas(actions: VaultActions, replica_store: Store) -> None:
-    for kept in actions.discard_replicas:
-        _discard(replica_store, kept.bucket, kept.key)
-    if actions.retain_until is not None:
-        for kept in actions.retain_replicas:
-            _each(replica_store, kept, partial(_retain, replica_store, actions))
 
 
 def _each(store: Store, kept: StoredObject, act: Callable[[StoredObject], None]) -> None:
@@ -132,19 +123,6 @@ def _each(store: Store, kept: StoredObject, act: Callable[[StoredObject], None])
 
 def _lift(store: Store, kept: StoredObject) -> None:
     store.set_legal_hold(kept.bucket, kept.key, kept.version_id, False)
-
-
-def _retain(store: Store, actions: VaultActions, kept: StoredObject) -> None:
-    if actions.retain_until is not None:
-        store.retain(kept.bucket, kept.key, kept.version_id, actions.retain_until)
-
-
-def _keep(store: Store, actions: VaultActions, kept: StoredObject) -> None:
-    """Retain an object; one of several cases, such as an agreement, for the longest of their terms."""
-    facts = store.stat(kept.bucket, kept.key, kept.version_id)
-    until = facts.retain_until if facts else None
-    if until is None or (actions.retain_until is not None and until < actions.retain_until):
-        _retain(store, actions, kept)
 
 
 def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:

@@ -181,4 +181,5 @@ def test_the_class_of_an_application(values: Values) -> None:
 
 @pytest.mark.parametrize("missing", EVERYTHING[0])
 def test_a_missing_input_never_makes_an_ordinary_application(missing: str) -> None:
+    """On a cluster `true` holds for every input where another test follows it, null too; `false,true` does not."""
     assert classify({**EVERYTHING[0], missing: None}) is None

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
+import yaml
 from chart_render import CHART, ROOT, SETS, parts, rendered
 
 from services.runtime.jobs.worker import discover
@@ -112,7 +114,41 @@ def test_every_pod_is_restricted(name: str) -> None:
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
-            assert {"requests", "limits"} <= set(container["resources"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_quota_without_a_limit_range_admits_every_container(name: str) -> None:
+    for part in parts(name).values():
+        for container in part.containers:
+            wanted = {how: set(container["resources"][how]) for how in ("requests", "limits")}
+            assert wanted == {"requests": {"cpu", "memory"}, "limits": {"cpu", "memory"}}, (
+                f"{part.name}: {container['name']}"
+            )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_runs_before_the_release_names_nothing_that_comes_with_it(name: str) -> None:
+    """A hook before an installation finds only what comes before it by its weight, and what is not the release's."""
+    hooks: dict[str, list[tuple[int, str]]] = {}
+    own = set()
+    for one in rendered(name):
+        notes = one["metadata"].get("annotations", {})
+        if "helm.sh/hook" not in notes:
+            own.add(one["metadata"]["name"])
+            continue
+        for when in notes["helm.sh/hook"].split(","):
+            hooks.setdefault(when, []).append((int(notes["helm.sh/hook-weight"]), one["kind"]))
+            assert notes["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    migrate = parts(name)["migrate"]
+
+    assert sorted(hooks["pre-install"])[-1] == (0, "Job")
+    assert {weight for weight, kind in hooks["pre-install"] if kind != "Job"} == {-10}
+    assert hooks["pre-install"] == hooks["pre-upgrade"] == hooks["pre-rollback"]
+    assert hooks["post-install"] == hooks["post-upgrade"] == hooks["post-rollback"] == [(0, "Job")]
+    assert migrate.pod["serviceAccountName"] == "footage-desk-migrate" not in own
+    assert not migrate.secrets & own
+    assert not any("envFrom" in container for container in migrate.containers)
+    assert not [volume for volume in migrate.pod["volumes"] if volume.get("configMap", {}).get("name") in own]
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -143,7 +179,7 @@ def test_what_a_part_is_told_makes_settings(name: str, monkeypatch: pytest.Monke
         if part.kind == "Deployment":
             assert settings.health.host == "0.0.0.0"
             account = "desk_parts" if name == "city" else "footage_desk"
-            assert settings.database.startswith(f"postgresql+psycopg://{account}@postgres")
+            assert settings.database_address.startswith(f"postgresql+psycopg://{account}@postgres")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -162,8 +198,11 @@ def test_every_job_type_is_done_by_one_worker(name: str) -> None:
     assert sorted(done) == [worker.job_type for worker in discover()]
 
 
-def test_what_a_job_type_needs_is_what_its_code_asks_for() -> None:
-    assert made("access", "access.table()") == (CHART / "files" / "access.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("file", "makes"), [("access.json", "table"), ("settings.json", "settings")])
+def test_what_the_chart_knows_of_the_code_is_fresh(file: str, makes: str) -> None:
+    fresh = made("access", f"access.{makes}()")
+
+    assert fresh == (CHART / "files" / file).read_text(encoding="utf-8"), "make chart-docs writes it anew"
 
 
 @pytest.mark.parametrize(("document", "makes"), [("README.md", "readme"), ("values.schema.json", "schema")])
@@ -189,7 +228,7 @@ def test_every_value_is_described() -> None:
     told = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 
     def undescribed(schema: dict[str, Any], path: str) -> list[str]:
-        if "description" in schema or path.startswith(("workerDefaults", "global", "workers")):
+        if {"description", "$ref"} & schema.keys() or path.startswith(("workerDefaults", "global", "workers")):
             return []
         below = schema.get("properties", {})
         return [one for key, inner in below.items() for one in undescribed(inner, f"{path}.{key}".lstrip("."))] or (
@@ -197,6 +236,67 @@ def test_every_value_is_described() -> None:
         )
 
     assert undescribed(told, "") == []
+
+
+def test_every_map_of_ours_is_closed() -> None:
+    def open_maps(schema: Any, path: str) -> list[str]:
+        found = []
+        if isinstance(schema, dict):
+            if "properties" in schema and schema.get("additionalProperties") is not False:
+                found.append(path)
+            found += [one for key, inner in schema.items() for one in open_maps(inner, f"{path}/{key}")]
+        return found
+
+    # Charts beside this one have keys of theirs under `global`.
+    assert open_maps(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")), "") == [
+        "/properties/global"
+    ]
+
+
+MISTYPED = [
+    {"portal": {"nodeSelectors": {"disk": "fast"}}},
+    {"workers": {"process": {"resources": {"limit": {"cpu": 1}}}}},
+    {"migration": {"resources": {"requests": {"cpu": [1]}}}},
+    {"tolerations": [{"key": "footage", "efect": "NoSchedule"}]},
+    {"hostAliases": [{"ip": "10.0.0.1", "names": ["recorder"]}]},
+    {"test": {"dnsConfig": {"nameserver": ["10.0.0.53"]}}},
+    {"commonLabels": {"floor": 2}},
+    {"backup": {"podAnnotations": {"checked": True}}},
+    {"networkPolicy": {"storeTo": [{"namespaceSelectors": {}}]}},
+    {"networkPolicy": {"storePorts": ["9000"]}},
+    {"recorders": {"networks": [10]}},
+    {"extraEnv": {"NAME": {"secretKeyRef": {"name": "x", "key": "y"}}}},
+    {"sidecars": [{"image": "proxy"}]},
+    {"config": {"FOOTAGE_DESK_ZONE": ["Asia/Shanghai"]}},
+    {"updateStrategy": {"type": "Rolling"}},
+    {"image": {"digest": "0123"}},
+    {"workers": {"Retrieve": {"jobTypes": ["retrieve-footage"]}}},
+    {"global": {"imageRegistry": ["mirror.example"]}},
+]
+
+
+@pytest.mark.parametrize("mistyped", MISTYPED, ids=json.dumps)
+def test_a_mistyped_value_is_refused(mistyped: dict[str, Any]) -> None:
+    schema = jsonschema_rs.validator_for(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
+
+    assert schema.is_valid(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")))
+    assert not schema.is_valid(mistyped)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"portal": {"resources": {"limits": {"cpu": None}}, "tolerations": [{"operator": "Exists"}]}},
+        {"global": {"storageClass": "of another chart", "imagePullSecrets": ["one", {"name": "two"}]}},
+        {"workers": {"one": {"sidecars": [{"name": "proxy", "image": "proxy"}], "hostAliases": []}}},
+        {"extraEnv": {"A": 1, "B": {"valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}}},
+    ],
+    ids=json.dumps,
+)
+def test_what_kubernetes_takes_is_taken(given: dict[str, Any]) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+
+    assert [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(given)] == []
 
 
 def test_keys_are_laid_out_as_the_settings_demand(tmp_path: Path) -> None:

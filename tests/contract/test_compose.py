@@ -78,6 +78,11 @@ def test_every_part_is_confined() -> None:
         assert "privileged" not in one
 
 
+def test_no_log_fills_the_disk() -> None:
+    for name, one in SERVICES.items():
+        assert one.get("logging", {}).get("options") == {"max-size": "20m", "max-file": "5"}, name
+
+
 def test_footage_is_read_behind_two_walls_or_not_at_all() -> None:
     name = variable("confinement.required")
     told = {part: one["environment"][name] for part, one in OURS.items() if part != "keys"}

@@ -11,7 +11,14 @@ import pytest
 from image_layout import DOCKERFILE, IGNORED, ROOT, instructions, lay_out, written
 from service_process import CONFINED, environment, running
 
-NOISE = {"--quiet", "--disable-pip-version-check", "--no-cache-dir"}  # what changes nothing of what is installed
+NOISE = {
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-cache-dir",
+    "--no-compile",
+}  # what changes nothing of what is installed
+# The layers over Python, from the one that changes least: the stage that lays each out, and its folder there.
+LAYERS = [("packages", "packages"), ("code", "fixed"), ("code", "demo"), ("code", "code")]
 
 
 def installs(text: str) -> list[list[str]]:
@@ -33,7 +40,7 @@ def test_the_image_installs_what_setup_installs() -> None:
 
 
 def test_the_image_has_a_python_that_setup_takes() -> None:
-    [version] = re.findall(r"ARG PYTHON_IMAGE=python:3\.(\d+)\.\d+-slim-\w+\n", DOCKERFILE)
+    [version] = re.findall(r"ARG PYTHON_IMAGE=python:3\.(\d+)\.\d+-slim-\w+@sha256:[0-9a-f]{64}\n", DOCKERFILE)
     [oldest, newest] = re.findall(r"\(3, (\d+)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     [least, above] = re.findall(
         r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -49,15 +56,66 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_lives() -> N
     assert told["USER"] == "10001:10001"
     assert "/livez" in told["HEALTHCHECK"]
     assert told["ENTRYPOINT"] == '["footage-desk"]'
-    assert [one for what, one in instructions() if what == "FROM"] == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
+    stages = [one for what, one in instructions() if what == "FROM"]
+    assert stages == ["${PYTHON_IMAGE} AS packages", "packages AS code", "${PYTHON_IMAGE}"]
 
 
 def test_the_image_says_what_it_is() -> None:
-    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', DOCKERFILE))
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]+)"', DOCKERFILE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = {"source": "${SOURCE}", "revision": "${REVISION}", "created": "${CREATED}", "base.name": "${PYTHON_IMAGE}"}
 
     assert labels["version"] == project["version"]
-    assert set(labels) == {"title", "licenses", "version", "description"}
+    assert labels.keys() == {"title", "licenses", "version", "description", *told}
+    assert labels.items() >= told.items()
+
+
+def test_the_image_is_dated_by_its_commit() -> None:
+    make = subprocess.run(
+        ["make", "--dry-run", "image", "SOURCE_DATE_EPOCH=1700000000"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    arguments = dict(re.findall(r"--build-arg (\w+)=(\S+)", make))
+    named = {one.partition("=")[0] for what, one in instructions() if what == "ARG"}
+
+    assert arguments["CREATED"] == "2023-11-14T22:13:20Z"
+    assert arguments["SOURCE_DATE_EPOCH"] == "1700000000"
+    assert re.fullmatch(r"([0-9a-f]{40}(-dirty)?|unknown)", arguments["REVISION"])
+    assert arguments.keys() | {"PYTHON_IMAGE"} == named
+
+
+def test_a_change_of_the_code_changes_the_last_layer_alone() -> None:
+    """What is copied into the image comes from the root on and with fixed times: the same bytes each time."""
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    copied = re.findall(r"^COPY (.+)$", last, re.MULTILINE)
+    [packages, code] = [one for what, one in instructions() if what == "RUN" and "find /layers" in one]
+
+    assert copied == [f"--from={stage} /layers/{layer} /" for stage, layer in LAYERS]
+    # Nothing that the code changes comes before the packages, and the parts that rarely change lie apart from it.
+    before = DOCKERFILE.partition(" AS code\n")[0]
+    assert re.findall(r"^COPY (.+)$", before, re.MULTILINE) == ["requirements.lock ./"]
+    assert "services/rendering/fonts services/web/static/vendor /layers/fixed/app" in code
+    assert "rm -r services/rendering/fonts services/web/static/vendor" in code
+    for run in (packages, code):
+        assert "compileall -q --invalidation-mode unchecked-hash" in run
+        assert "--no-compile" in run
+    assert "find /layers -exec touch --no-dereference --date=@0 {} +" in packages
+    assert "find /layers/fixed /layers/demo -exec touch --no-dereference --date=@0 {} +" in code
+
+
+def test_what_installs_packages_stays_outside() -> None:
+    runs = [one for what, one in instructions() if what == "RUN"]
+
+    assert "python3 -m venv --without-pip .venv" in runs
+    assert ("ENV", "PIP_PYTHON=/app/.venv/bin/python") in instructions()
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert (
+        "rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/*" in last
+    )
+    assert "pip install" not in last
 
 
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
@@ -145,9 +203,10 @@ def test_a_volume_of_somebody_else_is_told_in_a_sentence(image: Path, command: s
 def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> None:
     held = {path.name for path in image.iterdir()}
 
-    legal = {"LICENSE", "NOTICE", "bill-of-materials.cdx.json"}
+    legal = {"LICENSE", "NOTICE", "bill-of-materials.cdx.json", "docs"}
     assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock", *legal}
     assert [path.name for path in (image / "deploy").iterdir()] == ["demo"]
+    assert [path.name for path in (image / "docs").iterdir()] == ["licences.md"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}
     assert list(image.rglob("*.po"))
     assert list(image.glob("services/**/__pycache__/*.pyc"))

@@ -159,7 +159,7 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
         ("zeebe_incident_events_total", "action"): set(INCIDENT_ACTIONS.values()),
         ("footage_desk_notices_total", "outcome"): set(metrics.NOTICE_OUTCOMES),
         ("footage_desk_timestamp_requests_total", "outcome"): set(metrics.TIMESTAMP_OUTCOMES),
-        ("footage_desk_database_transaction_failures_total", "reason"): {"unavailable", "conflict"},
+        ("footage_desk_database_transaction_failures_total", "reason"): {"unavailable", "busy", "conflict"},
         ("footage_desk_applications", "state"): set(STATES),
         **{(name, "outcome"): values for name, values in outcomes.items()},
     }

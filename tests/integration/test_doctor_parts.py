@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from minio import Minio
 from missing_wall import without_landlock
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from services.app import doctor as app_doctor
@@ -15,8 +16,10 @@ from services.app.container import open_container
 from services.app.doctor import Line
 from services.cli import main as cli_main
 from services.database.tables.cameras import Recorder
-from services.database.unit_of_work import Actor
+from services.database.tables.documents import Document
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
+from services.domain.documents import service as document_service
 from services.runtime.clock import TurnedClock
 from services.runtime.labels import WORDS
 from services.runtime.settings import Settings, unknown_variables
@@ -57,6 +60,26 @@ async def test_the_page_has_words_for_each_part(tmp_path: Path) -> None:
     parts = {line.part.replace(" ", "-") for line in await app_doctor.examine(stamped, [])}
     wanted = {f"doctor-{part}{end}" for part in parts for end in ("", "-well", "-ill")}
     assert wanted <= set(WORDS)
+
+
+@pytest.mark.requirement("R52")
+async def test_what_has_waited_long_for_its_lock_is_named(tmp_path: Path) -> None:
+    container = open_container(settings(tmp_path))
+
+    def write(uow: UnitOfWork) -> None:
+        document_service.write(uow, "confidentiality-agreement", "XY-2031-000001", {}, application_id=None)
+
+    container.database.run_now(Actor("system", "test"), write)
+    lines = {line.part: line for line in await app_doctor.examine(settings(tmp_path), [])}
+    assert lines["locks"].well
+    assert "0 master(s) and 1 document(s) are about to be locked" in lines["locks"].sentence
+
+    since = datetime.now(UTC) - timedelta(hours=2)
+    container.database.run_now(
+        Actor("system", "test"), lambda uow: uow.session.execute(update(Document).values(lock_due_since=since))
+    )
+    container.database.close()
+    assert "1 document(s) wait for their lock" in await sentence("locks", settings(tmp_path))
 
 
 async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica(tmp_path: Path) -> None:

@@ -219,14 +219,22 @@ async def test_a_job_that_no_try_can_do_is_marked_as_stuck(desk: People) -> None
         case = await desk.apply("cam1")
         await desk.reach(case, "storage-release")
         await desk.decide(case, "storage-release")
+        await desk.turn(hours=1)
+        await desk.quiet()
+        waits = marked(stands(desk, case))["Task_RetrieveFootage"]
+        assert (waits.kind, waits.standstill.part, waits.standstill.stopped) == ("working", "recorder", False)
+        assert waits.standstill.since < waits.standstill.next_try_at < waits.standstill.until
         for _ in range(12):
-            await desk.turn(hours=1)
+            await desk.turn(hours=6)
             if desk.trace.incidents:
                 break
         incident = await desk.incident("Task_RetrieveFootage")
         assert here(stands(desk, case)) == {"Task_RetrieveFootage": "stuck"}
-        assert marked(stands(desk, case))["Task_RetrieveFootage"].attempts > 1
+        stopped = marked(stands(desk, case))["Task_RetrieveFootage"]
+        assert stopped.attempts > 1
+        assert (stopped.standstill.part, stopped.standstill.stopped) == ("recorder", True)
 
+    await desk.turn(minutes=1)  # a silent recorder is asked again after half a minute
     await desk.resolve(incident)
     await desk.review(case, "receipt")
     await desk.quiet()

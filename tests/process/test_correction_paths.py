@@ -169,7 +169,7 @@ async def test_withdrawing_before_the_release(desk: People) -> None:
 
 
 @pytest.mark.zeebe
-async def test_withdrawing_after_the_retrieval_discards_the_masters(desk: People) -> None:
+async def test_after_a_withdrawal_masters_wait_for_their_disposal_under_their_locks(desk: People) -> None:
     case = await desk.apply("cam1", "yard")
     await desk.reach(case, "partial-footage")
     assert len(desk.rows(Master)) == 2
@@ -177,6 +177,13 @@ async def test_withdrawing_after_the_retrieval_discards_the_masters(desk: People
     await desk.withdraw(case)
 
     await desk.closed(case, "withdrawn")
+    assert all(master.awaits_disposal for master in desk.rows(Master))
+    if desk.broker is not None:
+        return  # a broker's own timers are not turned so far
+    await desk.turn(days=64)
+    await desk.keep_locks()
+    assert all(master.discarded_at for master in desk.rows(Master))
+    assert list(desk.container.store.list_keys("masters")) == []
 
 
 @pytest.mark.zeebe

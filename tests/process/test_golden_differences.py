@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from golden_difference import Comparison, compare, own_engine, own_side
 from golden_gateway import GatewayEngine
+from golden_outcome import Outcome
 from golden_steps import Refused
+
+from services.engine.state.records import Record
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -59,6 +62,23 @@ def test_a_broker_that_tells_less_is_compared_as_far_as_it_goes(
     blind.close()
 
     assert comparison == Comparison(name, [], partly)
+
+
+def test_a_start_timer_that_is_scheduled_again_is_open_in_no_instance() -> None:
+    """A broker writes the instance that the firing before it began into the next timer."""
+    process = {"processInstanceKey": 7, "elementId": "p", "bpmnElementType": "PROCESS", "bpmnProcessId": "p"}
+    process |= {"version": 1, "parentElementInstanceKey": -1, "processDefinitionKey": 3}
+    timer = {"elementInstanceKey": -1, "processInstanceKey": 7, "processDefinitionKey": 3, "targetElementId": "start"}
+    records = [
+        Record(1, 0, 3, "PROCESS", "CREATED", {"bpmnProcessId": "p"}),
+        Record(2, 0, 7, "PROCESS_INSTANCE", "ELEMENT_ACTIVATED", process),
+        Record(3, 0, 8, "TIMER", "CREATED", timer),
+    ]
+
+    report = Outcome([(1, record) for record in records], {}, "list").report()
+
+    assert report["instances"]["p#1"]["open"] == {}
+    assert report["startTimers"] == [["p", "start"]]
 
 
 class _Broken(GatewayEngine):

@@ -1,12 +1,19 @@
-"""What a real broker did is what the engine does: every golden scenario, compared in full."""
+"""What a real broker did is what the engine does: every golden scenario, compared in full.
 
+The broker that was recorded was a snapshot of 8.6. `dmn_collect` has a second file, `released.json`, with the instance
+that ends otherwise on released brokers: an index into null is null there, and was an error in the snapshot.
+"""
+
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from golden_scenario import Scenario
 
 GOLDEN = Path(__file__).parent / "golden"
 
+RELEASED = "released.json"
 FOLDERS = sorted(path.parent.name for path in GOLDEN.glob("*/scenario.json"))
 
 
@@ -17,7 +24,7 @@ def test_the_engine_does_what_the_broker_did(name: str) -> None:
     outcome = scenario.run()
 
     assert outcome["steps"] == scenario.golden["steps"]
-    assert outcome["instances"] == scenario.golden["instances"]
+    assert outcome["instances"] == scenario.golden["instances"] | _released(name)
     assert outcome.get("startTimers", []) == scenario.golden.get("startTimers", [])
 
 
@@ -31,5 +38,12 @@ def test_nothing_is_lost_when_the_engine_is_started_anew_before_every_step(name:
     assert outcome["instances"] == scenario.golden["instances"]
 
 
-def test_no_scenario_is_left_out() -> None:
+def _released(name: str) -> dict[str, Any]:
+    """Return the instances that end otherwise on released brokers."""
+    file = GOLDEN / name / RELEASED
+    return json.loads(file.read_text("utf-8"))["instances"] if file.exists() else {}
+
+
+def test_no_scenario_is_left_out_and_one_alone_differs_from_its_recording() -> None:
     assert len(FOLDERS) == 88
+    assert [path.parent.name for path in GOLDEN.glob(f"*/{RELEASED}")] == ["dmn_collect"]

@@ -37,14 +37,17 @@ from whole_footage import AGO, MADE_FOR, Footage
 from services.app.evidence import sources_of
 from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
 from services.domain.accounts import login
 from services.domain.accounts.client import Client
 from services.domain.applications import service as application_service
 from services.domain.audit.verification import verify_trail
-from services.domain.custody import copies
+from services.domain.custody import copies, locks
 from services.evidence import package
 from services.runtime.settings import Settings
 from services.runtime.threads import run_in_thread
+from services.vault.labels import label_key
 from services.vault.sealing import Sealed, open_sealed
 from services.verifier.examination import examine
 from services.verifier.main import main as verify
@@ -123,6 +126,22 @@ async def check(desk: People) -> None:
     await login.submit_code(desk.database, session.token, place, pyotp.TOTP(FACTS.second_factor).now())
 
 
+async def check_locks(desk: People) -> None:
+    """What open cases of the first release have in the vault is locked at the first start of this one."""
+    assert desk.look(locks.count_waiting).since is not None
+    await desk.keep_locks()
+    assert desk.look(locks.count_waiting).since is None
+    for master in desk.rows(Master):
+        facts = desk.container.store.stat("masters", master.sealed["key"], master.sealed["versionId"])
+        label = desk.container.store.stat("masters", label_key(master.sealed["key"]))
+        if master.discarded_at is None:
+            assert facts.retain_until == label.retain_until == master.retain_until > FACTS.moment
+    for case in ("loan", "download", "receipt"):
+        for document in desk.rows(Document, application_id=FACTS.cases[case]):
+            facts = desk.container.store.stat("documents", f"{document.number}.pdf")
+            assert facts.retain_until == document.retain_until > FACTS.moment
+
+
 async def check_packages(desk: People, folder: Path) -> None:
     """Packages of cases that began under the first release are sound, and say what it did not name yet."""
     sources = sources_of(desk.container)
@@ -138,6 +157,7 @@ async def check_packages(desk: People, folder: Path) -> None:
 async def test_its_cases_are_carried_to_their_ends(root: Path, tmp_path: Path) -> None:
     async with opened(root) as desk:
         await check(desk)
+        await check_locks(desk)
         await carry_on(desk)
         await check_packages(desk, tmp_path)
 

@@ -34,7 +34,7 @@ async def withdraw(folder: Path, share: Share | None, when: tuple[str | None, ..
 
 @pytest.mark.requirement("R36")
 @pytest.mark.parametrize("share", SHARES, ids=str)
-async def test_nothing_is_left_of_a_case_that_was_withdrawn_with_masters_however_often_the_server_is_killed(
+async def test_locked_masters_alone_are_left_of_a_case_withdrawn_with_masters_however_often_it_is_killed(
     share: Share, tmp_path: Path
 ) -> None:
     run = await withdraw(tmp_path, share, LATE)
@@ -44,7 +44,7 @@ async def test_nothing_is_left_of_a_case_that_was_withdrawn_with_masters_however
 
 @pytest.mark.requirement("R36")
 @pytest.mark.parametrize("share", SHARES, ids=str)
-async def test_nothing_is_left_of_a_case_that_was_withdrawn_during_retrieval_however_often_the_server_is_killed(
+async def test_locked_masters_alone_are_left_of_a_case_withdrawn_during_retrieval_however_often_it_is_killed(
     share: Share, tmp_path: Path
 ) -> None:
     run = await withdraw(tmp_path, share, EARLY)

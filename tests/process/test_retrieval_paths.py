@@ -75,20 +75,40 @@ async def test_what_is_no_footage_is_unreadable(desk: People) -> None:
     assert outcomes(desk, case) == ["unreadable", "missing"]
 
 
-async def test_a_recorder_that_is_down_is_an_incident_that_goes_on_when_it_is_back(desk: People) -> None:
+async def test_a_recorder_that_is_away_for_a_night_needs_nobody(desk: People) -> None:
+    case = await desk.apply("cam1")
+    await desk.reach(case, "storage-release")
+
+    async with desk.recorder_down():
+        await desk.decide(case, "storage-release")
+        for _ in range(12):
+            await desk.turn(hours=1)
+        failures = desk.trace.failed("retrieve-footage")
+        assert len(failures) > 5
+        assert {one["retries"] for one in failures} == {5}
+        assert max(one["retryBackoff"] for one in failures) > 200_000
+        assert not desk.trace.incidents
+
+    await desk.turn(minutes=10)
+    await desk.accept(case)
+    assert outcomes(desk, case) == ["complete"]
+    await desk.returned(case)
+
+
+async def test_a_recorder_that_is_down_for_too_long_is_an_incident_that_goes_on_when_it_is_back(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.reach(case, "storage-release")
 
     async with desk.recorder_down():
         await desk.decide(case, "storage-release")
         for _ in range(5):
-            await desk.turn(minutes=10)
+            await desk.turn(hours=6)
         incident = await desk.incident("Task_RetrieveFootage")
 
     failures = desk.trace.failed("retrieve-footage")
-    assert [one["retries"] for one in failures] == [4, 3, 2, 1, 0]
-    assert all(one["retryBackoff"] > 0 for one in failures[:-1])
-    assert "cannot be reached" in incident.text
+    assert [one["retries"] for one in failures][-1] == 0
+    assert "it was waited for since" in incident.text
+    assert "set retries and resolve the incident" in incident.text
     assert desk.rows(Master) == []
 
     await desk.resolve(incident)
@@ -228,6 +248,7 @@ async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: OpenDesk) 
             assert desk.events("preservation-failed")
             assert desk.notices("hutao", "preservation-failed")
 
+        await desk.turn(minutes=1)  # a silent recorder is asked again after half a minute
         await desk.accept(case)
         await desk.returned(case)
 

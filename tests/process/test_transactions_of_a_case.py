@@ -1,4 +1,4 @@
-"""How many transactions a whole case is: the figure by which docs/capacity.md reckons from the register's own."""
+"""How many transactions a whole case writes: the figure by which docs/capacity.md reckons from the register's own."""
 
 import pytest
 from case_people import People
@@ -14,9 +14,9 @@ async def test_a_whole_case_is_as_many_transactions_as_the_benchmark_reckons_wit
     counted = {"all": 0, "looks": 0}
     once, look = Database._once, Desk.look
 
-    def count(self: Database, *given: object) -> object:
-        counted["all"] += 1
-        return once(self, *given)  # type: ignore[arg-type]
+    def count(self: Database, *given: object, **named: object) -> object:
+        counted["all"] += not named.get("reading")  # who only reads takes no writer's turn
+        return once(self, *given, **named)  # type: ignore[arg-type]
 
     def count_look(self: Desk, *given: object) -> object:
         before = counted["all"]

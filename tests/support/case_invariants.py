@@ -12,7 +12,6 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
-from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Review
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.uploads import Upload
@@ -98,8 +97,8 @@ def _copies(uow: UnitOfWork, application_id: str, closed_as: str, store: Store, 
 
 def _masters(uow: UnitOfWork, application: Application, closed_as: str, store: Store, replica: Store) -> Iterator[str]:
     for master in uow.session.scalars(select(Master).where(Master.application_id == application.id)):
-        if (master.discarded_at is None) != (closed_as in LENT):
-            yield f"master {master.id} is kept, or discarded, against its end"
+        if master.awaits_disposal != (closed_as not in LENT):
+            yield f"master {master.id} waits for its disposal, or not, against its end"
         if master.discarded_at is not None:
             continue
         places = [(store, "masters", master.sealed["key"])]
@@ -123,26 +122,28 @@ def orphans(uow: UnitOfWork, store: Store, replica: Store) -> Iterator[str]:
     for upload in uow.session.scalars(select(Upload)):
         if upload.received_at is not None and upload.removed_at is None:
             known["quarantine"].add(upload.key)
-    labelled = {label_key(key) for bucket in ("masters", "copies") for key in known[bucket]}
+    labels = {label_key(key) for bucket in ("masters", "copies") for key in known[bucket]}
+    # one that was withdrawn between retrieval and label has none
+    unlabelled = {
+        label_key(row.sealed["key"]) for row in uow.session.scalars(select(Master)) if row.label_version is None
+    }
     for master in uow.session.scalars(select(Master)):
         if master.replica is not None and master.discarded_at is None:
             known["replicas"].add(master.replica["key"])
-    archived = select(ArchiveEntry.application_id)
-    agreements = select(HandOver.agreement_id).where(HandOver.application_id.in_(archived))
-    filed = select(Document.number).where(
-        Document.application_id.in_(archived)
-        | Document.subject_id.in_(agreements.where(HandOver.agreement_id.is_not(None)))
-    )
     forms = ("json", "pdf", "label.json")
-    known["documents"] = {f"{number}.{form}" for number in uow.session.scalars(filed) for form in forms}
+    written = list(uow.session.scalars(select(Document)))
+    known["documents"] = {f"{row.number}.{form}" for row in written if row.filed_at is not None for form in forms}
+    # the task of the locks may be at work on it
+    underway = {f"{row.number}.{form}" for row in written for form in forms}
     for anchor in uow.session.scalars(select(AuditAnchor)):
         known[anchor.bucket].add(anchor.key)
     later = _given_after_the_backup(uow, store) if _restored(uow) else set()
     for bucket in BUCKETS:
         there = {*store.list_keys(bucket), *replica.list_keys(bucket)}
-        for key in sorted(there - known[bucket] - labelled - later):
+        for key in sorted(there - known[bucket] - labels - underway - later):
             yield f"{key} belongs to no row"
-        for key in sorted((known[bucket] | {key for key in labelled if key.startswith(bucket)}) - there):
+        needed = {key for key in labels - unlabelled if key.startswith(bucket)}
+        for key in sorted((known[bucket] | needed) - there):
             yield f"{key} is in the books and not in the vault"
 
 

@@ -96,7 +96,7 @@ class ApartRun(Run):
         recordings = self.folder / "data" / "recordings"
         redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
-        database = open_database(settings.database, SystemClock(), Rules(max_use_days=30))
+        database = open_database(settings.database_address, SystemClock(), Rules(max_use_days=30))
         try:
             database.run_now(
                 Actor("system", "test"),

@@ -53,6 +53,7 @@ from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.labels import label_key, read_label
 from services.vault.store.opening import open_store
 from services.workers import back_up_footage, encrypt_copy, hand_over, inspect_return, retrieve_footage
+from services.workers.vault_locks import LockKeeper
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 FILMED = Span(NOON - timedelta(hours=3), NOON - timedelta(hours=3) + timedelta(seconds=24))
@@ -185,9 +186,16 @@ class Desk:
         assert trusted_signers(self.root / "seal").include(label.chain)
         return label.statement
 
+    def remove_as_root(self, bucket: str, key: str) -> None:
+        """Remove an object from the disk, whatever locks it."""
+        shutil.rmtree(self._place(bucket, key))
+
+    def _place(self, bucket: str, key: str) -> Path:
+        return self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="")
+
     def damage(self, bucket: str, key: str) -> None:
         """Flip a bit of an object on the disk."""
-        path = self.root / "store" / f"t-{bucket}" / "objects" / quote(key, safe="") / "data"
+        path = self._place(bucket, key) / "data"
         path.chmod(0o600)
         body = bytearray(path.read_bytes())
         body[len(body) // 2] ^= 1
@@ -205,6 +213,18 @@ class Desk:
             "signer": self.signer,
             "recorders": self.recorders,
         }
+
+    async def keep_locks(self) -> None:
+        """Run the periodic task of the locks until it has nothing left to do."""
+        keeper = LockKeeper(self.database, self.store, self.replica_store, lambda: self.signer)
+        while await keeper.run():
+            pass
+
+    def locked_until(self, bucket: str) -> dict[str, datetime | None]:
+        """Until when each object of a bucket is locked, by key; of the second store for replicas."""
+        store = self.replica_store if bucket == "replicas" else self.store
+        found = {key: store.stat(bucket, key) for key in store.list_keys(bucket)}
+        return {key: facts.retain_until for key, facts in found.items() if facts is not None}
 
     async def work(self, module: Any, **variables: Any) -> Any:
         """Run a worker once with what it asks for by name."""

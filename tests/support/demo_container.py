@@ -58,7 +58,9 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
     store.ensure()
     replica.ensure()
     box = KeyFileBox(settings.keys / PORTAL_KEY)
-    database = open_database(settings.database, clock, rules_of(settings), secrets=box)
+    database = open_database(
+        settings.database_address, clock, rules_of(settings), secrets=box, connections=settings.database
+    )
     if places.database_url is not None or places.database is None:  # not a copy of one that is migrated
         database_schema.migrate(database.engine)
     return Container(

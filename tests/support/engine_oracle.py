@@ -144,7 +144,9 @@ def _gone(before: Snapshot, bucket: str, key: str) -> Iterator[str]:
     if attempt["finished_at"] is None:
         return
     case = before.cases[attempt["application_id"]]
-    over = _ends(case, before.now) or (bucket == "quarantine" and _loan_over(case))
+    # no job deletes what was retrieved: it is locked, and goes when its lock has ended
+    kept = bucket in ("masters", "replicas")
+    over = not kept and (_ends(case, before.now) or (bucket == "quarantine" and _loan_over(case)))
     if not over:
         yield f"{key} of {case['number']} is gone"
 

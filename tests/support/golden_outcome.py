@@ -116,7 +116,7 @@ class Outcome:
         for _, record in self._records:
             value, intent = record.value, record.intent
             owner = scopes.get(value.get("catchEventInstanceKey", 0), (value.get("processInstanceKey"),))[0]
-            if owner != key:
+            if owner != key or _is_start_timer(record):
                 continue
             match record.value_type:
                 case "JOB" if intent in ("COMPLETED", "CANCELED"):
@@ -153,10 +153,15 @@ class Outcome:
         left: dict[int, list[str]] = {}
         processes = {r.key: r.value["bpmnProcessId"] for r in self._of("PROCESS") if r.intent == "CREATED"}
         for record in self._of("TIMER"):
-            if record.value["elementInstanceKey"] != -1 or record.value["processDefinitionKey"] not in processes:
+            if not _is_start_timer(record) or record.value["processDefinitionKey"] not in processes:
                 continue
             if record.intent == "CREATED":
                 left[record.key] = [processes[record.value["processDefinitionKey"]], record.value["targetElementId"]]
             else:
                 left.pop(record.key, None)
         return sorted(left.values())
+
+
+def _is_start_timer(record: Record) -> bool:
+    """Return whether a timer belongs to no instance, though a broker writes one into what follows a firing."""
+    return record.value_type == "TIMER" and record.value["elementInstanceKey"] == -1

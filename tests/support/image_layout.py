@@ -55,6 +55,7 @@ def _copy(to: Path) -> None:
                 if (ROOT / source).is_dir():
                     shutil.copytree(ROOT / source, place, ignore=_ignore(kept_out))
                 else:
+                    place.parent.mkdir(exist_ok=True)
                     shutil.copy(ROOT / source, place)
 
 

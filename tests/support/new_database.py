@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import inspect
 
 from services.database import schema as database_schema
-from services.database.unit_of_work import Actor, Database, UnitOfWork, connect
+from services.database.engine import connect
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.util import LRUCache
 
-from services.database import unit_of_work
+from services.database import engine as database_engine
 
 _compiled: LRUCache[Any, Any] = LRUCache(5000)
 _dialects: dict[str, Dialect] = {}  # by name; a compiled statement is found by the very object
-_prepare_sqlite = unit_of_work._prepare_sqlite
+_prepare_sqlite = database_engine._prepare_sqlite
 
 
 def use_quick_storage() -> None:
@@ -23,8 +23,8 @@ def use_quick_storage() -> None:
     A test's data need not outlive a power cut; what a killed process has written stays without a flush too.
     """
     os.fsync = lambda _file: None
-    unit_of_work.create_engine = _create_engine
-    unit_of_work._prepare_sqlite = _prepare_unflushed_sqlite
+    database_engine.create_engine = _create_engine
+    database_engine._prepare_sqlite = _prepare_unflushed_sqlite
 
 
 def _create_engine(url: str, **options: Any) -> Engine:

@@ -35,6 +35,7 @@ from services.engine.server import EngineServer
 from services.runtime.clock import FixedClock, TurnedClock
 from services.runtime.jobs.worker import Worker, discover
 from services.runtime.settings import Settings
+from services.workers.vault_locks import LockKeeper
 
 T = TypeVar("T")
 
@@ -143,6 +144,13 @@ class Desk:
         for notice in self.container.on_turn:
             notice()
         await self.quiet()
+
+    async def keep_locks(self) -> None:
+        """Run the periodic task of the locks, which is not among the parts that run here, until nothing is left."""
+        container = self.container
+        keeper = LockKeeper(self.database, container.store, container.replica_store, lambda: container.signer)
+        while await keeper.run():
+            pass
 
     async def incident(self, element_id: str) -> Any:
         """Wait for an incident at this element."""

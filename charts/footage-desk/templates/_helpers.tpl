@@ -29,12 +29,37 @@ app.kubernetes.io/part-of: footage-desk
 {{- end }}
 {{- end }}
 
-{{- define "footage-desk.image" -}}
-{{- if .Values.image.digest }}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
-{{- else }}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{/* Annotations of an object: those of everything, then its own. (dict "root" $ "own" map) */}}
+{{- define "footage-desk.annotations" -}}
+{{- with mergeOverwrite (deepCopy .root.Values.commonAnnotations) (default dict .own) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* Those of a hook: when, in which order, and that it goes before the next one and after it has succeeded; what failed stays, and Helm
+     prints its log. */}}
+{{- define "footage-desk.hookAnnotations" -}}
+{{- include "footage-desk.annotations" (dict "root" .root "own" (mergeOverwrite (deepCopy (default dict .own)) (dict "helm.sh/hook" .when "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" "helm.sh/hook-output-log-policy" "hook-failed"))) }}
+{{- end }}
+
+{{- define "footage-desk.image" -}}
+{{- $name := .Values.image.repository }}
+{{- with default .Values.image.registry .Values.global.imageRegistry }}{{- $name = printf "%s/%s" (trimSuffix "/" .) $name }}{{- end }}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" $name .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" $name (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The registry's secrets, of the values each a name or {name: …}, as a JSON list of the latter. */}}
+{{- define "footage-desk.pullSecrets" -}}
+{{- $all := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) .Values.image.pullSecrets }}
+{{- $all = append $all (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- $all | uniq | toJson }}
 {{- end }}
 
 {{- define "footage-desk.serviceAccountName" -}}
@@ -49,9 +74,17 @@ app.kubernetes.io/part-of: footage-desk
 {{- default (printf "%s-loan-keys" (include "footage-desk.fullname" .)) .Values.loanKeys.existingClaim }}
 {{- end }}
 
-{{/* A worker as it is: workerDefaults with its own values over them, as JSON. (dict "root" $ "worker" .) */}}
+{{/* A worker as it is: workerDefaults with its own values over them, as JSON. (dict "root" $ "worker" .) What is one thing is not merged: a worker
+     with a nodeSelector of its own leaves that of the others. */}}
 {{- define "footage-desk.worker" -}}
-{{- mergeOverwrite (deepCopy .root.Values.workerDefaults) (deepCopy (default dict .worker)) | toJson }}
+{{- $own := default dict .worker }}
+{{- $worker := mergeOverwrite (deepCopy .root.Values.workerDefaults) (deepCopy $own) }}
+{{- range $key := list "nodeSelector" "affinity" "dnsConfig" "updateStrategy" }}
+{{- if hasKey $own $key }}{{- $_ := set $worker $key (index $own $key) }}{{- end }}
+{{- end }}
+{{/* Without any it is refused in a sentence (_validate.tpl), which is made after the Deployments. */}}
+{{- if not $worker.jobTypes }}{{- $_ := set $worker "jobTypes" list }}{{- end }}
+{{- $worker | toJson }}
 {{- end }}
 
 {{/* The workers that are installed, by name, as JSON. */}}
@@ -62,6 +95,21 @@ app.kubernetes.io/part-of: footage-desk
 {{- if $worker.enabled }}{{- $_ := set $all $name $worker }}{{- end }}
 {{- end }}
 {{- $all | toJson }}
+{{- end }}
+
+{{/* The most connections to the database that the release may hold, with one pod more of each part while an upgrade replaces them, and its jobs. */}}
+{{- define "footage-desk.databaseConnections" -}}
+{{- $sum := add (ternary 2 0 .Values.migration.enabled) (ternary 2 0 .Values.backup.enabled) }}
+{{- if .Values.portal.enabled }}
+  {{- $pods := ternary .Values.portal.autoscaling.maxReplicas .Values.portal.replicas .Values.portal.autoscaling.enabled }}
+  {{- $sum = add $sum (mul (add1 (int $pods)) (add1 (int .Values.portal.databasePool))) }}
+{{- end }}
+{{- range $name, $w := include "footage-desk.workers" . | fromJson }}
+  {{- $pods := $w.replicas }}
+  {{- if $w.autoscaling.enabled }}{{- $pods = $w.autoscaling.maxReplicas }}{{- else if $w.keda.enabled }}{{- $pods = $w.keda.maxReplicas }}{{- end }}
+  {{- $sum = add $sum (mul (add1 (int $pods)) (add1 (int $w.databasePool))) }}
+{{- end }}
+{{- $sum }}
 {{- end }}
 
 {{/* Every secret of the chart as {name: {secret, key, env}}: `inline` gets a key in a Secret of ours. As JSON. */}}

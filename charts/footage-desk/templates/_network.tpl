@@ -1,5 +1,6 @@
+{{/* The port of host:port; without one that of https, or of http where it is not `secure`. (dict "address" "…" "secure" bool) */}}
 {{- define "footage-desk.port" -}}
-{{- regexFind ":[0-9]+$" . | trimPrefix ":" | default "443" }}
+{{- regexFind ":[0-9]+$" .address | trimPrefix ":" | default (ternary "443" "80" .secure) }}
 {{- end }}
 
 {{/* The port of a URL. */}}
@@ -9,11 +10,14 @@
 {{- if eq (len $parts) 2 }}{{ index $parts 1 }}{{ else }}{{ ternary "80" "443" (eq $url.scheme "http") }}{{ end }}
 {{- end }}
 
-{{/* One egress rule: (dict "to" list "port" "5432") */}}
+{{/* One egress rule, to the peers of networkPolicy.NAMETo on the ports of NAMEPorts: (dict "root" $ "name" "database" "port" "5432") */}}
 {{- define "footage-desk.to" -}}
+{{- $n := .root.Values.networkPolicy -}}
 - ports:
-    - {protocol: TCP, port: {{ int .port }}}
-  {{- with .to }}
+    {{- range default (list .port) (index $n (printf "%sPorts" .name)) }}
+    - {protocol: TCP, port: {{ int . }}}
+    {{- end }}
+  {{- with index $n (printf "%sTo" .name) }}
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -23,26 +27,28 @@
 {{- define "footage-desk.egress" -}}
 {{- $v := .root.Values }}{{- $n := $v.networkPolicy }}
 - ports:
-    - {protocol: UDP, port: 53}
-    - {protocol: TCP, port: 53}
+    {{- range default (list 53) $n.dnsPorts }}
+    - {protocol: UDP, port: {{ int . }}}
+    - {protocol: TCP, port: {{ int . }}}
+    {{- end }}
   {{- with $n.dnsTo }}
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- if .database }}
-{{ include "footage-desk.to" (dict "to" $n.databaseTo "port" $v.database.port) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "database" "port" $v.database.port) }}
 {{- end }}
 {{- if .camunda }}
-{{ include "footage-desk.to" (dict "to" $n.gatewayTo "port" (include "footage-desk.port" (splitList "," $v.camunda.grpcAddress | first))) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "gateway" "port" (include "footage-desk.port" (dict "address" (splitList "," $v.camunda.grpcAddress | first) "secure" true))) }}
 {{- if eq $v.camunda.auth.method "oidc" }}
-{{ include "footage-desk.to" (dict "to" $n.tokenTo "port" (include "footage-desk.urlPort" $v.camunda.auth.oidc.tokenUrl)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "token" "port" (include "footage-desk.urlPort" $v.camunda.auth.oidc.tokenUrl)) }}
 {{- end }}
 {{- end }}
 {{- if has "store" .access }}
-{{ include "footage-desk.to" (dict "to" $n.storeTo "port" (include "footage-desk.port" $v.store.endpoint)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "store" "port" (include "footage-desk.port" (dict "address" $v.store.endpoint "secure" $v.store.secure))) }}
 {{- end }}
 {{- if has "replica" .access }}
-{{ include "footage-desk.to" (dict "to" $n.replicaTo "port" (include "footage-desk.port" $v.replica.endpoint)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "replica" "port" (include "footage-desk.port" (dict "address" $v.replica.endpoint "secure" $v.replica.secure))) }}
 {{- end }}
 {{- if and (has "recorders" .access) $v.recorders.networks }}
 - to:
@@ -57,16 +63,16 @@
   {{- end }}
 {{- end }}
 {{- if and $v.seal.timeStamp.url (or (has "sealKey" .access) (has "logKey" .access)) }}
-{{ include "footage-desk.to" (dict "to" $n.timeStampTo "port" (include "footage-desk.urlPort" $v.seal.timeStamp.url)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "timeStamp" "port" (include "footage-desk.urlPort" $v.seal.timeStamp.url)) }}
 {{- end }}
 {{- if and (has "mail" .access) $v.portal.mail.host }}
-{{ include "footage-desk.to" (dict "to" $n.mailTo "port" $v.portal.mail.port) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "mail" "port" $v.portal.mail.port) }}
 {{- end }}
 {{- if and (has "mail" .access) $v.portal.webhook.url }}
-{{ include "footage-desk.to" (dict "to" $n.webhookTo "port" (include "footage-desk.urlPort" $v.portal.webhook.url)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "webhook" "port" (include "footage-desk.urlPort" $v.portal.webhook.url)) }}
 {{- end }}
 {{- if and (has "provider" .access) $v.portal.oidc.issuer }}
-{{ include "footage-desk.to" (dict "to" $n.providerTo "port" (include "footage-desk.urlPort" $v.portal.oidc.issuer)) }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "provider" "port" (include "footage-desk.urlPort" $v.portal.oidc.issuer)) }}
 {{- end }}
 {{- with .more }}
 {{ toYaml . }}
@@ -84,6 +90,7 @@ metadata:
   labels:
     {{- include "footage-desk.labels" .root | nindent 4 }}
     app.kubernetes.io/component: {{ .component }}
+  {{- with include "footage-desk.annotations" (dict "root" .root) | trim }}{{ . | nindent 2 }}{{ end }}
 spec:
   podSelector:
     matchLabels:

@@ -1,8 +1,23 @@
-{{/* The variables of a container as a list. (dict "root" $ "access" list "extra" dict "own" dict "database" bool "camunda" bool "owner" bool)
-     They are gathered by name, so that none stands there twice: Helm 4 and the API server refuse that. */}}
+{{/* A part is (dict "root" $ "values" map "component" name "access" list "own" dict "database" bool "camunda" bool "keys" bool "tmpSize" text),
+     where `values` has what an operator says of it, `own` the variables that are its alone; `job` for what ends, `owner` for who owns the tables,
+     `beforehand` for what runs before the release's own objects are there. */}}
+
+{{/* A value as text; YAML's whole numbers are floating ones to Helm, which would write 1e+06. */}}
+{{- define "footage-desk.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ toString . }}{{ end }}
+{{- end }}
+
+{{/* What a variable is, beside its name: a text, or what it comes from. As JSON. */}}
+{{- define "footage-desk.entry" -}}
+{{- ternary . (dict "value" (include "footage-desk.text" .)) (kindIs "map" .) | toJson }}
+{{- end }}
+
+{{/* The variables of a container as a list. They are gathered by name, so that none stands there twice: Helm 4 and the API server refuse that. */}}
 {{- define "footage-desk.env" -}}
 {{- $root := .root }}{{- $v := $root.Values }}{{- $env := dict }}
-{{- range $name, $value := .own }}{{- $_ := set $env $name (dict "value" (toString $value)) }}{{- end }}
+{{- range $given := list (ternary $v.config dict (default false .beforehand)) .own }}
+  {{- range $name, $entry := $given }}{{- $_ := set $env $name (include "footage-desk.entry" $entry | fromJson) }}{{- end }}
+{{- end }}
 {{- if .database }}
   {{- $user := $v.database.user }}{{- $password := include "footage-desk.secretRef" (dict "root" $root "name" "database") | fromJson }}
   {{- if and .owner $v.database.owner.user }}
@@ -11,7 +26,14 @@
   {{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" $password)) }}
   {{- $query := printf "?sslmode=%s" $v.database.sslMode }}
   {{- if $v.database.caSecret }}{{- $query = printf "%s&sslrootcert=/etc/footage-desk/ca/database/ca.crt" $query }}{{- end }}
-  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s:%v/%s%s" ($user | urlquery) $v.database.host $v.database.port $v.database.name $query)) }}
+  {{- if $v.database.systemAuthorities }}{{- $query = printf "%s&sslrootcert=system" $query }}{{- end }}
+  {{- $where := printf "%s:%v" $v.database.host $v.database.port }}
+  {{- if contains "," (toString $v.database.host) }}
+    {{- $where = "" }}
+    {{- range splitList "," $v.database.host }}{{- $query = printf "%s&host=%s:%v" $query (trim .) $v.database.port }}{{- end }}
+  {{- end }}
+  {{- $_ := set $env "FOOTAGE_DESK_DATABASE_URL" (dict "value" (printf "postgresql+psycopg://%s@%s/%s%s" ($user | urlquery) $where $v.database.name $query)) }}
+  {{- if $v.database.pooler }}{{- $_ := set $env "FOOTAGE_DESK_DATABASE__POOLER" (dict "value" "true") }}{{- end }}
 {{- end }}
 {{- if .camunda }}
   {{- $_ := set $env "ZEEBE_ADDRESS" (dict "value" $v.camunda.grpcAddress) }}
@@ -88,12 +110,48 @@
 {{- if $v.models.existingConfigMap }}{{- $_ := set $env "FOOTAGE_DESK_MODELS_DIR" (dict "value" "/etc/footage-desk/models") }}{{- end }}
 {{- $_ := set $env "FOOTAGE_DESK_DATA_DIR" (dict "value" "/var/lib/footage-desk") }}
 {{- if .keys }}{{- $_ := set $env "FOOTAGE_DESK_KEYS_DIR" (dict "value" "/keys") }}{{- end }}
-{{- range $name, $entry := .extra }}
-  {{- if kindIs "map" $entry }}{{- $_ := set $env $name $entry }}{{- else }}{{- $_ := set $env $name (dict "value" (toString $entry)) }}{{- end }}
+{{- range $given := list $v.extraEnv (default dict .values.extraEnv) }}
+  {{- range $name, $entry := $given }}{{- $_ := set $env $name (include "footage-desk.entry" $entry | fromJson) }}{{- end }}
 {{- end }}
 {{- range $name := keys $env | sortAlpha }}
 - {{ merge (dict "name" $name) (index $env $name) | toJson }}
 {{- end }}
+{{- end }}
+
+{{/* Where else its variables come from. */}}
+{{- define "footage-desk.envFrom" -}}
+{{- $settings := list (dict "configMapRef" (dict "name" (include "footage-desk.fullname" .root))) }}
+{{- $sources := concat (ternary list $settings (default false .beforehand)) .root.Values.extraEnvFrom (default list .values.extraEnvFrom) }}
+{{- with $sources }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Requests and limits without those that are null, which the API server would read as 0. */}}
+{{- define "footage-desk.resources" -}}
+{{- $kept := deepCopy . }}
+{{- range $how := list "requests" "limits" }}
+  {{- range $what, $amount := index $kept $how }}{{- if kindIs "invalid" $amount }}{{- $_ := unset (index $kept $how) $what }}{{- end }}{{- end }}
+{{- end }}
+{{- toYaml $kept }}
+{{- end }}
+
+{{/* What every container of ours has, beside its name, its command and its ports. */}}
+{{- define "footage-desk.container" -}}
+image: {{ include "footage-desk.image" .root }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+env:
+  {{- include "footage-desk.env" . | nindent 2 }}
+{{- with include "footage-desk.envFrom" . | trim }}
+{{ . }}
+{{- end }}
+securityContext:
+  {{- toYaml .root.Values.containerSecurityContext | nindent 2 }}
+resources:
+  {{- include "footage-desk.resources" .values.resources | nindent 2 }}
+volumeMounts:
+  {{- include "footage-desk.mounts" . | nindent 2 }}
 {{- end }}
 
 {{/* The files that a part's key folder is laid out from, as a JSON list. */}}
@@ -113,7 +171,7 @@
 {{- $names | toJson }}
 {{- end }}
 
-{{/* The init container that lays out keys, where the part is given any. (dict "root" $ "access" list) */}}
+{{/* The init containers: the one that lays out keys, where the part is given any, and the operator's. */}}
 {{- define "footage-desk.initContainers" -}}
 {{- $names := include "footage-desk.keyFiles" . | fromJsonArray }}
 {{- $loans := or (has "loanKeys" .access) (has "loanKeysRead" .access) }}
@@ -126,8 +184,7 @@
   securityContext:
     {{- toYaml .root.Values.containerSecurityContext | nindent 4 }}
   resources:
-    requests: {cpu: 10m, memory: 32Mi}
-    limits: {memory: 64Mi}
+    {{- include "footage-desk.resources" .root.Values.keys.resources | nindent 4 }}
   volumeMounts:
     - {name: scripts, mountPath: /scripts, readOnly: true}
     - {name: keys, mountPath: /keys}
@@ -137,6 +194,16 @@
     {{- if has "loanKeys" .access }}
     - {name: loan-keys, mountPath: /loan-keys}
     {{- end }}
+{{- end }}
+{{- with concat .root.Values.initContainers (default list .values.initContainers) }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The operator's containers beside ours. */}}
+{{- define "footage-desk.sidecars" -}}
+{{- with concat (ternary list .root.Values.sidecars (default false .job)) (default list .values.sidecars) }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -180,6 +247,9 @@
 - {name: models, mountPath: /etc/footage-desk/models, readOnly: true}
 {{- end }}
 {{- include "footage-desk.caMounts" . }}
+{{- with concat $v.extraVolumeMounts (default list .values.extraVolumeMounts) }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "footage-desk.volumes" -}}
@@ -283,6 +353,9 @@
 {{- if and (has "provider" .access) $v.portal.oidc.issuer $v.portal.oidc.caSecret }}
 - {name: ca-provider, secret: {secretName: {{ $v.portal.oidc.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
 {{- end }}
+{{- with concat $v.extraVolumes (default list .values.extraVolumes) }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "footage-desk.probes" -}}
@@ -298,36 +371,42 @@
 {{- end }}
 {{- end }}
 
-{{/* What every pod says about itself. (dict "root" $ "component" "portal") */}}
+{{/* Labels and annotations of a part's pods, the chart's own before the operator's. */}}
+{{- define "footage-desk.podLabels" -}}
+{{- $own := include "footage-desk.labels" .root | fromYaml }}
+{{- $_ := set $own "app.kubernetes.io/component" .component }}
+{{- if .role }}{{- $_ := set $own "footage-desk/role" .role }}{{- end }}
+{{- mergeOverwrite (deepCopy .root.Values.podLabels) (default dict .values.podLabels) $own | toYaml }}
+{{- end }}
+
+{{- define "footage-desk.podAnnotations" -}}
+{{- $own := ternary dict (include "footage-desk.checksums" .root | fromYaml) (default false .job) }}
+{{- with mergeOverwrite (deepCopy .root.Values.podAnnotations) (default dict .values.podAnnotations) $own }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod says about itself, beside its containers and volumes. */}}
 {{- define "footage-desk.podSpec" -}}
-{{- $v := .root.Values }}
-serviceAccountName: {{ include "footage-desk.serviceAccountName" .root }}
+{{- $v := .root.Values }}{{- $own := .values }}
+serviceAccountName: {{ default (include "footage-desk.serviceAccountName" .root) .serviceAccount }}
 automountServiceAccountToken: false
 # A Service's name would become FOOTAGE_DESK_PORTAL_PORT=tcp://… otherwise.
 enableServiceLinks: false
 securityContext:
   {{- toYaml $v.podSecurityContext | nindent 2 }}
-{{- with $v.image.pullSecrets }}
+{{- with include "footage-desk.pullSecrets" .root | fromJsonArray }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $v.priorityClassName }}
-priorityClassName: {{ . }}
+{{- range $key := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" "dnsConfig" "hostAliases" "nodeSelector" "tolerations" "affinity" }}
+{{- with default (index $v $key) (index $own $key) }}
+{{ dict $key . | toYaml }}
 {{- end }}
-{{- with $v.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $v.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $v.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- if .component }}
-{{- with $v.topologySpreadConstraints }}
+{{- if not .job }}
+{{- with default $v.topologySpreadConstraints .values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- range . }}
   - {{- toYaml . | nindent 4 }}
@@ -340,6 +419,14 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* How a Deployment replaces its pods, and what it keeps. */}}
+{{- define "footage-desk.rollout" -}}
+revisionHistoryLimit: {{ int .root.Values.revisionHistoryLimit }}
+{{- $strategy := default .root.Values.updateStrategy .values.updateStrategy }}
+strategy:
+  {{- ternary (dict "type" "Recreate") $strategy (eq $strategy.type "Recreate") | toYaml | nindent 2 }}
 {{- end }}
 
 {{/* A change of what a pod reads once, at its start, starts it again. */}}

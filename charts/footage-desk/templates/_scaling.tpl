@@ -8,6 +8,7 @@ metadata:
   labels:
     {{- include "footage-desk.labels" .root | nindent 4 }}
     app.kubernetes.io/component: {{ .component }}
+  {{- with include "footage-desk.annotations" (dict "root" .root) | trim }}{{ . | nindent 2 }}{{ end }}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .name }}}
   minReplicas: {{ $s.minReplicas }}
@@ -44,6 +45,7 @@ metadata:
   labels:
     {{- include "footage-desk.labels" .root | nindent 4 }}
     app.kubernetes.io/component: {{ .component }}
+  {{- with include "footage-desk.annotations" (dict "root" .root) | trim }}{{ . | nindent 2 }}{{ end }}
 spec:
   maxUnavailable: {{ .root.Values.podDisruptionBudget.maxUnavailable }}
   selector:

@@ -23,8 +23,15 @@
 {{- if not $v.database.host }}
   {{- $wrong = append $wrong "database.host is not set: set it to the PostgreSQL server's name." }}
 {{- end }}
-{{- if and (hasPrefix "verify-" $v.database.sslMode) (not $v.database.caSecret) }}
+{{- if and (hasPrefix "verify-" $v.database.sslMode) (not (or $v.database.caSecret $v.database.systemAuthorities)) }}
   {{- $wrong = append $wrong (printf "database.sslMode is %s and database.caSecret is not set: name a Secret with the authority of the server as ca.crt, or nothing can be verified." $v.database.sslMode) }}
+{{- end }}
+{{- if and $v.database.systemAuthorities (or $v.database.caSecret (ne $v.database.sslMode "verify-full")) }}
+  {{- $wrong = append $wrong "database.systemAuthorities is true: set database.sslMode to verify-full and leave database.caSecret empty, or any public authority could vouch for any server." }}
+{{- end }}
+{{- $most := int (include "footage-desk.databaseConnections" .) }}
+{{- if and $v.database.maxConnections (gt $most (int $v.database.maxConnections)) }}
+  {{- $wrong = append $wrong (printf "the release may open %d connections and database.maxConnections is %d: raise PostgreSQL's max_connections and this, or lower databasePool and the most pods of portal and workers." $most (int $v.database.maxConnections)) }}
 {{- end }}
 {{- range $group := list "store" "replica" }}
   {{- $place := index $v $group }}
@@ -96,16 +103,24 @@
     {{- $wrong = append $wrong "portal.autoscaling.minReplicas is above maxReplicas: turn them round." }}
   {{- end }}
 {{- end }}
-{{- $known := (.Files.Get "files/access.json" | fromJson).jobTypes }}{{- $done := list }}
+{{- $table := .Files.Get "files/access.json" | fromJson }}
+{{- $known := $table.jobTypes }}{{- $done := list }}
+{{- $needs := prepend $table.portal "database" }}
+{{- range $_, $some := $known }}{{- $needs = concat $needs $some }}{{- end }}
 {{- range $name, $w := include "footage-desk.workers" . | fromJson }}
   {{- if not $w.jobTypes }}
-    {{- $wrong = append $wrong (printf "workers.%s has no jobTypes: name what it does, or set workers.%s.enabled to false." $name $name) }}
+    {{- $wrong = append $wrong (printf "workers.%s has no jobTypes: mend its name, name what it does, or set workers.%s.enabled to false." $name $name) }}
   {{- end }}
   {{- range $w.jobTypes }}
     {{- if and (not (hasKey $known .)) (not $w.extraAccess) }}
       {{- $wrong = append $wrong (printf "workers.%s does %s, which this release does not know: mend its name, or say in workers.%s.extraAccess what it needs ([database] where it needs no more)." $name . $name) }}
     {{- end }}
     {{- $done = append $done . }}
+  {{- end }}
+  {{- range $w.extraAccess }}
+    {{- if not (has . $needs) }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraAccess names %s, which nothing here is called: take one of %s." $name . (join ", " ($needs | uniq | sortAlpha))) }}
+    {{- end }}
   {{- end }}
   {{- if lt (int $w.replicas) 1 }}
     {{- $wrong = append $wrong (printf "workers.%s.replicas is below 1: its jobs would wait for ever; set 1 or more." $name) }}
@@ -123,6 +138,9 @@
     {{- $wrong = append $wrong (printf "workers.%s makes names longer than 63 letters: shorten it." $name) }}
   {{- end }}
   {{- range $variable, $_ := $w.extraEnv }}
+    {{- if eq $variable "FOOTAGE_DESK_DATABASE__POOL_SIZE" }}
+      {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_DATABASE__POOL_SIZE, which the sum of connections would not know: set workers.%s.databasePool." $name $name) }}
+    {{- end }}
     {{- if eq $variable "FOOTAGE_DESK_WORKERS__DRAIN_SECONDS" }}
       {{- $wrong = append $wrong (printf "workers.%s.extraEnv sets FOOTAGE_DESK_WORKERS__DRAIN_SECONDS, which the pod's end would not know: set workers.%s.drainSeconds." $name $name) }}
     {{- end }}
@@ -132,6 +150,9 @@
 {{- range $jobType, $_ := $known }}{{- if not (has $jobType $done) }}{{- $undone = append $undone $jobType }}{{- end }}{{- end }}
 {{- if $undone }}
   {{- $wrong = append $wrong (printf "no worker does %s: cases would stop there; add it to the jobTypes of one of the workers." (join ", " $undone)) }}
+{{- end }}
+{{- if not (or $v.loanKeys.existingClaim (has "ReadWriteMany" $v.loanKeys.accessModes) (has "ReadWriteOnce" $v.loanKeys.accessModes)) }}
+  {{- $wrong = append $wrong "loanKeys.accessModes has no ReadWriteMany: several pods share the loan keys and some write them, so keep it and name a storageClass that bears it, or name an existingClaim." }}
 {{- end }}
 {{- with $v.backup }}
   {{- if and .enabled (not .existingClaim) }}
@@ -147,9 +168,30 @@
     {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the database, name another claim." }}
   {{- end }}
 {{- end }}
+{{- $settings := (.Files.Get "files/settings.json" | fromJson).settings }}
+{{- $given := dict "config" $v.config "extraEnv" $v.extraEnv }}
+{{- range $part := list "portal" "workerDefaults" "migration" "deployment" "backup" "test" }}
+  {{- $_ := set $given (printf "%s.extraEnv" $part) (default dict (index $v $part).extraEnv) }}
+{{- end }}
+{{- range $name, $own := $v.workers }}{{- $_ := set $given (printf "workers.%s.extraEnv" $name) (default dict $own.extraEnv) }}{{- end }}
+{{- range $path, $variables := $given }}
+  {{- range $name, $_ := $variables }}
+    {{- if and (hasPrefix "FOOTAGE_DESK_" $name) (not (has $name $settings)) }}
+      {{- $wrong = append $wrong (printf "%s.%s is no setting of this release, so nothing would read it: mend its name (docs/settings.md)." $path $name) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- range $v.prometheusRule.excludeRules }}
+  {{- if not ($.Files.Get (printf "files/alerts/%s.yaml" .)) }}
+    {{- $wrong = append $wrong (printf "prometheusRule.excludeRules names %s, and no alert has that file: mend its name, such as no-worker." .) }}
+  {{- end }}
+{{- end }}
 {{- range $name, $_ := $v.config }}
   {{- if regexMatch "(PASSWORD|SECRET|_KEY$|DATABASE_URL)" $name }}
     {{- $wrong = append $wrong (printf "config.%s looks like a secret, and config is a ConfigMap: use the values that take an existingSecret, or extraEnv with a secretKeyRef." $name) }}
+  {{- end }}
+  {{- if eq $name "FOOTAGE_DESK_DATABASE__POOL_SIZE" }}
+    {{- $wrong = append $wrong "config.FOOTAGE_DESK_DATABASE__POOL_SIZE is set, and portal and workers have sizes of their own: set portal.databasePool and workerDefaults.databasePool." }}
   {{- end }}
   {{- if eq $name "FOOTAGE_DESK_DEMO" }}
     {{- $wrong = append $wrong "config.FOOTAGE_DESK_DEMO is set: a demo is one process, run it with footage-desk run --demo." }}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -19,13 +19,21 @@ class NumberSeries(Base):
     last: Mapped[int]
 
 
+TO_FILE = text("lock_due_since IS NOT NULL")
+
+
 class Document(Base):
-    """One filed document: canonical JSON (RFC 8785) as text, never changed after it was written."""
+    """One filed document: canonical JSON (RFC 8785) as text, never changed after it was written.
+
+    ``filed_at``: when it was in the store, as data, PDF and statement. ``retain_until`` and ``lock_due_since`` are as
+    those of a master; of cases that had ended before documents were filed when they are made, all may be empty.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
         UniqueConstraint("kind", "subject_id"),
         Index("ix_documents_of_kind", "kind", "application_id"),
+        Index("ix_documents_to_file", "id", sqlite_where=TO_FILE, postgresql_where=TO_FILE),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -38,6 +46,9 @@ class Document(Base):
     sha256: Mapped[str]
     made_at: Mapped[datetime]
     demo: Mapped[bool]  # made under a turned clock
+    filed_at: Mapped[datetime | None]
+    retain_until: Mapped[datetime | None]
+    lock_due_since: Mapped[datetime | None]
 
     application: Mapped[Application | None] = reference()
     item: Mapped[Item | None] = reference()

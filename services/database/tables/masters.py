@@ -3,17 +3,31 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Item
 
+TO_LOCK = text("lock_due_since IS NOT NULL AND discarded_at IS NULL")
+IN_USE = text("discarded_at IS NULL AND archived_at IS NULL AND unneeded_at IS NULL")
+TO_DISPOSE = text("discarded_at IS NULL AND unneeded_at IS NOT NULL")
+
 
 class Master(Base):
-    """One item's original in the vault; disposed of after ``dispose_after``."""
+    """One item's original in the vault; disposed of after ``dispose_after``.
+
+    ``retain_until`` is until when the stores keep it, with label and replica; it only moves later. ``lock_due_since``:
+    since when the stores have yet to be told of that moment, or of another label or replica; None: they were told.
+    """
 
     __tablename__ = "masters"
+    # a year has a hundred thousand of them, and at any time few of them have anything left to do
+    __table_args__ = (
+        Index("ix_masters_to_lock", "id", sqlite_where=TO_LOCK, postgresql_where=TO_LOCK),
+        Index("ix_masters_in_use", "retain_until", sqlite_where=IN_USE, postgresql_where=IN_USE),
+        Index("ix_masters_to_dispose", "dispose_after", "id", sqlite_where=TO_DISPOSE, postgresql_where=TO_DISPOSE),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
@@ -25,8 +39,17 @@ class Master(Base):
     replica: Mapped[dict[str, Any] | None]
     replica_verified_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
-    dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13)
+    label_version: Mapped[str | None]  # of the label beside the object; None: not labelled, or before schema 1100
+    retain_until: Mapped[datetime | None]
+    lock_due_since: Mapped[datetime | None]
+    unneeded_at: Mapped[datetime | None]  # its case ended without a loan: from then on it waits for its disposal
+    dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13); without a loan its lock's end
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
 
     item: Mapped[Item] = reference()
+
+    @property
+    def awaits_disposal(self) -> bool:
+        """Whether it is only kept until its lock has ended; nothing opens it any more."""
+        return self.unneeded_at is not None and self.discarded_at is None

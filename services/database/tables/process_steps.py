@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base
+
+WAITING = text("waiting_since IS NOT NULL")
 
 
 class ProcessStep(Base):
@@ -16,6 +18,7 @@ class ProcessStep(Base):
     """
 
     __tablename__ = "process_steps"
+    __table_args__ = (Index("ix_process_steps_waiting", "waiting_for", sqlite_where=WAITING, postgresql_where=WAITING),)
 
     element_instance_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
@@ -28,3 +31,8 @@ class ProcessStep(Base):
     outcome: Mapped[str | None]  # completed, cancelled, or the code of a BPMN error
     attempts: Mapped[int]
     stuck_since: Mapped[datetime | None]  # waits for a person to remove the cause
+    # waits for a part that is away: recorder, store or database; which one it was stays on a step that became stuck
+    waiting_for: Mapped[str | None]
+    waiting_since: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]  # None while a try runs
+    waiting_until: Mapped[datetime | None]  # then it becomes stuck

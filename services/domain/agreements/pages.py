@@ -78,7 +78,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def _form(
     visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
 ) -> Response:
-    current_text = await database.run(visitor.actor, texts.get_text_to_revise)
+    current_text = await database.read(visitor.actor, texts.get_text_to_revise)
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,

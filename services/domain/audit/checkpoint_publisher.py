@@ -29,6 +29,8 @@ FOLDER = "checkpoints/"
 class CheckpointPublisher:
     """One for each process. Portals share the log: no checkpoint is signed or anchored twice."""
 
+    name = "checkpoints"
+
     def __init__(
         self,
         database: Database,

@@ -105,8 +105,9 @@ def get_last_drill(uow: UnitOfWork) -> datetime | None:
 
 
 def list_drill_masters(uow: UnitOfWork, ids: list[str]) -> list[tuple[str, dict[str, Any]]]:
-    """List id and sealed facts of these masters, without ids of the oldest and the newest; none discarded."""
-    query = select(Master).where(Master.discarded_at.is_(None)).order_by(Master.retrieved_at, Master.id)
+    """List id and sealed facts of these masters, without ids of the oldest and the newest; none that is unneeded."""
+    kept = Master.discarded_at.is_(None) & Master.unneeded_at.is_(None)
+    query = select(Master).where(kept).order_by(Master.retrieved_at, Master.id)
     if ids:
         rows = list(uow.session.scalars(query.where(Master.id.in_(ids))))
     else:

@@ -14,11 +14,12 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.notifications import service as notification_service
-from services.recorders.protocol import RecorderFacts
+from services.recorders.protocol import REFUSALS, RecorderFacts
 
 UNREACHABLE_CODES = ("outside-roots", "configuration")
 LEAST_MOVE = timedelta(seconds=2)  # of the oldest picture; names and lengths are no more exact
 HISTORY_RETENTION = timedelta(days=60)
+ASKED_APART = timedelta(seconds=30)  # between two questions of jobs to a silent recorder
 # Retention now is compared with the measurement of a week ago, or the last one of the two days before.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
 
@@ -128,6 +129,22 @@ def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
         .limit(1)
     )
     return None if earlier is None else (camera.oldest_measured_at - camera.oldest_frame_at) - earlier.length
+
+
+def may_ask(uow: UnitOfWork, recorder_id: str, *, elsewhere: bool) -> bool | None:
+    """Take the turn to ask a recorder; return whether it was silent last, None where it is not to be asked now.
+
+    A silent one is asked once in ``ASKED_APART``, by all processes together, and not while this process asks another
+    silent one (``elsewhere``).
+    """
+    recorder = uow.session.get_one(Recorder, recorder_id, with_for_update=True)
+    code = "" if recorder.last_error is None else str(recorder.last_error["code"])
+    if not code.startswith("recorder-") or code.removeprefix("recorder-") in REFUSALS:
+        return False
+    if elsewhere or (recorder.polled_at is not None and uow.now - recorder.polled_at < ASKED_APART):
+        return None
+    recorder.polled_at = uow.now
+    return True
 
 
 def is_silent(recorder: Recorder) -> bool:

@@ -37,6 +37,8 @@ class RecorderMonitor:
     probes until it returns, so it never takes all threads of the portal.
     """
 
+    name = "recorders"
+
     def __init__(
         self, database: Database, recorders: OpenRecorder, every: timedelta, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:

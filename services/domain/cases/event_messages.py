@@ -62,6 +62,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "footage-retrieved": Message("Footage came into the vault: {outcome}"),
     "master-backed-up": Message("The master was backed up and verified"),
     "master-archived": Message("The master was archived again, kept until {dispose_after}"),
+    "master-unneeded": Message("The case ended without a loan: its master is opened no more, and waits for disposal"),
     "master-discarded": Message("The master was discarded"),
     "copy-issued": Message("An encrypted copy was made"),
     "copy-discarded": Message("The copy was discarded"),

@@ -1,8 +1,9 @@
 """The business in figures: what the metrics say of the database, counted now and then (docs/architecture.md)."""
 
 from collections import Counter
+from typing import get_args
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
@@ -11,14 +12,18 @@ from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
+from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
 from services.domain.cases import queries, states
+from services.domain.cases.standstills import UNTAKEN
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics
+from services.runtime.errors import Away
 
+PARTS = get_args(Away)
 STATES = (
     "draft",
     "approval",
@@ -55,6 +60,7 @@ def update_gauges(uow: UnitOfWork) -> None:
         )
     )
     metrics.OUTBOX_LAG.set((uow.now - oldest).total_seconds() if oldest else 0)
+    _waits(uow)
     _notices(uow)
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
@@ -70,6 +76,22 @@ def _states(uow: UnitOfWork) -> None:
     by_state["closed"] = uow.session.scalar(closed) or 0
     for state in STATES:
         metrics.APPLICATIONS.labels(state).set(by_state[state])
+
+
+def _waits(uow: UnitOfWork) -> None:
+    """Count the steps that wait for a part; those that no process tries any more belong to jobs that are gone."""
+    taken = or_(ProcessStep.next_try_at.is_(None), ProcessStep.next_try_at > uow.now - UNTAKEN)
+    query = (
+        select(ProcessStep.waiting_for, func.count(), func.min(ProcessStep.waiting_since))
+        .join(Application, Application.id == ProcessStep.application_id)
+        .where(ProcessStep.waiting_since.is_not(None), taken, Application.closed_at.is_(None))
+        .group_by(ProcessStep.waiting_for)
+    )
+    waits = {part: (number, since) for part, number, since in uow.session.execute(query)}
+    for part in PARTS:
+        number, since = waits.get(part, (0, None))
+        metrics.STEPS_WAITING.labels(part).set(number)
+        metrics.LONGEST_WAIT.labels(part).set((uow.now - since).total_seconds() if since is not None else 0)
 
 
 def _notices(uow: UnitOfWork) -> None:

@@ -70,11 +70,13 @@ SHOWN_AS_NUMBERS = ("gap: ", "the recorder's clock is off")
 class Footage:
     """What a case asks for: how many items, and when the first that is not in the vault yet may be overwritten.
 
-    The moment is None where there is no such item, and for a closed case.
+    The moment is None where there is no such item, and for a closed case. ``awaits_disposal``: the vault keeps a master
+    of it that nobody needs.
     """
 
     items: int = 0
     overwrite_at: datetime | None = None
+    awaits_disposal: bool = False
 
 
 def get_summary(uow: UnitOfWork, application: Application) -> CaseSummary:
@@ -111,7 +113,13 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
     if not applications:
         return {}
     query = (
-        select(Item.application_id, Item.asked_start, Camera, is_safe().label("safe"))
+        select(
+            Item.application_id,
+            Item.asked_start,
+            Camera,
+            is_safe().label("safe"),
+            _awaits_disposal().label("kept"),
+        )
         .join(Camera, Camera.id == Item.camera_id)
         .where(
             Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
@@ -119,14 +127,19 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
     )
     count: Counter[str] = Counter()
     moments: dict[str, list[datetime]] = defaultdict(list)
-    for application_id, start, camera, safe in uow.session.execute(query):
+    waiting: set[str] = set()
+    for application_id, start, camera, safe, kept in uow.session.execute(query):
         count[application_id] += 1
+        if kept:
+            waiting.add(application_id)
         moment = preservations.overwrite_moment(camera, start)
         if moment is not None and not safe:
             moments[application_id].append(moment)
     return {
         application.id: Footage(
-            count[application.id], None if application.closed_at else min(moments[application.id], default=None)
+            count[application.id],
+            None if application.closed_at else min(moments[application.id], default=None),
+            application.id in waiting,
         )
         for application in applications
     }
@@ -136,6 +149,15 @@ def is_safe() -> ColumnElement[bool]:
     """Select whether the vault holds an item, as its master or in the quarantine; of a query on ``Item``."""
     preserved = select(Preservation.id).where(Preservation.item_id == Item.id, Preservation.released_at.is_(None))
     return select(Master.id).where(Master.item_id == Item.id).exists() | preserved.exists()
+
+
+def _awaits_disposal() -> ColumnElement[bool]:
+    """Select whether an item's master is only kept until its lock has ended; of a query on ``Item``."""
+    return (
+        select(Master.id)
+        .where(Master.item_id == Item.id, Master.unneeded_at.is_not(None), Master.discarded_at.is_(None))
+        .exists()
+    )
 
 
 def get_case(uow: UnitOfWork, application_id: str) -> CaseView:
@@ -300,6 +322,8 @@ def _master(master: Master) -> MasterView:
         origin=master.origin,
         retrieved_at=master.retrieved_at,
         replica_verified_at=master.replica_verified_at,
+        retain_until=master.retain_until,
+        awaits_disposal=master.awaits_disposal,
         dispose_after=master.dispose_after,
         discarded_at=master.discarded_at,
     )

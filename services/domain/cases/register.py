@@ -281,4 +281,5 @@ def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
         overwrite_at=footage.overwrite_at,
         due_at=due_at,
         closed_at=application.closed_at,
+        awaits_disposal=footage.awaits_disposal,
     )

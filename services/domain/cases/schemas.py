@@ -88,12 +88,18 @@ class MeasuredFootage(Answer):
 
 
 class MasterView(Answer):
-    """``origin``: recorder, quarantine or upload."""
+    """``origin``: recorder, quarantine or upload.
+
+    ``retainUntil``: no store deletes it before, whoever asks. ``awaitsDisposal``: its case ended without a loan,
+    nothing opens it any more, and it is disposed of after ``disposeAfter``.
+    """
 
     sha256_cipher: str
     origin: str
     retrieved_at: datetime
     replica_verified_at: datetime | None
+    retain_until: datetime | None
+    awaits_disposal: bool
     dispose_after: datetime | None
     discarded_at: datetime | None
 
@@ -381,6 +387,22 @@ class CaseView(CaseSummary):
     integrity: IntegrityCheckView | None
 
 
+class Standstill(Answer):
+    """Why a step does not go on since ``since``.
+
+    ``part`` (recorder, store or database) is away, and the step is tried again at ``nextTryAt``, or just now without
+    one, until ``until``; ``untaken``: that try was due and no process has taken it. Or the step is ``stopped`` by an
+    incident, and a person has to act; ``part`` then names what was away for too long, if that is why.
+    """
+
+    since: datetime
+    part: str | None = None
+    next_try_at: datetime | None = None
+    until: datetime | None = None
+    untaken: bool = False
+    stopped: bool = False
+
+
 class DiagramMarker(Answer):
     """One element: ``passed``, or the case is there: ``working``, ``waiting`` for people, ``stuck`` in an incident.
 
@@ -399,6 +421,7 @@ class DiagramMarker(Answer):
     times: int = 0
     attempts: int = 0
     review_id: str | None = None
+    standstill: Standstill | None = None
 
     @property
     def here(self) -> bool:
@@ -431,7 +454,10 @@ class Timeline(Answer):
 
 
 class CaseLine(Answer):
-    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone."""
+    """One case in the register. From ``overwriteAt`` on footage that is not stored yet may be gone.
+
+    ``awaitsDisposal``: it ended without a loan, and the vault keeps footage of it until its lock has ended.
+    """
 
     id: str
     number: str | None
@@ -447,6 +473,7 @@ class CaseLine(Answer):
     overwrite_at: datetime | None
     due_at: datetime | None
     closed_at: datetime | None
+    awaits_disposal: bool
 
 
 class OutLine(Answer):
@@ -530,7 +557,10 @@ class WaitingRelease(Answer):
 
 
 class FootageProgress(Answer):
-    """One item on its way: ``size`` in bytes and ``share`` 0 to 1 of the phase; ``silent``: nobody works on it now."""
+    """One item on its way: ``size`` in bytes and ``share`` 0 to 1 of the phase; ``silent``: nobody works on it now.
+
+    ``retried``: what failed last is tried again, unless there is a ``standstill``; a preservation that failed is not.
+    """
 
     application_id: str
     item_id: str
@@ -549,6 +579,8 @@ class FootageProgress(Answer):
     silent: bool
     last_error: Problem | None
     last_error_at: datetime | None
+    standstill: Standstill | None = None
+    retried: bool = True
 
 
 class WatchedCamera(Answer):

@@ -17,6 +17,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
+from services.database.tables.process_steps import ProcessStep
 from services.database.tables.progress import Progress
 from services.database.tables.reviews import Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
@@ -33,6 +34,8 @@ from services.domain.cases.schemas import (
     WatchedCamera,
     WatchedRecorder,
 )
+from services.domain.cases.standstills import standstill_of
+from services.domain.process import steps
 from services.domain.retrieval import progress
 from services.domain.retrieval.preservations import overwrite_moment
 from services.recorders.protocol import RecorderFacts
@@ -42,6 +45,7 @@ from services.web.errors import Problem
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
+QUARANTINE = "quarantine"  # the purpose of what is preserved: one try, whose failure the storage office is told
 
 
 def get_office(uow: UnitOfWork, preserved: Listing) -> StorageOffice:
@@ -125,7 +129,9 @@ def may_measure(uow: UnitOfWork) -> bool:
 def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     """Return what is being retrieved and sealed now, with the figures of today."""
     _require_reader(uow)
-    work = [_work(uow, row) for row in progress.list_open(uow)]
+    rows = progress.list_open(uow)
+    of_items = steps.list_open_of_items(uow, {row.item_id for row in rows})
+    work = [_work(uow, row, of_items.get(row.item_id)) for row in rows]
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
@@ -157,8 +163,8 @@ def get_recorder(uow: UnitOfWork, recorder_id: str) -> WatchedRecorder:
     return _watched(uow, uow.session.get_one(Recorder, recorder_id))
 
 
-def record_unreachable(uow: UnitOfWork, recorder_id: str) -> Refused:
-    """Store that the recorder gave no answer; return the refusal that says what to do."""
+def record_unreachable(uow: UnitOfWork, recorder_id: str, code: str = "down") -> Refused:
+    """Store that the recorder gave no answer; return the refusal that says what to do. ``code`` is RecorderDown's."""
     recorder = uow.session.get_one(Recorder, recorder_id)
     refusal = Refused(
         "recorder-down",
@@ -166,7 +172,7 @@ def record_unreachable(uow: UnitOfWork, recorder_id: str) -> Refused:
         name=recorder.name,
     )
     recorder.polled_at = uow.now
-    recorder.last_error = {"code": refusal.code, "zh": refusal.zh, "en": refusal.en}
+    recorder.last_error = {"code": f"recorder-{code}", "zh": refusal.zh, "en": refusal.en}
     return refusal
 
 
@@ -211,7 +217,7 @@ def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
     ]
 
 
-def _work(uow: UnitOfWork, row: Progress) -> FootageProgress:
+def _work(uow: UnitOfWork, row: Progress, step: ProcessStep | None) -> FootageProgress:
     item = uow.session.get_one(Item, row.item_id)
     camera = uow.session.get_one(Camera, item.camera_id)
     trouble = progress.error_of(row)
@@ -233,6 +239,8 @@ def _work(uow: UnitOfWork, row: Progress) -> FootageProgress:
         silent=progress.is_silent(uow, row),
         last_error=Problem.of(trouble) if trouble is not None else None,
         last_error_at=row.last_error_at,
+        standstill=standstill_of(step, uow.now) if step is not None and row.purpose != QUARANTINE else None,
+        retried=step is not None and row.purpose != QUARANTINE,
     )
 
 

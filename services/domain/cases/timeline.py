@@ -16,6 +16,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas import DiagramMarker, MarkerKind, Timeline
+from services.domain.cases.standstills import standstill_of
 from services.domain.process import steps
 from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model
@@ -42,6 +43,7 @@ class Visit:
     review_id: str | None = None
     item_id: str | None = None
     attempts: int = 1
+    step: ProcessStep | None = None
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
 
 
 def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
-    """Return what stops a review before it is open: its stage is not stored yet."""
+    """Return what stops or delays a review before it is open: its stage is not stored yet."""
     stopped = [
         _worked(step, rows.application)
         for step in rows.steps
-        if step.process_id == model.process_id and step.element_id == OPENING and step.stuck_since is not None
+        if step.process_id == model.process_id and step.element_id == OPENING
+        if step.stuck_since is not None or step.waiting_since is not None
     ]
     return [marker for marker in _markers(model, stopped, rows.uow.now) if marker.here]
 
@@ -185,6 +188,7 @@ def _worked(step: ProcessStep, application: Application) -> Visit:
         whole=step.outcome == steps.COMPLETED,
         item_id=step.item_id,
         attempts=step.attempts,
+        step=step,
     )
 
 
@@ -256,6 +260,8 @@ def _marker(element: Element, visits: list[Visit], now: datetime) -> DiagramMark
     kinds: list[MarkerKind] = [visit.kind for visit in open_ones] or ["passed"]
     phase = element.kind == "subProcess"
     since = min(visit.since for visit in visits)
+    standing = [standstill_of(visit.step, now) for visit in open_ones if visit.step is not None]
+    standstills = [one for one in standing if one is not None]
     until = None if open_ones else max(visit.until for visit in visits if visit.until is not None)
     lengths = [(visit.until or now) - visit.since for visit in visits]
     took = (until or now) - since if phase else sum(lengths, timedelta())
@@ -271,4 +277,5 @@ def _marker(element: Element, visits: list[Visit], now: datetime) -> DiagramMark
         times=0 if phase else len(visits),
         attempts=0 if phase else max(visit.attempts for visit in visits),
         review_id=None if phase else visits[-1].review_id,
+        standstill=None if phase else max(standstills, key=lambda one: (one.stopped, one.since), default=None),
     )

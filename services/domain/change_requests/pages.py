@@ -63,6 +63,6 @@ async def _page(visitor: Visitor, database: Database, refusal: Refused | None = 
     def read(uow: UnitOfWork) -> tuple[OpenRequestsAnswer, bool]:
         return queries.list_open(uow), "totp" in signing.methods(uow, second_person.LEVEL)
 
-    view, with_code = await database.run(visitor.actor, read)
+    view, with_code = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page("change_requests/requests.html", status=status, view=view, with_code=with_code, refusal=refusal)

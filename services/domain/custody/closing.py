@@ -26,7 +26,9 @@ from services.domain.applications import service as application_service
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import protections
-from services.domain.custody import copies, grants, loan_documents, log, violations
+from services.domain.custody import copies, grants, loan_documents, locks, log, violations
+from services.domain.custody.locks import MasterLock, StoredObject, stored_object
+from services.domain.documents import retention
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
@@ -55,26 +57,15 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class StoredObject:
-    """One object of the vault by its exact version."""
-
-    bucket: str
-    key: str
-    version_id: str
-
-
-@dataclass(frozen=True)
 class VaultActions:
     """What the vault is to do after the database has committed; every part may run twice."""
 
-    discard: tuple[StoredObject, ...] = ()  # whatever was never handed over, and the quarantine
-    discard_replicas: tuple[StoredObject, ...] = ()
+    discard: tuple[StoredObject, ...] = ()  # copies that were never handed over, and the quarantine
     destroy_keys: tuple[str, ...] = ()  # of copies, by id
     sweep: tuple[UploadAttempt, ...] = ()
     lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
-    retain: tuple[StoredObject, ...] = ()
-    retain_replicas: tuple[StoredObject, ...] = ()
-    retain_until: datetime | None = None
+    locks: tuple[MasterLock, ...] = ()  # of masters that stay, with their labels and replicas
+    retain_until: datetime | None = None  # of the documents; the masters of a loan that has ended have the same date
     file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
     application_number: str | None = None
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
@@ -83,11 +74,7 @@ class VaultActions:
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to mark when all this is done
 
 
-def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(sealed["bucket"], sealed["key"], sealed["versionId"])
-
-
-def _stored(rows: Iterable[Preservation | Master | Copy]) -> tuple[StoredObject, ...]:
+def _stored(rows: Iterable[Preservation | Copy]) -> tuple[StoredObject, ...]:
     return tuple(stored_object(row.sealed) for row in rows)
 
 
@@ -97,6 +84,8 @@ def _uploaded(rows: Iterable[Upload]) -> tuple[StoredObject, ...]:
 
 def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
     """End a case without a loan: reviews closed, everything released, nothing more is wanted; then the vault.
+
+    Its masters are opened no more, and wait for their disposal until their locks have ended.
 
     Raises NotPermitted unless the database has the reason that the job claims.
     """
@@ -132,25 +121,26 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     protections.end(uow, application_id)
     quarantine = preservations.release(uow, application_id, because)
     uploads = upload_sources.list_of_case(uow, application_id)
-    to_discard = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
+    unneeded = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
+    for row in unneeded:
+        locks.await_disposal(uow, row)
     loans = copies.list_of_application(uow, application_id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_stored(to_discard), *_stored(loans), *_uploaded(uploads)),
-        discard_replicas=tuple(stored_object(row.replica) for row in to_discard if row.replica is not None),
+        discard=(*_stored(quarantine), *_stored(loans), *_uploaded(uploads)),
+        locks=tuple(map(locks.lock_of, unneeded)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),
         items=_items_touched(uow, application_id),
         marks={
             "preservations": [row.id for row in quarantine],
             "uploads": [row.id for row in uploads],
-            "masters": [row.id for row in to_discard],
             "copies": [row.id for row in loans],
         },
     )
 
 
 def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions) -> None:
-    """Record what the vault has deleted."""
+    """Record what the vault has deleted and locked."""
     because = application_service.lock_case(uow, application_id, "close the case").closed_as
     for preservation_id in actions.marks.get("preservations", ()):
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
@@ -159,10 +149,7 @@ def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions)
         copy = uow.session.get_one(Copy, copy_id)
         copy.discarded_because = because
         _mark_discarded(uow, copy, "copy-discarded")
-    for master_id in actions.marks.get("masters", ()):
-        master = uow.session.get_one(Master, master_id)
-        master.discarded_because = because
-        _mark_discarded(uow, master, "master-discarded")
+    locks.record(uow, actions.locks)
     upload_sources.remove_all(uow, actions.marks.get("uploads", ()), because or "closed")
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
 
@@ -238,8 +225,7 @@ def _end_loan(
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application.id)),
         lift_holds=_stored(loans),
-        retain=_stored(archived),
-        retain_replicas=tuple(stored_object(row.replica) for row in archived if row.replica is not None),
+        locks=tuple(map(locks.lock_of, archived)),
         retain_until=entry.dispose_after,
         file=tuple(loan_documents.filed_with(uow, application.id)),
         application_number=application.number,
@@ -268,7 +254,9 @@ def confirm_loan_end(
         _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
     for copy_id in actions.marks.get("copies", ()):
         copies.mark_key_destroyed(uow, copy_id)
-    document_service.record_filed(uow, filed)
+    locks.record(uow, actions.locks)
+    if actions.retain_until is not None:
+        locks.record_documents(uow, filed, dict.fromkeys(filed, actions.retain_until))
     upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
     _close(uow, application, closed_as)
@@ -288,8 +276,9 @@ def _accepted(hand_over: HandOver) -> NotPermitted:
 def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:
     important = application.importance == "important"
     kept_for = uow.rules.important_retention if important else uow.rules.ordinary_retention
-    # whole seconds, as every object store keeps them
-    dispose_after = (uow.now + kept_for).replace(microsecond=0)
+    # whole seconds, as every object store keeps them; no lock that lies there becomes shorter
+    locked = [row.retain_until for row in archived if row.retain_until is not None]
+    dispose_after = max([(uow.now + kept_for).replace(microsecond=0), *locked])
     entry = ArchiveEntry(
         application_id=application.id,
         archived_at=uow.now,
@@ -300,6 +289,7 @@ def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Maste
     uow.session.add(entry)
     for master in archived:
         master.archived_at, master.dispose_after = uow.now, dispose_after
+        retention.extend(uow, [master], dispose_after)
         audit_trail.record(
             uow,
             "master-archived",
@@ -326,7 +316,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     notification_service.notify(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
 
 
-def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy | Master, action: str) -> None:
+def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy, action: str) -> None:
     if row.discarded_at is None:
         row.discarded_at = uow.now
         audit_trail.record(

@@ -16,7 +16,7 @@ from services.domain.access.queries import require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, grants, loan_documents, log
+from services.domain.custody import copies, grants, loan_documents, locks, log
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED
@@ -156,6 +156,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     log.append(uow, hand_over, "received", person_id=uow.actor.id, **receipt)
     _decide(uow, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
     loan_documents.write_receipt(uow, hand_over, review)
+    locks.extend_loan(uow, hand_over.application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
     return hand_over
 
 
@@ -259,6 +260,7 @@ def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     outbox.settle(uow, application_id, "resume-access", "use-period-changed")
     if _is_over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
         return
+    locks.extend_loan(uow, application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
     if grants.resume(uow, hand_over):
         log.append(uow, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
 

@@ -14,7 +14,6 @@ from services.database.base import new_id
 from services.database.tables.applications import Application, Item
 from services.database.tables.custody import HandOver
 from services.database.tables.integrity_checks import IntegrityCheck
-from services.database.tables.returns import ArchiveEntry
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
@@ -98,7 +97,10 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
     hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
     on_loan = hand_over is None or hand_over.ended_at is None
     due = [
-        _object("master", row.id, positions[row.item_id], row.sealed, retain_until=row.dispose_after)
+        _object(
+            *("master", row.id, positions[row.item_id], row.sealed),
+            retain_until=row.retain_until if row.lock_due_since is None else None,
+        )
         for row in masters.list_of_application(uow, application_id)
         if row.discarded_at is None
     ]
@@ -106,7 +108,6 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
         _object("copy", row.id, positions[row.item_id], row.sealed, hold=on_loan)
         for row in copies.list_of_application(uow, application_id)
     ]
-    archived = uow.session.scalar(select(ArchiveEntry).where(ArchiveEntry.application_id == application_id))
     for document in loan_documents.filed_with(uow, application_id):
         written = ExpectedObject(
             "record",
@@ -117,8 +118,8 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
             text=document.content,
         )
         due.append(written)
-        if archived is not None:
-            key, until = f"{document.number}.json", archived.dispose_after
+        if document.filed_at is not None:
+            key, until = f"{document.number}.json", document.retain_until if document.lock_due_since is None else None
             due.append(replace(written, kind="document", text=None, bucket="documents", key=key, retain_until=until))
     return due
 

@@ -11,6 +11,7 @@ from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.custody import copies
+from services.domain.documents import retention
 from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
@@ -73,16 +74,26 @@ def get_facts(uow: UnitOfWork, item_id: str, kind: LabelKind) -> LabelFacts:
     return LabelFacts(kind, dict(row.sealed), facts, checkpoints.newest_as_json(uow))
 
 
-def is_wanted(uow: UnitOfWork, item_id: str) -> bool:
-    """Return whether the case is open: a label that is written after its end belongs to nothing."""
+def is_wanted(uow: UnitOfWork, item_id: str, kind: LabelKind) -> bool:
+    """Return whether a label belongs to something: one that is written after the end of a case only to a master."""
+    if kind == "master":
+        master = masters.get_of_item(uow, item_id)
+        return master is not None and master.discarded_at is None
     item = uow.session.get_one(Item, item_id)
     return uow.session.get_one(Application, item.application_id).closed_at is None
 
 
-def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts, payload_sha256: str | None) -> Document:
+def write(
+    uow: UnitOfWork,
+    item_id: str,
+    labelled: LabelFacts,
+    payload_sha256: str | None,
+    version_id: str | None = None,
+) -> Document:
     """Write it where it is not there yet; what it says is what the label beside the object says.
 
-    ``payload_sha256``: of the text that is signed there; None if the object is gone.
+    ``payload_sha256``: of the text that is signed there; None if the object is gone, as is then ``version_id``, that of
+    the label, which is locked with its master.
     """
     row = masters.get_of_item(uow, item_id) if labelled.kind == "master" else copies.get_of_item(uow, item_id)
     if row is None:
@@ -90,6 +101,9 @@ def write(uow: UnitOfWork, item_id: str, labelled: LabelFacts, payload_sha256: s
             f"could not write a label | item {item_id} | the database has no {labelled.kind} of it any more | "
             "retrieve it again, then resolve the incident"
         )
+    if isinstance(row, Master) and version_id not in (None, row.label_version):
+        row.label_version = version_id
+        retention.make_due(uow, row)
     return document_service.write_once(
         uow,
         "label",

@@ -55,9 +55,9 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
 
 
-def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
-    """Return a viewing that the actor has opened of this copy, locked; NotFound otherwise."""
-    viewing = uow.session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
+def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = False) -> Viewing:
+    """Return a viewing that the actor has opened of this copy, locked if asked for; NotFound otherwise."""
+    viewing = uow.session.get(Viewing, viewing_id, with_for_update=lock or None, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
         raise NotFound(Message("viewing"), viewing_id)
     return viewing
@@ -66,7 +66,7 @@ def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str) -> Viewing:
 def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.OpenedCopy:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
     opened = grants.check(uow, copy_id, "view")
-    viewing = get_mine(uow, copy_id, viewing_id)
+    viewing = get_mine(uow, copy_id, viewing_id, lock=True)
     before = _length(viewing.ranges)
     viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES

@@ -18,6 +18,7 @@ from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators, visibility
 from services.domain.audit import trail as audit_trail
+from services.domain.documents import retention
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -76,7 +77,9 @@ def write(
         sha256=hashlib.sha256(data).hexdigest(),
         made_at=uow.now,
         demo=uow.demo,
+        retain_until=retention.provisional_end(uow),
     )
+    retention.make_due(uow, document)
     uow.session.add(document)
     uow.session.flush()
     audit_trail.record(

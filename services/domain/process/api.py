@@ -54,7 +54,7 @@ async def administrators_engine(request: Request, actor: Acting, database: Given
 
 async def require_administrator(database: Database, actor: Actor) -> None:
     """Refused with 403 unless an administrator acts."""
-    await database.run(actor, administrators.require_administrator)
+    await database.read(actor, administrators.require_administrator)
 
 
 GivenEngine = Annotated[EngineInspection, Depends(administrators_engine)]

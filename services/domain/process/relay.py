@@ -41,6 +41,8 @@ class OutgoingMessage:
 class Relay:
     """One for each process; the engine deduplicates what several relays publish."""
 
+    name = "relay"
+
     def __init__(self, database: Database, client: EngineClient) -> None:
         self._database = database
         self._client = client

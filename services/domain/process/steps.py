@@ -4,17 +4,17 @@ Waits for people have no row here: their start and end are in the rows of review
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from services.database.tables.applications import Application
+from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.jobs.journal import JournalledJob
+from services.runtime.jobs.journal import JournalledJob, Wait
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 REFUSED = "job-refused"  # the action in the audit trail
@@ -35,11 +35,12 @@ class JobReference:
     item_id: str | None = None
 
 
-def start(uow: UnitOfWork, job: JobReference) -> None:
+def start(uow: UnitOfWork, job: JobReference) -> datetime | None:
     """Record that a job's handler starts; keep its first start. Jobs of no case are ignored.
 
-    A step that has ended keeps its end, unless the engine took its job back: a job that is sent again does not rewrite
-    what happened. A job with the key of another job's step is ignored.
+    Return since when it has waited for a part that was away. A step that has ended keeps its end, unless the engine
+    took its job back: a job that is sent again does not rewrite what happened. A job with the key of another job's step
+    is ignored.
     """
     application_id = _case_of(uow, job)
     step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
@@ -47,8 +48,11 @@ def start(uow: UnitOfWork, job: JobReference) -> None:
         if _is_of(step, job, application_id):
             step.attempts += 1
             if step.outcome in (None, CANCELLED):
-                step.ended_at = step.outcome = step.stuck_since = None
-        return
+                if step.stuck_since is not None:
+                    _wait_no_more(step)
+                step.ended_at = step.outcome = step.stuck_since = step.next_try_at = None
+            return step.waiting_since
+        return None
     if application_id is not None:
         uow.session.add(
             ProcessStep(
@@ -62,6 +66,34 @@ def start(uow: UnitOfWork, job: JobReference) -> None:
                 attempts=1,
             )
         )
+    return None
+
+
+def list_open_of_items(uow: UnitOfWork, item_ids: set[str]) -> dict[str, ProcessStep]:
+    """Return the open step of each item, the newest where there are several; one statement."""
+    query = (
+        select(ProcessStep)
+        .join(Item, (Item.application_id == ProcessStep.application_id) & (Item.id == ProcessStep.item_id))
+        .where(Item.id.in_(item_ids), ProcessStep.ended_at.is_(None))
+        .order_by(ProcessStep.began_at)
+    )
+    return {str(step.item_id): step for step in uow.session.scalars(query)}
+
+
+def wait(uow: UnitOfWork, job: JobReference, wait: Wait | None) -> None:
+    """Record that a part is away and the job is tried again; None: it waits no more."""
+    step = _locked(uow, job)
+    if step is None or step.ended_at is not None:
+        return
+    if wait is None:
+        _wait_no_more(step)
+        return
+    step.waiting_for, step.waiting_since = wait.part, wait.since
+    step.next_try_at, step.waiting_until = wait.next_try_at, wait.until
+
+
+def _wait_no_more(step: ProcessStep) -> None:
+    step.waiting_for = step.waiting_since = step.next_try_at = step.waiting_until = None
 
 
 def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
@@ -69,6 +101,7 @@ def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
     step = _locked(uow, job)
     if step is not None and step.ended_at is None:
         step.ended_at, step.outcome, step.stuck_since = uow.now, outcome, None
+        _wait_no_more(step)
 
 
 def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
@@ -76,6 +109,7 @@ def mark_stuck(uow: UnitOfWork, job: JobReference) -> None:
     step = _locked(uow, job)
     if step is not None and step.ended_at is None and step.stuck_since is None:
         step.stuck_since = uow.now
+        step.waiting_since = step.next_try_at = step.waiting_until = None
 
 
 def refuse(uow: UnitOfWork, job: JobReference, job_type: str, sentence: str) -> None:
@@ -121,8 +155,11 @@ class StepJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def began(self, job: JournalledJob, /) -> None:
-        await self._database.run(ACTOR, start, _job_reference(job))
+    async def began(self, job: JournalledJob, /) -> datetime | None:
+        return await self._database.run(ACTOR, start, _job_reference(job))
+
+    async def waits(self, job: JournalledJob, waited: Wait | None, /) -> None:
+        await self._database.run(ACTOR, wait, _job_reference(job), waited)
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
         await self._database.run(ACTOR, end, _job_reference(job), outcome)

@@ -8,6 +8,8 @@ from services.database.base import new_id
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.documents import retention
+from services.domain.documents import service as document_service
 from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.runtime.errors import NotPermitted
@@ -41,6 +43,12 @@ def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
             "its footage was not retrieved, or was discarded | read the case's retrieval record, "
             "then cancel this job or retrieve again"
         )
+    if master.unneeded_at is not None:
+        raise NotPermitted(
+            f"the master is not opened any more | item {item_id} of application {application_id} | "
+            "its case has ended without a loan, and it waits for its disposal | cancel this job: where the footage is "
+            "wanted all the same, the department applies anew"
+        )
     return master
 
 
@@ -59,8 +67,12 @@ def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], *, origin: 
             origin=origin,
             retrieved_at=uow.now,
             sealed=sealed,
+            retain_until=retention.provisional_end(uow),
         )
+        retention.make_due(uow, master)
         uow.session.add(master)
+        # the form may have been filed long before
+        retention.renew(uow, document_service.of_application(uow, master.application_id))
         audit_trail.record(
             uow,
             "footage-retrieved",
@@ -86,6 +98,7 @@ def add_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bo
     master = require(uow, attempt.application_id, attempt.item_id)
     if master.replica_verified_at is None:
         master.replica, master.replica_verified_at = replica, uow.now
+        retention.make_due(uow, master)
         audit_trail.record(
             uow,
             "master-backed-up",

@@ -20,10 +20,8 @@ SILENCE = timedelta(seconds=30)
 
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.
 ERRORS = {
-    "RecorderDown": Message("The recorder cannot be reached: check its power and network; the work goes on by itself."),
-    "BrokenOff": Message(
-        "The recorder broke off in mid-transfer and is asked again; look at its network where that keeps happening."
-    ),
+    "RecorderDown": Message("The recorder cannot be reached: check its power and network."),
+    "BrokenOff": Message("The recorder broke off in mid-transfer: look at its network where that keeps happening."),
     "ReplayUnsupported": Message(
         "Nothing here can fetch from this recorder: export the footage there and bring the file."
     ),
@@ -36,13 +34,11 @@ ERRORS = {
         "The footage is not this camera's and was not kept: check which camera the channel carries."
     ),
     "UnsupportedFootage": Message("The footage is in a format that cannot be handled: tell the administrator."),
-    "ClipFailed": Message(
-        "Handling the footage broke off and is tried again; tell the administrator where it keeps happening."
-    ),
+    "ClipFailed": Message("Handling the footage broke off: tell the administrator where it keeps happening."),
     "NotConfined": Message(
         "The machine cannot confine the process that reads footage, so it reads none: tell the administrator."
     ),
-    "StoreDown": Message("The object storage is away; the work goes on by itself when it is back."),
+    "StoreDown": Message("The object storage is away or full: tell the administrator."),
     "StoreRefused": Message(
         "The object storage refuses to write: have the administrator check its account and rights."
     ),
@@ -53,7 +49,7 @@ ERRORS = {
         "The master is not what was sealed: restore it from the replica and tell the administrator."
     ),
 }
-OTHER_ERROR = Message("It failed and is tried again; tell the administrator where it keeps happening.")
+OTHER_ERROR = Message("It failed: tell the administrator where it keeps happening.")
 
 
 @dataclass(frozen=True)

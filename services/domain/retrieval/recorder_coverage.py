@@ -53,7 +53,7 @@ async def measure(
     database: Database, actor: Actor, recorders: OpenRecorder, camera_id: str, asked: Span
 ) -> MeasuredCoverage:
     """Ask the camera's recorder. Raises NotFound, and RecorderDown also where it does not answer in time."""
-    return await measure_source(await database.run(actor, get_source, camera_id, asked.start), recorders, asked)
+    return await measure_source(await database.read(actor, get_source, camera_id, asked.start), recorders, asked)
 
 
 async def measure_source(camera: CameraSource, recorders: OpenRecorder, asked: Span) -> MeasuredCoverage:

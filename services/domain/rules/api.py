@@ -119,4 +119,4 @@ async def change_rule(
     def read(uow: UnitOfWork) -> RuleState:
         return service.get_rule(uow, rule_name)
 
-    return rule_answer(await database.run(actor, read), settings)
+    return rule_answer(await database.read(actor, read), settings)

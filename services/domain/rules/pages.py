@@ -114,7 +114,7 @@ async def _page(
     def read(uow: Any) -> tuple[RuleState, list[RecordedChange]]:
         return service.get_rule(uow, name), service.list_changes(uow, name)
 
-    state, changes = await database.run(visitor.actor, read)
+    state, changes = await database.read(visitor.actor, read)
     return visitor.page(
         "rules/rule.html",
         refusal.status if refusal else 200,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from services.engine.feel.errors import FeelEvaluationError
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, date_time_from_python
 from services.engine.feel.temporal_text import format_for_json, format_temporal
-from services.engine.feel.values import Function, Range, Value
+from services.engine.feel.values import Function, Range, Value, entries_of
 
 _MAX_DIGITS = 4300  # of an integer: the limit of Python's JSON
 _FEEL_TYPES = (Decimal, str, bool, Date, Time, DateTime, YearMonths, DayTime, Range, Function)
@@ -41,8 +41,8 @@ def from_json(value: object) -> Value:  # noqa: PLR0911 - one for each type
 def to_json(value: Value) -> object:
     """Convert a FEEL value to JSON as Zeebe stores it.
 
-    Integers become int, other numbers float, calendar values text, functions and ranges None. A date and time in a
-    region includes its offset (`…+02:00[Europe/Berlin]`).
+    Integers become int, other numbers float, calendar values text, functions and ranges None; a context's functions
+    are left out. A date and time in a region includes its offset (`…+02:00[Europe/Berlin]`).
     Raises FeelEvaluationError for a number of more than 4,300 digits.
     """
     if value is None or isinstance(value, bool | str):
@@ -50,7 +50,7 @@ def to_json(value: Value) -> object:
     if isinstance(value, Decimal):
         return _number_to_json(value)
     if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in entries_of(value).items()}
     if isinstance(value, list):
         return [to_json(item) for item in value]
     if isinstance(value, Date | Time | DateTime | YearMonths | DayTime):
@@ -74,13 +74,13 @@ def text_of(value: Value) -> str:  # noqa: PLR0911 - one for each type
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return str(value)
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, list):
         return "[" + ", ".join(text_of(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}:{text_of(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}:{text_of(item)}" for key, item in entries_of(value).items()) + "}"
     if isinstance(value, Date | Time | DateTime | YearMonths | DayTime):
         return format_temporal(value)
     if isinstance(value, Range):

@@ -4,7 +4,7 @@ import re
 
 from services.engine.feel.builtins import BUILTIN_NAMES
 from services.engine.feel.errors import FeelSyntaxError
-from services.engine.feel.lexer import RESERVED, Kind, Token, scan, skip_space, unescape
+from services.engine.feel.lexer import RESERVED, Kind, Token, scan, skip_space
 
 _CONTEXT_KEY = re.compile(r'[^"{}:,\[\]`]+(?=:)')
 _STRING_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?=:)', re.DOTALL)
@@ -18,7 +18,6 @@ class Cursor:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self.extensions: list[str] = []
         self.bracket_depth = 0
         self.range_end_depth = -1  # the depth at which the end of a range is being read
         self.range_operands = 0  # ranges where Camunda's grammar has an operand
@@ -45,6 +44,10 @@ class Cursor:
         token = self.peek()
         found = "the end" if token.kind is Kind.END else f"'{self.text[token.start : token.end]}'"
         return FeelSyntaxError(self.text, token.start, f"{expected}, found {found}")
+
+    def beyond(self, what: str) -> FeelSyntaxError:
+        """Return the error for what DMN's text or another FEEL reads here, and a Camunda cluster does not."""
+        return FeelSyntaxError(self.text, self.peek().start, f"{what} is not part of Camunda's FEEL")
 
     def at(self, *symbols: str) -> bool:
         token = self.peek()
@@ -150,7 +153,7 @@ class Cursor:
         if not words or token.kind is not Kind.SYMBOL or token.text != ":":
             return None
         if self.peek().kind is Kind.STRING:
-            self.extensions.append(f"the argument name '{words[0]}' in quotes")
+            raise self.beyond(f"the argument name '{words[0]}' in quotes")
         self.position = token.end
         return " ".join(words)
 
@@ -167,8 +170,6 @@ class Cursor:
 
     @staticmethod
     def _clean_key(pattern: re.Pattern[str], match: re.Match[str]) -> str:
-        if pattern is _STRING_KEY:
-            return unescape(match[1])
-        if pattern is _QUOTED_KEY:
+        if pattern in (_STRING_KEY, _QUOTED_KEY):
             return match[1]
         return re.sub(r"\s+", " ", match[0].strip())

@@ -21,5 +21,12 @@ class FeelEvaluationError(Exception):
     """The evaluation fails as a whole, which Camunda makes an incident."""
 
 
-class CallError(FeelEvaluationError):
-    """A call of an unknown function, or with unsuitable arguments."""
+class PartError(FeelEvaluationError):
+    """A part has no value, such as a range from 1 to "a".
+
+    Operators, calls and filters around it take null in its place; alone, or in a list or context, it fails the whole.
+    """
+
+
+class NoInputError(FeelEvaluationError):
+    """`?` stands where no unary test gives it a value."""

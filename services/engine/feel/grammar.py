@@ -1,24 +1,24 @@
 """Parse expressions by recursive descent, one method for each level of precedence.
 
-The grammar is the one that Camunda documents. The DMN specification's additions are parsed too, and listed in
-`extensions`, so that a deployment for Zeebe can reject them.
+The grammar is that of Camunda's FEEL (1.18 and 1.19); what DMN's text has beyond it is refused.
 """
 
-from decimal import Decimal
-
+from services.engine.feel.arithmetic import negate
 from services.engine.feel.calls import InstanceOf
 from services.engine.feel.iteration import Binding, For, Quantified, Span
 from services.engine.feel.lexer import Kind, Token
-from services.engine.feel.names import mentions_name, reads_input
+from services.engine.feel.names import mentions_name
 from services.engine.feel.nodes import (
     Arithmetic,
-    Between,
     Comparison,
     Conjunction,
     Disjunction,
     If,
     In,
-    InputValue,
+    Inequality,
+    InputComparison,
+    InputEquality,
+    InputRange,
     Literal,
     Negation,
     Node,
@@ -33,20 +33,18 @@ _COMPARISONS = ("=", "!=", "<=", ">=", "<", ">")
 
 
 class Parser(ValueParser):
-    """Parses one text; `extensions` lists what exceeds Camunda's grammar.
-
-    Raises FeelSyntaxError.
-    """
+    """Parses one text; raises FeelSyntaxError."""
 
     def parse_expression(self) -> Node:
         node = self.expression()
         self.expect_end()
-        self._note_range_operands()
+        self._refuse_range_operands()
         return node
 
-    def _note_range_operands(self) -> None:
+    def _refuse_range_operands(self) -> None:
         if self.range_operands > 0:
-            self.extensions.append("a range as an operand")
+            self.position = 0
+            raise self.beyond("a range as an operand")
 
     def parse_unary_tests(self) -> UnaryTestList:
         if self.peek().kind is Kind.END:
@@ -54,17 +52,16 @@ class Parser(ValueParser):
         if self.at("-") and self.peek_second().kind is Kind.END:
             return UnaryTestList(())
         if self.at_word("not") and self.peek_second().text == "(":
-            start = self.position
             self.advance()
             self.advance()
             tests = self._tests()
-            if self.accept(")") and self.peek().kind is Kind.END:
-                self._note_range_operands()
-                return UnaryTestList(tests, negated=True)
-            self.position, self.range_operands = start, 0
+            self.expect(")")
+            self.expect_end()
+            self._refuse_range_operands()
+            return UnaryTestList(tests, negated=True)
         tests = self._tests()
         self.expect_end()
-        self._note_range_operands()
+        self._refuse_range_operands()
         return UnaryTestList(tests)
 
     def expression(self) -> Node:
@@ -128,76 +125,61 @@ class Parser(ValueParser):
             node = Conjunction(node, self._comparison())
         return node
 
-    def _comparison(self) -> Node:  # noqa: PLR0911 - one for each operator
+    def _comparison(self) -> Node:
         if self.at(*_COMPARISONS):
-            return self._comparison_test()
+            return self._input_comparison()
         left = self.additive()
         if operator := self.accept(*_COMPARISONS):
-            if operator in ("=", "!=") and self.at("<", "<=", ">", ">="):
-                self.extensions.append("a range as an operand")
-                return Comparison(operator, left, self._comparison_test())
-            return Comparison(operator, left, self.additive())
+            if self.at(*_COMPARISONS):
+                raise self.beyond("a range as an operand")
+            right = self.additive()
+            return Inequality(left, right) if operator == "!=" else Comparison(operator, left, right)
         if self.accept_word("between"):
             low = self.additive()
             self.expect_word("and")
-            return Between(left, low, self.additive())
+            return Conjunction(Comparison(">=", left, low), Comparison("<=", left, self.additive()))
         if self.at_word("instance") and self.peek_second().text == "of":
             self.advance()
             self.advance()
             return InstanceOf(left, parse_type(self))
         if self.accept_word("in"):
             return In(left, UnaryTestList(self._in_tests()))
-        self._discount_range(left)
-        return left
+        return self._as_test(left)
 
-    def _discount_range(self, node: Node) -> None:
-        if isinstance(node, RangeNode):
-            self.range_operands -= 1
+    def _as_test(self, node: Node) -> Node:
+        """Turn a range that is no operand into the test of the input that it is."""
+        if not isinstance(node, RangeNode):
+            return node
+        self.range_operands -= 1
+        return InputRange(node)
 
-    def _comparison_test(self) -> Node:
-        """Parse `> 5`, a test of the input or a half-open range."""
-        operator = self.advance().text
-        bound = self.additive()
-        if operator in ("<", "<="):
-            return RangeNode(None, bound, False, operator == "<=")
-        if operator in (">", ">="):
-            return RangeNode(bound, None, operator == ">=", False)
-        self.extensions.append(f"a test that begins with '{operator}'")
-        if operator == "=":
-            return RangeNode(bound, bound, True, True)
-        return Comparison("!=", InputValue(), bound)
+    def _input_comparison(self) -> Node:
+        if self.at("=", "!="):
+            raise self.beyond(f"a test that begins with '{self.peek().text}'")
+        return InputComparison(self.advance().text, self.additive())
 
-    def _in_tests(self) -> tuple[UnaryTest, ...]:
+    def _in_tests(self) -> tuple[Node, ...]:
         start, operands = self.position, self.range_operands
         if self.accept("("):
             tests = self._tests()
             if self.accept(")"):
                 return tests
             self.position, self.range_operands = start, operands  # an open range `(1..5)`, or a value in brackets
-        if self.at(*_COMPARISONS):
-            return (self._test(self._comparison_test()),)
-        test = self.additive()
-        self._discount_range(test)
-        return (self._test(test),)
+        return (self._test(),)
 
-    def _tests(self) -> tuple[UnaryTest, ...]:
-        tests = [self._positive_test()]
+    def _tests(self) -> tuple[Node, ...]:
+        tests = [self._test()]
         while self.accept(","):
-            tests.append(self._positive_test())
+            tests.append(self._test())
         return tuple(tests)
 
-    def _positive_test(self) -> UnaryTest:
-        begins_range = self.at("<", "<=", ">", ">=", "[", "]")
-        node = self.expression()
-        first = node
-        while isinstance(first, Conjunction | Disjunction):
-            first = first.left
-        if begins_range and first is not node and isinstance(first, RangeNode):
-            self.extensions.append("a test that goes on behind a range")
-        return self._test(node)
-
-    def _test(self, node: Node) -> UnaryTest:
-        return UnaryTest(node, reads_input(node))
+    def _test(self) -> Node:
+        if self.at_word("true", "false") and self.peek_second().kind is Kind.END:
+            return InputEquality(Literal(self.advance().text == "true"))
+        if self.at(*_COMPARISONS):
+            return self._input_comparison()
+        interval = self.interval()
+        return InputRange(interval) if interval is not None else UnaryTest(self.expression())
 
     def additive(self) -> Node:
         node = self._multiplicative()
@@ -220,10 +202,10 @@ class Parser(ValueParser):
     def _negation(self) -> Node:
         if not self.accept("-"):
             return self.value()
+        if self.at("-") and self.peek_second().kind is not Kind.NUMBER:
+            raise self.error("a value is expected")
         node = self._negation()
-        if isinstance(node, Literal) and isinstance(node.value, Decimal):
-            return Literal(-node.value)
-        return Negation(node)
+        return Literal(negate(node.value)) if isinstance(node, Literal) else Negation(node)
 
     @staticmethod
     def _starts_operand(token: Token) -> bool:

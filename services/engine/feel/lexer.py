@@ -32,15 +32,15 @@ class Token:
 RESERVED = frozenset(["null", "true", "false", "function", "in", "return", "then", "else", "satisfies", "and", "or"])
 
 _SPACE = re.compile(r"(?:\s|[\u180e\u200b\ufeff]|//[^\n\r]*|/\*.*?\*/)+", re.DOTALL)
-_NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?!\w))?", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+", re.ASCII)
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_ESCAPE = re.compile(
-    r"\\(?:u((?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))",
-    re.DOTALL,
+# in the order in which Camunda replaces them; one behind a backslash is none, and unknown ones stay as they are
+_ESCAPES = tuple(
+    (re.compile(rf"(?<!\\)\\{letter}"), text)
+    for letter, text in (("n", "\n"), ("r", "\r"), ("t", "\t"), ("b", "\b"), ("f", "\f"), ("'", "'"), ('"', '"'))
 )
-_SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "'": "'", '"': '"', "\\": "\\"}
-_SYMBOL = re.compile(r"\.\.|\*\*|->|<=|>=|!=|[-+*/<>=()\[\]{},:.?]")
-_START_CATEGORIES = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Sc", "Pc", "So"])
+_SYMBOL = re.compile(r"\.\.|\*\*|<=|>=|!=|[-+*/<>=()\[\]{},:.?]")
+_START_CATEGORIES = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Sc", "Pc"])
 _PART_CATEGORIES = _START_CATEGORIES | frozenset(["Nd", "Mn", "Mc", "Cf"])
 
 
@@ -96,18 +96,9 @@ def _string(text: str, start: int) -> Token:
 
 
 def unescape(raw: str) -> str:
-    """Resolve the escape sequences of a string literal.
-
-    Unknown ones (`\\d` of a pattern) stay as they are.
-    """
-    return _ESCAPE.sub(_unescape_match, raw) if "\\" in raw else raw
-
-
-def _unescape_match(match: re.Match[str]) -> str:
-    code = match[1] or match[2]
-    if code is None:
-        return _SIMPLE_ESCAPES.get(match[3], match[0])
-    if "u" in code:
-        return (match[0].encode().decode("unicode-escape")).encode("utf-16", "surrogatepass").decode("utf-16")
-    number = int(code, 16)
-    return chr(number) if number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else match[0]
+    """Resolve the escape sequences of a string literal; there are none for characters by number (`\\u00e4`)."""
+    if "\\" not in raw:
+        return raw
+    for pattern, text in _ESCAPES:
+        raw = pattern.sub(text, raw)
+    return raw.replace("\\\\", "\\")

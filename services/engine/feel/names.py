@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from services.engine.feel.calls import Call
+from services.engine.feel.calls import Call, InstanceOf
 from services.engine.feel.iteration import Filter, For, Quantified
-from services.engine.feel.nodes import ContextNode, FunctionDefinition, In, InputValue, Name
+from services.engine.feel.nodes import ContextNode, FunctionDefinition, Literal, Name
+from services.engine.feel.types import TYPE_NAMES
+from services.engine.feel.values import type_name
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -63,10 +65,28 @@ def mentions_name(node: object, name: str) -> bool:
     return any(mentions_name(child, name) for child in children(node))
 
 
-def reads_input(node: object) -> bool:
-    """Return whether a node reads `?`, except inside an `in`."""
-    if isinstance(node, InputValue):
-        return True
-    if isinstance(node, In):
-        return reads_input(node.value)
-    return any(reads_input(child) for child in children(node))
+def called_functions(node: object, bound: frozenset[str] = _NO_NAMES) -> Iterator[str]:
+    """Yield the names of the functions that a node calls and does not define."""
+    if isinstance(node, Call) and node.name not in bound:
+        yield node.name
+    if isinstance(node, ContextNode):
+        for key, value in node.entries:
+            yield from called_functions(value, bound)
+            bound = bound | {key}
+        return
+    for child in children(node):
+        yield from called_functions(child, bound)
+
+
+def meaningless_parts(node: object) -> Iterator[str]:
+    """Yield clauses about what the text itself shows to be null or false on every cluster."""
+    if isinstance(node, Filter):
+        kind = "context" if isinstance(node.source, ContextNode) else ""
+        if isinstance(node.source, Literal) and node.source.value is not None:
+            kind = type_name(node.source.value)
+        if kind:
+            yield f"a {kind} is filtered as if it were a list, which is null in Camunda's FEEL; write [ ] around it"
+    if isinstance(node, InstanceOf) and node.type.name not in TYPE_NAMES:
+        yield f"no value has the type '{node.type.name}' in Camunda's FEEL; name one of {', '.join(sorted(TYPE_NAMES))}"
+    for child in children(node):
+        yield from meaningless_parts(child)

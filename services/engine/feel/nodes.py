@@ -8,19 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.engine.feel import arithmetic
-from services.engine.feel.errors import CallError, FeelEvaluationError
+from services.engine.feel.errors import FeelEvaluationError, NoInputError, PartError
 from services.engine.feel.properties import property_of
-from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Scope
-from services.engine.feel.types import Type
-from services.engine.feel.values import Function, Range, Value, compare, equal, includes, type_name
+from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Parameters, Scope
+from services.engine.feel.values import Function, Range, Value, compare, equal, identical, is_point, same_kind
 
-ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
-    "+": arithmetic.add,
-    "-": arithmetic.subtract,
-    "*": arithmetic.multiply,
-    "/": arithmetic.divide,
-    "**": arithmetic.power,
-}
 ORDER_TESTS: dict[str, Callable[[int], bool]] = {
     "<": lambda order: order < 0,
     "<=": lambda order: order <= 0,
@@ -40,10 +32,10 @@ class Node(ABC):
 
 
 def or_null(node: Node, scope: Scope) -> Value:
-    """Evaluate an operand; a failed call is null."""
+    """Evaluate an operand; a part without a value is null."""
     try:
         return node.evaluate(scope)
-    except CallError:
+    except PartError:
         return None
 
 
@@ -53,6 +45,16 @@ class Literal(Node):
 
     def evaluate(self, scope: Scope) -> Value:
         return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Failing(Node):
+    """A text that cannot be read; its evaluation fails with what is wrong with it."""
+
+    problem: str
+
+    def evaluate(self, scope: Scope) -> Value:
+        raise FeelEvaluationError(self.problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class InputValue(Node):
     def evaluate(self, scope: Scope) -> Value:
         value = scope.find(INPUT_SYMBOL)
         if isinstance(value, Missing):
-            raise FeelEvaluationError("There is no input value: '?' can be used in a unary test only.")
+            raise NoInputError("There is no input value: '?' can be used in a unary test only.")
         return value
 
 
@@ -88,42 +90,41 @@ class ListNode(Node):
     items: tuple[Node, ...]
 
     def evaluate(self, scope: Scope) -> Value:
-        return [item.evaluate(scope) for item in self.items]
+        try:
+            return [item.evaluate(scope) for item in self.items]
+        except NoInputError as error:
+            raise PartError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class ContextNode(Node):
-    """Each entry sees the entries before it."""
+    """Each entry sees the entries before it, a function's body as well."""
 
     entries: tuple[tuple[str, Node], ...]
 
     def evaluate(self, scope: Scope) -> Value:
         result: dict[str, Value] = {}
-        inner = Scope(result, scope)
-        for key, node in self.entries:
-            result[key] = node.evaluate(inner)
+        try:
+            for key, node in self.entries:
+                result[key] = node.evaluate(Scope(dict(result), scope))
+        except NoInputError as error:
+            raise PartError(str(error)) from error
         return result
 
 
 @dataclass(frozen=True, slots=True)
 class RangeNode(Node):
-    """A range, or with one end a comparison such as `> 5`.
+    """A range as a call's argument; raises PartError for ends that are not of one type with an order."""
 
-    Null if the ends cannot be compared.
-    """
-
-    start: Node | None
-    end: Node | None
+    start: Node
+    end: Node
     start_included: bool
     end_included: bool
 
     def evaluate(self, scope: Scope) -> Value:
-        start = self.start.evaluate(scope) if self.start else None
-        end = self.end.evaluate(scope) if self.end else None
-        if (self.start and start is None) or (self.end and end is None):
-            return None
-        if self.start and self.end and compare(start, end) is None:
-            return None
+        start, end = self.start.evaluate(scope), self.end.evaluate(scope)
+        if not is_point(start) or not same_kind(start, end):
+            raise PartError("A range needs two numbers, dates, times or durations of one kind.")
         return Range(start, end, self.start_included, self.end_included)
 
 
@@ -134,7 +135,7 @@ class Arithmetic(Node):
     right: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        return ARITHMETIC[self.operator](or_null(self.left, scope), or_null(self.right, scope))
+        return arithmetic.compute(self.operator, or_null(self.left, scope), or_null(self.right, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +154,26 @@ class Comparison(Node):
 
     def evaluate(self, scope: Scope) -> Value:
         left, right = self.left.evaluate(scope), self.right.evaluate(scope)
-        if self.operator == "=":
-            return equal(left, right)
-        if self.operator == "!=":
-            result = equal(left, right)
-            return None if result is None else not result
-        order = compare(left, right)
-        return None if order is None else ORDER_TESTS[self.operator](order)
+        return equal(left, right) if self.operator == "=" else ordered(self.operator, left, right)
 
 
 @dataclass(frozen=True, slots=True)
-class Between(Node):
-    value: Node
-    low: Node
-    high: Node
+class Inequality(Node):
+    left: Node
+    right: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        value = self.value.evaluate(scope)
-        low, high = compare(value, self.low.evaluate(scope)), compare(value, self.high.evaluate(scope))
-        return every([None if low is None else low >= 0, None if high is None else high <= 0])
+        try:
+            result = equal(self.left.evaluate(scope), self.right.evaluate(scope))
+        except PartError:
+            return None
+        return None if result is None else not result
+
+
+def ordered(operator: str, left: Value, right: Value) -> bool | None:
+    """Return whether `<`, `<=`, `>` or `>=` holds; None for what has no order."""
+    order = compare(left, right)
+    return None if order is None else ORDER_TESTS[operator](order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,82 +198,116 @@ class Disjunction(Node):
 
 @dataclass(frozen=True, slots=True)
 class If(Node):
-    """A condition that is not true, null included, takes the else branch."""
+    """A condition that is not true, null included, takes the else branch; so does a then branch without a value."""
 
     condition: Node
     then: Node
     otherwise: Node
 
     def evaluate(self, scope: Scope) -> Value:
-        branch = self.then if or_null(self.condition, scope) is True else self.otherwise
-        return branch.evaluate(scope)
+        if or_null(self.condition, scope) is True:
+            try:
+                return self.then.evaluate(scope)
+            except PartError:
+                return self.otherwise.evaluate(scope)
+        return self.otherwise.evaluate(scope)
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition(Node):
-    """A function; an external (Java) one has no body and returns null."""
-
     params: tuple[str, ...]
-    types: tuple[Type, ...]
-    body: Node | None
+    body: Node
 
     def evaluate(self, scope: Scope) -> Value:
         def call(values: Sequence[Value]) -> Value:
-            are_types_valid = all(
-                value is None or kind.is_instance(value) for kind, value in zip(self.types, values, strict=True)
-            )
-            if self.body is None or not are_types_valid:
-                return None
-            return self.body.evaluate(Scope(dict(zip(self.params, values, strict=True)), scope))
+            return self.body.evaluate(Parameters(dict(zip(self.params, values, strict=True)), scope))
 
-        return Function(self.params, call, self.types, static_type(self.body))
+        return Function(self.params, call)
 
 
-def static_type(node: Node | None) -> Type | None:
-    """Return the type of a node's value, if known without evaluation."""
-    if isinstance(node, Literal) and node.value is not None:
-        return Type(type_name(node.value))
-    if isinstance(node, ContextNode):
-        entries = [(key, static_type(value)) for key, value in node.entries]
-        return Type("context", entries=tuple((key, kind) for key, kind in entries if kind is not None))
-    return None
+@dataclass(frozen=True, slots=True)
+class InputComparison(Node):
+    """`> 5`: a comparison of the input, null where there is none."""
+
+    operator: str
+    bound: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        return ordered(self.operator, scope.get(INPUT_NAME), self.bound.evaluate(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class InputEquality(Node):
+    """`true` or `false` as the last test: a comparison, where elsewhere `true` holds for every input."""
+
+    value: Node
+
+    def evaluate(self, scope: Scope) -> Value:
+        return equal(scope.get(INPUT_NAME), self.value.evaluate(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class InputRange(Node):
+    """`[1..5]`: whether the input is between the ends; null where they cannot be compared."""
+
+    interval: RangeNode
+
+    def evaluate(self, scope: Scope) -> Value:
+        start, end = or_null(self.interval.start, scope), or_null(self.interval.end, scope)
+        value = scope.get(INPUT_NAME)
+        low, high = compare(value, start), compare(value, end)
+        if low is None or high is None:
+            return None
+        above = low > 0 or (low == 0 and self.interval.start_included)
+        return above and (high < 0 or (high == 0 and self.interval.end_included))
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryTest(Node):
-    """One test: a value, list, range, comparison or condition on `?`."""
+    """A test that is an expression: a value, a list of values, or a condition, which may read the input as `?`."""
 
     test: Node
-    reads_input: bool
 
-    def evaluate(self, scope: Scope) -> Value:  # noqa: PLR0911 - one for each kind of test
-        value = scope.get(INPUT_SYMBOL)
-        result = self.test.evaluate(scope)
-        if self.reads_input:
-            return result if isinstance(result, bool) else None
-        if isinstance(self.test, Literal):
-            return equal(value, result)
-        if isinstance(self.test, RangeNode) and result is None:
-            return None  # a comparison with null matches nothing, null included
-        if isinstance(result, bool):
-            return result if result or value is None else equal(value, result) is True
-        if isinstance(result, Range):
-            return includes(result, value)
-        if isinstance(result, list):
-            return any(_matches_item(value, item) for item in result) or equal(value, result) is True
-        return equal(value, result)
+    def evaluate(self, scope: Scope) -> Value:
+        value = scope.get(INPUT_NAME)
+        try:
+            result = self.test.evaluate(scope)
+        except PartError:
+            return False
+        except NoInputError:
+            try:
+                condition = self.test.evaluate(Scope({INPUT_SYMBOL: value}, scope))
+            except (PartError, NoInputError):
+                return None
+            return condition if isinstance(condition, bool) else None
+        if result is True or (isinstance(result, list) and any(identical(item, value) for item in result)):
+            return True
+        found = equal(value, result)
+        return False if found is None and isinstance(result, bool | list) else found
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryTestList(Node):
     """True if one test matches, or without tests (`-`); `negated` for `not(…)`."""
 
-    tests: tuple[UnaryTest, ...]
+    tests: tuple[Node, ...]
     negated: bool = False
 
     def evaluate(self, scope: Scope) -> Value:
-        result = some([test.evaluate(scope) for test in self.tests]) if self.tests else True
-        return result if not self.negated or result is None else not result
+        result = self._result(scope)
+        return (None if not isinstance(result, bool) else not result) if self.negated else result
+
+    def _result(self, scope: Scope) -> Value:
+        if not self.tests:
+            return True
+        if len(self.tests) == 1:
+            return or_null(self.tests[0], scope) if self.negated else self.tests[0].evaluate(scope)
+        results: list[Value] = []
+        for test in self.tests:
+            results.append(or_null(test, scope))
+            if results[-1] is True:
+                return True
+        return some(results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +320,8 @@ class In(Node):
 
 
 def input_bindings(value: Value) -> dict[str, Value]:
-    """Return the names under which a unary test reads its input."""
-    return {INPUT_SYMBOL: value, INPUT_NAME: value}
+    """Return the name under which unary tests read their input."""
+    return {INPUT_NAME: value}
 
 
 def some(results: Sequence[Value]) -> bool | None:
@@ -300,7 +336,3 @@ def every(results: Sequence[Value]) -> bool | None:
     if any(result is False for result in results):
         return False
     return True if all(result is True for result in results) else None
-
-
-def _matches_item(value: Value, item: Value) -> bool:
-    return includes(item, value) is True if isinstance(item, Range) else equal(value, item) is True

@@ -1,19 +1,20 @@
-"""Read properties: context entries and parts of calendar values and ranges."""
+"""Read properties: context entries and parts of calendar values."""
 
 from collections.abc import Callable
 from decimal import Decimal
 
 from services.engine.feel.temporal import NANOS, Date, DateTime, DayTime, Time, YearMonths
-from services.engine.feel.values import Range, Value
+from services.engine.feel.values import Function, Value
 
 # property names with blanks, which the grammar must know
-SPACED_PROPERTIES = ("time offset", "start included", "end included")
+SPACED_PROPERTIES = ("time offset",)
 
 
 def property_of(value: Value, key: str) -> Value:  # noqa: PLR0911 - one for each type
     """Return a property, or null; a list returns its items' properties."""
     if isinstance(value, dict):
-        return value.get(key)
+        entry = value.get(key)
+        return None if isinstance(entry, Function) else entry  # a context's function can be called and nothing else
     if isinstance(value, list):
         return [property_of(item, key) for item in value]
     if isinstance(value, Date):
@@ -24,7 +25,7 @@ def property_of(value: Value, key: str) -> Value:  # noqa: PLR0911 - one for eac
         return _date(value.date, key) if key in _DATE else _clock(value, key)
     if isinstance(value, YearMonths | DayTime):
         return _duration(value, key)
-    return _RANGE[key](value) if isinstance(value, Range) and key in _RANGE else None
+    return None
 
 
 _DATE: dict[str, Callable[[Date], int]] = {
@@ -34,12 +35,6 @@ _DATE: dict[str, Callable[[Date], int]] = {
     "weekday": lambda date: date.weekday,
 }
 _DAY_TIME_PARTS = ("days", "hours", "minutes", "seconds")
-_RANGE: dict[str, Callable[[Range], Value]] = {
-    "start": lambda interval: interval.start,
-    "end": lambda interval: interval.end,
-    "start included": lambda interval: interval.start_included,
-    "end included": lambda interval: interval.end_included,
-}
 
 
 def _date(date: Date, key: str) -> Value:
@@ -64,4 +59,4 @@ def _duration(value: YearMonths | DayTime, key: str) -> Value:
         return Decimal(parts[key]) if key in parts else None
     if key not in _DAY_TIME_PARTS:
         return None
-    return Decimal(value.parts()[_DAY_TIME_PARTS.index(key)])
+    return Decimal(value.in_whole_seconds().parts()[_DAY_TIME_PARTS.index(key)])

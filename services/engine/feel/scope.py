@@ -1,11 +1,11 @@
 """Scopes of variables during evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from services.engine.feel.convert import from_json
 from services.engine.feel.errors import FeelEvaluationError
-from services.engine.feel.values import Value
+from services.engine.feel.values import Function, Value
 
 Now = Callable[[], datetime]
 
@@ -26,24 +26,22 @@ def system_now() -> datetime:
 
 
 class Scope:
-    """Bindings inside an enclosing scope; the outermost has the evaluation's variables.
+    """Bindings inside an enclosing scope; the outermost has the evaluation's variables."""
 
-    ``strict``: an invalid call fails instead of returning null.
-    """
-
-    __slots__ = ("bindings", "now", "parent", "strict")
+    __slots__ = ("bindings", "now", "parent")
+    has_functions = True
 
     def __init__(self, bindings: Mapping[str, Value], parent: "Scope") -> None:
         self.bindings = bindings
         self.parent: Scope | None = parent
         self.now: Now = parent.now
-        self.strict: bool = parent.strict
 
     def find(self, name: str) -> Value | Missing:
+        """Return a variable's value; as in Camunda, a context's function is none."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.bindings:
-                return scope.read(name)
+            if name in scope.bindings and not isinstance(value := scope.read(name), Function):
+                return value
             scope = scope.parent
         return MISSING
 
@@ -55,17 +53,31 @@ class Scope:
         value = self.find(name)
         return None if isinstance(value, Missing) else value
 
+    def functions(self, name: str) -> Iterator[Function]:
+        """Yield the functions of a name, the innermost first: entries of contexts, not parameters."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.bindings and scope.has_functions and isinstance(value := scope.read(name), Function):
+                yield value
+            scope = scope.parent
+
+
+class Parameters(Scope):
+    """The values that a function or an iteration gives its names; one that is a function cannot be called."""
+
+    __slots__ = ()
+    has_functions = False
+
 
 class Variables(Scope):
     """The outermost scope: JSON-like variables, converted when they are first read."""
 
     __slots__ = ("_converted",)
 
-    def __init__(self, variables: Mapping[str, object], now: Now, *, strict: bool = False) -> None:
+    def __init__(self, variables: Mapping[str, object], now: Now) -> None:
         self.bindings = variables
         self.parent = None
         self.now = now
-        self.strict = strict
         self._converted: dict[str, Value] = {}
 
     def read(self, name: str) -> Value:

@@ -68,6 +68,10 @@ class DayTime:
         days, hours = divmod(hours, 24)
         return sign * days, sign * hours, sign * minutes, sign * seconds, sign * nanos
 
+    def in_whole_seconds(self) -> "DayTime":
+        """Return the duration without its fraction, rounded down: what Camunda's FEEL shows of it."""
+        return DayTime(self.nanos // NANOS * NANOS)
+
 
 @dataclass(frozen=True, slots=True)
 class Date:
@@ -132,6 +136,23 @@ class Zone:
         offset = moment.astimezone(region_zone(self.region)).utcoffset()
         return int(offset.total_seconds()) if offset is not None else 0
 
+    def standard_seconds(self) -> int:
+        """Return the offset without summer time, that of 2024 for a region."""
+        if self.region is None:
+            return self.offset or 0
+        zone, moment = region_zone(self.region), datetime(2024, 1, 1)  # noqa: DTZ001 - a wall clock reading, zone follows
+        offset, summer = zone.utcoffset(moment), zone.dst(moment)
+        return int((offset - summer).total_seconds()) if offset is not None and summer is not None else 0
+
+
+def format_offset(seconds: int) -> str:
+    """Return an offset from UTC as text: `Z`, `+02:00`, `-01:30:15`."""
+    if seconds == 0:
+        return "Z"
+    size = abs(seconds)
+    tail = f":{size % 60:02d}" if size % 60 else ""
+    return f"{'-' if seconds < 0 else '+'}{size // 3600:02d}:{size // 60 % 60:02d}{tail}"
+
 
 @lru_cache(maxsize=512)
 def region_zone(region: str) -> ZoneInfo:
@@ -151,11 +172,8 @@ class Time:
 
     @property
     def offset(self) -> int:
-        """Return the seconds from UTC.
-
-        A region has its offset of January 2024.
-        """
-        return self.zone.seconds_at(day_number(2024, 1, 1) * 86_400) if self.zone else 0
+        """Return the seconds from UTC; a region has its offset without summer time."""
+        return self.zone.standard_seconds() if self.zone else 0
 
     def plus_nanos(self, nanos: int) -> "Time":
         return Time((self.nanos + nanos) % DAY, self.zone)
@@ -194,7 +212,13 @@ class DateTime:
         return date_time_at(self.instant_nanos + nanos, self.zone)
 
     def plus_months(self, months: int) -> "DateTime":
-        return DateTime(self.date.plus_months(months), self.nanos, self.zone)
+        return zoned_date_time(self.date.plus_months(months), self.nanos, self.zone)
+
+
+def zoned_date_time(date: Date, nanos: int, zone: Zone | None) -> DateTime:
+    """Return a local time in a zone; one that the clocks leave out is moved on by what they leave out."""
+    value = DateTime(date, nanos, zone)
+    return date_time_at(value.instant_nanos, zone) if zone is not None and zone.region is not None else value
 
 
 def local_date_time(local_nanos: int) -> DateTime:

@@ -5,11 +5,23 @@ Every `parse_…` returns None for other text.
 
 import re
 
-from services.engine.feel.temporal import DAY, NANOS, Date, DateTime, DayTime, Time, YearMonths, Zone, region_zone
+from services.engine.feel.temporal import (
+    DAY,
+    NANOS,
+    Date,
+    DateTime,
+    DayTime,
+    Time,
+    YearMonths,
+    Zone,
+    format_offset,
+    region_zone,
+    zoned_date_time,
+)
 
 _DATE = r"(?P<year>-?(?:[1-9]\d{4,8}|\d{4}))-(?P<month>\d{2})-(?P<day>\d{2})"
 _TIME = r"(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d{1,9}))?)?"
-_ZONE = r"(?:(?P<offset>[+-]\d{2}:\d{2}(?::\d{2})?|Z)(?:\[(?P<bracket>[^\]]+)\])?|@(?P<region>.+))?"
+_ZONE = r"(?:(?P<offset>[+-]\d{2}:\d{2}|Z)|@(?P<region>.+))?"
 _DATE_TEXT = re.compile(_DATE, re.ASCII)
 _TIME_TEXT = re.compile("T?" + _TIME + _ZONE, re.ASCII)
 _DATE_TIME_TEXT = re.compile(_DATE + "T" + _TIME + _ZONE, re.ASCII)
@@ -19,6 +31,7 @@ _DAY_TIME_TEXT = re.compile(
 )
 _MAX_MONTHS = 12 * 2**31
 _MAX_OFFSET = 18 * 3600
+_LAST_PLAIN_YEAR = 9999  # a day behind it is written with a plus, as java.time.LocalDate does
 
 Temporal = Date | Time | DateTime | YearMonths | DayTime
 
@@ -33,6 +46,8 @@ def parse_time(text: str) -> Time | None:
     if match is None:
         return None
     nanos = _nanos(match)
+    if match["second"] is None and (match["offset"] or match["region"]):
+        return None  # as in Camunda, a time with a zone has seconds
     try:
         return None if nanos is None else Time(nanos, _zone(match))
     except ValueError:
@@ -52,8 +67,7 @@ def parse_date_time(text: str) -> DateTime | None:
         zone = _zone(match)
     except ValueError:
         return None
-    seconds = _offset_seconds(match["offset"]) if zone and zone.region and match["offset"] else None
-    return DateTime(date, nanos, zone, seconds)
+    return zoned_date_time(date, nanos, zone)
 
 
 def parse_duration(text: str) -> YearMonths | DayTime | None:
@@ -87,16 +101,16 @@ def parse_zone(text: str) -> Zone | None:
 
 
 def format_temporal(value: Temporal) -> str:
-    """Return the text of `string()`, which the matching `parse_…` accepts."""
+    """Return the text of `string()`; as in Camunda, a duration's fraction of a second is left out."""
     if isinstance(value, Date):
-        return _format_date(value)
+        return ("+" if value.year > _LAST_PLAIN_YEAR else "") + _format_date(value)
     if isinstance(value, Time):
         return _format_nanos(value.nanos) + _format_zone(value.zone)
     if isinstance(value, DateTime):
         return f"{_format_date(value.date)}T{_format_nanos(value.nanos)}{_format_zone(value.zone)}"
     if isinstance(value, YearMonths):
         return _format_year_months(value)
-    return _format_day_time(value)
+    return _format_day_time(value.in_whole_seconds())
 
 
 def format_for_json(value: Temporal) -> str:
@@ -109,7 +123,7 @@ def format_for_json(value: Temporal) -> str:
         return f"{local}[{value.zone.region}]"
     if isinstance(value, Time) and value.zone is None and value.nanos % (60 * NANOS) == 0:
         return _format_nanos(value.nanos).removesuffix(":00")
-    return format_temporal(value)
+    return _format_day_time(value) if isinstance(value, DayTime) else format_temporal(value)
 
 
 def _date(match: re.Match[str]) -> Date | None:
@@ -137,7 +151,7 @@ def _offset_seconds(text: str) -> int:
 
 
 def _zone(match: re.Match[str]) -> Zone | None:
-    region = match["region"] or match["bracket"]
+    region = match["region"]
     if region is not None:
         region_zone(region)
         return Zone(region=region)
@@ -163,12 +177,7 @@ def _format_zone(zone: Zone | None) -> str:
         return ""
     if zone.region is not None:
         return "@" + zone.region
-    seconds = zone.offset or 0
-    if seconds == 0:
-        return "Z"
-    size = abs(seconds)
-    tail = f":{size % 60:02d}" if size % 60 else ""
-    return f"{'-' if seconds < 0 else '+'}{size // 3600:02d}:{size // 60 % 60:02d}{tail}"
+    return format_offset(zone.offset or 0)
 
 
 def _format_year_months(value: YearMonths) -> str:

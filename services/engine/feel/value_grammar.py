@@ -1,20 +1,17 @@
 """Parse values: literals, names, calls, paths, filters and brackets."""
 
-import unicodedata
 from abc import abstractmethod
 from decimal import Decimal
 
-from services.engine.feel.calls import Arguments, Call, CallPath, CallValue, InstanceOf
+from services.engine.feel.calls import Arguments, Call, CallPath
 from services.engine.feel.cursor import Cursor
 from services.engine.feel.errors import FeelSyntaxError
 from services.engine.feel.iteration import Filter
 from services.engine.feel.lexer import RESERVED, Kind
 from services.engine.feel.nodes import (
-    Between,
     Comparison,
     ContextNode,
     FunctionDefinition,
-    In,
     InputValue,
     ListNode,
     Literal,
@@ -25,8 +22,6 @@ from services.engine.feel.nodes import (
 )
 from services.engine.feel.properties import SPACED_PROPERTIES
 from services.engine.feel.temporal_text import parse_temporal
-from services.engine.feel.type_grammar import parse_type
-from services.engine.feel.types import ANY, Type
 from services.engine.feel.values import Value
 
 _CONSTANTS: dict[str, Value] = {"null": None, "true": True, "false": False}
@@ -56,9 +51,8 @@ class ValueParser(Cursor):
                 if filtered is None:
                     return node
                 node = filtered
-            elif self.at("("):
-                self.extensions.append("a call of what an expression gives")
-                node = CallValue(node, self._arguments())
+            elif self.at("(") and not isinstance(node, RangeNode):
+                raise self.beyond("a call of what an expression gives")
             else:
                 return node
 
@@ -66,14 +60,16 @@ class ValueParser(Cursor):
         spaced = self.accept_phrase(SPACED_PROPERTIES)
         if spaced:
             return Path(source, spaced)
+        start = self.position
         called = self.called_name()
         if called:
             if not _is_qualified_name(source):
-                self.extensions.append("a call of a function inside what an expression gives")
+                self.position = start
+                raise self.beyond("a call of a function inside what an expression gives")
             return CallPath(source, called, self._arguments())
         if self.at_word(*RESERVED):
-            self.extensions.append(f"the property '{self.peek().text}' without backticks")
-        return Path(source, self.name(any_word=True))
+            raise self.beyond(f"the property '{self.peek().text}' without backticks")
+        return Path(source, self.name())
 
     def _filter(self, source: Node) -> Node | None:
         """Parse a filter; None if the bracket closes a range: `[1..5[`."""
@@ -87,18 +83,16 @@ class ValueParser(Cursor):
                 raise
             self.position, self.bracket_depth, self.range_operands = start, depth, operands
             return None
-        probed = not isinstance(condition, Comparison | Between | InstanceOf | In | Call | CallPath | Literal)
-        return Filter(source, condition, probed)
+        return Filter(source, condition, probed=not isinstance(condition, Comparison | Call | CallPath))
 
     def _primary(self) -> Node:  # noqa: PLR0911 - one for each kind of value
         token = self.peek()
         if token.kind is Kind.WORD:
             return self._word()
         if token.kind is Kind.QUOTED_NAME:
-            return Name(self.advance().text)
+            called = self.called_name()
+            return Call(called, self._arguments()) if called else Name(self.advance().text)
         if token.kind is Kind.NUMBER:
-            if "e" in token.text.lower():
-                self.extensions.append("a number with an exponent")
             return Literal(Decimal(self.advance().text))
         if token.kind is Kind.STRING:
             return Literal(self.advance().text)
@@ -124,8 +118,6 @@ class ValueParser(Cursor):
             return Literal(_CONSTANTS[self.advance().text])
         if token.text == "function":
             return self._function()
-        if any(unicodedata.category(char) == "So" for char in token.text):
-            self.extensions.append(f"the name '{token.text}' without backticks")
         return Name(self.name())
 
     def _bracketed(self) -> Node:
@@ -168,27 +160,23 @@ class ValueParser(Cursor):
     def _function(self) -> Node:
         self.advance()
         self.expect("(")
-        params: list[tuple[str, Type]] = []
+        params: list[str] = []
         if not self.at(")"):
             params.append(self._parameter())
             while self.accept(","):
                 params.append(self._parameter())
         self.expect(")")
-        names, types = tuple(name for name, _ in params), tuple(kind for _, kind in params)
         if self.at_word("external") and self.peek_second().text == "{":
-            self.advance()
-            self._context()
-            return FunctionDefinition(names, types, None)
-        return FunctionDefinition(names, types, self.expression())
+            raise self.error("a function in Java cannot be called; write its body in FEEL")
+        return FunctionDefinition(tuple(params), self.expression())
 
-    def _parameter(self) -> tuple[str, Type]:
+    def _parameter(self) -> str:
         words = [self.name()]
         while self.is_name(self.peek()):
             words.append(self.name())
-        if not self.accept(":"):
-            return " ".join(words), ANY
-        self.extensions.append("a parameter with a type")
-        return " ".join(words), parse_type(self)
+        if self.at(":"):
+            raise self.beyond(f"the parameter '{' '.join(words)}' with a type")
+        return " ".join(words)
 
     def _arguments(self) -> Arguments:
         self.open_bracket()
@@ -201,13 +189,32 @@ class ValueParser(Cursor):
             name = self.argument_name()
             if name is not None:
                 names.append(name)
-            values.append(self.expression())
+            values.append(self._argument())
             if not self.accept(","):
                 break
         if names and len(names) != len(values):
             raise self.error("arguments are given either all by name or all by position, but")
         self.close_bracket(")")
         return Arguments(tuple(values), tuple(names))
+
+    def _argument(self) -> Node:
+        """Parse an argument, which can be a range; elsewhere `[1..5]` is a test of the input."""
+        return self.interval() or self.expression()
+
+    def interval(self) -> RangeNode | None:
+        """Parse a range, or nothing where there is none."""
+        if not self.at("[", "]", "("):
+            return None
+        before = self.position, self.bracket_depth, self.range_operands
+        try:
+            node = self._bracketed()
+        except FeelSyntaxError:
+            node = None
+        if isinstance(node, RangeNode):
+            self.range_operands -= 1
+            return node
+        self.position, self.bracket_depth, self.range_operands = before
+        return None
 
 
 def _is_qualified_name(node: Node) -> bool:

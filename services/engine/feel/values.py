@@ -4,30 +4,39 @@ null is None, booleans are bool, numbers are Decimal (34 digits), strings str, l
 values come from `temporal`. Ranges and functions are the classes below. Values are immutable.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from typing import TYPE_CHECKING
 
-from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
-
-if TYPE_CHECKING:
-    from services.engine.feel.types import Type
+from services.engine.feel.errors import FeelEvaluationError
+from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, Zone, format_offset
 
 Value = object
 
-# IEEE 754-2008 decimal128, as in DMN 1.3 (10.3.2.3.1) and Camunda
+# 34 digits as in DMN 1.3 (10.3.2.3.1), with the exponents that Camunda's numbers (java.math.BigDecimal) have
 DECIMAL = Context(
-    prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144, traps=[DivisionByZero, InvalidOperation, Overflow]
+    prec=34,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-(2**31) + 1,
+    Emax=2**31 - 1,
+    traps=[DivisionByZero, InvalidOperation, Overflow],
 )
+
+
+def from_float(number: float) -> Decimal:
+    """Return a number that was computed in binary, as Camunda does roots, logarithms and the like.
+
+    Raises ValueError for what is not a finite number.
+    """
+    if not math.isfinite(number):
+        raise ValueError("The result is not a number.")
+    return Decimal(repr(number))
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A range.
-
-    `start` or `end` is None for an open side, such as `(> 5)`.
-    """
+    """A range, which only functions take; its ends are points of one kind."""
 
     start: Value
     end: Value
@@ -37,15 +46,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function value; `call` gets one value for each parameter.
-
-    `types` are the declared ones of the parameters, `result` is that of the result, None if unknown.
-    """
+    """A function value; `call` gets one value for each parameter."""
 
     params: tuple[str, ...]
     call: Callable[[Sequence[Value]], Value]
-    types: "tuple[Type, ...]" = ()
-    result: "Type | None" = None
 
 
 def type_name(value: Value) -> str:
@@ -73,24 +77,38 @@ _TYPE_NAMES: tuple[tuple[type, str], ...] = (
 
 
 def equal(left: Value, right: Value) -> bool | None:  # noqa: PLR0911 - one for each type
-    """Compare with `=`: null equals null only; None if not comparable."""
+    """Compare with `=`: null equals null only; None if not comparable.
+
+    As in Camunda the same moment in another zone is another value, and ranges and functions cannot be compared.
+    """
     if left is None or right is None:
         return left is right
-    if type(left) is not type(right):
+    if type(left) is not type(right) or isinstance(left, Range | Function):
         return None
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(equal(a, b) is True for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(item, right[key]) is True for key, item in left.items())
-    if isinstance(left, Time | DateTime):
-        keys = _zoned_keys(left, right)
-        return None if keys is None else keys[0] == keys[1]
-    if isinstance(left, Range) and isinstance(right, Range):
-        flags = (left.start_included, left.end_included) == (right.start_included, right.end_included)
-        return flags and equal(left.start, right.start) is True and equal(left.end, right.end) is True
-    if isinstance(left, Function):
-        return None
+        first, second = entries_of(left), entries_of(right)
+        return first.keys() == second.keys() and all(equal(item, second[key]) is True for key, item in first.items())
+    if isinstance(left, Time) and isinstance(right, Time):
+        return _equal_times(left, right)
+    if isinstance(left, DateTime) and isinstance(right, DateTime):
+        return _equal_times(left, right) if _same_zoning(left, right) else None
     return left == right
+
+
+def _equal_times(left: Time | DateTime, right: Time | DateTime) -> bool | None:
+    if not _same_zoning(left, right):
+        return None
+    return left == right if left.zone is None else _parts(left) == _parts(right)
+
+
+def _parts(value: Time | DateTime) -> tuple[Value, ...]:
+    return (value.date if isinstance(value, DateTime) else None, value.nanos, value.offset, value.zone)
+
+
+def _same_zoning(left: Time | DateTime, right: Time | DateTime) -> bool:
+    return (left.zone is None) == (right.zone is None)
 
 
 def same(left: Value, right: Value) -> bool:
@@ -98,49 +116,68 @@ def same(left: Value, right: Value) -> bool:
     return equal(left, right) is True
 
 
+def identical(left: Value, right: Value) -> bool:
+    """Return whether a list contains a value, as Camunda has it: a context is identical to itself alone."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(identical(a, b) for a, b in zip(left, right, strict=True))
+    return left is right if isinstance(left, dict) else same(left, right)
+
+
+def entries_of(context: dict[str, Value]) -> dict[str, Value]:
+    """Return a context's entries without its functions, which can be called and nothing else."""
+    return {key: value for key, value in context.items() if not isinstance(value, Function)}
+
+
+def is_comparable(value: Value) -> bool:
+    """Return whether a value's type has an order: a list has one where its items do, though it cannot be used."""
+    if isinstance(value, list):
+        return bool(value) and is_comparable(value[0]) and all(same_kind(item, value[0]) for item in value)
+    return isinstance(value, Decimal | str | Date | Time | DateTime | YearMonths | DayTime)
+
+
+def is_point(value: Value) -> bool:
+    """Return whether a value can be an end of a range that functions take."""
+    return is_comparable(value) and not isinstance(value, str | list)
+
+
+def same_kind(left: Value, right: Value) -> bool:
+    """Return whether values have the same type; a time with a zone is of another than one without."""
+    if isinstance(left, Time | DateTime) and isinstance(right, Time | DateTime):
+        return type(left) is type(right) and _same_zoning(left, right)
+    return type(left) is type(right)
+
+
 def compare(left: Value, right: Value) -> int | None:
     """Return -1, 0 or 1; None for values without an order.
 
-    These are different types, nulls, and a value with a zone beside one without.
+    These are different types, nulls, and a value with a zone beside one without. Raises FeelEvaluationError for lists.
     """
-    if type(left) is not type(right):
+    if not (same_kind(left, right) and is_comparable(left) and is_comparable(right)):
         return None
-    keys: tuple[Value, Value] | None
-    if isinstance(left, Decimal | str):
-        keys = (left, right)
-    elif isinstance(left, Date) and isinstance(right, Date):
-        keys = (left.number, right.number)
-    elif isinstance(left, YearMonths) and isinstance(right, YearMonths):
-        keys = (left.months, right.months)
-    elif isinstance(left, DayTime) and isinstance(right, DayTime):
-        keys = (left.nanos, right.nanos)
-    else:
-        keys = _zoned_keys(left, right)
-    if keys is None:
-        return None
-    first, second = keys
+    if isinstance(left, list):
+        raise FeelEvaluationError("Lists have no order.")
+    first, second = _order_key(left), _order_key(right)
     return 0 if first == second else (-1 if first < second else 1)  # type: ignore[operator]  # both of one ordered type
 
 
-def includes(interval: Range, value: Value) -> bool | None:
-    """Return whether a range includes a value; None if not comparable."""
-    included: bool | None = True
-    if interval.start is not None:
-        order = compare(value, interval.start)
-        if order is None:
-            return None
-        included = order > 0 or (order == 0 and interval.start_included)
-    if interval.end is not None:
-        order = compare(value, interval.end)
-        if order is None:
-            return None
-        included = included and (order < 0 or (order == 0 and interval.end_included))
-    return included if (interval.start, interval.end) != (None, None) else None
+def _order_key(value: Value) -> Value:  # noqa: PLR0911 - one for each type
+    """Return what the order follows; a moment's local time and zone decide between the same moment, as in Java."""
+    if isinstance(value, str):
+        return value.encode("utf-16-be", "surrogatepass")
+    if isinstance(value, Date):
+        return value.number
+    if isinstance(value, YearMonths):
+        return value.months
+    if isinstance(value, DayTime):
+        return value.nanos
+    if isinstance(value, Time):
+        return value.nanos - value.offset * 10**9
+    if isinstance(value, DateTime):
+        return (value.instant_nanos, value.local_nanos, _zone_id(value.zone))
+    return value
 
 
-def _zoned_keys(left: Value, right: Value) -> tuple[int, int] | None:
-    if isinstance(left, DateTime) and isinstance(right, DateTime) and (left.zone is None) == (right.zone is None):
-        return left.instant_nanos, right.instant_nanos
-    if isinstance(left, Time) and isinstance(right, Time) and (left.zone is None) == (right.zone is None):
-        return left.nanos - left.offset * 10**9, right.nanos - right.offset * 10**9
-    return None
+def _zone_id(zone: Zone | None) -> str:
+    if zone is None:
+        return ""
+    return zone.region if zone.region is not None else format_offset(zone.offset or 0)

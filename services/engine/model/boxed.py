@@ -66,7 +66,7 @@ class LogicReader:
 
     def _function_definition(self, element: etree._Element, location: str) -> Logic:
         function = self.function(element, location)
-        if self._text.for_camunda and element.find(self._prefix + "literalExpression") is None:
+        if element.find(self._prefix + "literalExpression") is None:
             self._problems.append(f"{location}: Zeebe takes a function definition with a literal expression only.")
         return function
 
@@ -123,7 +123,7 @@ class LogicReader:
         for binding in self._children(element, "binding"):
             parameter = binding.find(self._prefix + "parameter")
             name = parameter.get("name", "") if parameter is not None else ""
-            if self._text.for_camunda and binding.find(self._prefix + "literalExpression") is None:
+            if binding.find(self._prefix + "literalExpression") is None:
                 self._problems.append(f"{location}: Zeebe takes a literal expression for the parameter '{name}' only.")
             bindings.append((name, self._required(binding, location, f"the binding of '{name}'")))
         return BoxedInvocation(called, tuple(bindings))

@@ -87,7 +87,7 @@ class _Reader:
             if len(self._problems) == before:
                 self._problems.append(f"{location} has no logic: give it a decision table or a literal expression.")
             return None
-        if isinstance(logic, BoxedFunction) and self._text.for_camunda:
+        if isinstance(logic, BoxedFunction):
             self._problems.append(
                 f"{location}: Zeebe evaluates no decision that is a function; use a business knowledge model."
             )
@@ -110,7 +110,7 @@ class _Reader:
             self._problems.append(f"{location} needs an id and a name.")
         encapsulated = element.find(self._prefix + "encapsulatedLogic")
         function = BoxedFunction((), None) if encapsulated is None else self._logic.function(encapsulated, location)
-        if self._text.for_camunda and isinstance(function.body, BoxedFunction | BoxedInvocation):
+        if isinstance(function.body, BoxedFunction | BoxedInvocation):
             self._problems.append(f"{location}: Zeebe takes neither a function nor an invocation as its logic.")
         required = tuple(self._required(element, location, "knowledgeRequirement", "requiredKnowledge"))
         return Knowledge(identity, name, function, required)
@@ -124,11 +124,10 @@ class _Reader:
                 self._problems.append(f"{location} requires '{target}' of another file; use one file.")
             tag = self._kinds.get(identity)
             if kind == "knowledgeRequirement" and tag != "businessKnowledgeModel":
-                if tag != "decisionService" or self._text.for_camunda:
-                    self._problems.append(
-                        f"{location} requires the business knowledge model '{identity}', which the file does not have."
-                    )
-                continue  # a call of a decision service returns null
+                self._problems.append(
+                    f"{location} requires the business knowledge model '{identity}', which the file does not have."
+                )
+                continue
             yield identity
 
     def _children(self, name: str) -> Iterator[etree._Element]:

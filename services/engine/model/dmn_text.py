@@ -1,12 +1,19 @@
-"""Compile FEEL of DMN files, with spaced names and item definitions."""
+"""Compile FEEL of DMN files; their texts are never changed."""
 
 import re
-from collections.abc import Iterator
-from typing import TypeVar
 
 from lxml import etree
 
-from services.engine.feel import Expression, FeelSyntaxError, UnaryTests, compile_expression, compile_unary_tests
+from services.engine.feel import (
+    Expression,
+    FeelSyntaxError,
+    UnaryTests,
+    compile_expression,
+    compile_unary_tests,
+    unreadable,
+    unreadable_tests,
+)
+from services.engine.model.platform import platform_of
 
 _FEEL_LANGUAGES = (
     "feel",
@@ -16,24 +23,18 @@ _FEEL_LANGUAGES = (
     "https://www.omg.org/spec/dmn/20211108/feel/",
     "https://www.omg.org/spec/dmn/20230324/feel/",
 )
-_PLATFORM = "{http://camunda.org/schema/modeler/1.0}executionPlatform"
 NULL_EXPRESSION = compile_expression("null")
-_Compiled = TypeVar("_Compiled", Expression, UnaryTests)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`', re.DOTALL)
 
 
 class DmnText:
-    """Compiles the expressions of one file; errors become texts in `problems`.
-
-    A file made for Camunda 8 may only use Camunda's FEEL, because it must deploy there as well. Files of other tools
-    may use all of DMN's.
-    """
+    """Compiles the expressions of one file; errors become texts in `problems`."""
 
     def __init__(self, root: etree._Element, prefix: str, problems: list[str]) -> None:
         self._prefix = prefix
         self._problems = problems
-        self.for_camunda = root.get(_PLATFORM, "").startswith("Camunda Cloud")
+        self._platform = platform_of(root)
         self._spaced_names = _names_with_blanks(root, prefix)
-        self._types = dict(_item_types(root, prefix))
 
     def expression(self, element: etree._Element, location: str) -> Expression:
         """Compile a literal expression; an empty one is a problem."""
@@ -43,25 +44,43 @@ class DmnText:
             self._problems.append(f"{location}: the expression must not be empty; write null for no value.")
             return NULL_EXPRESSION
         try:
-            return self._check_extensions(compile_expression(text), location)
+            compiled = compile_expression(text)
         except FeelSyntaxError as error:
-            self._problems.append(f"{location}: {error}")
-            return NULL_EXPRESSION
+            self._refuse(text, location, error)
+            return unreadable(text, error)
+        self._check(compiled, location)
+        return compiled
 
     def tests(self, element: etree._Element, location: str) -> UnaryTests:
         self._check_language(element, location)
+        text = self._text(element)
         try:
-            return self._check_extensions(compile_unary_tests(self._text(element)), location)
+            compiled = compile_unary_tests(text)
         except FeelSyntaxError as error:
-            self._problems.append(f"{location}, entry '{element.get('id', '')}': {error}")
-            return compile_unary_tests("-")
-
-    def _check_extensions(self, compiled: _Compiled, location: str) -> _Compiled:
-        for extension in compiled.extensions if self.for_camunda else ():
-            self._problems.append(
-                f"{location}: '{compiled.text}' uses {extension}, which Camunda's FEEL does not have."
-            )
+            self._refuse(text, f"{location}, entry '{element.get('id', '')}'", error)
+            return unreadable_tests(text, error)
+        self._check(compiled, location)
         return compiled
+
+    def _refuse(self, text: str, location: str, error: FeelSyntaxError) -> None:
+        if not self._check_names(text, location):
+            self._problems.append(f"{location}: {error}")
+
+    def _check(self, compiled: Expression | UnaryTests, location: str) -> None:
+        self._check_names(compiled.text, location)
+        for problem in self._platform.problems(compiled):
+            self._problems.append(f"{location}: in '{compiled.text}' {problem}.")
+
+    def _check_names(self, text: str, location: str) -> bool:
+        """Report names with blanks or hyphens that stand without backticks; return whether there is one."""
+        bare = _QUOTED.sub(lambda match: " " * len(match[0]), text)
+        found = [name for name in self._spaced_names if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", bare)]
+        for name in found:
+            self._problems.append(
+                f"{location}: in '{text}' the name '{name}' has a blank or a hyphen, and Camunda's FEEL reads it in"
+                f" backticks only: `{name}`."
+            )
+        return bool(found)
 
     def _check_language(self, element: etree._Element, location: str) -> None:
         language = element.get("expressionLanguage", "feel")
@@ -69,39 +88,12 @@ class DmnText:
             self._problems.append(f"{location}: the expression language '{language}' is not supported; use FEEL.")
 
     def _text(self, element: etree._Element) -> str:
-        text = (element.findtext(self._prefix + "text") or "").strip()
-        for name in self._spaced_names:
-            text = re.sub(rf"(?<![^(,.\s]){re.escape(name)}(?![^(),.\s])", lambda match: f"`{match[0]}`", text)
-        for name, kind in self._types.items():
-            text = re.sub(rf"\binstance\s+of\s+`?{re.escape(name)}`?(?![\w.])", f"instance of {kind}", text)
-        return text
+        return (element.findtext(self._prefix + "text") or "").strip()
 
 
 def _names_with_blanks(root: etree._Element, prefix: str) -> list[str]:
-    """List names with blanks or hyphens, which need backticks, the longest first."""
+    """List the file's variables and parameters whose names have blanks or hyphens."""
     names = {
-        element.get("name", "")
-        for kind in ("variable", "itemDefinition", "formalParameter")
-        for element in root.iter(prefix + kind)
+        element.get("name", "") for kind in ("variable", "formalParameter") for element in root.iter(prefix + kind)
     }
-    return sorted((name for name in names if " " in name or "-" in name), key=len, reverse=True)
-
-
-def _item_types(root: etree._Element, prefix: str) -> Iterator[tuple[str, str]]:
-    """List the file's item definitions by name, as FEEL types."""
-    for item in root.iterchildren(prefix + "itemDefinition"):
-        kind = _item_type(item, prefix)
-        if item.get("name") and kind:
-            yield item.get("name", ""), kind
-
-
-def _item_type(item: etree._Element, prefix: str) -> str:
-    """Return the FEEL type of an item definition.
-
-    Empty if it has none.
-    """
-    parts = [(part.get("name", ""), _item_type(part, prefix)) for part in item.iterchildren(prefix + "itemComponent")]
-    kind = item.findtext(prefix + "typeRef", "").strip().removeprefix("feel:")
-    if parts:
-        kind = "context<" + ", ".join(f"{name}: {part}" for name, part in parts if part) + ">"
-    return f"list<{kind}>" if kind and item.get("isCollection") == "true" else kind
+    return sorted(name for name in names if " " in name or "-" in name)

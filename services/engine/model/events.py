@@ -28,9 +28,9 @@ _PARSERS = {TimerType.DATE: parse_date, TimerType.DURATION: parse_duration, Time
 class EventReader:
     """Parses event definitions with the file's messages, signals, errors and escalations."""
 
-    def __init__(self, root: etree._Element, problems: list[str]) -> None:
+    def __init__(self, root: etree._Element, extensions: ExtensionReader, problems: list[str]) -> None:
         self._problems = problems
-        self._extensions = ExtensionReader(problems)
+        self._extensions = extensions
         self._declared = {e.get("id"): e for e in bpmn_children(root)}
 
     def parse(self, element_id: str, element_type: ElementType, xml: etree._Element) -> Event | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.engine.errors import ErrorType, Failure
 from services.engine.feel import Expression as FeelExpression
-from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression, to_json
+from services.engine.feel import FeelEvaluationError, FeelSyntaxError, compile_expression, to_json, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Expression:
         if self.compiled is None:
             return self.text
         try:
-            return to_json(self.compiled.evaluate(variables, now=now, strict=True))
+            return to_json(self.compiled.evaluate(variables, now=now))
         except FeelEvaluationError as error:
             raise Failure(
                 error_type, f"Failed to evaluate expression '{self.text.removeprefix('=')}': {error}"
@@ -35,17 +35,17 @@ class Expression:
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse a value.
-
-    Raises FeelSyntaxError, also for FEEL that Zeebe does not accept.
-    """
+    """Parse a value; raises FeelSyntaxError."""
     stripped = text.strip()
-    if stripped.startswith("="):
-        compiled = compile_expression(stripped[1:])
-        if compiled.extensions:
-            raise FeelSyntaxError(compiled.text, 0, f"{compiled.extensions[0]} goes beyond what Zeebe reads")
-        return Expression(stripped, compiled)
-    return Expression(text)
+    return Expression(stripped, compile_expression(stripped[1:])) if stripped.startswith("=") else Expression(text)
+
+
+def unreadable_expression(text: str, error: FeelSyntaxError) -> Expression:
+    """Return an expression that fails with the error when it is evaluated.
+
+    A file that an earlier release deployed can hold one: its instances go on up to there, and then have an incident.
+    """
+    return Expression(text, unreadable(text.strip().removeprefix("="), error))
 
 
 def type_name(value: Any) -> str:

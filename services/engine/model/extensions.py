@@ -8,7 +8,8 @@ from lxml import etree
 
 from services.engine.feel import FeelSyntaxError
 from services.engine.model.bpmn import Binding, CallTarget, ElementType, JobDefinition, LoopCharacteristics, Script
-from services.engine.model.expression import Expression, parse_expression
+from services.engine.model.expression import Expression, parse_expression, unreadable_expression
+from services.engine.model.platform import Platform
 from services.engine.model.xml import BPMN, ZEEBE, extension
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
@@ -33,15 +34,22 @@ _Context = dict[str, "str | _Context"]
 class ExtensionReader:
     """Parses extension elements; errors become texts in ``problems``."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, platform: Platform, problems: list[str]) -> None:
+        self._platform = platform
         self._problems = problems
 
     def expression(self, element_id: str, property_name: str, text: str) -> Expression:
         try:
-            return parse_expression(text)
+            expression = parse_expression(text)
         except FeelSyntaxError as error:
             self._problems.append(f"Element '{element_id}': the {property_name} '{text}' is not valid FEEL: {error}")
-            return Expression(text)
+            return unreadable_expression(text, error)
+        if expression.compiled is not None:
+            self._problems.extend(
+                f"Element '{element_id}': in the {property_name} '{text}' {problem}."
+                for problem in self._platform.problems(expression.compiled)
+            )
+        return expression
 
     def feel_expression(self, element_id: str, property_name: str, text: str) -> Expression:
         """Parse a value that must be FEEL, with an equals sign."""
@@ -107,7 +115,6 @@ class ExtensionReader:
 
     def _mappings(self, element_id: str, io: etree._Element, direction: str) -> Expression | None:
         mappings: list[tuple[str, Expression]] = []
-        problems = len(self._problems)
         for xml in io.iterfind(ZEEBE + direction):
             source, target = xml.get("source"), xml.get("target") or ""
             if source is None or not source.strip():
@@ -117,11 +124,14 @@ class ExtensionReader:
                 self._problems.append(f"Element '{element_id}': '{target}' is not a variable name or path to map to.")
             parse = self.feel_expression if direction == "output" else self.expression
             mappings.append((target, parse(element_id, f"{direction} source", source)))
-        if not mappings or len(self._problems) > problems:
+        if not mappings:
             return None
-        return self.expression(
+        reported = len(self._problems)
+        context = self.expression(
             element_id, f"{direction} mappings", _mapping_context(mappings, merging=direction == "output")
         )
+        del self._problems[reported:]  # those of a source were reported with it
+        return context
 
     def loop(self, element_id: str, xml: etree._Element) -> LoopCharacteristics | None:
         loop = xml.find(BPMN + "multiInstanceLoopCharacteristics")
@@ -197,7 +207,7 @@ def _mapping_context(mappings: Sequence[tuple[str, Expression]], *, merging: boo
     """Return the FEEL context of (target, source) pairs.
 
     Each mapping sees those before it. ``a.b`` and ``a.c`` become one entry ``a``. With ``merging`` a nested target
-    is merged into the variable's existing context; a value that is no context fails.
+    is merged into the variable's existing context; a value that is no context becomes null.
     """
     context: _Context = {}
     for target, source in mappings:

@@ -9,6 +9,7 @@ from services.engine.model.bpmn import SCOPES, Element, ElementType, EventType, 
 from services.engine.model.checks import check_compensation, check_flows, check_loops, check_process
 from services.engine.model.events import EventReader
 from services.engine.model.extensions import ExtensionReader
+from services.engine.model.platform import platform_of
 from services.engine.model.schema import schema_problems
 from services.engine.model.xml import BPMN, ZEEBE, bpmn_children, local_name, parse_definitions
 
@@ -95,8 +96,8 @@ class _Reader:
     def __init__(self, root: etree._Element, process: etree._Element, problems: list[str]) -> None:
         self._process = process
         self._problems = problems
-        self._extensions = ExtensionReader(problems)
-        self._events = EventReader(root, problems)
+        self._extensions = ExtensionReader(platform_of(root), problems)
+        self._events = EventReader(root, self._extensions, problems)
         self._elements: dict[str, Element] = {}
         self._flows: list[Flow] = []
         associations = reversed(list(root.iter(BPMN + "association")))  # the first one of a source wins

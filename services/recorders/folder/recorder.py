@@ -188,13 +188,13 @@ class FolderRecorder:
         self._check_place(root)
         if not root.is_dir():
             raise RecorderDown(
-                f"Recorder {self._identity} is down: its folder {root} is not there. Mount it, then it is tried again.",
+                f"Recorder {self._identity} is down: its folder {root} is not there. Mount it.",
                 "missing",
             )
         if next(root.iterdir(), None) is None:
             raise RecorderDown(
                 f"Recorder {self._identity} is down: its folder {root} is empty, as a mount point is without its disk. "
-                "Mount it, then it is tried again.",
+                "Mount it.",
                 "empty",
             )
         return root
@@ -222,8 +222,7 @@ class FolderRecorder:
 
     def _down(self, error: OSError) -> RecorderDown:
         return RecorderDown(
-            f"Recorder {self._identity} could not be read: {error.strerror or error}. Look at its disk or mount; "
-            "it is tried again.",
+            f"Recorder {self._identity} could not be read: {error.strerror or error}. Look at its disk or mount.",
             "denied" if isinstance(error, PermissionError) else "unreadable",
         )
 

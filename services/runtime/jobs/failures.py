@@ -4,7 +4,7 @@ import random
 import traceback
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.jobs.commands import JobFacts
@@ -27,7 +27,16 @@ class Backoff:
     def delay(self, attempt: int) -> timedelta:
         """Return how long to wait after the failure of ``attempt``, the first being 0."""
         # After 64 steps every wait is the longest; the power itself must not overflow.
-        wait = self.first * min(self.factor ** min(attempt, 64), self.longest / self.first)
+        return self._varied(self.first * min(self.factor ** min(attempt, 64), self.longest / self.first))
+
+    def delay_after(self, waited: timedelta) -> timedelta:
+        """Return how long to wait for what has been away for ``waited``: as long again, within the limits.
+
+        It needs no count of the tries, so that it goes on in another process.
+        """
+        return self._varied(min(max(waited, self.first), self.longest))
+
+    def _varied(self, wait: timedelta) -> timedelta:
         return wait * (1 + self.chance.uniform(-self.jitter, self.jitter))
 
 
@@ -48,6 +57,39 @@ class Attempts:
 
     def forget(self, job_key: int) -> None:
         self._first_seen.pop(job_key, None)
+
+
+class Waits:
+    """Since when jobs wait for a part that is away, as far as this process knows.
+
+    The journal knows it across restarts, but not while the database is away, nor of jobs that it does not record. What
+    was noted longer ago than ``STALE`` counts no more: another process had the job, or a try ran for so long.
+    """
+
+    STALE = timedelta(minutes=15)
+
+    def __init__(self, keep: int = 4096) -> None:
+        self._noted: OrderedDict[int, tuple[datetime, datetime]] = OrderedDict()
+        self._keep = keep
+
+    def __contains__(self, job_key: int) -> bool:
+        return job_key in self._noted
+
+    def note(self, job_key: int, since: datetime, now: datetime) -> None:
+        self._noted[job_key] = since, now
+        self._noted.move_to_end(job_key)
+        if len(self._noted) > self._keep:
+            self._noted.popitem(last=False)
+
+    def since(self, job_key: int, now: datetime) -> datetime:
+        """Return since when the job waits: ``now`` for one that has not waited yet."""
+        since, noted = self._noted.get(job_key, (now, now))
+        since = since if now - noted <= self.STALE else now
+        self.note(job_key, since, now)
+        return since
+
+    def forget(self, job_key: int) -> None:
+        self._noted.pop(job_key, None)
 
 
 def runbook_of(error: BaseException) -> str:
@@ -78,6 +120,16 @@ def failure_message(job: JobFacts, cause: str, next_step: str, runbook: str | No
         length = max(len(parts[longest]) - excess - 1, MESSAGE_LIMIT // (len(parts) * 2))
         parts[longest] = parts[longest][:length] + "…"
     return " | ".join(parts) + closing
+
+
+def waiting_message(job: JobFacts, cause: str, next_step: str, waited: str = "", runbook: str | None = None) -> str:
+    """Write ``failure_message`` of a part that is away: ``next_step`` comes after the cause's own, if it has one."""
+    parts = cause.split(" | ")
+    own = parts[3:] if len(parts) == 4 else parts[2:]
+    head = parts[: len(parts) - len(own)]
+    if waited:
+        head[-1] = f"{head[-1]} / {waited}"
+    return failure_message(job, " | ".join([*head, "; ".join([*own, next_step])] if own else head), next_step, runbook)
 
 
 def _case(job: JobFacts) -> str:

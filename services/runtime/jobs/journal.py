@@ -1,8 +1,21 @@
 """The journal of process steps, to which the runner reports every job."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from services.runtime.errors import Away
 from services.runtime.jobs.commands import JobFacts
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A job waits for a part that is away, since ``since``; after ``until`` it becomes an incident."""
+
+    part: Away
+    since: datetime
+    next_try_at: datetime
+    until: datetime
 
 
 class JournalledJob(JobFacts, Protocol):
@@ -15,8 +28,12 @@ class JournalledJob(JobFacts, Protocol):
 class Journal(Protocol):
     """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
-    async def began(self, job: JournalledJob, /) -> None:
-        """A handler is about to run for the job."""
+    async def began(self, job: JournalledJob, /) -> datetime | None:
+        """A handler is about to run for the job; return since when it has waited for a part that was away."""
+        ...
+
+    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+        """The job is tried again because a part is away; None: it has failed otherwise, and waits no more."""
         ...
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:
@@ -35,7 +52,10 @@ class Journal(Protocol):
 class NoJournal:
     """Record nothing."""
 
-    async def began(self, job: JournalledJob, /) -> None:
+    async def began(self, job: JournalledJob, /) -> datetime | None:
+        pass
+
+    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
         pass
 
     async def ended(self, job: JournalledJob, outcome: str, /) -> None:

@@ -14,7 +14,8 @@ import structlog
 from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
-from services.runtime.errors import Fatal, NotPermitted, Outcome, Refused, Retryable
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.errors import Away, Fatal, NotPermitted, Outcome, Refused, Retryable
 from services.runtime.health import Health
 from services.runtime.jobs.adapter import JobAdapter, current_job_type
 from services.runtime.jobs.commands import build_command, result_variables
@@ -23,11 +24,13 @@ from services.runtime.jobs.failures import (
     APPLICATION_NUMBER,
     Attempts,
     Backoff,
+    Waits,
     failure_message,
     runbook_of,
     stack,
+    waiting_message,
 )
-from services.runtime.jobs.journal import Journal, NoJournal
+from services.runtime.jobs.journal import Journal, NoJournal, Wait
 from services.runtime.jobs.lease import Interrupted, Lease, LeaseLost
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
@@ -40,6 +43,7 @@ log = get_logger(__name__)
 POLL_SILENCE = 60.0
 INTERRUPT_SECONDS = 3.0
 NEXT_AFTER_INCIDENT = "remove the cause, then set retries and resolve the incident"
+NEXT_AFTER_WAIT = "bring it back, then set retries and resolve the incident"
 
 
 class AlreadyRunning(Exception):
@@ -62,6 +66,7 @@ class JobRunner:
         health: Health | None = None,
         journal: Journal | None = None,
         backoff: Backoff | None = None,
+        clock: Clock | None = None,
         name: str | None = None,
     ) -> None:
         self._settings = settings
@@ -70,6 +75,9 @@ class JobRunner:
         self._journal = journal or NoJournal()
         self._backoff = backoff or Backoff()
         self._attempts = Attempts()
+        self._clock = clock or SystemClock()
+        self._wait_limit = settings.workers.wait_limit
+        self._waits = Waits()
         self._running: dict[int, Lease] = {}
         self._scope = anyio.CancelScope()
         self._adapter = JobAdapter(channel, self.health)
@@ -170,11 +178,13 @@ class JobRunner:
         started = time.perf_counter()
         try:
             async with lease:
-                await self._journal.began(job)
+                if (since := await self._journal.began(job)) is not None:
+                    self._waits.note(job.key, since, self._clock.now())
                 command = build_command(worker.command, job)
                 variables = result_variables(await worker.handle(command, **bound))
                 await self._journal.ended(job, "completed")
             self._attempts.forget(job.key)
+            self._waits.forget(job.key)
             return variables
         finally:
             poller.running -= 1
@@ -205,19 +215,48 @@ class JobRunner:
                 await self._adapter.throw_error(job.key, message, error.variables, error.code)
             case Fatal() | Refused():
                 await self._raise_incident(error, job)
+            case Retryable() if error.away is not None:
+                await self._wait(error, error.away, job)
             case _:
                 await self._retry(error, job)
 
     async def _raise_incident(self, error: Exception, job: Job) -> None:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
-        self._attempts.forget(job.key)
+        self._forget(job)
         if isinstance(error, NotPermitted):
             metrics.JOBS_REFUSED.labels(job.type).inc()
             await self._record(self._journal.refused(job, message))
         else:
             await self._record(self._journal.stuck(job))
         await self._adapter.fail_job(job.key, 0, message, 0, {})
+
+    async def _wait(self, error: Retryable, part: Away, job: Job) -> None:
+        """Fail the job with all its retries and a back-off; an incident once it has waited for the limit.
+
+        The back-off runs in the engine, so that a job that waits takes no place of another one.
+        """
+        now = self._clock.now()
+        since = self._waits.since(job.key, now)
+        until = since + self._wait_limit
+        if now >= until:
+            waited = f"it was waited for since {since:%Y-%m-%dT%H:%MZ}"
+            message = waiting_message(job, str(error), NEXT_AFTER_WAIT, waited, error.runbook)
+            log.error("incident", message=message, away=part)
+            self._forget(job)
+            await self._record(self._journal.stuck(job))
+            await self._adapter.fail_job(job.key, 0, message, 0, {})
+            return
+        delay = min(self._backoff.delay_after(now - since), until - now)
+        next_step = f"nothing: it is tried again until {until:%Y-%m-%dT%H:%MZ}, then it becomes an incident"
+        message = waiting_message(job, str(error), next_step)
+        log.warning("a part is away, the job waits", message=message, away=part, retry_in_seconds=delay.total_seconds())
+        await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
+        await self._adapter.fail_job(job.key, job.retries, message, round(delay.total_seconds() * 1000), {})
+
+    def _forget(self, job: Job) -> None:
+        self._attempts.forget(job.key)
+        self._waits.forget(job.key)
 
     async def _retry(self, error: Exception, job: Job) -> None:
         retries = max(job.retries - 1, 0)
@@ -234,6 +273,9 @@ class JobRunner:
             log.error("failed unexpectedly", stack=stack(error), **facts)
         if not retries:
             await self._record(self._journal.stuck(job))
+        elif job.key in self._waits:
+            await self._record(self._journal.waits(job, None))
+        self._waits.forget(job.key)
         await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
 
     @staticmethod

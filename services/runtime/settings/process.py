@@ -97,4 +97,11 @@ class WorkerSettings(Part):
     poll_seconds: float = Field(
         default=10, gt=0, le=60, description="seconds that one poll for jobs may wait, such as 10"
     )
+    wait_limit: timedelta = Field(
+        default=timedelta(hours=24),
+        ge=timedelta(minutes=10),
+        le=timedelta(days=30),
+        description="how long a job waits for a recorder, a store or the database that is away before it becomes an "
+        "incident: an ISO 8601 duration from PT10M to P30D, such as PT24H",
+    )
     drain_seconds: float = Field(default=20, ge=0, description="seconds that running jobs get at shutdown, such as 20")

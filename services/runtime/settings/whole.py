@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.addresses import parse_networks
+from services.runtime.settings.database import DatabaseSettings
 from services.runtime.settings.evidence import AuditSettings, TimeStampSettings
 from services.runtime.settings.kinds import Part
 from services.runtime.settings.names import RENAMED
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
         "CAMUNDA_TOKEN_SCOPE", description="the OAuth scope, if the provider requires one"
     )
 
+    database: DatabaseSettings = DatabaseSettings()
     engine: EngineSettings = EngineSettings()
     store: StoreSettings = StoreSettings()
     replica: ReplicaSettings = ReplicaSettings()
@@ -203,7 +205,7 @@ class Settings(BaseSettings):
         return self.engine.token_file or self.data_dir / "engine" / "gateway.token"
 
     @property
-    def database(self) -> str:
+    def database_address(self) -> str:
         """The database's address for SQLAlchemy; it may hold a password, so it is never logged."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()

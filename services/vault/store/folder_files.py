@@ -180,7 +180,8 @@ def on_disk(act: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
-            raise StoreDown(f"the store is full and could not {act} ({reason}): free space on its disk.") from error
+            message = f"the store is full and could not {act} ({reason}): free space on its disk."
+            raise StoreDown(message, full=True) from error
         if error.errno in _LATER:
             raise StoreDown(f"the store could not {act} ({reason}): mend the disk or its mount.") from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:

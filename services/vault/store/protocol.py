@@ -17,9 +17,12 @@ OCTETS = "application/octet-stream"
 
 
 class StoreDown(Retryable):
-    """The store does not answer, is overloaded or full: the same call may succeed later."""
+    """The store does not answer, is overloaded or ``full``: the same call may succeed later."""
 
     runbook = "sealing-stalled"
+
+    def __init__(self, message: str, *, full: bool = False) -> None:
+        super().__init__(message, away=None if full else "store")
 
 
 class StoreConflict(Exception):
@@ -218,6 +221,15 @@ def discard(store: Store, bucket: str, key: str) -> int:
                 continue  # somebody else removed it meanwhile
         removed += store.delete(bucket, key, facts.version_id)
     return removed
+
+
+def keep_until(store: Store, bucket: str, key: str, version_id: str, until: datetime) -> None:
+    """Lock a version at least until then; changes nothing where it is locked for longer. Raises StoreMissing."""
+    facts = store.stat(bucket, key, version_id)
+    if facts is None:
+        raise StoreMissing(f"there is no version {version_id} of {bucket}/{key}, so that it cannot be locked.")
+    if facts.retain_until is None or facts.retain_until < until:
+        store.retain(bucket, key, version_id, until)
 
 
 def check_location(bucket: str, key: str) -> None:

@@ -68,7 +68,8 @@ def answers(server: str, act: str) -> Iterator[None]:
 def _meaning(server: str, act: str, error: S3Error) -> Exception:
     code, said = error.code or "", f"{error.code}: {error.message}"
     if code in _FULL or error.response.status == INSUFFICIENT_STORAGE:
-        return StoreDown(f"the store at {server} is full and could not {act} ({said}): give it more room.")
+        message = f"the store at {server} is full and could not {act} ({said}): give it more room."
+        return StoreDown(message, full=True)
     if code in _BUSY or error.response.status >= 500:
         return _down(server, act, said)
     if code in MISSING:

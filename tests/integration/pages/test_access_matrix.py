@@ -222,6 +222,41 @@ async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal:
                 assert "安全令牌" in answer.text or "页面已过期" in answer.text, route
 
 
+# A GET that writes, what, and why. All others read in a unit that waits for no writer (``Database.read``).
+WRITTEN_BY_GET = {
+    # each sending is counted before it begins
+    "GET /api/downloads/{download_id}/content": "start_download",
+    # who reads a case's variables is in its trail before they are given
+    "GET /api/admin/engine/instances/{instance_key}/variables": "_record_variables_read",
+    "GET /admin/engine/instances/{instance_key}/variables": "_record_variables_read",
+}
+
+
+@pytest.mark.requirement("R52")
+async def test_who_only_reads_waits_for_no_writer(
+    desk: ReviewDesk, portal: Portal, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: dict[str, set[str]] = {}
+    route, run = "", desk.database.run
+
+    async def record(actor: Any, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        written.setdefault(route, set()).add(act.__qualname__)
+        return await run(actor, act, *arguments, **named)
+
+    browsers = {role: await portal.signed_in(role) for role in ROLES}
+    monkeypatch.setattr(desk.database, "run", record)
+    answered, broken = 0, []
+    for rules, open_one in ((RULES, ask), (PAGES, open_page)):
+        for route, rule in rules.items():
+            for role in sorted(rule.may)[:1] if route.startswith("GET ") else ():
+                answer = await open_one(browsers[role], route, ids)
+                broken += [route] * (answer.status_code == 500)  # what reads locks no row
+                answered += answer.status_code < 400
+    assert broken == []
+    assert answered > 100
+    assert {route: ", ".join(sorted(acts)) for route, acts in written.items()} == WRITTEN_BY_GET
+
+
 @pytest.mark.requirement("R2", "R55")
 async def test_lists_hold_only_what_the_person_may_see(portal: Portal, ids: dict[str, str]) -> None:
     for role in ROLES:

@@ -80,7 +80,7 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
     desk.clock.turn(timedelta(minutes=2))
     later = text_of(await operator.get("/storage"))
     assert "录像机无法连接" not in later
-    assert "没有进展，将自动重新开始" in later
+    assert "没有进展。有相应的处理进程运行时，即重新开始" in later
 
 
 async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(

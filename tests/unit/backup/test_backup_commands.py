@@ -99,7 +99,7 @@ def test_the_charts_job_backs_up_with_nothing_but_a_link_to_the_loan_keys(typed:
     keys.mkdir(mode=0o700)
     (keys / "loans").symlink_to(volume)
     typed.monkeypatch.setenv("FOOTAGE_DESK_KEYS_DIR", str(keys))
-    typed.monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", installation.settings().database)
+    typed.monkeypatch.setenv("FOOTAGE_DESK_DATABASE_URL", installation.settings().database_address)
     typed.monkeypatch.setenv("ZEEBE_ADDRESS", "zeebe:26500")
     places = {
         "/backup/$(POD_NAME)": f"{installation.root}/safe/pod-1",

@@ -20,7 +20,7 @@ from services.backup import key_archive
 from services.backup.bundle import Bundle, new_bundle
 from services.backup.engine_data import locked
 from services.backup.restore import check
-from services.database.unit_of_work import connect
+from services.database.engine import connect
 from services.engine.errors import DataDirectoryInUse
 from services.engine.server import EngineServer
 from services.runtime.clock import SystemClock
@@ -206,7 +206,7 @@ def test_writers_go_on_while_the_books_are_read(
     taken = backing_up.inventory.write
 
     def take_late(*given: object) -> object:
-        engine = connect(installation.settings().database)
+        engine = connect(installation.settings().database_address)
         with engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM posts")
         engine.dispose()

@@ -19,9 +19,9 @@ from services.backup import restore as restoring
 from services.backup.bundle import Bundle, new_bundle
 from services.backup.installation import ACTOR
 from services.database import schema as database_schema
+from services.database.engine import connect
 from services.database.tables.documents import NumberSeries
 from services.database.tables.people import Department
-from services.database.unit_of_work import connect
 from services.runtime.clock import TurnedClock
 from services.runtime.errors import Fatal
 from services.vault.age import generate_identity
@@ -87,7 +87,7 @@ def test_what_was_compared_is_what_is_restored(
     new = installation.root / "new"
     assert not list((new / "engine").glob("*"))
     assert not (new / "clock.json").exists()
-    database = connect(installation.settings("new").database)
+    database = connect(installation.settings("new").database_address)
     database_export.check_empty(database)
     database.dispose()
 
@@ -96,7 +96,7 @@ def test_what_was_compared_is_what_is_restored(
 def test_rows_are_the_same_after_a_way_through_either_database(
     installation: SmallInstallation, postgres_database: Callable[[], str]
 ) -> None:
-    before = rows(installation.settings().database)
+    before = rows(installation.settings().database_address)
     url = postgres_database()
     installation.restore(installation.back_up("first"), "postgres", settings={"database_url": url})
     assert rows(url) == before
@@ -119,11 +119,11 @@ def test_rows_are_the_same_after_a_way_through_either_database(
 
 
 def test_books_that_are_not_empty_are_refused_and_stay_as_they_are(installation: SmallInstallation) -> None:
-    backup, before = installation.back_up(), rows(installation.settings().database)
+    backup, before = installation.back_up(), rows(installation.settings().database_address)
 
     with pytest.raises(Fatal, match="it is not empty"):
         installation.restore(backup, "var")
-    assert rows(installation.settings().database) == before
+    assert rows(installation.settings().database_address) == before
 
 
 def test_a_state_that_an_engine_has_written_is_refused(installation: SmallInstallation) -> None:
@@ -223,7 +223,7 @@ def test_a_restore_that_broke_off_can_be_done_again(
             installation.restore(backup, keys=installation.root / "safe" / "keys.age")
     installation.restore(backup, keys=installation.root / "safe" / "keys.age")
 
-    assert rows(installation.settings("new").database) == rows(installation.settings().database)
+    assert rows(installation.settings("new").database_address) == rows(installation.settings().database_address)
 
 
 def test_loan_keys_come_back_only_where_the_loan_still_runs(installation: SmallInstallation) -> None:

@@ -28,7 +28,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings.load(data_dir=folder)
         folder.mkdir()
-        self.trail = Trail(self.settings.database, ensure_log_key(self.settings.keys / FOLDER))
+        self.trail = Trail(self.settings.database_address, ensure_log_key(self.settings.keys / FOLDER))
         self.store: Store = open_store(self.settings.store_place, FixedClock(NOON))
         self.store.ensure()
 

@@ -1,11 +1,14 @@
 """The command line: help that helps, settings that are wrong in one sentence each, and workers by name."""
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from services.cli import demonstration
 from services.cli import main as cli_main
 from services.demo import walk
 from services.runtime.data_folder import only_process
@@ -158,3 +161,18 @@ def test_the_demonstration_uses_the_settings_store_where_it_is_told_to(
 
     assert "far enough" in ended.output
     assert seen[0].store.endpoint == endpoint
+
+
+@pytest.mark.parametrize(("address", "can"), [(None, True), ("zeebe:26500", False)])
+def test_the_demos_cases_need_an_engine_whose_clock_is_turned_with_ours(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, can: bool
+) -> None:
+    written = StringIO()
+    monkeypatch.setattr(demonstration, "error_console", Console(file=written))
+    settings = Settings.load(zeebe_address=address)
+
+    assert demonstration.can_lay_out(settings) is can
+
+    said = written.getvalue()
+    assert (said == "") is can
+    assert can or "the engine at zeebe:26500 has a clock of its own, which this program does not turn" in said

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
 from services.backup.database_export import snapshot
-from services.database import unit_of_work
+from services.database import engine as database_engine
 from services.database.tables.people import Department
 from services.database.unit_of_work import EVERY_COMMIT, Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -199,7 +199,7 @@ def test_where_sqlite_ends_the_transaction_nobody_is_told_of_success(
 def test_a_transaction_that_another_process_keeps_away_is_tried_again_later(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr(database_engine, "LOCK_TIMEOUT_SECONDS", 0.0)
     with closing(sqlite3.connect(company.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for key in "ab":
@@ -218,7 +218,7 @@ def test_who_waits_for_another_process_asks_again_and_again(company: Company) ->
 
         def end_at_last(statement: str) -> None:
             asked.append(statement)
-            if asked.count(unit_of_work.BEGIN) == 3:
+            if asked.count(database_engine.BEGIN) == 3:
                 other.execute("ROLLBACK")
 
         event.listen(company.database.engine, "checkout", lambda raw, *_: raw.set_trace_callback(end_at_last))

@@ -7,8 +7,9 @@ from new_database import lay_out
 from sqlalchemy import event, text
 
 from services.database import schema as database_schema
+from services.database.engine import connect
 from services.database.tables.people import Department
-from services.database.unit_of_work import Actor, Database, UnitOfWork, connect
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Fatal, Retryable

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -10,13 +11,39 @@ from sqlalchemy.exc import DatabaseError
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.case_texts import CaseText
-from services.database.unit_of_work import Actor, UnitOfWork
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.rules import Rules
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+PEOPLE: dict[str, list[dict[str, Any]]] = {
+    "departments": [{"id": "d", "name_zh": "d", "name_en": "d", "kind": "business"}],
+    "people": [
+        {
+            **{"id": "p", "login": "p", "name": "p", "department_id": "d", "password_hash": "", "locale": "zh"},
+            **{"active": True, "failed_logins": 0},
+        }
+    ],
+}
+CASE: dict[str, Any] = {
+    **{"policy_version": "1", "drafter_id": "p", "department_id": "d", "round": 0, "purpose": "", "legal_basis": ""},
+    **{"purpose_category": "", "way_of_use": "view", "place_of_use": "", "subject_ids": "[]"},
+    **{"requested_use_days": 1, "important_information": False, "sensitive_event": False, "high_impact": False},
+}
+
+
+def insert(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Write rows as an older release has."""
+    with database.engine.begin() as connection:
+        for table, written in rows.items():
+            for row in written:
+                names = ", ".join(row)
+                values = text(f"INSERT INTO {table} ({names}) VALUES (:{names.replace(', ', ', :')})")  # noqa: S608
+                connection.execute(values, row)
 
 
 @pytest.mark.parametrize("revision", ["0001", "0007"])
@@ -37,7 +64,7 @@ def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(
     database.close()
 
 
-@pytest.mark.parametrize(("schema", "sentence"), [(None, "the database is empty"), ("9999", "the schema 9999 and not")])
+@pytest.mark.parametrize(("schema", "sentence"), [(None, "the database is empty"), ("1000", "the schema 1000 and not")])
 def test_a_database_of_another_schema_is_not_used(empty_database_url: str, schema: str | None, sentence: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     if schema:
@@ -47,6 +74,23 @@ def test_a_database_of_another_schema_is_not_used(empty_database_url: str, schem
 
     with pytest.raises(Fatal, match=f"{sentence}.*run footage-desk migrate"):
         database.run_now(Actor("system", "test"), database_schema.check)
+    database.close()
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(empty_database_url: str) -> None:
+    """A rollback of the chart over a change of the schema ends with this sentence, before any pod is replaced."""
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(Fatal, match=r"schema 9999 of a newer release.*nothing was changed"):
+        database_schema.migrate(database.engine)
+    with pytest.raises(Fatal, match=r"schema 9999 of a newer release.*run that release"):
+        database.run_now(Actor("system", "test"), database_schema.check)
+
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
     database.close()
 
 
@@ -87,38 +131,15 @@ def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, tabl
 def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(database.engine, "1060")
-    case = {
-        **{
-            "policy_version": "1",
-            "drafter_id": "p",
-            "department_id": "d",
-            "round": 0,
-            "purpose": "",
-            "legal_basis": "",
-        },
-        **{"purpose_category": "", "way_of_use": "view", "place_of_use": "", "subject_ids": "[]"},
-        **{"requested_use_days": 1, "important_information": False, "sensitive_event": False, "high_impact": False},
-    }
     of_case = {
         "draft": {"number": None, "reason": "Not Yet", "created_at": NOON, "submitted_at": None},
         "case": {"number": "SQ-1", "reason": "Lost", "created_at": NOON, "submitted_at": NOON + timedelta(days=1)},
     }
     rows = {
-        "departments": [{"id": "d", "name_zh": "d", "name_en": "d", "kind": "business"}],
-        "people": [
-            {
-                **{"id": "p", "login": "p", "name": "p", "department_id": "d", "password_hash": "", "locale": "zh"},
-                **{"active": True, "failed_logins": 0},
-            }
-        ],
-        "applications": [{"id": key, **case, **values} for key, values in of_case.items()],
+        **PEOPLE,
+        "applications": [{"id": key, **CASE, **values} for key, values in of_case.items()],
     }
-    with database.engine.begin() as connection:
-        for table, written in rows.items():
-            for row in written:
-                names = ", ".join(row)
-                values = text(f"INSERT INTO {table} ({names}) VALUES (:{names.replace(', ', ', :')})")  # noqa: S608
-                connection.execute(values, row)
+    insert(database, rows)
 
     database_schema.migrate(database.engine)
 
@@ -130,4 +151,74 @@ def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
         ("case", NOON + timedelta(days=1), "sq-1\nlost"),
         ("draft", NOON, "not yet"),
     ]
+    database.close()
+
+
+@pytest.mark.requirement("R6", "R28")
+def test_what_an_open_case_of_before_has_in_the_vault_is_to_be_locked(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1090")
+    ends = NOON + timedelta(days=365)
+    cases = {"open": None, "archived": "footage-re-archived", "withdrawn": "withdrawn"}
+    of_case = [
+        {**{"id": name, "number": name, "reason": "", "created_at": NOON, "submitted_at": NOON}, **CASE}
+        | {"closed_as": closed_as, "closed_at": NOON if closed_as else None}
+        for name, closed_as in cases.items()
+    ]
+    camera = {
+        "id": "c",
+        "recorder_id": "r",
+        "channel": "1",
+        "name_zh": "",
+        "name_en": "",
+        "place_zh": "",
+        "place_en": "",
+    }
+    attempt = {"purpose": "master", "subject_id": "x", "job_key": 1, "bucket": "masters", "started_at": NOON}
+    of_item = {"position": 1, "camera_id": "c", "zone": "UTC", "asked_start": NOON, "asked_end": NOON}
+    written = {"kind": "label", "content": "{}", "sha256": "", "made_at": NOON, "demo": False}
+    archived = {"archived_at": NOON, "dispose_after": ends}
+    rows: dict[str, list[dict[str, Any]]] = {
+        **PEOPLE,
+        "applications": of_case,
+        "recorders": [
+            {"id": "r", "name": "r", "site": "", "kind": "folder", "configuration": "{}", "zone": "UTC", "active": True}
+        ],
+        "cameras": [{**camera, "camera_class": "ordinary", "retention_days": 30, "active": True}],
+        "items": [{"id": name, "application_id": name, **of_item} for name in cases],
+        "upload_attempts": [
+            {"id": name, "application_id": name, "item_id": name, "key": name, **attempt} for name in cases
+        ],
+        "masters": [
+            {
+                **{"id": name, "application_id": name, "item_id": name, "attempt_id": name, "origin": "recorder"},
+                **{"retrieved_at": NOON, "sealed": "{}", **(archived if name == "archived" else {})},
+                "discarded_at": NOON if name == "withdrawn" else None,
+            }
+            for name in cases
+        ],
+        "archive_entries": [
+            {"id": "a", "application_id": "archived", "in_order": True, "location": "masters", **archived}
+        ],
+        "documents": [{"id": name, "number": name, "application_id": name, **written} for name in cases]
+        + [{"id": "agreement", "number": "agreement", "application_id": None, **written}],
+    }
+    insert(database, rows)
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> tuple[dict[str, object], dict[str, object]]:
+        masters, documents = uow.session.scalars(select(Master)).all(), uow.session.scalars(select(Document)).all()
+        return (
+            {row.id: (row.retain_until, row.lock_due_since is not None) for row in masters},
+            {row.id: (row.retain_until, row.filed_at, row.lock_due_since is not None) for row in documents},
+        )
+
+    assert database.run_now(Actor("system", "test"), read) == (
+        {"open": (None, True), "archived": (ends, False), "withdrawn": (None, False)},
+        {
+            **{"open": (None, None, True), "agreement": (None, None, True)},
+            **{"archived": (ends, NOON, False), "withdrawn": (None, None, False)},
+        },
+    )
     database.close()

@@ -136,12 +136,3 @@ def test_a_called_model_is_listed_before_the_decision() -> None:
         ),
         EvaluatedDecision("d", "The d", "INVOCATION", "high"),
     )
-
-
-def test_types_of_the_file_can_be_asked_for() -> None:
-    item = (
-        '<itemDefinition name="tPerson"><itemComponent name="name"><typeRef>string</typeRef></itemComponent>'
-        '</itemDefinition><itemDefinition name="tAges" isCollection="true"><typeRef>number</typeRef></itemDefinition>'
-    )
-    logic = literal('[{name: "Li"} instance of tPerson, {name: 1} instance of tPerson, [1] instance of tAges]')
-    assert evaluate(definitions(item, decision(logic)), {}).output == [True, False, True]

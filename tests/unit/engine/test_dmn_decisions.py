@@ -196,10 +196,25 @@ def test_required_decisions_come_first_and_are_read_by_id() -> None:
 
 def test_a_result_variable_names_the_result_even_with_blanks() -> None:
     content = definitions(
-        literal("d", "base amount + 1", requires("base")),
+        literal("d", "`base amount` + 1", requires("base")),
         literal("base", "5", '<variable name="base amount" typeRef="number"/>'),
     )
     assert evaluate(content, {}).output == 6
+
+
+@pytest.mark.parametrize(
+    "text", ['"the risk level is high"', '["risk level"]', '{"risk level": 1}', '"a \\"risk level"']
+)
+def test_a_string_stays_itself_beside_a_variable_of_its_words(text: str) -> None:
+    content = definitions(
+        literal("d", f"string([{text}, `risk level`])", requires("risk")),
+        literal("risk", "3", '<variable name="risk level" typeRef="number"/>'),
+        table([(['"the risk level is high"'], ['"risk level"'])], ["`risk level`"], ["y"]).replace(
+            'id="d"', 'id="chosen"'
+        ),
+    )
+    assert "`" not in evaluate(content, {}).output
+    assert evaluate(content, {"risk level": "the risk level is high"}, "chosen").output == "risk level"
 
 
 def test_only_what_is_required_is_evaluated() -> None:

@@ -52,14 +52,17 @@ def test_an_output_with_a_nested_target_is_merged_into_the_variable(
     assert harness.fetch("after")[0].variables == variables | changed
 
 
-def test_an_output_cannot_go_into_what_is_no_context() -> None:
+def test_an_output_into_what_is_no_context_makes_it_null() -> None:
+    """The merge of a number and a context is null in Camunda's FEEL, and no incident."""
     harness = EngineHarness()
-    harness.deploy(diagram(start() + job("work", more=_mapped("output", [("=1", "box.b")])), "s>work"))
+    mapped = _mapped("output", [("=1", "box.b")])
+    harness.deploy(diagram(start() + job("work", more=mapped) + job("after"), "s>work work>after"))
     harness.create("p", box=5)
 
     harness.complete(harness.fetch("work")[0].job.key)
 
-    assert harness.open_incidents() == [("work", "IO_MAPPING_ERROR")]
+    assert harness.open_incidents() == []
+    assert harness.fetch("after")[0].variables == {"box": None}
 
 
 def test_a_link_maps_what_leaves_it() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.runtime.errors import Fatal
-from services.runtime.health import LOOP_LIMIT, Health, health_app, serve_health
+from services.runtime.health import HUNG_SECONDS, LOOP_LIMIT, Health, health_app, serve_health
 from services.runtime.http import listen
 
 
@@ -57,6 +57,17 @@ def test_a_closed_channel_is_not_alive(health: Health) -> None:
     health.connected = lambda: False
 
     assert get(health, "/livez").status_code == 503
+
+
+def test_a_pool_that_hangs_for_good_is_not_alive(health: Health) -> None:
+    hung = [HUNG_SECONDS]
+    health.hung_seconds = lambda: hung[0]
+    assert get(health, "/livez").status_code == 200
+
+    hung[0] += 1
+    answer = get(health, "/livez")
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == ["no connection to the database has become free for 601 s"]
 
 
 def test_a_poller_that_went_silent_is_not_alive_unless_it_is_full(health: Health, watch: Stopwatch) -> None:

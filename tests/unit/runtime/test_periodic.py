@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from background import going
 
-from services.runtime import metrics
+from services.runtime import metrics, periodic
 from services.runtime.errors import Retryable
-from services.runtime.periodic import Periodic
+from services.runtime.periodic import Periodic, keep_running
 
 NEVER = timedelta(days=1)
 PATIENCE = 10.0
@@ -22,14 +22,14 @@ def said(name: str, task: str) -> float | None:
 class Turns:
     """An act that says when it was called, and that fails or has more to do as often as it is told."""
 
-    def __init__(self, *answers: bool | Exception) -> None:
+    def __init__(self, *answers: bool | BaseException) -> None:
         self._answers = list(answers)
         self._calls: asyncio.Queue[None] = asyncio.Queue()
 
     async def __call__(self) -> bool:
         self._calls.put_nowait(None)
         answer = self._answers.pop(0) if self._answers else False
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -83,7 +83,9 @@ async def test_what_is_left_undone_is_done_at_once() -> None:
         assert await turns.quiet()
 
 
-@pytest.mark.parametrize("error", [Retryable("the database is away"), ZeroDivisionError("a defect")])
+@pytest.mark.parametrize(
+    "error", [Retryable("the database is away"), ZeroDivisionError("a defect"), asyncio.CancelledError("a call's")]
+)
 async def test_a_turn_that_fails_is_counted_and_the_next_one_comes(error: Exception) -> None:
     name = f"fails-{type(error).__name__}"
     turns = Turns(error, error)
@@ -149,3 +151,48 @@ async def test_a_cancellation_ends_it_whatever_it_meets(act: Callable[[], Awaita
 
 def test_one_that_does_not_run_is_woken_in_vain() -> None:
     Periodic("idle", NEVER, Turns()).wake()
+
+
+async def test_each_failure_in_a_row_doubles_the_pause_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+
+    turns = Turns(*[Retryable("away")] * 7, False, Retryable("away"))
+    task = Periodic("backs-off", timedelta(), turns, pause=timedelta(seconds=1))
+    monkeypatch.setattr(periodic.asyncio, "sleep", sleep)
+    for _ in range(9):
+        await task._run_once()
+    assert paused == [1, 2, 4, 8, 16, 30, 30, 1]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a defect"), asyncio.CancelledError("a call's")])
+async def test_background_work_that_ends_in_an_error_is_counted_and_begun_again(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periodic, "AGAIN_AFTER", 0.0)
+    name = f"work-{type(error).__name__}"
+    turns = Turns(error, error)
+
+    async def work() -> None:
+        await turns()
+
+    await keep_running(name, work)
+    await turns.heard(3)
+    assert said("failures_total", name) == 2
+
+
+async def test_background_work_ends_with_its_process() -> None:
+    never, begun = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await never.wait()
+
+    working = asyncio.create_task(keep_running("ends-too", work))
+    await begun.wait()
+    working.cancel()
+    await asyncio.wait({working})
+    assert working.cancelled()
+    assert said("failures_total", "ends-too") is None

@@ -17,7 +17,7 @@ def test_everything_runs_without_a_single_variable() -> None:
     assert settings.embedded
     assert settings.gateway_address == f"unix:{Path.cwd()}/var/engine/gateway.socket"
     assert settings.engine.tcp_address is None
-    assert settings.database.startswith("sqlite:///")
+    assert settings.database_address.startswith("sqlite:///")
     assert settings.store_place == FolderStore(Path("var/store"), "footage-desk")
     assert settings.replica_place == FolderStore(Path("var/replica"), "footage-desk-replica")
     assert settings.portal.url == "http://127.0.0.1:8080"

@@ -34,6 +34,7 @@ CHINESE_IN_CODE = {
     "rendering/formatting.py": "the same",
     "vault/labels.py": "the same: names of the fields of a label",
     "evidence/readme.py": "the same",
+    "database/outages.py": "the words of a PostgreSQL server that speaks Chinese",
     "domain/agreements/texts.py": "the agreement that an organisation begins with",
     "domain/accounts/staff.py": "the name of the first department",
     "domain/stages/schema.py": "the pattern of what is Chinese",

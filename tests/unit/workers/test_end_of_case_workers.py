@@ -44,6 +44,10 @@ KINDS = {
 }
 
 
+# of 30 days of use, 3 of grace, and 30 more
+TERM_ENDS = NOON + timedelta(days=63)
+
+
 class Killed(BaseException):
     """The process dies here."""
 
@@ -216,7 +220,7 @@ async def test_a_decision_that_is_none_is_an_incident(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("outcome", list(KINDS))
-async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: Desk, outcome: str) -> None:
+async def test_every_exit_without_a_hand_over_leaves_locked_masters_alone(desk: Desk, outcome: str) -> None:
     case = desk.case("gate", "yard")
     await desk.work(preserve_footage, application_id=case.id)
     await case.approve().retrieve()
@@ -232,10 +236,13 @@ async def test_every_exit_without_a_hand_over_leaves_nothing_in_the_vault(desk: 
     answers = [(await desk.work(release_preservation, **named)).items_released for _ in range(2)]
 
     assert answers == [2, 2]
-    assert desk.everything() == []
+    kept = desk.locked_until("masters") | desk.locked_until("replicas")
+    assert len(kept) == len(desk.everything()) == 6, "two masters with labels and replicas"
+    assert set(kept.values()) == {row.dispose_after for row in desk.rows(Master)} == {TERM_ENDS}
     assert case.application.closed_as == KINDS[outcome]
     assert all(row.closed_at for row in desk.rows(Review))
-    assert all(row.discarded_at for kind in (Preservation, Master, Copy) for row in desk.rows(kind))
+    assert all(row.awaits_disposal for row in desk.rows(Master))
+    assert all(row.discarded_at for kind in (Preservation, Copy) for row in desk.rows(kind))
     assert all(row.key_destroyed_at for row in desk.rows(Copy))
     closed = [row for row in desk.rows(Notice) if row.code == f"case-closed:{KINDS[outcome]}"]
     assert [row.person_id for row in closed] == ["drafter"]
@@ -264,10 +271,11 @@ async def test_a_release_goes_on_where_a_crash_has_stopped_it(desk: Desk) -> Non
     assert len(desk.objects("masters")) == 1
     with patch.object(closing, "confirm_release", side_effect=Killed), pytest.raises(Killed):
         await desk.work(release_preservation, **named)
-    assert desk.everything() == []
+    assert desk.objects("quarantine") == []
 
     assert (await desk.work(release_preservation, **named)).items_released == 1
-    assert desk.rows(Master)[0].discarded_because == "withdrawn"
+    assert desk.rows(Preservation)[0].discarded_at is not None
+    assert desk.rows(Master)[0].awaits_disposal
 
 
 async def test_after_a_release_nobody_can_take_the_copies_up(desk: Desk) -> None:
@@ -335,5 +343,5 @@ async def test_a_declined_offer_ends_like_one_that_nobody_took_up(desk: Desk) ->
 
     await desk.work(release_preservation, application_id=case.id, closing_outcome="not-taken-up")
 
-    assert desk.everything() == []
+    assert len(desk.everything()) == len(desk.locked_until("masters")) == 2, "the master and its label"
     assert desk.row(Application, case.id).closed_as == "copy-not-taken-up"

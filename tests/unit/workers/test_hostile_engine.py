@@ -24,7 +24,6 @@ ALLOWED = {
     "quarantine: made",
     "quarantine: gone",
     "masters: made",
-    "masters: gone",
     "copies: made",
     "copies: gone",
     "loan key: gone",

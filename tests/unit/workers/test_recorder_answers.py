@@ -20,6 +20,7 @@ from services.database.tables.applications import Item
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.domain.cameras import measurements
 from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span
@@ -177,6 +178,7 @@ async def test_a_recorder_that_is_down_decides_nothing_until_it_is_back(desk: De
     assert desk.everything() == []
 
     away.rename(desk.recordings)
+    desk.clock.turn(measurements.ASKED_APART)
     await assert_honest(desk, gate, case)
 
 

@@ -13,6 +13,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.audit import trail as audit_trail
+from services.domain.cameras import measurements
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
@@ -157,6 +158,7 @@ async def test_a_recorder_that_is_down_is_waited_for_and_leaves_nothing(desk: De
     assert desk.everything() == []
 
     away.rename(desk.recordings)
+    desk.clock.turn(measurements.ASKED_APART)
     assert (await retrieve(desk, case)).coverage == 1.0
 
 

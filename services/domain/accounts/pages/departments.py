@@ -82,7 +82,7 @@ async def _page(
     def read(uow: UnitOfWork) -> tuple[list[DepartmentRow], list[Department]]:
         return staff_queries.list_departments(uow, list_query.listing(visitor.language)), staff.list_departments(uow)
 
-    lines, departments = await database.run(visitor.actor, read)
+    lines, departments = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
     context = {**_context(departments), **list_query.shown(lines)}
     return visitor.page("accounts/departments.html", status=status, typed=typed, refusal=refusal, **context)
@@ -110,7 +110,7 @@ async def _one(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    context = _context(await database.run(visitor.actor, staff.list_departments))
+    context = _context(await database.read(visitor.actor, staff.list_departments))
     department = context["by_id"].get(department_id)
     if department is None:
         raise NotFound(Message("department"), department_id)

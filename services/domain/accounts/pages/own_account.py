@@ -233,7 +233,7 @@ def _token(visitor: Visitor) -> str:
 async def _page(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    facts = await database.run(visitor.actor, _facts, _token(visitor), visitor.language)
+    facts = await database.read(visitor.actor, _facts, _token(visitor), visitor.language)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/own_account.html", status=status, refusal=refusal, typed=typed, **facts)
 
@@ -262,7 +262,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
 async def _password(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    state = await database.run(visitor.actor, second_factors.get_state, visitor.person_id)
+    state = await database.read(visitor.actor, second_factors.get_state, visitor.person_id)
     return visitor.page(
         "accounts/password.html",
         status=refusal.status if refusal else 200,
@@ -276,13 +276,13 @@ async def _password(
 async def _second_factor(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    state = await database.run(visitor.actor, second_factors.get_state, visitor.person_id)
+    state = await database.read(visitor.actor, second_factors.get_state, visitor.person_id)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/second_factor.html", status=status, state=state, refusal=refusal, typed=typed)
 
 
 async def _enrolment_page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    enrolment = await database.run(visitor.actor, second_factors.get_enrolment, visitor.person_id)
+    enrolment = await database.read(visitor.actor, second_factors.get_enrolment, visitor.person_id)
     if enrolment is None:
         return visitor.redirect("/account/second-factor")
     status, headers = refusal.status if refusal else 200, {"Cache-Control": "no-store"}
@@ -305,6 +305,6 @@ async def _agreement(
             "document_numbers": agreement_service.get_document_numbers(uow, signed),
         }
 
-    facts = await database.run(visitor.actor, read)
+    facts = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page("accounts/agreement.html", status=status, refusal=refusal, typed=typed, **facts)

@@ -69,7 +69,7 @@ async def _page(
     def read(uow: UnitOfWork) -> tuple[list[Passkey], State]:
         return passkeys.list_passkeys(uow, uow.actor.id), second_factors.get_state(uow, uow.actor.id)
 
-    own, state = await database.run(visitor.actor, read)
+    own, state = await database.read(visitor.actor, read)
     return visitor.page(
         "accounts/passkeys.html",
         refusal.status if refusal else 200,

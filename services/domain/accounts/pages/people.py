@@ -92,7 +92,7 @@ async def add_person(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def _new(
     visitor: Visitor, database: Database, typed: TypedForm | None = None, refusal: Refused | None = None
 ) -> Response:
-    departments = await database.run(visitor.actor, staff.list_departments)
+    departments = await database.read(visitor.actor, staff.list_departments)
     status = refusal.status if refusal else 200
     return visitor.page(
         "accounts/person_new.html", status=status, departments=departments, typed=typed, refusal=refusal

@@ -163,7 +163,7 @@ async def _page(
     def read(uow: UnitOfWork) -> dict[str, Any]:
         return {"view": staff_queries.get_person(uow, person_id), "departments": staff.list_departments(uow)}
 
-    facts = await database.run(visitor.actor, read)
+    facts = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page(
         "accounts/person.html", status=status, kinds=STAGES.posts, typed=typed, refusal=refusal, **facts

@@ -17,9 +17,8 @@ from services.domain.accounts.signatures import challenges, statements
 from services.domain.accounts.signatures.challenges import Prepared, RelyingParty, require_relying_party
 from services.domain.accounts.signatures.given import Assertion, Proof
 from services.runtime.errors import Refused, Retryable
-from services.runtime.translations import Message
 from services.web.dependencies import given
-from services.web.errors import answer, problems
+from services.web.errors import answer, delayed, problems
 from services.web.schemas import Answer, Body, Code, Identifier
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
@@ -120,8 +119,8 @@ async def _prepared(request: Request, error: Exception) -> JSONResponse:
         prepared = await database.run(Actor("person", error.person_id), _store, error, relying_party)
     except Refused as refusal:
         return answer(refusal.code, refusal.message, refusal.status, refusal.field)
-    except Retryable:
-        return answer("try-again", Message("A part of the system is away: try again in a while."), 503)
+    except Retryable as away:
+        return delayed(away)
     return JSONResponse(prepared.model_dump(by_alias=True), 202)
 
 

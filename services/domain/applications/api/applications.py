@@ -112,7 +112,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
         service.check_storable(uow, form.to_form())
         return previews.preview(uow, form.to_form())
 
-    found = await database.run(actor, read)
+    found = await database.read(actor, read)
     return CheckedForm(
         complete=not any(finding.severity == "blocks" for finding in found),
         findings=[

@@ -73,7 +73,7 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
     if visitor.is_htmx:
         return _form(
-            visitor, await database.run(visitor.actor, form_view.get_view, saved.application_id), picking=done.picking
+            visitor, await database.read(visitor.actor, form_view.get_view, saved.application_id), picking=done.picking
         )
     place = "" if done.picking is None else f"?pick={done.picking}#items-{done.picking}"
     return visitor.redirect(f"/applications/{saved.application_id}/edit{place}")
@@ -89,7 +89,7 @@ async def save(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Resp
             raise
         shown = await database.run(visitor.actor, _unsaved, typed)
         return visitor.part("applications/_saved.html", refusal.status, view=shown, refusal=refusal)
-    shown = await database.run(visitor.actor, form_view.get_view, typed.text("applicationId"))
+    shown = await database.read(visitor.actor, form_view.get_view, typed.text("applicationId"))
     address = {"HX-Replace-Url": f"/applications/{shown.application_id}/edit"}
     return visitor.part("applications/_saved.html", headers=address, view=shown, refusal=None)
 
@@ -188,7 +188,7 @@ def _pairs(visitor: Visitor, names: Mapping[str, Text]) -> list[tuple[str, str]]
 async def _summary(
     visitor: Visitor, database: Database, application_id: str, refusal: Refused | None = None
 ) -> Response:
-    shown = await database.run(visitor.actor, form_view.get_view, application_id)
+    shown = await database.read(visitor.actor, form_view.get_view, application_id)
     return visitor.page("applications/summary.html", refusal.status if refusal else 200, view=shown, refusal=refusal)
 
 

@@ -80,7 +80,7 @@ async def _lines(visitor: Visitor, database: Database, asked: OwnListQuery) -> t
         )
         return lines, heads
 
-    return await database.run(visitor.actor, read)
+    return await database.read(visitor.actor, read)
 
 
 @router.get("/applications")

@@ -144,7 +144,7 @@ async def _consent_page(
     def read(uow: UnitOfWork) -> tuple[ConsentView, tuple[str, ...]]:
         return consent_queries.get_consent(uow, consent_id), signature_signing.methods(uow, "password")
 
-    view, methods = await database.run(visitor.actor, read)
+    view, methods = await database.read(visitor.actor, read)
     return visitor.page(
         "applications/consent.html",
         refusal.status if refusal else 200,
@@ -168,7 +168,7 @@ async def _uploads_page(
     return visitor.page(
         "applications/uploads.html",
         refusal.status if refusal else 200,
-        rows=await database.run(visitor.actor, uploads.list_unused),
+        rows=await database.read(visitor.actor, uploads.list_unused),
         facts=facts,
         start_local=local_start(facts) if facts else "",
         largest=settings.portal.max_upload_mib << 20,
@@ -186,7 +186,7 @@ async def _upload_page(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    upload = await database.run(visitor.actor, uploads.get_own, upload_id)
+    upload = await database.read(visitor.actor, uploads.get_own, upload_id)
     return visitor.page(
         "applications/upload.html",
         refusal.status if refusal else 200,

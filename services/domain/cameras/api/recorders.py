@@ -155,7 +155,7 @@ async def add_recorder(
     body: RecorderBody, actor: Acting, database: GivenDatabase, places: GivenPlaces
 ) -> RecorderRowAnswer:
     """Add a recorder. Administrators only."""
-    await database.run(actor, administrators.require_administrator)
+    await database.read(actor, administrators.require_administrator)
     entry = await recorder_forms.build_entry(places, **body.model_dump())
 
     def act(uow: UnitOfWork) -> RecorderLine:

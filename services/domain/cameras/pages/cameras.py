@@ -169,7 +169,7 @@ async def _form(
         line = None if camera_id is None else service.get_camera(uow, camera_id)
         return line, camera_recorders.list_recorders(uow)
 
-    line, recorders = await database.run(visitor.actor, read)
+    line, recorders = await database.read(visitor.actor, read)
     return visitor.page(
         "cameras/camera.html",
         refusal.status if refusal else 200,

@@ -52,7 +52,7 @@ async def new_recorder(visitor: Visiting, database: GivenDatabase, kind: str = "
 @router.post("/new")
 async def add_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase, places: GivenPlaces) -> Response:
     """Add a recorder and show its page, where it can be tested."""
-    await database.run(visitor.actor, administrators.require_administrator)
+    await database.read(visitor.actor, administrators.require_administrator)
     try:
         body = typed.body(RecorderBody)
         entry = await recorder_forms.build_entry(places, **body.model_dump())
@@ -157,7 +157,7 @@ async def _page(
         line = camera_recorders.get_recorder(uow, recorder_id)
         return line, service.list_cameras(uow, recorder_id=recorder_id, retired=not line.row.active)
 
-    line, cameras = await database.run(visitor.actor, read)
+    line, cameras = await database.read(visitor.actor, read)
     return visitor.page(
         "cameras/recorder.html",
         refusal.status if refusal else 200,

@@ -71,7 +71,7 @@ async def check_integrity(
 ) -> IntegrityCheckView:
     """Begin to read again all that the vault holds of the case, and compare it with the database."""
     await verifier.begin(actor, application_id)
-    check = await database.run(actor, queries.get_integrity_check, application_id)
+    check = await database.read(actor, queries.get_integrity_check, application_id)
     assert check is not None  # noqa: S101  it was begun
     return check
 

@@ -85,7 +85,7 @@ async def progress(application_id: str, visitor: Visiting, database: GivenDataba
 async def _integrity(
     application_id: str, visitor: Visitor, database: GivenDatabase, refusal: Refused | None
 ) -> Response:
-    checked = await database.run(visitor.actor, queries.get_integrity_check, application_id)
+    checked = await database.read(visitor.actor, queries.get_integrity_check, application_id)
     # htmx shows a refusal only in an answer that is none
     return visitor.part("cases/_integrity.html", application_id=application_id, checked=checked, refusal=refusal)
 

@@ -86,7 +86,7 @@ def _measured(name: str, offset_ms: int | None) -> Message:
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    office = await database.run(visitor.actor, storage_office.get_office, Listing(limit=FEW + 1))
+    office = await database.read(visitor.actor, storage_office.get_office, Listing(limit=FEW + 1))
     recorders = sorted(office.recorders, key=lambda recorder: recorder.last_error is None)
     return visitor.page(
         "cases/storage_office.html",

@@ -134,7 +134,7 @@ async def read_content(
 ) -> Response:
     """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
     opened = await run_allowed(
-        database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view")
+        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
     )
     size: int = opened.sealed["plainSize"]
     tag = f'"{opened.sealed["sha256Plain"]}"'
@@ -150,7 +150,7 @@ async def read_content(
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
     await run_allowed(
-        database, actor, copy_id, "view", lambda: database.run(actor, viewings.get_mine, copy_id, asked.viewing)
+        database, actor, copy_id, "view", lambda: database.read(actor, viewings.get_mine, copy_id, asked.viewing)
     )
     reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
     headers["Content-Length"] = str(end - start)
@@ -171,9 +171,9 @@ async def read_playlist(
 ) -> Response:
     """Return the playlist: where each fragment lies in ``content``, so that a player reads only what it shows."""
     opened = await run_allowed(
-        database, actor, copy_id, "view", lambda: database.run(actor, grants.check, copy_id, "view")
+        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
     )
-    await database.run(actor, viewings.get_mine, copy_id, viewing)
+    await database.read(actor, viewings.get_mine, copy_id, viewing)
     coverage = Coverage.from_json(opened.sealed["coverage"])
     fragments = fragments_from_json(opened.sealed["fragments"])
     text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")

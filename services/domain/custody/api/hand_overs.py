@@ -34,21 +34,21 @@ async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, data
     """Accept the copies: needs a valid confidentiality agreement (R46, R59). The use period begins now."""
     version = body.conditions_version
     await database.run(actor, hand_overs.accept, hand_over_id, conditions_version=version, proof=body.proof())
-    return await database.run(actor, queries.get_mine, hand_over_id)
+    return await database.read(actor, queries.get_mine, hand_over_id)
 
 
 @router.post("/{hand_over_id}/decline", responses=signed(*USUAL))
 async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Decline the copies; the case ends without a hand-over."""
     await database.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
-    return await database.run(actor, queries.get_mine, hand_over_id)
+    return await database.read(actor, queries.get_mine, hand_over_id)
 
 
 @router.post("/{hand_over_id}/report-loss", responses=problems(*USUAL))
 async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Report a loss, damage or leak (R48). Access stops at once."""
     await database.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
-    return await database.run(actor, queries.get_mine, hand_over_id)
+    return await database.read(actor, queries.get_mine, hand_over_id)
 
 
 @router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))

@@ -156,7 +156,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
     except NotFound:
         raise
     except Refused as refusal:
-        view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
+        view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
         return visitor.page(
             "custody/loss.html",
             refusal.status,
@@ -226,7 +226,7 @@ async def _page(
     act: str = "",
 ) -> Response:
     """Return the page of a hand-over; after a refusal with what was typed for ``act``."""
-    view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
+    view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page(
         "custody/hand_over.html",
         refusal.status if refusal else 200,

@@ -53,7 +53,7 @@ async def _page(
     typed: TypedForm | None = None,
     refusal: Refused | None = None,
 ) -> Response:
-    view = await database.run(visitor.actor, queries.get_mine, hand_over_id)
+    view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
     return visitor.page(
         "custody/return.html",
         refusal.status if refusal else 200,

@@ -20,7 +20,11 @@ async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDat
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
         await run_allowed(
-            database, visitor.actor, copy_id, "view", lambda: database.run(visitor.actor, grants.check, copy_id, "view")
+            database,
+            visitor.actor,
+            copy_id,
+            "view",
+            lambda: database.read(visitor.actor, grants.check, copy_id, "view"),
         )
     except NotFound:
         raise
@@ -52,7 +56,7 @@ async def show_player(
         raise
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
+    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
@@ -71,7 +75,7 @@ async def explain_download(copy_id: Identifier, visitor: Visiting, database: Giv
             visitor.actor,
             copy_id,
             "download",
-            lambda: database.run(visitor.actor, grants.check, copy_id, "download"),
+            lambda: database.read(visitor.actor, grants.check, copy_id, "download"),
         )
     except NotFound:
         raise
@@ -121,7 +125,7 @@ async def _purpose_page(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
+    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
     status = refusal.status if refusal else 200
     return visitor.page(
         "custody/purpose.html", status, view=view, copy=copy, refusal=refusal, typed=typed, barred=barred
@@ -137,7 +141,7 @@ async def _download_page(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.run(visitor.actor, queries.get_copy, copy_id)
+    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,

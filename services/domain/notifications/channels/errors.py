@@ -14,7 +14,7 @@ ERRORS = {
         "The mail server does not accept the recipient's address: correct it in the book of people."
     ),
     "refused": Message("The mail server does not take the mail: ask who runs it."),
-    "try-later": Message("The mail server takes nothing now; it is tried again by itself."),
+    "try-later": Message("The mail server takes nothing for now."),
     "bad-address": Message("The mail address is not written as one: correct it in the book of people."),
     "no-address": Message("The person has no mail address: enter it in the book of people."),
     "inactive": Message("The person is no longer active: see who takes over."),

@@ -30,6 +30,8 @@ Send = Callable[[OutgoingNotice], Awaitable[None]]
 class Sender:
     """One for each process; each channel has its own task, so that none waits for another."""
 
+    name = "notices"
+
     def __init__(self, database: Database, channels: Mapping[str, Send]) -> None:
         self._database = database
         self._channels = channels

@@ -85,7 +85,7 @@ async def _page(
         lines = delivery_queries.list_deliveries(uow, query.state, query.listing(visitor.language))
         return lines, delivery_queries.count_by_state(uow), uow.rules.notice_channels
 
-    lines, totals, channels = await database.run(visitor.actor, read)
+    lines, totals, channels = await database.read(visitor.actor, read)
     if query.as_csv:
         return _csv(visitor, lines)
     return visitor.page(

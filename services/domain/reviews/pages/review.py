@@ -61,7 +61,7 @@ async def unclaim(review_id: str, visitor: Visiting, database: GivenDatabase) ->
 async def decide(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Decide and sign; on to the next review. A refusal shows the page again with all that was typed."""
     try:
-        sheet = await database.run(visitor.actor, _read, review_id)
+        sheet = await database.read(visitor.actor, _read, review_id)
         body = _decision(typed, sheet)
         decided = await database.run(visitor.actor, service.decide, review_id, **body.arguments())
     except Refused as refusal:
@@ -73,7 +73,7 @@ async def decide(review_id: str, visitor: Visiting, typed: Typed, database: Give
 async def confirm(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Confirm a release as the second person, or disagree."""
     try:
-        sheet = await database.run(visitor.actor, _read, review_id)
+        sheet = await database.read(visitor.actor, _read, review_id)
         body = typed.body(ConfirmationBody)
         decided = await database.run(visitor.actor, service.confirm, review_id, **body.arguments())
     except Refused as refusal:
@@ -112,7 +112,7 @@ async def _page(
 ) -> Response:
     if refusal is not None and refusal.status == 404:
         raise refusal
-    sheet = await database.run(visitor.actor, _read, review_id)
+    sheet = await database.read(visitor.actor, _read, review_id)
     stage = STAGES[sheet.view.stage]
     return visitor.page(
         "reviews/review.html",

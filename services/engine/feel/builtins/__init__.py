@@ -6,12 +6,11 @@ from services.engine.feel.builtins import (  # noqa: F401 - importing a group re
     conversion,
     lists,
     numbers,
-    range_text,
     ranges,
     statistics,
     strings,
     temporal,
 )
-from services.engine.feel.builtins.registry import BUILTIN_NAMES, call_builtin
+from services.engine.feel.builtins.registry import BUILTIN_NAMES, call_builtin, find_builtin
 
-__all__ = ["BUILTIN_NAMES", "call_builtin"]
+__all__ = ["BUILTIN_NAMES", "call_builtin", "find_builtin"]

@@ -24,9 +24,14 @@ def get_or_else(value: Value, default: Value) -> Value:
     return default if value is None else value
 
 
-@builtin("assert", "value: any", "condition: any", "cause: any?")
-def assert_condition(value: Value, condition: Value, cause: Value = None) -> Value:
+@builtin("assert", "value: any", "condition: any")
+def assert_condition(value: Value, condition: Value) -> Value:
     """Return the value, or fail the evaluation unless the condition is true."""
+    return assert_with_cause(value, condition, "The condition is not fulfilled")
+
+
+@builtin("assert", "value: any", "condition: any", "cause: any")
+def assert_with_cause(value: Value, condition: Value, cause: Value) -> Value:
     if condition is True:
         return value
     raise FeelEvaluationError(cause if isinstance(cause, str) else "The condition is not fulfilled")

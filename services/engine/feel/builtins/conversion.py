@@ -1,18 +1,26 @@
 """Conversion functions."""
 
-import json
 import re
 from decimal import Decimal
 
-from services.engine.feel.builtins.registry import builtin
-from services.engine.feel.convert import from_json as value_from_json
+from services.engine.feel.builtins.registry import Unsuitable, builtin
 from services.engine.feel.convert import text_of
-from services.engine.feel.convert import to_json as value_to_json
-from services.engine.feel.temporal import NANOS, Date, DateTime, DayTime, Time, YearMonths, Zone, date_time_at
+from services.engine.feel.temporal import (
+    NANOS,
+    Date,
+    DateTime,
+    DayTime,
+    Time,
+    YearMonths,
+    Zone,
+    date_time_at,
+    zoned_date_time,
+)
 from services.engine.feel.temporal_text import parse_date, parse_date_time, parse_duration, parse_time, parse_zone
 from services.engine.feel.values import Value
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MAX_OFFSET = 18 * 3600  # seconds
 
 
 @builtin("date", "from: any")
@@ -26,7 +34,10 @@ def date(source: Value) -> Value:
 
 @builtin("date", "year: number", "month: number", "day: number")
 def date_of(year: Decimal, month: Decimal, day: Decimal) -> Value:
-    return Date(int(year), int(month), int(day))
+    try:
+        return Date(int(year), int(month), int(day))
+    except ValueError as error:
+        raise Unsuitable from error
 
 
 @builtin("time", "from: any")
@@ -35,49 +46,51 @@ def time(source: Value) -> Value:
         return parse_time(source)
     if isinstance(source, DateTime):
         return Time(source.nanos, source.zone)
-    if isinstance(source, Date):
-        return Time(0, Zone(offset=0))
-    return source if isinstance(source, Time) else None
+    return Time(0, Zone(offset=0)) if isinstance(source, Date) else None
 
 
-@builtin("time", "hour: number", "minute: number", "second: number", "offset: any?")
-def time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: Value = None) -> Value:
-    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
-        return None
-    nanos = (int(hour) * 3600 + int(minute) * 60) * NANOS + int(second * NANOS)
+@builtin("time", "hour: number", "minute: number", "second: number")
+def time_of(hour: Decimal, minute: Decimal, second: Decimal) -> Value:
+    return Time(_nanos(hour, minute, second))
+
+
+def _nanos(hour: Decimal, minute: Decimal, second: Decimal) -> int:
+    if not (0 <= int(hour) < 24 and 0 <= int(minute) < 60 and 0 <= second < 60):
+        raise Unsuitable
+    return (int(hour) * 3600 + int(minute) * 60) * NANOS + int(second * NANOS)
+
+
+@builtin("time", "hour: number", "minute: number", "second: number", "offset: any")
+def time_with_offset(hour: Decimal, minute: Decimal, second: Decimal, offset: Value) -> Value:
+    """Return a time; as in Camunda one without an offset loses its fraction of a second here."""
     if offset is None:
-        return Time(nanos)
-    if not isinstance(offset, DayTime) or abs(offset.nanos) > 18 * 3600 * NANOS:
+        return Time(_nanos(hour, minute, Decimal(int(second))))
+    if not isinstance(offset, DayTime) or abs(offset.nanos // NANOS) > _MAX_OFFSET:
         return None
-    return Time(nanos, Zone(offset=offset.nanos // NANOS))
+    return Time(_nanos(hour, minute, second), Zone(offset=offset.nanos // NANOS))
 
 
-@builtin("date and time", "from: any")
-def date_and_time(source: Value) -> Value:
-    if isinstance(source, str):
-        return parse_date_time(source)
-    return source if isinstance(source, DateTime) else None
+@builtin("date and time", "from: string")
+def date_and_time(source: str) -> Value:
+    return parse_date_time(source)
 
 
-@builtin("date and time", "date: date", "timezone: string")
 @builtin("date and time", "date: date", "time: any")
 def date_and_time_of(day: Date | DateTime, other: Value) -> Value:
-    """Combine a date with a time, or convert to a zone."""
+    """Combine a date with a time, or convert a date and time to a zone; raises ValueError for an unknown zone."""
     if isinstance(other, Time):
-        return DateTime(day.date if isinstance(day, DateTime) else day, other.nanos, other.zone)
-    zone = parse_zone(other) if isinstance(other, str) else None
-    if zone is None or not isinstance(day, DateTime):
+        return zoned_date_time(day.date if isinstance(day, DateTime) else day, other.nanos, other.zone)
+    if not isinstance(other, str) or not isinstance(day, DateTime):
         return None
-    if day.zone is None:
-        return DateTime(day.date, day.nanos, zone)
-    return date_time_at(day.instant_nanos, zone)
+    zone = parse_zone(other)
+    if zone is None:
+        raise ValueError(f"there is no time zone '{other}'")
+    return zoned_date_time(day.date, day.nanos, zone) if day.zone is None else date_time_at(day.instant_nanos, zone)
 
 
-@builtin("duration", "from: any")
-def duration(source: Value) -> Value:
-    if isinstance(source, str):
-        return parse_duration(source)
-    return source if isinstance(source, YearMonths | DayTime) else None
+@builtin("duration", "from: string")
+def duration(source: str) -> Value:
+    return parse_duration(source)
 
 
 @builtin("years and months duration", "from: date", "to: date")
@@ -93,32 +106,24 @@ def years_and_months_duration(start: Date | DateTime, end: Date | DateTime) -> V
     return YearMonths(months)
 
 
-@builtin("number", "from: any", "grouping separator: string?", "decimal separator: string?")
-def number(source: Value, grouping: str | None = None, decimal: str | None = None) -> Value:
-    if isinstance(source, Decimal):
-        return source if grouping is None and decimal is None else None
-    if not isinstance(source, str) or grouping not in (None, " ", ",", ".") or decimal not in (None, ",", "."):
-        return None
-    if grouping is not None and grouping == decimal:
+@builtin("number", "from: string")
+def number(source: str) -> Value:
+    return Decimal(source) if _NUMBER.fullmatch(source) else None
+
+
+@builtin("number", "from: string", "grouping separator: string")
+def number_with_grouping(source: str, grouping: str) -> Value:
+    return number(source.replace(grouping, "")) if grouping in (" ", ",", ".") else None
+
+
+@builtin("number", "from: string", "grouping separator: string?", "decimal separator: string?")
+def number_with_separators(source: str, grouping: str | None, decimal: str | None) -> Value:
+    if grouping not in (None, " ", ",", ".") or decimal not in (None, ",", ".") or grouping == decimal:
         return None
     text = source.replace(grouping, "") if grouping else source
-    text = text.replace(decimal, ".") if decimal else text
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
+    return number(text.replace(decimal, ".") if decimal else text)
 
 
 @builtin("string", "from: any")
 def string(source: Value) -> Value:
-    if source is None or isinstance(source, str):
-        return source
-    return text_of(source)
-
-
-@builtin("from json", "value: string")
-@builtin("from json", "json: string")
-def from_json(text: str) -> Value:
-    return value_from_json(json.loads(text, parse_float=Decimal, parse_int=Decimal))
-
-
-@builtin("to json", "value: any")
-def to_json(value: Value) -> Value:
-    return json.dumps(value_to_json(value), ensure_ascii=False, separators=(",", ":"))
+    return source if source is None or isinstance(source, str) else text_of(source)

@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cmp_to_key
 
-from services.engine.feel.builtins.registry import builtin, flat_list
-from services.engine.feel.values import Function, Value, compare, same
+from services.engine.feel.arithmetic import whole_part
+from services.engine.feel.builtins.registry import Unsuitable, builtin
+from services.engine.feel.errors import PartError
+from services.engine.feel.values import Function, Value, identical, same
 
 
 @builtin("list contains", "list: list", "element: any")
 def list_contains(items: list[Value], element: Value) -> Value:
-    return any(same(item, element) for item in items)
+    return any(identical(item, element) for item in items)
 
 
 @builtin("count", "list: list")
@@ -23,44 +25,48 @@ def is_empty(items: list[Value]) -> Value:
     return not items
 
 
-@builtin("all", "list: any", variadic=True)
-@builtin("and", "list: any", variadic=True)
-def conjunction(*values: Value) -> Value:
+@builtin("all", "list: list", variadic=True)
+@builtin("and", "list: list", variadic=True)
+def conjunction(items: list[Value]) -> Value:
     """Compute the ternary and: false beats null, null beats true."""
-    items = flat_list(values)
     if any(item is False for item in items):
         return False
     return True if all(item is True for item in items) else None
 
 
-@builtin("any", "list: any", variadic=True)
-@builtin("or", "list: any", variadic=True)
-def disjunction(*values: Value) -> Value:
-    items = flat_list(values)
+@builtin("any", "list: list", variadic=True)
+@builtin("or", "list: list", variadic=True)
+def disjunction(items: list[Value]) -> Value:
     if any(item is True for item in items):
         return True
     return False if all(item is False for item in items) else None
 
 
-def _index(items: list[Value], position: Decimal) -> int | None:
-    """Return the offset of a position from 1 or from -1 backwards.
-
-    None if invalid.
-    """
-    offset = int(position) - 1 if position > 0 else len(items) + int(position)
-    return None if position == 0 or offset < 0 else offset
-
-
-@builtin("sublist", "list: list", "start position: number", "length: number?")
-def sublist(items: list[Value], start: Decimal, length: Decimal | None = None) -> Value:
-    first = _index(items, start)
-    if first is None or (length is not None and length < 0):
-        return None
-    return items[first:] if length is None else items[first : first + int(length)]
+def _offset(items: list[Value], position: Decimal) -> int:
+    """Return the offset of a position from 1 or from -1 backwards; it is negative before the first item."""
+    if position == 0:
+        raise Unsuitable
+    number = whole_part(position)
+    return number - 1 if number > 0 else len(items) + number
 
 
-@builtin("append", "list: list", "items: any", variadic=True)
-def append(items: list[Value], *added: Value) -> Value:
+def _slice(items: list[Value], start: int, end: int) -> list[Value]:
+    return items[max(start, 0) : max(end, 0)]
+
+
+@builtin("sublist", "list: list", "start: number")
+def sublist(items: list[Value], start: Decimal) -> Value:
+    return _slice(items, _offset(items, start), len(items))
+
+
+@builtin("sublist", "list: list", "start: number", "length: number")
+def sublist_of_length(items: list[Value], start: Decimal, length: Decimal) -> Value:
+    first = _offset(items, start)
+    return _slice(items, first, first + whole_part(length))
+
+
+@builtin("append", "list: list", "items: list", variadic=True)
+def append(items: list[Value], added: list[Value]) -> Value:
     return [*items, *added]
 
 
@@ -73,44 +79,23 @@ def _joined(lists: Iterable[Value]) -> Iterable[Value]:
             yield items
 
 
-@builtin("concatenate", "lists: any", variadic=True)
-def concatenate(*lists: Value) -> Value:
+@builtin("concatenate", "lists: list", variadic=True)
+def concatenate(lists: list[Value]) -> Value:
     return list(_joined(lists))
 
 
 @builtin("insert before", "list: list", "position: number", "newItem: any")
 def insert_before(items: list[Value], position: Decimal, new_item: Value) -> Value:
-    """Insert an item.
-
-    A position past the end appends it, as in Camunda.
-    """
-    index = _index(items, position)
-    return None if index is None else [*items[:index], new_item, *items[index:]]
+    """Insert an item; a position past an end is that end."""
+    index = max(_offset(items, position), 0)
+    return [*items[:index], new_item, *items[index:]]
 
 
 @builtin("remove", "list: list", "position: number")
 def remove(items: list[Value], position: Decimal) -> Value:
-    """Remove an item.
-
-    A position past the end removes nothing, as in Camunda.
-    """
-    index = _index(items, position)
-    return None if index is None else [*items[:index], *items[index + 1 :]]
-
-
-@builtin("list replace", "list: list", "match: function", "newItem: any")
-@builtin("list replace", "list: list", "position: any", "newItem: any")
-def list_replace(items: list[Value], selector: Value, new_item: Value) -> Value:
-    """Replace the item at a position, or those that a function matches."""
-    if isinstance(selector, Function):
-        choices = [selector.call([item, new_item]) for item in items]
-        if not all(isinstance(choice, bool) for choice in choices):
-            return None
-        return [new_item if choice else item for item, choice in zip(items, choices, strict=True)]
-    index = _index(items, selector) if isinstance(selector, Decimal) else None
-    if index is None or index >= len(items):
-        return None
-    return [*items[:index], new_item, *items[index + 1 :]]
+    """Remove an item; a position past an end removes nothing."""
+    index = _offset(items, position)
+    return [item for number, item in enumerate(items) if number != index]
 
 
 @builtin("reverse", "list: list")
@@ -131,8 +116,8 @@ def _distinct(items: Iterable[Value]) -> list[Value]:
     return result
 
 
-@builtin("union", "lists: any", variadic=True)
-def union(*lists: Value) -> Value:
+@builtin("union", "lists: list", variadic=True)
+def union(lists: list[Value]) -> Value:
     return _distinct(_joined(lists))
 
 
@@ -161,30 +146,28 @@ def _flat(items: list[Value]) -> Iterable[Value]:
 
 @builtin("partition", "list: list", "size: number")
 def partition(items: list[Value], size: Decimal) -> Value:
-    step = int(size)
+    step = whole_part(size)
     if step <= 0:
         return None
     return [items[start : start + step] for start in range(0, len(items), step)]
 
 
-@builtin("sort", "list: list", "precedes: function?")
-def sort(items: list[Value], precedes: Function | None = None) -> Value:
-    """Sort stably, by `precedes` or the values' order; null without an order."""
-    if precedes is not None and len(precedes.params) != 2:
+@builtin("sort", "list: list", "precedes: function")
+def sort(items: list[Value], precedes: Function) -> Value:
+    """Sort stably; null where `precedes` gives no boolean."""
+    if len(precedes.params) != 2:
         return None
 
     def order(left: Value, right: Value) -> int:
-        if precedes is None:
-            result = compare(left, right)
-            if result is None:
-                raise ValueError("These values have no order.")
-            return result
         for result, pair in ((-1, (left, right)), (1, (right, left))):
             first = precedes.call(pair)
             if not isinstance(first, bool):
-                raise ValueError("'precedes' gives no boolean.")  # noqa: TRY004 - makes the function null
+                raise Unsuitable
             if first:
                 return result
         return 0
 
-    return sorted(items, key=cmp_to_key(order))
+    try:
+        return sorted(items, key=cmp_to_key(order))
+    except PartError as error:
+        raise Unsuitable from error

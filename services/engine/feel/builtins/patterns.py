@@ -7,19 +7,21 @@ from functools import lru_cache
 
 import regex
 
+from services.engine.feel.builtins.registry import Unsuitable
 from services.engine.feel.errors import FeelEvaluationError
 
 _MAX_SECONDS = 1.0  # of one search: a pattern such as (a|aa)+$ backtracks without end
 _FLAGS = {"s": regex.DOTALL, "m": regex.MULTILINE, "i": regex.IGNORECASE}
 _RECURSION = re.compile(r"\(\?(?:R|[+-]?\d|&|P>)")  # unknown to Java, and unbounded it exhausts the memory
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}", re.DOTALL)
-# character classes of XPath and Java, as the content of a Python class [...]
+_PROPERTY = re.compile(r"[pP](?:\{(\w+)\}|(\w))")
+_CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": r" \t\n\x0b\f\r"}  # Java's are those of ASCII
 _PROPERTIES = {
-    "L": r"^\W\d_", "Alpha": "a-zA-Z", "Lu": "A-ZÀ-ÖØ-Þ", "Ll": "a-zß-öø-ÿ", "N": r"\d", "Nd": r"\d",
-    "Digit": "0-9", "Alnum": "a-zA-Z0-9", "Punct": r"!-/:-@\[-`{-~", "Space": r"\s", "Upper": "A-Z", "Lower": "a-z",
-    "IsBasicLatin": r"\x00-\x7f", "ASCII": r"\x00-\x7f",
+    "Alpha": "a-zA-Z", "Digit": "0-9", "Alnum": "a-zA-Z0-9", "Punct": r"!-/:-@\[-`{-~", "Space": r" \t\n\x0b\f\r",
+    "Upper": "A-Z", "Lower": "a-z", "IsBasicLatin": r"\x00-\x7f", "InBasicLatin": r"\x00-\x7f", "ASCII": r"\x00-\x7f",
 }  # fmt: skip
-_PROPERTY = re.compile(r"\\(\\|[pP](?:\{(\w+)\}|(\w)))")
+_ANY = r"[^\n\r\u0085\u2028\u2029]"
+_SET_OPERATORS = ("--", "||", "~~")  # of Python's sets; in Java's these are characters
 
 
 class Pattern:
@@ -38,10 +40,14 @@ class Pattern:
             return list(self._compiled.finditer(text, timeout=_MAX_SECONDS))
 
     def replace(self, text: str, replacement: str) -> str:
-        """Replace matches, with ``$1`` and ``${name}``; raises ValueError for unknown groups."""
-        with self._bounded():
-            result = self._compiled.sub(lambda match: _fill_references(match, replacement), text, timeout=_MAX_SECONDS)
-            return str(result)
+        """Replace matches, with ``$1`` and ``${name}``; raises Unsuitable for unknown groups."""
+        try:
+            with self._bounded():
+                return str(
+                    self._compiled.sub(lambda match: _fill_references(match, replacement), text, timeout=_MAX_SECONDS)
+                )
+        except ValueError as error:
+            raise Unsuitable from error
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -56,88 +62,82 @@ class Pattern:
 
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str, flags: str | None = None) -> Pattern:
-    """Compile a pattern with flags s, m, i, x, q; raises ValueError."""
+    """Compile a pattern with flags s, m, i, x, others mean nothing; raises Unsuitable for what is no pattern."""
     letters = flags or ""
-    if set(letters) - set("smixq"):
-        raise ValueError(f"'{flags}' has flags other than s, m, i, x and q.")
-    value = 0
+    value = regex.VERSION1  # with operators inside character classes
     for letter in letters:
         value |= _FLAGS.get(letter, 0)
+    if "i" in letters and _PROPERTY.search(pattern) is None:
+        value |= regex.ASCII  # Java compares no other letters without their case
     try:
-        translated = re.escape(pattern) if "q" in letters else _python_pattern(pattern, letters)
-        return Pattern(pattern, regex.compile(translated, value))
-    except regex.error as error:
-        raise ValueError(f"'{pattern}' is not a pattern: {error}.") from error
+        return Pattern(pattern, regex.compile(_Translator(pattern, letters).translate(), value))
+    except (regex.error, ValueError) as error:
+        raise Unsuitable from error
 
 
-def _python_pattern(pattern: str, flags: str) -> str:
-    if "x" in flags:
-        pattern = _without_space(pattern)
-    pattern = "".join(_python_parts(_PROPERTY.sub(_property, pattern), dot_all="s" in flags))
-    return pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+class _Translator:
+    """Translates a pattern from Java's syntax to Python's; raises ValueError for what Java does not have."""
 
+    def __init__(self, pattern: str, flags: str) -> None:
+        self._pattern = pattern
+        self._comments = "x" in flags
+        self._dot = "." if "s" in flags else _ANY
+        self._depth = 0  # of character classes
+        self._position = 0
 
-def _without_space(pattern: str) -> str:
-    """Apply flag x: remove blanks outside character classes (XPath functions, 5.6.1.1)."""
-    chars: list[str] = []
-    depth = 0
-    for position, char in enumerate(pattern):
-        escaped = position > 0 and pattern[position - 1] == "\\"
-        depth += (char == "[" and not escaped) - (char == "]" and not escaped and depth > 0)
-        if depth or not char.isspace():
-            chars.append(char)
-    return "".join(chars)
+    def translate(self) -> str:
+        parts: list[str] = []
+        while self._position < len(self._pattern):
+            parts.append(self._next())
+        return "".join(parts)
 
-
-def _python_parts(pattern: str, *, dot_all: bool) -> Iterator[str]:
-    """Translate a pattern to Python's syntax, piece by piece.
-
-    `.` matches no line end, and `[A-Z-[OI]]` is a difference. Raises ValueError for `[\\1]` and `(?R)`."""
-    position = 0
-    while position < len(pattern):
-        char = pattern[position]
+    def _next(self) -> str:
+        start = self._position
+        char = self._pattern[start]
+        self._position += 1
         if char == "\\":
-            yield pattern[position : position + 2]
-            position += 2
-        elif char == "[":
-            position, text = _class(pattern, position)
-            yield text
-        elif _RECURSION.match(pattern, position):
-            raise ValueError(f"A group of '{pattern}' calls itself.")
-        else:
-            yield r"[^\n\r]" if char == "." and not dot_all else char
-            position += 1
+            return self._escape()
+        if self._comments and (char.isspace() or char == "#"):
+            if char == "#":
+                self._position = len(self._pattern) if (end := self._pattern.find("\n", start)) < 0 else end
+            return ""
+        if self._depth:
+            return self._inside(char)
+        if char == "[":
+            self._depth = 1
+        elif char == "(" and _RECURSION.match(self._pattern, start):
+            raise ValueError("a group calls itself")
+        return self._dot if char == "." else char
 
+    def _inside(self, char: str) -> str:
+        """Translate a character of a class."""
+        self._depth += (char == "[") - (char == "]")
+        if self._pattern[self._position - 1 : self._position + 1] in _SET_OPERATORS:
+            return f"\\{char}"
+        return char
 
-def _class(pattern: str, start: int) -> tuple[int, str]:
-    """Translate the character class at `start`; return the position after it."""
-    position = start + (2 if pattern.startswith("[^", start) else 1)
-    first = position
-    while position < len(pattern):
-        if pattern[position] == "\\":
-            if pattern[position + 1 : position + 2].isdigit():
-                raise ValueError(f"A back reference stands inside a character class of '{pattern}'.")
-            position += 2
-        elif pattern.startswith("-[", position) and "]]" in pattern[position:]:
-            end, excluded = _class(pattern, position + 1)
-            return end + 1, f"(?:(?!{excluded}){pattern[start:position]}])"
-        elif pattern[position] == "]" and position > first:
-            return position + 1, pattern[start : position + 1]
-        else:
-            position += 1
-    return position, pattern[start:position]
-
-
-def _property(match: re.Match[str]) -> str:
-    name = match[2] or match[3]
-    if name is None:
-        return match[0]
-    content = _PROPERTIES.get(name)
-    if content is None:
-        raise ValueError(f"The character class '{match[0]}' is not supported.")
-    if match[1].startswith("P"):
-        return f"[{content[1:]}]" if content.startswith("^") else f"[^{content}]"
-    return f"[{content}]"
+    def _escape(self) -> str:
+        escaped = self._pattern[self._position : self._position + 1]
+        self._position += 1
+        if escaped.lower() in _CLASSES:
+            return f"[{'^' if escaped.isupper() else ''}{_CLASSES[escaped.lower()]}]"
+        if escaped == "Q":
+            end = self._pattern.find("\\E", self._position)
+            end = len(self._pattern) if end < 0 else end
+            quoted = self._pattern[self._position : end]
+            self._position = end + 2
+            return re.escape(quoted)
+        if escaped.isdigit() and self._depth:
+            raise ValueError("a back reference stands inside a character class")
+        match = _PROPERTY.match(self._pattern, self._position - 1) if escaped in ("p", "P") else None
+        if match is None:
+            return "\\Z" if escaped == "z" else f"\\{escaped}"
+        self._position = match.end()
+        name = match[1] or match[2]
+        content = _PROPERTIES.get(name)
+        if content is None:
+            return f"\\{escaped}{{{name.removeprefix('Is')}}}"
+        return f"[{'^' if escaped == 'P' else ''}{content}]"
 
 
 def _fill_references(match: "regex.Match[str]", replacement: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 
-from services.engine.feel.errors import CallError
+from services.engine.feel.errors import FeelEvaluationError
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
 from services.engine.feel.values import Function, Range, Value
 
@@ -28,38 +29,27 @@ _OVERLOADS: dict[str, list["Builtin"]] = {}
 BUILTIN_NAMES = _OVERLOADS.keys()
 
 
+class Unsuitable(Exception):
+    """A function's arguments have no result: the call is null."""
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
-    """`kind` is a key of _KINDS, `point` (no range) or `any`.
-
-    Only `any` and optional parameters accept null.
-    """
+    """`kind` is a key of _KINDS or `any`; only `any` and a `nullable` one accept null."""
 
     name: str
     kind: str
-    optional: bool
+    nullable: bool
 
     def accepts(self, value: Value) -> bool:
-        if self.kind == "point":
-            return value is not None and not isinstance(value, Range)
-        if self.kind == "any" or (value is None and self.optional):
-            return True
-        return isinstance(value, _KINDS[self.kind])
-
-    def coerce(self, value: Value) -> Value:
-        """Convert between a value and a list of it (DMN 1.3, 10.3.2.9.4)."""
-        if value is None or self.accepts(value):
-            return value
-        if self.kind == "list":
-            return [value]
-        return value[0] if isinstance(value, list) and len(value) == 1 else value
+        return self.kind == "any" or (value is None and self.nullable) or isinstance(value, _KINDS[self.kind])
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
     """An overload of a built-in.
 
-    The last parameter of a `variadic` one repeats.
+    The last parameter of a `variadic` one is the list of all further arguments.
     """
 
     name: str
@@ -68,30 +58,24 @@ class Builtin:
     variadic: bool
     reads_clock: bool
 
-    @property
-    def required(self) -> int:
-        return sum(not param.optional for param in self.params) - self.variadic
-
-    def accepts_count(self, count: int, names: Sequence[str]) -> bool:
+    def has(self, count: int, names: Sequence[str]) -> bool:
+        """Return whether the overload has these parameters; as in Camunda, named ones may be fewer."""
         if names:
-            all_names = [param.name for param in self.params]
-            required = {param.name for param in self.params if not param.optional}
-            return set(names) <= set(all_names) and required <= set(names)
-        return count >= self.required and (self.variadic or count <= len(self.params))
+            return {param.name for param in self.params}.issuperset(names)
+        return count == len(self.params) or (self.variadic and count > len(self.params))
 
-    def arguments(self, values: Sequence[Value], names: Sequence[str], *, strict: bool) -> list[Value] | None:
-        """Return one value for each parameter, coerced unless ``strict``; None if unsuitable."""
+    def arguments(self, values: Sequence[Value], names: Sequence[str]) -> list[Value]:
+        """Return one value for each parameter."""
         if names:
             by_name = dict(zip(names, values, strict=True))
-            values = [by_name.get(param.name) for param in self.params]
-        arguments: list[Value] = []
-        for number, value in enumerate(values):
-            param = self.params[min(number, len(self.params) - 1)]
-            argument = value if strict else param.coerce(value)
-            if not param.accepts(argument) or (strict and value is None and param.kind != "any" and not names):
-                return None
-            arguments.append(argument)
-        return arguments
+            return [by_name.get(param.name) for param in self.params]
+        if not self.variadic:
+            return list(values)
+        first = len(self.params) - 1
+        further = list(values[first:])
+        if first == 0 and len(further) == 1 and isinstance(further[0], list):
+            further = further[0]
+        return [*values[:first], further]
 
 
 def builtin(
@@ -99,7 +83,7 @@ def builtin(
 ) -> Callable[[Implementation], Implementation]:
     """Register an overload.
 
-    A spec is `name: kind`, or `name: kind?` if optional.
+    A spec is `name: kind`, or `name: kind?` if it can be null.
     """
 
     def register(implementation: Implementation) -> Implementation:
@@ -115,35 +99,25 @@ def _param(spec: str) -> Param:
     return Param(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
-def call_builtin(name: str, values: Sequence[Value], names: Sequence[str], now: Now, *, strict: bool = False) -> Value:
-    """Call the first overload that accepts the arguments; raises CallError without one.
+@lru_cache(maxsize=4096)
+def find_builtin(name: str, count: int, names: tuple[str, ...]) -> Builtin | None:
+    """Return the first overload that has as many parameters, or those of these names."""
+    return next((overload for overload in _OVERLOADS.get(name, []) if overload.has(count, names)), None)
 
-    DMN accepts a single value for a list, a list of one item for that item, and null for an optional argument; Camunda
-    does not, and neither does ``strict``. A failing function returns null.
+
+def call_builtin(overload: Builtin, values: Sequence[Value], names: Sequence[str], now: Now) -> Value:
+    """Call a built-in; as in Camunda, the result is null if the arguments do not fit.
+
+    Raises FeelEvaluationError where the computation itself breaks, such as the remainder of a division by zero.
     """
-    overloads = _OVERLOADS.get(name, [])
-    if names:  # `(range, point)` and `(point, range)` have the same names: their order distinguishes them
-        overloads = sorted(overloads, key=lambda overload: [param.name for param in overload.params] != list(names))
-    for overload in overloads:
-        if not overload.accepts_count(len(values), names):
-            continue
-        arguments = overload.arguments(values, names, strict=strict)
-        if arguments is None:
-            continue
-        try:
-            return (
-                overload.implementation(now, *arguments)
-                if overload.reads_clock
-                else overload.implementation(*arguments)
-            )
-        except (DecimalException, ValueError, OverflowError):
-            return None
-    reason = "does not take these arguments" if overloads else "is not known"
-    raise CallError(f"The function '{name}' {reason}.")
-
-
-def flat_list(values: Sequence[Value]) -> list[Value]:
-    """Return the items, whether they are given as a list or not."""
-    if len(values) == 1 and isinstance(values[0], list):
-        return values[0]
-    return list(values)
+    arguments = overload.arguments(values, names)
+    if not all(param.accepts(value) for param, value in zip(overload.params, arguments, strict=True)):
+        return None
+    try:
+        return overload.implementation(*([now] if overload.reads_clock else []), *arguments)
+    except Unsuitable:
+        return None
+    except (DecimalException, ValueError, OverflowError, ZeroDivisionError) as error:
+        raise FeelEvaluationError(
+            f"The function '{overload.name}' has no result for these arguments: {error}."
+        ) from error

@@ -8,14 +8,13 @@ from services.engine.feel.temporal import (
     Date,
     DateTime,
     DayTime,
-    Time,
     YearMonths,
     date_time_from_python,
     day_number,
     month_length,
 )
-from services.engine.feel.temporal_text import format_temporal
-from services.engine.feel.values import Value, equal
+from services.engine.feel.temporal_text import format_for_json
+from services.engine.feel.values import Value
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -71,18 +70,10 @@ def last_day_of_month(value: Date | DateTime) -> Value:
 @builtin("cycle", "repetitions: duration")
 def cycle(interval: YearMonths | DayTime) -> Value:
     """Return the text of an endless cycle timer, Zeebe's addition to FEEL."""
-    return "R/" + format_temporal(interval)
+    return "R/" + format_for_json(interval)
 
 
 @builtin("cycle", "repetitions: number?", "interval: duration")
 def bounded_cycle(repetitions: Decimal | None, interval: YearMonths | DayTime) -> Value:
     count = "" if repetitions is None else int(repetitions)
-    return f"R{count}/{format_temporal(interval)}"
-
-
-@builtin("is", "value1: any", "value2: any")
-def is_same(first: Value, second: Value) -> Value:
-    """Compare all parts: the same instant in another zone differs."""
-    if isinstance(first, Time | DateTime) and type(first) is type(second):
-        return format_temporal(first) == format_temporal(second) if isinstance(second, Time | DateTime) else False
-    return type(first) is type(second) and (first is second or equal(first, second) is True)
+    return f"R{count}/{format_for_json(interval)}"

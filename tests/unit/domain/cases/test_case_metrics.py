@@ -8,6 +8,7 @@ import pytest
 from review_desk import ReviewDesk
 
 from services.database.tables.cameras import Recorder
+from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cases import metrics as case_metrics
@@ -99,6 +100,36 @@ def test_a_recorder_that_gave_no_answer_is_told_until_it_answers_again(desk: Rev
 
     assert answers == [1, 0, 1]
     assert said("footage_desk_recorder_clock_offset_seconds", recorder="R") == 2.5
+
+
+def test_what_waits_is_counted_until_nobody_tries_it_any_more(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+
+    def waits(uow: UnitOfWork) -> None:
+        step = ProcessStep(
+            element_instance_key=7,
+            application_id=application_id,
+            process_id="video-retrieval",
+            process_instance_key=1,
+            element_id="Task_RetrieveFootage",
+            began_at=uow.now,
+            attempts=1,
+            waiting_for="recorder",
+            waiting_since=uow.now - timedelta(hours=2),
+            next_try_at=uow.now + timedelta(minutes=5),
+            waiting_until=uow.now + timedelta(hours=22),
+        )
+        uow.session.add(step)
+
+    desk.run(waits)
+    desk.run(case_metrics.update_gauges)
+    assert said("footage_desk_longest_wait_seconds", part="recorder") == 7200
+    assert said("footage_desk_steps_waiting", part="recorder") == 1
+    assert said("footage_desk_longest_wait_seconds", part="store") == 0
+
+    desk.clock.turn(timedelta(minutes=30))  # its job is gone: an engine that has it would have sent it
+    desk.run(case_metrics.update_gauges)
+    assert said("footage_desk_longest_wait_seconds", part="recorder") == 0
 
 
 def test_a_recorder_out_of_use_leaves_no_series_behind(desk: ReviewDesk) -> None:

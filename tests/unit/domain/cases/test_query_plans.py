@@ -17,6 +17,7 @@ from services.demo.organisation import demo_id
 from services.domain.applications import directory
 from services.domain.cases import inbox, metrics, overview, queries, register
 from services.domain.cases.register import Search
+from services.domain.custody import locks
 from services.domain.custody import queries as custody_queries
 from services.domain.notifications import service as notification_service
 
@@ -95,6 +96,24 @@ def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(
         assert not [plan for plans in lists for plan in plans if "TEMP B-TREE" in plan or plan == "SCAN applications"]
         page = filled.run_now(actor, register.read_page, wanted, limit=7, place=place)
         place = page.previous or page.next
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize(
+    ("index", "search"),
+    [
+        ("ix_masters_in_use", lambda uow: locks.list_lapsing(uow, 50)),
+        ("ix_masters_to_lock", lambda uow: locks.list_due(uow, "", 50)),
+        ("ix_documents_to_file", lambda uow: locks.list_to_file(uow, "", 10)),
+        ("ix_masters_to_dispose", lambda uow: locks.list_to_dispose(uow, 0, 50)),
+        ("ix_masters_to_lock", locks.count_waiting),
+    ],
+)
+def test_what_is_left_to_do_with_locks_is_found_by_an_index_of_its_own(
+    filled: Database, index: str, search: Callable[[UnitOfWork], Any]
+) -> None:
+    [(_, plans), *_rest] = _plans(filled, ACTOR, search)
+    assert index in plans[0]
 
 
 def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, list[str]]]:

@@ -12,6 +12,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.process_steps import ProcessStep
 from services.domain.process import steps
 from services.domain.process.steps import CANCELLED, COMPLETED, JobReference
+from services.runtime.jobs.journal import Wait
 
 OWN, FOREIGN = 1000, 4711
 
@@ -113,3 +114,35 @@ def test_a_job_that_the_engine_took_back_runs_again_and_one_that_was_completed_k
 
     found = {row.element_instance_key: (row.attempts, row.outcome, row.ended_at) for row in desk.all(ProcessStep)}
     assert found == {10: (2, None, None), 11: (2, COMPLETED, NOON)}
+
+
+def test_a_step_that_waits_says_for_what_until_it_ends(desk: ReviewDesk) -> None:
+    reference = job(opened_case(desk))
+    assert desk.run(steps.start, reference) is None
+    since = desk.clock.now()
+    wait = Wait("recorder", since, since + timedelta(minutes=5), since + timedelta(hours=24))
+    desk.run(steps.wait, reference, wait)
+
+    assert desk.run(steps.start, reference) == since  # also in another process, after a restart
+    [row] = rows(desk)
+    assert (row["waiting_for"], row["next_try_at"], row["waiting_until"]) == ("recorder", None, wait.until)
+
+    desk.run(steps.wait, reference, None)
+    assert desk.run(steps.start, reference) is None
+    desk.run(steps.wait, reference, wait)
+    desk.run(steps.end, reference, COMPLETED)
+    [row] = rows(desk)
+    assert (row["outcome"], row["waiting_for"], row["waiting_since"]) == (COMPLETED, None, None)
+
+
+def test_a_step_that_stopped_keeps_what_was_away_until_it_is_tried_again(desk: ReviewDesk) -> None:
+    reference = job(opened_case(desk))
+    desk.run(steps.start, reference)
+    since = desk.clock.now()
+    desk.run(steps.wait, reference, Wait("store", since, since, since))
+    desk.run(steps.mark_stuck, reference)
+    [row] = rows(desk)
+    assert (row["waiting_for"], row["waiting_since"], row["stuck_since"]) == ("store", None, since)
+
+    assert desk.run(steps.start, reference) is None  # the wait begins anew
+    assert rows(desk)[0]["waiting_for"] is None

@@ -1,0 +1,241 @@
+"""Locks on masters, labels, replicas and documents, and the disposal of masters that no loan needs (R6, R28, R52).
+
+The database says until when; `workers.vault_locks` tells the stores, and what it has done is recorded here. What is
+left to do is found by an index of its own, so that a year of cases costs nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.masters import Master
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import checkpoints
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import loan_documents
+from services.domain.documents import retention
+from services.domain.documents import service as document_service
+from services.domain.retrieval import masters
+from services.runtime.rules import LOCK_MARGIN
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of the vault by its exact version."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+
+@dataclass(frozen=True)
+class MasterLock:
+    """A master with its label and replica, and until when they are locked.
+
+    ``label_version``: None where it has no label yet, or one of before its version was recorded.
+    """
+
+    master_id: str
+    stored: StoredObject
+    label_version: str | None
+    replica: StoredObject | None
+    until: datetime
+    unneeded: bool
+
+
+@dataclass(frozen=True)
+class DocumentToFile:
+    """A document to file, of the application with this number; of none where it is an agreement."""
+
+    document: Document
+    application_number: str | None
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many masters and documents the stores have yet to be told of, and since when the first of them is there."""
+
+    masters: int
+    documents: int
+    since: datetime | None
+
+
+def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(sealed["bucket"], sealed["key"], sealed["versionId"])
+
+
+def lock_of(row: Master) -> MasterLock:
+    """Return the lock of a master whose term has been set."""
+    if row.retain_until is None:
+        raise ValueError("the term of a lock is set before the stores are told of it")
+    return MasterLock(
+        row.id,
+        stored_object(row.sealed),
+        row.label_version,
+        None if row.replica is None else stored_object(row.replica),
+        row.retain_until,
+        row.unneeded_at is not None,
+    )
+
+
+def get_of_item(uow: UnitOfWork, item_id: str) -> MasterLock | None:
+    """Return the lock that the stores have to be told of; None without one."""
+    row = masters.get_of_item(uow, item_id)
+    if row is None or row.retain_until is None or row.lock_due_since is None or row.discarded_at is not None:
+        return None
+    return lock_of(row)
+
+
+def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
+    """List open cases with a master whose lock ends soon, or that has none yet."""
+    soon = retention.renewed_before(uow)
+    query = (
+        select(Master.application_id)
+        .where(
+            *(Master.discarded_at.is_(None), Master.archived_at.is_(None), Master.unneeded_at.is_(None)),
+            Master.retain_until.is_(None) | (Master.retain_until < soon),
+        )
+        .limit(limit)
+    )
+    return list(dict.fromkeys(uow.session.scalars(query)))
+
+
+def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
+    """Begin the term of what these cases have in the stores anew, where it would end soon."""
+    query = select(Master).where(Master.application_id.in_(application_ids))
+    retention.renew(uow, [row for row in uow.session.scalars(query) if _is_kept(row)])
+    written = select(Document).where(Document.application_id.in_(application_ids))
+    retention.renew(uow, uow.session.scalars(written))
+
+
+def extend_loan(uow: UnitOfWork, application_id: str, due_at: datetime, grace: timedelta) -> None:
+    """Lock what a loan rests on until it is over, with its grace and the time for return and inspection."""
+    until = (due_at + grace + LOCK_MARGIN).replace(microsecond=0)
+    kept = [row for row in masters.list_of_application(uow, application_id) if _is_kept(row)]
+    retention.extend(uow, kept, until)
+    retention.extend(uow, loan_documents.filed_with(uow, application_id), until)
+
+
+def list_due(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:
+    """List locks that the stores have to be told of, by the master's id, from ``after`` on."""
+    query = (
+        select(Master)
+        .where(
+            *(Master.lock_due_since.is_not(None), Master.discarded_at.is_(None)),
+            *(Master.retain_until.is_not(None), Master.id > after),
+        )
+        .order_by(Master.id)
+        .limit(limit)
+    )
+    return [lock_of(row) for row in uow.session.scalars(query)]
+
+
+def count_waiting(uow: UnitOfWork) -> Waiting:
+    """Count what waits for its lock, or for a later end of it."""
+    masters_ = select(func.count(), func.min(Master.lock_due_since)).where(
+        Master.lock_due_since.is_not(None), Master.discarded_at.is_(None)
+    )
+    documents = select(func.count(), func.min(Document.lock_due_since)).where(Document.lock_due_since.is_not(None))
+    (of_masters, first), (of_documents, second) = (uow.session.execute(query).one() for query in (masters_, documents))
+    return Waiting(of_masters, of_documents, min((at for at in (first, second) if at is not None), default=None))
+
+
+def record(uow: UnitOfWork, locks: Collection[MasterLock]) -> None:
+    """Record that the stores were told, of those that are still the same: a label or replica may have come since."""
+    told = {lock.master_id: lock for lock in locks}
+    for row in uow.session.scalars(select(Master).where(Master.id.in_(told)).with_for_update()):
+        if row.retain_until is not None and lock_of(row) == told[row.id]:
+            row.lock_due_since = None
+
+
+def list_to_file(uow: UnitOfWork, after: str, limit: int) -> tuple[list[DocumentToFile], dict[str, Any] | None]:
+    """List documents to file, by id, from ``after`` on; and the audit trail's newest checkpoint."""
+    query = (
+        select(Document, Application.number)
+        .outerjoin(Application, Application.id == Document.application_id)
+        .where(Document.lock_due_since.is_not(None), Document.id > after)
+        .order_by(Document.id)
+        .limit(limit)
+    )
+    rows = [
+        DocumentToFile(document, number, document.retain_until or retention.provisional_end(uow))
+        for document, number in uow.session.execute(query)
+    ]
+    return rows, checkpoints.newest_as_json(uow) if rows else None
+
+
+def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[MasterLock]:
+    """List masters that no loan needs and whose lock has ended, the first ones first, without ``passed_over`` ones."""
+    query = (
+        select(Master)
+        .where(
+            *(Master.discarded_at.is_(None), Master.unneeded_at.is_not(None)),
+            Master.dispose_after <= uow.now,
+        )
+        .order_by(Master.dispose_after, Master.id)
+        .limit(limit)
+        .offset(passed_over)
+    )
+    return [lock_of(row) for row in uow.session.scalars(query)]
+
+
+def record_disposal(uow: UnitOfWork, master_ids: Collection[str]) -> None:
+    """Record that the stores have nothing of these masters any more."""
+    query = (
+        select(Master, Application.closed_as)
+        .join(Application, Application.id == Master.application_id)
+        .where(Master.id.in_(master_ids), Master.discarded_at.is_(None))
+        .order_by(Master.id)
+        .with_for_update(of=Master)
+    )
+    for row, because in uow.session.execute(query).all():
+        row.discarded_at, row.discarded_because = uow.now, because
+        audit_trail.record(
+            uow,
+            "master-discarded",
+            "object",
+            row.sealed["key"],
+            application_id=row.application_id,
+            version=row.sealed["versionId"],
+            dispose_after=None if row.dispose_after is None else row.dispose_after.isoformat(),
+        )
+
+
+def await_disposal(uow: UnitOfWork, row: Master) -> None:
+    """From now on nothing opens this master: it stays until its lock has ended, and is disposed of then."""
+    if row.unneeded_at is not None:
+        return
+    if row.lock_due_since is not None:
+        retention.renew(uow, [row])  # the stores refuse a moment that has passed before they were told of it
+    until = row.retain_until or retention.provisional_end(uow)
+    row.unneeded_at, row.dispose_after, row.retain_until = uow.now, until, until
+    audit_trail.record(
+        uow,
+        "master-unneeded",
+        "master",
+        row.id,
+        application_id=row.application_id,
+        dispose_after=until.isoformat(),
+    )
+
+
+def _is_kept(row: Master) -> bool:
+    return row.discarded_at is None and row.archived_at is None and row.unneeded_at is None
+
+
+def record_documents(
+    uow: UnitOfWork, filed: Mapping[str, document_service.Filed], until: Mapping[str, datetime]
+) -> None:
+    """Record documents that were filed, by number, and until when they are locked."""
+    document_service.record_filed(uow, filed)
+    query = select(Document).where(Document.number.in_(filed)).with_for_update()
+    for row in uow.session.scalars(query):
+        row.filed_at = row.filed_at or uow.now
+        if row.retain_until is None or row.retain_until <= until[row.number]:
+            row.retain_until, row.lock_due_since = until[row.number], None

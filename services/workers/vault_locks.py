@@ -1,0 +1,191 @@
+"""Lock what a case has in the stores, file its documents, and dispose of masters that no loan needs.
+
+Rows come first: what is left to do is read from the database, done in the stores, and recorded. Each act may run twice,
+and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
+"""
+
+from collections.abc import Callable, Sequence
+
+from services.database.unit_of_work import Actor, Database
+from services.domain.custody import locks
+from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
+from services.domain.documents.service import Filed
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault.keys.signer import Signer
+from services.vault.labels import label_key
+from services.vault.store.protocol import Store, StoreLocked, StoreMissing, keep_until
+from services.workers import document_filing
+
+log = get_logger(__name__)
+
+ACTOR = Actor("system", "locks")
+AT_ONCE = 50  # rows that one step reads and acts on
+FILED_AT_ONCE = 10  # documents, whose PDFs take their time to set
+
+
+def hold(store: Store, lock: MasterLock) -> None:
+    """Lock a master and its label. Of one that nobody needs nothing may be missing any more: it is disposed of."""
+    _hold(store, lock.stored, lock)
+    label = label_of(store, lock)
+    if label is not None:
+        _hold(store, label, lock)
+
+
+def hold_replica(replica_store: Store | None, lock: MasterLock) -> None:
+    """Lock the replica of a master, where it has one."""
+    if lock.replica is not None:
+        _hold(_second(replica_store, lock), lock.replica, lock)
+
+
+def _hold(store: Store, kept: StoredObject, lock: MasterLock) -> None:
+    try:
+        keep_until(store, kept.bucket, kept.key, kept.version_id, lock.until)
+    except StoreMissing:
+        if not lock.unneeded:
+            raise
+
+
+def dispose(store: Store, replica_store: Store | None, lock: MasterLock) -> None:
+    """Delete a master that nobody needs, its label and its replica, by their versions; raises StoreLocked."""
+    label = label_of(store, lock)
+    if lock.replica is not None:
+        _second(replica_store, lock).delete(lock.replica.bucket, lock.replica.key, lock.replica.version_id)
+    for kept in (label, lock.stored):
+        if kept is not None:
+            store.delete(kept.bucket, kept.key, kept.version_id)
+
+
+def label_of(store: Store, lock: MasterLock) -> StoredObject | None:
+    """Return the label beside a master; None where there is none."""
+    bucket, key = lock.stored.bucket, label_key(lock.stored.key)
+    facts = store.stat(bucket, key, lock.label_version)
+    return None if facts is None else StoredObject(bucket, key, facts.version_id)
+
+
+def _second(replica_store: Store | None, lock: MasterLock) -> Store:
+    if replica_store is None:
+        raise Fatal(
+            f"could not lock or dispose of a replica | of the master {lock.master_id} | this process has no second "
+            "store | give it the settings of the replica"
+        )
+    return replica_store
+
+
+async def lock_master(
+    database: Database, actor: Actor, store: Store, item_id: str, replica_store: Store | None = None
+) -> None:
+    """Lock an item's master, with label and replica, once their row has committed; nothing where it is done."""
+    lock = await database.read(actor, locks.get_of_item, item_id)
+    if lock is None:
+        return
+    await run_in_thread(hold, store, lock)
+    if lock.replica is None or replica_store is not None:
+        await run_in_thread(hold_replica, replica_store, lock)
+        await database.run(actor, locks.record, [lock])
+
+
+class LockKeeper:
+    """Does what is left to do with locks, for all cases; one for each process that has both stores and the seal.
+
+    A step goes on after the rows of the step before, and from the beginning once it has seen all: what cannot be done
+    holds up nothing behind it.
+    """
+
+    def __init__(
+        self, database: Database, store: Store, replica_store: Store | None, signer: Callable[[], Signer]
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._replica_store = replica_store
+        self._signer = signer
+        self._after: dict[str, str] = {}
+        self._refused = 0  # disposals, of those that were seen since the beginning
+
+    async def run(self) -> bool:
+        """Take one step of each kind; return whether there is more to do now.
+
+        Raises the first Retryable of a store or the database that is away, after the other steps were taken.
+        """
+        more, away = False, None
+        for step in (self._renew, self._lock, self._file, self._dispose):
+            try:
+                more = await step() or more
+            except Retryable as error:
+                away = away or error
+        if away is not None:
+            raise away
+        return more
+
+    async def _renew(self) -> bool:
+        lapsing = await self._database.read(ACTOR, locks.list_lapsing, AT_ONCE)
+        if lapsing:
+            await self._database.run(ACTOR, locks.renew, lapsing)
+        return bool(lapsing)
+
+    async def _lock(self) -> bool:
+        due = await self._database.read(ACTOR, locks.list_due, self._after.get("lock", ""), AT_ONCE)
+        more = self._go_on("lock", [lock.master_id for lock in due], AT_ONCE)
+        held: list[MasterLock] = []
+        try:
+            replicated: list[MasterLock] = []
+            for lock in due:
+                if await _is_done(hold, self._store, lock):
+                    (held if lock.replica is None else replicated).append(lock)
+            # the second store may be away: what has no replica is done by then
+            for lock in replicated:
+                if await _is_done(hold_replica, self._replica_store, lock):
+                    held.append(lock)
+        finally:
+            if held:
+                await self._database.run(ACTOR, locks.record, held)
+        return more
+
+    async def _file(self) -> bool:
+        after = self._after.get("file", "")
+        due, checkpoint = await self._database.read(ACTOR, locks.list_to_file, after, FILED_AT_ONCE)
+        more = self._go_on("file", [one.document.id for one in due], FILED_AT_ONCE)
+        filed: dict[str, Filed] = {}
+
+        def file(one: DocumentToFile) -> None:
+            filed[one.document.number] = document_filing.file(self._store, self._signer(), one, checkpoint)
+
+        try:
+            for one in due:
+                await _is_done(file, one)
+        finally:
+            if filed:
+                until = {one.document.number: one.until for one in due}
+                await self._database.run(ACTOR, locks.record_documents, filed, until)
+        return more
+
+    async def _dispose(self) -> bool:
+        ended = await self._database.read(ACTOR, locks.list_to_dispose, self._refused, AT_ONCE)
+        more = len(ended) >= AT_ONCE
+        gone: list[str] = []
+        try:
+            for lock in ended:
+                if await _is_done(dispose, self._store, self._replica_store, lock):
+                    gone.append(lock.master_id)
+        finally:
+            self._refused = self._refused + len(ended) - len(gone) if more else 0
+            if gone:
+                await self._database.run(ACTOR, locks.record_disposal, gone)
+        return more
+
+    def _go_on(self, step: str, ids: Sequence[str], limit: int) -> bool:
+        """Remember where the next run of the step begins; return whether there may be rows behind these."""
+        more = len(ids) >= limit
+        self._after[step] = ids[-1] if more else ""
+        return more
+
+
+async def _is_done(act: Callable[..., None], *arguments: object) -> bool:
+    """Act on one row; False where a store refuses it for good or for now, which is logged and tried again."""
+    try:
+        await run_in_thread(act, *arguments)
+    except (Fatal, StoreLocked) as error:
+        log.error("a lock or a disposal could not be made and is tried again", cause=str(error))  # noqa: TRY400  # says all
+        return False
+    return True

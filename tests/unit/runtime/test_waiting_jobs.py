@@ -1,0 +1,177 @@
+"""A job whose part is away waits with all its retries; what a wait does not mend uses them up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from fake_gateway import PATIENCE, FakeGateway
+from test_job_runner import raises, seal_worker, settings_for
+
+from services.database.outages import away
+from services.recorders.protocol import RecorderDown
+from services.runtime.clock import FixedClock
+from services.runtime.errors import Retryable
+from services.runtime.jobs.failures import Backoff, Waits
+from services.runtime.jobs.journal import JournalledJob, NoJournal, Wait
+from services.runtime.jobs.runner import JobRunner
+from services.vault.store.protocol import StoreDown
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SECOND = 1000  # milliseconds
+
+
+class Kept(NoJournal):
+    """Keeps the last wait, as the database does across restarts."""
+
+    def __init__(self, since: datetime | None = None, error: Exception | None = None) -> None:
+        self.since, self.error = since, error
+        self.waited: list[Wait | None] = []
+        self.stopped = 0
+
+    async def began(self, job: JournalledJob, /) -> datetime | None:
+        if self.error is not None:
+            raise self.error
+        return self.since
+
+    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+        self.waited.append(wait)
+        self.since = wait.since if wait is not None else None
+
+    async def stuck(self, job: JournalledJob, /) -> None:
+        self.stopped += 1
+
+
+@asynccontextmanager
+async def failing(
+    gateway: FakeGateway, channel: grpc.aio.Channel, error: Exception, journal: Kept, clock: FixedClock
+) -> AsyncIterator[None]:
+    runner = JobRunner(
+        settings_for(gateway),
+        [seal_worker(raises(error))],
+        {},
+        channel,
+        backoff=Backoff(jitter=0),
+        journal=journal,
+        clock=clock,
+    )
+    task = asyncio.create_task(runner.run())
+    try:
+        yield
+    finally:
+        await runner.stop()
+        async with asyncio.timeout(PATIENCE):
+            await task
+
+
+DOWN = RecorderDown("could not ask the recorder | recorder 7 | no connection | switch it on")
+
+
+async def test_what_is_away_uses_up_no_retry_and_the_back_off_grows_with_the_wait(
+    gateway: FakeGateway, channel: Any
+) -> None:
+    journal, clock = Kept(), FixedClock(NOON)
+    waited = (0, 1, 20, 600, 6 * 3600)
+    async with failing(gateway, channel, DOWN, journal, clock):
+        failures = []
+        for number, seconds in enumerate(waited, 1):
+            clock.turn(NOON + timedelta(seconds=seconds) - clock.now())
+            await gateway.put("seal-item", 11, {"applicationId": "A1"}, retries=3)
+            failures.append(await gateway.call("FailJob", number))
+
+    assert [one.retries for one in failures] == [3] * len(waited)
+    assert [one.retryBackOff for one in failures] == [SECOND, SECOND, 20 * SECOND, 300 * SECOND, 300 * SECOND]
+    last = journal.waited[-1]
+    assert last is not None
+    assert (last.part, last.since, last.until) == ("recorder", NOON, NOON + timedelta(hours=24))
+    assert last.next_try_at == clock.now() + timedelta(minutes=5)
+    assert "tried again until 2026-11-29T12:00Z, then it becomes an incident" in failures[-1].errorMessage
+
+
+async def test_after_the_limit_it_is_an_incident_that_says_what_to_do_also_after_a_restart(
+    gateway: FakeGateway, channel: Any
+) -> None:
+    journal, clock = Kept(since=NOON), FixedClock(NOON + timedelta(hours=24))
+
+    async with failing(gateway, channel, DOWN, journal, clock):
+        await gateway.put("seal-item", 12, {"applicationId": "A1"}, retries=3)
+        failed = await gateway.call("FailJob")
+
+    assert (failed.retries, journal.stopped) == (0, 1)
+    for part in ("it was waited for since 2026-11-28T12:00Z", "switch it on; bring it back", "recorder-down.md"):
+        assert part in failed.errorMessage
+
+
+async def test_the_last_try_is_at_the_limit(gateway: FakeGateway, channel: Any) -> None:
+    journal, clock = Kept(since=NOON), FixedClock(NOON + timedelta(hours=24) - timedelta(seconds=90))
+
+    async with failing(gateway, channel, DOWN, journal, clock):
+        await gateway.put("seal-item", 13, {"applicationId": "A1"})
+        assert (await gateway.call("FailJob")).retryBackOff == 90 * SECOND
+
+
+async def test_a_database_that_is_away_is_waited_for_without_the_journal(gateway: FakeGateway, channel: Any) -> None:
+    journal, clock = Kept(error=Retryable("the database did not answer", away="database")), FixedClock(NOON)
+
+    async with failing(gateway, channel, DOWN, journal, clock):
+        for number in range(1, 8):
+            await gateway.put("seal-item", 14, {"applicationId": "A1"}, retries=3)
+            failed = await gateway.call("FailJob", number)
+            assert failed.retries == 3
+            clock.turn(timedelta(minutes=5))
+
+    assert failed.retryBackOff == 300 * SECOND
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RecorderDown("it does not accept the password", "login"),
+        StoreDown("the store is full", full=True),
+        Retryable("could not decode it"),
+    ],
+    ids=["password", "full", "other"],
+)
+async def test_what_a_wait_does_not_mend_uses_up_the_retries(
+    gateway: FakeGateway, channel: Any, error: Exception
+) -> None:
+    journal, clock = Kept(since=NOON), FixedClock(NOON)
+
+    async with failing(gateway, channel, error, journal, clock):
+        await gateway.put("seal-item", 15, {"applicationId": "A1"}, retries=3)
+        await gateway.put("seal-item", 15, {"applicationId": "A1"}, retries=1)
+        left = [(await gateway.call("FailJob", number)).retries for number in (1, 2)]
+
+    assert left == [2, 0]
+    assert journal.waited == [None]  # it waits no more
+    assert journal.stopped == 1
+
+
+def test_a_wait_that_was_noted_long_ago_counts_no_more() -> None:
+    waits = Waits()
+
+    assert waits.since(1, NOON) == NOON
+    assert waits.since(1, NOON + timedelta(minutes=5)) == NOON
+    later = NOON + timedelta(hours=3)  # a try that ran for so long has had its part
+    assert waits.since(1, later) == later
+
+
+@pytest.mark.parametrize(
+    ("said", "waited"),
+    [
+        ("connection refused. Is the server running on that host?", "database"),
+        ("FATAL:  the database system is starting up", "database"),
+        ("FATAL:  sorry, too many clients already", "database"),
+        ("server closed the connection unexpectedly", "database"),
+        ('FATAL:  password authentication failed for user "desk_parts"', None),
+        ('FATAL:  database "footage" does not exist', None),
+        ('FATAL:  role "desk" does not exist', None),
+        ("fe_sendauth: no password supplied", None),
+        ('致命错误:  用户 "desk_parts" Password 认证失败', None),
+    ],
+)
+def test_a_database_that_refuses_is_not_waited_for(said: str, waited: str | None) -> None:
+    assert away(OSError(f"connection failed: {said}")) == waited
