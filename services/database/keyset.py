@@ -166,10 +166,10 @@ def _queries(
 
 
 def _beyond(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], falling: bool) -> ColumnElement[bool]:
-    if len(keys) == 1:
-        return keys[0] < values[0] if falling else keys[0] > values[0]
     row, place = tuple_(*keys), tuple_(*values, types=[key.type for key in keys])
     beyond: ColumnElement[bool] = row < place if falling else row > place
+    if len(keys) == 1:
+        beyond = keys[0] < values[0] if falling else keys[0] > values[0]
     return beyond
 
 

@@ -241,10 +241,17 @@ def _sections(wanted: Search, uow: UnitOfWork) -> tuple[Section, ...]:
             Section((by_id,), due_at.is_(None), lambda q: q.outerjoin(HandOver, of_case)),
         )
     if wanted.sort == "department":
-        first, moment = (Department.name_zh.expression, Department.id.expression), Application.listed_at.expression
-        return (Section((*first, moment, by_id), joined=lambda q: q.join(Department, of_department), alike=2),)
-    first = Application.listed_at.expression if wanted.sort == "submitted" else states.code(uow.now)
-    return (Section((first, by_id)),)
+        named = (Department.name_zh.expression, Department.id.expression)
+        return (
+            Section(
+                (*named, Application.listed_at.expression, by_id),
+                joined=lambda q: q.join(Department, of_department),
+                alike=2,
+            ),
+        )
+    if wanted.sort == "state":
+        return (Section((states.code(uow.now), by_id)),)
+    return (Section((Application.listed_at.expression, by_id)),)
 
 
 def _lines(uow: UnitOfWork, ids: Sequence[str]) -> list[CaseLine]:
