@@ -57,6 +57,7 @@ class Application(Base):
     __table_args__ = (
         Index("ix_applications_closed", "closed_at", "submitted_at"),
         Index("ix_applications_listed", "listed_at", "id"),
+        Index("ix_applications_created", "created_at", "id"),
         Index("ix_applications_of_department", "department_id", "listed_at", "id"),
         Index("ix_applications_to_add_up", "closed_at", sqlite_where=TO_ADD_UP, postgresql_where=TO_ADD_UP),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),

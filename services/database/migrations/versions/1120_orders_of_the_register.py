@@ -1,4 +1,4 @@
-"""Indexes in the orders of the register: by department and by due date"""
+"""Indexes in the orders of the register: by department and by due date; and of all cases by age"""
 
 from alembic import op
 
@@ -11,5 +11,6 @@ depends_on = None
 def upgrade() -> None:
     op.create_index("ix_applications_of_department", "applications", ["department_id", "listed_at", "id"])
     op.drop_index("ix_applications_department_id", "applications")  # the one above serves its queries
+    op.create_index("ix_applications_created", "applications", ["created_at", "id"])
     op.create_index("ix_hand_overs_due", "hand_overs", ["due_at", "application_id"])
     op.create_index("ix_departments_named", "departments", ["name_zh", "id"], unique=True)

@@ -14,6 +14,7 @@ from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
+from services.domain.access import visibility
 from services.domain.applications import directory
 from services.domain.cases import inbox, metrics, overview, queries, register
 from services.domain.cases.register import Search
@@ -46,6 +47,8 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "register page": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(), limit=50)),
     "register by department": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="department"), limit=50)),
     "register by due date": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="due"), limit=50)),
+    "applications": (SEES_ALL, lambda uow, _: visibility.page_of_visible(uow, limit=50)),
+    "own applications": (EVERYBODY, lambda uow, _: visibility.page_of_visible(uow, limit=50, mine=True)),
     "register of a state": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(state="in-use"), limit=51)),
     "register by number": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(text="-000007"), limit=51)),
     "case": ((*SEES_ALL, "hutao", KEEPER), lambda uow, loan: queries.get_case(uow, loan.application_id)),
