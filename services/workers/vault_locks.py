@@ -4,9 +4,11 @@ Rows come first: what is left to do is read from the database, done in the store
 and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 
-from services.database.unit_of_work import Actor, Database
+from services.database.leases import this_process
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.custody import locks
 from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
 from services.domain.documents.service import Filed
@@ -100,6 +102,7 @@ class LockKeeper:
         self._store = store
         self._replica_store = replica_store
         self._signer = signer
+        self._holder = f"{this_process()}:locks:{id(self)}"
         self._after: dict[str, str] = {}
         self._refused = 0  # disposals, of those that were seen since the beginning
 
@@ -146,6 +149,10 @@ class LockKeeper:
         after = self._after.get("file", "")
         due, checkpoint = await self._database.read(ACTOR, locks.list_to_file, after, FILED_AT_ONCE)
         more = self._go_on("file", [one.document.id for one in due], FILED_AT_ONCE)
+        if not due:
+            return more
+        numbers = [one.document.number for one in due]
+        claimed = await self._database.run(ACTOR, locks.claim_documents, numbers, self._holder)
         filed: dict[str, Filed] = {}
 
         def file(one: DocumentToFile) -> None:
@@ -153,11 +160,11 @@ class LockKeeper:
 
         try:
             for one in due:
-                await _is_done(file, one)
+                if one.document.number in claimed:
+                    await _is_done(file, one)
         finally:
-            if filed:
-                until = {one.document.number: one.until for one in due}
-                await self._database.run(ACTOR, locks.record_documents, filed, until)
+            until = {one.document.number: one.until for one in due}
+            await self._database.run(ACTOR, _record, filed, until, claimed, self._holder)
         return more
 
     async def _dispose(self) -> bool:
@@ -179,6 +186,13 @@ class LockKeeper:
         more = len(ids) >= limit
         self._after[step] = ids[-1] if more else ""
         return more
+
+
+def _record(
+    uow: UnitOfWork, filed: Mapping[str, Filed], until: Mapping[str, datetime], claimed: Collection[str], holder: str
+) -> None:
+    locks.record_documents(uow, filed, until)
+    locks.release_documents(uow, claimed, holder)
 
 
 async def _is_done(act: Callable[..., None], *arguments: object) -> bool:

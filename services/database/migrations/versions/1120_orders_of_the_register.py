@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "1120"
-down_revision = "1105"
+down_revision = "1115"
 branch_labels = None
 depends_on = None
 
