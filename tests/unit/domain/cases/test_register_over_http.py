@@ -1,6 +1,7 @@
 """The register's pages over HTTP: the links from one to the next, in the API and on the page."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from portal_client import Portal
@@ -30,6 +31,7 @@ async def test_the_applications_name_the_pages_around_one(desk: ReviewDesk, port
     cases = [desk.submitted() for _ in range(5)]
     drafter, nobody = await portal.signed_in("drafter"), await portal.signed_in("office-head")
     first = await drafter.get("/api/applications", params={"mine": True, "limit": 3})
+    desk.clock.turn(timedelta(minutes=1))
     later = desk.submitted()
     second = await drafter.get(first.links["next"]["url"])
     whole = (await drafter.get("/api/applications")).json()
