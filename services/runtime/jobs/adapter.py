@@ -106,8 +106,8 @@ class JobAdapter(ZeebeAdapter):
                 raise
             await anyio.sleep_forever()  # ``end_polls`` has ended the call, not the poller
         except Exception as error:  # noqa: BLE001  # no answer of the engine may end the process and all its other jobs
-            kind = type(error).__name__  # its text may hold values
-            log.error("poll failed unexpectedly", job_type=task_type, cause=kind, stack=stack(error))  # noqa: TRY400
+            kind = type(error).__name__
+            log.error("poll failed unexpectedly", job_type=task_type, cause=kind, stack=stack(error))  # noqa: TRY400  # its text may hold values
             cause = f"its answer was not understood ({kind})"
             await self._pause(task_type, error, (cause, "see the log, and the versions of engine and worker"))
         else:
