@@ -175,7 +175,7 @@ class JobRunner:
         self._running[job.key] = lease
         poller.running += 1
         metrics.JOBS_IN_FLIGHT.labels(job.type).inc()
-        started = time.perf_counter()
+        started, began = time.perf_counter(), self._clock.now()
         try:
             async with lease:
                 if (since := await self._journal.began(job)) is not None:
@@ -186,6 +186,12 @@ class JobRunner:
             self._attempts.forget(job.key)
             self._waits.forget(job.key)
             return variables
+        except Retryable as error:
+            # What was there for so long and fails is not away. It uses up a retry: where each try ends so, the limit of
+            # the wait would begin anew each time, and no incident would ever tell of it.
+            if error.away is not None and self._clock.now() - began > Waits.STALE:
+                raise Retryable(str(error), runbook=error.runbook) from error
+            raise
         finally:
             poller.running -= 1
             self.health.beat(job.type)

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import raises, seal_worker, settings_for
+from test_job_runner import Act, Sealed, SealItem, raises, seal_worker, settings_for
 
 from services.database.outages import away
 from services.recorders.protocol import RecorderDown
@@ -47,11 +47,11 @@ class Kept(NoJournal):
 
 @asynccontextmanager
 async def failing(
-    gateway: FakeGateway, channel: grpc.aio.Channel, error: Exception, journal: Kept, clock: FixedClock
+    gateway: FakeGateway, channel: grpc.aio.Channel, error: Exception | Act, journal: Kept, clock: FixedClock
 ) -> AsyncIterator[None]:
     runner = JobRunner(
         settings_for(gateway),
-        [seal_worker(raises(error))],
+        [seal_worker(raises(error) if isinstance(error, Exception) else error)],
         {},
         channel,
         backoff=Backoff(jitter=0),
@@ -147,6 +147,25 @@ async def test_what_a_wait_does_not_mend_uses_up_the_retries(
 
     assert left == [2, 0]
     assert journal.waited == [None]  # it waits no more
+    assert journal.stopped == 1
+
+
+async def test_a_part_that_fails_each_time_after_a_long_try_is_not_waited_for_without_end(
+    gateway: FakeGateway, channel: Any
+) -> None:
+    journal, clock = Kept(), FixedClock(NOON)
+
+    async def try_for_long(_command: SealItem) -> Sealed:
+        clock.turn(timedelta(minutes=20))
+        raise DOWN
+
+    async with failing(gateway, channel, try_for_long, journal, clock):
+        left = []
+        for number, retries in enumerate((3, 2, 1), 1):
+            await gateway.put("seal-item", 16, {"applicationId": "A1"}, retries=retries)
+            left.append((await gateway.call("FailJob", number)).retries)
+
+    assert left == [2, 1, 0]
     assert journal.stopped == 1
 
 
