@@ -85,6 +85,20 @@ async def test_readiness_names_a_store_that_is_away_and_stays_ready(away: Settin
     container.database.close()
 
 
+async def test_readiness_names_a_store_whose_folder_is_gone(tmp_path: Path) -> None:
+    container, health = open_container(Settings.load(data_dir=tmp_path), apart=True), Health()
+    _ = container.store
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
+
+    await server.watch_stores(container.opened_stores, health)
+
+    assert "footage-desk-masters, footage-desk-copies" in health.away["store primary"]
+    (tmp_path / "elsewhere").rename(tmp_path / "store")
+    await server.watch_stores(container.opened_stores, health)
+    assert health.away == {}
+    container.database.close()
+
+
 def test_the_first_start_of_one_process_waits_for_the_stores_that_it_makes(away: Settings) -> None:
     with pytest.raises(Retryable) as error:
         open_container(away)
