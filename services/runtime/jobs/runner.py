@@ -229,7 +229,8 @@ class JobRunner:
     async def _raise_incident(self, error: Exception, job: Job) -> None:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
-        self._forget(job)
+        await self._stop_waiting(job)
+        self._attempts.forget(job.key)
         if isinstance(error, NotPermitted):
             metrics.JOBS_REFUSED.labels(job.type).inc()
             await self._record(self._journal.refused(job, message))
@@ -260,6 +261,12 @@ class JobRunner:
         await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
         await self._adapter.fail_job(job.key, job.retries, message, round(delay.total_seconds() * 1000), {})
 
+    async def _stop_waiting(self, job: Job) -> None:
+        """Record that what the job waited for is back: what fails now is something else."""
+        if job.key in self._waits:
+            await self._record(self._journal.waits(job, None))
+        self._waits.forget(job.key)
+
     def _forget(self, job: Job) -> None:
         self._attempts.forget(job.key)
         self._waits.forget(job.key)
@@ -277,11 +284,9 @@ class JobRunner:
             log.warning("failed, will be retried", **facts)
         else:
             log.error("failed unexpectedly", stack=stack(error), **facts)
+        await self._stop_waiting(job)
         if not retries:
             await self._record(self._journal.stuck(job))
-        elif job.key in self._waits:
-            await self._record(self._journal.waits(job, None))
-        self._waits.forget(job.key)
         await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
 
     @staticmethod

@@ -14,7 +14,7 @@ from test_job_runner import Act, Sealed, SealItem, raises, seal_worker, settings
 from services.database.outages import away
 from services.recorders.protocol import RecorderDown
 from services.runtime.clock import FixedClock
-from services.runtime.errors import Retryable
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import Backoff, Waits
 from services.runtime.jobs.journal import JournalledJob, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
@@ -147,6 +147,20 @@ async def test_what_a_wait_does_not_mend_uses_up_the_retries(
 
     assert left == [2, 0]
     assert journal.waited == [None]  # it waits no more
+    assert journal.stopped == 1
+
+
+@pytest.mark.parametrize("error", [Fatal("the bucket is not there"), Retryable("could not decode it")])
+async def test_an_incident_of_another_cause_is_not_blamed_on_what_was_away(
+    gateway: FakeGateway, channel: Any, error: Exception
+) -> None:
+    journal, clock = Kept(since=NOON), FixedClock(NOON)
+
+    async with failing(gateway, channel, error, journal, clock):
+        await gateway.put("seal-item", 17, {"applicationId": "A1"}, retries=1)
+        assert (await gateway.call("FailJob")).retries == 0
+
+    assert journal.waited == [None]  # before it is recorded as stopped
     assert journal.stopped == 1
 
 
