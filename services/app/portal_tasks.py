@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 from services.app.container import Container
-from services.database.unit_of_work import Actor, Database
+from services.database.leases import Lease, Leased, keep_counted, list_counted
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications.joint import consent_deadlines
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
@@ -14,6 +17,7 @@ from services.domain.cases.stage_times import add_up
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.process.instances import check_instances
 from services.domain.process.relay import Relay
+from services.runtime import metrics as runtime_metrics
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.models import Model
 from services.runtime.periodic import Periodic
@@ -21,6 +25,7 @@ from services.runtime.periodic import Periodic
 COUNT_EVERY = timedelta(seconds=30)
 CHECK_EVERY = timedelta(minutes=5)
 ADD_UP_EVERY = timedelta(minutes=10)
+ACTOR = Actor("system", "metrics")
 
 
 def open_log_head(container: Container) -> CheckpointPublisher:
@@ -48,14 +53,28 @@ def follow_clock(
     ]
 
 
-def count(database: Database) -> Periodic:
-    """Return the task that counts what the metrics say of the database."""
-    return Periodic("metrics", COUNT_EVERY, partial(database.run, Actor("system", "metrics"), metrics.update_gauges))
+def count(database: Database, *, lease: Lease | None = None) -> Periodic:
+    """Return the task that counts what the metrics say of the database, and exports it.
+
+    One process counts, and all export what it has counted.
+    """
+
+    async def show() -> None:
+        runtime_metrics.export_counted(await database.read(ACTOR, list_counted))
+
+    async def count_and_show() -> None:
+        await database.read(ACTOR, _count)
+        await show()
+
+    return Leased(
+        lease or Lease.between_runs(database, "metrics", COUNT_EVERY), COUNT_EVERY, count_and_show, otherwise=show
+    )
 
 
 def add_up_stages(database: Database, models: Mapping[str, Model]) -> Periodic:
     """Return the task that adds up the stages of cases that have ended."""
-    return Periodic("stage-times", ADD_UP_EVERY, partial(database.run, Actor("system", "metrics"), add_up, models))
+    lease = Lease.between_runs(database, "stage-times", ADD_UP_EVERY)
+    return Leased(lease, ADD_UP_EVERY, partial(database.run, ACTOR, add_up, models))
 
 
 def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:
@@ -63,5 +82,15 @@ def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:
 
     async def check() -> None:
         await check_instances(database, client)
+        await database.run(ACTOR, _keep, "instances", runtime_metrics.INSTANCE_REGISTRY)
 
-    return Periodic("instances", CHECK_EVERY, check, at_once=False)
+    return Leased(Lease.between_runs(database, "instances", CHECK_EVERY), CHECK_EVERY, check, at_once=False)
+
+
+def _count(uow: UnitOfWork) -> None:
+    metrics.update_gauges(uow)
+    uow.write(partial(_keep, task="metrics", registry=runtime_metrics.DATABASE_REGISTRY))
+
+
+def _keep(uow: UnitOfWork, task: str, registry: CollectorRegistry) -> None:
+    keep_counted(uow, task, generate_latest(registry).decode())

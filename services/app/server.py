@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import anyio
 from lxml import etree
 
-from services.app.container import Container, models
+from services.app.container import START, Container, models
 from services.backup import belongings
+from services.database import leases
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -60,6 +61,25 @@ class Addresses:
     portal: str | None
     health: str
     engine: str
+
+
+@asynccontextmanager
+async def _traced(container: Container) -> AsyncIterator[None]:
+    """Send traces while the block runs, if the settings say where to."""
+    endpoint = container.settings.tracing.endpoint
+    if endpoint is None:
+        yield
+        return
+    from services.database.tracing import trace_statements  # noqa: PLC0415 - off by default, and slow to import
+    from services.runtime import trace_export  # noqa: PLC0415 - as above
+
+    provider = trace_export.start(container.settings, endpoint)
+    trace_statements(container.database.engine, provider)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_in_thread(provider.shutdown)
 
 
 @asynccontextmanager
@@ -196,7 +216,7 @@ async def run(
     """
     settings = container.settings
     health = Health()
-    async with engine_of(container, engine, health) as engine_address:
+    async with _traced(container), engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
         client = PyzeebeEngineClient(channel)
         health.checks["database"] = container.database.readiness.check
@@ -209,6 +229,9 @@ async def run(
         health_listener = _listen(settings, "health")
         portal_listener = _listen(settings, "portal") if roles.portal else None
         dependencies = container.for_workers(roles.workers)
+        if container.database.engine.dialect.name == "sqlite":
+            # No other process uses it: one that was killed leaves nothing to wait for.
+            await container.database.run(START, leases.end_all)
         log_head = _open_log_head(container) if roles.portal else None
         runner = JobRunner(
             settings,

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services import domain
@@ -17,6 +18,14 @@ from services.runtime.settings import Settings
 from services.web import errors as web_errors
 from services.web import refusal_pages
 from services.web.middleware import RequestLimits, SecurityHeaders
+from services.web.observation import RequestObserver
+
+
+class Portal(FastAPI):
+    """The application, observed from outside all middleware: also what answers an error that nothing handles."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestObserver(super().build_middleware_stack())
 
 
 def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] = ()) -> FastAPI:
@@ -25,13 +34,15 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     ``dependencies``: the objects that ``web.dependencies`` gives to routes, by name.
     """
     # The interactive pages of FastAPI load scripts from other hosts, so only the description itself is served.
+    # Its own traces are taken, with what ``services.runtime.tracing`` says of them; its logs would quote errors.
     # No redirect to another spelling of a path: it would be built from the Host header that a caller sends.
-    app = FastAPI(
+    app = Portal(
         title="Footage Desk",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
+        telemetry={"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
     app.state.dependencies = dict(dependencies)
     app.state.identity = AccountIdentity()

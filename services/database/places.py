@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
+from services.runtime import metrics
+
 
 class NoPlace(Exception):
     """No place became free in time."""
@@ -30,8 +32,9 @@ class Places:
         """Hold a place for the block; raises NoPlace where none becomes free in time."""
         semaphore = self._of_loops.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await semaphore.acquire()
+            with metrics.CONNECTIONS_WAITED_FOR.track_inprogress():
+                async with asyncio.timeout(self._wait_seconds):
+                    await semaphore.acquire()
         except TimeoutError as error:
             raise NoPlace from error
         self._count(1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, Typ
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
+from sqlalchemy.pool import Pool, QueuePool
 
 from services.database.engine import READING, UNLIMITED, connect, one_writer
 from services.database.failures import busy, explain
@@ -148,6 +149,7 @@ class Database:
         shared = self.engine.dialect.name != "sqlite"
         self._reading_places = Places(size if shared else size - 1, wait)
         self._writing_places = self._reading_places if shared else Places(size, wait)
+        _watch_pool(self.engine.pool)
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
         """Call ``listener`` (in a worker thread) after each commit that touched ``topic``.
@@ -269,3 +271,10 @@ class Database:
     def close(self) -> None:
         self.readiness.close()
         self.engine.dispose()
+
+
+def _watch_pool(pool: Pool) -> None:
+    """Have the metrics say how many connections of this process are in use, and how many there may be."""
+    if isinstance(pool, QueuePool):
+        metrics.CONNECTIONS_IN_USE.set_function(pool.checkedout)
+        metrics.CONNECTIONS_LIMIT.set(pool.size())

@@ -1,7 +1,8 @@
 """Logs as JSON lines, or readable on a terminal; ids only, no personal data, no secrets.
 
 What a job binds (``application_id``, ``job_key``, ``job_type``, ``process_instance_key``, ``element_id``) is on every
-line that is written while it runs, also from libraries.
+line that is written while it runs, also from libraries. So is the ``request_id`` of a request, and on the lines of the
+relay and of the jobs that follow from it.
 """
 
 import logging
@@ -14,7 +15,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from pydantic import SecretStr
 
-BOUND = ("application_id", "job_key", "job_type", "process_instance_key", "element_id")
+REQUEST_ID = "request_id"
+BOUND = (REQUEST_ID, "application_id", "job_key", "job_type", "process_instance_key", "element_id")
 
 # These print whole jobs with their variables, request headers or statements with their values at debug level.
 _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "asyncio", "multipart")
@@ -101,3 +103,9 @@ def log_context(**ids: str | int | None) -> Iterator[None]:
     """Bind ids to every log line inside the block; None is left out."""
     with structlog.contextvars.bound_contextvars(**{name: value for name, value in ids.items() if value is not None}):
         yield
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that is answered now, or that led to the job that runs now."""
+    value = structlog.contextvars.get_contextvars().get(REQUEST_ID)
+    return value if isinstance(value, str) else None

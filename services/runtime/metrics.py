@@ -6,11 +6,25 @@ the first event, because Prometheus sees no increase from nothing to 1.
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 
 REGISTRY = CollectorRegistry(auto_describe=True)
-# Read from the database. Only the process that reads them exports them: elsewhere these gauges would be a wrong 0.
+# Memory, processor time and descriptors of this process, and Python's version and garbage collector.
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
+# Counted in the database by one process at a time, and kept there as text, which every portal exports. So they are
+# there while another takes over, and the same from all: their rules and panels take the max.
 DATABASE_REGISTRY = CollectorRegistry(auto_describe=True)
+INSTANCE_REGISTRY = CollectorRegistry(auto_describe=True)  # of a task with a lease of its own
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
@@ -120,6 +134,35 @@ TRANSACTION_FAILURES = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+CONNECTIONS_IN_USE = Gauge(
+    "footage_desk_database_connections_in_use", "Connections to the database that are in use", registry=REGISTRY
+)
+CONNECTIONS_LIMIT = Gauge(
+    "footage_desk_database_connections_limit",
+    "Connections to the database that this process may open",
+    registry=REGISTRY,
+)
+CONNECTIONS_WAITED_FOR = Gauge(
+    "footage_desk_database_connections_waited_for", "Transactions that wait for a connection", registry=REGISTRY
+)
+HTTP_REQUESTS = Counter(
+    "footage_desk_http_requests",
+    "Requests by method, template of the route, status and class of it (2xx, 5xx)",
+    ["method", "route", "status", "class"],
+    registry=REGISTRY,
+)
+HTTP_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+HTTP_DURATION = Histogram(
+    "footage_desk_http_request_duration_seconds",
+    "Seconds from a request to the beginning of its answer",
+    ["method", "route"],
+    buckets=HTTP_BUCKETS,
+    registry=REGISTRY,
+)
+HTTP_IN_FLIGHT = Gauge("footage_desk_http_requests_in_flight", "Requests whose answer has not ended", registry=REGISTRY)
+HTTP_RESPONSE_BYTES = Counter(
+    "footage_desk_http_response_bytes", "Bytes of answers by the template of the route", ["route"], registry=REGISTRY
+)
 PERIODIC_LAST_RUN = Gauge(
     "footage_desk_periodic_task_last_run_timestamp_seconds",
     "When a periodic task last completed a run; until it has, when the process began",
@@ -134,6 +177,17 @@ PERIODIC_INTERVAL = Gauge(
 )
 PERIODIC_FAILURES = Counter(
     "footage_desk_periodic_task_failures", "Runs of a periodic task that failed", ["task"], registry=REGISTRY
+)
+LEASE_HELD = Gauge(
+    "footage_desk_lease_held",
+    "1 if this process does a task that one process does at a time, else 0",
+    ["task"],
+    registry=REGISTRY,
+)
+MESSAGES_PUBLISHED_TWICE = Counter(
+    "footage_desk_messages_published_twice",
+    "Messages that two portals have published at once; the engine takes one of them",
+    registry=REGISTRY,
 )
 
 DATABASE_METRICS_UPDATED = Gauge(
@@ -196,7 +250,7 @@ STEPS_WAITING = Gauge(
 CASES_WITHOUT_INSTANCE = Gauge(
     "footage_desk_cases_without_instance",
     "Open cases for which the engine has no process instance",
-    registry=DATABASE_REGISTRY,
+    registry=INSTANCE_REGISTRY,
 )
 CHECKPOINT_LAG = Gauge(
     "footage_desk_checkpoint_lag_seconds",
@@ -222,6 +276,13 @@ for _outcome in TIMESTAMP_OUTCOMES:
     TIMESTAMP_REQUESTS.labels(_outcome)
 for _reason in ("unavailable", "busy", "conflict"):
     TRANSACTION_FAILURES.labels(_reason)
+
+
+def count_request(method: str, route: str, status: str) -> None:
+    """Count a request; its route's errors are there at 0 from the first request on."""
+    for expected in ("500", "503"):
+        HTTP_REQUESTS.labels(method, route, expected, "5xx")
+    HTTP_REQUESTS.labels(method, route, status, f"{status[0]}xx" if status.isdigit() else status).inc()
 
 
 def expect_jobs(job_type: str, capacity: int) -> None:
@@ -254,7 +315,17 @@ def expect_periodic(task: str, interval: float) -> None:
     PERIODIC_FAILURES.labels(task)
 
 
+class Counted:
+    """What was last read of the table ``counted_metrics``; empty in a process that does not read it."""
+
+    text = ""
+
+
+def export_counted(text: str) -> None:
+    """Export what was counted in the database, as its text says, until it is read again."""
+    Counted.text = text
+
+
 def exposition() -> bytes:
     """Return all metrics in Prometheus' text format; those of the database if this process has read them."""
-    updated = DATABASE_REGISTRY.get_sample_value("footage_desk_database_metrics_updated_timestamp_seconds")
-    return generate_latest(REGISTRY) + (generate_latest(DATABASE_REGISTRY) if updated else b"")
+    return generate_latest(REGISTRY) + Counted.text.encode()

@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.runtime.errors import Refused
+from services.runtime.logs import current_request_id
 from services.web import language as languages
 from services.web.templates import render
 from services.web.visitor import NotSignedIn, is_htmx, redirect_to_login
@@ -16,7 +17,7 @@ def page(request: Request, refusal: Refused) -> Response:
     part = is_htmx(request)
     template = "refusal.html" if part else "refused.html"
     headers = {"HX-Retarget": "#callouts", "HX-Reswap": "innerHTML show:window:top"} if part else None
-    html = render(template, languages.chosen(request), "UTC", {"refusal": refusal})
+    html = render(template, languages.chosen(request), "UTC", {"refusal": refusal, "request_id": current_request_id()})
     return HTMLResponse(html, refusal.status, headers=headers)
 
 

@@ -71,10 +71,11 @@ def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], 
     """Store an object unless it is there; return its version."""
     there = store.stat(BUCKET, key)
     if there is None:
-        store.sweep(BUCKET, key)  # a run that died in this put has left its parts
         metadata = {"kind": document.kind, "sha256": document.sha256}
         with suppress(StoreConflict):  # another process has filed it meanwhile
             stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
+            # What a run that died has left; not before, or another's put that is under way would be lost.
+            store.sweep(BUCKET, key)
             return stored.version_id
         there = store.stat(BUCKET, key)
         if there is None:

@@ -48,6 +48,15 @@ async def handle(
             "use overdue or loss in the process, then resolve the incident"
         )
     actions = await database.run(ACTOR, closing.end_lost_loan, application_id, hand_over_id)
-    filed = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
-    await database.run(ACTOR, closing.confirm_loan_end, application_id, actions, closed_as=closing.LOST_AS, filed=filed)
+    await vault_actions.end_loan(
+        database,
+        ACTOR,
+        application_id,
+        actions,
+        store=store,
+        replica_store=replica_store,
+        loan_keys=loan_keys,
+        signer=signer,
+        closed_as=closing.LOST_AS,
+    )
     return Result(actions.violation_id)

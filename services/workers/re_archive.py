@@ -50,14 +50,16 @@ async def handle(
         command.hand_over_id,
         in_order=command.decision == "in-order",
     )
-    filed = await vault_actions.apply_vault_actions(actions, store, replica_store, loan_keys, signer)
-    await database.run(
+    await vault_actions.end_loan(
+        database,
         ACTOR,
-        closing.confirm_loan_end,
         command.application_id,
         actions,
+        store=store,
+        replica_store=replica_store,
+        loan_keys=loan_keys,
+        signer=signer,
         closed_as=closing.RETURNED_AS[command.decision],
-        filed=filed,
     )
     if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")

@@ -1,14 +1,20 @@
 """Actions of several workers in the vault: sweep, discard, and end a case. Each is idempotent."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+import anyio
+
+from services.database.leases import this_process
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
+from services.domain.custody import closing, locks
 from services.domain.custody.closing import VaultActions
 from services.domain.custody.locks import DocumentToFile, StoredObject
 from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
+from services.runtime.errors import Retryable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
@@ -18,6 +24,7 @@ from services.vault.store.protocol import discard as discard_object
 from services.workers import document_filing, vault_locks
 
 SWEEPER = Actor("system", "sweeper")
+LOOK_AGAIN = 0.2  # seconds, while another process files a document
 
 
 async def clear_earlier_runs(
@@ -79,19 +86,53 @@ async def discard(store: Store, bucket: str, key: str) -> None:
 
 
 async def apply_vault_actions(
-    actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None = None
-) -> dict[str, Filed]:
-    """Apply to the vault what the database has decided at the end of a case; loan keys are destroyed first.
-
-    ``signer`` is for the documents of cases that had a loan. Returns them by number.
-    """
-    return await run_in_thread(_apply, actions, store, replica_store, loan_keys, signer)
+    actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys
+) -> None:
+    """Apply to the vault what the database has decided at the end of a case; loan keys are destroyed first."""
+    await run_in_thread(_apply, actions, store, replica_store, loan_keys)
+    await run_in_thread(_hold_replicas, actions, replica_store)
 
 
-def _apply(
-    actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys, signer: Signer | None
-) -> dict[str, Filed]:
-    filed = {}
+async def end_loan(
+    database: Database,
+    actor: Actor,
+    application_id: str,
+    actions: VaultActions,
+    *,
+    store: Store,
+    replica_store: Store | None,
+    loan_keys: LoanKeys,
+    signer: Signer,
+    closed_as: str,
+) -> None:
+    """Apply what was decided at the end of a loan, file its documents, and close the case."""
+    await run_in_thread(_apply, actions, store, replica_store, loan_keys)
+    due = {document.number: document for document in actions.file}
+    holder = f"{this_process()}:{actor.id}:{application_id}"
+    await _claim(database, actor, due, holder)
+    try:
+        filed = await run_in_thread(_file, actions, store, signer)
+        await run_in_thread(_hold_replicas, actions, replica_store)
+        await database.run(actor, closing.confirm_loan_end, application_id, actions, closed_as=closed_as, filed=filed)
+    finally:
+        await database.run(actor, locks.release_documents, due, holder)
+
+
+async def _claim(database: Database, actor: Actor, due: Mapping[str, object], holder: str) -> None:
+    """Wait until nobody else files any of these documents."""
+    left, until = set(due), time.monotonic() + locks.FILING_SECONDS
+    while left:
+        left -= await database.run(actor, locks.claim_documents, left, holder)
+        if left and time.monotonic() > until:
+            await database.run(actor, locks.release_documents, due, holder)
+            raise Retryable(
+                f"could not file documents | {', '.join(sorted(left))} | another process files them | it is tried again"
+            )
+        if left:
+            await anyio.sleep(LOOK_AGAIN)
+
+
+def _apply(actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:
     for copy_id in actions.destroy_keys:
         loan_keys.destroy(copy_id)
     for attempt in actions.sweep:
@@ -104,13 +145,26 @@ def _apply(
         _each(store, kept, partial(_lift, store))
     for lock in actions.locks:
         vault_locks.hold(store, lock)
-    if signer is not None and actions.retain_until is not None:
-        for document in actions.file:
-            due = DocumentToFile(document, actions.application_number, actions.retain_until)
-            filed[document.number] = document_filing.file(store, signer, due, actions.checkpoint)
+
+
+def _file(actions: VaultActions, store: Store, signer: Signer) -> dict[str, Filed]:
+    if actions.retain_until is None:
+        return {}
+    return {
+        document.number: document_filing.file(
+            store,
+            signer,
+            DocumentToFile(document, actions.application_number, actions.retain_until),
+            actions.checkpoint,
+        )
+        for document in actions.file
+    }
+
+
+def _hold_replicas(actions: VaultActions, replica_store: Store | None) -> None:
+    """Last, because the second store may be away."""
     for lock in actions.locks:
         vault_locks.hold_replica(replica_store, lock)
-    return filed
 
 
 def _each(store: Store, kept: StoredObject, act: Callable[[StoredObject], None]) -> None:

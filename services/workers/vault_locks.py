@@ -4,12 +4,14 @@ Rows come first: what is left to do is read from the database, done in the store
 and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
-from services.database.unit_of_work import Actor, Database
+from services.database.leases import this_process
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.custody import locks
 from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
 from services.domain.documents.service import Filed
@@ -106,6 +108,7 @@ class LockKeeper:
         self._store = store
         self._replica_store = replica_store
         self._signer = signer
+        self._holder = f"{this_process()}:locks:{id(self)}"
         self._after: dict[str, str] = {}
         self._refused = 0  # disposals, of those that were seen since the beginning
 
@@ -150,15 +153,21 @@ class LockKeeper:
         after = self._after.get("file", "")
         due, checkpoint = await self._database.read(ACTOR, locks.list_to_file, after, FILED_AT_ONCE)
         more = self._go_on("file", [one.document.id for one in due], FILED_AT_ONCE)
+        if not due:
+            return more
+        numbers = [one.document.number for one in due]
+        claimed = await self._database.run(ACTOR, locks.claim_documents, numbers, self._holder)
         filed: dict[str, Filed] = {}
 
         def file(one: DocumentToFile) -> None:
             filed[one.document.number] = document_filing.file(self._store, self._signer(), one, checkpoint)
 
-        _, away = await _each(due, file)
-        if filed:
+        away = None
+        try:
+            _, away = await _each([one for one in due if one.document.number in claimed], file)
+        finally:
             until = {one.document.number: one.until for one in due}
-            await self._database.run(ACTOR, locks.record_documents, filed, until)
+            await self._database.run(ACTOR, _record, filed, until, claimed, self._holder)
         if away is not None:
             self._after["file"] = away.row.document.id
             raise away.fault
@@ -207,3 +216,10 @@ async def _each(rows: Sequence[Row], act: Callable[[Row], None]) -> tuple[list[R
         else:
             done.append(row)
     return done, None
+
+
+def _record(
+    uow: UnitOfWork, filed: Mapping[str, Filed], until: Mapping[str, datetime], claimed: Collection[str], holder: str
+) -> None:
+    locks.record_documents(uow, filed, until)
+    locks.release_documents(uow, claimed, holder)

@@ -163,7 +163,11 @@ def test_every_path_link_and_page_of_the_portal_is_there(path: Path) -> None:
 
 @every_page
 def test_every_metric_is_exported(path: Path) -> None:
-    exported = {*metrics.REGISTRY._names_to_collectors, *metrics.DATABASE_REGISTRY._names_to_collectors}
+    exported = {
+        name
+        for registry in (metrics.REGISTRY, metrics.DATABASE_REGISTRY, metrics.INSTANCE_REGISTRY)
+        for name in registry._names_to_collectors
+    }
 
     assert set(re.findall(r"\bfootage_desk_\w+", text(path))) - {"footage_desk"} <= exported
 

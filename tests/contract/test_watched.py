@@ -25,6 +25,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import discover
 from services.runtime.places import ROOT
 from services.runtime.settings import all_settings, variable
+from services.web.observation import ABORTED, METHODS, OTHER
 
 PROMETHEUS, GRAFANA, RUNBOOKS = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana", ROOT / "docs" / "runbooks"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
@@ -40,6 +41,7 @@ ZEEBE = {
 # Newer brokers' Prometheus client takes _total from a gauge's name (camunda/camunda#47390), so both are looked for.
 NEWER_ZEEBE = {"zeebe_pending_incidents": {"partition"}}
 OF_PROMETHEUS = {"job", "instance"}
+OF_THE_CLIENT = ("process_", "python_")
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 
 
@@ -58,7 +60,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The labels of each series' name that the code exports."""
     found: dict[str, set[str]] = {"up": set()}
     engine = EngineMetrics(tmp_path_factory.mktemp("engine"), lambda: 0, lambda: 0)
-    for collector in [*metrics.REGISTRY._collector_to_names, *metrics.DATABASE_REGISTRY._collector_to_names]:
+    registries = metrics.REGISTRY, metrics.DATABASE_REGISTRY, metrics.INSTANCE_REGISTRY
+    for collector in (collector for registry in registries for collector in registry._collector_to_names):
         labels = set(getattr(collector, "_labelnames", ()))
         for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
             for suffix in SUFFIXES[family.type]:
@@ -112,7 +115,7 @@ def test_a_word_that_is_no_metric_is_seen() -> None:
 
 def test_there_is_something_to_watch() -> None:
     assert len(RULES) >= 20
-    assert [path.stem for path in DASHBOARDS] == ["custody", "engine", "footage", "process"]
+    assert [path.stem for path in DASHBOARDS] == ["custody", "engine", "footage", "portal", "process"]
 
 
 def test_every_metric_that_is_named_is_exported(exported: dict[str, set[str]]) -> None:
@@ -128,7 +131,8 @@ def test_the_embedded_engine_exports_zeebes_metrics_as_zeebe_does(exported: dict
 
 def test_every_metric_of_ours_is_watched_somewhere(exported: dict[str, set[str]]) -> None:
     used = {re.sub(r"_(bucket|sum|count)$", "", name) for _, found in named() for name in found.metrics}
-    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported}
+    # Prometheus' own client has some for every Python process.
+    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported if not name.startswith(OF_THE_CLIENT)}
 
     assert ours - used == set()
 
@@ -161,6 +165,12 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
         ("footage_desk_timestamp_requests_total", "outcome"): set(metrics.TIMESTAMP_OUTCOMES),
         ("footage_desk_database_transaction_failures_total", "reason"): {"unavailable", "busy", "conflict"},
         ("footage_desk_applications", "state"): set(STATES),
+        ("footage_desk_http_requests_total", "class"): {"2xx", "3xx", "4xx", "5xx", ABORTED},
+        ("footage_desk_http_request_duration_seconds_bucket", "le"): {f"{b:g}" for b in metrics.HTTP_BUCKETS},
+        **{
+            (f"footage_desk_http_request_duration_seconds_{part}", "method"): {*METHODS, OTHER}
+            for part in ("bucket", "count")
+        },
         **{(name, "outcome"): values for name, values in outcomes.items()},
     }
     types = {worker.job_type for worker in discover()}

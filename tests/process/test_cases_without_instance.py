@@ -23,6 +23,6 @@ async def test_a_case_whose_instance_is_gone_is_counted_until_it_is_closed(desk:
         key = desk.application(stopped).process_instance_key
         await desk.gateway.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=key))
         assert await check_instances(desk.database, client) == [stopped]
-        assert metrics.DATABASE_REGISTRY.get_sample_value("footage_desk_cases_without_instance") == 1
+        assert metrics.INSTANCE_REGISTRY.get_sample_value("footage_desk_cases_without_instance") == 1
     finally:
         await channel.close()

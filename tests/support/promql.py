@@ -11,7 +11,18 @@ GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(
 SELECTOR = re.compile(r"\b([a-zA-Z_:][\w:]*)\s*\{([^}]*)\}")
 MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"((?:[^\"\\]|\\.)*)\"")
 AGGREGATIONS = {"sum", "max", "min", "count", "avg", "by", "on"}
-FUNCTIONS = {"abs", "absent", "time", "rate", "increase", "histogram_quantile", "vector", "max_over_time", "sort_desc"}
+FUNCTIONS = {
+    "abs",
+    "absent",
+    "time",
+    "rate",
+    "increase",
+    "histogram_quantile",
+    "vector",
+    "max_over_time",
+    "sort_desc",
+    "topk",
+}
 WORDS = frozenset({"and", "or", "unless", "offset"} | AGGREGATIONS | FUNCTIONS)
 RANGE = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.people import Department
@@ -294,9 +295,9 @@ def refused(code: str, message: Text) -> Refused:
 
 
 def consent_deadlines(database: Database) -> Periodic:
-    """Check the deadlines every minute; several processes that do so write each reminder once."""
+    """Check the deadlines every minute, in one process at a time."""
 
     async def check() -> None:
         await database.run(ACTOR, check_deadlines)
 
-    return Periodic("consents", EVERY, check)
+    return Leased(Lease.between_runs(database, "consents", EVERY), EVERY, check)

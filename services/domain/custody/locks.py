@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from services.database import leases
+from services.database.leases import LeaseTime
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
@@ -22,6 +24,8 @@ from services.domain.documents import retention
 from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
 from services.runtime.rules import LOCK_MARGIN
+
+FILING_SECONDS = 120.0  # a filing that takes longer is taken for one whose process was killed
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,21 @@ def _ahead(uow: UnitOfWork, document: Document) -> datetime:
     until = document.retain_until
     passed = until is None or until < retention.renewed_before(uow)
     return retention.provisional_end(uow) if until is None or passed else until
+
+
+def claim_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> set[str]:
+    """Return those documents that this holder may file now: two at once would leave two statements on one document."""
+    time = LeaseTime()
+    return {number for number in numbers if leases.take(uow, _claim(number), holder, FILING_SECONDS, time)}
+
+
+def release_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> None:
+    """Give claims back, whether the documents were filed or not."""
+    leases.drop(uow, [_claim(number) for number in numbers], holder)
+
+
+def _claim(number: str) -> str:
+    return f"document {number}"
 
 
 def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[MasterLock]:

@@ -11,6 +11,8 @@ from sqlalchemy import select, update
 
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
+from services.runtime.logs import current_request_id
+from services.runtime.tracing import current_trace_parent
 
 TIME_TO_LIVE = timedelta(hours=1)
 
@@ -33,6 +35,8 @@ def publish(
         variables=variables,
         created_at=uow.now,
         next_at=uow.now,
+        request_id=current_request_id(),
+        trace_parent=current_trace_parent(),
     )
     uow.session.add(message)
     uow.after_commit.add("outbox")
@@ -50,13 +54,19 @@ def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
     return list(uow.session.scalars(query))
 
 
-def mark_published(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:
-    """Record that the engine has the message; republish after ``retry_after`` unless settled."""
-    uow.session.execute(
+def mark_published(uow: UnitOfWork, message_id: str, *, attempts: int, retry_after: timedelta) -> bool:
+    """Record that the engine has the message; republish after ``retry_after`` unless settled.
+
+    ``attempts``: how often it had been published when it was read. Returns False if another process has published it
+    since then.
+    """
+    statement = (
         update(OutboxMessage)
-        .where(OutboxMessage.message_id == message_id)
-        .values(published_at=uow.now, attempts=OutboxMessage.attempts + 1, next_at=uow.now + retry_after)
+        .where(OutboxMessage.message_id == message_id, OutboxMessage.attempts == attempts)
+        .values(published_at=uow.now, attempts=attempts + 1, next_at=uow.now + retry_after)
+        .returning(OutboxMessage.id)
     )
+    return uow.session.scalar(statement) is not None
 
 
 def mark_refused(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) -> None:

@@ -1,29 +1,35 @@
 """The relay: publishes the outbox, until the database shows that the process has a message.
 
-A message has its row's id, so the engine buffers it once; one that nothing waits for expires there within the hour.
+One process at a time does it, by a lease. A message has its row's id, so the engine buffers it once all the same; one
+that nothing waits for expires there within the hour.
 """
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
+from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
+from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger, log_context
-from services.runtime.periodic import Periodic
+from services.runtime.tracing import span
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt: by then the process waits for it
-POLL_INTERVAL = timedelta(seconds=5)
+POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
+LEASE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,20 @@ class OutgoingMessage:
     message_id: str
     variables: dict[str, Any] = field(repr=False)  # never printed
     attempts: int
+    request_id: str | None = None
+    trace_parent: str | None = None
 
 
 class Relay:
-    """One for each process; the engine deduplicates what several relays publish."""
+    """One for each process, of which the one with the lease publishes."""
 
     name = "relay"
 
-    def __init__(self, database: Database, client: EngineClient) -> None:
+    def __init__(self, database: Database, client: EngineClient, *, lease: Lease | None = None) -> None:
         self._database = database
         self._client = client
-        self._periodic = Periodic("relay", POLL_INTERVAL, self._publish, pause=PAUSE)
+        self._lease = lease or Lease(database, "relay", LEASE)
+        self._periodic = Leased(self._lease, POLL_INTERVAL, self._publish, pause=PAUSE)
 
     async def run(self) -> None:
         """Publish until cancelled: after each commit that writes a message, and every few seconds."""
@@ -61,10 +70,26 @@ class Relay:
         return await self.publish_due() > 0
 
     async def publish_due(self) -> int:
-        """Publish what is due; return how many. Raises Retryable if the engine is down or rejects us."""
+        """Publish what is due, while the lease is held; return how many.
+
+        Raises Retryable if the engine is down or rejects us.
+        """
+        if not await self._lease.hold():
+            return 0
         messages = await self._database.run(ACTOR, claim_due)
-        for message in messages:
-            with log_context(application_id=message.application_id):
+        for done, message in enumerate(messages):
+            if not await self._lease.hold():
+                log.warning("another process publishes now, after this one had stood still")
+                return done
+            with (
+                log_context(application_id=message.application_id, request_id=message.request_id),
+                span(
+                    f"publish {message.name}",
+                    message.trace_parent,
+                    SpanKind.PRODUCER,
+                    {"messaging.message.id": message.message_id, "footage_desk.request_id": message.request_id},
+                ),
+            ):
                 try:
                     await self._client.publish_message(
                         message.name,
@@ -85,7 +110,15 @@ class Relay:
                     )
                     continue
                 after = RETRY_DELAYS[min(message.attempts, len(RETRY_DELAYS) - 1)]
-                await self._database.run(ACTOR, outbox.mark_published, message.message_id, retry_after=after)
+                first = await self._database.run(
+                    ACTOR,
+                    outbox.mark_published,
+                    message.message_id,
+                    attempts=message.attempts,
+                    retry_after=after,
+                )
+                if not first:
+                    metrics.MESSAGES_PUBLISHED_TWICE.inc()
                 log.info("message published", message=message.name, attempt=message.attempts + 1)
         return len(messages)
 
@@ -106,6 +139,8 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
                 message.message_id,
                 message.variables,
                 message.attempts,
+                message.request_id,
+                message.trace_parent,
             )
         )
     return outgoing

@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.jobs.journal import JournalledJob, Wait
+from services.runtime.jobs.journal import Begun, JournalledJob, Wait
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 REFUSED = "job-refused"  # the action in the audit trail
@@ -96,6 +97,23 @@ def _wait_no_more(step: ProcessStep) -> None:
     step.waiting_for = step.waiting_since = step.next_try_at = step.waiting_until = None
 
 
+def begin(uow: UnitOfWork, job: JobReference) -> Begun:
+    """Record a start, and return what led to it: the request of the last message to the case's process.
+
+    The last one by the time it was written, because the engine may hand the job out before the relay has noted that it
+    published the message.
+    """
+    waiting_since = start(uow, job)
+    query = (
+        select(OutboxMessage.request_id, OutboxMessage.trace_parent)
+        .where(OutboxMessage.application_id == _case_of(uow, job))
+        .order_by(OutboxMessage.created_at.desc())
+        .limit(1)
+    )
+    row = uow.session.execute(query).first()
+    return Begun(waiting_since, *(row or (None, None)))
+
+
 def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:
     """Record that a job has ended; keep the first end of a run."""
     step = _locked(uow, job)
@@ -155,8 +173,8 @@ class StepJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def began(self, job: JournalledJob, /) -> datetime | None:
-        return await self._database.run(ACTOR, start, _job_reference(job))
+    async def began(self, job: JournalledJob, /) -> Begun:
+        return await self._database.run(ACTOR, begin, _job_reference(job))
 
     async def waits(self, job: JournalledJob, waited: Wait | None, /) -> None:
         await self._database.run(ACTOR, wait, _job_reference(job), waited)

@@ -25,11 +25,24 @@ class JournalledJob(JobFacts, Protocol):
     def bpmn_process_id(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What is known of a job as it begins.
+
+    ``waiting_since``: since when it has waited for a part that was away. The request is the one that the process was
+    last told of; ``trace_parent`` (W3C Trace Context) names its trace.
+    """
+
+    waiting_since: datetime | None = None
+    request_id: str | None = None
+    trace_parent: str | None = None
+
+
 class Journal(Protocol):
     """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
-    async def began(self, job: JournalledJob, /) -> datetime | None:
-        """A handler is about to run for the job; return since when it has waited for a part that was away."""
+    async def began(self, job: JournalledJob, /) -> Begun:
+        """A handler is about to run for the job."""
         ...
 
     async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
@@ -52,8 +65,8 @@ class Journal(Protocol):
 class NoJournal:
     """Record nothing."""
 
-    async def began(self, job: JournalledJob, /) -> datetime | None:
-        pass
+    async def began(self, job: JournalledJob, /) -> Begun:
+        return Begun()
 
     async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
         pass

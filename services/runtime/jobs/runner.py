@@ -6,11 +6,13 @@ variables to fetch. A handler may be called twice for one job, but never twice a
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import anyio
 import grpc
 import structlog
+from opentelemetry.trace import SpanKind
 from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
@@ -30,12 +32,13 @@ from services.runtime.jobs.failures import (
     stack,
     waiting_message,
 )
-from services.runtime.jobs.journal import Journal, NoJournal, Wait
+from services.runtime.jobs.journal import Begun, Journal, NoJournal, Wait
 from services.runtime.jobs.lease import Interrupted, Lease, LeaseLost
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.threads import thread_limiter
+from services.runtime.tracing import span
 
 log = get_logger(__name__)
 
@@ -178,11 +181,14 @@ class JobRunner:
         started, began = time.perf_counter(), self._clock.now()
         try:
             async with lease:
-                if (since := await self._journal.began(job)) is not None:
-                    self._waits.note(job.key, since, self._clock.now())
-                command = build_command(worker.command, job)
-                variables = result_variables(await worker.handle(command, **bound))
-                await self._journal.ended(job, "completed")
+                begun = await self._journal.began(job)
+                structlog.contextvars.bind_contextvars(request_id=begun.request_id)
+                if begun.waiting_since is not None:
+                    self._waits.note(job.key, begun.waiting_since, self._clock.now())
+                with _span(job, begun):
+                    command = build_command(worker.command, job)
+                    variables = result_variables(await worker.handle(command, **bound))
+                    await self._journal.ended(job, "completed")
             self._attempts.forget(job.key)
             self._waits.forget(job.key)
             return variables
@@ -296,3 +302,17 @@ class JobRunner:
             await entry
         except Retryable as error:
             log.warning("the end of a step was not recorded", cause=str(error))
+
+
+def _span(job: Job, begun: Begun) -> AbstractContextManager[None]:
+    return span(
+        f"job {job.type}",
+        begun.trace_parent,
+        SpanKind.CONSUMER,
+        {
+            "camunda.job.key": job.key,
+            "camunda.process.instance.key": job.process_instance_key,
+            "camunda.element.id": job.element_id,
+            "footage_desk.request_id": begun.request_id,
+        },
+    )

@@ -54,6 +54,17 @@ class LogSettings(Part):
     format: Literal["auto", "json", "console"] = Field(default="auto", description="auto, json or console")
 
 
+class TracingSettings(Part):
+    """Traces by OpenTelemetry; none by default."""
+
+    endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="the address that traces are sent to by OTLP over HTTP, such as http://collector:4318/v1/traces",
+    )
+    sampled: float = Field(default=1.0, ge=0, le=1, description="the share of requests that is traced, from 0 to 1")
+
+
 class RecorderSettings(Part):
     """Which folders may be recorders, and how often recorders are probed."""
 

@@ -30,6 +30,7 @@ from services.runtime.settings.process import (
     HealthSettings,
     LogSettings,
     RecorderSettings,
+    TracingSettings,
     WorkerSettings,
 )
 from services.runtime.settings.rules import RuleSettings
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     notices: NoticeSettings = NoticeSettings()
     health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     recorders: RecorderSettings = RecorderSettings()
     confinement: ConfinementSettings = ConfinementSettings()
     audit: AuditSettings = AuditSettings()

@@ -125,8 +125,10 @@ class FolderStore:
             with on_disk(f"write {bucket}/{key}"):
                 facts.write(work)
                 self._publish(work, target, bucket, key)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(work, ignore_errors=True)
+            if isinstance(error, StoreRefused) and target.exists():  # another was first, and swept what was under way
+                raise _conflict(bucket, key) from error
             raise
         return Stored(bucket, key, facts.version_id, size, etag)
 

@@ -206,3 +206,20 @@ def test_a_sweep_during_a_deletion_leaves_nothing_and_fails_nobody(
 def test_a_full_disk_is_told_to_be_full(number: int) -> None:
     with pytest.raises(StoreDown, match="the store is full"), on_disk("write masters/1/1"):
         raise OSError(number, "No space left on device")
+
+
+def test_of_two_who_put_the_same_the_second_conflicts_though_the_first_has_swept(store: FolderStore) -> None:
+    class Overtaken(io.BytesIO):
+        """While it is read, somebody else puts the object and sweeps what was left of it."""
+
+        def readinto(self, room: object, /) -> int:
+            if store.stat("documents", "1") is None:
+                store.put("documents", "1", io.BytesIO(b"the first"), metadata={})
+                store.sweep("documents", "1")
+            return super().readinto(room)  # type: ignore[arg-type]  # a buffer
+
+    with pytest.raises(StoreConflict):
+        store.put("documents", "1", Overtaken(b"the second"), metadata={})
+
+    assert b"".join(store.get("documents", "1")) == b"the first"
+    assert store.sweep("documents", "1") == 0

@@ -34,6 +34,7 @@ from services.workers import (
     re_archive,
     release_preservation,
     retrieve_footage,
+    vault_actions,
     vault_locks,
 )
 
@@ -148,6 +149,28 @@ async def test_documents_are_filed_and_locked_when_they_are_made(desk: Desk) -> 
     assert all(row.filed_at == NOON and row.lock_due_since is None for row in documents)
     filed = [row.subject_id for row in desk.rows(AuditEvent) if row.action == "document-filed"]
     assert sorted(filed) == sorted(row.number for row in documents)
+
+
+async def test_of_two_who_file_the_same_documents_one_waits_for_the_other(desk: Desk) -> None:
+    """Two at once would leave two statements, and a hash in the audit trail that is of only one of them."""
+    case = desk.case("gate")
+    hand_over_id = await case.lend()
+    case.give_back(hand_over_id)
+    await case.inspect(hand_over_id)
+    numbers = [row.number for row in desk.rows(Document)]
+    assert desk.do(locks.claim_documents, numbers, "another process") == set(numbers)
+
+    await desk.keep_locks()
+    assert desk.locked_until("documents") == {}
+
+    async def other_ends(_seconds: float) -> None:
+        assert desk.locked_until("documents") == {}
+        desk.do(locks.release_documents, numbers, "another process")
+
+    with patch.object(vault_actions.anyio, "sleep", other_ends):
+        await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
+    assert {row.number for row in desk.rows(Document) if row.filed_at} >= set(numbers)
+    assert desk.do(locks.claim_documents, numbers, "a third") == set(numbers), "no claim is left"
 
 
 @pytest.mark.requirement("R6", "R53")

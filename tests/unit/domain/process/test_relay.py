@@ -10,14 +10,17 @@ import pytest
 from broken_gateways import served
 from fake_gateway import FakeGateway
 from review_desk import NOON, ReviewDesk
+from sqlalchemy import Double, literal
 from written_logs import written_logs
 
+from services.database.leases import Lease, LeaseTime
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
 from services.domain.applications import opening as application_opening
 from services.domain.custody import closing
 from services.domain.process import outbox
-from services.domain.process.relay import OutgoingMessage, Relay, claim_due
+from services.domain.process.relay import LEASE, OutgoingMessage, Relay, claim_due
+from services.runtime import metrics
 from services.runtime.engine_client import PyzeebeEngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
@@ -224,7 +227,72 @@ def test_a_closed_case_needs_no_message_not_even_one_that_is_on_its_way(desk: Re
 
     desk.classed(application_id, withdrawn_at=NOON)
     desk.run(closing.release_case, application_id, "withdrawn")  # the process was faster than the relay's own book
-    desk.run(outbox.mark_published, letter.message_id, retry_after=timedelta())
+    desk.run(outbox.mark_published, letter.message_id, attempts=0, retry_after=timedelta())
 
     assert desk.the(OutboxMessage, application_id=application_id).settled_at is not None
     assert desk.run(claim_due) == []
+
+
+class RelayTime(LeaseTime):
+    """The time of leases, which passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self, _dialect: str) -> Any:
+        return literal(self.seconds, Double())
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def two_relays(desk: ReviewDesk, engine: Any, time: RelayTime) -> list[Relay]:
+    return [
+        Relay(desk.database, engine, lease=Lease(desk.database, "relay", LEASE, holder=name, time_=time))
+        for name in "ab"
+    ]
+
+
+async def test_two_relays_send_each_message_once_and_one_goes_on_when_the_other_is_killed(desk: ReviewDesk) -> None:
+    engine, time = Engine(), RelayTime()
+    first, second = two_relays(desk, engine, time)
+    sent = [desk.submitted() for _ in range(3)]
+
+    assert await asyncio.gather(first.publish_due(), second.publish_due()) in ([3, 0], [0, 3])
+    sent += [desk.submitted()]
+    await asyncio.gather(first.publish_due(), second.publish_due())
+    assert sorted(message[3] for message in engine.published) == sorted(sent)
+
+    holder, other = (first, second) if first._lease.held else (second, first)
+    sent += [desk.submitted()]
+    assert await other.publish_due() == 0
+    time.seconds += LEASE.total_seconds() * 4 / 3  # the holder was killed
+    assert await other.publish_due() == 1
+    assert await holder.publish_due() == 0
+    assert sorted(message[3] for message in engine.published) == sorted(sent)
+
+
+async def test_a_relay_that_has_lost_its_lease_stops_before_the_next_message(desk: ReviewDesk) -> None:
+    time = RelayTime()
+    [other] = two_relays(desk, (engine := Engine()), time)[1:]
+
+    class Slow(Engine):
+        """Stands still for longer than the lease while it publishes the first message; the other relay goes on."""
+
+        async def publish_message(self, *arguments: Any, **named: Any) -> None:
+            await super().publish_message(*arguments, **named)
+            time.seconds += LEASE.total_seconds() + 1
+            await other.publish_due()
+
+    slow = Slow()
+    [first] = two_relays(desk, slow, time)[:1]
+    for _ in range(3):
+        desk.submitted()
+    twice = metrics.MESSAGES_PUBLISHED_TWICE._value.get()
+
+    assert await first.publish_due() == 1
+
+    assert len(slow.published) == 1
+    assert len(engine.published) == 3  # the first of them for the second time: its row did not say yet that it was sent
+    assert metrics.MESSAGES_PUBLISHED_TWICE._value.get() == twice + 1
+    assert await first.publish_due() == 0
