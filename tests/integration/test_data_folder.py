@@ -272,8 +272,8 @@ def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
     apart: bool, first_release: Settings, tmp_path: Path
 ) -> None:
     as_before_their_own_key(first_release)
-    pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys)
-    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+    pod = settings(tmp_path / "pod", database_url=first_release.database_address, keys_dir=first_release.keys)
+    worker = settings(tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys")
 
     def password(loaded: Settings) -> str:
         container = open_container(loaded, apart=True)
@@ -295,7 +295,7 @@ def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
 def test_a_worker_that_opens_recorders_reads_no_second_factor(first_release: Settings, tmp_path: Path) -> None:
     """It is given the recorders' key, and neither reads nor writes what is the portal's."""
     open_container(first_release).database.close()
-    worker = settings(tmp_path / "worker", database_url=first_release.database, keys_dir=tmp_path / "worker-keys")
+    worker = settings(tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys")
     worker.keys.mkdir(mode=0o700)
     shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
     container = open_container(worker, apart=True)
@@ -373,7 +373,7 @@ def test_another_database_or_engine_is_not_taken_for_the_installations(data: Pat
 
 
 def test_a_process_apart_makes_no_key_that_the_installation_has(data: Path, tmp_path: Path) -> None:
-    pod = settings(tmp_path / "pod", database_url=settings(data).database, keys_dir=tmp_path / "no-keys")
+    pod = settings(tmp_path / "pod", database_url=settings(data).database_address, keys_dir=tmp_path / "no-keys")
     container = open_container(pod, apart=True)
     for name in ("vault_keys", "signer", "log_key"):
         with pytest.raises(Fatal, match="no other is made in its place"):
@@ -407,7 +407,7 @@ def test_a_store_that_the_audit_trail_knows_is_not_made_anew(
     shutil.move(root / name, root / "unmounted")
     if apart:
         places = {name: getattr(first_release, name) for name in ("store", "replica", "zone")}
-        pod = settings(tmp_path / "pod", database_url=first_release.database, keys_dir=first_release.keys, **places)
+        pod = settings(tmp_path / "pod", database_url=first_release.database_address, keys_dir=first_release.keys, **places)
 
     def start() -> None:
         container = open_container(pod, apart=apart)
@@ -494,7 +494,7 @@ def test_no_new_installation_starts_over_the_keys_or_stores_of_an_old_one(
 def test_a_process_apart_does_not_begin_over_the_store_or_loans_of_an_old_installation(
     left_behind: Path, tmp_path: Path
 ) -> None:
-    places = {"database_url": settings(left_behind).database, "keys_dir": left_behind / "keys"}
+    places = {"database_url": settings(left_behind).database_address, "keys_dir": left_behind / "keys"}
     for _ in range(2):
         with pytest.raises(Fatal, match="database is new"):
             open_container(settings(tmp_path / "pod", **places, store={"folder": left_behind / "store"}), apart=True)
