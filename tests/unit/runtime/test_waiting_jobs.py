@@ -16,7 +16,7 @@ from services.recorders.protocol import RecorderDown
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import Backoff, Waits
-from services.runtime.jobs.journal import JournalledJob, NoJournal, Wait
+from services.runtime.jobs.journal import Begun, JournalledJob, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
 from services.vault.store.protocol import StoreDown
 
@@ -32,10 +32,10 @@ class Kept(NoJournal):
         self.waited: list[Wait | None] = []
         self.stopped = 0
 
-    async def began(self, job: JournalledJob, /) -> datetime | None:
+    async def began(self, job: JournalledJob, /) -> Begun:
         if self.error is not None:
             raise self.error
-        return self.since
+        return Begun(self.since)
 
     async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
         self.waited.append(wait)
