@@ -273,7 +273,9 @@ def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
 ) -> None:
     as_before_their_own_key(first_release)
     pod = settings(tmp_path / "pod", database_url=first_release.database_address, keys_dir=first_release.keys)
-    worker = settings(tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys")
+    worker = settings(
+        tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys"
+    )
 
     def password(loaded: Settings) -> str:
         container = open_container(loaded, apart=True)
@@ -295,7 +297,9 @@ def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
 def test_a_worker_that_opens_recorders_reads_no_second_factor(first_release: Settings, tmp_path: Path) -> None:
     """It is given the recorders' key, and neither reads nor writes what is the portal's."""
     open_container(first_release).database.close()
-    worker = settings(tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys")
+    worker = settings(
+        tmp_path / "worker", database_url=first_release.database_address, keys_dir=tmp_path / "worker-keys"
+    )
     worker.keys.mkdir(mode=0o700)
     shutil.copytree(first_release.keys / "recorders", worker.keys / "recorders")
     container = open_container(worker, apart=True)
@@ -407,7 +411,9 @@ def test_a_store_that_the_audit_trail_knows_is_not_made_anew(
     shutil.move(root / name, root / "unmounted")
     if apart:
         places = {name: getattr(first_release, name) for name in ("store", "replica", "zone")}
-        pod = settings(tmp_path / "pod", database_url=first_release.database_address, keys_dir=first_release.keys, **places)
+        pod = settings(
+            tmp_path / "pod", database_url=first_release.database_address, keys_dir=first_release.keys, **places
+        )
 
     def start() -> None:
         container = open_container(pod, apart=apart)
