@@ -1,13 +1,15 @@
 """Append audit events durably, make and check proofs, recompute the trail; the peer is a hash chain.
 
 The peer writes the same entries to the same database, each row with the hash of the row before and with an Ed25519
-signature. It costs about as much, and cannot prove one event without showing all others.
+signature. It costs about as much, and cannot prove one event without showing all others. Several clients at once are
+measured beside the same rows in a table without a tree, where none waits for another.
 """
 
 import hashlib
 import random
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from services.bench.figures import Peer, report, timed_sync
 from services.database import schema as database_schema
 from services.database.base import new_id
 from services.database.engine import connect, one_writer
+from services.database.group_commit import wait_for_disk
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -32,7 +35,7 @@ from services.runtime.errors import Fatal
 from services.verifier import merkle
 
 AT_ONCE = (10, 100)
-CLIENTS = (1, 10, 100)
+CLIENTS = (1, 2, 4, 8, 10, 100)
 PROOFS = 500
 FILLED_BY = 5000  # events in one transaction while the trail is filled
 SEED = 6962
@@ -46,6 +49,16 @@ _rows = Table(
     Column("sha256", LargeBinary),
     Column("signature", LargeBinary),
 )
+_plain = Table(
+    "bench_plain",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    *(
+        Column(column.name, column.type, index=column.index)
+        for column in AuditEvent.__table__.columns
+        if column.name != "seq"
+    ),
+)
 
 
 def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]:
@@ -57,6 +70,7 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
     try:
         database_schema.migrate(engine)
         _rows.create(engine)
+        _plain.create(engine)
         seconds, peers = [], []
         with engine.connect() as connection:
             processor = 0.0
@@ -74,11 +88,15 @@ def measure(url: str, *, events: int, appends: int, runs: int) -> dict[str, Any]
             connection.rollback()
             writer = one_writer(engine)
             for clients in CLIENTS:
-                lasted = [
-                    timed_sync(partial(_append_as_clients, engine, writer, _events(appends), clients))
-                    for _ in range(runs)
-                ]
-                together[f"appends_per_second_{clients}_clients"] = appends / statistics.median(lasted)
+                lasted, bare = list[float](), list[float]()
+                for _ in range(runs):  # by turns, so that other work on the machine meets both
+                    for act, taken in ((_append_one, lasted), (_insert_one, bare)):
+                        taken.append(timed_sync(partial(_as_clients, engine, writer, act, _events(appends), clients)))
+                together |= {
+                    f"appends_per_second_{clients}_clients": appends / statistics.median(lasted),
+                    f"plain_rows_per_second_{clients}_clients": appends / statistics.median(bare),
+                    f"ratio_{clients}_clients": statistics.median(lasted) / statistics.median(bare),
+                }
             _fill(connection, events)
             connection.rollback()
             proving, levels = _prove(connection)
@@ -117,20 +135,36 @@ def _append(connection: Connection, events: list[AuditEvent], width: int) -> Non
     for start in range(0, len(events), width):
         with connection.begin():
             audit_tree.append_in(connection, events[start : start + width])
+        wait_for_disk(connection)
 
 
-def _append_as_clients(
-    engine: Engine, writer: AbstractContextManager[object], events: list[AuditEvent], clients: int
+def _append_one(connection: Connection, event: AuditEvent) -> None:
+    with connection.begin():
+        audit_tree.append_in(connection, [event])
+    wait_for_disk(connection)
+
+
+def _insert_one(connection: Connection, event: AuditEvent) -> None:
+    with connection.begin():
+        connection.execute(_plain.insert(), {name: getattr(event, name) for name in _plain.columns.keys()[1:]})
+
+
+def _as_clients(
+    engine: Engine,
+    writer: AbstractContextManager[object],
+    act: Callable[[Connection, AuditEvent], None],
+    events: list[AuditEvent],
+    clients: int,
 ) -> None:
-    """Append events from several clients, each waiting until its last event is on the disk."""
+    """Write events from several clients, each waiting until its last event is on the disk."""
 
-    def append(own: list[AuditEvent]) -> None:
+    def write(own: list[AuditEvent]) -> None:
         for event in own:
-            with writer, engine.begin() as connection:
-                audit_tree.append_in(connection, [event])
+            with writer, engine.connect() as connection:
+                act(connection, event)
 
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(append, [events[first::clients] for first in range(clients)]))
+        list(pool.map(write, [events[first::clients] for first in range(clients)]))
 
 
 def _chain(connection: Connection, events: list[AuditEvent]) -> None:

@@ -26,6 +26,15 @@ class Driver:
         rows: list[tuple[Any, ...]] = self._cursor.fetchall()
         return rows
 
+    def rows_alone(self, statement: str) -> list[tuple[Any, ...]]:
+        """Execute a statement outside of a transaction, of PostgreSQL, in one message to the server and back."""
+        self._cursor.connection.autocommit = True
+        try:
+            return self.rows(statement)
+        finally:
+            if not self._cursor.connection.closed:
+                self._cursor.connection.autocommit = False
+
     def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if len(rows) == 1:
             self._execute(statement, rows[0])

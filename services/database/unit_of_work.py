@@ -14,6 +14,7 @@ from sqlalchemy.pool import Pool, QueuePool
 
 from services.database.engine import READING, UNLIMITED, connect, one_writer
 from services.database.failures import busy, explain
+from services.database.group_commit import wait_for_disk
 from services.database.places import NoPlace, Places
 from services.database.readiness import Readiness
 from services.runtime import metrics
@@ -239,24 +240,26 @@ class Database:
         engine, sessions = (self._readers, self._reading) if reading else (self.engine, self._sessions)
         try:
             # Not the session's own transaction, which would leave one open whose commit has failed.
-            with engine.begin() as connection, sessions(bind=connection) as session:
-                uow = UnitOfWork(
-                    session,
-                    self.clock.now(),
-                    self.real.now(),
-                    actor,
-                    partial(self._read_rules, base=self.rules),
-                    self.clock.turned,
-                    self.secrets,
-                    touched,
-                    after_refusal,
-                    self.recorder_secrets,
-                    reading=reading,
-                )
-                result = act(uow)
-                if not reading:
-                    self._append_events(session, uow.events)
-                session.commit()
+            with engine.connect() as connection:
+                with connection.begin(), sessions(bind=connection) as session:
+                    uow = UnitOfWork(
+                        session,
+                        self.clock.now(),
+                        self.real.now(),
+                        actor,
+                        partial(self._read_rules, base=self.rules),
+                        self.clock.turned,
+                        self.secrets,
+                        touched,
+                        after_refusal,
+                        self.recorder_secrets,
+                        reading=reading,
+                    )
+                    result = act(uow)
+                    if not reading:
+                        self._append_events(session, uow.events)
+                    session.commit()
+                wait_for_disk(connection)
         except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
             failure = explain(error, self.engine)
             if failure is None:

@@ -16,7 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 REQUEST_ID = "request_id"
-BOUND = (REQUEST_ID, "application_id", "job_key", "job_type", "process_instance_key", "element_id")
+BOUND = ("application_id", "job_key", "job_type", "process_instance_key", "element_id")
 
 # These print whole jobs with their variables, request headers or statements with their values at debug level.
 _TALKATIVE = ("pyzeebe", "grpc", "urllib3", "httpx", "httpcore", "sqlalchemy", "asyncio", "multipart")

@@ -65,7 +65,7 @@ class RequestObserver:
         route = route_of(scope)
         metrics.HTTP_DURATION.labels(method, route).observe(seconds)
         if seconds > SLOW_SECONDS and method == "GET":
-            log.warning("a page was slow", method=method, route=route, status=status, seconds=round(seconds, 3))
+            log.info("a page was slow", method=method, route=route, status=status, seconds=round(seconds, 3))
 
 
 def request_id_of(given: str | None) -> str:
@@ -78,4 +78,7 @@ def route_of(scope: Scope) -> str:
     route = getattr(scope.get("route"), "path", None)
     if route is not None:
         return str(route)
-    return str(scope.get("root_path")) if scope.get("app_root_path") is not None else UNMATCHED
+    if scope.get("app_root_path") is not None:
+        return str(scope.get("root_path"))
+    # FastAPI names only routes of its own: one of Starlette's, without parameters, is its own template.
+    return str(scope["path"]) if "endpoint" in scope and not scope.get("path_params") else UNMATCHED

@@ -57,6 +57,8 @@ class Application(Base):
     __table_args__ = (
         Index("ix_applications_closed", "closed_at", "submitted_at"),
         Index("ix_applications_listed", "listed_at", "id"),
+        Index("ix_applications_created", "created_at", "id"),
+        Index("ix_applications_of_department", "department_id", "listed_at", "id"),
         Index("ix_applications_to_add_up", "closed_at", sqlite_where=TO_ADD_UP, postgresql_where=TO_ADD_UP),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
     )
@@ -65,7 +67,7 @@ class Application(Base):
     number: Mapped[str | None] = mapped_column(unique=True)  # SQ-2026-000123, given at submission
     policy_version: Mapped[str]
     drafter_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
-    department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"), index=True)
+    department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"))
     custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     previous_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))  # an appeal names the old one (T6)
     created_at: Mapped[datetime]

@@ -22,7 +22,10 @@ class HandOver(Base):
     """All copies of one application, offered to its custodian, who holds them from ``accepted_at`` on."""
 
     __tablename__ = "hand_overs"
-    __table_args__ = (Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),)
+    __table_args__ = (
+        Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),
+        Index("ix_hand_overs_due", "due_at", "application_id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -12,6 +12,8 @@ class Department(Base):
     """A unit of the organisation; ``superior_id`` names the one above it."""
 
     __tablename__ = "departments"
+    # unique as the id is: told that, SQLite reads the cases of one after another, and sorts nothing
+    __table_args__ = (Index("ix_departments_named", "name_zh", "id", unique=True),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     name_zh: Mapped[str]

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from services.database.keyset import Page, Section, read_place, rows_at
 from services.database.tables.applications import CONCERNS, Application
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.custody import HandOver
@@ -34,6 +35,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
+NEWEST_FIRST = "created-desc"
 UNRESTRICTED_POSTS = ("security-reviewer", "supervisor")
 OTHER = aliased(Application)  # beside the one that the condition is on
 
@@ -52,10 +54,21 @@ def get_visible(uow: UnitOfWork, application_id: str) -> Application:
 
 def list_visible(uow: UnitOfWork, *, limit: int, offset: int, mine: bool = False) -> list[Application]:
     """List the applications that the acting person may see, newest first; ``mine``: own drafts."""
-    query = select_visible(uow).order_by(Application.created_at.desc(), Application.id).limit(limit).offset(offset)
-    if mine:
-        query = query.where(Application.drafter_id == uow.actor.id)
-    return list(uow.session.scalars(query))
+    query = _drafted(uow, mine).order_by(Application.created_at.desc(), Application.id.desc())
+    return list(uow.session.scalars(query.limit(limit).offset(offset)))
+
+
+def page_of_visible(uow: UnitOfWork, *, limit: int, place: str = "", mine: bool = False) -> Page[Application]:
+    """Read a page of the same list at a place that an earlier page names."""
+    sections = (Section((Application.created_at.expression, Application.id.expression)),)
+    begin = read_place(place, NEWEST_FIRST, sections)
+    rows, *around = rows_at(uow.session, _drafted(uow, mine), sections, descending=True, limit=limit, place=begin)
+    return Page([row[0] for row in rows], *(beside.text(NEWEST_FIRST) if beside else "" for beside in around))
+
+
+def _drafted(uow: UnitOfWork, mine: bool) -> Select[Application]:
+    query = select_visible(uow)
+    return query.where(Application.drafter_id == uow.actor.id) if mine else query
 
 
 def select_visible(uow: UnitOfWork) -> Select[Application]:

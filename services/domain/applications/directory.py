@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
 
+from services.database.keyset import Page, Section, read_place, rows_at
 from services.database.listing import Listing
 from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
@@ -17,9 +18,9 @@ def departments(uow: UnitOfWork) -> list[Department]:
     return list(uow.session.scalars(select(Department).order_by(Department.name_en, Department.id)))
 
 
-def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Colleague]:
-    """Return the active people, by name; of one department where it is given."""
-    query = select(Person).where(Person.active).order_by(Person.name, Person.id)
+def colleagues(uow: UnitOfWork, *, department_id: str | None = None, text: str = "") -> list[Colleague]:
+    """Return the active people, by name; of one department where it is given, and whose names have the text."""
+    query = select(Person).where(Person.active, Listing(text).mentioned(Person.name)).order_by(Person.name, Person.id)
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
     administrators = access_queries.load_directory(uow).administrators
@@ -36,6 +37,7 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None) -> list[Col
     ]
 
 
+CAMERA_ORDER = "site"
 SHOWN = 60  # cameras to choose from at a time
 
 
@@ -55,17 +57,35 @@ def cameras(uow: UnitOfWork, ids: Collection[str] | None = None) -> list[CameraC
     return [_choice(*row) for row in uow.session.execute(query)]
 
 
+def page_of_cameras(uow: UnitOfWork, text: str = "", *, limit: int, place: str = "") -> Page[CameraChoice]:
+    """Read a page of the cameras in use that a search finds, by site and name, in one statement."""
+    keys = (Recorder.site.expression, Camera.name_en.expression, Camera.id.expression)
+    sections = (Section(keys),)
+    rows, previous, following = rows_at(
+        uow.session,
+        _select_matching(text),
+        sections,
+        descending=False,
+        limit=limit,
+        place=read_place(place, CAMERA_ORDER, sections),
+    )
+    around = (beside.text(CAMERA_ORDER) if beside else "" for beside in (previous, following))
+    return Page([_choice(*row[:3]) for row in rows], *around)
+
+
 def find_cameras(uow: UnitOfWork, text: str) -> FoundCameras:
     """Find cameras in use by name, place or site, in this order of site and place; two statements."""
-    listing = Listing(text)
-    matching = _select_cameras().where(
-        listing.mentioned(Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Recorder.site)
-    )
+    matching = _select_matching(text)
     part = matching.order_by(Recorder.site, Camera.place_zh, Camera.name_en, Camera.id).limit(SHOWN)
     found = [_choice(*row) for row in uow.session.execute(part)]
     if len(found) < SHOWN:
         return FoundCameras(found, 0)
     return FoundCameras(found, (uow.session.scalar(matching.with_only_columns(func.count())) or 0) - SHOWN)
+
+
+def _select_matching(text: str) -> Select[Camera, Recorder, str | None]:
+    words = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Recorder.site)
+    return _select_cameras().where(Listing(text).mentioned(*words))
 
 
 def _select_cameras() -> Select[Camera, Recorder, str | None]:

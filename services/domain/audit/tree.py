@@ -1,7 +1,8 @@
 """The Merkle tree over the audit trail (RFC 6962), in SQL: one row for each complete subtree.
 
 Events are numbered and added to the tree just before their unit of work commits, under a lock that ends with the
-commit: the numbers have no holes, and no unit waits for the lock while another waits for its rows.
+commit: the numbers have no holes, and no unit waits for the lock while another waits for its rows, or for the disk
+(``database.group_commit``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from services.database.driver import Driver, open_driver
+from services.database.group_commit import WITHOUT_WAITING
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Fatal
@@ -31,7 +33,7 @@ INSERT_NODE = "INSERT INTO audit_nodes (level, position, sha256) VALUES (?, ?, ?
 
 
 def append(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Number the events, and write them and their nodes; the caller commits at once."""
+    """Number the events, and write them and their nodes; the caller commits at once, and waits for the disk then."""
     if not events:
         return
     session.flush()  # statements that wait for another unit of work do so before the trail is locked
@@ -42,7 +44,7 @@ def append_in(connection: Connection, events: Sequence[AuditEvent]) -> None:
     """Append as ``append``, with nothing left to flush."""
     with open_driver(connection, "append to the audit trail") as driver:
         if driver.postgres:
-            driver.rows("SELECT pg_advisory_xact_lock(?)", (LOCK,))
+            driver.rows(f"SELECT {WITHOUT_WAITING}, pg_advisory_xact_lock(?)", (LOCK,))
         size, last = _last(driver)
         for seq, event in enumerate(events, size + 1):
             event.seq = seq

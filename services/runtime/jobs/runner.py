@@ -182,7 +182,8 @@ class JobRunner:
         try:
             async with lease:
                 begun = await self._journal.began(job)
-                structlog.contextvars.bind_contextvars(request_id=begun.request_id)
+                if begun.request_id is not None:
+                    structlog.contextvars.bind_contextvars(request_id=begun.request_id)
                 if begun.waiting_since is not None:
                     self._waits.note(job.key, begun.waiting_since, self._clock.now())
                 with _span(job, begun):

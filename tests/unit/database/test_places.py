@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from services.database.places import NoPlace, Places
+from services.runtime import metrics
 
 PATIENCE = 30.0
 
@@ -19,6 +20,8 @@ async def test_who_finds_none_free_waits_in_order() -> None:
     places, begun, ends = Places(2, PATIENCE), asyncio.Queue[int](), [asyncio.Event() for _ in range(4)]
     holding = [asyncio.create_task(hold(places, begun, number, end)) for number, end in enumerate(ends)]
     assert [await begun.get(), await begun.get()] == [0, 1]
+    await asyncio.sleep(0)
+    assert metrics.REGISTRY.get_sample_value("footage_desk_database_connections_waited_for") == 2
     for ended, next_one in ((1, 2), (0, 3)):
         assert begun.empty()
         ends[ended].set()
@@ -26,6 +29,7 @@ async def test_who_finds_none_free_waits_in_order() -> None:
     for end in ends:
         end.set()
     await asyncio.gather(*holding)
+    assert metrics.REGISTRY.get_sample_value("footage_desk_database_connections_waited_for") == 0
 
 
 async def test_who_waits_too_long_is_sent_away_and_takes_no_place() -> None:

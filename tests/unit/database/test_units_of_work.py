@@ -14,6 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department
 from services.database.unit_of_work import EVERY_COMMIT, Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.runtime import metrics
 from services.runtime.errors import Refused, Retryable
 
 pytestmark = pytest.mark.both_databases
@@ -171,3 +172,13 @@ def test_without_a_free_connection_a_unit_is_tried_again_later(
         for connection in taken:
             connection.close()
     database.run_now(ACTOR, department, "one")
+
+
+def test_the_connections_in_use_are_told(database: Database) -> None:
+    def told(name: str) -> float:
+        return metrics.REGISTRY.get_sample_value(f"footage_desk_database_connections_{name}") or 0
+
+    during = database.run_now(Actor("system", "test"), lambda uow: uow.session.connection() and told("in_use"))
+
+    assert (during, told("in_use")) == (1, 0)
+    assert told("limit") >= 5

@@ -65,3 +65,10 @@ def test_a_channel_of_notices_is_there_before_its_first_notice() -> None:
     metrics.expect_notices("pigeon")
 
     assert said("footage_desk_notices_total", channel="pigeon", outcome="failed") == 0
+
+
+def test_a_process_tells_of_its_memory_and_descriptors_and_of_python() -> None:
+    exposed = metrics.exposition().decode()
+
+    for name in ("process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total", "python_info"):
+        assert f"\n{name}" in exposed

@@ -82,6 +82,7 @@ async def test_a_request_is_counted_by_the_template_of_its_route_and_never_by_it
         times = said("request_duration_seconds_count", method="GET", route=FORM_ROUTE)
         await drafter.get(f"/api/applications/{application_id}/form")
         await drafter.get("/no/such/page")
+        await drafter.get("/api/openapi.json")
         await drafter.get("/static/no-such-file")
         await drafter.request("BREW", "/inbox")
         after = counted()
@@ -90,6 +91,7 @@ async def test_a_request_is_counted_by_the_template_of_its_route_and_never_by_it
     assert new == {
         ("GET", FORM_ROUTE, "409"): 1,  # submitted, so no form any more
         ("GET", "unmatched", "404"): 1,
+        ("GET", "/api/openapi.json", "200"): 1,
         ("GET", "/static", "404"): 1,
         ("other", "/inbox", "405"): 1,
     }

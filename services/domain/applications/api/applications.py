@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import Field
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
 
+from services.database.keyset import LONGEST_PLACE, Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
@@ -16,6 +17,7 @@ from services.domain.cases.schemas import CaseSummary, OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
+from services.web.paging import page_links
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -26,6 +28,15 @@ class NewApplication(Form):
 
     submit: bool = False
     previous_id: Identifier | None = None
+
+
+class ApplicationsQuestion(BaseModel):
+    """``mine``: what I drafted; ``place`` is one that `Link` names, in place of an ``offset``."""
+
+    mine: bool = False
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
 
 
 class OwnQuestion(Body):
@@ -131,19 +142,29 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
 
 @router.get("/applications", responses=problems(401))
 async def list_applications(
+    question: Annotated[ApplicationsQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
-    mine: bool = False,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=LAST_OFFSET)] = 0,
+    request: Request,
+    response: Response,
 ) -> list[CaseSummary]:
-    """Return the applications that the signed-in person may see, newest first."""
+    """Return the applications that the signed-in person may see, newest first.
 
-    def read(uow: UnitOfWork) -> list[CaseSummary]:
-        rows = visibility.list_visible(uow, limit=limit, offset=offset, mine=mine)
-        return case_queries.list_summaries(uow, rows)
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
+    limit, mine = question.limit, question.mine
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> Page[CaseSummary]:
+        if question.offset:
+            rows = visibility.list_visible(uow, limit=limit, offset=question.offset, mine=mine)
+            return Page(case_queries.list_summaries(uow, rows))
+        page = visibility.page_of_visible(uow, limit=limit, place=question.place, mine=mine)
+        return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
+
+    page = await database.read(actor, read)
+    if links := page_links(request, page):
+        response.headers["Link"] = links
+    return page.lines
 
 
 @router.get("/applications/own", responses=problems(401))

@@ -4,9 +4,10 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field
 
+from services.database.keyset import LONGEST_PLACE, Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
@@ -15,6 +16,7 @@ from services.domain.cases.stage_times import list_stage_times
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
+from services.web.paging import page_links
 from services.web.schemas import LAST_OFFSET, Body, ListParameters, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
@@ -36,6 +38,7 @@ class LedgerQuestion(Body):
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int, Field(ge=1, le=1000)] = PAGE
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
 
     def search(self, zone: str) -> case_register.Search:
         return case_register.Search(
@@ -66,15 +69,28 @@ class RiskQuestion(ListParameters):
 
 @router.get("", responses=problems(401))
 async def search_register(
-    question: Annotated[LedgerQuestion, Query()], actor: Acting, database: GivenDatabase
+    question: Annotated[LedgerQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    request: Request,
+    response: Response,
 ) -> list[CaseLine]:
-    """Return the cases that match, of those that I may see."""
+    """Return the cases that match, of those that I may see.
 
-    def read(uow: UnitOfWork) -> list[CaseLine]:
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`): what is added in the
+    meantime moves none of them, as it would with `offset`.
+    """
+
+    def read(uow: UnitOfWork) -> Page[CaseLine]:
         wanted = question.search(uow.rules.zone)
-        return case_register.list_cases(uow, wanted, limit=question.limit, offset=question.offset)
+        if question.offset:
+            return Page(case_register.list_cases(uow, wanted, limit=question.limit, offset=question.offset))
+        return case_register.read_page(uow, wanted, limit=question.limit, place=question.place)
 
-    return await database.read(actor, read)
+    page = await database.read(actor, read)
+    if links := page_links(request, page):
+        response.headers["Link"] = links
+    return page.lines
 
 
 @router.get("/copies-out", responses=problems(401))

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, ClassVar, get_args
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from services.database.keyset import Page
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, forms
@@ -40,6 +42,15 @@ class ListQuery(lists.ListQuery):
     purpose: str = ""
     since: str = ""
     until: str = ""
+    place: str = ""  # where the page begins: behind or before a line of another
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self._parameters("sort", "order", "place") or self.place)
+
+    def query(self, **changed: str) -> str:
+        """Return the query string without the place, with some parameters changed."""
+        return urlencode({**self._parameters("place"), **changed})
 
     def question(self) -> LedgerQuestion:
         """As the API asks; Refused where a day is none."""
@@ -84,16 +95,17 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         question = wanted.question()
     except Refused as error:
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
-    part = wanted.listing(visitor.language)
 
-    def read(uow: UnitOfWork) -> tuple[list[CaseLine], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[Page[CaseLine], list[Department]]:
         asked = question.search(uow.rules.zone)
-        found = case_register.list_cases(uow, asked, limit=part.limit or lists.MOST_ROWS, offset=part.offset)
+        if wanted.as_csv:
+            return Page(case_register.list_cases(uow, asked, limit=lists.MOST_ROWS)), []
+        found = case_register.read_page(uow, asked, limit=wanted.LENGTH, place=wanted.place)
         return found, directory.departments(uow)
 
-    lines, departments = await database.read(visitor.actor, read)
+    found, departments = await database.read(visitor.actor, read)
     if wanted.as_csv and refusal is None:
-        return _csv(visitor, lines)
+        return _csv(visitor, found.lines)
     return visitor.page(
         "cases/register.html",
         status=refusal.status if refusal else 200,
@@ -101,7 +113,9 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         departments=departments,
         states=states.STATES,
         purposes=list(forms.PURPOSE_CATEGORIES),
-        **wanted.shown(lines),
+        lines=found.lines,
+        found=found,
+        wanted=wanted,
     )
 
 

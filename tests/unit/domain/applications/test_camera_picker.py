@@ -1,6 +1,7 @@
 """The camera picker searches in the database; a form reads the cameras that it names, and no others."""
 
 import pytest
+from portal_client import Portal
 from review_desk import ReviewDesk
 from sqlalchemy import event, insert
 
@@ -39,6 +40,28 @@ def test_the_picker_shows_some_and_counts_the_others(desk: ReviewDesk) -> None:
     assert {camera.place_zh for camera in of_place.cameras} == {"1号楼"}
     assert len(of_place.cameras) + of_place.more == 66  # camera 199 would be one
     assert desk.run(directory.find_cameras, "100%").cameras == []
+
+
+async def test_the_cameras_come_page_by_page_over_http(portal: Portal) -> None:
+    drafter = await portal.signed_in("drafter")
+    whole = (await drafter.get("/api/cameras")).json()
+    pages: list[list[dict[str, object]]] = []
+    address: str | None = "/api/cameras?limit=60"
+    while address:
+        answer = await drafter.get(address)
+        pages.append(answer.json())
+        address = answer.links.get("next", {}).get("url")
+
+    assert [camera for page in pages for camera in page] == whole
+    assert [len(page) for page in pages] == [60, 60, 60, 20]
+    [one] = (await drafter.get("/api/cameras", params={"text": "摄像机042", "limit": 60})).json()
+    assert one["id"] == "c42"
+
+
+async def test_people_are_found_by_a_part_of_their_name_over_http(portal: Portal) -> None:
+    drafter = await portal.signed_in("drafter")
+    people = (await drafter.get("/api/directory", params={"text": "EEPE"})).json()["people"]
+    assert [person["id"] for person in people] == ["keeper"]
 
 
 def test_a_form_reads_the_cameras_that_it_names(desk: ReviewDesk) -> None:

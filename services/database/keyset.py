@@ -1,0 +1,186 @@
+"""Pages of a long list that begin behind a row, not after a count: each reads as many rows as it shows.
+
+A place is where a page begins: the values of a row in the order of the list. Rows that are added or removed before it
+move no page, and none is shown twice or left out. NULL has no place in an order, so a list whose order has some is of
+several sections, one after another.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
+from sqlalchemy.orm import Session
+
+LONGEST_PLACE = 1000  # characters
+Line = TypeVar("Line")
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of ``where`` in the order of ``keys``, which together are unique and never NULL.
+
+    ``joined`` adds to the query what the keys are of. Rows that are alike in the first ``alike`` keys are read by a
+    query of their own when a page begins among them: where these keys are of another table, no index would find it.
+    """
+
+    keys: Sequence[ColumnElement[Any]]
+    where: ColumnElement[bool] | None = None
+    joined: Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]] = lambda query: query
+    alike: int = 0
+
+    def rows(
+        self, query: Select[*tuple[Any, ...]], order: Sequence[ColumnElement[Any]], *, falling: bool
+    ) -> Select[*tuple[Any, ...]]:
+        """Select the section's rows of the query, each with its keys behind it, in this order."""
+        rows = self.joined(query).add_columns(*self.keys)
+        if self.where is not None:
+            rows = rows.where(self.where)
+        return rows.order_by(*(key.desc() if falling else key.asc() for key in order))
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Return whether these are values of the keys, by number and type."""
+        return len(values) == len(self.keys) and all(
+            isinstance(value, key.type.python_type) for key, value in zip(self.keys, values, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Beside a row of the section with this number: behind it, or ``before`` it; by the values of its keys."""
+
+    section: int
+    values: tuple[Any, ...]
+    before: bool = False
+
+    def text(self, order: str) -> str:
+        """Write it as a word for an address; ``order`` names the list's order, and a place counts in no other."""
+        content = [order, self.section, self.before, *map(_write, self.values)]
+        return base64.urlsafe_b64encode(json.dumps(content, ensure_ascii=False).encode()).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Line]):
+    """The lines of a page, and the places of the pages around it; empty where there is none."""
+
+    lines: list[Line]
+    previous: str = ""
+    next: str = ""
+
+
+def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | None:
+    """Return the place of ``Place.text``; None for a text that is none, or of another order."""
+    if len(text) > LONGEST_PLACE:
+        return None
+    try:
+        content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        named, section, before, *written = content
+        values = tuple(map(_read, written))
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        return None
+    if named != order or not isinstance(before, bool) or type(section) is not int:
+        return None
+    if not 0 <= section < len(sections) or not sections[section].fits(values):
+        return None
+    return Place(section, values, before)
+
+
+def rows_after(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    sections: Sequence[Section],
+    *,
+    descending: bool,
+    limit: int,
+    offset: int,
+) -> list[Row[*tuple[Any, ...]]]:
+    """Read up to ``limit`` rows of the list behind the first ``offset`` ones, which are read as well."""
+    found: list[Row[*tuple[Any, ...]]] = []
+    for section in sections:
+        part = section.rows(query, section.keys, falling=descending)
+        rows = session.execute(part.limit(limit - len(found)).offset(offset)).all()
+        found += rows
+        if len(found) == limit:
+            break
+        if offset and not rows:
+            of_section = select(func.count()).select_from(section.rows(query, (), falling=False).subquery())
+            offset -= session.scalar(of_section) or 0
+        else:
+            offset = 0
+    return found
+
+
+def rows_at(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    sections: Sequence[Section],
+    *,
+    descending: bool,
+    limit: int,
+    place: Place | None,
+) -> tuple[list[Row[*tuple[Any, ...]]], Place | None, Place | None]:
+    """Read up to ``limit`` rows of the list at a place, or its first; also return the places before and behind them.
+
+    ``descending`` turns each section round, not their order. There is at most one statement for each section, and one
+    more for a section with keys that are ``alike``.
+    """
+    back = place is not None and place.before
+    found: list[tuple[int, Row[*tuple[Any, ...]]]] = []
+    first = place.section if place is not None else 0
+    for number in range(first, -1, -1) if back else range(first, len(sections)):
+        section = sections[number]
+        begin = place.values if place is not None and number == place.section else None
+        for condition, keys in _queries(section, begin, descending != back):
+            if len(found) > limit:
+                break
+            part = section.rows(query, keys, falling=descending != back).where(*condition)
+            found += [(number, row) for row in session.execute(part.limit(limit + 1 - len(found)))]
+    more, found = len(found) > limit, found[:limit]
+    if back:
+        found.reverse()
+    if not found:
+        return [], None, None
+    ends = [Place(number, tuple(row)[-len(sections[number].keys) :]) for number, row in (found[0], found[-1])]
+    previous = Place(ends[0].section, ends[0].values, before=True) if (more if back else place is not None) else None
+    return [row for _, row in found], previous, ends[1] if back or more else None
+
+
+def _queries(
+    section: Section, begin: Sequence[Any] | None, falling: bool
+) -> list[tuple[list[ColumnElement[bool]], Sequence[ColumnElement[Any]]]]:
+    """List the conditions and orders of the queries that read a section from the values on."""
+    if begin is None:
+        return [([], section.keys)]
+    if not section.alike:
+        return [([_beyond(section.keys, begin, falling)], section.keys)]
+    outer, inner = section.keys[: section.alike], section.keys[section.alike :]
+    same = and_(*(key == value for key, value in zip(outer, begin, strict=False)))
+    return [
+        ([same, _beyond(inner, begin[section.alike :], falling)], inner),
+        ([_beyond(outer, begin[: section.alike], falling)], section.keys),
+    ]
+
+
+def _beyond(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], falling: bool) -> ColumnElement[bool]:
+    row, place = tuple_(*keys), tuple_(*values, types=[key.type for key in keys])
+    beyond: ColumnElement[bool] = row < place if falling else row > place
+    if len(keys) == 1:
+        beyond = keys[0] < values[0] if falling else keys[0] > values[0]
+    return beyond
+
+
+def _write(value: Any) -> Any:
+    return {"at": value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _read(written: Any) -> Any:
+    if not isinstance(written, dict):
+        return written
+    moment = datetime.fromisoformat(written["at"])
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a zone")
+    return moment
