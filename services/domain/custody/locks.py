@@ -167,11 +167,15 @@ def list_to_file(uow: UnitOfWork, after: str, limit: int) -> tuple[list[Document
         .order_by(Document.id)
         .limit(limit)
     )
-    rows = [
-        DocumentToFile(document, number, document.retain_until or retention.provisional_end(uow))
-        for document, number in uow.session.execute(query)
-    ]
+    rows = [DocumentToFile(document, number, _ahead(uow, document)) for document, number in uow.session.execute(query)]
     return rows, checkpoints.newest_as_json(uow) if rows else None
+
+
+def _ahead(uow: UnitOfWork, document: Document) -> datetime:
+    """Return until when a document is locked: of one that was not filed within its term, for another one."""
+    until = document.retain_until
+    passed = until is None or until < retention.renewed_before(uow)
+    return retention.provisional_end(uow) if until is None or passed else until
 
 
 def claim_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> set[str]:
