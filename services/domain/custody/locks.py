@@ -112,7 +112,8 @@ def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
 
 def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
     """Begin the term of what these cases have in the stores anew, where it would end soon."""
-    query = select(Master).where(Master.application_id.in_(application_ids))
+    # locked: a case that ends meanwhile takes its date of disposal from the lock
+    query = select(Master).where(Master.application_id.in_(application_ids)).with_for_update()
     retention.renew(uow, [row for row in uow.session.scalars(query) if _is_kept(row)])
     written = select(Document).where(Document.application_id.in_(application_ids))
     retention.renew(uow, uow.session.scalars(written))
