@@ -327,10 +327,11 @@ def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[s
 def _admit(name: str, store: Store, database: Database, manifest: Manifest | None, *, is_new: bool) -> None:
     """Make the store's buckets, unless they were there and are gone: then Fatal.
 
-    Raises StoreRefused for buckets without object lock, StoreDown without an answer. ``is_new``: nobody has used the
-    database, so that the store must not have an installation's objects.
+    Raises StoreRefused for buckets without object lock, StoreDown without an answer. ``is_new``: nobody had used the
+    database at the start, so that the store must not have an installation's objects, but those that others have written
+    since.
     """
-    if is_new:
+    if is_new and not database.read_now(START, key_events.was_written, name):
         belongings.check_empty(name, store)
     belongings.check_store(name, store, database, manifest)
     store.ensure()

@@ -276,18 +276,23 @@ async def run(
 
 
 async def watch_stores(stores: Mapping[str, Store], health: Health) -> None:
-    """Ask each store, and say in readiness which one does not answer or cannot be used."""
+    """Ask each store, and say in readiness which one does not answer, is gone or cannot be used."""
     for name, store in stores.items():
         part = f"store {name}"
-        try:
-            await run_in_thread(store.missing)
-        except (Retryable, Fatal) as error:
+        if (cause := await _fault_of(store)) is not None:
             if part not in health.away:
-                log.warning("a store is away or cannot be used", store=name, cause=str(error))
-            health.away[part] = str(error)
-        else:
-            if health.away.pop(part, None) is not None:
-                log.info("a store answers again", store=name)
+                log.warning("a store is away or cannot be used", store=name, cause=cause)
+            health.away[part] = cause
+        elif health.away.pop(part, None) is not None:
+            log.info("a store answers again", store=name)
+
+
+async def _fault_of(store: Store) -> str | None:
+    try:
+        gone = await run_in_thread(store.missing)
+    except (Retryable, Fatal) as error:
+        return str(error)
+    return f"{', '.join(gone)} is gone. {store.describe()}" if gone else None
 
 
 async def open_when_back(

@@ -19,6 +19,7 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
+DISK_FULL = "53100"  # PostgreSQL's code
 CANCELLED = "57014"  # PostgreSQL's code of a statement that took too long
 CONFLICTS = ("40001", "40P01")  # PostgreSQL's codes of a serialization failure and of a deadlock
 
@@ -69,7 +70,7 @@ def _of_driver(original: BaseException, error: Exception, engine: Engine) -> Exc
 
 def _sentence(original: BaseException, error: Exception, engine: Engine) -> str:
     code, where = _code(original), _address(engine)
-    if sqlite_code(original) == sqlite3.SQLITE_FULL:
+    if _is_full(original):
         return f"the disk is full | {where} | nothing was written | make room on it; what failed is retried"
     if code == READ_ONLY:
         return (
@@ -96,13 +97,17 @@ def _sentence(original: BaseException, error: Exception, engine: Engine) -> str:
 
 def _waited_for(original: BaseException, error: Exception, engine: Engine) -> Away | None:
     """Return ``database`` where a wait may mend it; a full disk or a refused statement wants somebody."""
-    if sqlite_code(original) == sqlite3.SQLITE_FULL:
+    if _is_full(original):
         return None
     if _code(original) in (READ_ONLY, CANCELLED):
         return "database"
     if isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
         return away(original)
     return "database" if isinstance(error, DBAPIError) and error.connection_invalidated else None
+
+
+def _is_full(original: BaseException) -> bool:
+    return sqlite_code(original) == sqlite3.SQLITE_FULL or _code(original) == DISK_FULL
 
 
 def _code(original: BaseException) -> str:

@@ -5,20 +5,26 @@ and a run that dies is caught up by the next one (docs/sealing.md, "Locks and de
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Generic, TypeVar
 
 from services.database.leases import this_process
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.custody import locks
 from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
 from services.domain.documents.service import Filed
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
+from services.runtime.periodic import report_failure
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
 from services.vault.store.protocol import Store, StoreLocked, StoreMissing, keep_until
 from services.workers import document_filing
+
+Row = TypeVar("Row")
 
 log = get_logger(__name__)
 
@@ -92,7 +98,7 @@ class LockKeeper:
     """Does what is left to do with locks, for all cases; one for each process that has both stores and the seal.
 
     A step goes on after the rows of the step before, and from the beginning once it has seen all: what cannot be done
-    holds up nothing behind it.
+    holds up nothing behind it, nor does an object that raises each time it is touched.
     """
 
     def __init__(
@@ -109,16 +115,18 @@ class LockKeeper:
     async def run(self) -> bool:
         """Take one step of each kind; return whether there is more to do now.
 
-        Raises the first Retryable of a store or the database that is away, after the other steps were taken.
+        Raises the first fault of a step after the other steps were taken: a Retryable of what is away, or a defect.
         """
-        more, away = False, None
+        more, faults = False, list[Exception]()
         for step in (self._renew, self._lock, self._file, self._dispose):
             try:
                 more = await step() or more
-            except Retryable as error:
-                away = away or error
-        if away is not None:
-            raise away
+            except Exception as error:  # noqa: BLE001  # raised below; disposal does not wait for a document
+                faults.append(error)
+        for further in faults[1:]:
+            report_failure("locks", further)
+        if faults:
+            raise faults[0]
         return more
 
     async def _renew(self) -> bool:
@@ -130,19 +138,15 @@ class LockKeeper:
     async def _lock(self) -> bool:
         due = await self._database.read(ACTOR, locks.list_due, self._after.get("lock", ""), AT_ONCE)
         more = self._go_on("lock", [lock.master_id for lock in due], AT_ONCE)
-        held: list[MasterLock] = []
-        try:
-            replicated: list[MasterLock] = []
-            for lock in due:
-                if await _is_done(hold, self._store, lock):
-                    (held if lock.replica is None else replicated).append(lock)
-            # the second store may be away: what has no replica is done by then
-            for lock in replicated:
-                if await _is_done(hold_replica, self._replica_store, lock):
-                    held.append(lock)
-        finally:
-            if held:
-                await self._database.run(ACTOR, locks.record, held)
+        kept, away = await _each(due, partial(hold, self._store))
+        # the second store may be away: what has no replica is done by then
+        replicated = [lock for lock in kept if lock.replica is not None]
+        second, second_away = await _each(replicated, partial(hold_replica, self._replica_store))
+        if held := [lock for lock in kept if lock.replica is None] + second:
+            await self._database.run(ACTOR, locks.record, held)
+        if (at := second_away or away) is not None:
+            self._after["lock"] = at.row.master_id
+            raise at.fault
         return more
 
     async def _file(self) -> bool:
@@ -158,27 +162,27 @@ class LockKeeper:
         def file(one: DocumentToFile) -> None:
             filed[one.document.number] = document_filing.file(self._store, self._signer(), one, checkpoint)
 
+        away = None
         try:
-            for one in due:
-                if one.document.number in claimed:
-                    await _is_done(file, one)
+            _, away = await _each([one for one in due if one.document.number in claimed], file)
         finally:
             until = {one.document.number: one.until for one in due}
             await self._database.run(ACTOR, _record, filed, until, claimed, self._holder)
+        if away is not None:
+            self._after["file"] = away.row.document.id
+            raise away.fault
         return more
 
     async def _dispose(self) -> bool:
         ended = await self._database.read(ACTOR, locks.list_to_dispose, self._refused, AT_ONCE)
         more = len(ended) >= AT_ONCE
-        gone: list[str] = []
-        try:
-            for lock in ended:
-                if await _is_done(dispose, self._store, self._replica_store, lock):
-                    gone.append(lock.master_id)
-        finally:
-            self._refused = self._refused + len(ended) - len(gone) if more else 0
-            if gone:
-                await self._database.run(ACTOR, locks.record_disposal, gone)
+        gone, away = await _each(ended, partial(dispose, self._store, self._replica_store))
+        tried = len(ended) if away is None else ended.index(away.row) + 1
+        self._refused = self._refused + tried - len(gone) if more or away is not None else 0
+        if gone:
+            await self._database.run(ACTOR, locks.record_disposal, [lock.master_id for lock in gone])
+        if away is not None:
+            raise away.fault
         return more
 
     def _go_on(self, step: str, ids: Sequence[str], limit: int) -> bool:
@@ -188,18 +192,34 @@ class LockKeeper:
         return more
 
 
+@dataclass(frozen=True)
+class _Stopped(Generic[Row]):
+    """The row at which a store that is away, or a defect, has stopped a step."""
+
+    row: Row
+    fault: Exception
+
+
+async def _each(rows: Sequence[Row], act: Callable[[Row], None]) -> tuple[list[Row], _Stopped[Row] | None]:
+    """Act on rows; return those that are done, and where a fault of the store or a defect has stopped it.
+
+    What a store refuses for good or for now is logged and tried again.
+    """
+    done: list[Row] = []
+    for row in rows:
+        try:
+            await run_in_thread(act, row)
+        except (Fatal, StoreLocked) as error:
+            log.error("a lock or a disposal could not be made and is tried again", cause=str(error))  # noqa: TRY400  # says all
+        except Exception as error:  # noqa: BLE001  # the caller raises it, once what is done is recorded
+            return done, _Stopped(row, error)
+        else:
+            done.append(row)
+    return done, None
+
+
 def _record(
     uow: UnitOfWork, filed: Mapping[str, Filed], until: Mapping[str, datetime], claimed: Collection[str], holder: str
 ) -> None:
     locks.record_documents(uow, filed, until)
     locks.release_documents(uow, claimed, holder)
-
-
-async def _is_done(act: Callable[..., None], *arguments: object) -> bool:
-    """Act on one row; False where a store refuses it for good or for now, which is logged and tried again."""
-    try:
-        await run_in_thread(act, *arguments)
-    except (Fatal, StoreLocked) as error:
-        log.error("a lock or a disposal could not be made and is tried again", cause=str(error))  # noqa: TRY400  # says all
-        return False
-    return True

@@ -214,9 +214,12 @@ class Desk:
             "recorders": self.recorders,
         }
 
+    def lock_keeper(self) -> LockKeeper:
+        return LockKeeper(self.database, self.store, self.replica_store, lambda: self.signer)
+
     async def keep_locks(self) -> None:
         """Run the periodic task of the locks until it has nothing left to do."""
-        keeper = LockKeeper(self.database, self.store, self.replica_store, lambda: self.signer)
+        keeper = self.lock_keeper()
         while await keeper.run():
             pass
 

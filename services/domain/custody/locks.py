@@ -112,7 +112,8 @@ def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
 
 def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
     """Begin the term of what these cases have in the stores anew, where it would end soon."""
-    query = select(Master).where(Master.application_id.in_(application_ids))
+    # locked: a case that ends meanwhile takes its date of disposal from the lock
+    query = select(Master).where(Master.application_id.in_(application_ids)).with_for_update()
     retention.renew(uow, [row for row in uow.session.scalars(query) if _is_kept(row)])
     written = select(Document).where(Document.application_id.in_(application_ids))
     retention.renew(uow, uow.session.scalars(written))
@@ -167,11 +168,15 @@ def list_to_file(uow: UnitOfWork, after: str, limit: int) -> tuple[list[Document
         .order_by(Document.id)
         .limit(limit)
     )
-    rows = [
-        DocumentToFile(document, number, document.retain_until or retention.provisional_end(uow))
-        for document, number in uow.session.execute(query)
-    ]
+    rows = [DocumentToFile(document, number, _ahead(uow, document)) for document, number in uow.session.execute(query)]
     return rows, checkpoints.newest_as_json(uow) if rows else None
+
+
+def _ahead(uow: UnitOfWork, document: Document) -> datetime:
+    """Return until when a document is locked: of one that was not filed within its term, for another one."""
+    until = document.retain_until
+    passed = until is None or until < retention.renewed_before(uow)
+    return retention.provisional_end(uow) if until is None or passed else until
 
 
 def claim_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> set[str]:

@@ -25,6 +25,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.spans import Span
 from services.vault.coverage import LEAST_SHARE
 
+ORDERED = "retrieval-ordered"  # the action in the audit trail
 LONGEST_ACCEPTED = timedelta(seconds=1)  # between two pictures, of what may be accepted in advance
 
 
@@ -103,15 +104,16 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
     application, form, release = state.application, state.form, state.decisions["storage-release"]
     if form is None:
         raise ValueError("a case that is released has a filed form")
-    audit_trail.record(
-        uow,
-        "retrieval-ordered",
-        "item",
-        item_id,
-        application_id=application_id,
-        form=form.number,
-        form_sha256=form.sha256,
-    )
+    if not _is_ordered(uow, item_id, release):
+        audit_trail.record(
+            uow,
+            ORDERED,
+            "item",
+            item_id,
+            application_id=application_id,
+            form=form.number,
+            form_sha256=form.sha256,
+        )
     return Order(
         application_id=application_id,
         item_id=item_id,
@@ -136,6 +138,14 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         reported=reported_spans(item),
         least_share=uow.rules.least_share,
     )
+
+
+def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:
+    """Return whether an earlier try of this release has recorded it: one that waits for a recorder has hundreds."""
+    query = select(AuditEvent.seq).where(
+        AuditEvent.subject_id == item_id, AuditEvent.action == ORDERED, AuditEvent.at >= release.decided_at
+    )
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def get_result(uow: UnitOfWork, application_id: str, item_id: str) -> RetrievalResult | None:

@@ -171,7 +171,7 @@ class JobRunner:
         self._running[job.key] = lease
         poller.running += 1
         metrics.JOBS_IN_FLIGHT.labels(job.type).inc()
-        started = time.perf_counter()
+        started, began = time.perf_counter(), self._clock.now()
         try:
             async with lease:
                 begun = await self._journal.began(job)
@@ -186,6 +186,12 @@ class JobRunner:
             self._attempts.forget(job.key)
             self._waits.forget(job.key)
             return variables
+        except Retryable as error:
+            # What was there for so long and fails is not away. It uses up a retry: where each try ends so, the limit of
+            # the wait would begin anew each time, and no incident would ever tell of it.
+            if error.away is not None and self._clock.now() - began > Waits.STALE:
+                raise Retryable(str(error), runbook=error.runbook) from error
+            raise
         finally:
             poller.running -= 1
             self.health.beat(job.type)
@@ -223,7 +229,8 @@ class JobRunner:
     async def _raise_incident(self, error: Exception, job: Job) -> None:
         message = failure_message(job, str(error), NEXT_AFTER_INCIDENT, runbook_of(error))
         log.error("incident", message=message, stack=stack(error))
-        self._forget(job)
+        await self._stop_waiting(job)
+        self._attempts.forget(job.key)
         if isinstance(error, NotPermitted):
             metrics.JOBS_REFUSED.labels(job.type).inc()
             await self._record(self._journal.refused(job, message))
@@ -254,6 +261,12 @@ class JobRunner:
         await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
         await self._adapter.wait_job(job, message, round(delay.total_seconds() * 1000))
 
+    async def _stop_waiting(self, job: Job) -> None:
+        """Record that what the job waited for is back: what fails now is something else."""
+        if job.key in self._waits:
+            await self._record(self._journal.waits(job, None))
+        self._waits.forget(job.key)
+
     def _forget(self, job: Job) -> None:
         self._attempts.forget(job.key)
         self._waits.forget(job.key)
@@ -271,11 +284,9 @@ class JobRunner:
             log.warning("failed, will be retried", **facts)
         else:
             log.error("failed unexpectedly", stack=stack(error), **facts)
+        await self._stop_waiting(job)
         if not retries:
             await self._record(self._journal.stuck(job))
-        elif job.key in self._waits:
-            await self._record(self._journal.waits(job, None))
-        self._waits.forget(job.key)
         await self._adapter.fail_job(job.key, retries, message, round(delay.total_seconds() * 1000), {})
 
     @staticmethod

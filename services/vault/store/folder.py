@@ -12,7 +12,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from services.vault.store.protocol import (
     Source,
     StoreConflict,
     Stored,
+    StoreDown,
     StoreLocked,
     StoreMissing,
     StoreRefused,
@@ -59,6 +60,7 @@ class FolderStore:
         """``clock`` decides when a retention has ended; the store's own time is real time (docs/architecture.md)."""
         self._root = root
         self._prefix = prefix
+        self._seen: set[str] = set()  # buckets that were there: one that is gone by now is waited for
         self._clock = clock or SystemClock()
 
     def describe(self) -> str:
@@ -75,6 +77,7 @@ class FolderStore:
         folder = self._bucket(bucket)
         if (folder / _MARKER).exists():
             self._check_rules(folder)
+            self._seen.add(bucket)
             return True
         if folder.exists() and any(entry.name in ("objects", "data") for entry in folder.iterdir()):
             raise StoreRefused(
@@ -86,6 +89,7 @@ class FolderStore:
     def ensure(self) -> None:
         with on_disk(f"make the store in {self._root}"):
             for bucket in BUCKETS:
+                self._seen.add(bucket)
                 if self._is_made(bucket):
                     continue
                 folder = self._bucket(bucket)
@@ -165,12 +169,12 @@ class FolderStore:
 
     def set_tags(self, bucket: str, key: str, version_id: str, tags: Mapping[str, str]) -> None:
         check_tags(tags)
-        with bucket_lock(self._bucket(bucket)):
+        with self._locked(bucket):
             self._rewrite(bucket, key, replace(self._facts(bucket, key, version_id), tags=dict(tags)))
 
     def retain(self, bucket: str, key: str, version_id: str, until: datetime) -> None:
         until = until.astimezone(UTC)
-        with bucket_lock(self._bucket(bucket)):
+        with self._locked(bucket):
             facts = self._facts(bucket, key, version_id)
             if facts.retain_until is not None and until < facts.retain_until:
                 raise StoreLocked(
@@ -183,12 +187,12 @@ class FolderStore:
             self._rewrite(bucket, key, replace(facts, retain_until=until))
 
     def set_legal_hold(self, bucket: str, key: str, version_id: str, on: bool) -> None:
-        with bucket_lock(self._bucket(bucket)):
+        with self._locked(bucket):
             self._rewrite(bucket, key, replace(self._facts(bucket, key, version_id), legal_hold=on))
 
     def delete(self, bucket: str, key: str, version_id: str) -> bool:
         target = self._object(bucket, key)
-        with bucket_lock(self._bucket(bucket)):
+        with self._locked(bucket):
             try:
                 facts = self._facts(bucket, key, version_id)
             except StoreMissing:
@@ -254,11 +258,20 @@ class FolderStore:
             raise StoreRefused(f"the key {key!r} is too long for a folder: {len(name)} of {_LONGEST_NAME} bytes.")
         return self._bucket(bucket) / "objects" / name
 
+    def _locked(self, bucket: str) -> AbstractContextManager[None]:
+        with on_disk(f"lock {bucket}"):
+            self._must_exist(bucket)
+        return bucket_lock(self._bucket(bucket))
+
     def _bucket(self, bucket: str) -> Path:
         return self._root / f"{self._prefix}-{bucket}"
 
     def _must_exist(self, bucket: str) -> None:
-        if not (self._bucket(bucket) / _MARKER).exists():
+        if (self._bucket(bucket) / _MARKER).exists():
+            self._seen.add(bucket)
+        elif bucket in self._seen:
+            raise StoreDown(f"the bucket {self._bucket(bucket)} is gone: mount its disk again.")
+        else:
             raise StoreRefused(f"the bucket {self._bucket(bucket)} is not there: run `footage-desk doctor`.")
 
     def _check_rules(self, folder: Path) -> None:

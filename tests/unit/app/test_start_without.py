@@ -1,6 +1,7 @@
 """What a process does at its start while a store or the database is away, and what it refuses all the same."""
 
 import asyncio
+import io
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from services.app import container as container_module
 from services.app import server
 from services.app.container import Container, open_container, open_migrated_database
 from services.cli import processes
+from services.database.unit_of_work import Actor
+from services.domain.audit import trail
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health
@@ -26,6 +29,7 @@ from services.runtime.settings.stores import FolderStore, S3Store
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import BUCKETS, Store, StoreDown, StoreRefused
 
+ACTOR = Actor("system", "test")
 ANSWERS = 15  # seconds
 
 
@@ -81,6 +85,20 @@ async def test_readiness_names_a_store_that_is_away_and_stays_ready(away: Settin
     container.database.close()
 
 
+async def test_readiness_names_a_store_whose_folder_is_gone(tmp_path: Path) -> None:
+    container, health = open_container(Settings.load(data_dir=tmp_path), apart=True), Health()
+    _ = container.store
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
+
+    await server.watch_stores(container.opened_stores, health)
+
+    assert "footage-desk-masters, footage-desk-copies" in health.away["store primary"]
+    (tmp_path / "elsewhere").rename(tmp_path / "store")
+    await server.watch_stores(container.opened_stores, health)
+    assert health.away == {}
+    container.database.close()
+
+
 def test_the_first_start_of_one_process_waits_for_the_stores_that_it_makes(away: Settings) -> None:
     with pytest.raises(Retryable) as error:
         open_container(away)
@@ -107,6 +125,25 @@ def test_a_store_that_comes_back_without_its_rules_is_refused_and_not_written(
     with pytest.raises(StoreRefused, match="nothing says that object lock holds"):
         store.stat("masters", "a/1")
     assert not (tmp_path / "store" / "footage-desk-documents").exists()  # nothing was made beside it
+
+
+def test_a_store_that_others_use_since_a_first_start_is_not_taken_for_another_installations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load(data_dir=tmp_path)
+    late, stranger = (open_container(settings, apart=True) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("services.vault.store.folder.FolderStore.missing", _is_down)
+        stores = [late.store, stranger.store]
+    at_work = open_container(settings, apart=True)
+    at_work.store.put("documents", "DQ-1.json", io.BytesIO(b"{}"), metadata={})
+    with pytest.raises(Fatal, match="has objects of an installation"):
+        stores[1].stat("documents", "DQ-1.json")  # of which the register knows nothing
+    at_work.database.run_now(ACTOR, trail.record, "document-filed", "document", "DQ-1")
+
+    assert all(store.stat("documents", "DQ-1.json") for store in stores)
+    for container in (late, stranger, at_work):
+        container.database.close()
 
 
 def _is_down(_store: Store) -> list[str]:

@@ -56,7 +56,7 @@ def raised(database: Database, *statements: str) -> Exception:
         ("40P01", "conflict", "another act came first"),
         ("23505", "conflict", "another act came first"),
         ("08006", "unavailable", "did not answer"),
-        ("53100", "unavailable", "did not answer"),  # the disk is full
+        ("53100", "unavailable", "the disk is full"),
         ("53300", "unavailable", "did not answer"),  # too many connections
         ("55P03", "unavailable", "did not answer"),  # a lock is not to be had
         ("57014", "unavailable", "did not answer in time"),
@@ -79,6 +79,7 @@ def test_what_postgresql_raises_is_tried_again_and_counted(
     assert isinstance(error, Retryable)
     assert says in str(error)
     assert counted(reason) == before + 1
+    assert (error.away == "database") == (says in ("did not answer", "did not answer in time", "takes no changes"))
 
 
 @pytest.mark.postgres

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import pytest
 from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import raises, seal_worker, settings_for
+from test_job_runner import Act, Sealed, SealItem, raises, seal_worker, settings_for
 
 from services.database.outages import away
 from services.recorders.protocol import RecorderDown
 from services.runtime.clock import FixedClock
-from services.runtime.errors import Retryable
+from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import Backoff, Waits
 from services.runtime.jobs.journal import Begun, JournalledJob, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
@@ -48,11 +48,11 @@ class Kept(NoJournal):
 
 @asynccontextmanager
 async def failing(
-    gateway: FakeGateway, channel: grpc.aio.Channel, error: Exception, journal: Kept, clock: FixedClock
+    gateway: FakeGateway, channel: grpc.aio.Channel, error: Exception | Act, journal: Kept, clock: FixedClock
 ) -> AsyncIterator[None]:
     runner = JobRunner(
         settings_for(gateway),
-        [seal_worker(raises(error))],
+        [seal_worker(raises(error) if isinstance(error, Exception) else error)],
         {},
         channel,
         backoff=Backoff(jitter=0),
@@ -155,6 +155,39 @@ async def test_what_a_wait_does_not_mend_uses_up_the_retries(
 
     assert left == [2, 0]
     assert journal.waited == [None]  # it waits no more
+    assert journal.stopped == 1
+
+
+@pytest.mark.parametrize("error", [Fatal("the bucket is not there"), Retryable("could not decode it")])
+async def test_an_incident_of_another_cause_is_not_blamed_on_what_was_away(
+    gateway: FakeGateway, channel: Any, error: Exception
+) -> None:
+    journal, clock = Kept(since=NOON), FixedClock(NOON)
+
+    async with failing(gateway, channel, error, journal, clock):
+        await gateway.put("seal-item", 17, {"applicationId": "A1"}, retries=1)
+        assert (await gateway.call("FailJob")).retries == 0
+
+    assert journal.waited == [None]  # before it is recorded as stopped
+    assert journal.stopped == 1
+
+
+async def test_a_part_that_fails_each_time_after_a_long_try_is_not_waited_for_without_end(
+    gateway: FakeGateway, channel: Any
+) -> None:
+    journal, clock = Kept(), FixedClock(NOON)
+
+    async def try_for_long(_command: SealItem) -> Sealed:
+        clock.turn(timedelta(minutes=20))
+        raise DOWN
+
+    async with failing(gateway, channel, try_for_long, journal, clock):
+        left = []
+        for number, retries in enumerate((3, 2, 1), 1):
+            await gateway.put("seal-item", 16, {"applicationId": "A1"}, retries=retries)
+            left.append((await gateway.call("FailJob", number)).retries)
+
+    assert left == [2, 1, 0]
     assert journal.stopped == 1
 
 

@@ -136,6 +136,30 @@ def test_a_store_that_was_never_made_says_so(tmp_path: Path) -> None:
         FolderStore(tmp_path, "test").put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
 
 
+def test_a_folder_that_is_gone_is_waited_for_and_nothing_is_made_in_its_place(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    stored = store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    place = stored.bucket, stored.key, stored.version_id
+    unmounted = (tmp_path / "store").rename(tmp_path / "elsewhere")
+    for act in (
+        lambda: store.put("masters", "1/2", io.BytesIO(b"footage"), metadata={}),
+        lambda: list(store.get("masters", "1/1")),
+        lambda: store.stat("masters", "1/1"),
+        lambda: list(store.list_keys("masters")),
+        lambda: store.set_legal_hold(*place, True),
+        lambda: store.delete(*place),
+        lambda: store.sweep("masters", "1/1"),
+    ):
+        with pytest.raises(StoreDown, match="mount its disk again") as error:
+            act()
+        assert error.value.away == "store"
+    assert not (tmp_path / "store").exists()
+
+    unmounted.rename(tmp_path / "store")
+    assert b"".join(store.get("masters", "1/1")) == b"footage"
+
+
 def test_settings_open_the_store_they_name(tmp_path: Path) -> None:
     store = open_store(places.FolderStore(tmp_path, "test"))
     assert isinstance(store, FolderStore)

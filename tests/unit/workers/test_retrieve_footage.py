@@ -8,6 +8,7 @@ import pytest
 from custody_desk import ASKED, FILMED, Case, Desk
 
 from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
@@ -160,6 +161,26 @@ async def test_a_recorder_that_is_down_is_waited_for_and_leaves_nothing(desk: De
     away.rename(desk.recordings)
     desk.clock.turn(measurements.ASKED_APART)
     assert (await retrieve(desk, case)).coverage == 1.0
+
+
+async def test_the_tries_of_a_job_that_waits_leave_one_event(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    away = desk.recordings.rename(desk.root / "away")
+    for _ in range(5):
+        with pytest.raises(RecorderDown):
+            await retrieve(desk, case)
+        desk.clock.turn(measurements.ASKED_APART)
+    events = len(desk.rows(AuditEvent))
+    with pytest.raises(RecorderDown):
+        await retrieve(desk, case)
+    assert len(desk.rows(AuditEvent)) == events
+
+    away.rename(desk.recordings)
+    desk.clock.turn(measurements.ASKED_APART)
+    await retrieve(desk, case)
+
+    ordered = [row for row in desk.rows(AuditEvent) if row.action == retrieval_records.ORDERED]
+    assert [row.subject_id for row in ordered] == [case.item()]
 
 
 async def test_footage_of_another_camera_is_an_incident_and_nothing_is_kept(desk: Desk) -> None:

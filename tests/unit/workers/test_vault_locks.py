@@ -1,5 +1,6 @@
 """Locks while a case is open, documents that are filed when they are made, disposal by itself (R6, R28, R52)."""
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,46 @@ async def test_what_cannot_be_locked_holds_up_nothing_behind_it(desk: Desk) -> N
     assert held == others
     with pytest.raises(StoreMissing):
         vault_locks.hold(desk.store, locks.lock_of(first))
+
+
+@pytest.mark.parametrize("fault", [StoreDown("one object cannot be read"), ValueError("its facts are damaged")])
+async def test_an_object_that_always_fails_holds_up_no_other_and_no_other_step(desk: Desk, fault: Exception) -> None:
+    case = desk.case("gate", "yard", "hall").approve()
+    with patch.object(vault_locks, "hold", side_effect=Killed):
+        for item in case.items:
+            with pytest.raises(Killed):
+                await desk.work(retrieve_footage, application_id=case.id, item_id=item)
+    first = min(desk.rows(Master), key=lambda row: row.id)
+    disposable = await withdrawn(desk, "gate")
+    desk.clock.turn(TERM + timedelta(days=1))
+    retain = type(desk.store).retain
+
+    def fail(store: Any, bucket: str, key: str, *rest: Any) -> None:
+        if key == first.sealed["key"]:
+            raise fault
+        retain(store, bucket, key, *rest)
+
+    keeper = desk.lock_keeper()
+    with patch.object(type(desk.store), "retain", fail):
+        for _ in range(2):
+            with suppress(type(fault)):
+                await keeper.run()
+
+    held = {key for key, until in desk.locked_until("masters").items() if until is not None}
+    others = {row.sealed["key"] for row in desk.rows(Master) if row.application_id == case.id}
+    assert held == others - {first.sealed["key"]}
+    assert all(row.discarded_at for row in desk.rows(Master) if row.application_id == disposable.id)
+
+
+@pytest.mark.requirement("R28")
+async def test_a_document_whose_term_has_passed_before_it_was_filed_is_filed_all_the_same(desk: Desk) -> None:
+    await withdrawn(desk)
+    desk.clock.turn(TERM + timedelta(days=1))
+
+    await desk.keep_locks()
+
+    assert set(desk.locked_until("documents").values()) == {desk.clock.now() + TERM}
+    assert not any(row.lock_due_since for row in desk.rows(Document))
 
 
 async def test_a_second_store_that_is_away_stops_no_lock_in_the_first(desk: Desk) -> None:

@@ -62,4 +62,4 @@ async def test_what_could_not_be_preserved_is_counted_and_its_recorder_told(alwa
     assert counts.grown() == {"footage_desk_preservations_total failed": 1}
     [recorder] = always.rows(Recorder)
     assert recorder.last_error is not None
-    assert recorder.last_error["code"] == "recorder-down"
+    assert recorder.last_error["code"] == "recorder-missing"
