@@ -47,6 +47,7 @@ log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
+PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
 WATCH_STORES_EVERY = timedelta(minutes=1)
 START_PAUSES = Backoff(first=timedelta(seconds=1), factor=2, longest=timedelta(seconds=30))
@@ -382,6 +383,19 @@ def _keep_locks(container: Container) -> Periodic:
     return task
 
 
+def _retry_preservations(container: Container) -> PeriodicTask:
+    """Return the task that tries again what could not be preserved; for processes that preserve."""
+    from services.workers.preservation_retries import PreservationRetries  # noqa: PLC0415 - as above
+
+    return PreservationRetries(
+        container.database,
+        container.store,
+        container.vault_keys,
+        container.recorders,
+        at_once=container.settings.workers.heavy_concurrency,
+    )
+
+
 def _open_log_head(container: Container) -> "CheckpointPublisher":
     from services.app import portal_tasks  # noqa: PLC0415 - a worker starts faster without pages and lists
 
@@ -407,6 +421,8 @@ def _periodic_tasks(
         by_clock.append(_keep_locks(container))
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
+    if any(worker.job_type == PRESERVES for worker in roles.workers):
+        by_clock.append(_retry_preservations(container))
     container.on_turn.extend(task.wake for task in by_clock)
     return by_clock + others
 

@@ -4,7 +4,8 @@ import sqlite3
 
 from services.runtime.errors import Away
 
-# libpq has no code for what fails while it connects, so its words are read; a server may be set to speak Chinese.
+# Of what fails while it connects libpq passes on no SQLSTATE (psycopg's is None), and a client cannot choose the words:
+# lc_messages is the superuser's, and read after the login. So they are read; a server may be set to speak Chinese.
 _REFUSALS = (
     *(
         "authentication failed",

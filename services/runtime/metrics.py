@@ -29,7 +29,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 JOB_INVOCATIONS = Counter(
     "camunda_job_invocations",
-    "Jobs by outcome: activated, completed, failed, bpmn-error",
+    "Jobs by outcome: activated, completed, failed, waiting (for a part that is away), bpmn-error",
     ["type", "action"],
     registry=REGISTRY,
 )
@@ -49,6 +49,12 @@ LAST_SUCCESSFUL_POLL = Gauge(
     "footage_desk_last_successful_poll_timestamp_seconds",
     "When the engine last answered a poll for jobs; until it has, when the worker began",
     ["type"],
+    registry=REGISTRY,
+)
+POLL_FAILURES = Counter(
+    "footage_desk_poll_failures",
+    "Polls for jobs that failed, by reason: unavailable, refused (somebody has to act)",
+    ["type", "reason"],
     registry=REGISTRY,
 )
 JOBS_IN_FLIGHT = Gauge("footage_desk_jobs_in_flight", "Jobs whose handler runs now", ["type"], registry=REGISTRY)
@@ -262,7 +268,7 @@ NOTICES_WAITING = Gauge(
 )
 AUDIT_EVENTS = Gauge("footage_desk_audit_events", "Events in the audit trail", registry=DATABASE_REGISTRY)
 
-JOB_ACTIONS = ("activated", "completed", "failed", "bpmn-error")
+JOB_ACTIONS = ("activated", "completed", "failed", "waiting", "bpmn-error")
 TIMESTAMP_OUTCOMES = ("granted", "failed")
 NOTICE_OUTCOMES = ("delivered", "deferred", "failed")
 
@@ -291,6 +297,8 @@ def expect_jobs(job_type: str, capacity: int) -> None:
         JOB_INVOCATIONS.labels(job_type, action)
     for counter in (JOBS_ACTIVATED, JOBS_HANDLED, JOBS_REFUSED, LEASES_LOST, JOB_EXECUTION_TIME, JOBS_IN_FLIGHT):
         counter.labels(job_type)
+    for reason in ("unavailable", "refused"):
+        POLL_FAILURES.labels(job_type, reason)
     JOB_CAPACITY.labels(job_type).set(capacity)
     LAST_SUCCESSFUL_POLL.labels(job_type).set_to_current_time()
 

@@ -18,7 +18,7 @@ from services.vault.store.protocol import Store
 from services.workers import vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.retrieve import Request, Retrieval
-from services.workers.sources import Recorders, open_source, probe
+from services.workers.sources import NotAsked, Recorders, open_source, probe
 
 JOB_TYPE = "preserve-footage"
 HEAVY = True
@@ -56,6 +56,20 @@ async def handle(
     return Result(preserved, failures)
 
 
+async def retry(
+    item_id: str, database: Database, store: Store, vault_keys: VaultKeys, recorders: Recorders
+) -> bool | None:
+    """Try an item again that could not be preserved; None where it is needed no more.
+
+    Its failures are recorded as those of the job.
+    """
+    due = await database.run(ACTOR, preservations.begin_retry, item_id)
+    if due is None:
+        return None
+    work = _Work(Command(due.application_id, due.job_key), database, store, vault_keys, recorders)
+    return await work.try_to_preserve(due.need, measured=False)
+
+
 @dataclass(frozen=True)
 class _Work:
     command: Command
@@ -71,7 +85,8 @@ class _Work:
             with suppress(RecorderDown, Fatal):
                 await probe(self.database, ACTOR, open_source(self.recorders, source), source)
 
-    async def try_to_preserve(self, need: Need) -> bool:
+    async def try_to_preserve(self, need: Need, *, measured: bool = True) -> bool:
+        """Preserve an item; False where that failed, which is recorded. ``measured``: its recorder was asked before."""
         watch = report_progress(
             self.database,
             ACTOR,
@@ -82,21 +97,26 @@ class _Work:
         )
         try:
             async with watch as reporter:
+                if not measured:
+                    await probe(self.database, ACTOR, open_source(self.recorders, need.source), need.source)
                 kept = await self._preserve(need, reporter)
             metrics.PRESERVATIONS.labels("preserved").inc(kept)
             return kept
         except NoLongerWanted:
             return False
+        except NotAsked:  # nothing was tried: who asks the recorder now may find that it is back
+            await self.database.run(ACTOR, preservations.postpone, need.item_id)
+            return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
             metrics.PRESERVATIONS.labels("failed").inc()
-            code = type(error).__name__
             await self.database.run(
                 ACTOR,
                 preservations.record_failure,
                 self.command.application_id,
                 need.item_id,
-                code,
+                type(error).__name__,
                 self.command.job_key,
+                away=isinstance(error, Retryable) and error.away is not None,
             )
             return False
         finally:

@@ -23,6 +23,10 @@ SILENT_SECONDS = 10.0  # for the answer of a recorder that gave none when it was
 _asked_while_silent: set[str] = set()
 
 
+class NotAsked(RecorderDown):
+    """The recorder was silent a moment ago, or another silent one is being asked: it was not asked now."""
+
+
 class Recorders(Protocol):
     """Opens a recorder by kind and configuration; ``recorders.registry.open_recorder`` is one."""
 
@@ -37,11 +41,11 @@ def open_source(recorders: Recorders, source: CameraChannel) -> Recorder:
 async def probe(database: Database, actor: Actor, recorder: Recorder, source: CameraChannel) -> Clock:
     """Probe a recorder and record its clock and oldest frames; return the clock.
 
-    Raises RecorderDown when it cannot be reached, and without asking it when it was silent a moment ago.
+    Raises RecorderDown when it cannot be reached; NotAsked, without asking it, when it was silent a moment ago.
     """
     silent = await database.run(actor, measurements.may_ask, source.recorder_id, elsewhere=bool(_asked_while_silent))
     if silent is None:
-        raise _down(source, "it did not answer a moment ago", "down")
+        raise NotAsked(_explained(source, "it did not answer a moment ago"))
     try:
         if silent:
             _asked_while_silent.add(source.recorder_id)
@@ -73,8 +77,11 @@ async def _ask(database: Database, recorder: Recorder, source: CameraChannel) ->
 
 
 def _down(source: CameraChannel, cause: str, code: str) -> RecorderDown:
-    return RecorderDown(
+    return RecorderDown(_explained(source, cause), code)
+
+
+def _explained(source: CameraChannel, cause: str) -> str:
+    return (
         f"could not ask the recorder | recorder {source.recorder_id} at {source.site} | {cause} | "
-        "switch it on or mend its network",
-        code,
+        "switch it on or mend its network"
     )

@@ -238,7 +238,10 @@ async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(
         await desk.returned(case)
 
 
-async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: OpenDesk) -> None:
+@pytest.mark.requirement("R31")
+async def test_preservation_goes_by_a_recorder_that_is_down_and_is_caught_up_later(
+    a_desk: OpenDesk,
+) -> None:
     async with a_desk(rules={"preservation": "always"}) as desk:
         async with desk.recorder_down():
             case = await desk.apply("cam1")
@@ -248,7 +251,8 @@ async def test_preservation_goes_by_when_the_recorder_is_down(a_desk: OpenDesk) 
             assert desk.events("preservation-failed")
             assert desk.notices("hutao", "preservation-failed")
 
-        await desk.turn(minutes=1)  # a silent recorder is asked again after half a minute
+        await desk.turn(minutes=2)
+        await desk.until(lambda _: desk.rows(Preservation), "the preservation while the review goes on")
         await desk.accept(case)
         await desk.returned(case)
 

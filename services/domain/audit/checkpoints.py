@@ -19,6 +19,7 @@ from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 
 Sign = Callable[[Checkpoint], str]
 RUNBOOK_LATE = "audit-checkpoint-late"
+OLDEST_AMONG = 1000  # events
 
 
 def get_newest(uow: UnitOfWork) -> AuditCheckpoint | None:
@@ -36,11 +37,20 @@ def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:
 
 
 def signing_lag(uow: UnitOfWork) -> timedelta:
-    """Return the wait of the oldest event that no checkpoint covers; zero if all are covered."""
+    """Return the wait of the oldest event that no checkpoint covers; zero if all are covered.
+
+    The first ``OLDEST_AMONG`` of these are read, however long nothing was signed.
+    """
     row = get_newest(uow)
     # By its moment, not its number: where the clock was set back, the first event is of later than now.
-    first = select(func.min(AuditEvent.at)).where(AuditEvent.seq > (row.size if row is not None else 0))
-    at = uow.session.scalar(first)
+    first = (
+        select(AuditEvent.at)
+        .where(AuditEvent.seq > (row.size if row is not None else 0))
+        .order_by(AuditEvent.seq)
+        .limit(OLDEST_AMONG)
+        .subquery()
+    )
+    at = uow.session.scalar(select(func.min(first.c.at)))
     return max(uow.now - at, timedelta()) if at is not None else timedelta()
 
 

@@ -559,7 +559,8 @@ class WaitingRelease(Answer):
 class FootageProgress(Answer):
     """One item on its way: ``size`` in bytes and ``share`` 0 to 1 of the phase; ``silent``: nobody works on it now.
 
-    ``retried``: what failed last is tried again, unless there is a ``standstill``; a preservation that failed is not.
+    ``retried``: what failed last is tried again, unless there is a ``standstill``; a preservation at ``nextTryAt``, now
+    where that is null, and not once its recorder has ``overwritten`` the footage or its retrieval has begun.
     """
 
     application_id: str
@@ -581,6 +582,8 @@ class FootageProgress(Answer):
     last_error_at: datetime | None
     standstill: Standstill | None = None
     retried: bool = True
+    next_try_at: datetime | None = None
+    overwritten: bool = False
 
 
 class WatchedCamera(Answer):

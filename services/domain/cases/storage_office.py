@@ -16,7 +16,7 @@ from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.progress import Progress
 from services.database.tables.reviews import Decision, Proposal, Review
@@ -36,7 +36,7 @@ from services.domain.cases.schemas import (
 )
 from services.domain.cases.standstills import standstill_of
 from services.domain.process import steps
-from services.domain.retrieval import progress
+from services.domain.retrieval import preservations, progress
 from services.domain.retrieval.preservations import overwrite_moment
 from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import NotFound, Refused
@@ -45,7 +45,7 @@ from services.web.errors import Problem
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")
-QUARANTINE = "quarantine"  # the purpose of what is preserved: one try, whose failure the storage office is told
+QUARANTINE = "quarantine"  # the purpose of what is preserved: its step has ended when it is tried again
 
 
 def get_office(uow: UnitOfWork, preserved: Listing) -> StorageOffice:
@@ -131,7 +131,8 @@ def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     _require_reader(uow)
     rows = progress.list_open(uow)
     of_items = steps.list_open_of_items(uow, {row.item_id for row in rows})
-    work = [_work(uow, row, of_items.get(row.item_id)) for row in rows]
+    failed = preservations.list_failed(uow, {row.item_id for row in rows if row.purpose == QUARANTINE})
+    work = [_work(uow, row, of_items.get(row.item_id), failed.get(row.item_id)) for row in rows]
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
@@ -217,10 +218,14 @@ def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
     ]
 
 
-def _work(uow: UnitOfWork, row: Progress, step: ProcessStep | None) -> FootageProgress:
+def _work(
+    uow: UnitOfWork, row: Progress, step: ProcessStep | None, failed: FailedPreservation | None
+) -> FootageProgress:
     item = uow.session.get_one(Item, row.item_id)
     camera = uow.session.get_one(Camera, item.camera_id)
     trouble = progress.error_of(row)
+    failed = failed if row.purpose == QUARANTINE else None
+    next_try_at = failed.next_try_at if failed is not None else None
     return FootageProgress(
         application_id=row.application_id,
         item_id=row.item_id,
@@ -240,7 +245,9 @@ def _work(uow: UnitOfWork, row: Progress, step: ProcessStep | None) -> FootagePr
         last_error=Problem.of(trouble) if trouble is not None else None,
         last_error_at=row.last_error_at,
         standstill=standstill_of(step, uow.now) if step is not None and row.purpose != QUARANTINE else None,
-        retried=step is not None and row.purpose != QUARANTINE,
+        retried=next_try_at is not None if row.purpose == QUARANTINE else step is not None,
+        next_try_at=next_try_at if next_try_at is not None and next_try_at > uow.now else None,
+        overwritten=failed is not None and next_try_at is None,
     )
 
 

@@ -134,11 +134,14 @@ def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[s
 def finish(
     uow: UnitOfWork, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False
 ) -> IntegrityCheck:
-    """Store the findings of a check, and notify Security of each damaged object once."""
+    """Store the findings of a check, and notify Security of each damaged object once.
+
+    Of a check that another one ended as unfinished, because it had been silent, the findings count all the same.
+    """
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
-    if check.ended_at is not None:
-        return check
     damaged = [checked for checked in objects if checked["faults"]]
+    if check.ended_at is not None and (check.outcome != UNFINISHED or (unfinished and not damaged)):
+        return check
     reported = _was_reported(uow, check)
     check.ended_at = check.heartbeat_at = uow.now
     check.objects = list(objects)

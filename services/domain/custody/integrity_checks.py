@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -14,6 +16,7 @@ from services.domain.custody import integrity
 from services.domain.custody.integrity import ExpectedObject
 from services.runtime import metrics
 from services.runtime.errors import Retryable
+from services.runtime.jobs.failures import Backoff
 from services.runtime.logs import get_logger
 from services.vault.examination import REMARKS, Expected, examine
 from services.vault.keys.signer import TrustedSigners
@@ -23,6 +26,7 @@ log = get_logger(__name__)
 
 AT_ONCE = 2  # cases; the objects of one are read one after the other, so that viewers keep their bandwidth
 TELL_SECONDS = 1.0
+PAUSES = Backoff(factor=2, longest=timedelta(seconds=30))
 NOT_READ = "unread"
 
 
@@ -38,13 +42,22 @@ class _Progress:
 class Verifier:
     """Runs the checks that people ask for; their findings are stored in the database.
 
-    ``trusted`` says whose signatures on labels are ours; it raises Retryable where that is not known yet.
+    ``trusted`` says whose signatures on labels are ours; it raises Retryable where that is not known yet. ``pauses``
+    are between two tries to store what was found.
     """
 
-    def __init__(self, database: Database, store: Store, trusted: Callable[[], TrustedSigners] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        trusted: Callable[[], TrustedSigners] | None = None,
+        *,
+        pauses: Backoff = PAUSES,
+    ) -> None:
         self._register = database
         self._store = store
         self._trusted = trusted
+        self._pauses = pauses
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -62,7 +75,7 @@ class Verifier:
             await asyncio.wait(set(self._running))
 
     async def _run(self, actor: Actor, check_id: str, due: list[ExpectedObject]) -> None:
-        progress, unfinished = _Progress(), True
+        progress, unfinished, stopping = _Progress(), True, False
         reporting = asyncio.create_task(self._report(actor, check_id, progress))
         try:
             async with self._limit:
@@ -72,11 +85,29 @@ class Verifier:
             metrics.VERIFICATION_FAILURES.inc(sum(bool(entry["faults"]) for entry in progress.objects))
         except Exception:  # nobody else would hear of it
             log.exception("an integrity check broke off", check=check_id)
+        except asyncio.CancelledError:
+            stopping = True
+            raise
         finally:
             reporting.cancel()
             with anyio.CancelScope(shield=True):
                 await asyncio.wait({reporting})
-                await self._register.run(actor, integrity.finish, check_id, progress.objects, unfinished=unfinished)
+                await self._finish(actor, check_id, progress.objects, unfinished=unfinished, once=stopping)
+
+    async def _finish(
+        self, actor: Actor, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool, once: bool
+    ) -> None:
+        """Store the findings, again and again while the database is away; ``once``: the process is stopping."""
+        for number in itertools.count():
+            try:
+                await self._register.run(actor, integrity.finish, check_id, objects, unfinished=unfinished)
+            except Retryable as error:
+                log.warning("the findings of a check were not stored", check=check_id, cause=str(error))
+            else:
+                return
+            if once:
+                return
+            await asyncio.sleep(self._pauses.delay(number).total_seconds())
 
     async def _report(self, actor: Actor, check_id: str, progress: _Progress) -> None:
         while True:

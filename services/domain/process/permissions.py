@@ -152,6 +152,14 @@ def lock_approval(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     return state
 
 
+def is_preserved(state: CaseState) -> bool:
+    """Return whether footage of the case is still preserved: until its retrieval begins, and not once it is to end."""
+    application = state.application
+    ended = application.closed_at is not None or application.withdrawn_at is not None or state.expired
+    begun = state.has_ended_with("storage-release") or state.hand_over is not None
+    return not (ended or begun or state.rejected_in("approval") or state.rejected_in("retrieval"))
+
+
 def require_undecided(state: CaseState, act: str, *stages: str) -> None:
     """Raise NotPermitted once one of the stages is decided in this round: people decided on what was found before."""
     decided = next((stage for stage in stages if stage in state.decisions), None)

@@ -75,6 +75,10 @@ def finish(uow: UnitOfWork, attempt_id: str, version_id: str) -> bool:
     reason = attempt.abandoned_because or reason_unwanted(uow, attempt.application_id, attempt.item_id)
     if reason is None and attempt.purpose != "quarantine" and _is_other_finished(uow, attempt):
         reason = "another attempt has finished first"
+    if reason is None and attempt.purpose == "quarantine":
+        # A preservation that is tried again may end after the retrieval.
+        outcome = uow.session.get_one(Item, attempt.item_id).outcome
+        reason = None if outcome is None else f"its retrieval has ended as {outcome}"
     attempt.version_id = version_id
     if reason is not None:
         abandon(uow, attempt, reason)

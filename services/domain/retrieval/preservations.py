@@ -1,18 +1,18 @@
 """Preservations: footage at risk of being overwritten, copied into the sealed quarantine (T4, docs/failures.md F1)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import ColumnElement, case, delete, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from services.database.moments import DAY_SECONDS, seconds_of
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -22,6 +22,11 @@ from services.domain.stages.catalogue import approval_limit
 from services.runtime.spans import Span
 
 PRESERVATION_FAILED = "preservation-failed"  # the action in the audit trail, and the notice
+GONE = ("NothingRecorded", "FootageMissing")  # what says that the recorder has nothing of it
+FIRST_PAUSE = timedelta(minutes=1)
+# A recorder or store that is away is asked for little; what it gave may have been fetched whole, in vain.
+LONGEST_PAUSE = {True: timedelta(minutes=10), False: timedelta(hours=1)}
+RENEWED_EVERY, CLAIM = timedelta(seconds=30), timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,15 @@ class Need:
     item_id: str
     asked: Span
     source: measurements.CameraChannel
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What is tried again, under the key of the job that failed."""
+
+    application_id: str
+    job_key: int
+    need: Need
 
 
 def items_in_scope(uow: UnitOfWork, application_id: str) -> list[Item]:
@@ -81,17 +95,28 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
     """Return how many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
     for item in items_in_scope(uow, application_id):
-        camera = item.camera
-        asked = Span(item.asked_start, item.asked_end)
-        if any(row.asked_start <= asked.start and asked.end <= row.asked_end for row in list_held(uow, item.id)):
+        if _is_held(uow, item):
             preserved += 1
-        elif not camera.overwritten:
-            continue  # it lies in the quarantine since it was uploaded
-        elif uow.rules.preserve == "always" or (
-            uow.rules.preserve == "at-risk" and is_at_risk(uow, camera, asked.start)
-        ):
-            open_needs.append(Need(item.id, asked, measurements.build_source(camera, camera.recorder)))
+        elif (need := _need_of(uow, item)) is not None:
+            open_needs.append(need)
     return preserved, open_needs
+
+
+def _is_held(uow: UnitOfWork, item: Item) -> bool:
+    """Return whether the quarantine has the item as it is asked for."""
+    rows = list_held(uow, item.id)
+    return any(row.asked_start <= item.asked_start and item.asked_end <= row.asked_end for row in rows)
+
+
+def _need_of(uow: UnitOfWork, item: Item) -> Need | None:
+    """Return what of an item that is not held is to be preserved; None for what needs it not."""
+    camera, preserve = item.camera, uow.rules.preserve
+    if not camera.overwritten:
+        return None  # it lies in the quarantine since it was uploaded
+    if preserve != "always" and not (preserve == "at-risk" and is_at_risk(uow, camera, item.asked_start)):
+        return None
+    asked = Span(item.asked_start, item.asked_end)
+    return Need(item.id, asked, measurements.build_source(camera, camera.recorder))
 
 
 def list_unreported(uow: UnitOfWork, application_id: str) -> list[Need]:
@@ -153,16 +178,42 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
             outcome=sealed.get("outcome"),
             sha256=sealed.get("sha256Cipher"),
         )
+    uow.session.execute(
+        delete(FailedPreservation).where(
+            FailedPreservation.item_id == attempt.item_id, FailedPreservation.job_key <= attempt.job_key
+        )
+    )
     return True
 
 
-def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int) -> None:
-    """Record that footage at risk could not be preserved, and notify the storage office.
+def record_failure(
+    uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int, *, away: bool = False
+) -> None:
+    """Record that footage at risk could not be preserved and when it is tried again, and notify the storage office.
 
-    Once for each item within ``REMINDERS_APART``, however often the engine sends the job. Nothing has failed where a
-    later job works on the item: it has taken the work over.
+    ``away``: recorder or store did not answer. It is tried no more once the recorder says that it has nothing of it
+    and has overwritten what is as old. The office is notified of that, and else once for each item within
+    ``REMINDERS_APART``, however often it fails. Nothing has failed where a later job works on the item, which has
+    taken the work over, or where the case needs it no more.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
+        return
+    if attempts.reason_unwanted(uow, application_id, item_id) is not None:
+        return
+    item = uow.session.get_one(Item, item_id)
+    if item.outcome is not None:
+        return
+    moment = overwrite_moment(uow.session.get_one(Camera, item.camera_id), item.asked_end)
+    gone = code in GONE and moment is not None and moment <= uow.now
+    row = uow.session.get(FailedPreservation, item_id)
+    if row is None:
+        row = FailedPreservation(item_id=item_id, application_id=application_id, job_key=job_key, failures=0)
+        uow.session.add(row)
+    row.failures = row.failures + 1 if row.job_key == job_key else 1
+    row.job_key, row.code, row.failed_at, row.claimed_until = job_key, code, uow.now, None
+    row.next_try_at = None if gone else uow.now + _pause(row.failures, away=away)
+    if gone:
+        _notify_failure(uow, application_id, item_id, code, overwritten=True)
         return
     told = select(AuditEvent.seq).where(
         AuditEvent.action == PRESERVATION_FAILED,
@@ -171,12 +222,77 @@ def record_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str
     )
     if uow.session.scalar(told.limit(1)) is not None:
         return
-    audit_trail.record(uow, PRESERVATION_FAILED, "item", item_id, application_id=application_id, code=code)
+    _notify_failure(uow, application_id, item_id, code)
+
+
+def _pause(failures: int, *, away: bool) -> timedelta:
+    """Return the wait before the next try: a minute first, then twice as long each time."""
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(failures - 1, 8)
+    return min(doubled, LONGEST_PAUSE[away])
+
+
+def _notify_failure(uow: UnitOfWork, application_id: str, item_id: str, code: str, **more: bool) -> None:
+    audit_trail.record(uow, PRESERVATION_FAILED, "item", item_id, application_id=application_id, code=code, **more)
     measurements.notify_storage(uow, PRESERVATION_FAILED, application_id=application_id, subject_id=item_id)
 
 
+def claim_due(uow: UnitOfWork, running: Collection[str], limit: int) -> list[str]:
+    """Claim up to ``limit`` items that are due to be tried again, for the caller's process; the longest due first.
+
+    The claims on ``running``, which the process tries already, are renewed. A claim that nobody renews lapses, so that
+    another process tries what one that died has left.
+    """
+    until = uow.now + CLAIM
+    if running:
+        claimed = update(FailedPreservation).where(FailedPreservation.item_id.in_(running))
+        uow.session.execute(claimed.values(claimed_until=until))
+    query = (
+        select(FailedPreservation)
+        .where(
+            FailedPreservation.next_try_at <= uow.now,
+            or_(FailedPreservation.claimed_until.is_(None), FailedPreservation.claimed_until <= uow.now),
+        )
+        .order_by(FailedPreservation.next_try_at, FailedPreservation.item_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    due = list(uow.session.scalars(query)) if limit > 0 else []
+    for row in due:
+        row.claimed_until = until
+    return [row.item_id for row in due]
+
+
+def begin_retry(uow: UnitOfWork, item_id: str) -> Retry | None:
+    """Return what of an item is tried again now; None where it was preserved, or its case needs it no more (T4)."""
+    row = uow.session.get(FailedPreservation, item_id)
+    if row is None:
+        return None
+    item = next((one for one in items_in_scope(uow, row.application_id) if one.id == item_id), None)
+    state = permissions.lock(uow, row.application_id, "preserve footage again")
+    if item is not None and item.outcome is None and permissions.is_preserved(state) and not _is_held(uow, item):
+        need = _need_of(uow, item)
+        if need is not None:
+            return Retry(row.application_id, row.job_key, need)
+    uow.session.delete(row)
+    return None
+
+
+def postpone(uow: UnitOfWork, item_id: str) -> None:
+    """Let a recorder that was not asked now be asked soon."""
+    row = uow.session.get(FailedPreservation, item_id)
+    if row is not None and row.next_try_at is not None:
+        row.next_try_at, row.claimed_until = uow.now + measurements.ASKED_APART, None
+
+
+def list_failed(uow: UnitOfWork, item_ids: Collection[str]) -> dict[str, FailedPreservation]:
+    """Return which of the items could not be preserved; one statement."""
+    query = select(FailedPreservation).where(FailedPreservation.item_id.in_(item_ids))
+    return {row.item_id: row for row in uow.session.scalars(query)}
+
+
 def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
-    """End every hold of the case's quarantine; lists the objects that are still to be discarded."""
+    """End every hold of the case's quarantine, and all tries; lists the objects that are still to be discarded."""
+    uow.session.execute(delete(FailedPreservation).where(FailedPreservation.application_id == application_id))
     rows = list(
         uow.session.scalars(
             select(Preservation).where(

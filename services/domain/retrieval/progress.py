@@ -21,6 +21,7 @@ SILENCE = timedelta(seconds=30)
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.
 ERRORS = {
     "RecorderDown": Message("The recorder cannot be reached: check its power and network."),
+    "NotAsked": Message("The recorder cannot be reached: check its power and network."),
     "BrokenOff": Message("The recorder broke off in mid-transfer: look at its network where that keeps happening."),
     "ReplayUnsupported": Message(
         "Nothing here can fetch from this recorder: export the footage there and bring the file."

@@ -25,8 +25,9 @@ from services.runtime import metrics
 from services.runtime.engine_client import CALL_SECONDS, cause_of, transport
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import Health
-from services.runtime.jobs.failures import failure_message
+from services.runtime.jobs.failures import failure_message, stack
 from services.runtime.logs import get_logger
+from services.runtime.oauth import CHECK_CLIENT, REFUSED
 
 log = get_logger(__name__)
 
@@ -35,6 +36,8 @@ current_job_type: ContextVar[str] = ContextVar("current_job_type", default="unkn
 
 POLL_PAUSE_FIRST = 0.2
 POLL_PAUSE_LONGEST = 5.0
+POLL_PAUSE_REFUSED = 30.0  # at most: a wrong setting, or a defect, is not mended within seconds
+CLIENT_REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 
 
 class JobAdapter(ZeebeAdapter):
@@ -47,6 +50,8 @@ class JobAdapter(ZeebeAdapter):
         super().__init__(channel, max_connection_retries=-1)
         self.health = health
         self.draining = False
+        self.refused: dict[str, str] = {}
+        """Why a poll cannot succeed before somebody acts: a sentence by job type."""
         self._failed_polls: dict[str, int] = {}
         self._returning: set[asyncio.Task[None]] = set()
         self._polls: set[Any] = set()
@@ -86,31 +91,56 @@ class JobAdapter(ZeebeAdapter):
                 metrics.JOB_INVOCATIONS.labels(task_type, "activated").inc()
                 yield job
         except ActivateJobsRequestInvalidError as error:
-            raise Fatal(
-                f"could not poll for jobs | {task_type} | the engine refuses the request | "
-                "check the settings of the worker (concurrency, job timeout)"
-            ) from error
+            cause, advice = (
+                "the engine refuses the request",
+                "check the settings of the worker (concurrency, job timeout)",
+            )
+            await self._pause(task_type, error, (cause, advice))
         except PyZeebeError as error:
-            await self._pause(task_type, error)
+            cause = cause_of(error)
+            refused = REFUSED in cause or _is_refused(error)
+            await self._pause(task_type, error, (cause, CHECK_CLIENT) if refused else None)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self.draining or task is None or task.cancelling():
                 raise
             await anyio.sleep_forever()  # ``end_polls`` has ended the call, not the poller
+        except Exception as error:  # noqa: BLE001  # no answer of the engine may end the process and all its other jobs
+            kind = type(error).__name__
+            log.error("poll failed unexpectedly", job_type=task_type, cause=kind, stack=stack(error))  # noqa: TRY400  # its text may hold values
+            cause = f"its answer was not understood ({kind})"
+            await self._pause(task_type, error, (cause, "see the log, and the versions of engine and worker"))
         else:
             self._failed_polls.pop(task_type, None)
+            if self.refused.pop(task_type, None) is not None:
+                log.info("polls succeed again", job_type=task_type)
             metrics.LAST_SUCCESSFUL_POLL.labels(task_type).set_to_current_time()
         self.health.beat(task_type)
 
-    async def _pause(self, task_type: str, error: PyZeebeError) -> None:
-        """Wait before the next poll; pyzeebe itself would wait 5 s each time, and end on codes it does not know."""
+    async def check_polls(self) -> str | None:
+        """Return why polls cannot succeed before somebody acts, for readiness; None if nothing is known."""
+        return next(iter(self.refused.values()), None)
+
+    async def _pause(self, task_type: str, error: Exception, acts: tuple[str, str] | None) -> None:
+        """Wait before the next poll; pyzeebe itself would wait 5 s each time, and end on codes it does not know.
+
+        ``acts``: what is wrong and what to do, where somebody has to; then the pauses grow longer.
+        """
         failures = self._failed_polls[task_type] = self._failed_polls.get(task_type, 0) + 1
-        pause = min(POLL_PAUSE_FIRST * 2 ** min(failures - 1, 16), POLL_PAUSE_LONGEST)
+        longest = POLL_PAUSE_REFUSED if acts else POLL_PAUSE_LONGEST
+        pause = min(POLL_PAUSE_FIRST * 2 ** min(failures - 1, 16), longest)
         pause *= random.uniform(0.8, 1.2)  # noqa: S311  # spreads workers over time, guards nothing
-        cause = cause_of(error)
-        # An idle long poll that reaches its deadline is normal.
-        if not cause.startswith("DEADLINE_EXCEEDED") or failures > 1:
-            log.warning("poll failed", job_type=task_type, cause=cause, failures=failures, retry_in_seconds=pause)
+        again: dict[str, object] = {"failures": failures, "retry_in_seconds": pause}
+        if acts:
+            metrics.POLL_FAILURES.labels(task_type, "refused").inc()
+            sentence = self.refused[task_type] = f"could not poll for jobs | {task_type} | {acts[0]} | {acts[1]}"
+            log.error("poll failed", job_type=task_type, cause=sentence, **again)
+        else:
+            self.refused.pop(task_type, None)
+            # An idle long poll that reaches its deadline is normal.
+            if not (cause := cause_of(error)).startswith("DEADLINE_EXCEEDED") or failures > 1:
+                metrics.POLL_FAILURES.labels(task_type, "unavailable").inc()
+                log.warning("poll failed", job_type=task_type, cause=cause, **again)
         await anyio.sleep(pause)
 
     async def complete_job(self, job_key: int, variables: Mapping[str, Any]) -> CompleteJobResponse:
@@ -124,6 +154,11 @@ class JobAdapter(ZeebeAdapter):
         if await self._report("fail", super().fail_job(job_key, retries, message, retry_back_off_ms, dict(variables))):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "failed").inc()
         return FailJobResponse()
+
+    async def wait_job(self, job: Job, message: str, back_off_ms: int) -> None:
+        """Give a job back with all its retries until the back-off is over; counted apart from what fails."""
+        if await self._report("delay", super().fail_job(job.key, job.retries, message, back_off_ms, {})):
+            metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "waiting").inc()
 
     async def throw_error(
         self, job_key: int, message: str, variables: Mapping[str, Any], error_code: str = ""
@@ -160,3 +195,9 @@ class JobAdapter(ZeebeAdapter):
             log.warning("the engine was not notified; it will reassign the job", doing=doing, cause=str(error), **ids)
             return False
         return True
+
+
+def _is_refused(error: PyZeebeError) -> bool:
+    """Return whether the gateway does not let this client in."""
+    inner = getattr(error, "grpc_error", None)
+    return isinstance(inner, grpc.aio.AioRpcError) and inner.code() in CLIENT_REFUSED

@@ -95,6 +95,8 @@ class JobRunner:
         )
         self._pyzeebe.zeebe_adapter = self._adapter
         self.health.connected = lambda: self._adapter.connected
+        if workers:
+            self.health.checks["polls"] = self._adapter.check_polls
         for worker in workers:
             self._add_worker(worker, worker.bind(dependencies))
 
@@ -104,20 +106,11 @@ class JobRunner:
         return len(self._running)
 
     async def run(self) -> None:
-        """Work until ``stop``; raises Fatal when the engine refuses to hand out jobs at all."""
+        """Work until ``stop``; an engine that refuses to hand out jobs is asked again, and the process not ready."""
         thread_limiter().total_tokens = self._settings.threads
         log.info("working", job_types=[task.type for task in self._pyzeebe.tasks])
-        try:
-            with self._scope:
-                await self._pyzeebe.work()
-        except BaseExceptionGroup as group:
-            fatal = group.subgroup(Fatal)
-            if fatal is None:
-                raise
-            first: BaseException = fatal
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            raise first from None
+        with self._scope:
+            await self._pyzeebe.work()
 
     async def stop(self, grace: float | None = None) -> None:
         """Stop polling, wait up to ``grace`` seconds for running jobs, return the rest to the engine."""
@@ -266,7 +259,7 @@ class JobRunner:
         message = waiting_message(job, str(error), next_step)
         log.warning("a part is away, the job waits", message=message, away=part, retry_in_seconds=delay.total_seconds())
         await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
-        await self._adapter.fail_job(job.key, job.retries, message, round(delay.total_seconds() * 1000), {})
+        await self._adapter.wait_job(job, message, round(delay.total_seconds() * 1000))
 
     async def _stop_waiting(self, job: Job) -> None:
         """Record that what the job waited for is back: what fails now is something else."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
+from services.database.tables.preservations import FailedPreservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.retrieval import attempts, preservations, progress
@@ -81,6 +83,34 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
     later = text_of(await operator.get("/storage"))
     assert "录像机无法连接" not in later
     assert "没有进展。有相应的处理进程运行时，即重新开始" in later
+
+
+@pytest.mark.requirement("R31")
+async def test_what_follows_a_preservation_that_failed_is_said_as_it_is(
+    desk: ReviewDesk, portal: Portal, item_id: str
+) -> None:
+    operator = await portal.signed_in("operator")
+    application_id = desk.the(Item, id=item_id).application_id
+
+    async def seen(sentence: str) -> tuple[bool, bool, bool]:
+        [line] = (await operator.get("/api/storage")).json()["work"]
+        assert sentence in text_of(await operator.get("/storage"))
+        return line["retried"], line["nextTryAt"] is not None, line["overwritten"]
+
+    desk.run(progress.start, application_id, item_id, "quarantine", "probing")
+    desk.run(progress.record_error, item_id, "quarantine", "RecorderDown")
+    desk.run(preservations.record_failure, application_id, item_id, "RecorderDown", 1, away=True)
+    assert await seen("该录像尚未保全，将于") == (True, True, False)
+
+    desk.clock.turn(timedelta(minutes=1))
+    assert await seen("该录像尚未保全，正在重试") == (True, False, False)
+
+    with patch.object(preservations, "overwrite_moment", lambda camera, at: at):
+        desk.run(preservations.record_failure, application_id, item_id, "NothingRecorded", 1)
+    assert await seen("录像机已将其覆盖，不再重试") == (False, False, True)
+
+    desk.run(lambda uow: uow.session.delete(uow.session.get_one(FailedPreservation, item_id)))
+    assert await seen("待存储管理部门放行后直接调取") == (False, False, False)
 
 
 async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(

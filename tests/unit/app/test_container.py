@@ -1,11 +1,13 @@
 """What a process that is one of several opens: the stores and keys that its parts ask for, and no other."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from services.app import server
 from services.app.container import Container, open_container
+from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings
 
@@ -55,3 +57,15 @@ def test_everything_in_one_process_opens_stores_and_keys_before_it_starts(tmp_pa
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
     assert [one.job_type for one in discover() if server.roles_for([one.job_type]).sweeper] == ["encrypt-copy"]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "tasks"),
+    [("preserve-footage", {"preservations"}), ("encrypt-copy", {"locks", "sweeper"}), ("retrieve-footage", set())],
+)
+def test_who_preserves_tries_again_what_could_not_be(container: Container, job_type: str, tasks: set[str]) -> None:
+    client = Mock(spec=PyzeebeEngineClient)
+
+    found = server._periodic_tasks(container, server.roles_for([job_type]), client, None)
+
+    assert {task.name for task in found} == tasks

@@ -13,6 +13,7 @@ from services.database.tables.applications import Application
 from services.database.tables.case_texts import CaseText
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.preservations import FailedPreservation
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
@@ -34,6 +35,19 @@ CASE: dict[str, Any] = {
     **{"purpose_category": "", "way_of_use": "view", "place_of_use": "", "subject_ids": "[]"},
     **{"requested_use_days": 1, "important_information": False, "sensitive_event": False, "high_impact": False},
 }
+
+RECORDERS: dict[str, list[dict[str, Any]]] = {
+    "recorders": [
+        {"id": "r", "name": "r", "site": "", "kind": "folder", "configuration": "{}", "zone": "UTC", "active": True}
+    ],
+    "cameras": [
+        {
+            **{"id": "c", "recorder_id": "r", "channel": "1", "name_zh": "", "name_en": "", "place_zh": ""},
+            **{"place_en": "", "camera_class": "ordinary", "retention_days": 30, "active": True},
+        }
+    ],
+}
+OF_ITEM: dict[str, Any] = {"position": 1, "camera_id": "c", "zone": "UTC", "asked_start": NOON, "asked_end": NOON}
 
 
 def insert(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -165,27 +179,14 @@ def test_what_an_open_case_of_before_has_in_the_vault_is_to_be_locked(empty_data
         | {"closed_as": closed_as, "closed_at": NOON if closed_as else None}
         for name, closed_as in cases.items()
     ]
-    camera = {
-        "id": "c",
-        "recorder_id": "r",
-        "channel": "1",
-        "name_zh": "",
-        "name_en": "",
-        "place_zh": "",
-        "place_en": "",
-    }
     attempt = {"purpose": "master", "subject_id": "x", "job_key": 1, "bucket": "masters", "started_at": NOON}
-    of_item = {"position": 1, "camera_id": "c", "zone": "UTC", "asked_start": NOON, "asked_end": NOON}
     written = {"kind": "label", "content": "{}", "sha256": "", "made_at": NOON, "demo": False}
     archived = {"archived_at": NOON, "dispose_after": ends}
     rows: dict[str, list[dict[str, Any]]] = {
         **PEOPLE,
         "applications": of_case,
-        "recorders": [
-            {"id": "r", "name": "r", "site": "", "kind": "folder", "configuration": "{}", "zone": "UTC", "active": True}
-        ],
-        "cameras": [{**camera, "camera_class": "ordinary", "retention_days": 30, "active": True}],
-        "items": [{"id": name, "application_id": name, **of_item} for name in cases],
+        **RECORDERS,
+        "items": [{"id": name, "application_id": name, **OF_ITEM} for name in cases],
         "upload_attempts": [
             {"id": name, "application_id": name, "item_id": name, "key": name, **attempt} for name in cases
         ],
@@ -221,4 +222,44 @@ def test_what_an_open_case_of_before_has_in_the_vault_is_to_be_locked(empty_data
             **{"archived": (ends, NOON, False), "withdrawn": (None, None, False)},
         },
     )
+    database.close()
+
+
+@pytest.mark.requirement("R31")
+def test_what_could_not_be_preserved_before_is_tried_again_where_its_case_is_open(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1105")
+    cases: dict[str, dict[str, Any]] = {"open": {}, "kept": {}, "withdrawn": {"withdrawn_at": NOON}}
+    begun = {"purpose": "quarantine", "phase": "probing", "size": 0, "share": 0.0, "since": NOON, "attempts": 3}
+    attempt = {"purpose": "quarantine", "subject_id": "x", "job_key": 7, "bucket": "quarantine", "started_at": NOON}
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [
+                {**{"id": name, "number": name, "reason": "", "created_at": NOON, "submitted_at": NOON}, **CASE}
+                | {"withdrawn_at": None, **ended}
+                for name, ended in cases.items()
+            ],
+            **RECORDERS,
+            "items": [{"id": name, "application_id": name, **OF_ITEM} for name in cases],
+            "upload_attempts": [{"id": "a", "application_id": "open", "item_id": "open", "key": "a", **attempt}],
+            "progress": [
+                {
+                    **{"item_id": name, "application_id": name, "heartbeat_at": NOON, **begun},
+                    "last_error": None if name == "kept" else "RecorderDown",
+                    "last_error_at": None if name == "kept" else NOON,
+                }
+                for name in cases
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> list[tuple[object, ...]]:
+        rows = uow.session.scalars(select(FailedPreservation))
+        return [(row.item_id, row.job_key, row.failures, row.code, row.next_try_at) for row in rows]
+
+    assert database.run_now(Actor("system", "test"), read) == [("open", 7, 3, "RecorderDown", NOON)]
     database.close()

@@ -10,13 +10,13 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_gateway import PATIENCE, FakeGateway
+from fake_gateway import PATIENCE, FakeGateway, made_job
 
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
 from services.runtime.jobs import adapter
 from services.runtime.jobs.failures import Backoff
-from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.runner import POLL_SILENCE, JobRunner
 from services.runtime.jobs.worker import Worker, describe
 from services.runtime.metrics import REGISTRY
 from services.runtime.settings import Settings
@@ -202,15 +202,56 @@ async def test_a_status_pyzeebe_does_not_know_does_not_end_the_worker(
         await gateway.call("CompleteJob")
 
 
-async def test_a_poll_that_the_engine_refuses_ends_the_runner_with_a_sentence(
-    gateway: FakeGateway, channel: Any
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, "the engine refuses the request | check the settings of the worker"),
+        (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED: as ordered | check CAMUNDA_CLIENT_ID"),
+        (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED: as ordered | check CAMUNDA_CLIENT_ID"),
+    ],
+)
+async def test_a_poll_that_the_engine_refuses_is_asked_again_by_a_process_that_is_alive_and_not_ready(
+    gateway: FakeGateway, channel: Any, monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode, sentence: str
 ) -> None:
-    gateway.fail("ActivateJobs", grpc.StatusCode.INVALID_ARGUMENT)
-    runner = JobRunner(settings_for(gateway), [seal_worker(done)], {}, channel)
+    monkeypatch.setattr(adapter, "POLL_PAUSE_FIRST", 0.01)
+    monkeypatch.setattr(adapter, "POLL_PAUSE_REFUSED", 0.05)
+    job_type = f"seal-item-{code.name}"
+    gateway.fail("ActivateJobs", code, times=10**5)
 
-    async with asyncio.timeout(PATIENCE):
-        with pytest.raises(Fatal, match=r"could not poll for jobs \| seal-item \| the engine refuses the request"):
-            await runner.run()
+    async with working(gateway, channel, seal_worker(done, job_type)) as runner:
+        await gateway.call("ActivateJobs", 4)
+        assert runner.health.faults() == []
+        told = (await runner.health.unready())["polls"]
+        assert told.startswith(f"could not poll for jobs | {job_type} | {sentence}")
+        refused = {"type": job_type, "reason": "refused"}
+        assert (REGISTRY.get_sample_value("footage_desk_poll_failures_total", refused) or 0) >= 3
+
+        gateway.orders["ActivateJobs"].clear()
+        await gateway.put(job_type, 20, {"applicationId": "A1"})
+        await gateway.call("CompleteJob")
+        await gateway.call("ActivateJobs", len(gateway.calls["ActivateJobs"]) + 1)
+        assert "polls" not in await runner.health.unready()
+
+
+async def test_an_answer_that_is_not_understood_costs_neither_the_process_nor_the_other_jobs(
+    gateway: FakeGateway, channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "POLL_PAUSE_FIRST", 0.0)
+    garbled = made_job("garbled", 30)
+    garbled.variables = "{"
+
+    async with working(gateway, channel, seal_worker(done, "garbled"), seal_worker(done)) as runner:
+        await gateway.put_all(garbled)
+        await gateway.call("ActivateJobs", 4)
+        await gateway.put("seal-item", 31, {"applicationId": "A1"})
+        await gateway.call("CompleteJob")
+        assert runner.health.faults() == []
+        named = {"type": "garbled", "reason": "refused"}
+        assert (REGISTRY.get_sample_value("footage_desk_poll_failures_total", named) or 0) >= 1
+
+
+def test_the_pauses_of_a_refused_poll_are_long_and_shorter_than_what_counts_as_dead() -> None:
+    assert adapter.POLL_PAUSE_LONGEST < adapter.POLL_PAUSE_REFUSED * 1.2 < POLL_SILENCE
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])

@@ -111,12 +111,12 @@ def look_again(runner: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     failed, changed = 0, asyncio.Condition()
     pause = runner._adapter._pause
 
-    async def watched(job_type: str, error: Any) -> None:
+    async def watched(job_type: str, error: Any, acts: Any) -> None:
         nonlocal failed
         async with changed:
             failed += 1
             changed.notify_all()
-        await pause(job_type, error)
+        await pause(job_type, error, acts)
 
     monkeypatch.setattr(runner._adapter, "_pause", watched)
 

@@ -18,6 +18,7 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import Backoff, Waits
 from services.runtime.jobs.journal import Begun, JournalledJob, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
+from services.runtime.metrics import REGISTRY
 from services.vault.store.protocol import StoreDown
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -67,6 +68,11 @@ async def failing(
             await task
 
 
+def counted(action: str) -> float:
+    named = {"type": "seal-item", "action": action}
+    return REGISTRY.get_sample_value("camunda_job_invocations_total", named) or 0.0
+
+
 DOWN = RecorderDown("could not ask the recorder | recorder 7 | no connection | switch it on")
 
 
@@ -74,6 +80,7 @@ async def test_what_is_away_uses_up_no_retry_and_the_back_off_grows_with_the_wai
     gateway: FakeGateway, channel: Any
 ) -> None:
     journal, clock = Kept(), FixedClock(NOON)
+    before = {action: counted(action) for action in ("failed", "waiting")}
     waited = (0, 1, 20, 600, 6 * 3600)
     async with failing(gateway, channel, DOWN, journal, clock):
         failures = []
@@ -89,6 +96,7 @@ async def test_what_is_away_uses_up_no_retry_and_the_back_off_grows_with_the_wai
     assert (last.part, last.since, last.until) == ("recorder", NOON, NOON + timedelta(hours=24))
     assert last.next_try_at == clock.now() + timedelta(minutes=5)
     assert "tried again until 2026-11-29T12:00Z, then it becomes an incident" in failures[-1].errorMessage
+    assert {action: counted(action) - before[action] for action in before} == {"failed": 0, "waiting": len(waited)}
 
 
 async def test_after_the_limit_it_is_an_incident_that_says_what_to_do_also_after_a_restart(

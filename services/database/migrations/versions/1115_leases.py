@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1115"
-down_revision = "1105"
+down_revision = "1106"
 branch_labels = None
 depends_on = None
 

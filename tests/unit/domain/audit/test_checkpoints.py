@@ -1,19 +1,24 @@
 """Checkpoints: signed when the trail has grown, never over another history, and anchored now and then."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from new_database import lay_out
 from sqlalchemy import text
 
 from services.database.tables.audit import AuditCheckpoint
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.checkpoints import AnchorRequest
+from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
+from services.runtime.rules import Rules
 from services.vault.keys.log_key import LogKey
 from services.verifier import notes
 
@@ -151,3 +156,39 @@ def test_the_oldest_event_without_a_checkpoint_is_what_counts_as_lag(database: D
     assert database.run_now(ACTOR, checkpoints.signing_lag) == HOUR
     sign(database)
     assert database.run_now(ACTOR, checkpoints.signing_lag) == timedelta()
+
+
+def test_the_lag_reads_no_more_of_a_trail_that_was_not_signed_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "OLDEST_AMONG", 10)
+    database = open_database(f"sqlite:///{tmp_path / 'database'}", FixedClock(NOON), Rules(max_use_days=30))
+    lay_out(database)
+
+    def steps() -> int:
+        """Count the steps that SQLite takes to read the lag."""
+        taken = 0
+
+        def step() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        def read(uow: UnitOfWork) -> timedelta:
+            driver: Any = uow.session.connection().connection.driver_connection
+            driver.set_progress_handler(step, 1)
+            try:
+                return checkpoints.signing_lag(uow)
+            finally:
+                driver.set_progress_handler(None, 0)
+
+        assert database.run_now(ACTOR, read) == HOUR
+        return taken
+
+    grow(database, 20)
+    database.clock = FixedClock(NOON + HOUR)
+    few = steps()
+    grow(database, 200)
+
+    assert steps() == few
+    database.close()

@@ -1,5 +1,6 @@
 """The case page: what it shows of a case, to whom, and what its check finds of what the vault holds."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -24,9 +26,12 @@ from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.cases.api.timeline import verifier
 from services.domain.custody import integrity
+from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import Refused, Retryable
+from services.runtime.jobs.failures import Backoff
 from services.runtime.labels import word
 from services.vault.keys.signer import TrustedSigners, trusted_signers
 from services.vault.labels import label_key
@@ -418,3 +423,62 @@ async def test_a_draft_is_shown_to_its_drafter_with_the_way_on(desk: Desk) -> No
     assert "Go on with the draft" in page
     assert "The process has not begun." in page
     await drafter.client.aclose()
+
+
+@pytest.mark.requirement("R6", "R53")
+async def test_findings_that_meet_an_absent_database_are_stored_when_it_is_back(desk: Desk, case: Case) -> None:
+    desk.damage("masters", desk.rows(Master)[0].sealed["key"])
+    security, store = Actor("person", "security"), integrity.finish
+    tries = list[str]()
+
+    def away_twice(uow: UnitOfWork, check_id: str, *arguments: Any, **named: Any) -> IntegrityCheck:
+        tries.append(check_id)
+        if len(tries) < 3:
+            raise Retryable("the database did not answer", away="database")
+        return store(uow, check_id, *arguments, **named)
+
+    checks = Verifier(
+        desk.database, desk.store, pauses=Backoff(timedelta(microseconds=1), longest=timedelta(seconds=1))
+    )
+    with patch.object(integrity, "finish", away_twice):
+        await checks.begin(security, case.id)
+        await checks.idle()
+
+    [check] = desk.rows(IntegrityCheck)
+    assert (tries, check.outcome) == ([check.id] * 3, integrity.DAMAGED)
+
+
+async def test_a_check_that_was_given_up_as_silent_still_says_what_it_found(desk: Desk, case: Case) -> None:
+    check, _ = desk.as_person("security", integrity.start, case.id)
+    desk.clock.turn(integrity.SILENCE)
+    desk.as_person("security", integrity.start, case.id)
+    assert desk.row(IntegrityCheck, check.id).outcome == integrity.UNFINISHED
+
+    found = {"kind": "master", "id": "1", "faults": ["bytes"]}
+    for _ in range(2):
+        desk.as_person("security", integrity.finish, check.id, [found])
+
+    assert desk.row(IntegrityCheck, check.id).outcome == integrity.DAMAGED
+    assert len([one for one in desk.rows(AuditEvent) if one.action == "integrity-checked"]) == 1
+
+
+async def test_a_process_that_stops_waits_for_no_database(desk: Desk, case: Case) -> None:
+    reading, tries = asyncio.Event(), list[str]()
+
+    async def never(*_: object) -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    def away(_: UnitOfWork, check_id: str, *_arguments: Any, **_named: Any) -> None:
+        tries.append(check_id)
+        raise Retryable("the database did not answer", away="database")
+
+    checks = Verifier(desk.database, desk.store)
+    with patch.object(integrity, "finish", away), patch.object(checks, "_examined", never):
+        await checks.begin(Actor("person", "security"), case.id)
+        await reading.wait()
+        for task in set(checks._running):
+            task.cancel()
+        async with asyncio.timeout(30):
+            await checks.idle()
+    assert len(tries) == 1

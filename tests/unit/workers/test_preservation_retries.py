@@ -1,0 +1,323 @@
+"""What could not be preserved is tried again beside the process, until it is preserved or needed no more (T4, F1)."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from asked_recorder import Asked
+from custody_desk import ASKED, Case, Desk
+
+from services.database.tables.applications import Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.notices import Notice
+from services.database.tables.preservations import FailedPreservation, Preservation
+from services.database.tables.progress import Progress
+from services.domain.cameras import measurements
+from services.domain.retrieval import attempts, preservations
+from services.runtime.spans import Span
+from services.vault.store.protocol import StoreDown
+from services.workers import preserve_footage
+from services.workers.preservation_retries import PreservationRetries
+from services.workers.preserve_footage import Result
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def desk(desk: Desk) -> Desk:
+    desk.database.rules = replace(desk.database.rules, preserve="always")
+    return desk
+
+
+def recorder_away(desk: Desk) -> None:
+    desk.recordings.rename(desk.root / "away")
+
+
+def recorder_back(desk: Desk) -> None:
+    (desk.root / "away").rename(desk.recordings)
+
+
+async def failed(desk: Desk, *channels: str) -> Case:
+    """A case whose step has ended while the recorder was away."""
+    case = desk.case(*(channels or ("gate",)))
+    recorder_away(desk)
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=5) == Result(0, len(case.items))
+    return case
+
+
+async def retry_due(desk: Desk) -> list[bool | None]:
+    """Try once what is due now."""
+    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
+    due = desk.do(preservations.claim_due, (), 9)
+    return [await preserve_footage.retry(item_id, *given) for item_id in due]
+
+
+def waits(desk: Desk) -> list[timedelta | None]:
+    rows = sorted(desk.rows(FailedPreservation), key=lambda row: str(row.item_id))
+    return [row.next_try_at - desk.clock.now() if row.next_try_at is not None else None for row in rows]
+
+
+@pytest.mark.requirement("R31")
+async def test_a_recorder_that_was_away_for_two_minutes_costs_no_footage(desk: Desk) -> None:
+    await failed(desk)
+    assert (await retry_due(desk), waits(desk)) == ([], [MINUTE])
+
+    desk.clock.turn(MINUTE)
+    assert await retry_due(desk) == [False]
+    recorder_back(desk)
+    desk.clock.turn(2 * MINUTE)
+
+    assert await retry_due(desk) == [True]
+    [kept] = desk.rows(Preservation)
+    assert desk.objects("quarantine") == [kept.sealed["key"]]
+    assert (desk.rows(FailedPreservation), desk.rows(Progress)) == ([], [])
+    assert len(desk.rows(Notice)) == 1
+
+
+async def test_a_recorder_that_stays_away_is_asked_every_ten_minutes(desk: Desk) -> None:
+    await failed(desk)
+
+    pauses = []
+    for _ in range(6):
+        [pause] = waits(desk)
+        assert pause is not None
+        pauses.append(pause // MINUTE)
+        desk.clock.turn(pause)
+        assert await retry_due(desk) == [False]
+
+    assert pauses == [1, 2, 4, 8, 10, 10]
+    assert len(desk.rows(Notice)) == 1
+
+
+async def test_a_silent_recorder_is_asked_for_one_item_and_soon_for_the_others(desk: Desk) -> None:
+    await failed(desk, "gate", "yard")
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [False, False]
+    assert sorted(filter(None, waits(desk))) == [measurements.ASKED_APART, 2 * MINUTE]
+    recorder_back(desk)
+    desk.clock.turn(2 * MINUTE)
+    assert await retry_due(desk) == [True, True]
+
+
+async def test_a_store_that_was_away_is_tried_again_too(desk: Desk) -> None:
+    case = desk.case("gate")
+    with patch.object(type(desk.store), "put", side_effect=StoreDown("away")):
+        await desk.work(preserve_footage, application_id=case.id)
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [True]
+
+
+async def test_what_no_wait_mends_is_fetched_again_once_an_hour(desk: Desk) -> None:
+    desk.change(Camera, "camera-gate", fingerprint="f" * 64)
+    await desk.work(preserve_footage, application_id=desk.case("gate").id)
+
+    for _ in range(8):
+        desk.clock.turn(timedelta(hours=1))
+        assert await retry_due(desk) == [False]
+    assert waits(desk) == [timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "rejected", "expired"])
+async def test_a_case_that_is_to_end_has_nothing_preserved_any_more(desk: Desk, end: str) -> None:
+    case = await failed(desk)
+    recorder_back(desk)
+    case.ready_to_end(end)
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [None]
+    assert (desk.rows(FailedPreservation), desk.everything()) == ([], [])
+
+
+async def test_a_case_that_is_released_is_left_to_its_retrieval(desk: Desk) -> None:
+    case = await failed(desk)
+    recorder_back(desk)
+    case.approve()
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [None]
+    assert desk.rows(FailedPreservation) == []
+
+
+async def test_an_approved_case_is_preserved_until_the_storage_office_has_released_it(desk: Desk) -> None:
+    case = await failed(desk)
+    recorder_back(desk)
+    for stage in ("preliminary", "security"):
+        case.decided(stage, "approved")
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [True]
+
+
+async def test_an_item_that_was_dropped_is_tried_no_more(desk: Desk) -> None:
+    case = await failed(desk, "gate", "yard")
+    recorder_back(desk)
+    desk.change(Item, case.item(2), dropped_in_round=1)
+    desk.clock.turn(MINUTE)
+
+    assert sorted(await retry_due(desk), key=str) == [None, True]
+    assert {row.item_id for row in desk.rows(Preservation)} == {case.item(1)}
+
+
+async def test_a_case_that_ends_ends_all_tries(desk: Desk) -> None:
+    case = await failed(desk)
+
+    desk.do(preservations.release, case.id, "withdrawn")
+
+    assert desk.rows(FailedPreservation) == []
+
+
+async def test_what_fails_after_the_end_of_its_case_is_neither_told_nor_tried_again(desk: Desk) -> None:
+    case = desk.case("gate")
+    case.ready_to_end("withdrawn")
+
+    desk.do(preservations.record_failure, case.id, case.item(), "RecorderDown", 5, away=True)
+
+    assert (desk.rows(FailedPreservation), desk.rows(Notice)) == ([], [])
+
+
+async def test_footage_that_the_recorder_has_overwritten_is_tried_no_more_and_told_once(desk: Desk) -> None:
+    desk.change(Camera, "camera-dark", retention_days=1)
+    await desk.work(preserve_footage, application_id=desk.case("dark").id)
+    assert len(desk.rows(Notice)) == 1
+
+    for _ in range(3):
+        desk.clock.turn(timedelta(hours=9))
+        await retry_due(desk)
+
+    assert waits(desk) == [None]
+    told = [row.entry for row in desk.rows(AuditEvent) if row.action == "preservation-failed"]
+    assert ['"overwritten":true' in entry for entry in told] == [False, False, True]
+
+
+async def test_a_recorder_that_is_away_may_still_have_what_is_old_enough_to_be_overwritten(desk: Desk) -> None:
+    desk.change(Camera, "camera-gate", retention_days=1)
+    await failed(desk)
+    desk.clock.turn(timedelta(days=30))
+    assert await retry_due(desk) == [False]
+    recorder_back(desk)
+    desk.clock.turn(timedelta(hours=1))
+
+    assert await retry_due(desk) == [True]
+
+
+async def test_what_one_process_tries_no_other_one_tries(desk: Desk) -> None:
+    case = await failed(desk, "gate", "yard")
+    desk.clock.turn(MINUTE)
+
+    assert desk.do(preservations.claim_due, (), 1) == [case.item(1)]
+    assert desk.do(preservations.claim_due, (), 9) == [case.item(2)]
+    desk.clock.turn(preservations.CLAIM - MINUTE)
+    assert desk.do(preservations.claim_due, [case.item(1)], 9) == []
+    desk.clock.turn(MINUTE)
+    assert desk.do(preservations.claim_due, (), 9) == [case.item(2)], "of the process that did not say so again"
+
+
+async def test_a_job_of_the_next_round_takes_the_tries_over(desk: Desk) -> None:
+    case = await failed(desk)
+    for _ in range(2):
+        desk.clock.turn(timedelta(hours=1))
+        await retry_due(desk)
+
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=6) == Result(0, 1)
+    [row] = desk.rows(FailedPreservation)
+    assert (row.job_key, row.failures) == (6, 1)
+
+    recorder_back(desk)
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=7) == Result(1, 0)
+    assert desk.rows(FailedPreservation) == []
+
+
+async def test_a_try_that_ends_after_the_retrieval_keeps_nothing(desk: Desk) -> None:
+    case = await failed(desk)
+    recorder_back(desk)
+    desk.clock.turn(MINUTE)
+    create = preservations.create
+
+    def retrieved_meanwhile(uow, *arguments):  # type: ignore[no-untyped-def]
+        uow.session.get_one(Item, case.item()).outcome = "complete"
+        uow.session.flush()
+        return create(uow, *arguments)
+
+    with patch.object(preservations, "create", retrieved_meanwhile):
+        assert await retry_due(desk) == [False]
+    assert desk.everything() == []
+
+
+async def test_a_later_job_is_not_disturbed(desk: Desk) -> None:
+    case = await failed(desk)
+    recorder_back(desk)
+    desk.clock.turn(MINUTE)
+    desk.do(attempts.start, "quarantine", application_id=case.id, item_id=case.item(), job_key=6)
+
+    assert await retry_due(desk) == [False]
+    assert len(desk.rows(Notice)) == 1
+
+
+async def test_a_long_fetch_holds_up_no_other_item(desk: Desk) -> None:
+    await failed(desk, "gate", "yard")
+    recorder_back(desk)
+    desk.change(Recorder, "recorder", last_error=None)
+    desk.clock.turn(MINUTE)
+    never, kept = asyncio.Event(), asyncio.Event()
+    asked = Asked.of(desk)
+
+    async def first_hangs() -> None:
+        if len(asked.opened) == 1:
+            await never.wait()
+
+    asked.before = first_hangs
+    loop = asyncio.get_running_loop()
+    create = preservations.create
+
+    def noted(uow, *arguments):  # type: ignore[no-untyped-def]
+        done = create(uow, *arguments)
+        loop.call_soon_threadsafe(kept.set)
+        return done
+
+    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
+    with patch.object(preservations, "create", noted):
+        running = asyncio.create_task(PreservationRetries(*given, at_once=2).run())
+        async with asyncio.timeout(30):
+            await kept.wait()
+        running.cancel()
+        await asyncio.wait({running})
+    assert len(desk.rows(Preservation)) == 1
+
+
+async def test_a_defect_ends_neither_the_task_nor_the_other_items(desk: Desk) -> None:
+    await failed(desk, "gate", "yard")
+    desk.clock.turn(MINUTE)
+    tried, both = list[str](), asyncio.Event()
+
+    async def broken(item_id: str, *_: object) -> None:
+        tried.append(item_id)
+        if len(tried) == 2:
+            both.set()
+        raise ZeroDivisionError
+
+    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
+    with patch.object(preserve_footage, "retry", broken):
+        running = asyncio.create_task(PreservationRetries(*given, at_once=1).run())
+        async with asyncio.timeout(30):
+            await both.wait()
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_a_wider_span_of_the_next_round_is_what_is_tried(desk: Desk) -> None:
+    case = desk.case("gate", span=Span(ASKED.start, ASKED.end - timedelta(seconds=8)))
+    recorder_away(desk)
+    await desk.work(preserve_footage, application_id=case.id, job_key=5)
+    desk.change(Item, case.item(), asked_end=ASKED.end)
+    recorder_back(desk)
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [True]
+    [kept] = desk.rows(Preservation)
+    assert (kept.asked_start, kept.asked_end) == (ASKED.start, ASKED.end)
