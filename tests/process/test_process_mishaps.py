@@ -72,7 +72,7 @@ async def test_a_case_can_be_withdrawn_out_of_an_incident(desk: People) -> None:
     async with desk.recorder_down():
         await desk.decide(case, "storage-release")
         for _ in range(5):
-            await desk.turn(minutes=10)
+            await desk.turn(hours=6)
         await desk.incident("Task_RetrieveFootage")
 
         await desk.withdraw(case)

@@ -68,9 +68,7 @@ def events(desk: Desk, action: str) -> list[dict[str, Any]]:
 def relabel(desk: Desk, content: bytes) -> None:
     [master] = desk.rows(Master)
     key = label_key(master.sealed["key"])
-    facts = desk.store.stat("masters", key)
-    assert facts is not None
-    desk.store.delete("masters", key, facts.version_id)
+    desk.remove_as_root("masters", key)
     desk.store.put("masters", key, io.BytesIO(content), metadata={})
 
 

@@ -195,7 +195,7 @@ def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(database: 
 
     def published(uow: UnitOfWork) -> None:
         for message in uow.session.scalars(select(OutboxMessage)):
-            outbox.mark_published(uow, message.message_id, retry_after=timedelta(minutes=1))
+            outbox.mark_published(uow, message.message_id, attempts=0, retry_after=timedelta(minutes=1))
 
     database.run_now(CLERK, published)
     with pytest.raises(Retryable, match="was withdrawn"):
