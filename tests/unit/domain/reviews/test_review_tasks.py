@@ -51,11 +51,11 @@ async def test_a_second_run_of_open_review_finds_the_first_ones_review(desk: Rev
 
 def test_opening_a_review_settles_what_the_process_must_have_taken(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
-    desk.run(outbox.mark_published, application_id, retry_after=timedelta(minutes=1))
+    desk.run(outbox.mark_published, application_id, attempts=0, retry_after=timedelta(minutes=1))
     review_id = desk.opened(application_id, "preliminary")
     desk.decide(review_id, "head")
     message = desk.the(OutboxMessage, correlation_key=review_id)
-    desk.run(outbox.mark_published, message.message_id, retry_after=timedelta(minutes=1))
+    desk.run(outbox.mark_published, message.message_id, attempts=message.attempts, retry_after=timedelta(minutes=1))
 
     desk.opened(application_id, "security")
 
@@ -72,7 +72,7 @@ def test_a_second_run_does_not_settle_the_decision_of_its_own_review(desk: Revie
     review_id = again()
     desk.decide(review_id, "head")
     message = desk.the(OutboxMessage, correlation_key=review_id)
-    desk.run(outbox.mark_published, message.message_id, retry_after=timedelta(minutes=1))
+    desk.run(outbox.mark_published, message.message_id, attempts=message.attempts, retry_after=timedelta(minutes=1))
 
     assert again() == review_id
     assert desk.the(OutboxMessage, correlation_key=review_id).settled_at is None
