@@ -25,7 +25,7 @@ from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
 from services.runtime.rules import LOCK_MARGIN
 
-FILING_SECONDS = 120.0  # a filing that takes longer is taken for one whose process was killed
+FILING_SECONDS = 60.0  # a filing that takes longer is taken for one whose process was killed
 
 
 @dataclass(frozen=True)
