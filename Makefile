@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
-# Of the tests that run at once: twice two cores, for they wait for leases, disks and a browser as well.
-WORKERS ?= 4
+# Of the tests that run at once: one more than two cores, for they wait for leases, disks and a browser as well.
+WORKERS ?= 3
 # Node, npm and Go come with the locked test packages.
 LOCKED := PATH="$(CURDIR)/$(BIN):$$PATH"
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
