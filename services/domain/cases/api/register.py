@@ -25,7 +25,7 @@ PAGE = 50
 Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValidator(no_control)]
 
 
-class LedgerQuestion(Body):
+class RegisterQuestion(Body):
     """What is searched; days are of the organisation's zone, both included."""
 
     text: Text = ""
@@ -69,7 +69,7 @@ class RiskQuestion(ListParameters):
 
 @router.get("", responses=problems(401))
 async def search_register(
-    question: Annotated[LedgerQuestion, Query()],
+    question: Annotated[RegisterQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
     request: Request,

@@ -15,7 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, forms
 from services.domain.cases import register as case_register
 from services.domain.cases import states
-from services.domain.cases.api.register import LedgerQuestion
+from services.domain.cases.api.register import RegisterQuestion
 from services.domain.cases.api.timeline import GivenModels
 from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
@@ -52,9 +52,9 @@ class ListQuery(lists.ListQuery):
         """Return the query string without the place, with some parameters changed."""
         return urlencode({**self._parameters("place"), **changed})
 
-    def question(self) -> LedgerQuestion:
+    def question(self) -> RegisterQuestion:
         """As the API asks; Refused where a day is none."""
-        return LedgerQuestion(
+        return RegisterQuestion(
             text=self.text,
             state=self.state if self.state in states.STATES else "",
             department_id=self.department,
