@@ -18,9 +18,11 @@ from services.database.tables.notices import Notice
 from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.progress import Progress
 from services.domain.cameras import measurements
+from services.domain.cases import metrics as case_metrics
 from services.domain.retrieval import attempts, preservations
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import RecorderFacts
+from services.runtime.metrics import DATABASE_REGISTRY
 from services.runtime.spans import Span
 from services.vault.store.protocol import StoreDown
 from services.workers import preserve_footage
@@ -368,3 +370,27 @@ async def test_what_a_recorder_did_not_give_is_preserved_as_soon_as_it_answers_t
     desk.change(FailedPreservation, desk.rows(FailedPreservation)[0].item_id, next_try_at=desk.clock.now() + MINUTE)
     desk.do(measurements.record_measured, "recorder", answers)
     assert waits(desk) == [MINUTE], "it was there before"
+
+
+async def test_the_metrics_say_how_long_something_could_not_be_preserved_and_nothing_once_it_is(desk: Desk) -> None:
+    def said() -> tuple[float | None, float | None]:
+        desk.do(case_metrics.update_gauges)
+        names = ("footage_desk_preservations_open", "footage_desk_longest_unpreserved_seconds")
+        number, longest = (DATABASE_REGISTRY.get_sample_value(name) for name in names)
+        return number, longest
+
+    assert said() == (0, 0)
+    case = await failed(desk, "gate", "yard")
+    for _ in range(5):
+        desk.clock.turn(timedelta(hours=1))
+        await retry_due(desk)
+    assert said() == (2, 5 * 3600)
+    await desk.work(preserve_footage, application_id=case.id, job_key=6)
+    assert said() == (2, 5 * 3600), "of an earlier job too"
+
+    desk.change(FailedPreservation, case.item(2), next_try_at=None)
+    assert said() == (1, 5 * 3600), "what is overwritten is tried no more"
+    recorder_back(desk)
+    desk.clock.turn(timedelta(hours=1))
+    assert await retry_due(desk) == [True]
+    assert said() == (0, 0)
