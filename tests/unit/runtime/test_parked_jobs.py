@@ -12,6 +12,7 @@ from test_job_runner import Sealed, SealItem, seal_worker, settings_for
 
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import RecorderDown
+from services.runtime.clock import SystemClock
 from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.parking import Parking
 from services.runtime.jobs.runner import PLACE_DELAY, JobRunner
@@ -105,7 +106,7 @@ async def test_no_more_jobs_are_parked_than_there_is_room_for() -> None:
     async def nothing() -> None:
         pass
 
-    parking = Parking(left, most=2)
+    parking = Parking(left, SystemClock(), most=2)
     jobs: list[Any] = [type("Job", (), {"key": key})() for key in (1, 2, 3)]
     assert [await parking.keep(job, "X", timedelta(hours=1), nothing) for job in jobs] == [True, True, False]
     await parking.close()
