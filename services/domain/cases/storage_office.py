@@ -25,7 +25,7 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import CameraChannel
-from services.domain.cases.schemas import (
+from services.domain.cases.schemas.storage import (
     FootageProgress,
     PreservedItem,
     StorageFigures,

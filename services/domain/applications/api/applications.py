@@ -13,7 +13,8 @@ from services.domain.applications.findings import CheckFinding
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import CaseSummary, OwnApplication
+from services.domain.cases.schemas.case import CaseSummary
+from services.domain.cases.schemas.lists import OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting

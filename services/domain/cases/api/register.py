@@ -11,7 +11,7 @@ from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems

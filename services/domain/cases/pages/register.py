@@ -17,7 +17,7 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import RegisterQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word

@@ -16,7 +16,7 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.register import Search
-from services.domain.cases.schemas import CaseLine
+from services.domain.cases.schemas.lists import CaseLine
 
 pytestmark = pytest.mark.both_databases
 CASES = 17

@@ -14,7 +14,7 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.cases import stage_times
-from services.domain.cases.schemas import StageLine
+from services.domain.cases.schemas.lists import StageLine
 from services.domain.cases.stage_times import add_up, list_stage_times
 
 ACTOR = Actor("system", "test")
