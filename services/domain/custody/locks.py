@@ -263,3 +263,15 @@ def record_documents(
         row.filed_at = row.filed_at or uow.now
         if row.retain_until is None or row.retain_until <= until[row.number]:
             row.retain_until, row.lock_due_since = until[row.number], None
+
+
+def record_filing(
+    uow: UnitOfWork,
+    filed: Mapping[str, document_service.Filed],
+    until: Mapping[str, datetime],
+    claimed: Collection[str],
+    holder: str,
+) -> None:
+    """Record those of the claimed documents that were filed, and give all claims back."""
+    record_documents(uow, filed, until)
+    release_documents(uow, claimed, holder)
