@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 from services.engine.feel.errors import FeelEvaluationError
-from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, Zone, format_offset
+from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, Zone
+from services.engine.feel.temporal_text import format_offset
 
 Value = object
 
