@@ -6,11 +6,10 @@ several sections, one after another.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
@@ -80,7 +79,7 @@ def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | No
         content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         named, section, before, *written = content
         values = tuple(map(_read, written))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     if named != order or not isinstance(before, bool) or type(section) is not int:
         return None
@@ -178,9 +177,14 @@ def _write(value: Any) -> Any:
 
 
 def _read(written: Any) -> Any:
+    """Return a value; raises ValueError, KeyError or OverflowError for one that no database takes."""
+    if isinstance(written, str):
+        if b"\0" in written.encode():
+            raise ValueError("a text that no database takes")
+        return written
     if not isinstance(written, dict):
         return written
     moment = datetime.fromisoformat(written["at"])
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return moment
+    return moment.astimezone(UTC)

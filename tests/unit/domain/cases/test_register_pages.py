@@ -1,5 +1,7 @@
 """The register page by page: each page begins behind a line, so no line is shown twice or left out."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -56,6 +58,12 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.run(spread)
     yield desk
     desk.close()
+
+
+def place_of(*values: Any) -> str:
+    """A place of the order by submission, as somebody may have written it."""
+    content = json.dumps(["submitted-desc", 0, False, *values])
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def page(desk: ReviewDesk, wanted: Search, place: str = "", by: str = "reviewer") -> Page[CaseLine]:
@@ -125,7 +133,14 @@ def test_a_place_shows_nobody_what_is_not_theirs_to_see(desk: ReviewDesk) -> Non
 
 
 @pytest.mark.parametrize(
-    "place", ["x", "e30", "bnVsbA", "WzFd", "%", "é", "9" * 5000, "WyJzdWJtaXR0ZWQtZGVzYyIsIDAsIGZhbHNlLCAxLCAyXQ"]
+    "place",
+    [
+        *("x", "e30", "bnVsbA", "WzFd", "%", "é", "9" * 5000),
+        place_of(1, 2),
+        place_of({"at": "0001-01-01T00:00:00+14:00"}, "x"),  # before the first day, in UTC
+        place_of({"at": "2031-03-04T12:00:00+00:00"}, "\ud800"),
+        place_of({"at": "2031-03-04T12:00:00+00:00"}, "\0"),
+    ],
 )
 def test_a_place_that_is_none_is_the_first_page(desk: ReviewDesk, place: str) -> None:
     assert ids(page(desk, Search(), place)) == ids(page(desk, Search()))
