@@ -140,14 +140,16 @@ class Database:
         self.recorder_secrets = recorder_secrets or self.secrets
         self._one_writer = one_writer(self.engine)
         self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
-        self._readers = self.engine.execution_options(**{READING: True, "postgresql_readonly": True})
+        shared = self.engine.dialect.name != "sqlite"
+        # SQLite by itself shows one moment to a transaction, PostgreSQL to one that asks for it.
+        moment = {"isolation_level": "REPEATABLE READ"} if shared else {}
+        self._readers = self.engine.execution_options(**{READING: True, "postgresql_readonly": True, **moment})
         self._reading = sessionmaker(
             class_=ReadingSession, expire_on_commit=False, join_transaction_mode="rollback_only", autoflush=False
         )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         size, wait = connections.pool_size, connections.wait_seconds
         # SQLite's writers share one connection and wait for its lock: they would keep those waiting that only read.
-        shared = self.engine.dialect.name != "sqlite"
         self._reading_slots = Slots(size if shared else size - 1, wait)
         self._writing_slots = self._reading_slots if shared else Slots(size, wait)
         _watch_pool(self.engine.pool)
