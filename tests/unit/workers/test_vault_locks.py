@@ -10,6 +10,7 @@ import pytest
 from custody_desk import NOON, Case, Desk
 from sqlalchemy import event, update
 
+from services.database import leases
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
@@ -171,6 +172,30 @@ async def test_of_two_who_file_the_same_documents_one_waits_for_the_other(desk: 
         await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
     assert {row.number for row in desk.rows(Document) if row.filed_at} >= set(numbers)
     assert desk.do(locks.claim_documents, numbers, "a third") == set(numbers), "no claim is left"
+
+
+async def test_a_job_that_waits_for_one_document_keeps_none_of_the_others(desk: Desk) -> None:
+    case = desk.case("gate")
+    hand_over_id = await case.lend()
+    case.give_back(hand_over_id)
+    await case.inspect(hand_over_id)
+    first, *others = [row.number for row in desk.rows(Document)]
+    assert desk.do(locks.claim_documents, [first], "another process") == {first}
+
+    async def other_ends(_seconds: float) -> None:
+        assert desk.do(locks.claim_documents, others, "a third") == set(others)
+        desk.do(locks.release_documents, [first], "another process")
+        desk.do(locks.release_documents, others, "a third")
+
+    with patch.object(vault_actions.anyio, "sleep", other_ends):
+        await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
+    assert {row.number for row in desk.rows(Document) if row.filed_at} >= {first, *others}
+
+
+def test_those_who_claim_the_same_documents_take_them_in_one_order(desk: Desk) -> None:
+    with patch.object(leases, "take", return_value=True) as take:
+        desk.do(locks.claim_documents, {"b", "d", "a", "c"}, "one")
+    assert [call.args[1] for call in take.call_args_list] == [f"document {number}" for number in "abcd"]
 
 
 @pytest.mark.requirement("R6", "R53")
