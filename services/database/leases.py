@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import anyio
-from sqlalchemy import ColumnElement, Double, delete, literal_column, or_, update
+from sqlalchemy import ColumnElement, Double, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.database.tables.leases import CountedMetrics, LeaseRow
@@ -178,5 +178,4 @@ def keep_counted(uow: UnitOfWork, task: str, text: str) -> None:
 
 def list_counted(uow: UnitOfWork) -> str:
     """Return what all tasks have last counted."""
-    rows = uow.session.query(CountedMetrics).order_by(CountedMetrics.task)
-    return "".join(row.text for row in rows)
+    return "".join(uow.session.scalars(select(CountedMetrics.text).order_by(CountedMetrics.task)))
