@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from review_desk import NOON, ReviewDesk
-from sqlalchemy import event
+from statements import statements
 
 from services.database.keyset import Page
 from services.database.tables.applications import Application
@@ -156,14 +156,7 @@ def test_a_later_page_takes_no_more_statements_than_the_sections_of_its_order(
     desk: ReviewDesk, sort: case_register.Sort, falling: bool
 ) -> None:
     wanted = Search(sort=sort, descending=falling)
-    first, statements = page(desk, wanted), list[str]()
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(desk.database.engine, "before_cursor_execute", note)
-    try:
+    first = page(desk, wanted)
+    with statements(desk.database.engine) as sent:
         page(desk, wanted, first.next)
-    finally:
-        event.remove(desk.database.engine, "before_cursor_execute", note)
-    assert sum("LIMIT" in statement and "FROM applications" in statement for statement in statements) <= 2
+    assert sum("LIMIT" in statement and "FROM applications" in statement for statement in sent) <= 2
