@@ -186,9 +186,10 @@ def _ahead(uow: UnitOfWork, document: Document) -> datetime:
 
 def claim_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> set[str]:
     """Return those documents that this holder may file now: two at once would leave two statements on one document."""
-    time = LeaseTime()
+    claims = {_claim(number): number for number in sorted(numbers)}
     # in one order: or the database would end one of two that claim the same ones
-    return {number for number in sorted(numbers) if leases.take(uow, _claim(number), holder, FILING_SECONDS, time)}
+    taken = leases.take_all(uow, list(claims), holder, FILING_SECONDS, LeaseTime())
+    return {claims[name] for name in taken}
 
 
 def release_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> None:

@@ -206,10 +206,13 @@ async def test_a_job_that_waits_for_one_document_keeps_none_of_the_others(desk: 
     assert {row.number for row in desk.rows(Document) if row.filed_at} >= {first, *others}
 
 
-def test_those_who_claim_the_same_documents_take_them_in_one_order(desk: Desk) -> None:
-    with patch.object(leases, "take", return_value=True) as take:
-        desk.do(locks.claim_documents, {"b", "d", "a", "c"}, "one")
-    assert [call.args[1] for call in take.call_args_list] == [f"document {number}" for number in "abcd"]
+def test_those_who_claim_the_same_documents_take_them_at_once_and_in_one_order(desk: Desk) -> None:
+    taken = patch.object(leases, "take_all", wraps=leases.take_all)
+    with statements(desk.database.engine) as sent, taken as take_all:
+        assert desk.do(locks.claim_documents, {"b", "d", "a", "c"}, "one") == set("abcd")
+    assert take_all.call_args.args[1] == [f"document {number}" for number in "abcd"]
+    assert sum("leases" in one for one in sent) == 1
+    assert desk.do(locks.claim_documents, ["d", "e"], "another") == {"e"}
 
 
 @pytest.mark.requirement("R6", "R53")
