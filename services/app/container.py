@@ -290,7 +290,7 @@ def _register_present_keys(container: Container) -> None:
     belongings.check_unused(database, {}, settings.keys, apart=True)
     container.new_database = database.run_now(START, key_events.is_unused)
     if container.new_database:
-        for name, store in _own_stores(container).items():
+        for name, store in _named_stores(container).items():
             with suppress(StoreDown):  # then before its first use
                 belongings.check_empty(name, store)
     container.known_keys = database.run_now(START, key_events.list_known)
@@ -304,14 +304,20 @@ def _register_present_keys(container: Container) -> None:
         _register(database, present.fingerprints)
 
 
-def _own_stores(container: Container) -> dict[str, Store]:
-    """Return the stores that this process of several has the settings of; none is made."""
-    settings, stores = container.settings, dict[str, Store]()
+def _named_places(settings: Settings) -> dict[str, StorePlace]:
+    """Return the places of those stores that the settings name; a process of several may have one, or none."""
+    places = dict[str, StorePlace]()
     with suppress(SettingsError):
-        stores[PRIMARY] = open_store(settings.store_place, container.clock)
+        places[PRIMARY] = settings.store_place
     with suppress(SettingsError):
-        stores[REPLICA] = open_store(settings.replica_place, container.clock)
-    return stores
+        places[REPLICA] = settings.replica_place
+    return places
+
+
+def _named_stores(container: Container) -> dict[str, Store]:
+    """Return the stores that the settings name; none is made."""
+    places = _named_places(container.settings)
+    return {name: open_store(place, container.clock) for name, place in places.items()}
 
 
 def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[str]:
@@ -319,12 +325,7 @@ def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[s
 
     Raises as ``Container.store``. A folder is made by the first start of ``footage-desk run``.
     """
-    places = dict[str, StorePlace]()
-    with suppress(SettingsError):
-        places[PRIMARY] = settings.store_place
-    with suppress(SettingsError):
-        places[REPLICA] = settings.replica_place
-    servers = {name: place for name, place in places.items() if isinstance(place, S3Place)}
+    servers = {name: place for name, place in _named_places(settings).items() if isinstance(place, S3Place)}
     is_new = database.run_now(START, key_events.is_unused) if servers else False
     for name, place in servers.items():
         _admit(name, open_store(place, clock), database, None, is_new=is_new)
@@ -356,7 +357,7 @@ def _open_whole(container: Container) -> None:
     settings, database = container.settings, container.database
     container.known_keys = belongings.check_database(settings, database, container.manifest)
     if container.manifest is None:
-        belongings.check_unused(database, _own_stores(container), settings.keys)
+        belongings.check_unused(database, _named_stores(container), settings.keys)
         # A first start that is killed from here on finds that what it has made is its own.
         belongings.begin(settings, database)
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key

@@ -29,7 +29,7 @@ ACTOR = Actor("system", "metrics")
 
 
 def open_log_head(container: Container) -> CheckpointPublisher:
-    """Make or read the log's key."""
+    """Return what signs the heads of the audit trail; the log's key is made or read first."""
     settings = container.settings
     return CheckpointPublisher(
         container.database,

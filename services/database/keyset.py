@@ -10,13 +10,15 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
 LONGEST_PLACE = 1000  # characters
+LARGEST = 2**63  # of whole numbers
 Line = TypeVar("Line")
 
 
@@ -45,7 +47,8 @@ class Section:
     def fits(self, values: Sequence[Any]) -> bool:
         """Return whether these are values of the keys, by number and type."""
         return len(values) == len(self.keys) and all(
-            isinstance(value, key.type.python_type) for key, value in zip(self.keys, values, strict=True)
+            isinstance(value, key.type.python_type) and _is_storable(value)
+            for key, value in zip(self.keys, values, strict=True)
         )
 
 
@@ -80,7 +83,7 @@ def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | No
         content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         named, section, before, *written = content
         values = tuple(map(_read, written))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error):
         return None
     if named != order or not isinstance(before, bool) or type(section) is not int:
         return None
@@ -173,6 +176,21 @@ def _beyond(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], falling: 
     return beyond
 
 
+def _is_storable(value: Any) -> bool:
+    """Return whether both databases can compare the value with a key: a place may have been written by anybody."""
+    match value:
+        case bool():
+            return False
+        case int():
+            return abs(value) < LARGEST
+        case float():
+            return isfinite(value)
+        case str():
+            return "\0" not in value and not any(0xD800 <= ord(letter) < 0xE000 for letter in value)
+        case _:
+            return True
+
+
 def _write(value: Any) -> Any:
     return {"at": value.isoformat()} if isinstance(value, datetime) else value
 
@@ -183,4 +201,4 @@ def _read(written: Any) -> Any:
     moment = datetime.fromisoformat(written["at"])
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return moment
+    return moment.astimezone(UTC)  # raises OverflowError outside of the calendar

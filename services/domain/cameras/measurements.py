@@ -1,11 +1,12 @@
 """Store what probes measure, and locate an item's footage (R31, R34, F3, F33)."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from services.database.tables.applications import Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder, RetentionMeasurement
@@ -119,21 +120,26 @@ def delete_retention(uow: UnitOfWork, camera_id: str) -> None:
     uow.session.execute(delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera_id))
 
 
-def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
-    """Return how much longer recordings last than a week ago.
+def retention_changes(uow: UnitOfWork, cameras: Iterable[Camera]) -> dict[str, timedelta]:
+    """Return how much longer recordings last than a week ago, by camera; one statement.
 
-    Negative: less. None: unknown.
+    Negative: less. Cameras of which that is unknown are left out.
     """
-    if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
-        return None
-    first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
-    earlier = uow.session.scalar(
-        select(RetentionMeasurement)
-        .where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day.between(first, last))
-        .order_by(RetentionMeasurement.day.desc())
-        .limit(1)
+    compared: dict[tuple[str, str], dict[str, timedelta]] = defaultdict(dict)
+    for camera in cameras:
+        if camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
+            first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
+            compared[first, last][camera.id] = camera.oldest_measured_at - camera.oldest_frame_at
+    if not compared:
+        return {}
+    of_cameras = (
+        and_(RetentionMeasurement.camera_id.in_(lengths), RetentionMeasurement.day.between(*days))
+        for days, lengths in compared.items()
     )
-    return None if earlier is None else (camera.oldest_measured_at - camera.oldest_frame_at) - earlier.length
+    query = select(RetentionMeasurement).where(or_(*of_cameras)).order_by(RetentionMeasurement.day)
+    earlier = {row.camera_id: row.length for row in uow.session.scalars(query)}  # the last day of each
+    now = {camera_id: length for lengths in compared.values() for camera_id, length in lengths.items()}
+    return {camera_id: now[camera_id] - length for camera_id, length in earlier.items()}
 
 
 def may_ask(uow: UnitOfWork, recorder_id: str, *, elsewhere: bool) -> bool | None:

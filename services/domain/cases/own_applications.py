@@ -12,7 +12,8 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.cases import queries, states
-from services.domain.cases.schemas import NamePair, OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
+from services.domain.cases.schemas.names import NamePair
 from services.domain.cases.states import STATES
 
 EDITABLE = ("draft", "correction")

@@ -1,6 +1,5 @@
 """A job whose part is away waits with all its retries; what a wait does not mend uses them up."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,8 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import Act, Sealed, SealItem, raises, seal_worker, settings_for
+from fake_gateway import FakeGateway
+from seal_jobs import Act, Sealed, SealItem, raises, running, seal_worker, settings_for
 
 from services.database.outages import away
 from services.recorders.protocol import RecorderDown
@@ -59,13 +58,8 @@ async def failing(
         journal=journal,
         clock=clock,
     )
-    task = asyncio.create_task(runner.run())
-    try:
+    async with running(runner):
         yield
-    finally:
-        await runner.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
 
 
 def counted(action: str) -> float:

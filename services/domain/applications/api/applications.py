@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from services.database.keyset import LONGEST_PLACE, Page
+from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
@@ -13,11 +13,12 @@ from services.domain.applications.findings import CheckFinding
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import CaseSummary, OwnApplication
+from services.domain.cases.schemas.case import CaseSummary
+from services.domain.cases.schemas.lists import OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import page_links
+from services.web.paging import Paged, PlaceText
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -36,7 +37,7 @@ class ApplicationsQuestion(BaseModel):
     mine: bool = False
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
 
 class OwnQuestion(Body):
@@ -142,11 +143,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
 
 @router.get("/applications", responses=problems(401))
 async def list_applications(
-    question: Annotated[ApplicationsQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[ApplicationsQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CaseSummary]:
     """Return the applications that the signed-in person may see, newest first.
 
@@ -161,10 +158,7 @@ async def list_applications(
         page = visibility.page_of_visible(uow, limit=limit, place=question.place, mine=mine)
         return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
 
-    page = await database.read(actor, read)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return paged.lines(await database.read(actor, read))
 
 
 @router.get("/applications/own", responses=problems(401))

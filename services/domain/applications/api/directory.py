@@ -2,10 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from services.database.keyset import LONGEST_PLACE
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.applications import directory
@@ -14,7 +13,7 @@ from services.domain.cameras import reference_pictures
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.paging import page_links
+from services.web.paging import Paged, PlaceText
 from services.web.schemas import LAST_OFFSET, Answer, Identifier, SearchText
 
 router = APIRouter(prefix="/api", tags=["directory"])
@@ -25,7 +24,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}},
 class CameraQuestion(BaseModel):
     text: SearchText = ""
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
 
 class Directory(Answer):
@@ -50,11 +49,7 @@ async def read_directory(
 
 @router.get("/cameras", responses=problems(401))
 async def list_cameras(
-    question: Annotated[CameraQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[CameraQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CameraChoice]:
     """Return the cameras that can be asked for, by site and name; with `text` those whose names or places have it.
 
@@ -62,9 +57,7 @@ async def list_cameras(
     """
     limit = question.limit or LAST_OFFSET
     page = await database.read(actor, directory.page_of_cameras, question.text, limit=limit, place=question.place)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return paged.lines(page)
 
 
 @router.get(
