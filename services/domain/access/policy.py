@@ -220,6 +220,26 @@ def stages_of(directory: Directory, person_id: str) -> list[str]:
     return [code for code, stage in STAGES.items() if held & _posts_for(stage)]
 
 
+def reach(directory: Directory, person_id: str) -> dict[str, list[str] | None]:
+    """Map the stages that the person's posts may lead to onto the departments of those cases; None for all.
+
+    Beyond these nobody is in a pool. It leaves open whose turn it is, and what bars the person.
+    """
+
+    def departments(stage: Stage) -> list[str] | None:
+        if stage.candidates == "department":
+            pools_of = {i: _department_pools(directory, i) for i in directory.departments}
+        elif isinstance(stage.candidates, str) or any(group.departments != "own" for group in stage.groups):
+            return None
+        else:
+            pools_of = {
+                i: [directory.holders(i, *group.posts) for group in stage.groups] for i in directory.departments
+            }
+        return [i for i, groups in pools_of.items() if any(person_id in group for group in groups)]
+
+    return {code: departments(STAGES[code]) for code in stages_of(directory, person_id)}
+
+
 def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
     """List who may decide the review now: the first group with somebody eligible and present.
 

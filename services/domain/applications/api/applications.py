@@ -1,11 +1,12 @@
 """Applying: draft, submit, correct, withdraw (R16 to R21)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
@@ -17,7 +18,7 @@ from services.domain.cases.schemas import CaseSummary, OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import page_links
+from services.web.paging import lines_of
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -45,10 +46,14 @@ class OwnQuestion(Body):
     department: bool = False
     state: Code | None = None
     search: Code = ""
-    sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed"
+    sort: own_applications.OwnSort = "changed"
     descending: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    def listing(self) -> Listing:
+        return Listing(self.search, self.sort, self.descending, self.limit, self.offset, place=self.place)
 
 
 class DraftBody(Form):
@@ -162,29 +167,26 @@ async def list_applications(
         return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
 
     page = await database.read(actor, read)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return lines_of(page, request, response)
 
 
 @router.get("/applications/own", responses=problems(401))
 async def list_own(
-    asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
+    asked: Annotated[OwnQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    request: Request,
+    response: Response,
 ) -> list[OwnApplication]:
-    """Return what I drafted, or what my department has submitted where I head it, with states and due dates."""
+    """Return what I drafted, or what my department has submitted where I head it, with states and due dates.
 
-    def read(uow: UnitOfWork) -> list[OwnApplication]:
-        lines = own_applications.list_own(
-            uow,
-            department=asked.department,
-            state=asked.state,
-            search=asked.search,
-            sort=asked.sort,
-            descending=asked.descending,
-        )
-        return lines[asked.offset : asked.offset + asked.limit]
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> Page[OwnApplication]:
+        return own_applications.read_own(uow, asked.listing(), department=asked.department, state=asked.state)
+
+    return lines_of(await database.read(actor, read), request, response)
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))
