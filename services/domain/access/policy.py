@@ -228,16 +228,18 @@ def reach(directory: Directory, person_id: str) -> dict[str, list[str] | None]:
 
     def departments(stage: Stage) -> list[str] | None:
         if stage.candidates == "department":
-            pools_of = {i: _department_pools(directory, i) for i in directory.departments}
-        elif isinstance(stage.candidates, str) or any(group.departments != "own" for group in stage.groups):
+            return led_departments(directory, person_id)
+        if isinstance(stage.candidates, str) or any(group.departments != "own" for group in stage.groups):
             return None
-        else:
-            pools_of = {
-                i: [directory.holders(i, *group.posts) for group in stage.groups] for i in directory.departments
-            }
-        return [i for i, groups in pools_of.items() if any(person_id in group for group in groups)]
+        posts = [group.posts for group in stage.groups]
+        return [i for i in directory.departments if any(person_id in directory.holders(i, *held) for held in posts)]
 
     return {code: departments(STAGES[code]) for code in stages_of(directory, person_id)}
+
+
+def led_departments(directory: Directory, person_id: str) -> list[str]:
+    """List the departments that the person heads, or for whose head the person may stand in (T1)."""
+    return [i for i in directory.departments if any(person_id in pool for pool in _department_pools(directory, i))]
 
 
 def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
