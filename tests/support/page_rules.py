@@ -40,6 +40,7 @@ PAGES = {
     "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "GET /apply/cameras": Rule(EVERYONE),
+    "GET /apply/people": Rule(EVERYONE),
     "GET /apply/coverage": Rule(EVERYONE, query="?application={application_id}"),
     "GET /applications": Rule(EVERYONE),
     "GET /applications.csv": Rule(EVERYONE),
