@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from services.database.tables.applications import Application
-from services.database.tables.deliveries import Delivery
+from services.database.tables.deliveries import NOT_NEEDED, Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -40,6 +40,7 @@ class OutgoingNotice:
     at: datetime
     language: str
     address: str | None
+    stage: str | None = None
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
@@ -111,6 +112,7 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         at=notice.created_at,
         language=person.locale,
         address=(row.address or person.email) if row.channel == MAIL else None,
+        stage=service.get_stages(uow, [notice.subject_id or ""]).get(notice.subject_id or ""),
     )
 
 
@@ -120,6 +122,8 @@ def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str 
         return None
     if notice.read_at is not None:
         return "read"
+    if notice.done_at is not None:
+        return "done"
     if not person.active:
         return "inactive"
     return None if person.email else "no-address"
@@ -127,7 +131,7 @@ def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str 
 
 def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None:
     row.last_error, row.given_up_at = error, uow.now
-    if error != "read":
+    if error not in NOT_NEEDED:
         audit_trail.record(
             uow,
             "delivery-given-up",
@@ -148,7 +152,7 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
         return
     row.escalated_at = uow.now
     substitutes: list[str] = []
-    if row.channel == MAIL and notice.read_at is None:
+    if row.channel == MAIL and notice.read_at is None and notice.done_at is None:
         substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id)
         for person_id in substitutes:
             _notify_once(uow, person_id, UNDELIVERED, notice.application_id)
@@ -173,6 +177,7 @@ def _notify_once(uow: UnitOfWork, person_id: str, code: str, application_id: str
         Notice.code == code,
         Notice.application_id == application_id,
         Notice.read_at.is_(None),
+        Notice.done_at.is_(None),
     )
     if uow.session.scalar(unread.limit(1)) is None:
         service.notify(uow, person_id, code, application_id=application_id)

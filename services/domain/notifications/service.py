@@ -9,12 +9,16 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.notifications import deliveries, texts
+from services.domain.notifications.texts import Work
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
+
+_UNREAD = (Notice.read_at.is_(None), Notice.done_at.is_(None))
 
 
 def notify(
@@ -79,19 +83,19 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
         )
     )
     if unread_only:
-        query = query.where(Notice.read_at.is_(None))
+        query = query.where(*_UNREAD)
     columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
     return list(uow.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
 
 def count_unread(uow: UnitOfWork) -> int:
-    """Count the acting person's unread notices."""
+    """Count the acting person's notices that are neither read nor done."""
     return uow.session.scalar(select_unread_count(uow.actor.id)) or 0
 
 
 def select_unread_count(person_id: str) -> Select[int]:
     """Build the query of that number, to combine it with others."""
-    return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
+    return select(func.count()).where(Notice.person_id == person_id, *_UNREAD)
 
 
 def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
@@ -104,9 +108,35 @@ def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, st
     return {application_id: str(number) for application_id, number in rows}
 
 
+def get_stages(uow: UnitOfWork, review_ids: Iterable[str]) -> dict[str, str]:
+    """Map those of the ids that are reviews to their stages."""
+    rows = uow.session.execute(select(Review.id, Review.stage).where(Review.id.in_(list(review_ids))))
+    return {row.id: row.stage for row in rows}
+
+
+def mark_done(
+    uow: UnitOfWork,
+    *works: Work,
+    subject_id: str | None = None,
+    application_id: str | None = None,
+    person_id: str | None = None,
+) -> None:
+    """Mark the open notices about this work as done: of a subject, of a whole application, or of a person."""
+    named = {"subject_id": subject_id, "application_id": application_id, "person_id": person_id}
+    conditions = [getattr(Notice, name) == value for name, value in named.items() if value is not None]
+    if not conditions:
+        raise ValueError("name the subject, the application or the person")
+    uow.session.execute(
+        update(Notice)
+        .where(*conditions, Notice.code.in_(texts.codes_of(*works)), Notice.done_at.is_(None))
+        .values(done_at=uow.now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def mark_all_read(uow: UnitOfWork) -> int:
     """Mark all of the acting person's notices as read; return how many were unread."""
-    unread = Notice.person_id == uow.actor.id, Notice.read_at.is_(None)
+    unread = Notice.person_id == uow.actor.id, *_UNREAD
     count = count_unread(uow)
     uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))
     return count
