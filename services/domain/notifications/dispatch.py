@@ -18,17 +18,22 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service
 from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications.texts import DIGEST
 
 LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
+MOST_LINES = 50  # of a digest
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 
 
 @dataclass(frozen=True)
 class OutgoingNotice:
-    """One notice to send, detached from its session; ``address`` if the channel needs one."""
+    """One notice to send, detached from its session; ``address`` if the channel needs one.
+
+    ``stage``: of the review that it is about. ``lines``: of a digest, the open notices, the newest first.
+    """
 
     delivery_id: str
     attempt: int
@@ -41,6 +46,7 @@ class OutgoingNotice:
     language: str
     address: str | None
     stage: str | None = None
+    lines: tuple["OutgoingNotice", ...] = ()
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
@@ -113,14 +119,21 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         language=person.locale,
         address=(row.address or person.email) if row.channel == MAIL else None,
         stage=service.get_stages(uow, [notice.subject_id or ""]).get(notice.subject_id or ""),
+        lines=_open_lines(uow, row, person) if notice.code == DIGEST else (),
     )
+
+
+def _open_lines(uow: UnitOfWork, row: Delivery, person: Person) -> tuple[OutgoingNotice, ...]:
+    query = select(Notice).where(Notice.person_id == person.id, *service.OPEN).order_by(Notice.created_at.desc())
+    notices = uow.session.scalars(query.limit(MOST_LINES)).all()
+    return tuple(_outgoing(uow, row, notice, person) for notice in notices)
 
 
 def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str | None:
     """Return why nothing is sent to this person, or None."""
     if channel != MAIL:
         return None
-    if notice.read_at is not None:
+    if notice.code != DIGEST and notice.read_at is not None:
         return "read"
     if notice.done_at is not None:
         return "done"

@@ -18,7 +18,7 @@ from services.domain.notifications.texts import Work
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
-_UNREAD = (Notice.read_at.is_(None), Notice.done_at.is_(None))
+OPEN = (Notice.read_at.is_(None), Notice.done_at.is_(None))
 
 
 def notify(
@@ -57,10 +57,16 @@ def notify(
     uow.session.flush()  # the deliveries refer to them
     used = tuple(uow.rules.notice_channels if channels is None else channels)
     for notice in notices:
-        deliveries.add(uow, notice, used)
+        deliveries.add(uow, notice, _mailed_later(uow, notice, used) if channels is None else used)
     if deliveries.MAIL in used:
         deliveries.add_mails(uow, notices[0], addresses)
     return notices[0]
+
+
+def _mailed_later(uow: UnitOfWork, notice: Notice, channels: Iterable[str]) -> list[str]:
+    """Leave the mail to the digest of the day where the person wants one; what is personal is told at once."""
+    later = uow.session.get_one(Person, notice.person_id).digest and not texts.get_text(notice.code).personal
+    return [channel for channel in channels if not (later and channel == deliveries.MAIL)]
 
 
 def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
@@ -79,11 +85,12 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
         .outerjoin(Application, Application.id == Notice.application_id)
         .where(
             Notice.person_id == uow.actor.id,
+            Notice.code != texts.DIGEST,
             listing.mentioned(Application.number, also=Notice.code.in_(texts.find_codes(listing.text))),
         )
     )
     if unread_only:
-        query = query.where(*_UNREAD)
+        query = query.where(*OPEN)
     columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
     return list(uow.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
@@ -95,7 +102,7 @@ def count_unread(uow: UnitOfWork) -> int:
 
 def select_unread_count(person_id: str) -> Select[int]:
     """Build the query of that number, to combine it with others."""
-    return select(func.count()).where(Notice.person_id == person_id, *_UNREAD)
+    return select(func.count()).where(Notice.person_id == person_id, *OPEN)
 
 
 def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
@@ -136,7 +143,7 @@ def mark_done(
 
 def mark_all_read(uow: UnitOfWork) -> int:
     """Mark all of the acting person's notices as read; return how many were unread."""
-    unread = Notice.person_id == uow.actor.id, *_UNREAD
+    unread = Notice.person_id == uow.actor.id, *OPEN
     count = count_unread(uow)
     uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))
     return count

@@ -18,6 +18,7 @@ Work = Literal[
     "review", "consent", "offer", "return", "inspection", "request", "check", "agreement", "correction", "case"
 ]
 
+DIGEST = "daily-digest"
 PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests": "/requests"}
 
 
@@ -163,6 +164,7 @@ TEXTS = {
         "account",
         personal=True,
     ),
+    DIGEST: NoticeText(Message("What is open for you today"), "notices", personal=True),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

@@ -1,4 +1,4 @@
-"""Notices end with the work that they are about; those of work that was done long ago are done now"""
+"""Notices end with the work that they are about, those of work of long ago now; one mail a day for whoever wants it"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,6 +36,7 @@ def upgrade() -> None:
     notices = sa.table("notices", sa.column("code"), sa.column("done_at"))
     for codes, moment in DONE.items():
         op.execute(notices.update().where(notices.c.code.in_(codes)).values(done_at=sa.text(f"({moment})")))
+    op.add_column("people", sa.Column("digest", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.drop_index("ix_notices_unread", "notices")
     for name, column, condition in (
         ("ix_notices_unread", "person_id", UNREAD),

@@ -23,6 +23,9 @@ def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> Email
     text = [title, ""]
     if notice.number is not None:
         text.append(Message("Number: {number}", number=notice.number).translate(language))
+    for line in notice.lines:
+        named = f"{line.number}  " if line.number is not None else ""
+        text += [f"{named}{get_text(line.code, line.stage).message.translate(language)}", _link(line, portal_url), ""]
     text.append(Message("Open: {link}", link=_link(notice, portal_url)).translate(language))
     text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
     message = EmailMessage(policy=SMTP)

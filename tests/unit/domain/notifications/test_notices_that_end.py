@@ -1,16 +1,21 @@
 """A notice about work is done when the work is, whoever did it (R30)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from portal_client import Portal
 from review_desk import ReviewDesk
 
+from services.database.tables.applications import Application
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
-from services.domain.notifications import dispatch, queries, service, texts
+from services.database.tables.reviews import Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts import own_account
+from services.domain.notifications import digest, dispatch, queries, service, texts
 from services.domain.notifications.channels import payloads
 from services.domain.notifications.deliveries import MAIL
 from services.domain.reviews import tasks
@@ -97,6 +102,51 @@ def test_a_mail_says_the_stage_and_nothing_of_the_case(desk: ReviewDesk) -> None
     assert parcel is not None
     mail = payloads.build_mail(parcel, sender="desk@footage.example", portal_url="https://footage.example")
     assert "安全审核：有一项审核待您办理。" in str(mail["Subject"])
+
+
+@pytest.mark.requirement("R30")
+def test_one_mail_a_day_lists_what_is_open_and_nothing_twice(desk: ReviewDesk) -> None:
+    def choose(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "reviewer").email = "reviewer@footage.example"
+        own_account.choose_digest(uow, daily=True)
+
+    desk.run(choose, by="reviewer")
+    done, waiting = (desk.opened(desk.submitted(), "security") for _ in range(2))
+    desk.decide(done, "reviewer", "approved")
+    mine = {notice.id for notice in desk.all(Notice, person_id="reviewer")}
+    assert not [row for row in desk.all(Delivery, channel=MAIL) if row.notice_id in mine]  # none of its own
+
+    assert desk.run(digest.write_digests) == 1
+    assert desk.run(digest.write_digests) == 0
+    parcels = list(iter(lambda: desk.run(dispatch.claim_next, MAIL), None))
+    [parcel] = [one for one in parcels if one.code == texts.DIGEST]
+    mail = payloads.build_mail(parcel, sender="desk@footage.example", portal_url="https://footage.example")
+    text = mail.get_content()
+    assert f"https://footage.example/reviews/{waiting}" in text
+    assert done not in text
+    assert desk.the(Application, id=desk.the(Review, id=waiting).application_id).number in text
+    assert not [line for line in desk.run(queries.list_own, by="reviewer") if line.code == texts.DIGEST]
+    desk.clock.turn(timedelta(days=1))
+    assert desk.run(digest.write_digests) == 1
+    desk.decide(waiting, "reviewer", "approved")
+    desk.clock.turn(timedelta(days=1))
+    assert desk.run(digest.write_digests) == 0  # nothing is open
+
+
+def test_whoever_wants_one_mail_a_day_is_told_of_the_own_account_at_once(desk: ReviewDesk) -> None:
+    def tell(uow: UnitOfWork) -> str:
+        uow.session.get_one(Person, "reviewer").digest = True
+        return service.notify(uow, "reviewer", "own-account-changed", application_id=None).id
+
+    assert desk.the(Delivery, notice_id=desk.run(tell)).channel == MAIL
+
+
+async def test_the_account_page_chooses_the_mails(desk: ReviewDesk) -> None:
+    async with Portal(desk) as portal:
+        reviewer = await portal.signed_in("reviewer")
+        assert 'name="mails" value="each" checked' in (await reviewer.get("/account")).text
+        await reviewer.post("/account/mails", data={"mails": "daily"})
+        assert 'name="mails" value="daily" checked' in (await reviewer.get("/account")).text
 
 
 def test_every_work_is_that_of_some_notice() -> None:
