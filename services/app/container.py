@@ -19,6 +19,7 @@ from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import open_database
+from services.recorders.job_places import JobPlaces
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.clock import Clock, TurnedClock
@@ -151,6 +152,11 @@ class Container:
         return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
+    def places(self) -> JobPlaces:
+        """Return the places of this process at the recorders, for jobs and for what is preserved beside them."""
+        return JobPlaces(self.settings.workers.heavy_concurrency)
+
+    @cached_property
     def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
@@ -189,6 +195,7 @@ class Container:
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "trusted_signers": lambda: trusted_signers(self.settings.keys / "seal"),
             "recorders": self.recorders,
+            "places": self.places,
             "models": self.process_models,
         }
         if isinstance(self.clock, TurnedClock):

@@ -15,6 +15,7 @@ from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
 from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.notifications.digest import daily_digests
 from services.domain.process.instances import check_instances
 from services.domain.process.relay import Relay
 from services.runtime import metrics as runtime_metrics
@@ -49,6 +50,7 @@ def follow_clock(
         Relay(container.database, client),
         Sender(container.database, channels_of(container.settings)),
         consent_deadlines(container.database),
+        daily_digests(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

@@ -17,6 +17,7 @@ from services.app.container import START, Container, models
 from services.app.listeners import listen_as
 from services.backup import belongings
 from services.database import leases
+from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -28,7 +29,8 @@ from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import HUNG_SECONDS, Health, serve_health
 from services.runtime.http import address_of, serve
-from services.runtime.jobs.runner import JobRunner
+from services.runtime.jobs.parking import Parking
+from services.runtime.jobs.runner import PLACES, JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic, keep_running, report_failure
@@ -44,6 +46,7 @@ log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
+RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
 
@@ -238,6 +241,8 @@ async def run(
             journal=StepJournal(container.database),
             clock=container.clock,
         )
+        container.places.freed.append(partial(runner.parking.wake, most=1))
+        container.on_turn.append(runner.parking.wake)
         try:
             if roles.deploy:
                 log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
@@ -247,7 +252,7 @@ async def run(
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
-                for task in _periodic_tasks(container, roles, client, log_head):
+                for task in _periodic_tasks(container, roles, client, log_head, runner.parking):
                     group.start_soon(keep_running, task.name, task.run)
                 if container.opened_stores:
                     stores = store_watch.watch_of(container.opened_stores, health)
@@ -321,15 +326,33 @@ def _keep_locks(container: Container) -> Periodic:
 
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
+    from services.domain.cameras import measurements  # noqa: PLC0415 - as above
     from services.workers.preservation_retries import PreservationRetries  # noqa: PLC0415 - as above
 
-    return PreservationRetries(
+    task = PreservationRetries(
         container.database,
         container.store,
         container.vault_keys,
-        container.recorders,
-        at_once=container.settings.workers.heavy_concurrency,
+        recorders=container.recorders,
+        places=container.places,
+        at_once=container.places.limit + 1,
     )
+    container.database.on(measurements.BACK, task.wake)
+    return task
+
+
+def follow_recorders(database: Database, parking: Parking) -> PeriodicTask:
+    """Return the task that wakes the jobs of this process whose recorder answers again, to whoever asked it."""
+    from services.domain.cameras import measurements  # noqa: PLC0415 - a process without such jobs asks no recorder
+
+    async def wake() -> None:
+        if awaited := parking.awaited:
+            for recorder_id in await database.read(START, measurements.list_answering, awaited):
+                parking.wake(recorder_id)
+
+    task = Periodic("returned-recorders", RETURNS_EVERY, wake)
+    database.on(measurements.BACK, task.wake)
+    return task
 
 
 def _open_log_head(container: Container) -> "CheckpointPublisher":
@@ -339,7 +362,11 @@ def _open_log_head(container: Container) -> "CheckpointPublisher":
 
 
 def _periodic_tasks(
-    container: Container, roles: Roles, client: PyzeebeEngineClient, log_head: "CheckpointPublisher | None"
+    container: Container,
+    roles: Roles,
+    client: PyzeebeEngineClient,
+    log_head: "CheckpointPublisher | None",
+    parking: Parking,
 ) -> list[PeriodicTask]:
     """List the periodic tasks of these roles; those that depend on the clock are woken when it is turned."""
     by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
@@ -359,6 +386,8 @@ def _periodic_tasks(
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):
         by_clock.append(_retry_preservations(container))
+    if any(PLACES in worker.needs for worker in roles.workers):
+        others.append(follow_recorders(container.database, parking))
     container.on_turn.extend(task.wake for task in by_clock)
     return by_clock + others
 

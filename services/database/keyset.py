@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Generic, TypeVar
@@ -17,9 +17,14 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from services.database.listing import Listing
+
 LONGEST_PLACE = 1000  # characters
 LARGEST = 2**63  # of whole numbers
+NO_END = 2**31
+FEW_TIMES = 3
 Line = TypeVar("Line")
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Section:
         )
 
 
+def sections_by(key: ColumnElement[Any], by_id: ColumnElement[Any]) -> tuple[Section, Section]:
+    """Return the sections of a list in the order of one key, what has none of it last; ``by_id`` among equals."""
+    return Section((key, by_id), key.is_not(None)), Section((by_id,), key.is_(None))
+
+
 @dataclass(frozen=True)
 class Place:
     """Beside a row of the section with this number: behind it, or ``before`` it; by the values of its keys."""
@@ -74,6 +84,10 @@ class Page(Generic[Line]):
     previous: str = ""
     next: str = ""
 
+    def showing(self, lines: list[Shown]) -> "Page[Shown]":
+        """Return the page with these lines in place of its own."""
+        return Page(lines, self.previous, self.next)
+
 
 def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | None:
     """Return the place of ``Place.text``; None for a text that is none, or of another order."""
@@ -90,6 +104,59 @@ def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | No
     if not 0 <= section < len(sections) or not sections[section].fits(values):
         return None
     return Place(section, values, before)
+
+
+def page_of(
+    session: Session, query: Select[*tuple[Any, ...]], sections: Sequence[Section], listing: Listing
+) -> Page[Row[*tuple[Any, ...]]]:
+    """Read the page that a listing asks for: at a place that another page of this order names, else the first.
+
+    The rows have their keys behind what the query selects. With an offset it begins behind as many rows instead, and
+    names no pages around it.
+    """
+    limit, falling = listing.limit or NO_END, listing.descending
+    if listing.offset:
+        return Page(rows_after(session, query, sections, descending=falling, limit=limit, offset=listing.offset))
+    order = f"{listing.sort}-{'desc' if falling else 'asc'}-{listing.language}"
+    begin = read_place(listing.place, order, sections)
+    rows, *around = rows_at(session, query, sections, descending=falling, limit=limit, place=begin)
+    return Page(rows, *(beside.text(order) if beside else "" for beside in around))
+
+
+def chosen_of(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    section: Section,
+    listing: Listing,
+    choose: Callable[[Sequence[Row[*tuple[Any, ...]]]], Sequence[Line | None]],
+) -> Page[Line]:
+    """Read the page that a listing asks for, of those rows alone that ``choose`` makes a line of.
+
+    It is for what SQL cannot tell. Rows are read in the order of the list: first a few times as many as are shown, and
+    all the others only where these do not fill the page; ``choose`` gets each lot at once.
+    """
+    limit, falling = listing.limit or NO_END, listing.descending
+    order = f"{listing.sort}-{'desc' if falling else 'asc'}-{listing.language}"
+    begin = at = read_place(listing.place, order, (section,))
+    back = begin is not None and begin.before
+    found: list[tuple[Line, Place]] = []
+    for lot in (min(FEW_TIMES * limit, NO_END), NO_END):
+        rows, *around = rows_at(session, query, (section,), descending=falling, limit=lot, place=at)
+        kept = [
+            (line, Place(0, tuple(row)[-len(section.keys) :]))
+            for row, line in zip(rows, choose(rows), strict=True)
+            if line is not None
+        ]
+        found = kept + found if back else found + kept
+        at = around[0 if back else 1]
+        if len(found) > limit or at is None:
+            break
+    more = len(found) > limit
+    found = found[-limit:] if back else found[:limit]
+    if not found:
+        return Page([])
+    previous = replace(found[0][1], before=True).text(order) if (more if back else begin is not None) else ""
+    return Page([line for line, _ in found], previous, found[-1][1].text(order) if back or more else "")
 
 
 def rows_after(

@@ -1,27 +1,29 @@
 """Store what probes measure, and locate an item's footage (R31, R34, F3, F33)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, or_, select, update
 
 from services.database.tables.applications import Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Person, Post
+from services.database.tables.preservations import FailedPreservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.notifications import service as notification_service
-from services.recorders.protocol import REFUSALS, RecorderFacts
+from services.recorders.protocol import REFUSALS, RecorderDown, RecorderFacts
 
 UNREACHABLE_CODES = ("outside-roots", "configuration")
 LEAST_MOVE = timedelta(seconds=2)  # of the oldest picture; names and lengths are no more exact
 HISTORY_RETENTION = timedelta(days=60)
 ASKED_APART = timedelta(seconds=30)  # between two questions of jobs to a silent recorder
+BACK = "recorder-back"  # the topic of commits that see a silent recorder answer
 # Retention now is compared with the measurement of a week ago, or the last one of the two days before.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
 
@@ -85,6 +87,8 @@ def record_measured(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> 
     recorder.last_seen_at = recorder.polled_at = uow.now
     if is_silent(recorder):
         recorder.last_error = None
+        _retry_preservations(uow, recorder_id)
+        uow.after_commit.add(BACK)
     for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
@@ -152,6 +156,26 @@ def may_ask(uow: UnitOfWork, recorder_id: str, *, elsewhere: bool) -> bool | Non
         return None
     recorder.polled_at = uow.now
     return True
+
+
+def _retry_preservations(uow: UnitOfWork, recorder_id: str) -> None:
+    """Have what the recorder did not give, because it was away, preserved now."""
+    of_recorder = select(Item.id).join(Camera, Camera.id == Item.camera_id).where(Camera.recorder_id == recorder_id)
+    uow.session.execute(
+        update(FailedPreservation)
+        .where(
+            FailedPreservation.code == RecorderDown.__name__,
+            FailedPreservation.next_try_at > uow.now,
+            FailedPreservation.item_id.in_(of_recorder),
+        )
+        .values(next_try_at=uow.now)
+    )
+
+
+def list_answering(uow: UnitOfWork, recorder_ids: Collection[str]) -> list[str]:
+    """Return which of these recorders have answered the last request to them; one statement."""
+    rows = uow.session.scalars(select(Recorder).where(Recorder.id.in_(recorder_ids)))
+    return [row.id for row in rows if not is_silent(row)]
 
 
 def is_silent(recorder: Recorder) -> bool:

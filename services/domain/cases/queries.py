@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
@@ -140,6 +140,19 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
         )
         for application in applications
     }
+
+
+def overwrite_order() -> ColumnElement[float]:
+    """Compute the moment of ``footage`` as a number to sort by, in a query on ``Application``; NULL for None."""
+    first = (
+        select(func.min(preservations.overwrite_order()))
+        .select_from(Item)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(Item.application_id == Application.id, Item.dropped_in_round.is_(None), Camera.overwritten, ~is_safe())
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return case((Application.closed_at.is_(None), first))
 
 
 def is_safe() -> ColumnElement[bool]:

@@ -46,7 +46,7 @@ LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
         lambda uow: staff_queries.list_people(uow, staff_queries.PeopleFilter(department_id="works")).lines,
     ),
     "accounts of a demo": ("admin", staff_queries.list_demo_accounts),
-    "loans": ("keeper", custody_queries.list_mine),
+    "loans": ("keeper", lambda uow: custody_queries.read_mine(uow).lines),
     "stage times": ("reviewer", lambda uow: list_stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
 }
 

@@ -1,11 +1,12 @@
 """Applying: draft, submit, correct, withdraw (R16 to R21)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from services.database.keyset import Page
+from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
@@ -46,10 +47,14 @@ class OwnQuestion(Body):
     department: bool = False
     state: Code | None = None
     search: Code = ""
-    sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed"
+    sort: own_applications.OwnSort = "changed"
     descending: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    def listing(self) -> Listing:
+        return Listing(self.search, self.sort, self.descending, self.limit, self.offset, place=self.place)
 
 
 class DraftBody(Form):
@@ -158,27 +163,26 @@ async def list_applications(
         page = visibility.page_of_visible(uow, limit=limit, place=question.place, mine=mine)
         return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
 
-    return paged.lines(await database.read(actor, read))
+    page = await database.read(actor, read)
+    return paged.lines(page)
 
 
 @router.get("/applications/own", responses=problems(401))
 async def list_own(
-    asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
+    asked: Annotated[OwnQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[OwnApplication]:
-    """Return what I drafted, or what my department has submitted where I head it, with states and due dates."""
+    """Return what I drafted, or what my department has submitted where I head it, with states and due dates.
 
-    def read(uow: UnitOfWork) -> list[OwnApplication]:
-        lines = own_applications.list_own(
-            uow,
-            department=asked.department,
-            state=asked.state,
-            search=asked.search,
-            sort=asked.sort,
-            descending=asked.descending,
-        )
-        return lines[asked.offset : asked.offset + asked.limit]
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> Page[OwnApplication]:
+        return own_applications.read_own(uow, asked.listing(), department=asked.department, state=asked.state)
+
+    return paged.lines(await database.read(actor, read))
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))

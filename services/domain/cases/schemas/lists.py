@@ -97,7 +97,7 @@ class OwnApplication(Answer):
 
 
 class OverviewView(Answer):
-    """What one person has to do; lists are cut to a few, counts are of all.
+    """What one person has to do; lists are cut to a few, counts are of all, but what waits is counted up to a hundred.
 
     ``states`` counts the cases by state, and is null for those who do not watch over them. A receipt is under ``held``,
     where it is signed, and not under ``waiting``. ``agreed``: the confidentiality agreement is valid.
@@ -106,6 +106,7 @@ class OverviewView(Answer):
     waiting: list[WaitingReview] = Field(default_factory=list)
     consents: list[WaitingConsent] = Field(default_factory=list)
     waiting_count: int = 0
+    more_waiting: bool = False
     own: list[CaseSummary] = Field(default_factory=list)
     own_count: int = 0
     held: list[LoanLine] = Field(default_factory=list)
