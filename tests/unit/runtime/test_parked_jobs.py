@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import Sealed, SealItem, seal_worker, settings_for
+from fake_gateway import FakeGateway
+from seal_jobs import Sealed, SealItem, running, seal_worker, settings_for
 
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import RecorderDown
@@ -31,13 +31,8 @@ async def working(
     runner = JobRunner(settings, [worker], dependencies, channel, backoff=LONG)
     if places is not None:
         places.freed.append(lambda awaits: runner.parking.wake(awaits, most=1))
-    task = asyncio.create_task(runner.run())
-    try:
+    async with running(runner):
         yield runner
-    finally:
-        await runner.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
 
 
 def waiting(parts: dict[int, RecorderDown]) -> Worker:
