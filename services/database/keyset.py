@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Generic, TypeVar
 
@@ -97,7 +97,7 @@ def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | No
         content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         named, section, before, *written = content
         values = tuple(map(_read, written))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error):
         return None
     if named != order or not isinstance(before, bool) or type(section) is not int:
         return None
@@ -268,4 +268,4 @@ def _read(written: Any) -> Any:
     moment = datetime.fromisoformat(written["at"])
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return moment
+    return moment.astimezone(UTC)  # raises OverflowError outside of the calendar

@@ -1,21 +1,39 @@
-"""Addresses of the pages around one that begins behind a row (``database.keyset``)."""
+"""Lists of the API that are read page by page: each begins behind a row (``database.keyset``)."""
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
+from pydantic import Field
 
-from services.database.keyset import Page
+from services.database.keyset import LONGEST_PLACE, Line, Page
 
-Line = TypeVar("Line")
+PlaceText = Annotated[str, Field(max_length=LONGEST_PLACE)]
 
 
-def lines_of(page: Page[Line], request: Request, response: Response) -> list[Line]:
-    """Return the page's lines, and name the pages around it in the header Link (RFC 8288, `prev` and `next`)."""
-    links = [
-        f'<{request.url.path}?{request.url.include_query_params(place=place).query}>; rel="{rel}"'
-        for rel, place in (("prev", page.previous), ("next", page.next))
-        if place
-    ]
-    if links:
-        response.headers["Link"] = ", ".join(links)
-    return page.lines
+@dataclass(frozen=True)
+class PagedAnswer:
+    """The answer of a route that returns a page: its lines, and beside them where the pages around it are."""
+
+    request: Request
+    response: Response
+
+    def lines(self, page: Page[Line]) -> list[Line]:
+        """Return the lines of the page; the header Link (RFC 8288) names the previous and the next page."""
+        if links := ", ".join(self._links(page)):
+            self.response.headers["Link"] = links
+        return page.lines
+
+    def _links(self, page: Page[Any]) -> list[str]:
+        return [
+            f'<{self.request.url.path}?{self.request.url.include_query_params(place=place).query}>; rel="{rel}"'
+            for rel, place in (("prev", page.previous), ("next", page.next))
+            if place
+        ]
+
+
+async def paged_answer(request: Request, response: Response) -> PagedAnswer:
+    return PagedAnswer(request, response)
+
+
+Paged = Annotated[PagedAnswer, Depends(paged_answer)]

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from services.database.keyset import LONGEST_PLACE
 from services.database.listing import LONGEST_TEXT, Listing
+from services.web.paging import PlaceText
 
 LAST_OFFSET = 1_000_000
 # Beyond these a conversion between zones may leave the calendar.
@@ -100,7 +100,7 @@ class ListParameters(Body):
 class PlacedParameters(ListParameters):
     """The parameters of a list whose pages begin behind a line: ``place`` is one that the header `Link` names."""
 
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
     def listing(self) -> Listing:
         return replace(super().listing(), place=self.place)
@@ -110,7 +110,7 @@ class PageParameters(Body):
     """The parameters of a list in one order; ``place`` is one that the header `Link` names."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
     def listing(self) -> Listing:
         return Listing(limit=self.limit, place=self.place)

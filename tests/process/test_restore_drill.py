@@ -27,7 +27,7 @@ from services.vault.age import generate_identity
 from services.vault.keys.vault_keys import KeyGone, ensure_keys
 from services.vault.sealing import Sealed, open_sealed
 
-DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+DATABASES = [pytest.param("sqlite", marks=pytest.mark.long), pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
 @dataclass

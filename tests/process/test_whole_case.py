@@ -95,7 +95,7 @@ def twice(worker: Worker) -> Worker:
 
 @pytest.mark.postgres
 async def test_the_whole_case_on_postgresql(places: Places, postgres_database: Callable[[], str]) -> None:
-    places.database_url = postgres_database()
+    places.database_url = postgres_database(migrated=True)
 
     async with open_desk(People, places, moment=MADE_FOR) as desk:
         await whole_case(desk)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from services.app.container import use_models
 from services.bench.year_fill import Size, fill
@@ -12,15 +14,31 @@ from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 
+NAME = "database.sqlite3"
+
 
 @contextmanager
 def filled_year(folder: Path, size: Size) -> Iterator[Database]:
-    """Fill a new SQLite file in the folder."""
-    use_models(None)
-    database = open_database(f"sqlite:///{folder / 'database.sqlite3'}", SystemClock(), Rules(max_use_days=30))
+    """Open a copy, in the folder, of an SQLite file that is filled once in a process for each size."""
+    (folder / NAME).write_bytes(_filled(size))
+    database = _open(folder)
     try:
-        database_schema.migrate(database.engine)
-        fill(database, folder / "recordings", size)
         yield database
     finally:
         database.close()
+
+
+@cache
+def _filled(size: Size) -> bytes:
+    use_models(None)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        database = _open(folder)
+        database_schema.migrate(database.engine)
+        fill(database, folder / "recordings", size)
+        database.close()
+        return (folder / NAME).read_bytes()
+
+
+def _open(folder: Path) -> Database:
+    return open_database(f"sqlite:///{folder / NAME}", SystemClock(), Rules(max_use_days=30))

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
 PATIENCE_MS = 60_000
-POLL_MS = 250
+POLL_MS = 500
 SETTLED = """() => document.readyState === "complete" && window.htmx && !document.querySelector(".htmx-request")
     && [...document.images].every((image) => image.complete || image.loading === "lazy")"""
 REASON = "昨晚二十二时许，仓库北门附近发生叉车与货架碰撞，需要查明经过。"

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from quick_storage import migrated_sqlite
 from sqlalchemy import inspect
 
 from services.database import schema as database_schema
-from services.database.engine import connect
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
@@ -29,7 +29,7 @@ def lay_out(database: Database, fill: Fill | None = None) -> None:
     """
     engine = database.engine
     if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
-        content = _migrated() if fill is None else _filled(fill, database.rules, database.clock.now())
+        content = migrated_sqlite() if fill is None else _filled(fill, database.rules, database.clock.now())
         Path(engine.url.database).write_bytes(content)
         return
     if not inspect(engine).has_table("alembic_version"):
@@ -39,20 +39,10 @@ def lay_out(database: Database, fill: Fill | None = None) -> None:
 
 
 @cache
-def _migrated() -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "database.sqlite3"
-        engine = connect(f"sqlite:///{file}")
-        database_schema.migrate(engine)
-        engine.dispose()
-        return file.read_bytes()
-
-
-@cache
 def _filled(fill: Fill, rules: Rules, moment: datetime) -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "database.sqlite3"
-        file.write_bytes(_migrated())
+        file.write_bytes(migrated_sqlite())
         database = open_database(f"sqlite:///{file}", FixedClock(moment), rules)
         database.run_now(CLERK, fill)
         database.close()

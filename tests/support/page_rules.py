@@ -80,6 +80,7 @@ PAGES = {
     "GET /account/agreement": Rule(EVERYONE),
     "POST /account/agreement": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
     "POST /account/language": Rule(EVERYONE, body={"language": "zh"}),
+    "POST /account/mails": Rule(EVERYONE, body={"mails": "daily"}),
     "GET /account/password": Rule(EVERYONE),
     "POST /account/password": Rule(EVERYONE, body={"password": PASSWORD, "newPassword": "short"}),
     "GET /account/passkeys": Rule(EVERYONE),

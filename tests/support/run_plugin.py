@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import re
@@ -60,6 +61,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     # waits for the others, and is ended by the controller.
     if not hasattr(config, "workerinput"):
         _end_process_in(config.getini("timeout_grace"), config)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what was imported and collected stays to the end: nothing in it has to be looked for
 
 
 def pytest_report_header() -> list[str]:

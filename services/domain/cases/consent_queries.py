@@ -15,7 +15,7 @@ from services.domain.applications import joint
 from services.domain.applications.joint import answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.domain.cases.schemas import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
+from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
 from services.web.errors import Problem
 
 

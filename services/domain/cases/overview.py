@@ -6,7 +6,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.cases import consent_queries, inbox, queries
 from services.domain.cases import register as case_register
-from services.domain.cases.schemas import OverviewView
+from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
 from services.web import menu
 

@@ -16,7 +16,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.cases import queries, states
-from services.domain.cases.schemas import NamePair, OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
+from services.domain.cases.schemas.names import NamePair
 
 EDITABLE = ("draft", "correction")
 Cameras = tuple[tuple[str, str], ...]

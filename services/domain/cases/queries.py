@@ -26,9 +26,8 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
-from services.domain.cases.schemas import (
+from services.domain.cases.schemas.case import (
     AnsweredQuestion,
-    CameraNamed,
     CaseArchive,
     CaseDocument,
     CaseEvent,
@@ -39,19 +38,17 @@ from services.domain.cases.schemas import (
     CaseSummary,
     CaseView,
     CaseViolation,
-    ConsultationView,
     CopyView,
     CustodyLine,
-    DepartmentConsent,
-    DepartmentNamed,
     EventSubject,
     IntegrityCheckView,
-    JointDepartment,
     MasterView,
     MeasuredFootage,
     ReviewConfirmation,
     StatedApplication,
 )
+from services.domain.cases.schemas.consents import ConsultationView, DepartmentConsent, JointDepartment
+from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock

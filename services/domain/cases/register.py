@@ -34,7 +34,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries, states
-from services.domain.cases.schemas import CameraNamed, CaseLine, DepartmentNamed, OutLine, RiskLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine
+from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.retrieval import preservations
 
 Sort = Literal["submitted", "number", "state", "department", "due"]

@@ -208,7 +208,9 @@ def record_failure(
     gone = code in GONE and moment is not None and moment <= uow.now
     row = uow.session.get(FailedPreservation, item_id)
     if row is None:
-        row = FailedPreservation(item_id=item_id, application_id=application_id, job_key=job_key, failures=0)
+        row = FailedPreservation(
+            item_id=item_id, application_id=application_id, job_key=job_key, failures=0, since=uow.now
+        )
         uow.session.add(row)
     row.failures = row.failures + 1 if row.job_key == job_key else 1
     row.job_key, row.code, row.failed_at, row.claimed_until = job_key, code, uow.now, None

@@ -97,7 +97,7 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
 async def test_a_package_is_made_from_books_on_postgresql(
     tmp_path: Path, case_footage: Footage, postgres_database: Callable[[], str]
 ) -> None:
-    places = Places(tmp_path, case_footage, database_url=postgres_database())
+    places = Places(tmp_path, case_footage, database_url=postgres_database(migrated=True))
     async with open_desk(People, places, moment=MADE_FOR) as desk:
         ensure_log_key(desk.settings.keys / FOLDER)
         _ = desk.container.signer

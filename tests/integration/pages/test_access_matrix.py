@@ -107,17 +107,18 @@ def expected_of(role: str, rule: Rule, change: Change) -> str:
 def askers(route: str, rule: Rule, change: Change, number: int) -> list[str]:
     """Return who asks for the route with this number: everybody, or a sample that holds each role in its turn.
 
-    In the sample everybody asks for the routes of the own case, and acts where everybody may. In the other cases those
-    ask for whom it is another than the own. Of the rest ask two of each that are expected the same.
+    In the sample everybody does the acts of the own case, and those that everybody may. In the other cases those ask
+    for whom it is another than the own. Of the rest ask two of each that are expected the same; of what is read of
+    the own case every other person as well.
     """
     if amount.all_of_it():
         return list(ROLES)
-    acts_for_all = EVERYONE in (rule.may, rule.refused) and not route.startswith(
-        "GET"
-    )  # one act begins what another ends
-    if acts_for_all or (change is as_it_is and of_a_case(route, rule)):
+    acts = not route.startswith("GET")
+    for_all = EVERYONE in (rule.may, rule.refused)  # one act begins what another ends
+    of_own = change is as_it_is and of_a_case(route, rule)
+    if acts and (for_all or of_own):
         return list(ROLES)
-    asking, alike = set(), dict[str, list[str]]()
+    asking, alike = set(ROLES[number % 2 :: 2] if of_own else ()), dict[str, list[str]]()
     for role in ROLES:
         expected = expected_of(role, rule, change)
         alike.setdefault(expected, []).append(role)

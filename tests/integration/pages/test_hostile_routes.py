@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import unquote
 
+import amount
 import httpx
 import pytest
 from every_route import SAFE, Route, every_route
@@ -97,7 +98,7 @@ async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
 @pytest.mark.requirement("R52")
 async def test_no_address_that_is_only_read_changes_anything(container: HostileOrganisation, portal: Portal) -> None:
     known = {name: values[-1:] for name, values in container.known().items()}
-    for role in ("drafter", "keeper", "head", "operator", "supervisor", "admin"):
+    for role in ("keeper", "operator", "admin", *(("drafter", "head", "supervisor") if amount.all_of_it() else ())):
         browser = await portal.signed_in(role)
         before = container.everything()
         for route in routes(acts=False):
@@ -139,9 +140,11 @@ async def test_no_name_in_an_address_leads_out_of_the_portal(portal: Portal) -> 
     browser = await portal.signed_in("admin")
 
     wrong = []
-    for route in every_route():
+    for parity, route in enumerate(every_route()):
         for place in route.parameters:
             for number, out in enumerate(OUT):
+                if number // 2 % 2 == parity % 2 and not amount.all_of_it():
+                    continue  # of two routes each tries the half that the other does not
                 headers = {"HX-Request": "true"} if number % 2 else {}
                 address = route.path.format(**{name: out if name == place else "x" for name in route.parameters})
                 request = browser.build_request(route.method, "/", headers=headers)

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.s3]
 
 @pytest.fixture
 def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_server: S3Server) -> Iterator[Desk]:
-    desk = Desk(tmp_path, film(tmp_path / "filmed"), database_url=postgres_database())
+    desk = Desk(tmp_path, film(tmp_path / "filmed"), database_url=postgres_database(migrated=True))
     desk.store = open_store(s3_server.place(f"custody-{secrets.token_hex(4)}"))
     desk.store.ensure()
     yield desk

@@ -14,7 +14,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.cases import register as case_register
 from services.domain.cases import storage_office
-from services.domain.cases.schemas import PreservedSort, RecorderSort
+from services.domain.cases.schemas.storage import PreservedSort, RecorderSort
 from services.domain.notifications import delivery_queries
 from services.domain.notifications import queries as notification_queries
 from services.domain.rules import service as rule_service

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from quick_storage import migrate_each_time
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
@@ -48,6 +49,11 @@ RECORDERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 OF_ITEM: dict[str, Any] = {"position": 1, "camera_id": "c", "zone": "UTC", "asked_start": NOON, "asked_end": NOON}
+
+
+@pytest.fixture(autouse=True)
+def _no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_schema, "migrate", migrate_each_time)
 
 
 def insert(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:

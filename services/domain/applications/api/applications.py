@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.database.keyset import LONGEST_PLACE, Page
@@ -14,11 +14,12 @@ from services.domain.applications.findings import CheckFinding
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import CaseSummary, OwnApplication
+from services.domain.cases.schemas.case import CaseSummary
+from services.domain.cases.schemas.lists import OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import lines_of
+from services.web.paging import Paged, PlaceText
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -37,7 +38,7 @@ class ApplicationsQuestion(BaseModel):
     mine: bool = False
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
 
 class OwnQuestion(Body):
@@ -147,11 +148,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
 
 @router.get("/applications", responses=problems(401))
 async def list_applications(
-    question: Annotated[ApplicationsQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[ApplicationsQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CaseSummary]:
     """Return the applications that the signed-in person may see, newest first.
 
@@ -167,7 +164,7 @@ async def list_applications(
         return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
 
     page = await database.read(actor, read)
-    return lines_of(page, request, response)
+    return paged.lines(page)
 
 
 @router.get("/applications/own", responses=problems(401))
@@ -175,8 +172,7 @@ async def list_own(
     asked: Annotated[OwnQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> list[OwnApplication]:
     """Return what I drafted, or what my department has submitted where I head it, with states and due dates.
 
@@ -186,7 +182,7 @@ async def list_own(
     def read(uow: UnitOfWork) -> Page[OwnApplication]:
         return own_applications.read_own(uow, asked.listing(), department=asked.department, state=asked.state)
 
-    return lines_of(await database.read(actor, read), request, response)
+    return paged.lines(await database.read(actor, read))
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.database.keyset import Page
@@ -16,7 +16,7 @@ from services.domain.cameras import reference_pictures
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.paging import lines_of
+from services.web.paging import Paged
 from services.web.schemas import Answer, Identifier, PageParameters, SearchText
 
 router = APIRouter(prefix="/api", tags=["directory"])
@@ -49,8 +49,7 @@ async def read_directory(
     question: Annotated[PeopleQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> Directory:
     """Return all departments, and the people of all or of one, by name; with `text` those whose names have it.
 
@@ -62,22 +61,18 @@ async def read_directory(
         return rows, directory.page_of_people(uow, question.listing(), department_id=question.department_id)
 
     departments, page = await database.read(actor, read)
-    return Directory(departments=departments, people=lines_of(page, request, response))
+    return Directory(departments=departments, people=paged.lines(page))
 
 
 @router.get("/cameras", responses=problems(401))
 async def list_cameras(
-    question: Annotated[CameraQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[CameraQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CameraChoice]:
     """Return the cameras that can be asked for, by site and name; with `text` those whose names or places have it.
 
     The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
     """
-    return lines_of(await database.read(actor, directory.page_of_cameras, question.listing()), request, response)
+    return paged.lines(await database.read(actor, directory.page_of_cameras, question.listing()))
 
 
 @router.get(

@@ -18,7 +18,7 @@ from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
 from services.domain.applications.schemas import Colleague
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import ConsultationView
+from services.domain.cases.schemas.consents import ConsultationView
 from services.runtime import local_times
 from services.web.forms import TypedForm
 

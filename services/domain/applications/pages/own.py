@@ -12,7 +12,7 @@ from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import own_applications
 from services.domain.cases import states as case_states
-from services.domain.cases.schemas import OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer

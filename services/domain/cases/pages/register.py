@@ -16,7 +16,7 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import RegisterQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
@@ -85,16 +85,17 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         question = wanted.question()
     except Refused as error:
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
+    as_csv = wanted.as_csv and refusal is None  # a refusal is a page, with what was typed
 
     def read(uow: UnitOfWork) -> tuple[Page[CaseLine], list[Department]]:
         asked = question.search(uow.rules.zone)
-        if wanted.as_csv:
+        if as_csv:
             return Page(case_register.list_cases(uow, asked, limit=lists.MOST_ROWS)), []
         found = case_register.read_page(uow, asked, limit=wanted.LENGTH, place=wanted.place)
         return found, directory.departments(uow)
 
     found, departments = await database.read(visitor.actor, read)
-    if wanted.as_csv and refusal is None:
+    if as_csv:
         return _csv(visitor, found.lines)
     return visitor.page(
         "cases/register.html",

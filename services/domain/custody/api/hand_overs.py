@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 
 from services.domain.accounts.signatures.http import signed
 from services.domain.custody import hand_overs, queries
@@ -10,7 +10,7 @@ from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandO
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import lines_of
+from services.web.paging import Paged
 from services.web.schemas import Identifier, PageParameters
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
@@ -21,11 +21,10 @@ async def my_hand_overs(
     question: Annotated[HandOversQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> list[HandOverView]:
     """Return what I am custodian of, the most urgent first. `Link` has the pages around this one (RFC 8288)."""
-    return lines_of(await database.read(actor, queries.read_mine, question.listing()), request, response)
+    return paged.lines(await database.read(actor, queries.read_mine, question.listing()))
 
 
 @router.get("/{hand_over_id}", responses=problems(401, 404))
@@ -63,13 +62,12 @@ async def read_log(
     *,
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> LogView:
     """Return the custody log, with its whole chain of hashes checked (R47).
 
     The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
     """
     page = await database.read(actor, queries.get_log, hand_over_id, question.listing())
-    lines_of(page.found, request, response)
+    paged.lines(page.found)
     return page.view

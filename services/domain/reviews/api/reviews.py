@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 
 from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
@@ -21,7 +21,7 @@ from services.domain.reviews.schemas import (
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import lines_of
+from services.web.paging import Paged
 from services.web.schemas import PageParameters
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])
@@ -32,8 +32,7 @@ async def my_reviews(
     asked: Annotated[InboxQuestion, Query()],
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> list[WaitingReview]:
     """Return the open reviews that I may decide or confirm now; whose footage is overwritten first comes first.
 
@@ -43,7 +42,7 @@ async def my_reviews(
     def read(uow: UnitOfWork) -> Page[WaitingReview]:
         return case_inbox.read_waiting(uow, asked.listing(), stage=asked.stage or "")
 
-    return lines_of(await database.read(actor, read), request, response)
+    return paged.lines(await database.read(actor, read))
 
 
 @router.get("/conflicts", responses=problems(401))
@@ -51,14 +50,13 @@ async def conflicts(
     asked: Annotated[PageParameters, Query()],
     actor: Acting,
     database: GivenDatabase,
-    request: Request,
-    response: Response,
+    paged: Paged,
 ) -> list[BarredReview]:
     """Return the open reviews of my posts that a conflict keeps from me, and who can decide them.
 
     The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
     """
-    return lines_of(await database.read(actor, case_inbox.read_barred, asked.listing()), request, response)
+    return paged.lines(await database.read(actor, case_inbox.read_barred, asked.listing()))
 
 
 @router.get("/{review_id}", responses=problems(401, 404))

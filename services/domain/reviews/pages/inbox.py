@@ -15,7 +15,7 @@ from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
-from services.domain.cases.schemas import WaitingConsent
+from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.reviews.schemas import BarredReview, InboxQuestion, WaitingReview
 from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import word
