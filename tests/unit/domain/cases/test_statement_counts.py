@@ -88,6 +88,8 @@ ROWS = {
     "next overwritten": ("reviewer", "/register/next-overwritten", 400),
     "register of a state": ("reviewer", "/register?state=in-use", 500),
     "form": ("drafter", "/apply", 150),
+    "agreements": ("admin", "/admin/agreements", 300),
+    "administration": ("admin", "/admin", 300),
     "directory": ("drafter", "/api/directory?limit=50", 150),
 }
 
