@@ -80,7 +80,7 @@ def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> 
     """Build the condition on a column of submitted cases' ids that the acting person may see them."""
     me = uow.actor.id
     if _sees_all(uow):
-        hidden = select(Application.id).where(_concerns(me), Application.drafter_id != me)
+        hidden = select(Application.id).where(concerns(me), Application.drafter_id != me)
         return application_id.not_in(hidden)
     return application_id.in_(select_visible(uow).with_only_columns(Application.id))
 
@@ -92,11 +92,11 @@ def count_closed(uow: UnitOfWork) -> int:
     """
     ended = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
     if not _sees_all(uow):
-        return uow.session.scalar(ended.where(is_visible(uow))) or 0
+        return uow.session.scalar(ended.where(is_visible(uow, narrowed=True))) or 0
     me = uow.actor.id
     # the condition inside the sum: beside it, SQLite would rather search what has ended than what concerns somebody
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
-    hidden = select(func.sum(case((others, 1), else_=0))).where(_concerns(me))
+    hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
     return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
 
 
@@ -133,11 +133,12 @@ def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
+def is_visible(uow: UnitOfWork, *, single: bool = False, narrowed: bool = False) -> ColumnElement[bool]:
     """Build the condition on ``Application`` that the acting person may see it.
 
     ``single``: of a query for one case, which looks for the person's part in it. A list collects the cases instead, of
-    which most people have few among very many.
+    which most people have few among very many. ``narrowed``: of a query that looks at each of its cases anyway, as
+    those that count; so those of a department are known by their own row.
     """
     me = uow.actor.id
     directory = queries.load_directory(uow)
@@ -153,10 +154,12 @@ def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
         if parts:
             seen |= _among(parts, single=single)
     else:
-        seen = _among([*parts, *_of_posts(kinds, heads), *_of_person(me)], single=single)
+        seen = _among([*parts, *_of_posts(kinds, () if narrowed else heads), *_of_person(me)], single=single)
+        if narrowed and heads:
+            seen |= and_(Application.department_id.in_(heads), Application.submitted_at.is_not(None))
         if "storage-operator" in kinds:
             seen |= _among([FILED], single=True)  # most cases: collected for each list, they would cost more
-    return or_(drafted, ~_concerns(me) & seen)
+    return or_(drafted, ~concerns(me) & seen)
 
 
 def _sees_all(uow: UnitOfWork) -> bool:
@@ -180,7 +183,7 @@ def _among(parts: Sequence[_Part], *, single: bool) -> ColumnElement[bool]:
     return Application.id.in_(union_all(*(query for _, query in parts)))
 
 
-def _concerns(person_id: str) -> ColumnElement[bool]:
+def concerns(person_id: str) -> ColumnElement[bool]:
     """Select the cases that concern the person; few concern anybody, and these are indexed."""
     named = cast(Application.subject_ids, String).contains(f'"{person_id}"', autoescape=True)
     return and_(text(f"{Application.__tablename__}.{CONCERNS}"), named)

@@ -36,6 +36,7 @@ PAGES = {
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
     "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
     "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
+    "storage": ("/storage", "/storage/recorders", "/api/storage"),
     "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline"),
 }
 # every post that the mixture gives something to do, and the case that is closest to them
@@ -44,6 +45,7 @@ READERS = {
     "overview": ("drafter", "head", "keeper", "reviewer", "manager", "supervisor"),
     "own": ("drafter", "head"),
     "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
+    "storage": ("operator",),
     "case": ("drafter", "head", "reviewer", "manager", "supervisor"),
 }
 
@@ -72,6 +74,43 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
                 answer = await client.get(address)
             assert answer.status_code == 200, (address, answer.text)
             assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
+
+
+# who reads which page, and how many rows of the tables at most, however many of them there are
+ROWS = {
+    "own applications": ("drafter", "/applications", 400),
+    "own applications by state": ("drafter", "/applications?sort=state&state=open", 400),
+    "own applications, API": ("drafter", "/api/applications/own?sort=overwrite", 600),
+    "inbox": ("operator", "/inbox", 600),
+    "inbox, API": ("manager", "/api/reviews?limit=20", 600),
+    "overview": ("operator", "/", 900),
+    "copies out": ("reviewer", "/register/copies-out", 400),
+    "next overwritten": ("reviewer", "/register/next-overwritten", 400),
+    "register of a state": ("reviewer", "/register?state=in-use", 500),
+    "form": ("drafter", "/apply", 150),
+    "agreements": ("admin", "/admin/agreements", 300),
+    "administration": ("admin", "/admin", 300),
+    "directory": ("drafter", "/api/directory?limit=50", 150),
+}
+
+
+@pytest.mark.parametrize("page", ROWS)
+async def test_a_page_reads_few_rows_however_many_there_are(desk: ReviewDesk, portal: Portal, page: str) -> None:
+    login, address, most = ROWS[page]
+    read: list[object] = []
+
+    def note(row: object, _context: object) -> None:
+        read.append(row)
+
+    async with portal:
+        client = await portal.signed_in(login)
+        event.listen(Base, "load", note, propagate=True)
+        try:
+            answer = await client.get(address)
+        finally:
+            event.remove(Base, "load", note)
+    assert answer.status_code == 200, answer.text
+    assert len(read) <= most
 
 
 @contextmanager
