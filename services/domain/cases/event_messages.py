@@ -15,7 +15,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     # the application
     "application-drafted": Message("The application was drafted"),
     "application-submitted": Message("The application {number} was handed in"),
-    "application-corrected": Message("The corrected application was handed in (round {round})"),
+    "application-corrected": Message("Correction {round} submitted"),
     "application-withdrawn": Message("The application was withdrawn"),
     "correction-expired": Message("The time to correct it passed"),
     "item-removed": Message("An item was removed"),
