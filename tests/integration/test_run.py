@@ -5,7 +5,7 @@ import signal
 import socket
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from service_process import Running, environment, once, refused, running
 
 from services.demo import organisation
 from services.demo.people import People
+from services.demo.recordings import yesterday
 from services.demo.steps import Case
 
 PASSWORDS = {account.login: account.password for account in organisation.accounts()}
@@ -78,7 +79,7 @@ async def test_a_case_goes_on_after_kill_9_and_a_turned_clock_is_not_left_for_th
 ) -> None:
     async with People(desk.printed(READY), PASSWORDS) as people:
         case = Case(people, lambda *_: None)
-        await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
+        await case.apply(yesterday(datetime.now(UTC)))
         await case.approve()
         await case.release()
     desk.kill()

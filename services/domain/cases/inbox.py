@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Department
@@ -55,6 +55,17 @@ def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
     """Return what waits and what is barred; as many statements for one review as for thousands."""
     decidable, conflicts = _sorted_out(uow)
     return _views(uow, decidable), _barred(uow, conflicts)
+
+
+def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
+    """Return who may decide or confirm each open review now, as ids of people with the review's stage."""
+    directory, rows = access_queries.load_directory(uow), uow.session.execute(_select_open()).all()
+    facts = access_queries.load_all_facts(uow, [application for _, application, _, _ in rows])
+    return [
+        (person_id, review.stage)
+        for review, application, _, second in rows
+        for person_id in _deciders(directory, facts[application.id], review, second=second)
+    ]
 
 
 def _sorted_out(uow: UnitOfWork) -> "tuple[list[_Open], list[tuple[_Open, Refused]]]":
@@ -175,19 +186,8 @@ def _open(uow: UnitOfWork) -> list[_Open]:
     """Return the open reviews that concern the actor's posts, or a copy that is offered to the actor."""
     me, directory = uow.actor.id, access_queries.load_directory(uow)
     receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
-    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
-    query = (
-        select(Review, Application, Department, proposed.exists())
-        .join(Application, Application.id == Review.application_id)
-        .join(Department, Department.id == Application.department_id)
-        .where(
-            Review.closed_at.is_(None),
-            Application.withdrawn_at.is_(None),
-            receipts | Review.stage.in_(access_policy.stages_of(directory, me)),
-        )
-        .order_by(Review.due_at)
-    )
-    rows = uow.session.execute(query).all()
+    mine = receipts | Review.stage.in_(access_policy.stages_of(directory, me))
+    rows = uow.session.execute(_select_open().where(mine).order_by(Review.due_at)).all()
     facts = access_queries.load_all_facts(uow, [application for _, application, _, _ in rows])
     entries = []
     for review, application, department, second in rows:
@@ -196,6 +196,17 @@ def _open(uow: UnitOfWork) -> list[_Open]:
             first = None if me in groups[0] else groups[0][0]
             entries.append(_Open(review, application, department, facts[application.id], second, first))
     return entries
+
+
+def _select_open() -> Select[*tuple[Any, ...]]:
+    """Select the open reviews, with application, department, and whether the second person is waited for."""
+    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
+    return (
+        select(Review, Application, Department, proposed.exists())
+        .join(Application, Application.id == Review.application_id)
+        .join(Department, Department.id == Application.department_id)
+        .where(Review.closed_at.is_(None), Application.withdrawn_at.is_(None))
+    )
 
 
 def _urgency(line: WaitingReview) -> tuple[datetime, datetime]:

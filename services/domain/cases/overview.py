@@ -34,6 +34,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         overdue_count=sum(loan.state == "overdue" for loan in held),
         at_risk=case_register.list_next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
         copies_out=case_register.list_copies_out(uow, Listing(limit=FEW)) if supervises else [],
+        troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
         agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,
     )

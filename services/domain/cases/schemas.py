@@ -504,6 +504,18 @@ class RiskLine(Answer):
     overwrite_at: datetime
 
 
+class TroubleLine(Answer):
+    """A case under way that does not go as it should.
+
+    ``kind`` is stopped, of a step that an administrator has to retry, or that of a violation.
+    """
+
+    application_id: str
+    number: str | None
+    kind: str
+    since: datetime
+
+
 class StageLine(Answer):
     """What one stage took over many visits that ended, in seconds; ``open`` counts those that last."""
 
@@ -684,5 +696,6 @@ class OverviewView(Answer):
     overdue_count: int = 0
     at_risk: list[RiskLine] = Field(default_factory=list)
     copies_out: list[OutLine] = Field(default_factory=list)
+    troubles: list[TroubleLine] = Field(default_factory=list)
     states: dict[str, int] | None = None
     agreed: bool = True
