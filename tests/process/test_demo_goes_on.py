@@ -1,9 +1,11 @@
 """The demo's cases are killed while they are made, and go on at the next start: none twice, none left half-way."""
 
+import re
 import signal
 from pathlib import Path
 
 import demo_server
+import httpx
 from prefork import ForkedProcess
 from sqlalchemy import select
 
@@ -31,7 +33,10 @@ async def test_killed_while_it_makes_its_cases_the_demo_goes_on_with_them(tmp_pa
         assert await one.announced() == "", (when, act)
         assert await one.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()[-3000:]
     last = ForkedProcess(demo_server.serve, tmp_path, "", "", log=tmp_path / "log")
-    assert await last.announced() == "done", (tmp_path / "log").read_text()[-3000:]
+    address = await last.announced()
+    assert address, (tmp_path / "log").read_text()[-3000:]
+    async with httpx.AsyncClient(base_url=address, cookies={"footage_desk_language": "en"}, timeout=30) as browser:
+        door = (await browser.get("/login")).text
     last.terminate()
     assert await last.wait() == 0
 
@@ -41,6 +46,12 @@ async def test_killed_while_it_makes_its_cases_the_demo_goes_on_with_them(tmp_pa
     assert "go on with the cases: 1 are there, 3 are left" in printed
     assert "4 cases are there" in printed
     assert "stopped half-way" not in printed
+    assert re.search(r"chenjing +陈静 +1 × 补正 correction", printed)
+    assert re.search(r"22:46:10 to 22:47:00: Workshop A\n", printed)
+    # The same on the page on which one signs in.
+    assert re.search(r"<code>chenjing</code>.*Waiting: 1 × to be corrected<", door)
+    assert "22:47:00" in door
+    assert "Workshop A" in door
     assert _found(tmp_path) == {
         "SC-2026-0105": ("closed", "footage-re-archived"),
         "AB-2026-0103": ("closed", "withdrawn"),

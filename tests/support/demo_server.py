@@ -1,6 +1,6 @@
 """The demo in one process that makes a few cases, and kills itself beside a planned act of the demo's people.
 
-FOLDER/data holds the data, FOLDER/printed what the demo says. Announces "done" when all cases are there.
+FOLDER/data holds the data, FOLDER/printed what the demo says. Announces its address when all cases are there.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from services.app.server import Addresses
 from services.cli import context, demonstration
 from services.demo import organisation, plots
 from services.demo.people import PortalUser
-from services.demo.recordings import Footage, Recordings
+from services.demo.recordings import CAMERAS, EVENING, ZONE, Footage, Recordings
 from services.demo.situations import Chapter
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
@@ -39,7 +39,8 @@ class ShortRecordings(Recordings):
     """Only what the cases ask for."""
 
     def record_evening(self, day: date, keys: Iterable[str] = ()) -> list[Footage]:
-        return []
+        start = datetime.combine(day, EVENING, ZONE)
+        return [Footage(CAMERAS["cam1"], start, start + timedelta(seconds=50))]
 
     def record_recent(self, now: datetime) -> list[Footage]:
         return []
@@ -70,7 +71,7 @@ def serve(announce: Announce, folder: Path, when: str, act: str) -> None:
 
     async def ready(addresses: Addresses) -> None:
         await shown.make_cases(addresses)
-        announce("done")
+        announce(addresses.portal or "")
 
     asyncio.run(server.run_until_signalled(container, server.all_roles(), ready))
 

@@ -72,7 +72,7 @@ async def test_security_sees_violations_and_stopped_steps_of_what_is_under_way_a
         now = uow.now
         uow.session.add(
             Violation(
-                application_id=violated.application_id,
+                application_id=violated.id,
                 hand_over_id=hand_over_id,
                 kind="overdue",
                 opened_at=now - timedelta(hours=1),
@@ -82,7 +82,7 @@ async def test_security_sees_violations_and_stopped_steps_of_what_is_under_way_a
         for key, case, ended in ((1, stopped, None), (2, violated, now), (3, closed, None)):
             step = ProcessStep(
                 element_instance_key=key,
-                application_id=case.application_id,
+                application_id=case.id,
                 process_id="video-retrieval",
                 process_instance_key=key,
                 element_id="Task_Retrieve",
@@ -92,12 +92,12 @@ async def test_security_sees_violations_and_stopped_steps_of_what_is_under_way_a
                 stuck_since=now,
             )
             uow.session.add(step)
-        uow.session.get_one(Application, closed.application_id).closed_at = now
+        uow.session.get_one(Application, closed.id).closed_at = now
 
     desk.do(write)
     page = await overview(desk, "security")
     card = page.split("Violations and stopped steps</h2>")[1].split("</section>")[0]
-    assert re.findall(r'href="/cases/([^"]+)"', card) == [stopped.application_id, violated.application_id]
+    assert re.findall(r'href="/cases/([^"]+)"', card) == [stopped.id, violated.id]
     assert "a step is stopped, an administrator has to help" in card
     assert "Violation: overdue" in card
     assert "Violations and stopped steps" not in await overview(desk, "drafter")
